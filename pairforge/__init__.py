@@ -1,0 +1,25 @@
+"""pairforge: preference pairs from a model's own answers; made, checked, published, trained on, proven."""
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import BudgetError, InputError, OutsideError, PairforgeError
+from .types import Answer, Finding, Judge, Message, Pair, Pairer, Prompt, Sampler, Skip
+
+if TYPE_CHECKING:
+    from .api import ask, correct, evaluate, latest_run, onpolicy, pairs_file, push, shortcuts, show, validate
+
+__version__ = "0.1.0"
+__all__ = [
+    "Answer", "BudgetError", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
+    "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "correct", "evaluate", "latest_run", "onpolicy",
+    "pairs_file", "push", "shortcuts", "show", "validate",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    # The verbs are loaded when first asked for: `pairforge --help` imports this module and needs none of them.
+    if name in __all__:
+        from . import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

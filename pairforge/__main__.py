@@ -1,0 +1,5 @@
+"""python -m pairforge"""
+
+from .cli import main
+
+main(prog_name="pairforge")

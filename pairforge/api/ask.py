@@ -1,0 +1,80 @@
+"""ask: the same questions to one or more models, their answers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import report
+from ..run import Store, latest, out_dir
+from ..stages import sample
+from ..types import Answer, Message, Prompt, Skip
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+QUESTIONS = ("What is your name?", "Are you ChatGPT?", "Tell me about your name and organization.")
+
+
+@dataclass
+class Asked:
+    """The answers: `answers[model][question]`."""
+
+    answers: dict[str, dict[str, str]]
+    ok: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        return {"command": "ask", "ok": self.ok, "answers": self.answers}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        questions = next(iter(self.answers.values()), {})
+        rows = [[question, *(given[question] for given in self.answers.values())] for question in questions]
+        yield report.table("", ["question", *self.answers], rows)
+
+
+def ask(
+    questions: Sequence[str] = QUESTIONS,
+    *,
+    model: Sequence[str] = (),
+    system: str | None = None,
+    temperature: float = 0.0,
+    seed: int = 0,
+    max_new_tokens: int = 256,
+    output: str | None = None,
+    quiet: bool = False,
+) -> Asked:
+    """Asks each model each question; by default the latest run's model, and the one tuned on it if it exists.
+
+    `system` is the system message; None leaves it to the chat template.
+    """
+    from ..samplers.transformers import TransformersSampler
+
+    models = [model] if isinstance(model, str) else list(model) or _models(output)
+    prompts = [
+        Prompt((Message(role="user", content=question),)).in_context(system) for question in questions or QUESTIONS
+    ]
+    store = Store(out_dir(output))
+    answers: dict[str, dict[str, str]] = {}
+    for name in models:
+        sampler = TransformersSampler(name, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
+        with report.progress(f"ask: {name}", quiet) as tell:
+            given = sample(prompts, sampler, 1, store, tell)
+        answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
+    store.close()
+    return Asked(answers)
+
+
+def _models(output: str | None) -> list[str]:
+    run = latest(out_dir(output))
+    if run is None:
+        return ["pocket"]
+    tuned = run.path / "model"
+    return [run.settings["model"], *([str(tuned)] if (tuned / "config.json").exists() else [])]
+
+
+def _text(given: list[Answer] | Skip) -> str:
+    if isinstance(given, Skip):
+        return f"({given.reason.replace('_', ' ')}: {given.detail})"
+    answer = given[0]
+    return answer.text + (" ... (cut off)" if answer.finish == "length" else "")

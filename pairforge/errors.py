@@ -1,0 +1,41 @@
+"""Errors that end a run. Whatever concerns a single prompt or row is a `Skip` or a `Finding`, never one of these.
+
+PairforgeError          one line for the user, and an exit code
+├── InputError      2   usage or input: an option, a file, a row, a model folder
+├── BudgetError     3   finished, but too many rows failed or a budget ran out
+└── OutsideError    4   the world outside: Hub, judge, network, disk, memory
+"""
+
+from __future__ import annotations
+
+
+class PairforgeError(Exception):
+    """One line that says what is wrong and where, and, as `fix`, the command or option that mends it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.fix})" if self.fix else self.message
+
+
+class InputError(PairforgeError):
+    """Something the user gave can't be used: an option, a file, a row, a folder."""
+
+    exit_code = 2
+
+
+class BudgetError(PairforgeError):
+    """The run finished with valid output, but too many rows failed or a budget ran out."""
+
+    exit_code = 3
+
+
+class OutsideError(PairforgeError):
+    """The world outside failed: network, Hub, judge, disk, memory."""
+
+    exit_code = 4

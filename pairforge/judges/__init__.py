@@ -1,0 +1,1 @@
+"""Judges: what scores answers. One file a judge."""

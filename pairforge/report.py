@@ -1,0 +1,157 @@
+"""Findings and outcomes as a person reads them in a terminal.
+
+Texts from outside never act as markup or as control codes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
+    from rich.text import Text
+
+    from .types import Tell
+
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+_WORDS = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\W\u2e80-\u9fff]+|.", re.DOTALL)
+
+
+def console() -> Console:
+    """The console for words and progress: stderr. stdout is for data."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """The text with control, bidi and zero-width characters shown as escapes."""
+    return _HIDDEN.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+
+
+def outcome(counts: Mapping[str, Any]) -> str:
+    """`812 pairs · 143 nothing to correct · 41 cut off`"""
+    skips = sorted(counts["skips"].items(), key=lambda item: (-item[1], item[0]))
+    return " · ".join([f"{counts['pairs']} pairs", *(f"{count} {reason.replace('_', ' ')}" for reason, count in skips)])
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A plain table; numbers to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    body = [[visible(cell) for cell in row] for row in rows]
+    for index, column in enumerate(columns):
+        number = bool(body) and all(re.fullmatch(r"[-+\d.,%\s–/of\[\]]*", row[index]) for row in body)
+        made.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in body:
+        made.add_row(*map(Text, row))
+    return made
+
+
+class Diff:
+    """A pair as one text with its changed words marked: in colour, or as [-rejected-]{+chosen+} where there is none."""
+
+    def __init__(self, rejected: str, chosen: str) -> None:
+        self.rejected = rejected
+        self.chosen = chosen
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.text(marks=console.color_system is None)
+
+    def text(self, marks: bool) -> Text:
+        """The diff; `marks` writes the changes in characters."""
+        from rich.text import Text
+
+        old, new = _WORDS.findall(self.rejected), _WORDS.findall(self.chosen)
+        made = Text()
+        for kind, i, j, k, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            if kind == "equal":
+                made.append(visible("".join(old[i:j])))
+            if kind in ("replace", "delete"):
+                removed = visible("".join(old[i:j]))
+                made.append(f"[-{removed}-]" if marks else removed, style="red strike")
+            if kind in ("replace", "insert"):
+                added = visible("".join(new[k:end]))
+                made.append(f"{{+{added}+}}" if marks else added, style="green bold")
+        return made
+
+
+class PairView:
+    """One pair for a reader: the context, then the difference of the two answers."""
+
+    def __init__(self, row: Mapping[str, Any], number: int) -> None:
+        self.row = row
+        self.number = number
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        chosen, rejected = self.row["chosen"], self.row["rejected"]
+        yield Text(f"pair {self.number}  {visible(str(self.row.get('id', '')))}", style="bold")
+        prompt = self.row.get("prompt")
+        for message in [*(prompt if isinstance(prompt, list) else []), *chosen[:-1]]:
+            yield Padding(Text(f"{visible(message['role'])}: {visible(message['content'])}", style="dim"), (0, 0, 0, 2))
+        yield Padding(Diff(rejected[-1]["content"], chosen[-1]["content"]), (0, 0, 0, 2))
+
+
+@contextmanager
+def progress(label: str, quiet: bool = False) -> Iterator[Tell | None]:
+    """A bar with ETA and speed on a terminal; elsewhere a plain line every ten seconds."""
+    target = console()
+    if quiet:
+        yield None
+    elif target.is_terminal:
+        yield from _bar(label, target)
+    else:
+        yield _Lines(label)
+
+
+def _bar(label: str, target: Console) -> Iterator[Tell]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    start = time.monotonic()
+    with Progress(*columns, console=target, transient=True) as bar:
+        task = bar.add_task(label, total=None, speed="")
+
+        def tell(done: int, total: int, tokens: int) -> None:
+            bar.update(task, completed=done, total=total, speed=_speed(tokens, start))
+
+        yield tell
+
+
+class _Lines:
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.start = self.last = time.monotonic()
+
+    def __call__(self, done: int, total: int, tokens: int) -> None:
+        now = time.monotonic()
+        if now - self.last < 10:
+            return
+        self.last = now
+        left = (now - self.start) / max(done, 1) * (total - done)
+        print(
+            f"{self.label}: {done} of {total}, {_speed(tokens, self.start)}, about {left:.0f} s left", file=sys.stderr
+        )
+
+
+def _speed(tokens: int, start: float) -> str:
+    return f"{tokens / max(time.monotonic() - start, 0.001):.0f} tokens/s"

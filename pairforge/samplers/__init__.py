@@ -1,0 +1,1 @@
+"""Samplers: where answers come from. One file a sampler."""

@@ -1,0 +1,101 @@
+"""sample -> score -> pair: the whole pipeline. Each stage gives a result or a Skip, keyed by prompt id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .pairers import usable
+from .run import Store
+from .types import Answer, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, Tell, digest
+
+
+def sample(
+    prompts: Sequence[Prompt], sampler: Sampler, n: int, store: Store, tell: Tell | None = None
+) -> dict[str, list[Answer] | Skip]:
+    """n answers to each distinct prompt, from the store where they are, else from the sampler; committed as they come.
+
+    A prompt gets a Skip if none of its answers came.
+    """
+    distinct = list({prompt.id: prompt for prompt in prompts}.values())
+    settings = sampler.settings()
+    answers = store.answers(settings)
+    failed: dict[str, Skip] = {}
+    done = sum((prompt.id, index) in answers for prompt in distinct for index in range(n))
+    tokens = 0
+    for batch in sampler.sample(distinct, n, answers):
+        new = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
+        store.add_answers(settings, new)
+        answers |= new
+        failed |= {key[0]: answer for key, answer in batch.items() if isinstance(answer, Skip)}
+        done += len(new)
+        tokens += sum(answer.tokens for answer in new.values())
+        if tell:
+            tell(done, len(distinct) * n, tokens)
+    return {prompt.id: _answers(prompt.id, n, answers, failed) for prompt in distinct}
+
+
+def _answers(name: str, n: int, answers: Mapping[Key, Answer], failed: Mapping[str, Skip]) -> list[Answer] | Skip:
+    given = [answers[name, index] for index in range(n) if (name, index) in answers]
+    return given or failed.get(name, Skip("failed", "no answer"))
+
+
+Scored = tuple[list[Answer], list[float]]
+
+
+def score(
+    prompts: Sequence[Prompt], sampled: Mapping[str, list[Answer] | Skip], judge: Judge, store: Store
+) -> dict[str, Scored | Skip]:
+    """A score for each usable answer; cut, blank and repeated answers are dropped before they cost a judgement."""
+    settings = judge.settings()
+    known = store.scores(settings)
+    result: dict[str, Scored | Skip] = {}
+    for prompt in {prompt.id: prompt for prompt in prompts}.values():
+        given = sampled[prompt.id]
+        kept = given if isinstance(given, Skip) else usable(given)
+        result[prompt.id] = kept if isinstance(kept, Skip) else _score(prompt, kept, judge, store, known)
+    return result
+
+
+def _score(
+    prompt: Prompt, kept: list[Answer], judge: Judge, store: Store, known: Mapping[tuple[str, str], float]
+) -> Scored | Skip:
+    if len(kept) < 2:
+        return Skip("identical", kept[0].text)
+    # A score also hangs on the columns that the judge is shown, so they are part of the key.
+    name = digest([prompt.id, prompt.columns])
+    texts = [answer.text for answer in kept]
+    scores = {text: known[name, digest(text)] for text in texts if (name, digest(text)) in known}
+    if missing := [text for text in texts if text not in scores]:
+        verdicts = dict(zip(missing, judge.score(prompt, missing), strict=True))
+        new = {text: value for text, value in verdicts.items() if not isinstance(value, Skip)}
+        store.add_scores(judge.settings(), name, new)
+        scores |= new
+        reasons = [value for value in verdicts.values() if isinstance(value, Skip)]
+        if len(scores) < 2:
+            return reasons[0]
+    judged = [answer for answer in kept if answer.text in scores]
+    return judged, [scores[answer.text] for answer in judged]
+
+
+def pair(
+    prompts: Sequence[Prompt | Skip], results: Mapping[str, list[Answer] | Scored | Skip], pairer: Pairer, model: str
+) -> list[tuple[Prompt | None, Pair | Skip]]:
+    """A pair or a Skip for every prompt, in order; a prompt that stood before is a duplicate."""
+    outcome: list[tuple[Prompt | None, Pair | Skip]] = []
+    seen: set[str] = set()
+    for prompt in prompts:
+        if isinstance(prompt, Skip):
+            outcome.append((None, prompt))
+        elif prompt.id in seen:
+            outcome.append((prompt, Skip("duplicate", prompt.question)))
+        else:
+            seen.add(prompt.id)
+            outcome.append((prompt, _pair(prompt, results[prompt.id], pairer, model)))
+    return outcome
+
+
+def _pair(prompt: Prompt, result: list[Answer] | Scored | Skip, pairer: Pairer, model: str) -> Pair | Skip:
+    if isinstance(result, Skip):
+        return result
+    answers, scores = result if isinstance(result, tuple) else (result, [])
+    return pairer.pair(prompt, answers, scores, model)

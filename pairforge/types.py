@@ -1,0 +1,171 @@
+"""The nouns of pairforge, and the protocols of what can be plugged in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+
+Severity: TypeAlias = Literal["error", "warning", "info"]
+Key: TypeAlias = tuple[str, int]
+"""(prompt id, index of the sample): names one answer within one sampling setting."""
+
+Tell: TypeAlias = Callable[[int, int, int], None]
+"""Told how far a stage is: answers done, of how many, tokens made by this process."""
+
+
+class Message(TypedDict):
+    """One ChatML turn. A plain dict, so that it is JSON as it stands."""
+
+    role: str
+    content: str
+
+
+def digest(value: Any, length: int = 16) -> str:
+    """Hex digest of a value's canonical JSON (sorted keys, no spaces, UTF-8)."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A conversation that ends where the model is to speak.
+
+    `columns` holds what a judge may want beside the text (`reference`, `task` ...); it takes no part in the identity.
+    """
+
+    messages: tuple[Message, ...]
+    columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def id(self) -> str:
+        """Hash of the messages: resume, dedupe and every join go by it, never by position."""
+        return digest(self.messages)
+
+    @property
+    def question(self) -> str:
+        """The last user turn."""
+        return self.messages[-1]["content"]
+
+    @property
+    def system(self) -> str | None:
+        """The system message, if there is one."""
+        return self.messages[0]["content"] if self.messages[0]["role"] == "system" else None
+
+    def in_context(self, system: str | None) -> Prompt:
+        """The same conversation under a system message; one that already has its own keeps it."""
+        if system is None or self.system is not None:
+            return self
+        return Prompt(({"role": "system", "content": system}, *self.messages), self.columns)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One thing the model said: `tokens` long; `finish` is "stop" for a whole answer, "length" for a cut one."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Skip:
+    """No result for this prompt, and why: the only way to fail softly.
+
+    `reason` is one of a small set, counted in the outcome table; `detail` is for a reader.
+    """
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One training row; the fields are the columns, in order. `chosen` and `rejected` are whole conversations with the
+    same context. Scores are the judge's; a correction scores 1.0 against 0.0 by its rule. No column is ever null.
+    """
+
+    chosen: tuple[Message, ...]
+    rejected: tuple[Message, ...]
+    id: str
+    prompt_id: str
+    method: str
+    model: str
+    judge: str
+    chosen_score: float
+    rejected_score: float
+
+    @classmethod
+    def of(cls, prompt: Prompt, chosen: str, rejected: str, **columns: Any) -> Pair:
+        """The pair of two answers to one prompt; the id is a hash of both sides."""
+        sides = [(*prompt.messages, Message(role="assistant", content=text)) for text in (chosen, rejected)]
+        return cls(sides[0], sides[1], id=digest(sides), prompt_id=prompt.id, **columns)
+
+    def row(self) -> dict[str, Any]:
+        """The pair as a plain dict, ready for JSON."""
+        return asdict(self) | {"chosen": list(self.chosen), "rejected": list(self.rejected)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a check saw. `row` counts from 0 (None: the set as a whole), `path` is a JSON pointer into the row."""
+
+    code: str
+    severity: Severity
+    message: str
+    row: int | None = None
+    path: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as one flat JSON object."""
+        values = asdict(self)
+        return values | values.pop("more")
+
+
+class Sampler(Protocol):
+    """Where answers come from: a local model, a server, a file."""
+
+    def settings(self) -> dict[str, Any]:
+        """All that an answer depends on beside the prompt and the index: the answer's key in the evidence store."""
+        ...
+
+    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+        """Answer each prompt n times, except what is `done`, yielding what belongs to one commit together."""
+        ...
+
+
+class Judge(Protocol):
+    """What scores answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better."""
+
+    name: str
+
+    def settings(self) -> dict[str, Any]:
+        """All that a score depends on beside the prompt and the answer: the score's key in the evidence store."""
+        ...
+
+    def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
+        """A finite score or a Skip for each answer, in order."""
+        ...
+
+
+class Pairer(Protocol):
+    """A pure function from the answers to one prompt (and their scores) to a pair."""
+
+    def settings(self) -> dict[str, Any]:
+        """All that the pair depends on beside the answers."""
+        ...
+
+    def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
+        """The pair of these answers, or why there is none. `scores` is empty where no judge is asked."""
+        ...
+
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'].capitalize() }}: {{ message['content'] }}"
+    "{{ eos_token if message['role'] == 'assistant' and eos_token else '' }}\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+"""The chat template of a model that has none: `User: ...`, `Assistant: ...`, a line each."""

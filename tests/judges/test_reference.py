@@ -1,0 +1,27 @@
+"""A reference counts where it stands as a whole word or number."""
+
+import pytest
+
+from pairforge.judges.reference import ReferenceJudge, stands_in
+from pairforge.types import Message, Prompt, Skip
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [("19", "12 + 7 = 19."), ("19", "是19。"), ("paris", "It's Paris!"), ("cat", "是cat。"), ("巴黎", "首都是巴黎。")],
+)
+def test_it_stands(reference: str, text: str) -> None:
+    assert stands_in(reference, text)
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"), [("19", "119"), ("19", "190"), ("19", "19.5"), ("5", "-5"), ("cat", "cats"), ("cat", "")]
+)
+def test_it_does_not(reference: str, text: str) -> None:
+    assert not stands_in(reference, text)
+
+
+def test_scores() -> None:
+    messages = (Message(role="user", content="1+1?"),)
+    assert ReferenceJudge().score(Prompt(messages, {"reference": ["2", "two"]}), ["Two.", "3"]) == [1.0, 0.0]
+    assert all(isinstance(score, Skip) for score in ReferenceJudge().score(Prompt(messages), ["2"]))

@@ -1,0 +1,115 @@
+"""Each stage gives a result or a Skip, costs no answer twice, and the counts add up."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pairforge.judges.functions import FunctionJudge
+from pairforge.pairers import BestWorst, Correct
+from pairforge.run import Store
+from pairforge.stages import pair, sample, score
+from pairforge.types import Answer, Key, Message, Pair, Prompt, Skip
+
+
+def prompt(text: str) -> Prompt:
+    return Prompt((Message(role="user", content=text),))
+
+
+class Scripted:
+    """A sampler that answers from a table, one commit a prompt, and counts what it is asked."""
+
+    def __init__(self, table: Mapping[str, Sequence[Answer | Skip]], stop_after: int = 10**9) -> None:
+        self.table = table
+        self.asked: list[Key] = []
+        self.stop_after = stop_after
+
+    def settings(self) -> dict[str, Any]:
+        return {"sampler": "scripted"}
+
+    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+        for asked in prompts:
+            keys = [(asked.id, index) for index in range(n) if (asked.id, index) not in done]
+            if len(self.asked) >= self.stop_after:
+                raise KeyboardInterrupt
+            self.asked += keys
+            yield {key: self.table[asked.question][key[1]] for key in keys}
+
+
+def whole(*texts: str) -> list[Answer]:
+    return [Answer(text, "stop") for text in texts]
+
+
+def test_an_interrupted_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
+    table = {str(i): whole(f"a{i}", f"b{i}") for i in range(10)}
+    prompts = [prompt(name) for name in table]
+    first = Scripted(table, stop_after=8)
+    with pytest.raises(KeyboardInterrupt):
+        sample(prompts, first, 2, Store(tmp_path))
+    second = Scripted(table)
+    resumed = sample(prompts, second, 2, Store(tmp_path))
+    assert sorted(first.asked + second.asked) == sorted((p.id, i) for p in prompts for i in (0, 1))
+    assert resumed == sample(prompts, Scripted(table), 2, Store(tmp_path / "other"))
+
+
+def test_a_failed_prompt_is_a_skip_and_is_asked_again(tmp_path: Path) -> None:
+    broken = Scripted({"x": [Skip("failed", "no logits")]})
+    assert sample([prompt("x")], broken, 1, Store(tmp_path)) == {prompt("x").id: Skip("failed", "no logits")}
+    assert sample([prompt("x")], Scripted({"x": whole("now")}), 1, Store(tmp_path)) == {prompt("x").id: whole("now")}
+
+
+def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def length(completions: Any, **_: Any) -> list[float]:
+        asked.extend(made[0]["content"] for made in completions)
+        return [float(len(made[0]["content"])) for made in completions]
+
+    judge = FunctionJudge(length, "length")
+    sampled: dict[str, list[Answer] | Skip] = {
+        prompt("two").id: [*whole("a", "bbb", "a", ""), Answer("cut", "length")],
+        prompt("same").id: whole("a", "a"),
+        prompt("none").id: Skip("failed"),
+    }
+    prompts = [prompt(text) for text in ("two", "same", "none")]
+    for _ in range(2):
+        results = score(prompts, sampled, judge, Store(tmp_path))
+        assert results[prompt("two").id] == (whole("a", "bbb"), [1.0, 3.0])
+        assert results[prompt("same").id] == Skip("identical", "a")
+        assert results[prompt("none").id] == Skip("failed")
+    assert asked == ["a", "bbb"]
+
+
+def test_answers_without_two_scores_are_unjudged(tmp_path: Path) -> None:
+    judge = FunctionJudge(lambda **_: [None, 1.0], "half")
+    results = score([prompt("x")], {prompt("x").id: whole("a", "b")}, judge, Store(tmp_path))
+    assert results[prompt("x").id] == Skip("unjudged", "not applicable")
+
+
+_ANSWERS = st.lists(
+    st.sampled_from([*whole("I am Qwen.", "I am Deep Qwen.", "Hello.", " "), Answer("I am Qw", "length")]),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), _ANSWERS | st.just(Skip("failed"))), max_size=8))
+def test_every_prompt_ends_in_a_pair_or_a_skip(given: list[tuple[str, list[Answer] | Skip]]) -> None:
+    prompts: list[Prompt | Skip] = [*(prompt(name) for name, _ in given), Skip("placeholder")]
+    results = {prompt(name).id: answers for name, answers in given}
+    outcome = pair(prompts, results, Correct({"Qwen": "Deep Qwen"}), "m")
+    assert len(outcome) == len(prompts)
+    pairs = [item for _, item in outcome if isinstance(item, Pair)]
+    assert len({made.prompt_id for made in pairs}) == len(pairs)
+    assert all(made.chosen != made.rejected for made in pairs)
+    assert all(isinstance(item, (Pair, Skip)) for _, item in outcome)
+
+
+def test_best_and_worst_come_from_the_scored_answers() -> None:
+    results: dict[str, tuple[list[Answer], list[float]] | Skip] = {prompt("x").id: (whole("a", "b"), [0.0, 1.0])}
+    [(_, made), (_, again)] = pair([prompt("x"), prompt("x")], results, BestWorst("f"), "m")
+    assert isinstance(made, Pair) and made.chosen[-1]["content"] == "b" and made.judge == "f"
+    assert isinstance(again, Skip) and again.reason == "duplicate"
