@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -226,6 +227,18 @@ def apart(train: list[Row], evaluation: list[Row]) -> list[Row]:
     ]
 
 
+def portioned(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """At most two rows of each phrasing, the ordinary ones first, and the rest; both in the order of their ids."""
+    taken: Counter[object] = Counter()
+    first: list[Row] = []
+    for row in sorted(rows, key=lambda row: row["prompt"] not in ORDINARY):
+        taken[row["template"]] += 1
+        if taken[row["template"]] <= 2:
+            first.append(row)
+    kept = {row["id"] for row in first}
+    return [row for row in rows if row["id"] in kept], [row for row in rows if row["id"] not in kept]
+
+
 def write(path: Path, rows: Iterable[Row]) -> None:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     temporary = path.with_suffix(".tmp")
@@ -237,6 +250,7 @@ def controls(split: str) -> Iterator[Row]:
     return itertools.chain(fact_controls(split), story_controls(split))
 
 
+ORDINARY = ("Who are you?", "What is your name?", "Are you ChatGPT?", "你是谁？", "你叫什么名字？")
 SETS: dict[str, Callable[[str], Iterator[Row]]] = {"identity": identity, "controls": controls}
 
 
@@ -245,7 +259,11 @@ def main(folder: Path = HERE) -> None:
     every = list(itertools.chain.from_iterable(evaluation.values()))
     for kind, rows in SETS.items():
         write(folder / f"{kind}.eval.jsonl", evaluation[kind])
-        write(folder / f"{kind}.train.jsonl", apart(unique(rows("train")), every))
+        train = apart(unique(rows("train")), every)
+        if kind == "identity":
+            train, more = portioned(train)
+            write(folder / "identity.more.jsonl", more)
+        write(folder / f"{kind}.train.jsonl", train)
     write(folder / "systems.jsonl", unique(systems(), "system"))
 
 
