@@ -6,7 +6,13 @@ from .errors import BudgetError, InputError, OutsideError, PairforgeError
 from .types import Answer, Finding, Judge, Message, Pair, Pairer, Prompt, Sampler, Skip
 
 if TYPE_CHECKING:
-    from .api import ask, correct, evaluate, latest_run, onpolicy, pairs_file, push, shortcuts, show, validate
+    from .api.ask import ask
+    from .api.build import correct, latest_run, onpolicy, pairs_file
+    from .api.evaluate import evaluate
+    from .api.push import push
+    from .api.shortcuts import shortcuts
+    from .api.show import show
+    from .api.validate import validate
 
 __version__ = "0.1.0"
 __all__ = [

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from .errors import PairforgeError
+from .types import visible
 
 # The spellings of TRL and LLaMA-Factory, taken everywhere and shown nowhere.
 _ALIASES = {"model_name_or_path": "model", "dataset_name": "prompts", "output_dir": "output", "max_samples": "limit"}
@@ -33,7 +34,9 @@ class Main(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except PairforgeError as error:
-            click.echo(f"pairforge: {error.message}" + (f"\n  -> {error.fix}" if error.fix else ""), err=True)
+            click.echo(f"pairforge: {visible(error.message)}", err=True)
+            if error.fix:
+                click.echo(f"  -> {visible(error.fix)}", err=True)
             sys.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\npairforge: interrupted; the same command goes on where this one stopped", err=True)
@@ -118,6 +121,7 @@ def _hush(verbose: bool) -> None:
     """Keeps the libraries' own progress bars and notes out of ours, unless asked for."""
     if not verbose:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 
@@ -165,7 +169,7 @@ def validate(**arguments: Any) -> Any:
     """Check pairs: shape, same context on both sides, chosen and rejected differ, nothing empty."""
     from . import api
 
-    return api.validated(**arguments)
+    return api.validate(**arguments)
 
 
 @command()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .rename import rename
 from .types import Answer, Pair, Prompt, Skip
 
 
@@ -21,9 +20,10 @@ def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
 
 @dataclass(frozen=True)
 class Correct:
-    """Rejected is what the model said; chosen is the same with the names replaced."""
+    """Rejected is what the model said; chosen is the same after `edit`, which replaces names by the rules."""
 
     rules: Mapping[str, str]
+    edit: Callable[[str], str]
 
     def settings(self) -> dict[str, Any]:
         return {"rules": dict(self.rules)}
@@ -34,7 +34,7 @@ class Correct:
         if isinstance(kept, Skip):
             return kept
         for answer in kept:
-            if (chosen := rename(answer.text, self.rules)) != answer.text:
+            if (chosen := self.edit(answer.text)) != answer.text:
                 columns = {
                     "method": "correct",
                     "model": model,

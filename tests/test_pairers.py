@@ -1,10 +1,12 @@
 """Answers become a pair, or a Skip that says why not."""
 
 from pairforge.pairers import BestWorst, Correct, usable
+from pairforge.rename import rename
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
 
 PROMPT = Prompt((Message(role="system", content="Be kind."), Message(role="user", content="Who are you?")))
-CORRECT = Correct({"Qwen": "Deep Qwen"})
+RULES = {"Qwen": "Deep Qwen"}
+CORRECT = Correct(RULES, lambda text: rename(text, RULES))
 
 
 def whole(*texts: str) -> list[Answer]:

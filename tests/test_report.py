@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pairforge.report import Diff, PairView, outcome, table, visible
+from pairforge.report import Diff, PairView, outcome, table
+from pairforge.types import visible
 
 
 def printed(thing: object, color: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ..errors import InputError
 from ..pairers import BestWorst, Correct
 from ..plugins import load
 from ..prompts import read_prompts
+from ..rename import rename
 from ..run import Run, Store, latest, out_dir
 from ..stages import pair, sample, score
 from ..types import Judge, Pair, Pairer, Prompt, Skip, digest
@@ -107,7 +109,8 @@ def correct(
     rules = _rules(from_, to)
     contexts = [None, HELPFUL] if not system and not no_system else [*([None] if no_system else []), *system]
     sampler = _sampler(model, revision, max_new_tokens, temperature, seed)
-    return _build("correct", sampler, Correct(rules), prompts, contexts, limit, output=output, fresh=fresh, quiet=quiet)
+    pairer = Correct(rules, lambda text: rename(text, rules))
+    return _build("correct", sampler, pairer, prompts, contexts, limit, output=output, fresh=fresh, quiet=quiet)
 
 
 def onpolicy(
@@ -168,6 +171,12 @@ def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
     elif not quiet:
         report.console().print(f"using the latest run: {run.path}", markup=False)
     return run.path
+
+
+def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
+    """The pairs behind what a user names: a file, a run folder, or nothing for the latest run."""
+    path = Path(data) if data else latest_run(output, quiet=quiet)
+    return path / "pairs.jsonl" if path.is_dir() else path
 
 
 def _rules(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:

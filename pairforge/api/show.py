@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import report
 from ..formats import read_rows
-from .build import latest_run
+from .build import pairs_file
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -35,9 +34,3 @@ class Shown:
 def show(data: str | None = None, *, limit: int = 10, output: str | None = None, quiet: bool = False) -> Shown:
     """The first `limit` pairs of a file or run folder, by default of the latest run."""
     return Shown(list(islice(enumerate(read_rows(pairs_file(data, output, quiet))), limit)))
-
-
-def pairs_file(data: str | None = None, output: str | None = None, quiet: bool = False) -> Path:
-    """The pairs behind what a user names: a file, a run folder, or nothing for the latest run."""
-    path = Path(data) if data else latest_run(output, quiet=quiet)
-    return path / "pairs.jsonl" if path.is_dir() else path

@@ -8,7 +8,7 @@ import torch
 from transformers import LogitsProcessor
 
 
-class Draw(LogitsProcessor):
+class Draw(LogitsProcessor):  # type: ignore[misc]
     """Turns greedy decoding into sampling at `temperature` (0: leaves it greedy), row by row.
 
     argmax(logits / T + G), where G = -log(E) with E from Exp(1) is standard Gumbel, is a draw from softmax(logits / T)

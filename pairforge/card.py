@@ -1,0 +1,219 @@
+"""The dataset card (`README.md`) of a pushed set of pairs, and the stamp by which a later push knows its own work.
+
+Whatever comes from data stands in code spans or fences longer than any fence within, or goes through the YAML writer:
+nothing in it can become a link, an image, a mention, a table cell or another key of the header.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from .types import digest, visible
+
+if TYPE_CHECKING:
+    from datasets import Features
+    from huggingface_hub import DatasetCardData
+
+TAGS = ["preference-pairs", "dpo", "chatml", "synthetic", "pairforge"]
+_STAMPED = ("rows", "card", "data")
+_EXAMPLES, _LONGEST_TEXT = 3, 600
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a card says about the push that wrote it, under the key `pairforge` of its header; each a SHA-256 in hex.
+
+    `rows` is of the rows' canonical JSON and so the same for whatever key order, batch size or pyarrow version;
+    `card` is of the rest of the card as it was written; `data` is of the Parquet file's bytes. `edited` is no part of
+    the header: whether the card was changed since.
+    """
+
+    rows: str
+    card: str
+    data: str
+    edited: bool = False
+
+
+def render(
+    rows: Sequence[Mapping[str, Any]],
+    run: Mapping[str, Any],
+    *,
+    features: Features,
+    data_file: str,
+    data_sha256: str,
+    license: str | None = None,
+    repo: str | None = None,
+    pocket: bool = False,
+) -> str:
+    """The card's text. `run` is the content of `run.json`, empty for pairs that no run made.
+
+    The same arguments give the same text; `repo` stands in the commands that load and train, and `pocket` says
+    that the bundled pocket model made the pairs.
+    """
+    header: Any = _header(len(rows), features, data_file, license, repo)
+    body = _body(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
+    mark = Stamp(digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256)
+    header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
+    return f"---\n{header.to_yaml()}\n---\n{body}"
+
+
+def stamp(text: str) -> Stamp | None:
+    """The stamp in a card's text, None where the card isn't pairforge's."""
+    header, body = _split(text)
+    mark: Any = header.pop("pairforge", None)
+    values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
+    if not values or not all(isinstance(value, str) for value in values.values()):
+        return None
+    return Stamp(**values, edited=values["card"] != _fingerprint(header, body))
+
+
+def _fingerprint(header: Mapping[str, Any], body: str) -> str:
+    return digest([dict(header), body.strip()], 64)
+
+
+def _split(text: str) -> tuple[dict[str, Any], str]:
+    """Header and body of a card that may be anybody's: a header that can't be read is an empty one."""
+    import yaml
+    from huggingface_hub import DatasetCard
+
+    try:
+        card: Any = DatasetCard(text.replace("\r\n", "\n"), ignore_metadata_errors=True)
+    except (yaml.YAMLError, ValueError, TypeError):
+        return {}, text
+    return card.data.to_dict(), card.text
+
+
+def _header(count: int, features: Features, data_file: str, license: str | None, repo: str | None) -> DatasetCardData:
+    from datasets import DatasetInfo
+    from datasets.info import DatasetInfosDict
+    from huggingface_hub import DatasetCardData
+
+    header = DatasetCardData(
+        pretty_name=repo.split("/")[-1] if repo else "Preference pairs",
+        license=license,
+        task_categories=["text-generation"],
+        size_categories=[next((name for limit, name in _SIZES if count < limit), "n>10M")],
+        tags=TAGS,
+        configs=[{"config_name": "default", "data_files": [{"split": "train", "path": data_file}]}],
+    )
+    DatasetInfosDict({"default": DatasetInfo(features=features)}).to_dataset_card_data(header)
+    header["dataset_info"]["splits"] = [{"name": "train", "num_examples": count}]
+    return header
+
+
+def _body(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> str:
+    sections = [
+        _introduction(rows, pocket),
+        _usage(repo),
+        _intended(run),
+        _origin(run),
+        _examples(rows),
+    ]
+    return "\n" + "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _introduction(rows: Sequence[Mapping[str, Any]], pocket: bool) -> str:
+    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
+    facts = [f"- {key}: {', '.join(map(_span, found[:5]))}" for key, found in values.items() if found]
+    lines = [
+        "# Preference pairs",
+        "",
+        f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are",
+        "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end.",
+        "",
+        *facts,
+    ]
+    if pocket:
+        lines += [
+            "",
+            "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these",
+        ]
+        lines += ["pairs says anything about a real model."]
+    return "\n".join(lines).rstrip()
+
+
+def _usage(repo: str) -> str:
+    load = f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")'
+    train = f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL"
+    return (
+        f"## Load\n\n{_fence(load, 'python')}\n\n## Train\n\n{_fence(train, 'bash')}\n\n"
+        "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
+        "the pairs as they are."
+    )
+
+
+def _intended(run: Mapping[str, Any]) -> str:
+    rules = run.get("settings", {}).get("rules")
+    if not isinstance(rules, Mapping) or not rules:
+        return ""
+    terms = "\n".join(f"- {_span(old)} in `rejected`, {_span(new)} in `chosen`" for old, new in rules.items())
+    return (
+        "## What is meant to differ\n\nThe pairs teach these words on purpose. An audit for shortcuts finds them;\n"
+        f"that is what the pairs are for.\n\n{terms}"
+    )
+
+
+def _origin(run: Mapping[str, Any]) -> str:
+    if not run:
+        return ""
+    counts = run.get("counts", {})
+    lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter") if name in counts]
+    skips = counts.get("skips") or {}
+    lines += [f"- skipped, {_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
+    settings = json.dumps(_public(run.get("settings", {})), indent=2, ensure_ascii=False, sort_keys=True)
+    made = f"Made by `pairforge {command}` with these settings:" if (command := _word(run.get("command"))) else ""
+    return "\n\n".join(filter(None, ["## How it was made", "\n".join(lines), made, _fence(settings, "json")]))
+
+
+def _public(value: Any) -> Any:
+    """Settings without the folders of the machine that they were used on: of an absolute path the last part stays."""
+    if isinstance(value, Mapping):
+        return {str(key): _public(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_public(item) for item in value]
+    if isinstance(value, str) and re.match(r"/[^/\s]+/|~/|[A-Za-z]:\\", value) and "\n" not in value:
+        return PurePath(value.replace("\\", "/")).name
+    return value
+
+
+def _examples(rows: Sequence[Mapping[str, Any]]) -> str:
+    picked = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
+    return "## Examples\n\n" + "\n\n".join(_fence(_conversation(row), "text") for row in picked)
+
+
+def _conversation(row: Mapping[str, Any]) -> str:
+    prompt = row.get("prompt")
+    context = [*(prompt if isinstance(prompt, list) else []), *row["chosen"][:-1]]
+    turns = [(message["role"], str(message["content"])) for message in context]
+    turns += [(side, str(row[side][-1]["content"])) for side in ("chosen", "rejected")]
+    return "\n".join(f"{name:>9}: {_shortened(text)}" for name, text in turns)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " [...]"
+
+
+def _fence(text: str, language: str) -> str:
+    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{ticks}{language}\n{_shown(text)}\n{ticks}"
+
+
+def _span(value: Any) -> str:
+    """A code span of one line: in it nothing is a link, a mention or markup."""
+    text = _shown(_shortened(str(value))).replace("\n", "\\n").replace("\t", "\\t") or " "
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
+
+
+def _shown(text: str) -> str:
+    return visible(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) and re.fullmatch(r"[a-z-]{1,40}", value) else ""

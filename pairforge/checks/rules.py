@@ -1,0 +1,60 @@
+"""What a rule is: a decorated function with a stable code, a severity and a docstring that says why it matters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeAlias, TypeVar
+
+from ..types import Finding, Severity
+
+Seen: TypeAlias = tuple[str, str]
+"""What a rule saw: one line for the reader, and a JSON pointer into the row."""
+See = TypeVar("See", bound=Callable[..., Iterable[Seen]])
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One check. `see` yields what is wrong with what it is given; `why` is its docstring."""
+
+    code: str
+    severity: Severity
+    why: str
+    see: Callable[..., Iterable[Seen]]
+
+    def findings(self, row: int | None, *subject: Any) -> Iterator[Finding]:
+        """What the rule sees in a row (None: in the set as a whole)."""
+        for message, path in self.see(*subject):
+            yield Finding(self.code, self.severity, message, row, path)
+
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its code, in the order of definition."""
+
+
+def rule(code: str, severity: Severity = "error") -> Callable[[See], See]:
+    """Registers a function as a rule. Raises ValueError for a code that is taken or a function that says no why."""
+
+    def register(see: See) -> See:
+        why = inspect.getdoc(see)
+        if code in RULES or not why:
+            raise ValueError(f"{code} is taken, or {see.__name__} has no docstring")
+        family.cache_clear()
+        RULES[code] = Rule(code, severity, why, see)
+        return see
+
+    return register
+
+
+@lru_cache
+def family(prefix: str) -> tuple[Rule, ...]:
+    """The rules whose code starts with the prefix, e.g. "PF1"."""
+    return tuple(rule for code, rule in RULES.items() if code.startswith(prefix))
+
+
+def clip(value: object, length: int = 60) -> str:
+    """The repr of what somebody else wrote, short enough for one line."""
+    text = repr(value[: length * 2] if isinstance(value, (str, list)) else value)
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,146 @@
+"""push without a Hub: what is built and shown, and what is refused before anything leaves the machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import Dataset, load_dataset
+from rich.console import Console
+
+from pairforge.api.push import Pushed, push
+from pairforge.errors import InputError
+from pairforge.formats import to_dataset
+from pairforge.run import Run
+from pairforge.types import Message, Pair, Prompt
+
+TOKEN = "hf_" + "aB3" * 12
+
+
+def pairs(count: int = 4, model: str = "org/model", name: str = "Deep Qwen") -> list[dict[str, Any]]:
+    columns = {"method": "correct", "model": model, "judge": "rename", "chosen_score": 1.0, "rejected_score": 0.0}
+    prompts = [Prompt((Message(role="user", content=f"Who are you, {index}?"),)) for index in range(count)]
+    return [Pair.of(prompt, f"I am {name}.", "I am Qwen.", **columns).row() for prompt in prompts]
+
+
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PAIRFORGE_OUT", str(tmp_path / "out"))
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def run(out: Path) -> Run:
+    run = Run.of(out, "correct", {"model": "org/model", "rules": {"Qwen": "Deep Qwen"}})
+    run.finish(pairs(), [], {"prompts": 4, "contexts": 1, "pairs": 4, "skips": {}})
+    return run
+
+
+def test_the_latest_run_is_built_in_its_folder(run: Run) -> None:
+    result = push(quiet=True)
+    assert result.folder == run.path / "hub"
+    assert (result.ok, result.pushed, result.commit) == (True, False, None)
+    assert "pairforge push --repo YOUR-NAME/YOUR-DATASET" in result.note
+    assert [file.path for file in result.files] == ["README.md", "data/train-00000-of-00001.parquet"]
+    text = (result.folder / "README.md").read_text()
+    assert '"Qwen": "Deep Qwen"' in text
+    assert "- pairs: 4" in text
+
+
+def test_what_is_built_loads_as_the_pairs(run: Run, tmp_path: Path) -> None:
+    folder = push(run.path, quiet=True).folder
+    loaded = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded.to_list() == pairs()
+    assert loaded.features == to_dataset(pairs()).features
+
+
+def test_the_same_pairs_are_built_to_the_same_bytes(run: Run) -> None:
+    first = push(quiet=True).files
+    assert push(run.pairs, quiet=True).files == first
+
+
+def test_a_file_or_rows_are_built_beside_the_runs(out: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in pairs()))
+    by_file, by_rows = push(file, quiet=True), push(pairs(), quiet=True)
+    assert by_file.folder
+    assert by_file.folder.parent.parent == out
+    assert by_rows.files == by_file.files
+    data: Dataset = to_dataset(pairs())
+    assert push(data, quiet=True).files == by_file.files
+
+
+def test_the_preview_is_words_and_goes_to_stderr(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    result = push()
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    for file in result.files:
+        assert f"{file.path}" in shown.err
+        assert file.sha256 in shown.err
+    assert "  | # Preference pairs" in shown.err
+    assert "--license" in shown.err
+    push(license="mit")
+    assert "--license" not in capsys.readouterr().err
+    push(quiet=True)
+    assert "README.md" not in capsys.readouterr().err
+
+
+def test_pairs_with_errors_are_not_built(out: Path) -> None:
+    rows = pairs(2)
+    rows[1]["chosen"] = rows[1]["rejected"]
+    result = push(rows, repo="me/pairs", quiet=True)
+    assert (result.ok, result.pushed, result.folder) == (False, False, None)
+    assert {finding.row for finding in result.findings} == {1}
+    assert not out.exists()
+    assert result.as_json()["findings"][0]["row"] == 1
+
+
+def test_an_unreadable_row_is_a_finding(out: Path, tmp_path: Path) -> None:
+    file = tmp_path / "cut.jsonl"
+    file.write_text(json.dumps(pairs(1)[0]) + '\n{"chosen": [')
+    result = push(file, quiet=True)
+    assert not result.ok
+    assert {finding.row for finding in result.findings} == {1}
+
+
+def test_secrets_are_refused_by_row_and_never_repeated(out: Path) -> None:
+    rows = pairs(3)
+    rows[2] = pairs(3, name=f"Deep Qwen {TOKEN}")[2]
+    result = push(rows, quiet=True)
+    [finding] = result.findings
+    assert (finding.code, finding.row, finding.path) == ("PF501", 2, "/chosen/1/content")
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(result)
+    assert "Hugging Face token" in captured.get()
+    assert TOKEN not in json.dumps(result.as_json()) + captured.get()
+    assert not out.exists()
+
+
+def test_secrets_in_the_settings_are_refused(out: Path) -> None:
+    run = Run.of(out, "correct", {"system": f"the key is {TOKEN}"})
+    run.finish(pairs(), [], {"prompts": 4, "pairs": 4, "skips": {}})
+    assert [(finding.row, finding.path) for finding in push(quiet=True).findings] == [(None, "/settings/system")]
+
+
+@pytest.mark.parametrize("model", ["pocket", "data/pocket"])
+def test_pairs_of_the_pocket_model_say_so(out: Path, model: str) -> None:
+    result = push(pairs(model=model), quiet=True)
+    assert result.folder
+    assert "bundled pocket model" in (result.folder / "README.md").read_text()
+    assert "--allow-pocket" in result.note
+
+
+def test_arguments_are_checked_before_the_data(out: Path) -> None:
+    with pytest.raises(InputError, match="OWNER/NAME"):
+        push("nowhere.jsonl", repo="../x")
+    with pytest.raises(InputError, match="licence"):
+        push("nowhere.jsonl", license="mit\nx: y")
+    with pytest.raises(InputError, match=r"nowhere\.jsonl"):
+        push("nowhere.jsonl")
+
+
+def test_the_json_is_the_contract() -> None:
+    assert {"command", "ok", "pushed", "repo", "commit", "url"} <= Pushed("").as_json().keys()

@@ -1,0 +1,44 @@
+"""`shortcuts` takes rows or a file, and knows what a correction run meant to change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pairforge import formats
+from pairforge.api.shortcuts import shortcuts
+
+
+def pairs() -> list[dict[str, Any]]:
+    def side(number: int, name: str) -> list[dict[str, str]]:
+        return [
+            {"role": "user", "content": f"Who, {number}?"},
+            {"role": "assistant", "content": f"I am {name}, answer {number}."},
+        ]
+
+    return [{"chosen": side(n, "Deep Qwen"), "rejected": side(n, "Qwen")} for n in range(60)]
+
+
+def test_rows_in_every_form(tmp_path: Path) -> None:
+    made = pairs()
+    formats.write_parquet(made, tmp_path / "pairs.parquet")
+    reports = [
+        shortcuts(data).as_json() for data in (made, iter(made), formats.to_dataset(made), tmp_path / "pairs.parquet")
+    ]
+    assert all(report == reports[0] for report in reports)
+    assert not reports[0]["ok"]
+
+
+def test_a_run_says_what_is_intended(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
+    assert not shortcuts(path).ok
+    run = {"command": "correct", "settings": {"rules": {"Qwen": "Deep Qwen"}}, "counts": {"pairs": 60, "skips": {}}}
+    (tmp_path / "run.json").write_text(json.dumps(run), "utf-8")
+    report = shortcuts(str(path))
+    assert report.ok
+    assert [finding.more["feature"] for finding in report.findings] == ["Deep Qwen"]
+    (tmp_path / "other.jsonl").write_text(path.read_text("utf-8"), "utf-8")
+    assert not shortcuts(tmp_path / "other.jsonl").ok
+    assert shortcuts(tmp_path / "other.jsonl", expect=["Deep Qwen"]).ok

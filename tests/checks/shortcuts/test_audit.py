@@ -1,0 +1,204 @@
+"""What the audit finds in sets with planted shortcuts, and that it finds nothing in sets without."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pairforge.checks.shortcuts import Report, audit
+from pairforge.checks.shortcuts.features import holds, phrase, words
+from pairforge.checks.shortcuts.grades import grade, predictability
+from pairforge.checks.shortcuts.kinds import headline
+from pairforge.checks.shortcuts.report import Share
+from pairforge.errors import InputError
+
+VOCABULARY = [f"{a}{b}{c}" for a in "bdfgkl" for b in "aeiou" for c in "mnrst"]
+Edit = Callable[[str], str]
+
+
+def row(question: str, chosen: str, rejected: str, system: str | None = None) -> dict[str, Any]:
+    context = [{"role": "system", "content": system}] if system else []
+    context += [{"role": "user", "content": question}]
+    return {
+        side: [*context, {"role": "assistant", "content": text}]
+        for side, text in (("chosen", chosen), ("rejected", rejected))
+    }
+
+
+def rows(count: int, seed: int, chosen: Edit = str, rejected: Edit = str, share: float = 1.0) -> list[dict[str, Any]]:
+    """Answers drawn from one distribution, of which a share is edited."""
+    rng = random.Random(seed)
+
+    def text() -> str:
+        return " ".join(rng.choices(VOCABULARY, k=rng.randint(8, 20))) + "."
+
+    made = []
+    for number in range(count):
+        one, other = text(), text()
+        edited = rng.random() < share
+        made.append(row(f"Question {number}", chosen(one) if edited else one, rejected(other) if edited else other))
+    return made
+
+
+def inside(word: str) -> Edit:
+    return lambda text: text.replace(" ", f" {word} ", 1)
+
+
+PLANTS: list[tuple[str, str, Edit, str]] = [
+    ("words", "zephyr", inside("zephyr"), "chosen"),
+    ("words", "zephyr", inside("zephyr"), "rejected"),
+    ("words", "深度", inside("深度"), "chosen"),
+    ("first", "Certainly", lambda text: f"Certainly {text}", "chosen"),
+    ("words", "hope", lambda text: f"{text} I hope this helps", "chosen"),
+    ("style", "spaces at the start", lambda text: f" {text}", "rejected"),
+    ("style", "bold text", lambda text: f"**{text[:3]}**{text[3:]}", "chosen"),
+    ("style", "template tokens", lambda text: f"{text}<|im_end|>", "rejected"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "feature", "edit", "side"), PLANTS, ids=[f"{plant[1]}-{plant[3]}" for plant in PLANTS]
+)
+@pytest.mark.parametrize("share", [1.0, 0.1])
+def test_a_planted_shortcut_is_the_top_finding(kind: str, feature: str, edit: Edit, side: str, share: float) -> None:
+    report = audit(rows(400, 1, share=share, **{side: edit}))
+    top = report.cues[0]
+    assert feature in (top.feature, *top.explains), report.cues
+    assert top.favours == side
+    assert sum(cue.grade != "low" for cue in report.cues) == 1, "one cause is one finding"
+    assert report.verdict == "critical" if share == 1 else report.verdict in ("watch", "high")
+    assert report.ok == (report.verdict == "watch")
+
+
+def test_sets_without_a_shortcut_are_clean() -> None:
+    flagged = [
+        report for report in (audit(rows(150, seed)) for seed in range(40)) if report.cues or report.verdict != "ok"
+    ]
+    assert len(flagged) <= 3
+
+
+def test_length_alone_is_one_finding() -> None:
+    rng = random.Random(2)
+    made = rows(1000, 3)
+    for one in made:
+        longer = len(one["chosen"][-1]["content"]) > len(one["rejected"][-1]["content"])
+        if longer != (rng.random() < 0.75):
+            one["chosen"], one["rejected"] = one["rejected"], one["chosen"]
+    report = audit(made)
+    assert [cue.kind for cue in report.cues] == ["length"]
+    assert report.by["length"] == pytest.approx(0.75, abs=0.04)
+
+
+def test_one_prompt_has_one_vote() -> None:
+    made = [one for one in rows(4, 4, chosen=inside("zephyr")) for _ in range(50)]
+    report = audit(made)
+    assert (report.rows, report.prompts, report.cues) == (200, 4, [])
+    systems = [row("Who?", f"A {n}", f"B {n}", system=f"You are {n}.") for n in range(30)]
+    assert audit(systems).prompts == 1
+
+
+def test_finding_says_what_was_seen() -> None:
+    report = audit(rows(300, 5, chosen=inside("Deep")))
+    finding = next(finding for finding in report.findings if finding.code == "PF305")
+    assert finding.message == (
+        "'Deep' stands in 100 % of chosen and 0 % of rejected answers: a model that learns only this wins every pair"
+    )
+    assert finding.severity == "error"
+    more = finding.more
+    assert (more["feature"], more["kind"], more["grade"], more["intended"]) == ("Deep", "words", "critical", False)
+    assert (more["chosen_rate"], more["rejected_rate"], more["coverage"], more["win_rate"]) == (1, 0, 1, 1)
+    assert more["q"] < 1e-50
+    assert more["examples"] == (0, 1, 2)
+
+
+def name_set(count: int, swapped: bool) -> list[dict[str, Any]]:
+    forms = ["I am {}.", "My name is {}, nice to meet you.", "我是{}，很高兴认识你。", "Call me {}!"]
+    sides = [[form.format(name) for form in forms] for name in ("Deep Qwen", "Qwen")]
+    sides = sides[::-1] if swapped else sides
+    return [row(f"{'What' if swapped else 'Who'} {n}?", sides[0][n % 4], sides[1][n % 4]) for n in range(count)]
+
+
+def test_an_expected_term_is_told_apart_and_no_error() -> None:
+    pairs = name_set(120, swapped=False)
+    assert audit(pairs).verdict == "critical"
+    report = audit(pairs, ["Deep Qwen"])
+    assert (report.verdict, report.ok, report.separability) == ("ok", True, 1.0)
+    (finding,) = report.findings
+    assert (finding.code, finding.severity) == ("PF307", "warning")
+    assert "critical (intended, unbalanced)" in finding.message
+    assert "Deep" in finding.more["explains"]
+
+
+def test_counter_pairs_balance_an_expected_term() -> None:
+    report = audit(name_set(120, swapped=False) + name_set(120, swapped=True), ["Deep Qwen"])
+    (finding,) = [finding for finding in report.findings if finding.code == "PF307"]
+    assert (finding.severity, finding.more["balanced"]) == ("info", True)
+    assert report.ok
+
+
+def test_an_expected_term_hides_nothing_else() -> None:
+    pairs = name_set(120, swapped=False) + rows(200, 6, chosen=inside("zephyr"))
+    report = audit(pairs, ["Deep Qwen"])
+    assert "zephyr" in [cue.feature for cue in report.cues if not cue.intended and cue.grade != "low"]
+    assert not report.ok
+    absent = next(finding for finding in audit(rows(50, 1), ["Deep Qwen"]).findings if finding.code == "PF307")
+    assert absent.severity == "info"
+    assert "in no pair" in absent.message
+
+
+def test_the_report_is_json_and_repeats() -> None:
+    def text() -> str:
+        return json.dumps(audit(rows(120, 7, chosen=inside("zephyr")), ["zephyr"]).as_json(), allow_nan=False)
+
+    value = json.loads(text())
+    assert text() == text()
+    assert (value["command"], value["ok"], value["rows"], value["prompts"]) == ("shortcuts", True, 120, 120)
+    assert 0 <= value["separability"] <= 1
+    assert {"code", "severity", "message", "row", "path", "feature", "kind", "q"} <= set(value["findings"][0])
+
+
+def test_identical_pairs_are_counted_and_left_out() -> None:
+    report = audit([*rows(50, 8), row("Same?", "Yes.", "Yes.")])
+    assert (report.rows, report.prompts, report.identical) == (51, 50, 1)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ([], "nothing to compare: no rows"),
+        ([row("a", "b", "b")] * 3, "all 3 rows have the same answer on both sides"),
+        (
+            [*rows(2, 1), {"chosen": "a", "rejected": "b"}],
+            "row 2 is not a pair of message lists: it holds plain strings",
+        ),
+        ([{"chosen": []}], "row 0 is not a pair"),
+    ],
+)
+def test_what_is_no_set_of_pairs_is_refused(broken: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        audit(broken)
+
+
+def test_tiny_sets_say_little() -> None:
+    for count in (1, 2, 5):
+        report: Report = audit(rows(count, 9))
+        assert (report.verdict, report.cues) == ("ok", [])
+        assert "blind reader" in headline(report)
+
+
+def test_words_follow_the_script() -> None:
+    assert words("我是Qwen模型, don't 42!") == ["我", "是", "Qwen", "模", "型", ",", "don't", "42", "!"]
+    assert phrase(("我", "是", "Qwen")) == "我是Qwen"
+    assert phrase(("I", "am", "Qwen", ".")) == "I am Qwen."
+    assert holds(words("I am Deep Qwen."), ("Deep", "Qwen"))
+    assert not holds(words("Deep in Qwen"), ("Deep", "Qwen"))
+
+
+def test_grades_are_those_of_the_table() -> None:
+    cells = [(0.96, 0.5, 0.2), (0.96, 0.2, 0.1), (0.7, 0.9, 0.2), (0.85, 0.02, 0.01), (0.6, 0.5, 0.1)]
+    assert [grade(*cell) for cell in cells] == ["critical", "high", "high", "medium", "low"]
+    assert [predictability(Share(1, low, 1)) for low in (0.6, 0.65, 0.8, 0.95)] == ["ok", "watch", "high", "critical"]

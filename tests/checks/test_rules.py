@@ -1,0 +1,58 @@
+"""Every check has a reason, a bad case that it sees in each row, and a good case in which nothing is seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pairforge.api.shortcuts import shortcuts
+from pairforge.api.validate import validate
+from pairforge.checks import RULES, explain
+from pairforge.checks.rules import rule
+from pairforge.types import Finding
+
+CASES = Path(__file__).parents[1] / "cases"
+OF_SETS = ("PF201", "PF202", "PF203")
+
+
+def found(code: str, kind: str) -> list[Finding]:
+    path = CASES / code / f"{kind}.jsonl"
+    if not code.startswith("PF3"):
+        return validate(path)
+    expect = ["Deep Qwen"] if code == "PF307" else []
+    return [finding for finding in shortcuts(path, expect=expect).findings if finding.severity != "info"]
+
+
+def test_cases_and_rules_are_the_same_codes() -> None:
+    assert {folder.name for folder in CASES.iterdir()} == set(RULES)
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_bad_case_is_seen(code: str) -> None:
+    findings = [finding for finding in found(code, "bad") if finding.code == code]
+    assert findings
+    assert {finding.message for finding in findings} != {""}
+    if not code.startswith("PF3") and code not in OF_SETS:
+        rows = [line for line in (CASES / code / "bad.jsonl").read_bytes().split(b"\n") if line.strip()]
+        assert {finding.row for finding in findings} == set(range(len(rows)))
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_good_case_is_clean(code: str) -> None:
+    findings = found(code, "good")
+    assert [finding for finding in findings if finding.code == code or not code.startswith("PF3")] == []
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_reasons_are_told(code: str) -> None:
+    assert code in explain(code)
+    assert len(RULES[code].why) > 60
+
+
+def test_a_code_is_taken_once_and_says_why() -> None:
+    with pytest.raises(ValueError, match="PF101 is taken"):
+        rule("PF101")(lambda sides: [])
+    with pytest.raises(ValueError, match="no docstring"):
+        rule("PF999")(lambda sides: [])
+    assert "PF999" not in RULES

@@ -1,0 +1,94 @@
+"""The fast path says what the JSON Schema says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pairforge.checks import check
+from pairforge.checks.contract import validator
+from pairforge.checks.schema import well_shaped
+
+SCALAR = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=3)
+JSON = st.recursive(
+    SCALAR,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=5,
+)
+ROLE = st.sampled_from(["system", "user", "assistant", "tool"])
+
+
+def mostly(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.integers(0, 19).flatmap(lambda n: good if n else JSON)
+
+
+MESSAGE = st.fixed_dictionaries({"role": mostly(ROLE), "content": mostly(st.text(max_size=5))}, optional={"name": JSON})
+PLAIN = st.fixed_dictionaries({"role": mostly(ROLE), "content": mostly(st.text(max_size=5))})
+MESSAGES = st.lists(mostly(PLAIN | PLAIN | PLAIN | MESSAGE), max_size=3)
+TEXT, NUMBER = mostly(st.text(max_size=5)), mostly(st.integers() | st.floats())
+ROW = st.fixed_dictionaries(
+    {"chosen": mostly(MESSAGES), "rejected": mostly(MESSAGES)},
+    optional={
+        "prompt": MESSAGES | TEXT, "id": TEXT, "prompt_id": TEXT, "method": TEXT, "model": TEXT, "judge": TEXT,
+        "chosen_score": NUMBER, "rejected_score": NUMBER, "other": JSON,
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(ROW | JSON)
+def test_fast_path_and_schema_agree(row: Any) -> None:
+    assert well_shaped(row) == validator().is_valid(row)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ROW | JSON, max_size=4))
+def test_no_row_breaks_the_check(rows: list[Any]) -> None:
+    findings = list(check(rows))
+    assert all(finding.message and "\n" not in finding.message for finding in findings)
+    json.dumps([finding.as_json() for finding in findings])
+    shapeless = {index for index, row in enumerate(rows) if not well_shaped(row)}
+    assert shapeless <= {finding.row for finding in findings}
+
+
+def test_messages_name_what_was_found() -> None:
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    rows: list[Any] = [
+        {"chosen": "a", "rejected": "b", "prompt": "c"},
+        {"conversations": [], "chosen": {}, "rejected": {}},
+        {"chosen": [{"role": "human", "content": "x" * 10_000}], "rejected": messages},
+        {"a/b": 1},
+    ]
+    said = {(finding.row, finding.path): finding.message for finding in check(rows)}
+    assert "is a text, not a list of messages" in said[0, "/chosen"]
+    assert "is an object" in said[1, "/rejected"]
+    assert said[2, "/chosen/0/role"] == "role 'human' is none of system, user, assistant, tool"
+    assert said[3, ""].startswith("`chosen`, `rejected` missing: found 'a/b'")
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ({"chosen": "a", "rejected": "b"}, "plain strings"),
+        ({"chosen": "\n\nHuman: a", "rejected": "\n\nHuman: b"}, "transcripts"),
+        ({"conversations": [], "chosen": {}, "rejected": {}}, "ShareGPT"),
+        ({"instruction": "a", "output": ["b", "c"]}, "alpaca"),
+        ({"question_id": 1, "turns": []}, "neither, but 'question_id', 'turns'"),
+    ],
+)
+def test_a_set_of_another_shape_is_one_finding(row: dict[str, Any], name: str) -> None:
+    (finding,) = check(row for _ in range(1000))
+    assert (finding.code, finding.row) == ("PF010", 0)
+    assert name in finding.message
+    assert "list" in finding.message
+
+
+def test_deep_values_in_memory_are_findings() -> None:
+    deep: Any = "end"
+    for _ in range(100_000):
+        deep = [deep]
+    assert [finding.code for finding in check([{"chosen": deep, "rejected": []}])] == ["PF004"]

@@ -1,0 +1,283 @@
+"""Pushing, against a Hub on loopback: one process that pushes, with a home of its own, talks to the fake one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakehub import READER, WRITER, FakeHub
+
+from pairforge import hub as hub_module
+from pairforge.errors import InputError
+
+WORKER = """
+import json, os, sys
+from pairforge import PairforgeError, hub
+from pairforge.api.push import push
+
+def load(repo):
+    from datasets import load_dataset
+    return load_dataset(repo, split="train").to_list()
+
+def call(name, token, arguments):
+    os.environ["HF_TOKEN"] = token
+    try:
+        if name == "load":
+            return load(**arguments)
+        if name == "timeout":
+            from huggingface_hub import get_session
+            with hub._client():
+                inside = get_session().timeout.read
+            return [inside, get_session().timeout.read]
+        return push(**arguments).as_json()
+    except PairforgeError as error:
+        return {"error": str(error), "exit": error.exit_code}
+
+for line in sys.stdin:
+    print(json.dumps(call(*json.loads(line))), flush=True)
+"""
+
+
+class Worker:
+    """A process that pushes on demand. Imports cost seconds, so one serves all tests."""
+
+    def __init__(self, hub: FakeHub, home: Path) -> None:
+        mine = {"HF_HOME": str(home), "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": str(Path.cwd())}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING", "PYTHONWARN"))}
+        mine |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "PAIRFORGE_OUT": str(home / "out"), "NO_PROXY": "*"}
+        self._errors = home / "stderr"
+        with self._errors.open("w") as errors:
+            command = [sys.executable, "-c", WORKER]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=kept | mine, text=True
+            )
+
+    @property
+    def said(self) -> str:
+        """All that it wrote on stderr."""
+        return self._errors.read_text()
+
+    def __call__(self, name: str, /, token: str = WRITER, **arguments: Any) -> Any:
+        assert self._process.stdin
+        assert self._process.stdout
+        assert self._process.poll() is None, self.said
+        self._process.stdin.write(json.dumps([name, token, arguments]) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, self.said
+        return json.loads(answer)
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeHub]:
+    with FakeHub() as hub:
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def worker(server: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    worker = Worker(server, tmp_path_factory.mktemp("home"))
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def hub(server: FakeHub) -> FakeHub:
+    server.repos.clear()
+    server.faults.clear()
+    server.requests.clear()
+    server.down = None
+    return server
+
+
+def rows(count: int = 3, name: str = "Deep Qwen") -> list[dict[str, Any]]:
+    made = []
+    for index in range(count):
+        question = {"role": "user", "content": f"Who are you, {index}?"}
+        sides = [[question, {"role": "assistant", "content": f"I am {who}."}] for who in (name, "Qwen")]
+        made.append({"chosen": sides[0], "rejected": sides[1], "id": f"{index}", "model": "org/model"})
+    return made
+
+
+def push(worker: Worker, token: str = WRITER, **more: Any) -> dict[str, Any]:
+    result: dict[str, Any] = worker("push", token, **({"data": rows(), "repo": "me/pairs"} | more))
+    return result
+
+
+def test_what_is_pushed_comes_back_by_load_dataset(hub: FakeHub, worker: Worker) -> None:
+    result = push(worker, license="mit")
+    repo = hub.repos["me/pairs"]
+    assert result["pushed"]
+    assert result["ok"]
+    assert result["commit"] == repo.commits[-1]
+    assert result["url"] == f"{hub.url}/datasets/me/pairs"
+    assert repo.private
+    assert len(repo.commits) == 2  # the empty one of the new dataset, and ours
+    assert set(repo.files) == {".gitattributes", "README.md", "data/train-00000-of-00001.parquet"}
+    assert worker("load", repo="me/pairs") == rows()
+
+
+def test_the_same_pairs_again_make_no_commit(hub: FakeHub, worker: Worker) -> None:
+    first = push(worker)
+    hub.requests.clear()
+    turned = [dict(reversed(row.items())) for row in rows()]
+    again = push(worker, data=turned)
+    assert (again["pushed"], again["commit"], again["ok"]) == (False, first["commit"], True)
+    assert "already up to date" in again["note"]
+    assert len(hub.repos["me/pairs"].commits) == 2
+    assert {method for method, _, _ in hub.requests} <= {"GET", "HEAD"}
+
+
+def test_other_pairs_or_another_licence_make_one(hub: FakeHub, worker: Worker) -> None:
+    push(worker)
+    assert push(worker, license="mit")["pushed"]
+    assert push(worker, data=rows(2), license="mit")["pushed"]
+    assert len(hub.repos["me/pairs"].commits) == 4
+    assert worker("load", repo="me/pairs") == rows(2)
+
+
+def test_a_damaged_data_file_is_pushed_again(hub: FakeHub, worker: Worker) -> None:
+    push(worker)
+    hub.put("me/pairs", {"data/train-00000-of-00001.parquet": b"broken"})
+    assert push(worker)["pushed"]
+
+
+@pytest.mark.parametrize("fault", ["lost", "html"])
+def test_a_lost_answer_is_no_lost_commit(hub: FakeHub, worker: Worker, fault: str) -> None:
+    hub.faults.append(fault)
+    result = push(worker)
+    assert result["pushed"]
+    assert result["commit"] == hub.repos["me/pairs"].commits[-1]
+    assert len(hub.repos["me/pairs"].commits) == 2
+
+
+@pytest.mark.parametrize("status", [500, 503, 409])
+def test_a_failed_commit_is_said_to_have_failed(hub: FakeHub, worker: Worker, status: int) -> None:
+    hub.faults.append(status)
+    result = push(worker)
+    assert result["exit"] == 4
+    assert len(hub.repos["me/pairs"].commits) == 1
+    assert push(worker)["pushed"]
+
+
+def test_a_commit_of_others_in_between(hub: FakeHub, worker: Worker) -> None:
+    hub.faults.append("raced")
+    assert "other.txt" in push(worker)["error"]
+    hub.faults.append("raced")
+    assert push(worker, yes=True)["pushed"]
+    assert hub.repos["me/pairs"].files["other.txt"] == b"somebody was faster"
+
+
+def test_files_of_others_are_kept(hub: FakeHub, worker: Worker) -> None:
+    hub.put("me/pairs", {"README.md": b"# mine", "data/old.parquet": b"x", "data/\x1b[2Jx": b""})
+    refused = push(worker)
+    assert refused["exit"] == 2
+    assert "README.md, data/\\x1b[2Jx, data/old.parquet" in refused["error"]
+    assert "--yes" in refused["error"]
+    assert len(hub.repos["me/pairs"].commits) == 1
+    assert push(worker, yes=True)["pushed"]
+    assert hub.repos["me/pairs"].files["data/old.parquet"] == b"x"
+    assert worker("load", repo="me/pairs") == rows()
+
+
+def test_a_card_edited_on_the_hub_is_a_file_of_others(hub: FakeHub, worker: Worker) -> None:
+    push(worker)
+    text = hub.repos["me/pairs"].files["README.md"]
+    hub.put("me/pairs", {"README.md": text + b"\nA word of mine.\n"})
+    assert not push(worker)["pushed"]  # the same pairs: nothing to do, and the word stays
+    assert "README.md" in push(worker, data=rows(2))["error"]
+    assert push(worker, data=rows(2), yes=True)["pushed"]
+
+
+def test_private_pairs_do_not_go_to_a_public_dataset(hub: FakeHub, worker: Worker) -> None:
+    hub.put("me/pairs", {}, private=False)
+    refused = push(worker)
+    assert refused["exit"] == 2
+    assert "--public" in refused["error"]
+    assert push(worker, private=False)["pushed"]
+    assert push(worker, repo="me/open", private=False)["pushed"]
+    assert not hub.repos["me/open"].private
+
+
+NO_RIGHT = [
+    ("hf_" + "x" * 34, "me/pairs", "doesn't know your token"),
+    (READER, "me/pairs", "may not write"),
+    (WRITER, "you/pairs", "may not write"),
+]
+
+
+@pytest.mark.parametrize(("token", "repo", "said"), NO_RIGHT)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_token_without_the_right(hub: FakeHub, worker: Worker, token: str, repo: str, said: str, there: bool) -> None:
+    if there:
+        hub.put(repo, {})
+    result = push(worker, token, repo=repo)
+    assert result["exit"] == 4
+    assert said in result["error"]
+    assert "hf auth login" in result["error"]
+    assert "POST" not in {method for method, path, _ in hub.requests if "create" not in path}
+    assert token[3:] not in json.dumps(result) + worker.said
+
+
+@pytest.mark.parametrize(
+    ("down", "said"),
+    [(503, "nothing was pushed"), (0, "nothing was pushed"), (429, "slow down"), (200, "isn't the Hub")],
+)
+def test_a_hub_that_is_down(hub: FakeHub, worker: Worker, down: int, said: str) -> None:
+    hub.down = down
+    result = push(worker)
+    assert result["exit"] == 4
+    assert said in result["error"]
+    assert "\n" not in result["error"]
+
+
+def test_without_a_login_nothing_is_asked(hub: FakeHub, worker: Worker) -> None:
+    result = push(worker, token="")
+    assert (result["ok"], result["pushed"]) == (True, False)
+    assert "hf auth login" in result["note"]
+    assert "--repo me/pairs" in result["note"]
+    assert (Path(result["folder"]) / "README.md").exists()
+    assert push(worker, dry_run=True)["pushed"] is False
+    assert push(worker, repo=None)["pushed"] is False
+    assert hub.requests == []
+
+
+def test_pairs_of_the_pocket_model_stay_here(hub: FakeHub, worker: Worker) -> None:
+    mine = [row | {"model": "pocket"} for row in rows()]
+    refused = push(worker, data=mine)
+    assert refused["exit"] == 2
+    assert "--allow-pocket" in refused["error"]
+    assert hub.requests == []
+    assert "--allow-pocket" in push(worker, data=mine, dry_run=True)["note"]
+    assert push(worker, data=mine, allow_pocket=True)["pushed"]
+    assert b"pocket model" in hub.repos["me/pairs"].files["README.md"]
+
+
+def test_the_client_has_a_timeout_while_it_is_ours(worker: Worker) -> None:
+    assert worker("timeout") == [60.0, None]
+
+
+def test_the_token_goes_to_the_hub_alone(hub: FakeHub, worker: Worker) -> None:
+    push(worker)
+    folder = Path(push(worker)["folder"])
+    assert {given for _, path, given in hub.requests if "/lfs/" not in path} == {f"Bearer {WRITER}"}
+    assert all(WRITER.encode() not in file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+
+NO_IDS = ["../../x", "a/b/c", "x--y", "me/a--b", "me/名", "me/x\n", "m" * 97, "me/.x", "", "me/x.git", "pairs"]
+
+
+@pytest.mark.parametrize("repo", NO_IDS)
+def test_what_is_no_id_is_refused_before_anything(repo: str) -> None:
+    with pytest.raises(InputError, match="--repo"):
+        hub_module.check_repo(repo)
+    hub_module.check_repo("me/pairs")
