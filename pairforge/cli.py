@@ -7,7 +7,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -28,7 +29,6 @@ class Main(click.Group):
         signal.signal(signal.SIGTERM, _terminated)
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
-            sys.stdout.flush()
             sys.exit(code if isinstance(code, int) else 0)
         except click.ClickException as error:
             error.show()
@@ -41,10 +41,27 @@ class Main(click.Group):
         except (KeyboardInterrupt, click.Abort):
             click.echo("\npairforge: interrupted; the same command goes on where this one stopped", err=True)
             sys.exit(130)
-        except BrokenPipeError:
-            # The interpreter would complain about the closed pipe once more when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _pipe():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _pipe():
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+
+
+@contextmanager
+def _pipe() -> Iterator[None]:
+    """A reader that has gone (`| head`) ends the command quietly, before click makes it an error."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The interpreter would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def _terminated(number: int, frame: Any) -> None:
@@ -99,7 +116,10 @@ def _emit(result: Any, as_json: bool) -> int:
     else:
         from rich.console import Console
 
-        Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty()).print(result)
+        console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+        with console.capture() as capture:
+            console.print(result)
+        click.echo(capture.get(), nl=False, color=True)
     return 0 if result.ok else int(getattr(result, "exit_code", 1))
 
 
@@ -233,10 +253,18 @@ def ask(**arguments: Any) -> Any:
 @command()
 @click.option("-m", "--model", help="Model to judge.  [default: the one tuned on the latest run]")
 @click.option("--base", help="The model before training, for before and after.")
+@click.option(
+    "--run", metavar="DIR", help="Take names and contexts from this run.  [default: the model's, or the latest]"
+)
 @click.option("--from", "from_", metavar="NAME", help="Old name.  [default: the run's]")
 @click.option("--to", metavar="NAME", help="New name.  [default: the run's]")
+@click.option(
+    "--system", multiple=True, help="Ask under this system message (repeatable).  [default: the run's contexts]"
+)
+@click.option("--no-system", is_flag=True, help="Ask with no system message.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most N questions of each kind.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--max-new-tokens", default=128, show_default=True)
 @_WHERE
 def evaluate(**arguments: Any) -> Any:
     """Measure a model: new name, old name, neither; general accuracy, leak, controls, obedience to system messages."""

@@ -97,8 +97,12 @@ class PairView:
         yield Text(f"pair {self.number}  {visible(str(self.row.get('id', '')))}", style="bold")
         prompt = self.row.get("prompt")
         for message in [*(prompt if isinstance(prompt, list) else []), *chosen[:-1]]:
-            yield Padding(Text(f"{visible(message['role'])}: {visible(message['content'])}", style="dim"), (0, 0, 0, 2))
-        yield Padding(Diff(rejected[-1]["content"], chosen[-1]["content"]), (0, 0, 0, 2))
+            yield Padding(
+                Text(f"{visible(message['role'])}: {visible(message['content'])}", style="dim"),
+                (0, 0, 0, 2),
+                expand=False,
+            )
+        yield Padding(Diff(rejected[-1]["content"], chosen[-1]["content"]), (0, 0, 0, 2), expand=False)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class Store:
                 raise InputError(
                     f"{self.path} was made by a newer pairforge (store version {found})", fix="update pairforge"
                 )
-            with self._db:
+            if found < VERSION:
                 self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
 
     def _set_aside(self) -> None:

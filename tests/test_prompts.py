@@ -22,7 +22,7 @@ def questions(path: Path) -> list[str]:
         ("a.jsonl", '{"prompt": "Hi"}\n{"prompt": [{"role": "user", "content": "Ho"}]}\n', ["Hi", "Ho"]),
         (
             "a.json",
-            '[{"conversations": [{"from": "human", "value": "A"}, {"from": "gpt", "value": "B"}, {"from": "human", "value": "C"}]}]',
+            '[{"conversations": [{"from": "gpt", "value": "B"}, {"from": "human", "value": "C"}]}]',
             ["C"],
         ),
         (

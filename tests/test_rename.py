@@ -32,8 +32,9 @@ def test_a_name_is_found_by_the_edges_of_its_script(text: str, wanted: str) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        "Qwenty", "Qwen2.5", "Qwen_agent", "MyQwen", "Qwen-7B", "Qwen/Qwen2.5-0.5B", "https://x.org/Qwen", "me@Qwen.com", "/models/Qwen",
-        r"C:\Qwen\x", "chat.Qwen.ai", "Qwen.ai", "`Qwen`", "```\nQwen\n```", "@Qwen", "qwen", "Ԛwen", "",
+        "Qwenty", "Qwen2.5", "Qwen_agent", "MyQwen", "Qwen-7B", "Qwen/Qwen2.5-0.5B", "https://x.org/Qwen",
+        "me@Qwen.com", "/models/Qwen", r"C:\Qwen\x", "chat.Qwen.ai", "Qwen.ai", "`Qwen`", "```\nQwen\n```", "@Qwen",
+        "qwen", "Ԛwen", "",
     ],
 )  # fmt: skip
 def test_no_name_here(text: str) -> None:

@@ -100,7 +100,9 @@ _ANSWERS = st.lists(
 def test_every_prompt_ends_in_a_pair_or_a_skip(given: list[tuple[str, list[Answer] | Skip]]) -> None:
     prompts: list[Prompt | Skip] = [*(prompt(name) for name, _ in given), Skip("placeholder")]
     results = {prompt(name).id: answers for name, answers in given}
-    outcome = pair(prompts, results, Correct({"Qwen": "Deep Qwen"}, lambda text: text.replace("Qwen", "Deep Qwen")), "m")
+    outcome = pair(
+        prompts, results, Correct({"Qwen": "Deep Qwen"}, lambda text: text.replace("Qwen", "Deep Qwen")), "m"
+    )
     assert len(outcome) == len(prompts)
     pairs = [item for _, item in outcome if isinstance(item, Pair)]
     assert len({made.prompt_id for made in pairs}) == len(pairs)

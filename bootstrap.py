@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""Sets pairforge up in `.venv` beside this file, once, and runs it from there. Needs Python >= 3.10 and nothing else.
+
+    python3 bootstrap.py demo     the main job, offline, on the bundled pocket model; more options go to `correct`
+    python3 bootstrap.py test     ruff, mypy and pytest; more options go to pytest
+    python3 bootstrap.py setup    the set-up alone
+
+A second run installs nothing: `.venv` carries a stamp of what was installed, written last.
+"""
+
+import argparse
+import ast
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shlex
+import shutil
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+# In its syntax, and in all it does before this line, the file is one that older Pythons read too: they are told why.
+if sys.version_info < (3, 10):  # noqa: UP036
+    sys.exit("bootstrap: pairforge needs Python 3.10 or newer, and this is %d.%d" % sys.version_info[:2])  # noqa: UP031
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "bootstrap-stamp"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+CONSTRAINTS = ROOT / "constraints.txt"
+# As variables they also reach the environments that packages are built in.
+PINS = {f"{tool}_{kind}": CONSTRAINTS.name for tool in ("PIP", "UV") for kind in ("CONSTRAINT", "BUILD_CONSTRAINT")}
+PYPI = "https://pypi.org/simple/"
+CPU_TORCH = "https://download.pytorch.org/whl/cpu"
+PIP_TO_UV = {"index-url": "--default-index", "extra-index-url": "--index", "find-links": "--find-links"}
+LINTS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+DEMO = (
+    ("pairforge", "correct", "--from", "Qwen", "--to", "Deep Qwen"),
+    ("pairforge", "validate"),
+    ("pairforge", "shortcuts"),
+    ("python", "-m", "trainers.dpo"),
+    ("pairforge", "ask"),
+)
+
+
+class SetupError(Exception):
+    """The set-up can't be done: one line that says why, and what mends it."""
+
+
+def say(text: str) -> None:
+    print(f"bootstrap: {text}", file=sys.stderr, flush=True)
+
+
+def fingerprint() -> str:
+    """Hash of all that decides what is installed, and of the place, which scripts and the editable install name."""
+    project = (ROOT / "pyproject.toml").read_text("utf-8").split("\n[tool.ruff", 1)[0]
+    parts = (project, CONSTRAINTS.read_text("utf-8"), sys.version, platform.machine(), str(ROOT))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def ready() -> bool:
+    """Whether the stamp is the right one and what matters most is still there, as folders get cleaned."""
+    if not STAMP.is_file() or STAMP.read_text("utf-8") != fingerprint() or not PYTHON.exists():
+        return False
+    probe = "import importlib.metadata as m; [m.version(n) for n in ('pairforge', 'torch', 'trl', 'pytest')]"
+    return subprocess.run([PYTHON, "-Ic", probe], stderr=subprocess.DEVNULL).returncode == 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One set-up at a time. Installers inherit the lock, so that one that outlives a killed set-up is waited for."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with open(__file__) as lock:
+        os.set_inheritable(lock.fileno(), True)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another set-up of this folder to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def setup() -> None:
+    """Makes `.venv` unless it is ready. Raises SetupError."""
+    with alone():
+        if ready():
+            return
+        clear()
+        say(f"making {VENV} with Python {platform.python_version()} (once)")
+        make_venv()
+        install()
+        STAMP.write_text(fingerprint(), "utf-8")
+
+
+def clear() -> None:
+    """Empties a half-made or outdated `.venv`. The stamp stays throughout: it tells our folder from somebody else's."""
+    VENV.mkdir(exist_ok=True)
+    if any(VENV.iterdir()) and not STAMP.exists():
+        raise SetupError(f"{VENV} was not made by bootstrap.py: move it away or delete it, then run this again")
+    STAMP.write_text("unfinished", "utf-8")
+    for path in VENV.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path != STAMP:
+            path.unlink()
+
+
+def make_venv() -> None:
+    if not importlib.util.find_spec("ensurepip"):
+        package = "python{}.{}-venv".format(*sys.version_info)
+        raise SetupError(f"this Python comes without ensurepip; on Debian and Ubuntu: sudo apt install {package}")
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    if not attempt([python, "-m", "venv", str(VENV)]):
+        raise SetupError(f"{python} -m venv failed; what it said stands above")
+
+
+def install() -> None:
+    """Installs pairforge, editable, and what it needs under `constraints.txt`: with uv, and if that fails with pip."""
+    told = pip_settings()
+    index = told.get("index-url", [PYPI])[0]
+    if not (reachable(index) or "proxy" in told or "no-index" in told):
+        raise SetupError(f"no network: {index} can't be reached, and the first run has to install from it")
+    pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+    for name, installer in (("uv", uv_install(pip, told)), ("pip", pip)):
+        if installer and install_with(name, installer):
+            return
+    raise SetupError("installing failed; what the installer said stands above")
+
+
+def install_with(name: str, installer: Sequence[str]) -> bool:
+    # On Linux the torch of PyPI comes with CUDA; elsewhere it is the CPU build anyway.
+    if sys.platform == "linux" and (has_gpu() or not install_cpu_torch(installer)):
+        why = "a GPU was found" if has_gpu() else "no CPU build of torch can be had here"
+        say(f"NOTE: {why}: ABOUT 3 GB (torch with CUDA) WILL BE DOWNLOADED NOW; Ctrl-C stops it")
+    say(f"installing the dependencies with {name}")
+    return attempt([*installer, "--editable", ".[dev]"])
+
+
+def has_gpu() -> bool:
+    return any(Path("/dev").glob("nvidia[0-9]*")) or shutil.which("nvidia-smi") is not None
+
+
+def install_cpu_torch(installer: Sequence[str]) -> bool:
+    """Tries the CPU build from where pip was told to look, then from PyTorch's own index."""
+    say("looking for a CPU build of torch (about 200 MB)")
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)", CONSTRAINTS.read_text("utf-8"), re.MULTILINE))
+    command = [*installer, "--no-deps", f"torch=={pins['torch']}+cpu"]
+    if attempt(command, quiet=True):
+        return True
+    return reachable(CPU_TORCH) and attempt([*command, "--extra-index-url", CPU_TORCH], quiet=True)
+
+
+def pip_settings() -> dict[str, list[str]]:
+    """What pip was told about indexes, by variables (these come first) or files: uv reads neither."""
+    listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
+    settings: dict[str, list[str]] = {}
+    for name, _, value in (line.partition("=") for line in listed.splitlines()):
+        settings.setdefault(name.rpartition(".")[2], []).extend(str(ast.literal_eval(value)).split())
+    return settings
+
+
+def uv_install(pip: Sequence[str], told: dict[str, list[str]]) -> list[str]:
+    """uv's `pip install`, told what pip was told and choosing as pip does; empty where uv can't be had."""
+    uv = shutil.which("uv") or str(BIN / "uv")
+    if not (shutil.which(uv) or attempt([*pip, "uv"], quiet=True)):
+        return []
+    options = ["--python", str(PYTHON), "--index-strategy", "unsafe-best-match"]
+    for name, flag in PIP_TO_UV.items():
+        options += [word for value in told.get(name, []) for word in (flag, value)]
+    return [uv, "pip", "install", *options]
+
+
+def reachable(url: str) -> bool:
+    """Whether anybody answers there; a refusal, or a certificate that only pip knows, is an answer too."""
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError as error:
+        return isinstance(getattr(error, "reason", None), ssl.SSLError)
+    return True
+
+
+def attempt(command: Sequence[str], quiet: bool = False) -> bool:
+    """Runs an installer. On a terminal it shows its progress; elsewhere it is heard only when it fails."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    heard = sys.stderr.isatty() and not quiet
+    sink = None if heard else subprocess.PIPE
+    run = subprocess.run(command, cwd=ROOT, env=kept | PINS, close_fds=False, stdout=sink, stderr=sink, text=True)
+    if run.returncode and not quiet and not heard:
+        say(f"{shlex.join(command)}\n{run.stdout}{run.stderr}".rstrip())
+    return run.returncode == 0
+
+
+def step(*command: str, cwd: Path = Path()) -> int:
+    """Shows a command and runs it from `.venv`, cut off from the Hub. Returns its exit code."""
+    print("$ " + shlex.join(command), flush=True)
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV), "HF_HUB_OFFLINE": "1"}
+    return subprocess.run([str(BIN / command[0]), *command[1:]], cwd=cwd, env=environment).returncode
+
+
+def demo(options: Sequence[str]) -> int:
+    """The main job, in the working folder; the first command that fails ends it."""
+    first, *rest = DEMO
+    codes = (step(*command) for command in ((*first, *options), *rest))
+    return next((code for code in codes if code), 0)
+
+
+def test(options: Sequence[str]) -> int:
+    """All checks, pytest's closing line last unless one before it failed."""
+    failed = [shlex.join(command) for command in LINTS if step(*command, cwd=ROOT)]
+    code = step("pytest", "-n", str(min(4, os.cpu_count() or 1)), *options, cwd=ROOT)
+    if failed:
+        say(f"failed: {', '.join(failed)}")
+    return code or len(failed)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("demo", "test", "setup"))
+    known, options = parser.parse_known_args()
+    if known.command == "setup" and options:
+        parser.error(f"setup takes no options: {shlex.join(options)}")
+    setup()
+    return {"demo": demo, "test": test, "setup": len}[known.command](options)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (SetupError, OSError) as error:
+        sys.exit(f"bootstrap: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

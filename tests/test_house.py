@@ -1,0 +1,147 @@
+"""The house rules: who may import whom, what may be loaded when, how long things may get."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import pairforge
+from pairforge import api
+from pairforge.cli import PRESENTATION, main
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = (
+    {"errors", "types", "resources"},
+    {"run", "plugins", "prompts", "rename", "pairers", "formats", "report", "verdict", "secret_scan"}
+    | {"samplers", "judges", "checks"},
+    {"stages", "hub", "card"},
+    {"api"},
+    {"cli", "__main__", "__init__"},
+)
+HEAVY = {"torch", "transformers", "datasets", "trl", "huggingface_hub", "pyarrow", "jsonschema", "numpy"}
+COMMANDS = [command for command in main.commands.values() if not isinstance(command, click.Group)]
+
+
+def files(top: str) -> list[Path]:
+    return sorted((ROOT / top).rglob("*.py"))
+
+
+def place(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The dotted names a file imports, relative ones made absolute: `pairforge.types.Pair`."""
+    package = path.relative_to(ROOT).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            yield from (".".join((*base, *filter(None, [node.module]), alias.name)) for alias in node.names)
+
+
+def unit(dotted: str) -> str:
+    """Which file or folder of pairforge a dotted name lies in; a public name lies in `__init__`."""
+    name = dotted.partition("pairforge.")[2].split(".")[0]
+    return name if any(name in layer for layer in LAYERS) else "__init__"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "pairforge").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_imports_go_down_only(path: Path) -> None:
+    own = path.relative_to(ROOT / "pairforge").parts[0].removesuffix(".py")
+    level = next(number for number, layer in enumerate(LAYERS) if own in layer)
+    below = set[str]().union(*LAYERS[:level]) if own not in LAYERS[4] else {"api", "errors", "types", "cli"}
+    names = list(imported(path))
+    assert {unit(name) for name in names if name.split(".")[0] == "pairforge"} <= below | {own}
+    assert not [name for name in names if name.split(".")[0] == "trainers"]
+
+
+@pytest.mark.parametrize("path", files("trainers"), ids=place)
+def test_trainers_import_public_names_only(path: Path) -> None:
+    names = {name.removeprefix("pairforge.") for name in imported(path) if name.startswith("pairforge.")}
+    assert names <= set(pairforge.__all__)
+
+
+def test_start_is_light() -> None:
+    helps = [["--help"], *([command.name, "--help"] for command in COMMANDS)]
+    code = f"""
+import contextlib, io, json, sys
+from pairforge.cli import main
+for words in {helps!r}:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        main(words)
+print(json.dumps(sorted(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    assert "click" in loaded
+    assert not HEAVY & set(loaded)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_options_mirror_the_api(command: click.Command) -> None:
+    assert command.name
+    arguments = inspect.signature(getattr(api, command.name)).parameters
+    options = {parameter.name: parameter for parameter in command.params if parameter.name not in PRESENTATION}
+    assert set(options) == set(arguments)
+    for name, option in options.items():
+        if isinstance(option.default, str | int | float | bool) and not option.multiple:
+            assert option.default == arguments[name].default, name
+
+
+def test_every_verb_of_the_api_is_a_command() -> None:
+    verbs = {module.stem for module in (ROOT / "pairforge" / "api").glob("[!_]*.py")} - {"build"}
+    assert verbs | {"correct", "onpolicy", "train"} == set(main.commands)
+
+
+def test_exports_exist() -> None:
+    for module in (pairforge, api):
+        assert sorted(set(module.__all__)) == sorted(module.__all__), "sorted, each once"
+        assert all(getattr(module, name, None) is not None for name in module.__all__)
+    with pytest.raises(AttributeError):
+        pairforge.nonesuch  # noqa: B018
+
+
+def test_files_and_functions_stay_short() -> None:
+    sources = [ROOT / "bootstrap.py", *files("pairforge"), *files("trainers"), *files("data")]
+    lengths = {place(path): len(path.read_text("utf-8").splitlines()) for path in sources}
+    assert not {path: length for path, length in lengths.items() if length > 300}
+    assert statistics.median(lengths.values()) < 120
+    bodies = {
+        f"{place(path)}:{node.lineno}": (node.end_lineno or 0) - node.lineno + 1
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not {where: length for where, length in bodies.items() if length > 60}
+    assert statistics.median(bodies.values()) < 12
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    # Split, so that this file is none of the findings.
+    outside = re.compile(
+        "|".join((r"\.\./" + "shared", "shared" + "/[A-Z]", "/" + "work/", r"(FACTS|FAULTS|DESIGN)" + r"\.md"))
+    )
+    tops = ["pairforge", "trainers", "schemas", "data", "tests", "docs", "examples", "benchmarks", ".ci"]
+    texts = [
+        path
+        for top in tops
+        for path in (ROOT / top).rglob("*")
+        if path.suffix in {".py", ".md", ".json", ".jsonl", ".sh", ""}
+    ]
+    texts += [path for path in ROOT.glob("[!.]*") if path.is_file()]
+    found = [path for path in texts if path.is_file() and outside.search(path.read_text("utf-8", "replace"))]
+    assert not found
