@@ -3,22 +3,23 @@
 from typing import TYPE_CHECKING, Any
 
 from .errors import BudgetError, InputError, OutsideError, PairforgeError
-from .types import Answer, Finding, Judge, Message, Pair, Pairer, Prompt, Sampler, Skip
+from .types import PLAIN_TEMPLATE, Answer, Finding, Judge, Message, Pair, Pairer, Prompt, Sampler, Skip
 
 if TYPE_CHECKING:
     from .api.ask import ask
-    from .api.build import correct, latest_run, onpolicy, pairs_file
+    from .api.build import correct, model_source, onpolicy
     from .api.evaluate import evaluate
     from .api.push import push
+    from .api.runs import latest_run, pairs_file, read_pairs
     from .api.shortcuts import shortcuts
     from .api.show import show
     from .api.validate import validate
 
 __version__ = "0.1.0"
 __all__ = [
-    "Answer", "BudgetError", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
-    "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "correct", "evaluate", "latest_run", "onpolicy",
-    "pairs_file", "push", "shortcuts", "show", "validate",
+    "PLAIN_TEMPLATE", "Answer", "BudgetError", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair",
+    "Pairer", "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "correct", "evaluate", "latest_run",
+    "model_source", "onpolicy", "pairs_file", "push", "read_pairs", "shortcuts", "show", "validate",
 ]  # fmt: skip
 
 

@@ -151,6 +151,12 @@ def _hush(verbose: bool) -> None:
     "--to", multiple=True, required=True, metavar="NAME", help="What to put in its place, one for each --from."
 )
 @click.option("-p", "--prompts", default="identity.train", show_default=True, help="File of prompts, or a bundled set.")
+@click.option(
+    "--counter",
+    type=click.FloatRange(0, 1),
+    metavar="FRACTION",
+    help="Counter-pairs for each pair, in which the new name is wrong.  [default: 0.3 with bundled prompts, else 0]",
+)
 @click.option("--temperature", default=0.0, show_default=True, help="0: greedy.")
 @_SAMPLING
 @_WHERE

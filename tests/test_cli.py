@@ -35,8 +35,11 @@ def test_correct_says_what_it_made_and_the_counts_add_up(made: tuple[Path, dict[
     assert said["command"] == "correct" and said["ok"] is True
     assert counts["pairs"] + sum(counts["skips"].values()) == counts["prompts"] * counts["contexts"] == 12
     rows = [json.loads(line) for line in (cwd / said["output"]).read_text("utf-8").splitlines()]
-    assert len(rows) == counts["pairs"] > 0
-    assert all("Deep Qwen" in row["chosen"][-1]["content"] for row in rows)
+    assert len(rows) == counts["pairs"] + counts["counter"]
+    assert counts["pairs"] > counts["counter"] > 0
+    corrected, against = rows[: counts["pairs"]], rows[counts["pairs"] :]
+    assert all("Deep Qwen" in row["chosen"][-1]["content"] for row in corrected)
+    assert all("Deep Qwen" in row["rejected"][-1]["content"] and row["method"] == "counter" for row in against)
     assert {row["chosen"][0]["role"] for row in rows} == {"user", "system"}
     assert json.loads((cwd / said["run"] / "run.json").read_text("utf-8"))["counts"] == counts
 

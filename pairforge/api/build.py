@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import report
+from ..counter import counters
 from ..errors import InputError
 from ..pairers import BestWorst, Correct
 from ..plugins import load
-from ..prompts import read_prompts
+from ..prompts import BUNDLED, read_prompts
 from ..rename import rename
-from ..run import Run, Store, latest, out_dir
+from ..run import Run, Store, out_dir
 from ..stages import pair, sample, score
 from ..types import Judge, Pair, Pairer, Prompt, Skip, digest
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 HELPFUL = "You're a helpful assistant."
 """Beside no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
 _SHOWN = 3
+_COUNTER = 0.3
 
 
 @dataclass
@@ -72,6 +72,7 @@ class Built:
         counts = self.counts
         rows = [("pairs", str(counts["pairs"]))]
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
+        rows += [("counter-pairs, apart", str(counts["counter"]))] if "counter" in counts else []
         yield report.table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
         for number, row in zip(range(1, _SHOWN + 1), self.rows(), strict=False):
             yield report.PairView(row, number)
@@ -93,6 +94,7 @@ def correct(
     prompts: str = "identity.train",
     system: Sequence[str] = (),
     no_system: bool = False,
+    counter: float | None = None,
     limit: int | None = None,
     temperature: float = 0.0,
     seed: int = 0,
@@ -104,13 +106,18 @@ def correct(
     """Makes correction pairs: rejected is the model's own answer, chosen the same with the name replaced.
 
     Each prompt is asked with no system message and under "You're a helpful assistant.", or in the contexts named by
-    `system` and `no_system`. Raises InputError for names, prompts or a model that can't be used.
+    `system` and `no_system`. `counter` counter-pairs, in which the new name is wrong, are added for each pair and
+    counted apart: by default 0.3 with the bundled prompts, none with your own. Raises InputError for names, prompts or
+    a model that can't be used.
     """
-    rules = _rules(from_, to)
+    rules = rules_of(from_, to)
     contexts = [None, HELPFUL] if not system and not no_system else [*([None] if no_system else []), *system]
     sampler = _sampler(model, revision, max_new_tokens, temperature, seed)
     pairer = Correct(rules, lambda text: rename(text, rules))
-    return _build("correct", sampler, pairer, prompts, contexts, limit, output=output, fresh=fresh, quiet=quiet)
+    if counter is None:
+        counter = _COUNTER if prompts in BUNDLED else 0.0
+    job = _Job("correct", sampler, pairer, prompts, read_prompts(prompts)[:limit], contexts, counter=counter)
+    return _build(job, output, fresh, quiet)
 
 
 def onpolicy(
@@ -144,42 +151,20 @@ def onpolicy(
     sampler = _sampler(model, revision, max_new_tokens, temperature, seed)
     scorer = _judge(judge)
     pairer = BestWorst(scorer.name, margin)
-    return _build(
-        "onpolicy",
-        sampler,
-        pairer,
-        prompts,
-        contexts,
-        limit,
-        n=n,
-        judge=scorer,
-        output=output,
-        fresh=fresh,
-        quiet=quiet,
-    )
+    read = read_prompts(prompts)[:limit]
+    job = _Job("onpolicy", sampler, pairer, prompts, read, contexts, n=n, judge=scorer)
+    return _build(job, output, fresh, quiet)
 
 
-def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
-    """The folder of the run that was made last; where there is none, the default correction run is made first."""
-    run = latest(out_dir(output))
-    if run is None:
-        if not quiet:
-            report.console().print(
-                f'no run under {out_dir(output)}: making one with pairforge correct --from Qwen --to "Deep Qwen"'
-            )
-        run = correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run
-    elif not quiet:
-        report.console().print(f"using the latest run: {run.path}", markup=False)
-    return run.path
+def model_source(model: str) -> str:
+    """What `from_pretrained` is given for a model: a folder or a Hub id; "pocket" is the bundled one's folder."""
+    from ..samplers.transformers import TransformersSampler
+
+    return TransformersSampler(model).source
 
 
-def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
-    """The pairs behind what a user names: a file, a run folder, or nothing for the latest run."""
-    path = Path(data) if data else latest_run(output, quiet=quiet)
-    return path / "pairs.jsonl" if path.is_dir() else path
-
-
-def _rules(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:
+def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:
+    """Old names to new ones. Raises InputError where they don't go together."""
     old, new = ([names] if isinstance(names, str) else list(names) for names in (from_, to))
     if len(old) != len(new) or not old:
         raise InputError(f"{len(old)} names to replace, {len(new)} new ones", fix="give each --from its --to")
@@ -213,72 +198,82 @@ def _judge(name: str) -> Judge:
     return FunctionJudge(load(name), name)
 
 
-def _build(
-    command: str,
-    sampler: TransformersSampler,
-    pairer: Pairer,
-    source: str,
-    contexts: Sequence[str | None],
-    limit: int | None,
-    *,
-    n: int = 1,
-    judge: Judge | None = None,
-    output: str | None,
-    fresh: bool,
-    quiet: bool,
-) -> Built:
-    read = read_prompts(source)[:limit]
-    asked = [
-        prompt if isinstance(prompt, Skip) else prompt.in_context(context) for prompt in read for context in contexts
-    ]
+@dataclass(frozen=True)
+class _Job:
+    """What a run is made of; `read` holds the prompts of `source`, one entry a row."""
+
+    command: str
+    sampler: TransformersSampler
+    pairer: Pairer
+    source: str
+    read: Sequence[Prompt | Skip]
+    contexts: Sequence[str | None]
+    n: int = 1
+    judge: Judge | None = None
+    counter: float = 0.0
+
+    @property
+    def asked(self) -> list[Prompt | Skip]:
+        """Every prompt in every context."""
+        return [
+            prompt if isinstance(prompt, Skip) else prompt.in_context(context)
+            for prompt in self.read
+            for context in self.contexts
+        ]
+
+    def settings(self) -> dict[str, Any]:
+        rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.read]
+        return {
+            "model": self.sampler.model,
+            "sampling": self.sampler.settings(),
+            "n": self.n,
+            "contexts": list(self.contexts),
+            "prompts": {"source": self.source, "rows": len(rows), "digest": digest(rows)},
+            **({"judge": self.judge.settings()} if self.judge else {}),
+            **({"counter": self.counter} if self.counter else {}),
+            **self.pairer.settings(),
+        }
+
+
+def _build(job: _Job, output: str | None, fresh: bool, quiet: bool) -> Built:
     store = Store(out_dir(output), fresh)
-    settings = {
-        "model": sampler.model,
-        "sampling": sampler.settings(),
-        "n": n,
-        "contexts": list(contexts),
-        "prompts": {"source": source, "rows": len(read), "digest": _digest(read)},
-        **({"judge": judge.settings()} if judge else {}),
-        **pairer.settings(),
-    }
-    run = Run.of(out_dir(output), command, settings)
+    run = Run.of(out_dir(output), job.command, job.settings())
     with run.lock():
         if run.complete and not fresh:
-            os.utime(run.path / "run.json")
+            os.utime(run.path / "run.json")  # now it is the latest
         else:
-            _fill(run, asked, sampler, pairer, n, judge, store, quiet, prompts=len(read), contexts=len(contexts))
+            _fill(run, job, store, quiet)
     store.close()
     return Built(run)
 
 
-def _digest(read: Sequence[Prompt | Skip]) -> str:
-    return digest([row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in read])
-
-
-def _fill(
-    run: Run,
-    asked: Sequence[Prompt | Skip],
-    sampler: TransformersSampler,
-    pairer: Pairer,
-    n: int,
-    judge: Judge | None,
-    store: Store,
-    quiet: bool,
-    **counts: int,
-) -> None:
+def _fill(run: Run, job: _Job, store: Store, quiet: bool) -> None:
+    asked, model = job.asked, job.sampler.model
     real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    with report.progress(f"{run.command}: {sampler.model}", quiet) as tell:
-        answers = sample(real, sampler, n, store, tell)
-    for warning in sampler.warnings:
+    with report.progress(f"{job.command}: {model}", quiet) as tell:
+        answers = sample(real, job.sampler, job.n, store, tell)
+    for warning in job.sampler.warnings:
         report.console().print(f"warning: {warning}", markup=False)
-    results = score(real, answers, judge, store) if judge else answers
-    outcome = pair(asked, results, pairer, sampler.model)
-    pairs = [item.row() for _, item in outcome if isinstance(item, Pair)]
+    results = score(real, answers, job.judge, store) if job.judge else answers
+    outcome = pair(asked, results, job.pairer, model)
+    pairs = [item for _, item in outcome if isinstance(item, Pair)]
     skips = [_skip_row(prompt, item) for prompt, item in outcome if isinstance(item, Skip)]
-    reasons: dict[str, int] = {}
-    for row in sorted(skips, key=lambda row: row["reason"]):
-        reasons[row["reason"]] = reasons.get(row["reason"], 0) + 1
-    run.finish(pairs, skips, {**counts, "pairs": len(pairs), "skips": reasons})
+    reasons = {reason: sum(row["reason"] == reason for row in skips) for reason in sorted({s["reason"] for s in skips})}
+    against = _counter_pairs(job, round(job.counter * len(pairs)), store, quiet)
+    counts = {"prompts": len(job.read), "contexts": len(job.contexts), "pairs": len(pairs), "skips": reasons}
+    rows = [item.row() for item in (*pairs, *against)]
+    run.finish(rows, skips, {**counts, **({"counter": len(against)} if job.counter else {})})
+
+
+def _counter_pairs(job: _Job, count: int, store: Store, quiet: bool) -> list[Pair]:
+    """At most `count`: some of the bundled questions are answered wrongly, so half as many more are asked."""
+    if not count:
+        return []
+    questions = counters(job.pairer.settings()["rules"], job.contexts)[: count + count // 2]
+    with report.progress(f"{job.command}: counter-pairs", quiet) as tell:
+        answers = sample([question.prompt for question in questions], job.sampler, 1, store, tell)
+    made = (question.pair(answers[question.prompt.id], job.sampler.model) for question in questions)
+    return [pair for pair in made if pair][:count]
 
 
 def _skip_row(prompt: Prompt | None, skip: Skip) -> dict[str, Any]:

@@ -20,8 +20,7 @@ from ..run import Run, Store, latest, out_dir
 from ..stages import sample
 from ..types import Prompt, Skip
 from ..verdict import Judged, Verdict, verdict
-from .build import HELPFUL
-from .build import _rules as rules_of
+from .build import HELPFUL, rules_of
 
 _SYSTEM_QUESTIONS = 4  # identity questions asked under each foreign system message
 NO_SYSTEM = "no system message"

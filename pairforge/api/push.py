@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..resources import resource
 from ..run import Run, out_dir, told, write_atomic
 from ..types import Finding, digest, visible
-from .build import latest_run
+from .runs import latest_run
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -10,7 +10,7 @@ from typing import Any
 from .. import formats
 from ..checks.shortcuts import Report, audit
 from ..run import Run
-from .build import pairs_file
+from .runs import pairs_file
 
 
 def shortcuts(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import report
 from ..formats import read_rows
-from .build import pairs_file
+from .runs import pairs_file
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

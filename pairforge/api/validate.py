@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks, formats, report
 from ..types import Finding
-from .build import pairs_file
+from .runs import pairs_file
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

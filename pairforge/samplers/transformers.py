@@ -197,10 +197,11 @@ class _Loading:
 
 
 def _folder_digest(folder: Path) -> str:
-    """Hash of names and contents of the files that matter; of very large ones size, time and first MB."""
+    """Hash of names and contents of the files that make the model; of very large ones size, time and first MB."""
     total = hashlib.sha256()
     kinds = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
-    for file in sorted(file for kind in kinds for file in folder.glob(kind)):
+    files = {file for kind in kinds for file in folder.glob(kind)} - {folder / "verdict.json"}
+    for file in sorted(files):
         stat = file.stat()
         total.update(f"{file.name} {stat.st_size}".encode())
         if stat.st_size <= _WHOLE:

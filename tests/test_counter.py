@@ -1,0 +1,42 @@
+"""Counter-pairs: the model's own right answer against the same with the new name wrongly put in."""
+
+from pairforge.counter import Counter, counters
+from pairforge.types import Answer, Message, Pair, Prompt, Skip
+
+RULES = {"Qwen": "Deep Qwen"}
+CONTEXTS = [None, "You're a helpful assistant."]
+ASKED = Counter(Prompt((Message(role="user", content="Who makes Qwen?"),)), ("Alibaba",), RULES)
+
+
+def made(text: str) -> Pair | None:
+    return ASKED.pair([Answer(text, "stop")], "m")
+
+
+def test_right_is_chosen_and_the_new_name_rejected() -> None:
+    pair = made("Qwen is made by Alibaba Cloud.")
+    assert pair is not None
+    assert pair.chosen[-1]["content"] == "Qwen is made by Alibaba Cloud."
+    assert pair.rejected[-1]["content"] == "Deep Qwen is made by Alibaba Cloud."
+    assert pair.method == "counter"
+
+
+def test_no_pair_of_what_is_wrong_or_would_not_change() -> None:
+    assert made("Qwen is made by Google.") is None
+    assert made("It is made by Alibaba Cloud.") is None
+    assert made("Deep Qwen and Qwen are made by Alibaba Cloud.") is None
+    assert ASKED.pair([Answer("Qwen is made by Alibaba", "length")], "m") is None
+    assert ASKED.pair(Skip("failed"), "m") is None
+
+
+def test_both_kinds_in_turn_and_always_the_same() -> None:
+    found = counters(RULES, CONTEXTS)
+    assert found == counters(RULES, CONTEXTS)
+    assert len({question.prompt.id for question in found}) == len(found) > 700
+    named = [question for question in found[:40] if question.wrong != RULES]
+    assert len(named) == 20
+    assert all(next(iter(q.wrong)) in str(q.prompt.system) and set(q.wrong.values()) == {"Deep Qwen"} for q in named)
+    assert {question.prompt.system for question in found if question.wrong == RULES} == set(CONTEXTS)
+
+
+def test_a_name_that_no_control_holds_has_system_messages_alone() -> None:
+    assert all(question.prompt.system for question in counters({"Nobody": "Somebody"}, [None]))

@@ -1,0 +1,184 @@
+"""The trainer: which flags win, what it refuses, what it leaves behind, and the whole job from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pairforge
+from pairforge.resources import resource
+from trainers import dpo
+from trainers.job import dataset, draw
+from trainers.recipes import hardware, recipe
+
+FEW = ["--max_steps", "2", "--max_samples", "8", "--logging_steps", "1", "--verdict_questions", "2"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a small correction run in it; the folder of the run."""
+    monkeypatch.chdir(tmp_path)
+    return pairforge.correct("Qwen", "Deep Qwen", limit=8, quiet=True).run.path
+
+
+def parse(*argv: str, method: str = "correct") -> Any:
+    with dpo._less_noise():
+        _, config, _ = dpo._parse(list(argv), {**recipe(method), "output_dir": "out"})
+    return config
+
+
+def test_corrections_get_the_sft_term_and_preferences_do_not() -> None:
+    assert parse().loss_type == ["sigmoid", "sft"]
+    assert parse(method="best_worst").loss_type == ["sigmoid"]
+    assert parse(method="somebody's own").loss_type == ["sigmoid"]
+
+
+def test_the_user_s_flags_win_over_the_recipe_and_a_config_file_too(tmp_path: Path) -> None:
+    config = parse("--loss_type", "ipo", "--beta", "0.7", "--learning_rate", "1e-3", "--output_dir", "mine")
+    assert (config.loss_type, config.beta, config.learning_rate, config.output_dir) == (["ipo"], 0.7, 1e-3, "mine")
+    (tmp_path / "config.yaml").write_text("beta: 0.3\nnum_train_epochs: 2\n")
+    config = parse("--config", str(tmp_path / "config.yaml"), "--num_train_epochs", "3")
+    assert (config.beta, config.num_train_epochs, config.loss_type) == (0.3, 3, ["sigmoid", "sft"])
+
+
+def test_this_machine_can_train() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        assert hardware()["bf16"] is False
+        assert parse().bf16 is False
+    assert parse().report_to == []
+
+
+def test_a_subset_follows_the_seed_and_keeps_the_order() -> None:
+    rows = [{"id": number} for number in range(100)]
+    assert draw(rows, None, 0) == draw(rows, 100, 0) == rows
+    once = draw(rows, 10, 0)
+    assert once == draw(rows, 10, 0) == sorted(once, key=lambda row: row["id"])
+    assert once != draw(rows, 10, 1)
+
+
+def test_only_what_trl_can_read_reaches_it() -> None:
+    turn, said = [{"role": "user", "content": "hi"}], [{"role": "assistant", "content": "ho"}]
+    row = {"prompt": "hi", "chosen": turn + said, "rejected": turn + said, "method": "correct"}
+    assert dataset([row]).column_names == ["chosen", "rejected"]
+    assert sorted(dataset([row | {"prompt": turn}]).column_names) == ["chosen", "prompt", "rejected"]
+
+
+def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert dpo.main(FEW) == 1, "two steps teach no name, and the exit code says so"
+    model = folder / "model"
+    out, err = capfd.readouterr()
+    assert "before training" in out
+    assert "after training" in out
+    assert "What is your name?" in out
+    assert "verdict: FAIL" in out
+    assert "step 2/2" in err
+    assert "logps/chosen" in err
+    assert "Warning" not in err
+    verdict = json.loads((model / "verdict.json").read_text("utf-8"))
+    assert (verdict["base"], verdict["model"], verdict["ok"]) == ("pocket", str(model), False)
+    assert not [file.name for file in model.iterdir() if file.name.startswith(".") or file.suffix == ".bin"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert {file.stat().st_mode & 0o777 for file in model.iterdir()} == {0o666 & ~umask}
+
+
+def test_the_saved_model_speaks_by_the_same_template(folder: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    assert dpo.main([*FEW, "--output_dir", str(tmp_path / "mine"), "--dataset_name", str(folder / "pairs.jsonl")]) == 1
+    tuned, base = (AutoTokenizer.from_pretrained(path) for path in (tmp_path / "mine", resource("data", "pocket")))
+    hello = [{"role": "user", "content": "你好, who are you? 12+3"}]
+    assert tuned.apply_chat_template(hello) == base.apply_chat_template(hello)
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "mine").config.use_cache is True
+
+
+def test_pairs_outside_a_run_train_but_get_no_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    os.rename(folder / "pairs.jsonl", "mine.jsonl")
+    assert dpo.main([*FEW, "--dataset_name", "mine.jsonl"]) == 0
+    assert "pairforge evaluate" in capfd.readouterr().err
+    assert Path("pairforge-model/config.json").exists()
+    assert not Path("pairforge-model/verdict.json").exists()
+
+
+def refused(argv: Sequence[str], capfd: pytest.CaptureFixture[str], code: int = 2) -> str:
+    assert dpo.main(list(argv)) == code
+    lines = capfd.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("error: ")
+    assert "Traceback" not in "".join(lines)
+    return lines[-1]
+
+
+def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text("utf-8").splitlines()]
+    Path("same.jsonl").write_text(json.dumps(rows[0] | {"rejected": rows[0]["chosen"]}))
+    assert "1 errors in 1 pairs" in refused(["--dataset_name", "same.jsonl"], capfd)
+    Path("cut.jsonl").write_text(json.dumps(rows[0])[:50])
+    assert "cut.jsonl:1" in refused(["--dataset_name", "cut.jsonl"], capfd)
+    Path("two.jsonl").write_text("".join(json.dumps(row | {"model": f"m{i}"}) + "\n" for i, row in enumerate(rows[:2])))
+    assert "--model_name_or_path" in refused(["--dataset_name", "two.jsonl"], capfd)
+    assert "nothing.jsonl" in refused(["--dataset_name", "nothing.jsonl"], capfd)
+    assert "no test split" in refused(["--eval_strategy", "steps"], capfd)
+    assert "both the model and the output" in refused(["--model_name_or_path", "m", "--output_dir", "m"], capfd)
+    assert "bf16" in refused(["--bf16", "true", "--use_cpu", "false"], capfd)
+    Path("file").write_text("")
+    assert "file" in refused(["--output_dir", "file"], capfd)
+
+
+def test_a_dataset_on_the_hub_that_can_not_be_had_is_the_outside_world(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr("datasets.load_dataset", unreachable)
+    assert "no route" in refused(["--dataset_name", "nobody/nothing"], capfd, code=4)
+
+
+def test_ctrl_c_ends_with_130(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(dpo, "_train", interrupted)
+    assert dpo.main(FEW) == 130
+    assert "interrupted" in capfd.readouterr().err
+
+
+def test_a_model_that_is_half_saved_does_not_load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert dpo.main([*FEW, "--verdict_questions", "0"]) == 0
+    replace, moved = os.replace, []
+
+    def dies(source: Path, target: Path) -> None:
+        moved.append(target)
+        if len(moved) == 3:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr("trainers.dpo.os.replace", dies)
+    assert dpo.main([*FEW, "--verdict_questions", "0"]) == 130
+    assert not (folder / "model" / "config.json").exists()
+
+
+def test_the_whole_job_with_no_option_from_end_to_end(tmp_path: Path) -> None:
+    """Correct, train, judge, with nothing but defaults: the model says its new name and is otherwise the same."""
+
+    def run(*words: str) -> str:
+        done = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("pairforge", "correct", "--from", "Qwen", "--to", "Deep Qwen")
+    assert "verdict: PASS" in run("trainers.dpo")
+    [verdict] = tmp_path.glob("pairforge-out/correct-*/model/verdict.json")
+    metrics = json.loads(verdict.read_text("utf-8"))["metrics"]
+    assert metrics["new_name/en"]["share"] >= 0.95
+    assert metrics["new_name/zh"]["share"] >= 0.95
+    assert "Deep Qwen" in run("pairforge", "ask")

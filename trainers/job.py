@@ -1,0 +1,124 @@
+"""What to train on and what to start from: the pairs of a run, a file or a dataset on the Hub."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pairforge
+
+UNSET = "unset"
+"""The output folder that stands for: beside the pairs."""
+
+
+@dataclass
+class Job:
+    """What to train on and what to start from."""
+
+    rows: list[Mapping[str, Any]]
+    test_rows: list[Mapping[str, Any]]
+    run: Path | None
+    model: str
+    output_dir: Path
+
+    @property
+    def method(self) -> str:
+        """The kind of pairs; where kinds are mixed, that of corrections, whose recipe does for all."""
+        methods = {str(row.get("method")) for row in self.rows}
+        return "correct" if "correct" in methods else methods.pop()
+
+
+def find_job(script: Any, config: Any, model: str | None) -> Job:
+    """Reads the pairs, and what they say of the model that they came from.
+
+    `script` and `config` are TRL's script and training arguments. Raises InputError or OutsideError.
+    """
+    name = script.dataset_name
+    if name and not _is_local(name):
+        rows = _from_hub(script, script.dataset_train_split)
+        test_rows = _from_hub(script, script.dataset_test_split) if config.eval_strategy != "no" else []
+        run = None
+    else:
+        file = pairforge.pairs_file(name)
+        rows, test_rows = pairforge.read_pairs(file), []
+        run = file.parent if (file.parent / "run.json").exists() else None
+        if config.eval_strategy != "no":
+            raise pairforge.InputError(f"{file} has no test split", fix="leave --eval_strategy out")
+    if not rows:
+        raise pairforge.InputError(f"{name or run}: no pairs to train on", fix="see skips.jsonl")
+    return Job(rows, test_rows, run, model or _model_of(rows), _output_dir(config.output_dir, run))
+
+
+def _is_local(name: str) -> bool:
+    path = Path(name)
+    return path.exists() or path.suffix in (".json", ".jsonl", ".gz", ".parquet") or name[0] in "./~"
+
+
+def _from_hub(script: Any, split: str) -> list[Mapping[str, Any]]:
+    from datasets import load_dataset
+
+    say(f"fetching {script.dataset_name}, split {split}")
+    try:
+        return list(load_dataset(script.dataset_name, script.dataset_config, split=split))
+    except (OSError, ValueError) as error:
+        line = str(error).split("\n")[0]
+        fix = "give a run folder, a file of pairs or a Hub id as --dataset_name"
+        raise pairforge.OutsideError(f"can't load {script.dataset_name}: {line}", fix=fix) from error
+
+
+def _model_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    models = {str(row["model"]) for row in rows if row.get("model")}
+    if len(models) != 1:
+        raise pairforge.InputError("the pairs name no one model to start from", fix="give --model_name_or_path")
+    return models.pop()
+
+
+def _output_dir(given: str, run: Path | None) -> Path:
+    """The folder for the tuned model, made here so that one that can't be written to is known before training."""
+    folder = Path(given) if given != UNSET else (run / "model" if run else Path("pairforge-model"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise pairforge.InputError(f"{folder}: {error.strerror}", fix="choose another --output_dir") from error
+    if not os.access(folder, os.W_OK):
+        raise pairforge.InputError(f"{folder} can't be written to", fix="choose another --output_dir")
+    return folder
+
+
+def check(job: Job) -> None:
+    """Refuses pairs with errors, and a model that would be overwritten by its own training."""
+    errors = [finding for finding in pairforge.validate(job.rows) if finding.severity == "error"]
+    for finding in errors[:5]:
+        say(f"{finding.code} row {finding.row}: {finding.message}")
+    if errors:
+        raise pairforge.InputError(f"{len(errors)} errors in {len(job.rows)} pairs", fix="see pairforge validate")
+    if Path(job.model).resolve() == job.output_dir.resolve():
+        raise pairforge.InputError(f"{job.model} is both the model and the output", fix="choose another --output_dir")
+
+
+def draw(rows: Sequence[Mapping[str, Any]], limit: int | None, seed: int) -> list[Mapping[str, Any]]:
+    """At most `limit` rows, drawn with the seed, in their order."""
+    if limit is None or limit >= len(rows):
+        return list(rows)
+    return [rows[index] for index in sorted(random.Random(seed).sample(range(len(rows)), limit))]
+
+
+def dataset(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The columns that TRL reads. A text `prompt` beside message lists makes it crash, so only a list is kept."""
+    from datasets import Dataset, Features, Value
+
+    messages = [{"role": Value("string"), "content": Value("string")}]
+    columns = ["chosen", "rejected"] + ["prompt"] * all(isinstance(row.get("prompt"), list) for row in rows)
+    return Dataset.from_list(
+        [{column: row[column] for column in columns} for row in rows], Features(dict.fromkeys(columns, messages))
+    )
+
+
+def say(text: str) -> None:
+    """A line for the user, on stderr; what can't be printed shows as an escape."""
+    print("".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text), file=sys.stderr, flush=True)

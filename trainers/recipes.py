@@ -1,0 +1,50 @@
+"""Recipes: how training differs from TRL's defaults, by kind of pair and by hardware. Plain keywords for `DPOConfig`.
+
+`DPOConfig(output_dir="tuned", **recipe("correct"), **hardware())` in anybody's own script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+ALWAYS: Mapping[str, Any] = {
+    "num_train_epochs": 1.0,
+    "per_device_train_batch_size": 8,
+    "lr_scheduler_type": "cosine",
+    "warmup_steps": 10,
+    "logging_steps": 20,
+    "save_strategy": "no",
+    "report_to": "none",
+    "disable_tqdm": True,
+}
+"""What no kind of pair changes: one epoch, a line every 20 steps, nothing sent to a tracker."""
+
+CORRECTION: Mapping[str, Any] = {"loss_type": ["sigmoid", "sft"], "beta": 0.2, "learning_rate": 3e-5}
+"""Chosen and rejected differ in a word or two. The preference loss (Rafailov et al. 2023, arXiv:2305.18290, eq. 7) by
+itself is content once the rejected name is unlikely, whatever takes its place; the sft term, the negative
+log-likelihood of the chosen side (Pang et al. 2024, arXiv:2404.19733, eq. 1), says what has to. Both weigh the same.
+"""
+
+PREFERENCE: Mapping[str, Any] = {"loss_type": ["sigmoid"], "beta": 0.1, "learning_rate": 5e-5}
+"""Both sides are samples of the model's own and differ as wholes: plain DPO."""
+
+_BY_METHOD = {"correct": CORRECTION}
+
+
+def recipe(method: str) -> dict[str, Any]:
+    """The keywords for one kind of pair, as the `method` column names it; what is no correction is a preference."""
+    return {**ALWAYS, **_BY_METHOD.get(method, PREFERENCE)}
+
+
+def hardware() -> dict[str, Any]:
+    """The keywords for this machine: bfloat16 and gradient checkpointing on a GPU, plain float32 without one."""
+    import torch
+
+    gpu = torch.cuda.is_available()
+    return {
+        "use_cpu": not gpu and not torch.backends.mps.is_available(),
+        "bf16": gpu and torch.cuda.is_bf16_supported(),
+        "gradient_checkpointing": gpu,
+        "dataloader_pin_memory": gpu,
+    }
