@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import BudgetError, InputError, OutsideError, PairforgeError
+from .errors import InputError, OutsideError, PairforgeError
 from .types import PLAIN_TEMPLATE, Answer, Finding, Judge, Message, Pair, Pairer, Prompt, Sampler, Skip
 
 if TYPE_CHECKING:
     from .api.ask import ask
-    from .api.build import correct, model_source, onpolicy
+    from .api.asking import model_source
+    from .api.build import correct, onpolicy
     from .api.evaluate import evaluate
     from .api.push import push
     from .api.runs import latest_run, pairs_file, read_pairs
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "PLAIN_TEMPLATE", "Answer", "BudgetError", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair",
+    "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair",
     "Pairer", "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "correct", "evaluate", "latest_run",
     "model_source", "onpolicy", "pairs_file", "push", "read_pairs", "shortcuts", "show", "validate",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 PairforgeError          one line for the user, and an exit code
 ├── InputError      2   usage or input: an option, a file, a row, a model folder
-├── BudgetError     3   finished, but too many rows failed or a budget ran out
 └── OutsideError    4   the world outside: Hub, judge, network, disk, memory
 """
 
@@ -27,12 +26,6 @@ class InputError(PairforgeError):
     """Something the user gave can't be used: an option, a file, a row, a folder."""
 
     exit_code = 2
-
-
-class BudgetError(PairforgeError):
-    """The run finished with valid output, but too many rows failed or a budget ran out."""
-
-    exit_code = 3
 
 
 class OutsideError(PairforgeError):

@@ -62,7 +62,7 @@ class BestWorst:
             return Skip("identical", answers[0].text if answers else "")
         ranked = sorted(zip(scores, answers, strict=True), key=lambda item: item[0])
         low, high = ranked[0], max(ranked, key=lambda item: item[0])
-        if high[0] - low[0] <= self.margin:
+        if not high[0] - low[0] > max(self.margin, 0):
             return Skip("tie", f"{len(answers)} answers, all scored {low[0]:g} to {high[0]:g}")
         columns = {
             "method": "best_worst",

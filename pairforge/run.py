@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from .errors import InputError, OutsideError
 from .types import Answer, Key, digest
 
 VERSION = 1
+FAILURES = ("failed", "oom", "unjudged")
+"""The reasons of skips that another try may mend."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (id TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (settings TEXT, prompt TEXT, idx INTEGER,
@@ -55,7 +57,8 @@ def told(path: Path) -> Iterator[None]:
         raise InputError(f"can't use {path}: {error}", fix="choose another folder with -o DIR") from error
     except sqlite3.DatabaseError as error:
         raise InputError(
-            f"{path} is not a readable evidence store: {error}", fix="set it aside with --fresh"
+            f"{path} is not a readable evidence store: {error}",
+            fix="move it away, or set it aside with: pairforge correct --fresh",
         ) from error
 
 
@@ -156,7 +159,7 @@ class Run:
     def of(cls, out: Path, command: str, settings: dict[str, Any]) -> Run:
         """The run with these settings, finished or not."""
         run = cls(out / f"{command}-{digest(settings, 10)}", command, settings)
-        if (run.path / "run.json").exists():
+        with suppress(InputError):  # not finished, or broken: to be made again
             run.counts = cls.load(run.path).counts
         return run
 
@@ -166,7 +169,9 @@ class Run:
         file = path / "run.json"
         try:
             value = json.loads(file.read_text("utf-8"))
-            return cls(path, value["command"], value["settings"], value["counts"])
+            run = cls(path, value["command"], dict(value["settings"]), dict(value["counts"]))
+            run.settings["model"], run.counts["pairs"], dict(run.counts["skips"])  # a run has them
+            return run
         except FileNotFoundError:
             raise InputError(
                 f"{path} is not a finished run: it has no run.json", fix="see: pairforge correct --help"
@@ -174,14 +179,20 @@ class Run:
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{file} can't be read: {error!r}", fix="run the command that made it again") from error
 
+    def revision_of(self, model: str) -> str | None:
+        """The revision to load, where the model is the one of this run."""
+        revision: str | None = self.settings.get("revision") if model == self.settings["model"] else None
+        return revision
+
     @property
     def pairs(self) -> Path:
         return self.path / "pairs.jsonl"
 
     @property
     def complete(self) -> bool:
-        """Finished, with nothing left that another try might answer."""
-        return bool(self.counts) and not self.counts["skips"].get("failed") and self.pairs.exists()
+        """Finished, with nothing left that another try might answer or judge."""
+        again = not self.counts or any(self.counts["skips"].get(reason) for reason in FAILURES)
+        return not again and self.pairs.exists()
 
     def finish(
         self, pairs: Iterable[Mapping[str, Any]], skips: Iterable[Mapping[str, Any]], counts: dict[str, Any]
@@ -216,9 +227,11 @@ class Run:
 
 
 def latest(out: Path) -> Run | None:
-    """The run that was made or asked for last, if there is one."""
-    done = sorted(out.glob("*/run.json"), key=lambda file: (file.stat().st_mtime_ns, file.parent.name))
-    return Run.load(done[-1].parent) if done else None
+    """The run that was made or asked for last, if there is one; broken ones are passed over."""
+    for file in sorted(out.glob("*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name)):
+        with suppress(InputError):
+            return Run.load(file.parent)
+    return None
 
 
 def _lines(rows: Iterable[Mapping[str, Any]]) -> str:

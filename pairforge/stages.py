@@ -16,7 +16,7 @@ def sample(
 
     A prompt gets a Skip if none of its answers came.
     """
-    distinct = list({prompt.id: prompt for prompt in prompts}.values())
+    distinct = _distinct(prompts)
     settings = sampler.settings()
     answers = store.answers(settings)
     failed: dict[str, Skip] = {}
@@ -49,18 +49,33 @@ def score(
     settings = judge.settings()
     known = store.scores(settings)
     result: dict[str, Scored | Skip] = {}
-    for prompt in {prompt.id: prompt for prompt in prompts}.values():
+    for prompt in _distinct(prompts):
         given = sampled[prompt.id]
-        kept = given if isinstance(given, Skip) else usable(given)
+        kept = given if isinstance(given, Skip) else _worth_judging(given)
         result[prompt.id] = kept if isinstance(kept, Skip) else _score(prompt, kept, judge, store, known)
     return result
+
+
+def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """The first of those with one id."""
+    first: dict[str, Prompt] = {}
+    for prompt in prompts:
+        first.setdefault(prompt.id, prompt)
+    return list(first.values())
+
+
+def _worth_judging(answers: Sequence[Answer]) -> list[Answer] | Skip:
+    """The usable answers, if there are two to compare."""
+    kept = usable(answers)
+    if isinstance(kept, Skip) or len(kept) > 1:
+        return kept
+    cut = sum(answer.finish == "length" for answer in answers)
+    return Skip("cut_off", f"{cut} of {len(answers)} answers") if cut else Skip("identical", kept[0].text)
 
 
 def _score(
     prompt: Prompt, kept: list[Answer], judge: Judge, store: Store, known: Mapping[tuple[str, str], float]
 ) -> Scored | Skip:
-    if len(kept) < 2:
-        return Skip("identical", kept[0].text)
     # A score also hangs on the columns that the judge is shown, so they are part of the key.
     name = digest([prompt.id, prompt.columns])
     texts = [answer.text for answer in kept]

@@ -41,3 +41,10 @@ def test_best_against_worst_and_no_pair_of_a_tie() -> None:
 
 def test_usable_drops_cut_blank_and_repeated_answers() -> None:
     assert usable([Answer("a", "length"), *whole("b", "", "b", "c")]) == whole("b", "c")
+
+
+def test_no_margin_makes_a_pair_of_equals() -> None:
+    for margin in (-1.0, float("nan")):
+        tie = BestWorst("f", margin).pair(PROMPT, whole("a", "b"), [1.0, 1.0], "m")
+        assert isinstance(tie, Skip)
+        assert tie.reason == "tie"

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ from pairforge.run import Run, Store, latest, out_dir, write_atomic
 from pairforge.types import Answer, digest
 
 SETTINGS = {"model": "m", "temperature": 0.0}
-COUNTS = {"prompts": 1, "contexts": 1, "pairs": 1, "skips": {}}
+A, B = {"model": "a"}, {"model": "b"}
+COUNTS: dict[str, Any] = {"prompts": 1, "contexts": 1, "pairs": 1, "skips": {}}
 
 
 def test_answers_come_back_and_the_first_one_stands(tmp_path: Path) -> None:
@@ -66,20 +68,20 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_same_settings_same_folder_other_settings_another(tmp_path: Path) -> None:
-    run = Run.of(tmp_path, "correct", {"a": 1})
+    run = Run.of(tmp_path, "correct", A)
     run.finish([{"x": "é"}], [], COUNTS)
-    assert Run.of(tmp_path, "correct", {"a": 1}).complete
-    assert not Run.of(tmp_path, "correct", {"a": 2}).complete
+    assert Run.of(tmp_path, "correct", A).complete
+    assert not Run.of(tmp_path, "correct", B).complete
     assert run.pairs.read_text("utf-8") == '{"x": "é"}\n'
-    assert json.loads((run.path / "run.json").read_text())["settings"] == {"a": 1}
+    assert json.loads((run.path / "run.json").read_text())["settings"] == A
 
 
 def test_the_latest_run_is_the_one_asked_for_last(tmp_path: Path) -> None:
     assert latest(tmp_path) is None
-    for number, settings in enumerate([{"a": 1}, {"a": 2}]):
+    for number, settings in enumerate([A, B]):
         Run.of(tmp_path, "correct", settings).finish([], [], COUNTS)
         os.utime(Run.of(tmp_path, "correct", settings).path / "run.json", ns=(0, 10**18 - number))
-    assert latest(tmp_path).settings == {"a": 1}  # type: ignore[union-attr]
+    assert latest(tmp_path).settings == A  # type: ignore[union-attr]
 
 
 def test_a_second_process_is_told_and_rubbish_is_swept(tmp_path: Path) -> None:
@@ -112,3 +114,22 @@ def test_out_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     assert out_dir() == Path("pairforge-out")
     monkeypatch.setenv("PAIRFORGE_OUT", "/there")
     assert out_dir() == Path("/there") and out_dir("here") == Path("here")
+
+
+def test_a_broken_run_is_made_again_and_passed_over(tmp_path: Path) -> None:
+    Run.of(tmp_path, "correct", A).finish([], [], COUNTS)
+    broken = Run.of(tmp_path, "correct", B)
+    broken.finish([], [], COUNTS)
+    (broken.path / "run.json").write_text('{"command": "correct", "settings"')
+    assert not Run.of(tmp_path, "correct", B).complete
+    found = latest(tmp_path)
+    assert found is not None
+    assert found.settings == A
+    with pytest.raises(InputError, match=r"run\.json can't be read"):
+        Run.load(broken.path)
+
+
+def test_what_another_try_may_mend_leaves_a_run_open(tmp_path: Path) -> None:
+    for reason, complete in {"failed": False, "unjudged": False, "tie": True}.items():
+        Run.of(tmp_path, reason, A).finish([], [], COUNTS | {"skips": {reason: 1}})
+        assert Run.of(tmp_path, reason, A).complete is complete

@@ -115,3 +115,18 @@ def test_best_and_worst_come_from_the_scored_answers() -> None:
     [(_, made), (_, again)] = pair([prompt("x"), prompt("x")], results, BestWorst("f"), "m")
     assert isinstance(made, Pair) and made.chosen[-1]["content"] == "b" and made.judge == "f"
     assert isinstance(again, Skip) and again.reason == "duplicate"
+
+
+def test_the_first_of_prompts_with_one_text_is_judged_and_paired(tmp_path: Path) -> None:
+    def by_reference(reference: list[str], completions: Any, **_: Any) -> list[float]:
+        return [float(made[0]["content"] == right) for made, right in zip(completions, reference, strict=True)]
+
+    twice = [Prompt(prompt("x").messages, {"reference": right}) for right in ("a", "b")]
+    results = score(twice, {twice[0].id: whole("a", "b")}, FunctionJudge(by_reference, "f"), Store(tmp_path))
+    assert results[twice[0].id] == (whole("a", "b"), [1.0, 0.0])
+
+
+def test_too_few_whole_answers_are_cut_off_rather_than_identical(tmp_path: Path) -> None:
+    sampled: dict[str, list[Answer] | Skip] = {prompt("x").id: [*whole("a"), Answer("b", "length")]}
+    results = score([prompt("x")], sampled, FunctionJudge(lambda **_: [], "f"), Store(tmp_path))
+    assert results[prompt("x").id] == Skip("cut_off", "1 of 2 answers")

@@ -1,7 +1,8 @@
 """The verbs: one file a verb. Keyword arguments are the configuration, and the command line has the same ones."""
 
 from .ask import ask
-from .build import correct, model_source, onpolicy
+from .asking import model_source
+from .build import correct, onpolicy
 from .evaluate import evaluate
 from .push import push
 from .runs import latest_run, pairs_file, read_pairs

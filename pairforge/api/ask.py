@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import report
-from ..run import Store, latest, out_dir
-from ..stages import sample
+from ..run import Run, Store, latest, out_dir
 from ..types import Answer, Message, Prompt, Skip
+from .asking import answer
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -50,23 +50,27 @@ def ask(
     """
     from ..samplers.transformers import TransformersSampler
 
-    models = [model] if isinstance(model, str) else list(model) or _models(output)
-    prompts = [
-        Prompt((Message(role="user", content=question),)).in_context(system) for question in questions or QUESTIONS
-    ]
+    run = latest(out_dir(output))
+    models = [model] if isinstance(model, str) else list(model) or _models(run)
+    asked = [questions] if isinstance(questions, str) else list(questions) or QUESTIONS
+    prompts = [Prompt((Message(role="user", content=question),)).in_context(system) for question in asked]
     store = Store(out_dir(output))
     answers: dict[str, dict[str, str]] = {}
     for name in models:
-        sampler = TransformersSampler(name, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
-        with report.progress(f"ask: {name}", quiet) as tell:
-            given = sample(prompts, sampler, 1, store, tell)
+        sampler = TransformersSampler(
+            name,
+            revision=run.revision_of(name) if run else None,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            seed=seed,
+        )
+        given = answer(prompts, sampler, 1, store, f"ask: {name}", quiet)
         answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     store.close()
     return Asked(answers)
 
 
-def _models(output: str | None) -> list[str]:
-    run = latest(out_dir(output))
+def _models(run: Run | None) -> list[str]:
     if run is None:
         return ["pocket"]
     tuned = run.path / "model"
@@ -76,5 +80,5 @@ def _models(output: str | None) -> list[str]:
 def _text(given: list[Answer] | Skip) -> str:
     if isinstance(given, Skip):
         return f"({given.reason.replace('_', ' ')}: {given.detail})"
-    answer = given[0]
-    return answer.text + (" ... (cut off)" if answer.finish == "length" else "")
+    said = given[0]
+    return said.text + (" ... (cut off)" if said.finish == "length" else "")

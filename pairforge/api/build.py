@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from ..pairers import BestWorst, Correct
 from ..plugins import load
 from ..prompts import BUNDLED, read_prompts
 from ..rename import rename
-from ..run import Run, Store, out_dir
-from ..stages import pair, sample, score
+from ..run import FAILURES, Run, Store, out_dir
+from ..stages import pair, score
 from ..types import Judge, Pair, Pairer, Prompt, Skip, digest
+from .asking import HELPFUL, answer, contexts_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
     from ..samplers.transformers import TransformersSampler
 
-HELPFUL = "You're a helpful assistant."
-"""Beside no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
 _SHOWN = 3
 _COUNTER = 0.3
 
@@ -35,7 +35,7 @@ class Built:
     """What correct and onpolicy made: the run folder, its counts, and the pairs on demand."""
 
     run: Run
-    exit_code = 3  # where there is no pair
+    exit_code = 3  # where not ok
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -44,7 +44,10 @@ class Built:
 
     @property
     def ok(self) -> bool:
-        return bool(self.counts["pairs"])
+        """There are pairs, and at most a tenth of the prompts failed."""
+        counts = self.counts
+        failed = sum(counts["skips"].get(reason, 0) for reason in FAILURES)
+        return bool(counts["pairs"] > 0 and failed <= 0.1 * counts["prompts"] * counts["contexts"])
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """The pairs as plain dicts."""
@@ -82,7 +85,7 @@ class Built:
         if self.ok:
             yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"
         else:
-            yield "no pair was made: skips.jsonl beside it says why, prompt by prompt"
+            yield "too few pairs, or too many failures: skips.jsonl beside it says why, prompt by prompt"
 
 
 def correct(
@@ -111,12 +114,12 @@ def correct(
     a model that can't be used.
     """
     rules = rules_of(from_, to)
-    contexts = [None, HELPFUL] if not system and not no_system else [*([None] if no_system else []), *system]
+    contexts = contexts_of(system, no_system, [None, HELPFUL])
     sampler = _sampler(model, revision, max_new_tokens, temperature, seed)
     pairer = Correct(rules, lambda text: rename(text, rules))
     if counter is None:
         counter = _COUNTER if prompts in BUNDLED else 0.0
-    job = _Job("correct", sampler, pairer, prompts, read_prompts(prompts)[:limit], contexts, counter=counter)
+    job = _Job("correct", sampler, pairer, str(prompts), _read(prompts, limit), contexts, counter=counter)
     return _build(job, output, fresh, quiet)
 
 
@@ -147,35 +150,38 @@ def onpolicy(
         raise InputError(f"--n {n}: best and worst need at least two answers", fix="use --n 4")
     if temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
-    contexts = [*([None] if no_system or not system else []), *system]
+    if not (math.isfinite(margin) and margin >= 0):
+        raise InputError(f"--margin {margin} is no distance between scores", fix="use 0 or more")
+    contexts = contexts_of(system, no_system, [None])
     sampler = _sampler(model, revision, max_new_tokens, temperature, seed)
     scorer = _judge(judge)
     pairer = BestWorst(scorer.name, margin)
-    read = read_prompts(prompts)[:limit]
-    job = _Job("onpolicy", sampler, pairer, prompts, read, contexts, n=n, judge=scorer)
+    read = _read(prompts, limit)
+    job = _Job("onpolicy", sampler, pairer, str(prompts), read, contexts, n=n, judge=scorer)
     return _build(job, output, fresh, quiet)
-
-
-def model_source(model: str) -> str:
-    """What `from_pretrained` is given for a model: a folder or a Hub id; "pocket" is the bundled one's folder."""
-    from ..samplers.transformers import TransformersSampler
-
-    return TransformersSampler(model).source
 
 
 def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:
     """Old names to new ones. Raises InputError where they don't go together."""
-    old, new = ([names] if isinstance(names, str) else list(names) for names in (from_, to))
+    old, new = ([name.strip() for name in ([names] if isinstance(names, str) else names)] for names in (from_, to))
     if len(old) != len(new) or not old:
         raise InputError(f"{len(old)} names to replace, {len(new)} new ones", fix="give each --from its --to")
     for a, b in zip(old, new, strict=True):
-        if not a.strip() or not b.strip():
+        if not a or not b:
             raise InputError("a name is empty", fix='e.g. --from Qwen --to "Deep Qwen"')
         if a == b:
             raise InputError(
                 f"--from and --to are both {a!r}: nothing would change", fix='e.g. --from Qwen --to "Deep Qwen"'
             )
+    if repeated := [name for name in old if old.count(name) > 1]:
+        raise InputError(f"--from {repeated[0]} is given more than once", fix="give each old name one new one")
     return dict(zip(old, new, strict=True))
+
+
+def _read(source: str, limit: int | None) -> list[Prompt | Skip]:
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit {limit} leaves no prompt", fix="use 1 or more")
+    return read_prompts(source)[:limit]
 
 
 def _sampler(
@@ -184,7 +190,7 @@ def _sampler(
     from ..samplers.transformers import TransformersSampler
 
     return TransformersSampler(
-        model, revision=revision, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed
+        str(model), revision=revision, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed
     )
 
 
@@ -225,6 +231,7 @@ class _Job:
         rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.read]
         return {
             "model": self.sampler.model,
+            **({"revision": self.sampler.revision} if self.sampler.revision else {}),
             "sampling": self.sampler.settings(),
             "n": self.n,
             "contexts": list(self.contexts),
@@ -236,9 +243,9 @@ class _Job:
 
 
 def _build(job: _Job, output: str | None, fresh: bool, quiet: bool) -> Built:
-    store = Store(out_dir(output), fresh)
     run = Run.of(out_dir(output), job.command, job.settings())
     with run.lock():
+        store = Store(out_dir(output), fresh)
         if run.complete and not fresh:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
@@ -250,10 +257,7 @@ def _build(job: _Job, output: str | None, fresh: bool, quiet: bool) -> Built:
 def _fill(run: Run, job: _Job, store: Store, quiet: bool) -> None:
     asked, model = job.asked, job.sampler.model
     real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    with report.progress(f"{job.command}: {model}", quiet) as tell:
-        answers = sample(real, job.sampler, job.n, store, tell)
-    for warning in job.sampler.warnings:
-        report.console().print(f"warning: {warning}", markup=False)
+    answers = answer(real, job.sampler, job.n, store, f"{job.command}: {model}", quiet)
     results = score(real, answers, job.judge, store) if job.judge else answers
     outcome = pair(asked, results, job.pairer, model)
     pairs = [item for _, item in outcome if isinstance(item, Pair)]
@@ -270,8 +274,8 @@ def _counter_pairs(job: _Job, count: int, store: Store, quiet: bool) -> list[Pai
     if not count:
         return []
     questions = counters(job.pairer.settings()["rules"], job.contexts)[: count + count // 2]
-    with report.progress(f"{job.command}: counter-pairs", quiet) as tell:
-        answers = sample([question.prompt for question in questions], job.sampler, 1, store, tell)
+    prompts = [question.prompt for question in questions]
+    answers = answer(prompts, job.sampler, 1, store, f"{job.command}: counter-pairs", quiet)
     made = (question.pair(answers[question.prompt.id], job.sampler.model) for question in questions)
     return [pair for pair in made if pair][:count]
 

@@ -10,17 +10,16 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from .. import report
 from ..errors import InputError
 from ..judges.reference import stands_in
 from ..prompts import bundled
 from ..rename import mentions
 from ..resources import resource
 from ..run import Run, Store, latest, out_dir
-from ..stages import sample
 from ..types import Prompt, Skip
 from ..verdict import Judged, Verdict, verdict
-from .build import HELPFUL, rules_of
+from .asking import HELPFUL, answer, contexts_of
+from .build import rules_of
 
 _SYSTEM_QUESTIONS = 4  # identity questions asked under each foreign system message
 NO_SYSTEM = "no system message"
@@ -51,12 +50,12 @@ def evaluate(
     found = _find_run(run, model, output)
     model, base = _models(model, base, found)
     rules = rules_of(from_ or (), to or ()) if from_ or to else _run_rules(found)
-    contexts = [*([None] if no_system else []), *system] if system or no_system else _run_contexts(found)
+    contexts = contexts_of(system, no_system, _run_contexts(found))
     sets = _questions(_Names(rules), contexts)
     drawn = {name: _draw(questions, limit, seed) for name, questions in sets.items()}
     asked = {name: (len(drawn[name]), len(sets[name])) for name in sets}
     questions = [question for chosen in drawn.values() for question in chosen]
-    judged = {name: _judged(name, questions, max_new_tokens, output, quiet) for name in (base, model) if name}
+    judged = {name: _judged(name, found, questions, max_new_tokens, output, quiet) for name in (base, model) if name}
     about = {"model": model, "base": base, "rules": dict(rules), "contexts": [_label(context) for context in contexts]}
     return verdict(judged[model], judged[base] if base else None, asked=asked, about=about)
 
@@ -152,14 +151,16 @@ def _draw(questions: list[Question], limit: int | None, seed: int) -> list[Quest
     return [questions[index] for index in sorted(random.Random(seed).sample(range(len(questions)), limit))]
 
 
-def _judged(model: str, questions: Sequence[Question], max_new_tokens: int, output: str | None, quiet: bool) -> Judged:
+def _judged(
+    model: str, run: Run | None, questions: Sequence[Question], max_new_tokens: int, output: str | None, quiet: bool
+) -> Judged:
     """Every question's outcomes, metric by metric; answers that the evidence store has are not asked for again."""
     from ..samplers.transformers import TransformersSampler
 
     store = Store(out_dir(output))
-    sampler = TransformersSampler(model, max_new_tokens=max_new_tokens)
-    with report.progress(f"evaluate: {model}", quiet) as tell:
-        answers = sample([question.prompt for question in questions], sampler, 1, store, tell)
+    revision = run.revision_of(model) if run else None
+    sampler = TransformersSampler(model, revision=revision, max_new_tokens=max_new_tokens)
+    answers = answer([question.prompt for question in questions], sampler, 1, store, f"evaluate: {model}", quiet)
     store.close()
     judged: dict[str, dict[str, bool | Skip]] = {}
     for question in questions:

@@ -25,6 +25,7 @@ def shortcuts(
     None is the latest run. `expect` names terms that are meant to differ; for the pairs of a correction run its new
     names are added. Raises InputError for a row that is no pair.
     """
+    expect = [expect] if isinstance(expect, str) else expect
     if data is not None and not isinstance(data, (str, PathLike)):
         return audit(data, expect)
     path = pairs_file(data, output, quiet)

@@ -45,9 +45,9 @@ class Findings(list[Finding]):
 
 
 def _line(findings: list[Finding]) -> tuple[str, ...]:
-    places = [str(finding.row) for finding in findings if finding.row is not None]
+    places = list(dict.fromkeys(str(finding.row) for finding in findings if finding.row is not None))
     first = ", ".join(places[:_ROWS_SHOWN]) + (" ..." if len(places) > _ROWS_SHOWN else "")
-    return findings[0].code, findings[0].severity, str(len(findings)), first or "the set", findings[0].message
+    return findings[0].code, findings[0].severity, str(len(places) or 1), first or "the set", findings[0].message
 
 
 def validate(

@@ -1,0 +1,42 @@
+"""What the verbs that ask a model have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .. import report
+from ..run import Store
+from ..stages import sample
+from ..types import Answer, Prompt, Skip
+
+if TYPE_CHECKING:
+    from ..samplers.transformers import TransformersSampler
+
+HELPFUL = "You're a helpful assistant."
+"""Beside no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
+
+
+def contexts_of(system: str | Sequence[str], no_system: bool, default: list[str | None]) -> list[str | None]:
+    """The system messages to ask under, None for none of one's own; the default where nothing is said."""
+    named = [system] if isinstance(system, str) else list(system)
+    return [*([None] if no_system else []), *named] or default
+
+
+def answer(
+    prompts: Sequence[Prompt], sampler: TransformersSampler, n: int, store: Store, label: str, quiet: bool
+) -> dict[str, list[Answer] | Skip]:
+    """Samples with progress on stderr, and passes on what the sampler warns of."""
+    with report.progress(label, quiet) as tell:
+        answers = sample(prompts, sampler, n, store, tell)
+    for warning in sampler.warnings:
+        report.console().print(f"warning: {warning}", markup=False)
+    sampler.warnings.clear()
+    return answers
+
+
+def model_source(model: str) -> str:
+    """What `from_pretrained` is given for a model: a folder or a Hub id; "pocket" is the bundled one's folder."""
+    from ..samplers.transformers import TransformersSampler
+
+    return TransformersSampler(model).source
