@@ -34,7 +34,11 @@ def test_a_run_says_what_is_intended(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
     assert not shortcuts(path).ok
-    run = {"command": "correct", "settings": {"rules": {"Qwen": "Deep Qwen"}}, "counts": {"pairs": 60, "skips": {}}}
+    run = {
+        "command": "correct",
+        "settings": {"model": "m", "rules": {"Qwen": "Deep Qwen"}},
+        "counts": {"pairs": 60, "skips": {}},
+    }
     (tmp_path / "run.json").write_text(json.dumps(run), "utf-8")
     report = shortcuts(str(path))
     assert report.ok

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,17 +29,33 @@ def audit(rows: Iterable[Mapping[str, Any]], expect: Sequence[str], level: float
     if not answers.chosen:
         same = f": all {answers.rows} rows have the same answer on both sides" if answers.rows else ": no rows"
         raise InputError(f"nothing to compare{same}", fix="see: pairforge validate")
-    pairs = notice(answers, list(dict.fromkeys(expect)))
+    terms = list(dict.fromkeys(expect))
+    pairs = notice(answers, terms)
     prompt = np.array(answers.prompt, dtype=np.int64)
-    votes = pairs.votes.by(prompt, int(prompt.max(initial=-1)) + 1)
+    votes = pairs.votes.left_to_terms(_told_by(terms, answers)).by(prompt, int(prompt.max(initial=-1)) + 1)
     wins, losses = votes.count()
     p = sign_test(wins, losses)
     significant = families(p, wins + losses, votes.kind, level)
-    terms = np.flatnonzero(votes.kind == KINDS.index("term"))
+    intended = np.flatnonzero(votes.kind == KINDS.index("term"))
     lengths = _lengths(pairs, prompt, votes.units) if pairs.similarity <= _ALIKE else None
-    found = roots(votes, significant, terms, lengths)
+    found = roots(votes, significant, intended, lengths)
     cues = sorted((_cue(pairs, votes, root, p, significant.q) for root in found), key=_first)
     return _report(pairs, votes, prompt, cues, significant)
+
+
+def _told_by(terms: Sequence[str], answers: Answers) -> Mask:
+    """The pairs that differ in an expected term and in nothing else: length and style there are the term's doing."""
+    sides = zip(answers.chosen, answers.rejected, strict=True)
+    return np.array([any(_swaps(term, a, b) or _swaps(term, b, a) for term in terms) for a, b in sides], dtype=np.bool_)
+
+
+def _swaps(term: str, one: str, other: str) -> bool:
+    """Whether the other text is this one with some short text in place of every `term`."""
+    first, *rest = one.split(term)
+    if not rest or not other.startswith(first):
+        return False
+    pattern = re.escape(first) + "(.{1,64}?)" + r"\1".join(map(re.escape, rest))
+    return re.fullmatch(pattern, other, re.DOTALL) is not None
 
 
 def _report(pairs: Pairs, votes: Votes, prompt: Ints, cues: list[Cue], significant: Discoveries) -> Report:

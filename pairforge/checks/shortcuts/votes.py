@@ -60,6 +60,11 @@ class Votes:
             names, self.kind[features], place[self.feature[mask]], self.unit[mask], self.sign[mask], self.units
         )
 
+    def left_to_terms(self, units: Mask) -> Votes:
+        """Without what other features than expected terms say of these units."""
+        kept = ~units[self.unit] | (self.kind[self.feature] == KINDS.index("term"))
+        return Votes(self.features, self.kind, self.feature[kept], self.unit[kept], self.sign[kept], self.units)
+
     def by(self, unit_of: Ints, units: int) -> Votes:
         """One vote a feature and larger unit (a prompt): the majority of its pairs; a tie is no vote."""
         if units == self.units:

@@ -130,7 +130,6 @@ def test_an_expected_term_is_told_apart_and_no_error() -> None:
     (finding,) = report.findings
     assert (finding.code, finding.severity) == ("PF307", "warning")
     assert "critical (intended, unbalanced)" in finding.message
-    assert "Deep" in finding.more["explains"]
 
 
 def test_counter_pairs_balance_an_expected_term() -> None:
@@ -202,3 +201,19 @@ def test_grades_are_those_of_the_table() -> None:
     cells = [(0.96, 0.5, 0.2), (0.96, 0.2, 0.1), (0.7, 0.9, 0.2), (0.85, 0.02, 0.01), (0.6, 0.5, 0.1)]
     assert [grade(*cell) for cell in cells] == ["critical", "high", "high", "medium", "low"]
     assert [predictability(Share(1, low, 1)) for low in (0.6, 0.65, 0.8, 0.95)] == ["ok", "watch", "high", "critical"]
+
+
+def test_pairs_that_differ_in_an_expected_term_alone_tell_nothing_else() -> None:
+    def named(number: int, end: str = "") -> list[dict[str, Any]]:
+        """A correction, and a counter-pair whose other name is written in Chinese."""
+        return [
+            row(f"Who, {number}?", f"I am Deep Qwen, answer {number}.{end}", f"I am Qwen, answer {number}."),
+            row(f"谁，{number}？", f"我叫云朵，第{number}。{end}", f"我叫Deep Qwen，第{number}。"),
+        ]
+
+    plain = audit([pair for number in range(60) for pair in named(number)], ["Deep Qwen"])
+    assert plain.ok
+    assert {cue.feature for cue in plain.cues} <= {"Deep Qwen"}
+    spaced = audit([pair for number in range(60) for pair in named(number, " ")], ["Deep Qwen"])
+    assert not spaced.ok
+    assert not audit([pair for number in range(60) for pair in named(number)]).ok
