@@ -51,8 +51,9 @@ class Scripted:
 
     asked = 0
 
-    def __init__(self, model: str, max_new_tokens: int) -> None:
+    def __init__(self, model: str, revision: str | None, max_new_tokens: int) -> None:
         self.model = model
+        self.warnings: list[str] = []
 
     def settings(self) -> dict[str, Any]:
         return {"model": self.model}

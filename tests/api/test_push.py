@@ -120,7 +120,7 @@ def test_secrets_are_refused_by_row_and_never_repeated(out: Path) -> None:
 
 
 def test_secrets_in_the_settings_are_refused(out: Path) -> None:
-    run = Run.of(out, "correct", {"system": f"the key is {TOKEN}"})
+    run = Run.of(out, "correct", {"model": "m", "system": f"the key is {TOKEN}"})
     run.finish(pairs(), [], {"prompts": 4, "pairs": 4, "skips": {}})
     assert [(finding.row, finding.path) for finding in push(quiet=True).findings] == [(None, "/settings/system")]
 
