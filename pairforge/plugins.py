@@ -4,32 +4,75 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import sys
+import traceback
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .types import digest
 
 
 def load(name: str) -> Any:
-    """The object behind `module:attr` or `path/to/file.py:attr`. Runs that module: name only what you trust."""
+    """The object behind `module:attr` or `path/to/file.py:attr`. Runs that module: name only what you trust.
+
+    Raises InputError where there is no such thing, or where its module can't be imported.
+    """
     source, _, attr = name.rpartition(":")
     if not source:
         raise InputError(f"{name!r} names no plug", fix="write module:attr or file.py:attr")
+    module = _module(source)
     try:
-        module = _from_file(Path(source)) if source.endswith(".py") else importlib.import_module(source)
         return getattr(module, attr)
-    except FileNotFoundError:
-        raise InputError(f"no file {source}", fix="check the path before the colon") from None
-    except ModuleNotFoundError as error:
-        raise InputError(f"no module {error.name!r} for {name!r}", fix="install it, or name a file.py:attr") from error
     except AttributeError:
         raise InputError(f"{source} has no {attr!r}", fix="check the name after the colon") from None
 
 
+def _module(source: str) -> Any:
+    is_file = source.endswith(".py")
+    if is_file and not os.path.isfile(source):
+        raise InputError(f"no file {source}", fix="check the path before the colon")
+    if source.startswith(".") and not is_file:
+        raise InputError(f"{source} is a relative name", fix="write the module's whole name, or file.py:attr")
+    try:
+        with redirect_stdout(sys.stderr):
+            return _from_file(Path(source)) if is_file else importlib.import_module(source)
+    except SyntaxError as error:
+        where = f"{error.filename or source}:{error.lineno or 1}"
+        raise InputError(f"{where}: {error.msg}", fix="mend that line") from error
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            raise InputError(
+                f"no module {error.name!r} for {source}", fix="install it, or name a file.py:attr"
+            ) from error
+        raise InputError(f"{_place(error) or source}: {error!r:.200}", fix="mend that line") from error
+
+
 def _from_file(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own: that of the file alone could hide a module (random.py), and one is needed for dataclasses.
+    name = f"{path.stem}_{digest(str(path.resolve()))}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
+        raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
+
+
+def _place(error: BaseException) -> str | None:
+    """file:line where the user's own code, the module or one in its folder, was when this was raised."""
+    machinery = (__file__, importlib.__file__)
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in machinery and not frame.filename.startswith("<frozen")
+    ]
+    own = [frame for frame in frames if Path(frame.filename).parent == Path(frames[0].filename).parent]
+    return f"{own[-1].filename}:{own[-1].lineno}" if own else None

@@ -1,16 +1,20 @@
 """Prompts from the shapes people have them in.
 
-Read are: one prompt a line of text; and, as JSON Lines, one JSON array or .gz of either, objects with `prompt` (text or
-messages), `messages`, `conversations` (ShareGPT: from/value) or `instruction` (alpaca: instruction, input, system).
-Of a conversation the last user turn is the prompt.
+Read are: one prompt a line of text; and, as JSON Lines, one JSON array, CSV, TSV (any of them may be .gz) or Parquet,
+rows with `prompt` (text or messages), `messages`, `conversations` (ShareGPT: from/value), `instruction` (alpaca:
+instruction, input, system), `question`, `query` or `text`. Of a conversation the last user turn is the prompt.
 """
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,14 @@ from .types import Message, Prompt, Skip
 BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
 _USER, _SYSTEM = {"user", "human"}, {"system"}
 _PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|<(?:NAME|AUTHOR)>")
-_READ = "read are text lines, and JSON rows with prompt, messages, conversations or instruction"
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CONVERSATIONS = ("messages", "conversations")
+_TEXTS = ("instruction", "question", "query", "text")
+_COLUMNS = ("prompt", *_TEXTS)
+_SPENT = ("prompt", *_CONVERSATIONS, "instruction", "input", "output", "system", "history", "chosen", "rejected")
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_JSON_LINES = (".json", ".jsonl", ".ndjson")
+_READ = "read are text lines, and rows with " + ", ".join(("prompt", *_CONVERSATIONS, *_TEXTS))
 
 
 def bundled(name: str) -> list[Prompt]:
@@ -37,87 +48,142 @@ def read_prompts(source: str | Path) -> list[Prompt | Skip]:
     Raises InputError where the file can't be read or its shape is unknown.
     """
     path = resource("data", "prompts", f"{source}.jsonl") if str(source) in BUNDLED else Path(source)
-    text = _text(path)
-    rows = list(_rows(text, path))
+    data = _bytes(path)
+    rows = list(_parquet(data, path) if data.startswith(b"PAR1") else _rows(_text(data, path), path))
     if not rows:
         raise InputError(f"{path}: no prompts", fix=_READ)
     return [_prompt(row, where) for where, row in rows]
 
 
-def _text(path: Path) -> str:
-    if path.is_dir() or not path.exists():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(f"prompts: {path} {what}", fix="give a file with -p FILE, or one of " + ", ".join(BUNDLED))
+def _bytes(path: Path) -> bytes:
+    """What the file holds, unpacked."""
     try:
         data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path} is not a whole gzip file: {error}", fix="fetch or write it again") from error
+    except (OSError, ValueError) as error:
+        known: dict[type[Exception], str] = {FileNotFoundError: "does not exist", IsADirectoryError: "is a folder"}
+        what = known.get(type(error)) or f"can't be read: {getattr(error, 'strerror', None) or error}"
         raise InputError(
-            f"{path}: not UTF-8 at byte {error.start}", fix="iconv -f latin1 -t utf-8 FILE > NEW"
+            f"prompts: {path} {what}", fix="give a file with -p FILE, or one of " + ", ".join(BUNDLED)
         ) from error
-    except (OSError, EOFError) as error:
-        raise InputError(f"{path}: can't be read: {error}", fix="check the file") from error
 
 
-def _rows(text: str, path: Path) -> Iterator[tuple[str, Any]]:
-    """(where, row): lines of text are strings, JSON rows what they are."""
+def _text(data: bytes, path: Path) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin1"
+        raise InputError(
+            f"{path}: not UTF-8 at byte {error.start}", fix=f"iconv -f {found} -t utf-8 FILE > NEW"
+        ) from error
+
+
+def _parquet(data: bytes, path: Path) -> Iterator[tuple[str, Any]]:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        rows = parquet.read_table(io.BytesIO(data)).to_pylist()
+    except (ArrowException, OSError, ValueError) as error:
+        what = " ".join(str(error).split())
+        raise InputError(f"{path} is not a whole Parquet file: {what}", fix="fetch or write it again") from error
+    # Through JSON, which all columns of a prompt must go into: dates, decimals and bytes become text.
+    yield from ((f"{path}:row {i}", json.loads(json.dumps(row, default=str))) for i, row in enumerate(rows))
+
+
+def _rows(text: str, path: Path) -> Iterable[tuple[str, Any]]:
+    """(where, row): lines of text are strings, all others what they are."""
+    suffix = Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
     start = text.lstrip()[:1]
-    if start == "[" and "jsonl" not in path.name:
-        try:
-            yield from ((f"{path}:row {i}", row) for i, row in enumerate(json.loads(text)))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}: not valid JSON: {error}", fix="mend or remove what stands there") from error
-        return
+    if start == "[":
+        return ((f"{path}:row {i}", row) for i, row in enumerate(_json(text, path)))
+    if suffix in _SEPARATORS:
+        return _table(text, path, _SEPARATORS[suffix])
+    return _lines(text, path, as_json=start == "{" or suffix in _JSON_LINES)
+
+
+def _lines(text: str, path: Path, as_json: bool) -> Iterator[tuple[str, Any]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield f"{path}:{number}", _line(line.strip(), f"{path}:{number}") if start == "{" else line.strip()
+            row = _json(line.strip(), path, number) if as_json else _unquoted(line.strip())
+            yield f"{path}:{number}", row
 
 
-def _line(line: str, where: str) -> Any:
+def _json(text: str, path: Path, line: int = 1) -> Any:
+    """The value of a text that starts in that line of the file."""
     try:
-        return json.loads(line)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not valid JSON: {error}", fix="mend or remove that line") from error
+        line += getattr(error, "lineno", 1) - 1
+        what = getattr(error, "msg", error)
+        raise InputError(f"{path}:{line}: not valid JSON: {what}", fix="mend or remove that line") from error
+
+
+def _unquoted(line: str) -> str:
+    """A line that is a JSON string is that string."""
+    try:
+        return str(json.loads(line)) if line.startswith('"') else line
+    except ValueError:
+        return line
+
+
+def _table(text: str, path: Path, separator: str) -> Iterator[tuple[str, Any]]:
+    """Rows by the names that the first line gives; one that starts in a line is named by it, however many it takes."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    line = 1
+    try:
+        header = [name.strip() for name in next(filter(None, reader), [])]
+        if header and not set(_COLUMNS) & set(header):
+            what = f"no column {', '.join(_COLUMNS)}: found {header!r:.120}"
+            raise InputError(f"{path}:1: {what}", fix="name the column of the prompts in the first line")
+        line = reader.line_num + 1
+        for cells in reader:
+            if len(cells) > len(header):
+                raise InputError(
+                    f"{path}:{line}: {len(cells)} cells under {len(header)} names", fix='write "..." around each cell'
+                )
+            if cells:
+                yield f"{path}:{line}", dict(zip_longest(header, cells, fillvalue=""))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}:{line}: not valid CSV: {error}", fix="mend or remove that line") from error
 
 
 def _prompt(row: Any, where: str) -> Prompt | Skip:
     messages = _messages(row, where)
     if not messages:
         return Skip("empty", f"{where}: no user turn")
+    if any(_SURROGATE.search(message["content"]) for message in messages):
+        return Skip("encoding", f"{where}: half a surrogate pair, which no UTF-8 text can hold")
     if any(_PLACEHOLDER.search(message["content"]) for message in messages):
         return Skip("placeholder", f"{where}: {messages[-1]['content']:.200}")
-    columns = {key: value for key, value in row.items() if key not in _TEXT} if isinstance(row, dict) else {}
+    columns = {key: value for key, value in row.items() if key not in _SPENT} if isinstance(row, dict) else {}
     return Prompt(messages, columns)
-
-
-_TEXT = (
-    "prompt",
-    "messages",
-    "conversations",
-    "instruction",
-    "input",
-    "output",
-    "system",
-    "history",
-    "chosen",
-    "rejected",
-)
 
 
 def _messages(row: Any, where: str) -> tuple[Message, ...]:
     if isinstance(row, str):
         return _last_turn([("user", row)])
     if isinstance(row, dict):
-        system = [("system", row["system"])] if isinstance(row.get("system"), str) and row["system"] else []
-        for key in ("prompt", "messages", "conversations"):
-            if isinstance(value := row.get(key), str):
-                return _last_turn([*system, ("user", value)])
-            if isinstance(value, list):
+        system = [("system", text)] if (text := _scalar(row, "system", where)) else []
+        for key in ("prompt", *_CONVERSATIONS, *_TEXTS):
+            value = row.get(key)
+            if isinstance(value, list) and key not in _TEXTS:
                 return _last_turn([*system, *_turns(value, where)])
-        if isinstance(value := row.get("instruction"), str):
-            return _last_turn([*system, ("user", "\n".join(filter(None, [value, row.get("input")])))])
+            if isinstance(value, str) and key not in _CONVERSATIONS:
+                more = _scalar(row, "input", where) if key == "instruction" else ""
+                return _last_turn([*system, ("user", "\n".join(filter(None, [value, more])))])
     found = ", ".join(map(str, row)) if isinstance(row, dict) else type(row).__name__
     raise InputError(f"{where}: unknown shape: found {found:.120}", fix=_READ)
+
+
+def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
+    """A cell as text; nothing where there is none."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, str | int | float):
+        raise InputError(f"{where}: {key} holds a {type(value).__name__}, not a text", fix="make it a text")
+    return "" if value is None else str(value)
 
 
 def _turns(turns: Iterable[Any], where: str) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,9 @@ Key: TypeAlias = tuple[str, int]
 Tell: TypeAlias = Callable[[int, int, int], None]
 """Told how far a stage is: answers done, of how many, tokens made by this process."""
 
-_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]"
+)
 
 
 class Message(TypedDict):

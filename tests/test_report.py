@@ -39,8 +39,9 @@ def test_a_diff_holds_both_sides(rejected: str, chosen: str) -> None:
 
 
 def test_texts_from_outside_are_shown_not_obeyed() -> None:
-    hostile = "\x1b]8;;http://x\x07[/bold][link=x]\u202e\u200b\r"
+    hostile = "\x1b]8;;http://x\x07[/bold][link=x]\u202e\u200b\r\udc80"
     row = {"id": hostile, "chosen": [{"role": "user", "content": hostile}, {"role": "assistant", "content": hostile}]}
     row["rejected"] = row["chosen"]
     for shown in (printed(PairView(row, 0)), printed(table("", ["a"], [[hostile]])), printed(Diff("", hostile))):
+        assert r"\udc80" in shown and shown.encode()
         assert "\x1b" not in shown and "\u202e" not in shown and r"\x1b]8;;" in shown and "[/bold]" in shown

@@ -2,7 +2,7 @@
 
 import json
 
-from pairforge.types import Finding, Message, Pair, Prompt, digest
+from pairforge.types import Finding, Message, Pair, Prompt, digest, visible
 
 ASKED = Prompt((Message(role="user", content="你是谁？"),), {"lang": "zh"})
 
@@ -37,3 +37,7 @@ def test_a_finding_is_one_flat_object() -> None:
 def test_a_digest_is_of_the_canonical_form() -> None:
     assert digest({"a": 1, "b": "é"}) == digest({"b": "é", "a": 1}) != digest({"a": 1, "b": "e"})
     assert len(digest("\ud800", 10)) == 10
+
+
+def test_what_acts_on_a_terminal_or_breaks_it_is_shown_as_an_escape() -> None:
+    assert visible("a\x1b\u202e\ufeff\ud800\udfffb 😀\n") == r"a\x1b\u202e\ufeff\ud800\udfffb 😀" + "\n"

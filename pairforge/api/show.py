@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .. import report
+from ..errors import InputError
 from ..formats import read_rows
 from .runs import pairs_file
 
@@ -32,5 +33,27 @@ class Shown:
 
 
 def show(data: str | None = None, *, limit: int = 10, output: str | None = None, quiet: bool = False) -> Shown:
-    """The first `limit` pairs of a file or run folder, by default of the latest run."""
-    return Shown(list(islice(enumerate(read_rows(pairs_file(data, output, quiet))), limit)))
+    """The first `limit` pairs of a file or run folder, by default of the latest run.
+
+    Raises InputError where one of them is no pair.
+    """
+    path = pairs_file(data, output, quiet)
+    rows = list(islice(enumerate(read_rows(path)), limit))
+    for number, row in rows:
+        if not _is_pair(row):
+            raise InputError(
+                f"{path}: row {number} is no pair of message lists", fix=f"see why with: pairforge validate {path}"
+            )
+    return Shown(rows)
+
+
+def _is_pair(row: Any) -> bool:
+    if not isinstance(row, Mapping):
+        return False
+    prompt = row.get("prompt")
+    sides = [row.get("chosen"), row.get("rejected"), *([prompt] if isinstance(prompt, list) and prompt else [])]
+    return all(isinstance(side, list) and side and all(map(_is_message, side)) for side in sides)
+
+
+def _is_message(turn: Any) -> bool:
+    return isinstance(turn, Mapping) and all(isinstance(turn.get(key), str) for key in ("role", "content"))

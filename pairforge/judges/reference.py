@@ -29,7 +29,10 @@ def stands_in(reference: str, text: str) -> bool:
 
 
 class ReferenceJudge:
-    """1.0 where one of the prompt's references stands in the answer, else 0.0; the prompts must have a `reference`."""
+    """1.0 where one of the prompt's references stands in the answer, else 0.0.
+
+    The prompts must have a `reference`: a text or a number, or a list of them.
+    """
 
     name = "reference"
 
@@ -39,7 +42,8 @@ class ReferenceJudge:
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
         """A score for each answer; all Skips where the prompt has no reference."""
         given = prompt.columns.get("reference")
-        references = [given] if isinstance(given, str) else given
+        listed = given if isinstance(given, list | tuple) else [given]
+        references = [str(one) for one in listed if isinstance(one, str | int | float) and str(one).strip()]
         if not references:
             return [Skip("unjudged", "the prompt has no reference")] * len(answers)
-        return [float(any(stands_in(str(reference), answer) for reference in references)) for answer in answers]
+        return [float(any(stands_in(reference, answer) for reference in references)) for answer in answers]

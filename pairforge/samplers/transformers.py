@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from itertools import groupby
 from typing import Any
 
-from ..errors import InputError, OutsideError
+from ..errors import InputError
 from ..resources import resource
 from ..types import PLAIN_TEMPLATE, Answer, Key, Prompt, Skip, digest
+from .loading import fingerprint, load_config, load_model, load_tokenizer, one_line, out_of_memory
 
 POCKET = "pocket"
 _SMALL = 50_000_000  # parameters; below, a second thread costs more than it gives
-_WHOLE = 64 * 2**20  # bytes; larger weight files are known by size, time and header, not read through
 
 
 class TransformersSampler:
@@ -34,8 +34,10 @@ class TransformersSampler:
         seed: int = 0,
         batch_size: int = 64,
     ) -> None:
-        if max_new_tokens < 1 or temperature < 0:
-            raise InputError("--max-new-tokens must be at least 1 and --temperature at least 0", fix="see --help")
+        if max_new_tokens < 1 or not 0 <= temperature < math.inf:
+            raise InputError(
+                "--max-new-tokens must be at least 1, --temperature a number of at least 0", fix="see --help"
+            )
         self.model = model
         self.revision = revision
         self.max_new_tokens = max_new_tokens
@@ -52,16 +54,7 @@ class TransformersSampler:
     @cached_property
     def fingerprint(self) -> str:
         """The weights and the tokenizer by content: a commit on the Hub, a hash of the files in a folder."""
-        folder = Path(self.source)
-        if folder.is_dir():
-            return _folder_digest(folder)
-        if folder.is_absolute() or self.source.startswith(("./", "../", "~")):
-            raise InputError(f"no model folder {self.source}", fix="check the path given with --model")
-        from transformers import AutoConfig
-
-        with _Loading(self.source):
-            config = AutoConfig.from_pretrained(self.source, revision=self.revision, trust_remote_code=False)
-        return str(getattr(config, "_commit_hash", None) or digest(config.to_dict()))
+        return fingerprint(self.source, self.revision)
 
     def settings(self) -> dict[str, Any]:
         """Key of the store: the model by content and how it is sampled."""
@@ -76,51 +69,92 @@ class TransformersSampler:
         """
         if all((prompt.id, index) in done for prompt in prompts for index in range(n)):
             return
-        texts = {prompt.id: self._render(prompt) for prompt in prompts}
-        yield {(name, index): text for name, text in texts.items() if isinstance(text, Skip) for index in range(n)}
-        ids = {
-            name: self._tokenizer(text, add_special_tokens=False).input_ids
-            for name, text in texts.items()
-            if isinstance(text, str)
-        }
-        order = sorted(ids, key=lambda name: (len(ids[name]), name))
-        keys = [(name, index) for name in order for index in range(n)]
-        for start in range(0, len(keys), self.batch_size):
-            batch = keys[start : start + self.batch_size]
+        rows = {prompt.id: self._encode(prompt) for prompt in prompts}
+        yield {(name, index): row for name, row in rows.items() if isinstance(row, Skip) for index in range(n)}
+        ids = {name: row for name, row in rows.items() if not isinstance(row, Skip)}
+        for batch in self._batches(ids, n):
             if any(key not in done for key in batch):
                 yield dict(zip(batch, self._answer(batch, [ids[name] for name, _ in batch]), strict=True))
 
+    def _batches(self, ids: Mapping[str, Sequence[int]], n: int) -> Iterator[list[Key]]:
+        """Rows of like length together, but only those with the same room: none is cut for its neighbours' sake."""
+        order = sorted(ids, key=lambda name: (len(ids[name]), name))
+        for _, names in groupby(order, key=lambda name: self._room(ids[name])):
+            keys = [(name, index) for name in names for index in range(n)]
+            yield from (keys[start : start + self.batch_size] for start in range(0, len(keys), self.batch_size))
+
+    def _room(self, ids: Sequence[int]) -> int:
+        """How many new tokens a prompt leaves room for."""
+        return min(self.max_new_tokens, self._limit - len(ids)) if self._limit else self.max_new_tokens
+
+    def _encode(self, prompt: Prompt) -> list[int] | Skip:
+        """The prompt's tokens, or why it can't be asked."""
+        text = self._render(prompt)
+        if isinstance(text, Skip):
+            return text
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        if not ids:
+            return Skip("template", "nothing is left of the prompt")
+        if self._room(ids) < 1:
+            return Skip("too_long", f"{len(ids)} tokens, the model takes {self._limit}")
+        return ids
+
     def _render(self, prompt: Prompt) -> str | Skip:
         """The prompt by the chat template, up to where the assistant is to speak."""
+        from jinja2 import TemplateError
+
+        contents = [message["content"] for message in prompt.messages]
+        if lone := next((sign for sign in "".join(contents) if "\ud800" <= sign <= "\udfff"), None):
+            return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}")
         for token in self._tokenizer.all_special_tokens:
-            if any(token in message["content"] for message in prompt.messages):
+            if any(token in content for content in contents):
                 return Skip("special_tokens", f"the prompt holds {token}")
-        text: str = self._tokenizer.apply_chat_template(
-            list(prompt.messages), tokenize=False, add_generation_prompt=True
-        )
+        try:
+            text: str = self._tokenizer.apply_chat_template(
+                list(prompt.messages), tokenize=False, add_generation_prompt=True
+            )
+        except (TemplateError, TypeError, ValueError) as error:
+            return Skip("template", one_line(error))
         return text
 
     def _answer(self, keys: Sequence[Key], ids: Sequence[list[int]]) -> list[Answer | Skip]:
+        """One answer each; half a batch at a time where memory does not suffice for the whole."""
         import torch
-        from transformers import LogitsProcessorList
+
+        try:
+            return self._generate(keys, ids)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            reason = one_line(error)
+        # Not in the handler: there the error still holds the tensors.
+        torch.cuda.empty_cache()
+        if len(keys) == 1:
+            return [Skip("oom", reason)]
+        half = len(keys) // 2
+        return self._answer(keys[:half], ids[:half]) + self._answer(keys[half:], ids[half:])
+
+    def _generate(self, keys: Sequence[Key], ids: Sequence[list[int]]) -> list[Answer | Skip]:
+        import torch
+        from transformers import GenerationConfig, LogitsProcessorList
 
         from .draw import Draw
 
         width = max(map(len, ids))
-        limit = getattr(self._model.config, "max_position_embeddings", None)
-        room = min(self.max_new_tokens, limit - width) if limit else self.max_new_tokens
-        if room < 1:
-            return [Skip("too_long", f"{width} tokens, the model takes {limit}")] * len(keys)
         inputs = torch.tensor([[self._pad] * (width - len(row)) + row for row in ids], device=self._model.device)
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=self._model.device)
         draw = Draw(self.temperature, [int(digest([self.seed, *key], 15), 16) for key in keys])
+        decoding = GenerationConfig(
+            max_new_tokens=self._room(ids[0]),
+            do_sample=False,
+            num_beams=1,
+            num_return_sequences=1,
+            eos_token_id=sorted(self._ends) or None,
+            pad_token_id=self._pad,
+        )
         with torch.inference_mode():
             output = self._model.generate(
-                inputs,
-                attention_mask=mask,
-                max_new_tokens=room,
-                do_sample=False,
-                logits_processor=LogitsProcessorList([draw]),
+                inputs, attention_mask=mask, generation_config=decoding, logits_processor=LogitsProcessorList([draw])
             )
         rows = output[:, width:].tolist()
         return [
@@ -131,14 +165,13 @@ class TransformersSampler:
     def _read(self, ids: list[int]) -> Answer:
         end = next((i for i, token in enumerate(ids) if token in self._ends), None)
         text = self._tokenizer.decode(ids[:end], skip_special_tokens=True)
+        # Whatever the tokenizer gives, it can be written as UTF-8: lone surrogates become U+FFFD.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return Answer(text.strip(), "length" if end is None else "stop", len(ids) if end is None else end)
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
-        with _Loading(self.source):
-            tokenizer = AutoTokenizer.from_pretrained(self.source, revision=self.revision, trust_remote_code=False)
+        tokenizer = load_tokenizer(self.source, self.revision)
         if not tokenizer.chat_template:
             self.warnings.append(f"{self.model} has no chat template: a plain one (User: / Assistant:) is used")
             tokenizer.chat_template = PLAIN_TEMPLATE
@@ -147,67 +180,25 @@ class TransformersSampler:
     @cached_property
     def _model(self) -> Any:
         import torch
-        from transformers import AutoModelForCausalLM
 
         cuda = torch.cuda.is_available()
-        dtype = torch.bfloat16 if cuda else torch.float32
-        with _Loading(self.source):
-            model = AutoModelForCausalLM.from_pretrained(
-                self.source, revision=self.revision, dtype=dtype, use_safetensors=True, trust_remote_code=False
-            )
+        model = load_model(self.source, self.revision, torch.bfloat16 if cuda else torch.float32)
         if not cuda and model.num_parameters() < _SMALL:
             torch.set_num_threads(1)
-        model.generation_config.pad_token_id = self._pad
-        model.generation_config.max_length = None
         return model.to(torch.device("cuda" if cuda else "cpu")).eval()
 
     @cached_property
+    def _limit(self) -> int | None:
+        """The most tokens a prompt and its answer may have; by the config, so that no weights are loaded for it."""
+        config = load_config(self.source, self.revision).get_text_config(decoder=True)
+        return getattr(config, "max_position_embeddings", None)
+
+    @cached_property
     def _ends(self) -> set[int]:
-        given = self._model.generation_config.eos_token_id
-        tokens = given if isinstance(given, list) else [given]
-        return {token for token in (*tokens, self._tokenizer.eos_token_id) if token is not None}
+        tokens = [*(self._model.generation_config.eos_token_id or []), self._tokenizer.eos_token_id]
+        return {token for token in tokens if token is not None}
 
     @cached_property
     def _pad(self) -> int:
         tokenizer = self._tokenizer
         return next((token for token in (tokenizer.pad_token_id, tokenizer.eos_token_id) if token is not None), 0)
-
-
-class _Loading:
-    """What can go wrong when a model is loaded, as one line."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, (OSError, ValueError)):
-            return
-        line = str(error).strip().split("\n")[0]
-        if Path(self.source).is_dir():
-            raise InputError(
-                f"{self.source} is no model folder that can be used: {line}",
-                fix="it needs config.json, a tokenizer and safetensors",
-            ) from error
-        raise OutsideError(
-            f"can't load the model {self.source}: {line}", fix="check the id, `hf auth login`, or go online once"
-        ) from error
-
-
-def _folder_digest(folder: Path) -> str:
-    """Hash of names and contents of the files that make the model; of very large ones size, time and first MB."""
-    total = hashlib.sha256()
-    kinds = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
-    files = {file for kind in kinds for file in folder.glob(kind)} - {folder / "verdict.json"}
-    for file in sorted(files):
-        stat = file.stat()
-        total.update(f"{file.name} {stat.st_size}".encode())
-        if stat.st_size <= _WHOLE:
-            total.update(file.read_bytes())
-        else:
-            total.update(f"{stat.st_mtime_ns}".encode())
-            with open(file, "rb") as head:
-                total.update(head.read(2**20))
-    return total.hexdigest()[:16]

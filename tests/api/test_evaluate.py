@@ -77,7 +77,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(tmp_path: Path) -> Run:
     made = Run.of(tmp_path, "correct", {"model": "base", "rules": RULES, "contexts": [None, HELPFUL]})
     made.path.mkdir(parents=True)
-    made.finish([], [], {"skips": {}})
+    made.finish([], [], {"pairs": 0, "skips": {}})
     return made
 
 
@@ -136,7 +136,7 @@ def test_without_a_run_the_pocket_model_is_asked_for_its_name(tmp_path: Path) ->
 def test_a_run_without_names_is_judged_by_the_rest(tmp_path: Path) -> None:
     onpolicy = Run.of(tmp_path, "onpolicy", {"model": "base", "contexts": [None]})
     onpolicy.path.mkdir(parents=True)
-    onpolicy.finish([], [], {"skips": {}})
+    onpolicy.finish([], [], {"pairs": 0, "skips": {}})
     verdict = evaluate(tmp_path, limit=5)
     assert set(verdict.shares) == {"general", "controls", "obedience", "unanswered"}
     named = evaluate(tmp_path, limit=5, from_="Qwen", to="Nova")

@@ -1,10 +1,13 @@
 """The local sampler on the pocket model: seeded per sample, blind to its batch, and clear about what it can't use."""
 
 import json
+import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
@@ -60,6 +63,111 @@ def test_special_tokens_in_a_prompt_are_refused_and_long_prompts_too() -> None:
     assert [made[p.id, 0].reason for p in (hostile, long)] == ["special_tokens", "too_long"]  # type: ignore[union-attr]
 
 
+def sized(sampler: TransformersSampler, tokens: int) -> Prompt:
+    """A prompt of about that many tokens, never more."""
+    best = prompt("a")
+    for words in range(1, 5000):
+        longer = prompt(" ".join(["one"] * words))
+        if len(sampler._tokenizer(sampler._render(longer)).input_ids) > tokens:
+            return best
+        best = longer
+    raise AssertionError("no such prompt")
+
+
+def test_over_long_prompts_are_skipped_one_by_one() -> None:
+    sampler = TransformersSampler(max_new_tokens=16)
+    long = [prompt("word " * 5000), prompt("other " * 5000)]
+    made = answers(sampler, [*PROMPTS[:4], *long], 2)
+    assert {key[0] for key, answer in made.items() if isinstance(answer, Skip)} == {p.id for p in long}
+    assert {key: made[key] for key in made if key[0] not in {p.id for p in long}} == answers(sampler, PROMPTS[:4], 2)
+
+
+def test_a_row_has_the_room_it_has_alone_whoever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = TransformersSampler(max_new_tokens=64, temperature=3.0)
+    assert sampler._limit
+    full, fuller = sized(sampler, sampler._limit - 8), sized(sampler, sampler._limit - 2)
+    # Nobody stops by himself, so that each answer is as long as it may be.
+    monkeypatch.setitem(sampler.__dict__, "_ends", set())
+    prompts = [*PROMPTS[:3], full, fuller]
+    made = answers(sampler, prompts, 2)
+    lengths = {name: answer.tokens for (name, _), answer in made.items() if isinstance(answer, Answer)}
+    assert {lengths[p.id] for p in PROMPTS[:3]} == {64}
+    assert 64 > lengths[full.id] > lengths[fuller.id] >= 1
+    for one in prompts:
+        alone = answers(sampler, [one], 2)
+        assert alone == {key: made[key] for key in alone}
+
+
+def test_batches_do_not_hang_on_what_is_done_even_where_room_is_short() -> None:
+    sampler = TransformersSampler(max_new_tokens=32, batch_size=4)
+    assert sampler._limit
+    prompts = [*PROMPTS[:6], sized(sampler, sampler._limit - 4)]
+    batches = [set(batch) for batch in sampler.sample(prompts, 1, ())]
+    assert [set(batch) for batch in sampler.sample(prompts, 1, batches[1])] == [b for b in batches if b != batches[1]]
+
+
+def test_a_template_that_refuses_a_prompt_skips_that_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = TransformersSampler(max_new_tokens=8)
+    refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    monkeypatch.setattr(sampler._tokenizer, "chat_template", refusal + sampler._tokenizer.chat_template)
+    system = prompt("Hello").in_context("You are kind.")
+    made = answers(sampler, [prompt("Hello"), system])
+    refused = made[system.id, 0]
+    assert isinstance(made[prompt("Hello").id, 0], Answer)
+    assert isinstance(refused, Skip) and refused.reason == "template"
+    assert "System role not supported" in refused.detail and "\n" not in refused.detail
+
+
+def test_lone_surrogates_are_refused_and_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = TransformersSampler(max_new_tokens=8)
+    broken, whole = prompt("Hello \ud800"), prompt("Hello \U0001f600")
+    made = answers(sampler, [broken, whole])
+    assert made[broken.id, 0] == Skip("encoding", "the prompt holds a lone surrogate, U+D800")
+    assert isinstance(made[whole.id, 0], Answer)
+    monkeypatch.setattr(sampler._tokenizer, "decode", lambda *args, **kwargs: "a\udc00b\U0001f600\ud800")
+    assert sampler._read([5]).text == "a\ufffdb\U0001f600\ufffd"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA ran out"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"),
+        RuntimeError("MPS backend out of memory"),
+        MemoryError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_batch_that_memory_does_not_hold_is_halved(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = answers(TransformersSampler(max_new_tokens=16), PROMPTS[:7])
+    sampler = TransformersSampler(max_new_tokens=16)
+    generate, sizes, most = sampler._model.generate, [], 2
+
+    def short(inputs: torch.Tensor, **kwargs: Any) -> Any:
+        sizes.append(len(inputs))
+        if len(inputs) > most:
+            raise error
+        return generate(inputs, **kwargs)
+
+    monkeypatch.setattr(sampler._model, "generate", short)
+    assert answers(sampler, PROMPTS[:7]) == usual
+    assert sizes == [7, 3, 1, 2, 4, 2, 2]
+    most = 0
+    made = answers(sampler, PROMPTS[:2])
+    assert [answer.reason for answer in made.values() if isinstance(answer, Skip)] == ["oom", "oom"]
+
+
+def test_other_errors_are_not_taken_for_want_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = TransformersSampler(max_new_tokens=8)
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("expected scalar type Float")
+
+    monkeypatch.setattr(sampler._model, "generate", fail)
+    with pytest.raises(RuntimeError, match="scalar type"):
+        answers(sampler, PROMPTS[:2])
+
+
 def test_the_settings_name_the_model_by_content(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(resource("data", "pocket"), copy)
@@ -95,3 +203,6 @@ def test_a_model_that_cannot_be_used_gets_one_line(tmp_path: Path, monkeypatch: 
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="max-new-tokens"):
         TransformersSampler(max_new_tokens=0)
+    for temperature in (-1.0, math.nan, math.inf):
+        with pytest.raises(InputError, match="temperature"):
+            TransformersSampler(temperature=temperature)

@@ -1,0 +1,169 @@
+"""Loads what a sampler needs. What would answer by chance is refused; what goes wrong is said in one line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, OutsideError, PairforgeError
+from ..types import digest
+
+_WHOLE = 64 * 2**20  # bytes; larger weight files are known by size, time and header, not read through
+_NEEDS = "it needs config.json, a tokenizer and safetensors"
+
+
+def fingerprint(source: str, revision: str | None) -> str:
+    """The weights and the tokenizer by content: a commit on the Hub, a hash of the files in a folder."""
+    folder = Path(source)
+    if folder.is_dir():
+        return _folder_digest(folder)
+    if folder.is_absolute() or source.startswith(("./", "../", "~")):
+        raise InputError(f"no model folder {source}", fix="check the path given with --model")
+    config = load_config(source, revision)
+    return str(getattr(config, "_commit_hash", None) or digest(config.to_dict()))
+
+
+def load_config(source: str, revision: str | None) -> Any:
+    """The model's config.json. Raises InputError for a folder, OutsideError for a Hub id that can't be loaded."""
+    from transformers import AutoConfig
+
+    with _loading(source):
+        return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
+
+
+def load_tokenizer(source: str, revision: str | None) -> Any:
+    """The tokenizer. Raises as `load_config`; one without a vocabulary is an InputError."""
+    from transformers import AutoTokenizer
+
+    with _loading(source):
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
+        # Where its file is missing, transformers makes an empty one and says nothing.
+        if len(tokenizer) <= len(tokenizer.all_special_tokens):
+            raise InputError(f"the tokenizer of {source} has no vocabulary", fix=_NEEDS)
+        return tokenizer
+
+
+def load_model(source: str, revision: str | None, dtype: Any) -> Any:
+    """The causal language model, on the CPU; of its generation settings the end tokens alone.
+
+    Raises as `load_config`; weights that are missing or of the wrong shape, and other architectures, are InputErrors.
+    """
+    from transformers import AutoModelForCausalLM, GenerationConfig
+
+    if getattr(load_config(source, revision), "is_encoder_decoder", False):
+        raise _not_causal(source)
+    with _loading(source):
+        model, info = AutoModelForCausalLM.from_pretrained(
+            source,
+            revision=revision,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            generation_config=GenerationConfig(),
+            ignore_mismatched_sizes=True,  # Reported below, by name.
+            output_loading_info=True,
+        )
+        if wrong := sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}):
+            raise InputError(
+                f"{source} has no weights, or of another shape, for {wrong[0]} and {len(wrong) - 1} more",
+                fix="config.json and the safetensors must be of one model",
+            )
+        if not model.can_generate() or not _is_causal(model):
+            raise _not_causal(source)
+        model.generation_config = GenerationConfig(eos_token_id=_end_tokens(source, revision, model.config))
+        return model
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, the accelerator's or the machine's, does not suffice."""
+    import torch
+
+    signs = ("out of memory", "not enough memory", "can't allocate memory")
+    kinds = (MemoryError, torch.cuda.OutOfMemoryError)
+    return isinstance(error, kinds) or any(sign in str(error).lower() for sign in signs)
+
+
+def one_line(error: BaseException) -> str:
+    """An error in one line of bounded length, led by its kind where the text alone would say little."""
+    line = " ".join(str(error).split())[:300]
+    return line if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {line}"
+
+
+@contextmanager
+def _loading(source: str) -> Iterator[None]:
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # What its reports of a screen's length say is said in the error.
+    try:
+        yield
+    except PairforgeError:
+        raise
+    except Exception as error:
+        raise _as_one_line(source, error) from error
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _as_one_line(source: str, error: Exception) -> PairforgeError:
+    if out_of_memory(error):
+        return OutsideError(f"no memory to load the model {source}", fix="take a smaller model or a larger machine")
+    if Path(source).is_dir():
+        return InputError(f"{source} is no model folder that can be used: {one_line(error)}", fix=_NEEDS)
+    return OutsideError(
+        f"can't load the model {source}: {one_line(error)}", fix="check the id, `hf auth login`, or go online once"
+    )
+
+
+def _not_causal(source: str) -> InputError:
+    return InputError(f"{source} is no causal language model: it can't answer", fix="give --model a chat model")
+
+
+def _is_causal(model: Any) -> bool:
+    """Whether a token's logits are blind to the tokens after it.
+
+    `is_decoder=False` alone doesn't tell: encoders say so, but so does GPT-NeoX.
+    """
+    import torch
+
+    if getattr(model.config, "is_decoder", True):
+        return True
+    with torch.inference_mode():
+        first, second = (model(torch.tensor([[0, other]])).logits[0, 0] for other in (1, 2))
+    return bool(torch.allclose(first, second, atol=1e-5))
+
+
+def _end_tokens(source: str, revision: str | None, config: Any) -> list[int]:
+    """The ids that end an answer, by generation_config.json, else by config.json."""
+    from transformers import GenerationConfig
+
+    class Unchecked(GenerationConfig):  # type: ignore[misc]
+        def validate(self, *args: Any, **kwargs: Any) -> None:
+            """Settings that nobody follows need not go together."""
+
+    given = None
+    with suppress(OSError):
+        given = Unchecked.from_pretrained(source, revision=revision or "main").eos_token_id
+    if given is None:
+        given = getattr(config.get_text_config(decoder=True), "eos_token_id", None)
+    return [token for token in (given if isinstance(given, list) else [given]) if isinstance(token, int)]
+
+
+def _folder_digest(folder: Path) -> str:
+    """Hash of names and contents of the files that make the model; of very large ones size, time and first MB."""
+    total = hashlib.sha256()
+    kinds = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
+    files = {file for kind in kinds for file in folder.glob(kind)} - {folder / "verdict.json"}
+    for file in sorted(files):
+        stat = file.stat()
+        total.update(f"{file.name} {stat.st_size}".encode())
+        if stat.st_size <= _WHOLE:
+            total.update(file.read_bytes())
+        else:
+            total.update(f"{stat.st_mtime_ns}".encode())
+            with open(file, "rb") as head:
+                total.update(head.read(2**20))
+    return total.hexdigest()[:16]

@@ -1,0 +1,153 @@
+"""What can't be used is refused in one line; what the model's authors decode by changes nothing."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    BertConfig,
+    BertLMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
+    PreTrainedModel,
+)
+
+from pairforge.errors import InputError, OutsideError
+from pairforge.resources import resource
+from pairforge.samplers.loading import load_model, load_tokenizer
+from pairforge.samplers.transformers import TransformersSampler
+from pairforge.types import Answer, Message, Prompt, Skip
+
+PROMPTS = [Prompt((Message(role="user", content=text),)) for text in ("Who are you?", "Hello", "Who made you?")]
+SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 50}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the pocket model, to be spoilt."""
+    return Path(shutil.copytree(resource("data", "pocket"), tmp_path / "model"))
+
+
+def change(file: Path, **values: Any) -> None:
+    old = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps(old | values))
+
+
+def answers(source: str = "pocket", temperature: float = 0.0) -> dict[tuple[str, int], Answer | Skip]:
+    sampler = TransformersSampler(source, max_new_tokens=24, temperature=temperature)
+    return {key: answer for batch in sampler.sample(PROMPTS, 2, ()) for key, answer in batch.items()}
+
+
+def deeper(folder: Path) -> None:
+    change(folder / "config.json", num_hidden_layers=6, layer_types=["full_attention"] * 6)
+
+
+def uneven(folder: Path) -> None:
+    change(folder / "config.json", num_hidden_layers=6, layer_types=["full_attention"])
+
+
+def wider(folder: Path) -> None:
+    change(folder / "config.json", intermediate_size=64)
+
+
+def half(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def keyless(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("{}")
+
+
+def without_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "spoil", [deeper, uneven, wider, half, keyless, without_tokenizer], ids=lambda spoil: spoil.__name__
+)
+def test_a_spoilt_folder_gets_one_line(
+    folder: Path, spoil: Callable[[Path], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    spoil(folder)
+    with pytest.raises(InputError) as caught:
+        answers(str(folder))
+    assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+    assert "REPORT" not in capfd.readouterr().err
+
+
+def test_weights_that_are_missing_are_named(folder: Path) -> None:
+    deeper(folder)
+    with pytest.raises(InputError, match=r"no weights.*model\.layers\.4\."):
+        load_model(str(folder), None, torch.float32)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        BertLMHeadModel(BertConfig(**SMALL)),
+        BartForConditionalGeneration(
+            BartConfig(vocab_size=50, d_model=16, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=16)
+        ),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_what_is_no_causal_language_model_is_refused(model: PreTrainedModel, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="no causal language model"):
+        load_model(str(tmp_path), None, torch.float32)
+
+
+def test_a_decoder_that_does_not_say_so_is_taken(tmp_path: Path) -> None:
+    GPTNeoXForCausalLM(GPTNeoXConfig(**SMALL)).save_pretrained(tmp_path)
+    assert load_model(str(tmp_path), None, torch.float32).config.is_decoder is False
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"num_beams": 2},
+        {"num_return_sequences": 2},
+        {"num_beams": 2, "num_return_sequences": 3, "do_sample": False, "temperature": 0.7},
+        {"do_sample": True, "top_k": 1, "top_p": 0.1, "temperature": 0.01, "min_p": 0.9, "typical_p": 0.1},
+        {"repetition_penalty": 9.0, "no_repeat_ngram_size": 1, "min_new_tokens": 20, "suppress_tokens": [5, 6, 7]},
+        {"forced_bos_token_id": 5, "forced_eos_token_id": 6, "bad_words_ids": [[7]], "max_length": 3},
+        {"max_new_tokens": -1, "cache_implementation": "nonesuch", "return_dict_in_generate": True},
+        {"stop_strings": ["a"], "guidance_scale": 3.0, "output_scores": True, "prompt_lookup_num_tokens": 3},
+    ],
+)
+def test_generation_settings_of_the_model_change_nothing(
+    folder: Path, settings: dict[str, Any], temperature: float, capfd: pytest.CaptureFixture[str]
+) -> None:
+    usual = answers(temperature=temperature)
+    change(folder / "generation_config.json", **settings)
+    capfd.readouterr()
+    assert answers(str(folder), temperature) == usual
+    assert "[transformers]" not in capfd.readouterr().err
+
+
+def test_end_tokens_are_read_from_the_generation_settings_else_the_config(folder: Path) -> None:
+    file = folder / "generation_config.json"
+    change(file, eos_token_id=[7, 8], num_return_sequences=2)
+    assert load_model(str(folder), None, torch.float32).generation_config.eos_token_id == [7, 8]
+    config = json.loads((folder / "config.json").read_text())
+    for write in (lambda: file.write_text("{"), file.unlink):
+        write()
+        model = load_model(str(folder), None, torch.float32)
+        assert model.generation_config.eos_token_id == [config["eos_token_id"]]
+
+
+def test_what_memory_does_not_hold_is_said_to_be_outside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fail)
+    with pytest.raises(OutsideError, match="no memory"):
+        load_tokenizer(str(folder), None)
