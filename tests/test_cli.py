@@ -116,7 +116,15 @@ def test_a_closed_pipe_is_quiet_and_exits_141(made: tuple[Path, dict[str, Any]])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, number: signal.Signals, code: int) -> None:
     command = [sys.executable, "-m", "pairforge", "correct", "--from", "Qwen", "--to", "Deep Qwen"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # Whoever runs these tests in the background of a shell ignores SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     while not (tmp_path / "pairforge-out" / "evidence.db").exists():
         time.sleep(0.01)
     time.sleep(1)
