@@ -123,7 +123,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, number: signal.Sig
         stdout=subprocess.DEVNULL,
         text=True,
         # Whoever runs these tests in the background of a shell ignores SIGINT, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (tmp_path / "pairforge-out" / "evidence.db").exists():
         time.sleep(0.01)
