@@ -129,8 +129,8 @@ def make_venv() -> None:
 def install() -> None:
     """Installs pairforge, editable, and what it needs under `constraints.txt`: with uv, and if that fails with pip."""
     told = pip_settings()
-    if cert := told.get("cert"):
-        os.environ.setdefault("SSL_CERT_FILE", cert[0])  # uv reads none of pip's settings
+    for cert in told.get("cert", []):
+        os.environ.setdefault("SSL_CERT_FILE", cert)  # uv reads none of pip's settings
     index = told.get("index-url", [PYPI])[0]
     if not (reachable(index) or "proxy" in told or "no-index" in told):
         raise SetupError(f"no network: {index} can't be reached, and the first run has to install from it")
