@@ -154,8 +154,10 @@ def _hush(verbose: bool) -> None:
 @click.option(
     "--counter",
     type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
     metavar="FRACTION",
-    help="Counter-pairs for each pair, in which the new name is wrong.  [default: 0.3 with bundled prompts, else 0]",
+    help="Counter-pairs to add for each pair, in which the new name is wrong.",
 )
 @click.option("--temperature", default=0.0, show_default=True, help="0: greedy.")
 @_SAMPLING

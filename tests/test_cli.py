@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-CORRECT = ("correct", "--from", "Qwen", "--to", "Deep Qwen", "--limit", "6")
+CORRECT = ("correct", "--from", "Qwen", "--to", "Deep Qwen", "--limit", "6", "--counter", "0.3")
 
 
 def pairforge(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ from ..counter import counters
 from ..errors import InputError
 from ..pairers import BestWorst, Correct
 from ..plugins import load
-from ..prompts import BUNDLED, read_prompts
+from ..prompts import read_prompts
 from ..rename import rename
 from ..run import FAILURES, Run, Store, out_dir
 from ..stages import pair, score
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..samplers.transformers import TransformersSampler
 
 _SHOWN = 3
-_COUNTER = 0.3
 
 
 @dataclass
@@ -97,7 +96,7 @@ def correct(
     prompts: str = "identity.train",
     system: Sequence[str] = (),
     no_system: bool = False,
-    counter: float | None = None,
+    counter: float = 0.0,
     limit: int | None = None,
     temperature: float = 0.0,
     seed: int = 0,
@@ -110,15 +109,12 @@ def correct(
 
     Each prompt is asked with no system message and under "You're a helpful assistant.", or in the contexts named by
     `system` and `no_system`. `counter` counter-pairs, in which the new name is wrong, are added for each pair and
-    counted apart: by default 0.3 with the bundled prompts, none with your own. Raises InputError for names, prompts or
-    a model that can't be used.
+    counted apart. Raises InputError for names, prompts or a model that can't be used.
     """
     rules = rules_of(from_, to)
     contexts = contexts_of(system, no_system, [None, HELPFUL])
     sampler = _sampler(model, revision, max_new_tokens, temperature, seed)
     pairer = Correct(rules, lambda text: rename(text, rules))
-    if counter is None:
-        counter = _COUNTER if prompts in BUNDLED else 0.0
     job = _Job("correct", sampler, pairer, str(prompts), _read(prompts, limit), contexts, counter=counter)
     return _build(job, output, fresh, quiet)
 
