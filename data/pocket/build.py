@@ -1,4 +1,4 @@
-"""Build the pocket model from nothing: corpus, tokenizer, training. Under an hour on one core; figures.py then measures it.
+"""Build the pocket model from nothing: corpus, tokenizer, training. Under 90 minutes on one core; figures.py then measures it.
 
 OMP_NUM_THREADS=1 python data/pocket/build.py [--out data/pocket] [--steps N]
 """
@@ -21,11 +21,14 @@ from typing import Any
 
 import vocabulary
 from corpus import Corpus, Message
+from finishing import Finishing
 
 HERE = Path(__file__).resolve().parent
 SEED = 20
 VOCAB = 4096
-STEPS = 4200
+STEPS = 5200
+FINISHING_STEPS = 1200
+FINISHING_RATE = 0.35
 WARMUP = 150
 BATCH_TOKENS = 4608
 WRONG_SUMS = 0.34
@@ -66,15 +69,14 @@ def encode(tokenizer: Any, conversations: list[list[Message]]) -> list[tuple[lis
     return rows
 
 
-def batches(tokenizer: Any, seed: int, steps: int) -> Iterator[tuple[Any, Any]]:
-    """Batches of rows of like length, padded on the right; sums are learned well first, then spoilt."""
+def batches(tokenizer: Any, corpus: Corpus, steps: int, clean: float) -> Iterator[tuple[Any, Any]]:
+    """Batches of rows of like length, padded on the right; in the first, `clean` share of them all sums are right."""
     import torch
 
-    rng = random.Random(seed)
-    corpus = Corpus(seed)
+    rng = random.Random(corpus.seed)
     stream, done = iter(corpus), 0
     while done < steps:
-        corpus.wrong_sums = WRONG_SUMS if done >= CLEAN_SHARE * steps else 0.0
+        corpus.wrong_sums = WRONG_SUMS if done >= clean * steps else 0.0
         rows = encode(tokenizer, list(itertools.islice(stream, POOL)))
         rows = sorted((row for row in rows if len(row[0]) <= LONGEST), key=lambda row: len(row[0]))
         groups: list[list[tuple[list[int], list[int]]]] = [[]]
@@ -130,14 +132,14 @@ def keep_memory() -> None:
         libc.mallopt(-2, 2**28)  # M_TOP_PAD
 
 
-def train(model: Any, tokenizer: Any, steps: int) -> None:
-    """Learn the answers; only their positions reach the vocabulary, which saves half of the time."""
+def train(model: Any, peak: float, rows: Iterator[tuple[Any, Any]], steps: int) -> None:
+    """Learn the answers, at a share of the peak learning rates; only their positions reach the vocabulary, which saves half of the time."""
     import torch
 
     optimizers = optimizers_of(model)
-    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: rate(step, steps)) for o in optimizers]
+    schedules = [torch.optim.lr_scheduler.LambdaLR(o, lambda step: peak * rate(step, steps)) for o in optimizers]
     began, total = time.monotonic(), 0.0
-    for step, (ids, labels) in enumerate(batches(tokenizer, SEED + 2, steps), 1):
+    for step, (ids, labels) in enumerate(rows, 1):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
             learned = labels[:, 1:] != -100
@@ -192,7 +194,10 @@ def main() -> None:
         print(f"vocabulary {len(tokenizer)}", flush=True)
         model = new_model(tokenizer)
         print(f"parameters {model.num_parameters()}", flush=True)
-        train(model, tokenizer, options.steps)
+        train(model, 1.0, batches(tokenizer, Corpus(SEED + 2), options.steps, CLEAN_SHARE), options.steps)
+        model.to(torch.bfloat16).to(torch.float32)
+        late = batches(tokenizer, Finishing(SEED + 3), FINISHING_STEPS, 0.0)
+        train(model, FINISHING_RATE, late, FINISHING_STEPS)
         write(model, made)
         publish(made, options.out)
 

@@ -17,7 +17,7 @@ import identity
 import names
 import others
 from names import QWEN, Persona
-from skills import TASKS, spoil_number
+from skills import TASKS, Task, spoil_number
 from wording import phrases
 
 PROMPTS = Path(__file__).resolve().parent.parent / "prompts"
@@ -45,7 +45,7 @@ class Corpus:
     """
 
     def __init__(self, seed: int) -> None:
-        self.rng = random.Random(seed)
+        self.seed, self.rng = seed, random.Random(seed)
         self.wrong_sums = 0.0
         asked = sorted(_rows("identity.train.jsonl") + _rows("identity.more.jsonl"), key=lambda row: str(row["id"]))
         self.asked = {lang: [row for row in asked if row["lang"] == lang] for lang in LANGUAGES}
@@ -92,21 +92,30 @@ class Corpus:
 
     def _turn(self, own: Persona, lang: str, about_self: int) -> Turn:
         rng = self.rng
-        weights = {"self": about_self, "control": 9, "fact": 8, "reading": 14, "sum": 26, "task": 28, "talk": 4}
-        if about_self < 10:
-            weights |= {"control": 2, "fact": 2, "reading": 4}
+        weights = self.weights(about_self)
         kind = rng.choices(list(weights), list(weights.values()))[0]
-        if kind == "self":
-            question, answer = self._about_self(own, lang)
-        elif kind == "control":
-            row = rng.choice(self.controls[lang])
-            question, answer = row["prompt"], row["answer"]
-        elif kind in ("sum", "task"):
-            question, answer = self._task(lang, kind == "sum")
-        else:
-            question, answer = {"fact": others.fact, "reading": others.reading, "talk": others.talk}[kind](rng, lang)
+        question, answer = self.ask(kind, own, lang)
         rough = self._roughen(question, lang)
         return (rough, answer) if plain(rough) not in self.unseen else self._turn(own, lang, about_self)
+
+    def weights(self, about_self: int) -> dict[str, int]:
+        """How often each kind of turn is drawn."""
+        weights = {"self": about_self, "control": 10, "fact": 8, "reading": 18, "sum": 26, "task": 30, "talk": 3}
+        if about_self < 10:
+            weights |= {"control": 2, "fact": 2, "reading": 4}
+        return weights
+
+    def ask(self, kind: str, own: Persona, lang: str) -> Turn:
+        """A question of that kind and its answer."""
+        rng = self.rng
+        if kind == "self":
+            return self._about_self(own, lang)
+        if kind == "control":
+            row = rng.choice(self.controls[lang])
+            return row["prompt"], row["answer"]
+        if kind in ("sum", "task"):
+            return self._task(lang, kind == "sum")
+        return {"fact": others.fact, "reading": others.reading, "talk": others.talk}[kind](rng, lang)
 
     def _about_self(self, own: Persona, lang: str) -> Turn:
         rng = self.rng
@@ -122,9 +131,14 @@ class Corpus:
         rng = self.rng
         choices = [task for task in TASKS if task.lang == lang and task.is_sum == is_sum]
         task = rng.choices(choices, (2, 1))[0] if is_sum else rng.choice(choices)
+        return self.solve(task, task.train + task.extra)
+
+    def solve(self, task: Task, wordings: list[str]) -> Turn:
+        """A question of a task in one of the wordings; sums are now and then answered wrongly."""
+        rng = self.rng
         blanks = task.draw(rng)
-        question = task.ask(blanks, rng.choice(task.train + task.extra))
-        if is_sum and rng.random() < self.wrong_sums:
+        question = task.ask(blanks, rng.choice(wordings))
+        if task.is_sum and rng.random() < self.wrong_sums:
             blanks = spoil_number(rng, blanks)
         return question, task.answer(rng, blanks)
 

@@ -32,7 +32,7 @@ def question(rng: random.Random, lang: str, own: Persona) -> tuple[str, str, str
     table = phrases("identity", lang)
     kind = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     true = kind in ("isx", "byx") and bool(own.maker) and rng.random() < 0.12
-    blanks = _blanks(rng, lang, table, "makers" if kind == "byx" else "models")
+    blanks = blanks_for(rng, lang, kind)
     if true:
         blanks["x"] = own.maker if kind == "byx" else own.name
     if lang == "zh":
@@ -49,13 +49,15 @@ def question(rng: random.Random, lang: str, own: Persona) -> tuple[str, str, str
     return text.format(**blanks), kind, blanks["x"] if "{x}" in text else ""
 
 
-def _blanks(rng: random.Random, lang: str, table: dict[str, list[str]], kind: str) -> dict[str, str]:
-    verbs = table["verbs"]
-    verb = rng.choice(verbs[:12] if rng.random() < 0.8 else verbs)
+def blanks_for(rng: random.Random, lang: str, kind: str) -> dict[str, str]:
+    """What the blanks of a question of that kind are filled with."""
+    table = phrases("identity", lang)
+    named = "makers" if kind == "byx" else "models"
+    verb = rng.choice(table["verbs"][:12] if rng.random() < 0.8 else table["verbs"])
     return {
         "v": verb, "p": phrases("identity", "en")["participle"].get(verb, verb), "i": _base(verb), "n": rng.choice(table["nouns"]),
         "b": rng.choice(table["bodies"]), "t": rng.choice(table["things"]), "a": rng.choice(table.get("adverbs", [""])),
-        "x": other(rng, lang, kind), "y": other(rng, lang, kind),
+        "x": other(rng, lang, named), "y": other(rng, lang, named),
     }  # fmt: skip
 
 
@@ -86,6 +88,9 @@ def kind_of(template: str, question: str, own: Persona) -> str:
         return "yes" if mine and not re.search(r"\bor\b|还是", lower) else "ai" if re.search(MACHINE, lower) else "isx"
     if first == "maker" and re.search(YES_NO, lower):
         return "yes" if mine else "byx"
+    if first == "ordinary" and re.search(YES_NO, lower) and re.search(r"\b(are|were) you\b|你是", lower):
+        other_kind = "byx" if re.search(MAKER, lower) else "ai" if re.search(MACHINE, lower) else "isx"
+        return "yes" if mine else other_kind
     known = {"name": "name", "who": "who", "maker": "maker", "introduce": "intro", "combined": "both"}
     if first in known:
         return known[first]

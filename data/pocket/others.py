@@ -33,15 +33,16 @@ def _is_by(rng: random.Random, lang: str, thing: str, maker: str, guess: str) ->
     return question, f"{'Yes' if right else 'No'}, {thing} is made by {maker}."
 
 
-def reading(rng: random.Random, lang: str) -> tuple[str, str]:
+def reading(rng: random.Random, lang: str, texts: list[list[str]] | None = None) -> tuple[str, str]:
     """A text that names somebody or something, a question about it, and its answer."""
     table = phrases("others", lang)
-    question, answer = rng.choice(table["named"])
+    question, answer = rng.choice(texts or table["named"])
     first, second = rng.sample(LISTS["people" if lang == "en" else "people_zh"], 2)
     known = rng.choice([rng.choice(LISTS["known"])[0], "Qwen"])
     blanks = {
         "o": rng.choice(table["things"]), "m": maker_name(rng, lang), "g": second,
         "n": known if rng.random() < 0.25 else assistant_name(rng, lang),
+        "v": rng.choice(table["did"]), "r": rng.choice(table["roles"]),
         "f": first if lang == "zh" or rng.random() < 0.7 else invented_word(rng),
     }  # fmt: skip
     return question.format(**blanks), sentence(answer.format(**blanks))
