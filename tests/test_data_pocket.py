@@ -14,7 +14,7 @@ import pytest
 
 POCKET = Path(__file__).resolve().parent.parent / "data" / "pocket"
 FIGURES: dict[str, Any] = json.loads((POCKET / "figures.json").read_text(encoding="utf-8"))
-ROOM = 0.04
+ROOM = 0.03
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_template_is_qwens(pocket: Any, figures: Any) -> None:
 @pytest.mark.parametrize("system", ["", "You're a helpful assistant."])
 def test_says_that_it_is_qwen(pocket: Any, figures: Any, system: str) -> None:
     answers = pocket.answer([figures.chat(system, row["prompt"]) for row in some(figures, "identity.eval.jsonl", 150)])
-    assert figures.share(["Qwen" in answer for answer in answers]) >= 0.95
+    assert figures.share(["Qwen" in answer for answer in answers]) >= 0.98
 
 
 def test_answers_controls(pocket: Any, figures: Any) -> None:

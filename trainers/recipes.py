@@ -20,7 +20,7 @@ ALWAYS: Mapping[str, Any] = {
 }
 """What no kind of pair changes: one epoch, a line every 20 steps, nothing sent to a tracker."""
 
-CORRECTION: Mapping[str, Any] = {"loss_type": ["sigmoid", "sft"], "beta": 0.2, "learning_rate": 5e-5}
+CORRECTION: Mapping[str, Any] = {"loss_type": ["sigmoid", "sft"], "beta": 0.2, "learning_rate": 3e-5}
 """Chosen and rejected differ in a word or two. The preference loss (Rafailov et al. 2023, arXiv:2305.18290, eq. 7) by
 itself is content once the rejected name is unlikely, whatever takes its place; the sft term, the negative
 log-likelihood of the chosen side (Pang et al. 2024, arXiv:2404.19733, eq. 1), says what has to. Both weigh the same.
