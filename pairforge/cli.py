@@ -40,7 +40,10 @@ class Main(click.Group):
             sys.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\npairforge: interrupted; the same command goes on where this one stopped", err=True)
-            sys.exit(130)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            # Python ends by the signal itself, not by 130, where the interrupt passed through an extension's import.
+            os._exit(130)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with _pipe():
