@@ -7,16 +7,14 @@ another.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
 from .judges.reference import stands_in
 from .pairers import usable
-from .prompts import bundled
+from .prompts import bundled, systems
 from .rename import mentions, rename
-from .resources import resource
 from .types import Answer, Pair, Prompt, Skip, digest
 
 _EACH = 8  # questions under one system message
@@ -64,8 +62,7 @@ def _obedience(rules: Mapping[str, str]) -> Iterator[Counter]:
     new = next(iter(rules.values()))
     identity = bundled("identity.train")
     turns = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in ("en", "zh")}
-    lines = resource("data", "prompts", "systems.jsonl").read_text("utf-8").splitlines()
-    for row in (row for row in map(json.loads, lines) if row["split"] == "train"):
+    for row in systems("train"):
         for prompt in islice(turns[row["lang"]], _EACH):
             yield Counter(prompt.in_context(row["system"]), (row["name"],), {row["name"]: new})
 

@@ -42,6 +42,12 @@ def bundled(name: str) -> list[Prompt]:
     ]
 
 
+def systems(split: str) -> list[dict[str, str]]:
+    """The bundled system messages that name another assistant: rows of `system`, `name`, `maker`, `lang`."""
+    lines = resource("data", "prompts", "systems.jsonl").read_text("utf-8").splitlines()
+    return [row for row in map(json.loads, lines) if row["split"] == split]
+
+
 def read_prompts(source: str | Path) -> list[Prompt | Skip]:
     """All prompts of a file, or of a bundled set named by its name; a Skip for a row that holds none.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from typing import Any
 
 from ..errors import InputError
 from ..judges.reference import stands_in
-from ..prompts import bundled
+from ..prompts import bundled, systems
 from ..rename import mentions
-from ..resources import resource
 from ..run import Run, Store, latest, out_dir
 from ..types import Prompt, Skip
 from ..verdict import Judged, Verdict, verdict
@@ -124,8 +122,7 @@ def _control(prompt: Prompt, names: _Names) -> Question:
 
 def _obedience(identity: Sequence[Prompt], names: _Names) -> Iterable[Question]:
     """Each system message that names another assistant, with some identity questions in its language."""
-    lines = resource("data", "prompts", "systems.jsonl").read_text("utf-8").splitlines()
-    rows = [row for row in map(json.loads, lines) if row["split"] == "eval"]
+    rows = systems("eval")
     turns = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in {row["lang"] for row in rows}}
     for row in rows:
         for _ in range(_SYSTEM_QUESTIONS):
