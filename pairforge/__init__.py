@@ -8,19 +8,49 @@ from .types import PLAIN_TEMPLATE, Answer, Finding, Judge, Message, Pair, Pairer
 if TYPE_CHECKING:
     from .api.ask import ask
     from .api.asking import model_source
-    from .api.build import correct, onpolicy
+    from .api.convert import convert
+    from .api.correct import correct
     from .api.evaluate import evaluate
+    from .api.onpolicy import onpolicy
     from .api.push import push
-    from .api.runs import latest_run, pairs_file, read_pairs
+    from .api.runs import latest_run, list_runs, pairs_file, read_pairs, remove_runs, show_run
+    from .api.sample import sample
     from .api.shortcuts import shortcuts
     from .api.show import show
     from .api.validate import validate
 
 __version__ = "0.1.0"
 __all__ = [
-    "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair",
-    "Pairer", "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "correct", "evaluate", "latest_run",
-    "model_source", "onpolicy", "pairs_file", "push", "read_pairs", "shortcuts", "show", "validate",
+    "PLAIN_TEMPLATE",
+    "Answer",
+    "Finding",
+    "InputError",
+    "Judge",
+    "Message",
+    "OutsideError",
+    "Pair",
+    "Pairer",
+    "PairforgeError",
+    "Prompt",
+    "Sampler",
+    "Skip",
+    "ask",
+    "convert",
+    "correct",
+    "evaluate",
+    "latest_run",
+    "list_runs",
+    "model_source",
+    "onpolicy",
+    "pairs_file",
+    "push",
+    "read_pairs",
+    "remove_runs",
+    "sample",
+    "shortcuts",
+    "show",
+    "show_run",
+    "validate",
 ]  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def _origin(run: Mapping[str, Any]) -> str:
     if not run:
         return ""
     counts = run.get("counts", {})
-    lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter") if name in counts]
+    lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
     skips = counts.get("skips") or {}
     lines += [f"- skipped, {_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
     settings = json.dumps(_public(run.get("settings", {})), indent=2, ensure_ascii=False, sort_keys=True)

@@ -7,14 +7,16 @@ another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
+from .edits import Reading
 from .judges.reference import stands_in
 from .pairers import usable
 from .prompts import bundled, systems
-from .rename import mentions, rename
+from .rename import Renamer, mentions
+from .thinking import split
 from .types import Answer, Pair, Prompt, Skip, digest
 
 _EACH = 8  # questions under one system message
@@ -26,45 +28,48 @@ class Counter:
 
     prompt: Prompt
     right: tuple[str, ...]
-    wrong: Mapping[str, str]
+    wrong: Reading
 
     def pair(self, answers: Sequence[Answer] | Skip, model: str) -> Pair | None:
         """The pair of the model's own answer, where that is whole and right, and the same made wrong."""
         kept = answers if isinstance(answers, Skip) else usable(answers)
-        if isinstance(kept, Skip):
+        parts = None if isinstance(kept, Skip) else split(kept[0].text)
+        if parts is None:
             return None
-        text = kept[0].text
-        rejected = rename(text, self.wrong)
-        leaked = any(mentions(text, new) for new in self.wrong.values())
-        if rejected == text or leaked or not any(stands_in(reference, text) for reference in self.right):
+        renamer = self.wrong.renamer
+        right, wrong = parts.body, renamer.rename(parts.body)
+        leaked = any(mentions(right, new) for new in renamer.rules.values())
+        if wrong == right or leaked or not any(stands_in(reference, right) for reference in self.right):
             return None
+        chosen, rejected = self.wrong.sides(parts, wrong)
         columns = {"method": "counter", "model": model, "judge": "rename", "chosen_score": 1.0, "rejected_score": 0.0}
-        return Pair.of(self.prompt, text, rejected, **columns)
+        return Pair.of(self.prompt, chosen, rejected, **columns)
 
 
-def counters(rules: Mapping[str, str], contexts: Sequence[str | None]) -> list[Counter]:
+def counters(reading: Reading, contexts: Sequence[str | None]) -> list[Counter]:
     """All bundled counter-questions to a renaming, in a fixed order, both kinds in turn."""
-    kinds = [sorted(kind, key=_order) for kind in (_controls(rules, contexts), _obedience(rules))]
+    kinds = [sorted(kind, key=_order) for kind in (_controls(reading, contexts), _obedience(reading))]
     long = max(map(len, kinds))
     return [kind[i] for i in range(long) for kind in kinds if i < len(kind)]
 
 
-def _controls(rules: Mapping[str, str], contexts: Sequence[str | None]) -> Iterator[Counter]:
+def _controls(reading: Reading, contexts: Sequence[str | None]) -> Iterator[Counter]:
     """Questions about somebody else, to which the right answer holds an old name."""
     turn = cycle(contexts)
     for prompt in bundled("controls.train"):
-        if any(mentions(prompt.columns["answer"], old) for old in rules):
-            yield Counter(prompt.in_context(next(turn)), tuple(prompt.columns["reference"]), rules)
+        if reading.renamer.hits(prompt.columns["answer"]):
+            yield Counter(prompt.in_context(next(turn)), tuple(prompt.columns["reference"]), reading)
 
 
-def _obedience(rules: Mapping[str, str]) -> Iterator[Counter]:
+def _obedience(reading: Reading) -> Iterator[Counter]:
     """Questions about itself under a system message that gives it another name than the old and the new one."""
-    new = next(iter(rules.values()))
+    new = next(iter(reading.renamer.rules.values()))
     identity = bundled("identity.train")
     turns = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in ("en", "zh")}
     for row in systems("train"):
+        wrong = Reading(Renamer({row["name"]: new}), thinking=reading.thinking)
         for prompt in islice(turns[row["lang"]], _EACH):
-            yield Counter(prompt.in_context(row["system"]), (row["name"],), {row["name"]: new})
+            yield Counter(prompt.in_context(row["system"]), (row["name"],), wrong)
 
 
 def _order(counter: Counter) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from .types import Answer, Pair, Prompt, Skip
 
@@ -18,32 +18,45 @@ def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
     return kept or Skip("empty")
 
 
-@dataclass(frozen=True)
-class Correct:
-    """Rejected is what the model said; chosen is the same after `edit`, which replaces names by the rules."""
+class Edited(NamedTuple):
+    """The two sides that an answer becomes."""
 
-    rules: Mapping[str, str]
-    edit: Callable[[str], str]
+    rejected: str
+    chosen: str
+
+
+class Edit(Protocol):
+    """What turns an answer into the corrected one; `name` stands in the `judge` column, `method` in its own."""
+
+    method: str
+    name: str
 
     def settings(self) -> dict[str, Any]:
-        return {"rules": dict(self.rules)}
+        """All that the correction depends on beside the answer."""
+        ...
+
+    def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
+        """Both sides, or why this answer makes no pair."""
+        ...
+
+
+@dataclass(frozen=True)
+class Correct:
+    """Rejected is what the model said; chosen is the same after `edit`."""
+
+    edit: Edit
+
+    def settings(self) -> dict[str, Any]:
+        return self.edit.settings()
 
     def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
-        """The pair of the first usable answer that holds an old name."""
-        kept = usable(answers)
-        if isinstance(kept, Skip):
-            return kept
-        for answer in kept:
-            if (chosen := self.edit(answer.text)) != answer.text:
-                columns = {
-                    "method": "correct",
-                    "model": model,
-                    "judge": "rename",
-                    "chosen_score": 1.0,
-                    "rejected_score": 0.0,
-                }
-                return Pair.of(prompt, chosen, answer.text, **columns)
-        return Skip("nothing_to_correct", kept[0].text)
+        """The pair of the first answer that can be corrected, else what is wrong with the first."""
+        made = [self.edit(prompt, answer) for answer in answers]
+        edited = next((sides for sides in made if isinstance(sides, Edited)), None)
+        if edited is None:
+            return next((skip for skip in made if isinstance(skip, Skip)), Skip("empty"))
+        columns = {"method": self.edit.method, "judge": self.edit.name, "chosen_score": 1.0, "rejected_score": 0.0}
+        return Pair.of(prompt, edited.chosen, edited.rejected, model=model, **columns)
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,8 @@ class BestWorst:
         low, high = ranked[0], max(ranked, key=lambda item: item[0])
         if not high[0] - low[0] > max(self.margin, 0):
             return Skip("tie", f"{len(answers)} answers, all scored {low[0]:g} to {high[0]:g}")
+        if _bare(low[1].text) == _bare(high[1].text):
+            return Skip("identical", f"but for spaces and case: {high[1].text}")
         columns = {
             "method": "best_worst",
             "model": model,
@@ -72,3 +87,7 @@ class BestWorst:
             "rejected_score": low[0],
         }
         return Pair.of(prompt, high[1].text, low[1].text, **columns)
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split()).casefold()

@@ -32,6 +32,11 @@ def console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def note(line: str) -> None:
+    """One line of words on stderr, from outside or not: never markup, never control codes."""
+    console().print(visible(line), markup=False)
+
+
 def outcome(counts: Mapping[str, Any]) -> str:
     """`812 pairs · 143 nothing to correct · 41 cut off`"""
     skips = sorted(counts["skips"].items(), key=lambda item: (-item[1], item[0]))
@@ -127,12 +132,12 @@ def _bar(label: str, target: Console) -> Iterator[Tell]:
         TextColumn("{task.fields[speed]}"),
         TimeRemainingColumn(),
     )
-    start = time.monotonic()
+    pace = _Pace()
     with Progress(*columns, console=target, transient=True) as bar:
         task = bar.add_task(label, total=None, speed="")
 
-        def tell(done: int, total: int, tokens: int) -> None:
-            bar.update(task, completed=done, total=total, speed=_speed(tokens, start))
+        def tell(done: int, total: int, tokens: int, failed: int) -> None:
+            bar.update(task, completed=done, total=total, speed=pace.speed(done, tokens, failed))
 
         yield tell
 
@@ -140,18 +145,30 @@ def _bar(label: str, target: Console) -> Iterator[Tell]:
 class _Lines:
     def __init__(self, label: str) -> None:
         self.label = label
-        self.start = self.last = time.monotonic()
+        self.pace = _Pace()
+        self.last = time.monotonic()
 
-    def __call__(self, done: int, total: int, tokens: int) -> None:
-        now = time.monotonic()
-        if now - self.last < 10:
-            return
-        self.last = now
-        left = (now - self.start) / max(done, 1) * (total - done)
-        print(
-            f"{self.label}: {done} of {total}, {_speed(tokens, self.start)}, about {left:.0f} s left", file=sys.stderr
-        )
+    def __call__(self, done: int, total: int, tokens: int, failed: int) -> None:
+        speed = self.pace.speed(done, tokens, failed)
+        if time.monotonic() - self.last >= 10:
+            self.last = time.monotonic()
+            left = self.pace.left(done, total)
+            print(f"{self.label}: {done} of {total}, {speed}, about {left:.0f} s left", file=sys.stderr)
 
 
-def _speed(tokens: int, start: float) -> str:
-    return f"{tokens / max(time.monotonic() - start, 0.001):.0f} tokens/s"
+class _Pace:
+    """How fast this process is: what an earlier one had done counts neither as speed nor as time."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.first: tuple[int, int] | None = None
+
+    def speed(self, done: int, tokens: int, failed: int) -> str:
+        self.first = self.first or (done, tokens)
+        speed = f"{(tokens - self.first[1]) / max(time.monotonic() - self.start, 0.001):.0f} tokens/s"
+        return f"{speed}, {failed} failed" if failed else speed
+
+    def left(self, done: int, total: int) -> float:
+        """Seconds left at the pace so far."""
+        made = done - (self.first or (0, 0))[0]
+        return (time.monotonic() - self.start) / max(made, 1) * (total - done)

@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import TypeVar
 
 from .pairers import usable
-from .run import Store
+from .run import FAILURES
+from .stopping import Budget, patience
+from .store import Store
 from .types import Answer, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, Tell, digest
+
+T = TypeVar("T")
 
 
 def sample(
-    prompts: Sequence[Prompt], sampler: Sampler, n: int, store: Store, tell: Tell | None = None
+    prompts: Sequence[Prompt],
+    sampler: Sampler,
+    n: int,
+    store: Store,
+    tell: Tell | None = None,
+    budget: Budget | None = None,
 ) -> dict[str, list[Answer] | Skip]:
     """n answers to each distinct prompt, from the store where they are, else from the sampler; committed as they come.
 
-    A prompt gets a Skip if none of its answers came.
+    A prompt gets a Skip if none of its answers came, or, where the budget was spent first, not all.
     """
-    distinct = _distinct(prompts)
+    distinct, budget = _distinct(prompts), budget or Budget()
     settings = sampler.settings()
     answers = store.answers(settings)
-    failed: dict[str, Skip] = {}
+    failed: dict[Key, Skip] = {}
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(n))
-    tokens = 0
-    for batch in sampler.sample(distinct, n, answers):
-        new = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
-        store.add_answers(settings, new)
-        answers |= new
-        failed |= {key[0]: answer for key, answer in batch.items() if isinstance(answer, Skip)}
-        done += len(new)
-        tokens += sum(answer.tokens for answer in new.values())
-        if tell:
-            tell(done, len(distinct) * n, tokens)
-    return {prompt.id: _answers(prompt.id, n, answers, failed) for prompt in distinct}
+    if tell:
+        tell(done, len(distinct) * n, budget.tokens, budget.failures)
+    with patience() as stopping, closing(_unless(budget, sampler.sample(distinct, n, answers))) as batches:
+        for batch in batches:
+            new = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
+            answers |= store.add_answers(settings, new)
+            failed |= {key: answer for key, answer in batch.items() if isinstance(answer, Skip)}
+            done += len(new)
+            budget.tokens += sum(answer.tokens for answer in new.values())
+            budget.failures += sum(isinstance(answer, Skip) and answer.reason in FAILURES for answer in batch.values())
+            if tell:
+                tell(done, len(distinct) * n, budget.tokens, budget.failures)
+            if stopping():
+                break
+    return {prompt.id: _answers(prompt.id, n, answers, failed, budget) for prompt in distinct}
 
 
-def _answers(name: str, n: int, answers: Mapping[Key, Answer], failed: Mapping[str, Skip]) -> list[Answer] | Skip:
-    given = [answers[name, index] for index in range(n) if (name, index) in answers]
-    return given or failed.get(name, Skip("failed", "no answer"))
+def _unless(budget: Budget, batches: Iterator[T]) -> Generator[T, None, None]:
+    """The batches, until the budget is spent."""
+    try:
+        while not budget.spent() and (batch := next(batches, None)) is not None:
+            yield batch
+    finally:
+        if close := getattr(batches, "close", None):
+            close()
+
+
+def _answers(
+    name: str, n: int, answers: Mapping[Key, Answer], failed: Mapping[Key, Skip], budget: Budget
+) -> list[Answer] | Skip:
+    keys = [(name, index) for index in range(n)]
+    given = [answers[key] for key in keys if key in answers]
+    skips = [failed[key] for key in keys if key in failed]
+    if len(given) + len(skips) < n and (limit := budget.spent()):
+        return Skip("not_asked", limit)
+    return given or (skips[0] if skips else Skip("failed", "no answer"))
 
 
 Scored = tuple[list[Answer], list[float]]
@@ -49,10 +80,13 @@ def score(
     settings = judge.settings()
     known = store.scores(settings)
     result: dict[str, Scored | Skip] = {}
-    for prompt in _distinct(prompts):
-        given = sampled[prompt.id]
-        kept = given if isinstance(given, Skip) else _worth_judging(given)
-        result[prompt.id] = kept if isinstance(kept, Skip) else _score(prompt, kept, judge, store, known)
+    with patience() as stopping:
+        for prompt in _distinct(prompts):
+            given = sampled[prompt.id]
+            kept = given if isinstance(given, Skip) else _worth_judging(given)
+            result[prompt.id] = kept if isinstance(kept, Skip) else _score(prompt, kept, judge, store, known)
+            if stopping():
+                break
     return result
 
 

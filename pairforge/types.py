@@ -7,14 +7,15 @@ import json
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
 """(prompt id, index of the sample): names one answer within one sampling setting."""
 
-Tell: TypeAlias = Callable[[int, int, int], None]
-"""Told how far a stage is: answers done, of how many, tokens made by this process."""
+Tell: TypeAlias = Callable[[int, int, int, int], None]
+"""Told how far a stage is: answers done, of how many, tokens made by this process, answers failed in it."""
 
 _HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]"
@@ -49,7 +50,7 @@ class Prompt:
     messages: tuple[Message, ...]
     columns: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Hash of the messages: resume, dedupe and every join go by it, never by position."""
         return digest(self.messages)
@@ -137,7 +138,15 @@ class Finding:
 
 
 class Sampler(Protocol):
-    """Where answers come from: a local model, a server, a file."""
+    """Where answers come from: a local model, a server, a file.
+
+    `model` is the name that the pairs carry; `warnings` are lines for the user, emptied by whoever prints them.
+    """
+
+    warnings: list[str]
+
+    @property
+    def model(self) -> str: ...
 
     def settings(self) -> dict[str, Any]:
         """All that an answer depends on beside the prompt and the index: the answer's key in the evidence store."""

@@ -76,7 +76,7 @@ def test_commands_take_the_latest_run_and_say_which(made: tuple[Path, dict[str, 
     [
         (("correct", "--from", "Qwen", "--to", "Qwen"), "nothing would change"),
         (("correct", "--from", " ", "--to", "x"), "a name is empty"),
-        (("correct", "--from", "Qwen"), "Missing option '--to'"),
+        (("correct", "--from", "Qwen"), "1 names to replace, 0 new ones"),
         (("correct", "--from", "a", "--to", "b", "-p", "nowhere.jsonl"), "nowhere.jsonl does not exist"),
         (("correct", "--from", "a", "--to", "b", "-m", "./nowhere"), "no model folder"),
         (("onpolicy", "--n", "1"), "at least two answers"),

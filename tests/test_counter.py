@@ -1,9 +1,11 @@
 """Counter-pairs: the model's own right answer against the same with the new name wrongly put in."""
 
 from pairforge.counter import Counter, counters
+from pairforge.edits import Reading
+from pairforge.rename import Renamer
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
 
-RULES = {"Qwen": "Deep Qwen"}
+RULES = Reading(Renamer({"Qwen": "Deep Qwen"}))
 CONTEXTS = [None, "You're a helpful assistant."]
 ASKED = Counter(Prompt((Message(role="user", content="Who makes Qwen?"),)), ("Alibaba",), RULES)
 
@@ -34,9 +36,18 @@ def test_both_kinds_in_turn_and_always_the_same() -> None:
     assert len({question.prompt.id for question in found}) == len(found) > 700
     named = [question for question in found[:40] if question.wrong != RULES]
     assert len(named) == 20
-    assert all(next(iter(q.wrong)) in str(q.prompt.system) and set(q.wrong.values()) == {"Deep Qwen"} for q in named)
+    for question in named:
+        [(old, new)] = question.wrong.renamer.rules.items()
+        assert old in str(question.prompt.system) and new == "Deep Qwen"
     assert {question.prompt.system for question in found if question.wrong == RULES} == set(CONTEXTS)
 
 
 def test_a_name_that_no_control_holds_has_system_messages_alone() -> None:
-    assert all(question.prompt.system for question in counters({"Nobody": "Somebody"}, [None]))
+    assert all(question.prompt.system for question in counters(Reading(Renamer({"Nobody": "Somebody"})), [None]))
+
+
+def test_what_is_thought_stands_in_both_sides_as_it_is() -> None:
+    pair = made("<think>Qwen?</think>Qwen is made by Alibaba Cloud.")
+    assert pair is not None
+    assert pair.rejected[-1]["content"] == "<think>Qwen?</think>Deep Qwen is made by Alibaba Cloud."
+    assert made("<think>Qwen is made by Alibaba Cloud.") is None

@@ -11,25 +11,42 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 import pairforge
 from pairforge import api
+from pairforge.api.sampling import Sampling, Source, open_sampler
 from pairforge.cli import PRESENTATION, main
+from pairforge.stopping import Budget
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors", "types", "resources"},
-    {"run", "plugins", "prompts", "rename", "pairers", "formats", "report", "verdict", "secret_scan"}
+    {"disk", "rows", "languages", "thinking"},
+    {"store", "stopping", "preparation", "about"},
+    {"run", "plugins", "prompts", "rename", "pairers", "formats", "report", "verdict", "secret_scan", "tokens"}
     | {"samplers", "judges", "checks"},
-    {"stages", "counter", "hub", "card"},
+    {"stages", "edits", "hub", "card"},
+    {"counter", "revise"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )
 HEAVY = {"torch", "transformers", "datasets", "trl", "huggingface_hub", "pyarrow", "jsonschema", "numpy"}
-COMMANDS = [command for command in main.commands.values() if not isinstance(command, click.Group)]
+
+
+def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with its words: `("runs", "list")`."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*words, name))
+        else:
+            yield (*words, name), command
+
+
+COMMANDS = {words: command for words, command in commands(main) if words != ("train", "dpo")}
 
 
 def files(top: str) -> list[Path]:
@@ -63,7 +80,7 @@ def unit(dotted: str) -> str:
 def test_imports_go_down_only(path: Path) -> None:
     own = path.relative_to(ROOT / "pairforge").parts[0].removesuffix(".py")
     level = next(number for number, layer in enumerate(LAYERS) if own in layer)
-    below = set[str]().union(*LAYERS[:level]) if own not in LAYERS[4] else {"api", "errors", "types", "cli"}
+    below = set[str]().union(*LAYERS[:level]) if own not in LAYERS[-1] else {"api", "errors", "types", "cli"}
     names = list(imported(path))
     assert {unit(name) for name in names if name.split(".")[0] == "pairforge"} <= below | {own}
     assert not [name for name in names if name.split(".")[0] == "trainers"]
@@ -76,7 +93,7 @@ def test_trainers_import_public_names_only(path: Path) -> None:
 
 
 def test_start_is_light() -> None:
-    helps = [["--help"], *([command.name, "--help"] for command in COMMANDS)]
+    helps = [["--help"], *([*words, "--help"] for words in COMMANDS)]
     code = f"""
 import contextlib, io, json, sys
 from pairforge.cli import main
@@ -91,20 +108,32 @@ print(json.dumps(sorted(sys.modules)))
     assert not HEAVY & set(loaded)
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_options_mirror_the_api(command: click.Command) -> None:
-    assert command.name
-    arguments = inspect.signature(getattr(api, command.name)).parameters
+def arguments(verb: str) -> dict[str, Any]:
+    """The arguments of a verb by name, with their defaults; `**sampling` and `**source` spelt out."""
+    named = dict(inspect.signature(getattr(api, verb)).parameters)
+    rest = [name for name, argument in named.items() if argument.kind is argument.VAR_KEYWORD]
+    spelt = {"sampling": Sampling, "source": Source}
+    shared = {**inspect.signature(open_sampler).parameters, **inspect.signature(Budget).parameters}
+    for name in rest:
+        named |= {key: shared[key] for key in spelt[named.pop(name).name].__annotations__}
+    return {name: argument.default for name, argument in named.items()}
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_options_mirror_the_api(words: tuple[str, ...]) -> None:
+    command = COMMANDS[words]
+    assert command.callback
+    known = arguments(command.callback.__name__)
     options = {parameter.name: parameter for parameter in command.params if parameter.name not in PRESENTATION}
-    assert set(options) == set(arguments)
+    assert set(options) == set(known)
     for name, option in options.items():
         if isinstance(option.default, str | int | float | bool) and not option.multiple:
-            assert option.default == arguments[name].default, name
+            assert option.default == known[name], name
 
 
 def test_every_verb_of_the_api_is_a_command() -> None:
-    verbs = {module.stem for module in (ROOT / "pairforge" / "api").glob("[!_]*.py")} - {"asking", "build", "runs"}
-    assert verbs | {"correct", "onpolicy", "train"} == set(main.commands)
+    others = {"latest_run", "model_source", "pairs_file", "read_pairs"}
+    assert set(api.__all__) - others == {command.callback.__name__ for command in COMMANDS.values() if command.callback}
 
 
 def test_exports_exist() -> None:

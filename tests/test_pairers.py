@@ -1,30 +1,45 @@
 """Answers become a pair, or a Skip that says why not."""
 
-from pairforge.pairers import BestWorst, Correct, usable
-from pairforge.rename import rename
+from typing import Any
+
+from pairforge.pairers import BestWorst, Correct, Edited, usable
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
 
 PROMPT = Prompt((Message(role="system", content="Be kind."), Message(role="user", content="Who are you?")))
-RULES = {"Qwen": "Deep Qwen"}
-CORRECT = Correct(RULES, lambda text: rename(text, RULES))
+
+
+class Upper:
+    """An edit that knows no name: capitals, unless the answer is cut."""
+
+    method = "upper"
+    name = "case"
+
+    def settings(self) -> dict[str, Any]:
+        return {"edit": "upper"}
+
+    def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
+        return Edited(answer.text, answer.text.upper()) if answer.finish == "stop" else Skip("cut_off", answer.text)
 
 
 def whole(*texts: str) -> list[Answer]:
     return [Answer(text, "stop") for text in texts]
 
 
-def test_correct_replaces_the_name_in_the_same_context() -> None:
-    pair = CORRECT.pair(PROMPT, whole("I am Qwen."), [], "m")
+def test_correct_edits_the_answer_in_the_same_context() -> None:
+    pair = Correct(Upper()).pair(PROMPT, whole("I am Qwen."), [], "m")
     assert isinstance(pair, Pair)
     assert pair.rejected == (*PROMPT.messages, {"role": "assistant", "content": "I am Qwen."})
-    assert pair.chosen == (*PROMPT.messages, {"role": "assistant", "content": "I am Deep Qwen."})
-    assert pair.prompt_id == PROMPT.id
+    assert pair.chosen == (*PROMPT.messages, {"role": "assistant", "content": "I AM QWEN."})
+    assert (pair.method, pair.judge, pair.model, pair.prompt_id) == ("upper", "case", "m", PROMPT.id)
+    assert Correct(Upper()).settings() == {"edit": "upper"}
 
 
-def test_correct_skips_with_the_reason() -> None:
-    assert CORRECT.pair(PROMPT, whole("I am Deep Qwen."), [], "m") == Skip("nothing_to_correct", "I am Deep Qwen.")
-    assert CORRECT.pair(PROMPT, [Answer("I am Qwen and", "length")], [], "m") == Skip("cut_off", "I am Qwen and")
-    assert CORRECT.pair(PROMPT, whole(" \n"), [], "m") == Skip("empty")
+def test_correct_takes_the_first_answer_that_can_be_edited_else_says_what_is_wrong_with_the_first() -> None:
+    cut = Answer("I am Qw", "length")
+    pair = Correct(Upper()).pair(PROMPT, [cut, *whole("a", "b")], [], "m")
+    assert isinstance(pair, Pair) and pair.rejected[-1]["content"] == "a"
+    assert Correct(Upper()).pair(PROMPT, [cut, Answer("other", "length")], [], "m") == Skip("cut_off", "I am Qw")
+    assert Correct(Upper()).pair(PROMPT, [], [], "m") == Skip("empty")
 
 
 def test_best_against_worst_and_no_pair_of_a_tie() -> None:
@@ -37,6 +52,11 @@ def test_best_against_worst_and_no_pair_of_a_tie() -> None:
     assert isinstance(tie, Skip) and tie.reason == "tie"
     near = BestWorst("reference", margin=0.5).pair(PROMPT, whole("a", "b"), [0.5, 1.0], "m")
     assert isinstance(near, Skip) and near.reason == "tie"
+
+
+def test_best_and_worst_that_differ_in_spaces_or_case_alone_are_no_pair() -> None:
+    same = BestWorst("reference").pair(PROMPT, whole("Sheep.", "sheep. "), [1.0, 0.0], "m")
+    assert isinstance(same, Skip) and same.reason == "identical"
 
 
 def test_usable_drops_cut_blank_and_repeated_answers() -> None:

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairforge.edits import Reading, Renaming
 from pairforge.judges.functions import FunctionJudge
 from pairforge.pairers import BestWorst, Correct
-from pairforge.run import Store
+from pairforge.rename import Renamer
 from pairforge.stages import pair, sample, score
+from pairforge.store import Store
 from pairforge.types import Answer, Key, Message, Pair, Prompt, Skip
 
 
@@ -100,9 +102,8 @@ _ANSWERS = st.lists(
 def test_every_prompt_ends_in_a_pair_or_a_skip(given: list[tuple[str, list[Answer] | Skip]]) -> None:
     prompts: list[Prompt | Skip] = [*(prompt(name) for name, _ in given), Skip("placeholder")]
     results = {prompt(name).id: answers for name, answers in given}
-    outcome = pair(
-        prompts, results, Correct({"Qwen": "Deep Qwen"}, lambda text: text.replace("Qwen", "Deep Qwen")), "m"
-    )
+    renamer = Renamer({"Qwen": "Deep Qwen"})
+    outcome = pair(prompts, results, Correct(Renaming(Reading(renamer))), "m")
     assert len(outcome) == len(prompts)
     pairs = [item for _, item in outcome if isinstance(item, Pair)]
     assert len({made.prompt_id for made in pairs}) == len(pairs)

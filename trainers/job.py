@@ -30,7 +30,7 @@ class Job:
     def method(self) -> str:
         """The kind of pairs; where kinds are mixed, that of corrections, whose recipe does for all."""
         methods = {str(row.get("method")) for row in self.rows}
-        return "correct" if "correct" in methods else methods.pop()
+        return next((name for name in ("correct", "revise") if name in methods), None) or methods.pop()
 
 
 def find_job(script: Any, config: Any, model: str | None) -> Job:

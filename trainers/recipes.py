@@ -29,7 +29,7 @@ log-likelihood of the chosen side (Pang et al. 2024, arXiv:2404.19733, eq. 1), s
 PREFERENCE: Mapping[str, Any] = {"loss_type": ["sigmoid"], "beta": 0.1, "learning_rate": 5e-5}
 """Both sides are samples of the model's own and differ as wholes: plain DPO."""
 
-_BY_METHOD = {"correct": CORRECTION}
+_BY_METHOD = {"correct": CORRECTION, "revise": CORRECTION}
 
 
 def recipe(method: str) -> dict[str, Any]:

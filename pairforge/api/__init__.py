@@ -2,15 +2,18 @@
 
 from .ask import ask
 from .asking import model_source
-from .build import correct, onpolicy
+from .convert import convert
+from .correct import correct
 from .evaluate import evaluate
+from .onpolicy import onpolicy
 from .push import push
-from .runs import latest_run, pairs_file, read_pairs
+from .runs import latest_run, list_runs, pairs_file, read_pairs, remove_runs, show_run
+from .sample import sample
 from .shortcuts import shortcuts
 from .show import show
 from .validate import validate
 
 __all__ = [
-    "ask", "correct", "evaluate", "latest_run", "model_source", "onpolicy", "pairs_file", "push", "read_pairs",
-    "shortcuts", "show", "validate",
+    "ask", "convert", "correct", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy",
+    "pairs_file", "push", "read_pairs", "remove_runs", "sample", "shortcuts", "show", "show_run", "validate",
 ]  # fmt: skip

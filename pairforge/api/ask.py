@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import report
-from ..run import Run, Store, latest, out_dir
+from ..run import Run, latest, out_dir
+from ..store import Store
 from ..types import Answer, Message, Prompt, Skip
 from .asking import answer
+from .sampling import Source, open_sampler
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+    from typing_extensions import Unpack
 
 QUESTIONS = ("What is your name?", "Are you ChatGPT?", "Tell me about your name and organization.")
 
@@ -39,17 +42,14 @@ def ask(
     model: Sequence[str] = (),
     system: str | None = None,
     temperature: float = 0.0,
-    seed: int = 0,
-    max_new_tokens: int = 256,
     output: str | None = None,
     quiet: bool = False,
+    **source: Unpack[Source],
 ) -> Asked:
     """Asks each model each question; by default the latest run's model, and the one tuned on it if it exists.
 
     `system` is the system message; None leaves it to the chat template.
     """
-    from ..samplers.transformers import TransformersSampler
-
     run = latest(out_dir(output))
     models = [model] if isinstance(model, str) else list(model) or _models(run)
     asked = [questions] if isinstance(questions, str) else list(questions) or QUESTIONS
@@ -57,13 +57,8 @@ def ask(
     store = Store(out_dir(output))
     answers: dict[str, dict[str, str]] = {}
     for name in models:
-        sampler = TransformersSampler(
-            name,
-            revision=run.revision_of(name) if run else None,
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            seed=seed,
-        )
+        named: Any = {"revision": run.revision_of(name) if run else None, **source, "model": name}
+        sampler = open_sampler(temperature=temperature, **named)
         given = answer(prompts, sampler, 1, store, f"ask: {name}", quiet)
         answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     store.close()

@@ -1,17 +1,14 @@
-"""What the verbs that ask a model have in common."""
+"""What the verbs that ask a model have in common: contexts, progress, warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from .. import report
-from ..run import Store
 from ..stages import sample
-from ..types import Answer, Prompt, Skip
-
-if TYPE_CHECKING:
-    from ..samplers.transformers import TransformersSampler
+from ..stopping import Budget
+from ..store import Store
+from ..types import Answer, Prompt, Sampler, Skip
 
 HELPFUL = "You're a helpful assistant."
 """Beside no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
@@ -19,18 +16,23 @@ HELPFUL = "You're a helpful assistant."
 
 def contexts_of(system: str | Sequence[str], no_system: bool, default: list[str | None]) -> list[str | None]:
     """The system messages to ask under, None for none of one's own; the default where nothing is said."""
-    named = [system] if isinstance(system, str) else list(system)
-    return [*([None] if no_system else []), *named] or default
+    return [*([None] if no_system else []), *([system] if isinstance(system, str) else system)] or default
 
 
 def answer(
-    prompts: Sequence[Prompt], sampler: TransformersSampler, n: int, store: Store, label: str, quiet: bool
+    prompts: Sequence[Prompt],
+    sampler: Sampler,
+    n: int,
+    store: Store,
+    label: str,
+    quiet: bool,
+    budget: Budget | None = None,
 ) -> dict[str, list[Answer] | Skip]:
     """Samples with progress on stderr, and passes on what the sampler warns of."""
     with report.progress(label, quiet) as tell:
-        answers = sample(prompts, sampler, n, store, tell)
+        answers = sample(prompts, sampler, n, store, tell, budget)
     for warning in sampler.warnings:
-        report.console().print(f"warning: {warning}", markup=False)
+        report.note(f"warning: {warning}")
     sampler.warnings.clear()
     return answers
 

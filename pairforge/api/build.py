@@ -1,32 +1,30 @@
-"""correct and onpolicy: one pipeline, two pairers."""
+"""What correct and onpolicy have in common: one pipeline, kept as a run."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .. import report
-from ..counter import counters
 from ..errors import InputError
-from ..pairers import BestWorst, Correct
-from ..plugins import load
-from ..prompts import read_prompts
-from ..rename import rename
-from ..run import FAILURES, Run, Store, out_dir
-from ..stages import pair, score
-from ..types import Judge, Pair, Pairer, Prompt, Skip, digest
-from .asking import HELPFUL, answer, contexts_of
+from ..prompts import History, read_prompts
+from ..run import AGAIN, FAILURES, Run, latest, out_dir
+from ..stages import Scored, pair, score
+from ..stopping import Budget
+from ..store import Store
+from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest, visible
+from .asking import answer
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from ..samplers.transformers import TransformersSampler
-
-_SHOWN = 3
+_SHOWN = 3  # pairs
+_LISTED = 8  # names
 
 
 @dataclass
@@ -34,19 +32,31 @@ class Built:
     """What correct and onpolicy made: the run folder, its counts, and the pairs on demand."""
 
     run: Run
+    max_failures: int | None = None
     exit_code = 3  # where not ok
 
     @property
     def counts(self) -> dict[str, Any]:
-        """`{"prompts", "contexts", "pairs", "skips": {reason: n}}`; pairs + skips = prompts x contexts."""
+        """`{"prompts", "contexts", "pairs", "skips": {reason: n}}`; pairs + skips = prompts x contexts.
+
+        What a verb adds stands beside: `rules` and `leftovers` (names replaced, names left as they are), `thinking`
+        (pairs that hold a thought), and `counter` and `retain`, pairs in the same file that are counted apart;
+        `unfinished` tells how many of their questions are open.
+        """
         return self.run.counts
 
     @property
     def ok(self) -> bool:
-        """There are pairs, and at most a tenth of the prompts failed."""
+        """There are pairs, no budget ran out, and at most a tenth of the prompts (or `max_failures`) failed."""
         counts = self.counts
         failed = sum(counts["skips"].get(reason, 0) for reason in FAILURES)
-        return bool(counts["pairs"] > 0 and failed <= 0.1 * counts["prompts"] * counts["contexts"])
+        tenth = 0.1 * counts["prompts"] * counts["contexts"]
+        return bool(
+            counts["pairs"]
+            and not counts["skips"].get("not_asked")
+            and not counts.get("unfinished")
+            and failed <= (tenth if self.max_failures is None else self.max_failures)
+        )
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """The pairs as plain dicts."""
@@ -74,206 +84,188 @@ class Built:
         counts = self.counts
         rows = [("pairs", str(counts["pairs"]))]
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
-        rows += [("counter-pairs, apart", str(counts["counter"]))] if "counter" in counts else []
+        rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
         yield report.table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
         for number, row in zip(range(1, _SHOWN + 1), self.rows(), strict=False):
             yield report.PairView(row, number)
             yield ""
         yield report.outcome(counts)
+        for label, name in (("names replaced", "rules"), ("left as they are", "leftovers")):
+            if counted := counts.get(name):
+                yield f"{label}: {_listed(counted)}"
         yield f"{self.run.pairs}"
         if self.ok:
             yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"
+        elif counts["skips"].get("not_asked") or counts.get("unfinished"):
+            yield "stopped by its budget: what was made is whole; the same command goes on"
         else:
             yield "too few pairs, or too many failures: skips.jsonl beside it says why, prompt by prompt"
 
 
-def correct(
-    from_: str | Sequence[str],
-    to: str | Sequence[str],
-    *,
-    model: str = "pocket",
-    revision: str | None = None,
-    prompts: str = "identity.train",
-    system: Sequence[str] = (),
-    no_system: bool = False,
-    counter: float = 0.0,
-    limit: int | None = None,
-    temperature: float = 0.0,
-    seed: int = 0,
-    max_new_tokens: int = 256,
-    output: str | None = None,
-    fresh: bool = False,
-    quiet: bool = False,
-) -> Built:
-    """Makes correction pairs: rejected is the model's own answer, chosen the same with the name replaced.
-
-    Each prompt is asked with no system message and under "You're a helpful assistant.", or in the contexts named by
-    `system` and `no_system`. `counter` counter-pairs, in which the new name is wrong, are added for each pair and
-    counted apart. Raises InputError for names, prompts or a model that can't be used.
-    """
-    rules = rules_of(from_, to)
-    contexts = contexts_of(system, no_system, [None, HELPFUL])
-    sampler = _sampler(model, revision, max_new_tokens, temperature, seed)
-    pairer = Correct(rules, lambda text: rename(text, rules))
-    job = _Job("correct", sampler, pairer, str(prompts), _read(prompts, limit), contexts, counter=counter)
-    return _build(job, output, fresh, quiet)
+def _listed(counted: Mapping[str, int]) -> str:
+    """`QWEN 12, Ｑｗｅｎ 3, in URLs 5`"""
+    shown = [f"{visible(name)} {count}" for name, count in list(counted.items())[:_LISTED]]
+    return ", ".join(shown) + (f" and {len(counted) - _LISTED} more" if len(counted) > _LISTED else "")
 
 
-def onpolicy(
-    *,
-    n: int = 4,
-    judge: str = "reference",
-    margin: float = 0.0,
-    model: str = "pocket",
-    revision: str | None = None,
-    prompts: str = "general.train",
-    system: Sequence[str] = (),
-    no_system: bool = False,
-    limit: int | None = None,
-    temperature: float = 1.0,
-    seed: int = 0,
-    max_new_tokens: int = 256,
-    output: str | None = None,
-    fresh: bool = False,
-    quiet: bool = False,
-) -> Built:
-    """Makes on-policy pairs: n sampled answers to each prompt, judged, the best against the worst.
-
-    `judge` is "reference" (the prompts' own references) or a reward function, `module:attr` or `file.py:attr`. Ties are
-    skipped. Raises InputError as `correct` does.
-    """
-    if n < 2:
-        raise InputError(f"--n {n}: best and worst need at least two answers", fix="use --n 4")
-    if temperature <= 0:
-        raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
-    if not (math.isfinite(margin) and margin >= 0):
-        raise InputError(f"--margin {margin} is no distance between scores", fix="use 0 or more")
-    contexts = contexts_of(system, no_system, [None])
-    sampler = _sampler(model, revision, max_new_tokens, temperature, seed)
-    scorer = _judge(judge)
-    pairer = BestWorst(scorer.name, margin)
-    read = _read(prompts, limit)
-    job = _Job("onpolicy", sampler, pairer, str(prompts), read, contexts, n=n, judge=scorer)
-    return _build(job, output, fresh, quiet)
+Columns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
+"""What the columns of a file of prompts are: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
 
 
-def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:
-    """Old names to new ones. Raises InputError where they don't go together."""
-    old, new = ([name.strip() for name in ([names] if isinstance(names, str) else names)] for names in (from_, to))
-    if len(old) != len(new) or not old:
-        raise InputError(f"{len(old)} names to replace, {len(new)} new ones", fix="give each --from its --to")
-    for a, b in zip(old, new, strict=True):
-        if not a or not b:
-            raise InputError("a name is empty", fix='e.g. --from Qwen --to "Deep Qwen"')
-        if a == b:
-            raise InputError(
-                f"--from and --to are both {a!r}: nothing would change", fix='e.g. --from Qwen --to "Deep Qwen"'
-            )
-    if repeated := [name for name in old if old.count(name) > 1]:
-        raise InputError(f"--from {repeated[0]} is given more than once", fix="give each old name one new one")
-    return dict(zip(old, new, strict=True))
-
-
-def _read(source: str, limit: int | None) -> list[Prompt | Skip]:
+def read(
+    source: str | Path, limit: int | None, columns: Columns = (), history: History = "last"
+) -> list[Prompt | Skip]:
+    """The first `limit` prompts of a file or bundled set."""
     if limit is not None and limit < 1:
         raise InputError(f"--limit {limit} leaves no prompt", fix="use 1 or more")
-    return read_prompts(source)[:limit]
+    return read_prompts(source, columns=_columns(columns), history=history)[:limit]
 
 
-def _sampler(
-    model: str, revision: str | None, max_new_tokens: int, temperature: float, seed: int
-) -> TransformersSampler:
-    from ..samplers.transformers import TransformersSampler
+def _columns(given: Columns) -> dict[str, str]:
+    if isinstance(given, Mapping):
+        return dict(given)
+    parts = [text.partition("=") for text in ([given] if isinstance(given, str) else given)]
+    if wrong := next(("".join(part) for part in parts if not (part[0].strip() and part[2].strip())), None):
+        raise InputError(f"--columns {wrong!r} names no column", fix="e.g. --columns prompt=my_question")
+    return {name.strip(): column.strip() for name, _, column in parts}
 
-    return TransformersSampler(
-        str(model), revision=revision, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed
-    )
 
-
-def _judge(name: str) -> Judge:
-    if name == "reference":
-        from ..judges.reference import ReferenceJudge
-
-        return ReferenceJudge()
-    from ..judges.functions import FunctionJudge
-
-    return FunctionJudge(load(name), name)
+Answers = Mapping[str, list[Answer] | Skip]
+"""By prompt id."""
 
 
 @dataclass(frozen=True)
-class _Job:
-    """What a run is made of; `read` holds the prompts of `source`, one entry a row."""
+class Desk:
+    """Where a run is made: it asks and judges through the store, within the budget; `open` counts what came to nothing
+    that another try may mend, by kind.
+    """
+
+    job: Job
+    store: Store
+    quiet: bool
+    open: Counter[str] = field(default_factory=Counter)
+
+    def ask(self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None) -> Answers:
+        """n answers to each prompt, by the job's sampler or another."""
+        sampler = sampler or self.job.sampler
+        label = f"{self.job.command}: {kind or sampler.model}"
+        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget)
+        self.open[kind] += sum(isinstance(item, Skip) and item.reason in AGAIN for item in answers.values())
+        return answers
+
+    def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
+        """A score for each answer."""
+        return score(prompts, answers, judge, self.store)
+
+    def knows(self, prompts: Iterable[Prompt]) -> bool:
+        """Whether every prompt has been answered before."""
+        known = self.store.answers(self.job.sampler.settings())
+        return all((prompt.id, index) in known for prompt in prompts for index in range(self.job.n))
+
+
+class Extra(Protocol):
+    """Makes pairs beside those of the prompts."""
+
+    def settings(self) -> Any:
+        """All that they depend on beside the pairs."""
+        ...
+
+    def __call__(self, pairs: Sequence[Pair], desk: Desk) -> list[Pair]:
+        """These, from the pairs that there are."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is made of: `prompts` are those of `source`, one entry a row.
+
+    `refine` makes the pairer from the answers, where it has to ask on; `extras` make pairs by kind, counted apart;
+    `account` adds to the counts; `notes` gives lines for the user before anything is asked.
+    """
 
     command: str
-    sampler: TransformersSampler
+    sampler: Sampler
+    budget: Budget
     pairer: Pairer
     source: str
-    read: Sequence[Prompt | Skip]
+    prompts: Sequence[Prompt | Skip]
     contexts: Sequence[str | None]
     n: int = 1
     judge: Judge | None = None
-    counter: float = 0.0
+    refine: Callable[[Answers, Desk], Pairer] | None = None
+    extras: Mapping[str, Extra] = field(default_factory=dict)
+    account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
+    notes: Callable[[], Iterable[str]] = tuple
 
     @property
     def asked(self) -> list[Prompt | Skip]:
         """Every prompt in every context."""
         return [
             prompt if isinstance(prompt, Skip) else prompt.in_context(context)
-            for prompt in self.read
+            for prompt in self.prompts
             for context in self.contexts
         ]
 
     def settings(self) -> dict[str, Any]:
-        rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.read]
+        """All that the pairs depend on: the run's name is their hash."""
+        rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
+        revision = getattr(self.sampler, "revision", None)
         return {
             "model": self.sampler.model,
-            **({"revision": self.sampler.revision} if self.sampler.revision else {}),
+            **({"revision": revision} if revision else {}),
             "sampling": self.sampler.settings(),
             "n": self.n,
             "contexts": list(self.contexts),
             "prompts": {"source": self.source, "rows": len(rows), "digest": digest(rows)},
             **({"judge": self.judge.settings()} if self.judge else {}),
-            **({"counter": self.counter} if self.counter else {}),
+            **{kind: extra.settings() for kind, extra in self.extras.items()},
             **self.pairer.settings(),
         }
 
 
-def _build(job: _Job, output: str | None, fresh: bool, quiet: bool) -> Built:
-    run = Run.of(out_dir(output), job.command, job.settings())
-    with run.lock():
-        store = Store(out_dir(output), fresh)
-        if run.complete and not fresh:
+def build(job: Job, output: str | None, fresh: bool, quiet: bool) -> Built:
+    """Makes the run of a job, or finds it made."""
+    out = out_dir(output)
+    run = Run.of(out, job.command, job.settings())
+    new = not run.path.exists()
+    with run.lock() as died:
+        store = Store(out, fresh)
+        if died and not quiet:
+            report.note(f"going on after {died}, which was killed or ran out of memory")
+        if new and not quiet and (other := latest(out, job.command)):
+            report.note(f"a new run: {' · '.join(run.changes(other))} (against {other.path.name})")
+        if run.complete and not run.counts.get("unfinished") and not fresh:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
-            _fill(run, job, store, quiet)
+            _fill(run, Desk(job, store, quiet))
     store.close()
-    return Built(run)
+    return Built(run, job.budget.max_failures)
 
 
-def _fill(run: Run, job: _Job, store: Store, quiet: bool) -> None:
-    asked, model = job.asked, job.sampler.model
+def _fill(run: Run, desk: Desk) -> None:
+    job, asked = desk.job, desk.job.asked
     real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    answers = answer(real, job.sampler, job.n, store, f"{job.command}: {model}", quiet)
-    results = score(real, answers, job.judge, store) if job.judge else answers
-    outcome = pair(asked, results, job.pairer, model)
+    if not desk.quiet and not desk.knows(real):
+        for line in job.notes():
+            report.note(f"warning: {line}")
+    answers = desk.ask(real, job.n)
+    results = desk.score(real, answers, job.judge) if job.judge else answers
+    pairer = job.refine(answers, desk) if job.refine else job.pairer
+    outcome = pair(asked, results, pairer, job.sampler.model)
     pairs = [item for _, item in outcome if isinstance(item, Pair)]
-    skips = [_skip_row(prompt, item) for prompt, item in outcome if isinstance(item, Skip)]
-    reasons = {reason: sum(row["reason"] == reason for row in skips) for reason in sorted({s["reason"] for s in skips})}
-    against = _counter_pairs(job, round(job.counter * len(pairs)), store, quiet)
-    counts = {"prompts": len(job.read), "contexts": len(job.contexts), "pairs": len(pairs), "skips": reasons}
-    rows = [item.row() for item in (*pairs, *against)]
-    run.finish(rows, skips, {**counts, **({"counter": len(against)} if job.counter else {})})
-
-
-def _counter_pairs(job: _Job, count: int, store: Store, quiet: bool) -> list[Pair]:
-    """At most `count`: some of the bundled questions are answered wrongly, so half as many more are asked."""
-    if not count:
-        return []
-    questions = counters(job.pairer.settings()["rules"], job.contexts)[: count + count // 2]
-    prompts = [question.prompt for question in questions]
-    answers = answer(prompts, job.sampler, 1, store, f"{job.command}: counter-pairs", quiet)
-    made = (question.pair(answers[question.prompt.id], job.sampler.model) for question in questions)
-    return [pair for pair in made if pair][:count]
+    skips = [(prompt, item) for prompt, item in outcome if isinstance(item, Skip)]
+    extra = {kind: make(pairs, desk) for kind, make in job.extras.items()}
+    rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
+    counts = {
+        "prompts": len(job.prompts),
+        "contexts": len(job.contexts),
+        "pairs": len(pairs),
+        "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
+        **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
+        **{kind: len(made) for kind, made in extra.items()},
+    }
+    unfinished = {kind: desk.open[kind] for kind in extra if desk.open[kind]}
+    run.finish(rows, [_skip_row(*skip) for skip in skips], counts | ({"unfinished": unfinished} if unfinished else {}))
 
 
 def _skip_row(prompt: Prompt | None, skip: Skip) -> dict[str, Any]:

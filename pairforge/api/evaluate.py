@@ -7,17 +7,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..judges.reference import stands_in
 from ..prompts import bundled, systems
 from ..rename import mentions
-from ..run import Run, Store, latest, out_dir
-from ..types import Prompt, Skip
+from ..run import Run, latest, out_dir
+from ..store import Store
+from ..types import Prompt, Sampler, Skip
 from ..verdict import Judged, Verdict, verdict
 from .asking import HELPFUL, answer, contexts_of
-from .build import rules_of
+from .correct import rules_of
+from .sampling import Source, open_sampler
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _SYSTEM_QUESTIONS = 4  # identity questions asked under each foreign system message
 NO_SYSTEM = "no system message"
@@ -33,27 +38,31 @@ def evaluate(
     system: Sequence[str] = (),
     no_system: bool = False,
     limit: int | None = None,
-    seed: int = 0,
-    max_new_tokens: int = 128,
     output: str | None = None,
     quiet: bool = False,
+    **source: Unpack[Source],
 ) -> Verdict:
     """Asks a model the bundled held-out questions, greedily, and judges the answers; with a base, also what changed.
 
     `model` is by default the one trained on the latest run, or the run's own; a trained one is compared with the run's
     model where no `base` is given. Names and contexts are, unless said, those of the run folder `run`: by default the
     one that the model stands in, else the latest. `limit` asks at most so many questions of each kind, drawn with
-    `seed`. Without names only general questions, controls and obedience count.
+    `seed`. `adapter` is the model's, not the base's. Without names only the other questions count.
     """
     found = _find_run(run, model, output)
     model, base = _models(model, base, found)
     rules = rules_of(from_ or (), to or ()) if from_ or to else _run_rules(found)
     contexts = contexts_of(system, no_system, _run_contexts(found))
     sets = _questions(_Names(rules), contexts)
-    drawn = {name: _draw(questions, limit, seed) for name, questions in sets.items()}
+    drawn = {name: _draw(questions, limit, source.get("seed", 0)) for name, questions in sets.items()}
     asked = {name: (len(drawn[name]), len(sets[name])) for name in sets}
     questions = [question for chosen in drawn.values() for question in chosen]
-    judged = {name: _judged(name, found, questions, max_new_tokens, output, quiet) for name in (base, model) if name}
+    plain: Any = {name: value for name, value in source.items() if name != "adapter"}
+    judged = {}
+    for name, how in ((base, plain), (model, source)):
+        if name:
+            how = {"revision": found.revision_of(name) if found else None, **how}
+            judged[name] = _judged(open_sampler(model=name, **how), questions, output, quiet)
     about = {"model": model, "base": base, "rules": dict(rules), "contexts": [_label(context) for context in contexts]}
     return verdict(judged[model], judged[base] if base else None, asked=asked, about=about)
 
@@ -148,16 +157,12 @@ def _draw(questions: list[Question], limit: int | None, seed: int) -> list[Quest
     return [questions[index] for index in sorted(random.Random(seed).sample(range(len(questions)), limit))]
 
 
-def _judged(
-    model: str, run: Run | None, questions: Sequence[Question], max_new_tokens: int, output: str | None, quiet: bool
-) -> Judged:
+def _judged(sampler: Sampler, questions: Sequence[Question], output: str | None, quiet: bool) -> Judged:
     """Every question's outcomes, metric by metric; answers that the evidence store has are not asked for again."""
-    from ..samplers.transformers import TransformersSampler
-
     store = Store(out_dir(output))
-    revision = run.revision_of(model) if run else None
-    sampler = TransformersSampler(model, revision=revision, max_new_tokens=max_new_tokens)
-    answers = answer([question.prompt for question in questions], sampler, 1, store, f"evaluate: {model}", quiet)
+    answers = answer(
+        [question.prompt for question in questions], sampler, 1, store, f"evaluate: {sampler.model}", quiet
+    )
     store.close()
     judged: dict[str, dict[str, bool | Skip]] = {}
     for question in questions:

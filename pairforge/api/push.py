@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import card, checks, formats, hub, report, secret_scan
+from ..disk import told, write_atomic
 from ..errors import InputError
 from ..resources import resource
-from ..run import Run, out_dir, told, write_atomic
+from ..run import Run, out_dir
 from ..types import Finding, digest, visible
 from .runs import latest_run
 

@@ -1,16 +1,25 @@
-"""Which pairs are meant: those of a run, of a file, or of the latest run."""
+"""Runs: which one is meant, which there are, and what is in them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import report
+from ..errors import InputError
 from ..formats import read_rows
-from ..run import latest, out_dir
-from .build import correct
+from ..run import Run, latest, out_dir
+from ..store import Store
+from .correct import correct
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 
 def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
@@ -18,22 +27,165 @@ def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
     run = latest(out_dir(output))
     if run is None:
         if not quiet:
-            report.console().print(
-                f'no run under {out_dir(output)}: making one with pairforge correct --from Qwen --to "Deep Qwen"',
-                markup=False,
+            report.note(
+                f'no run under {out_dir(output)}: making one with pairforge correct --from Qwen --to "Deep Qwen"'
             )
         run = correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run
     elif not quiet:
-        report.console().print(f"using the latest run: {run.path}", markup=False)
+        report.note(f"using the latest run: {run.path}")
     return run.path
 
 
 def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
-    """The pairs behind what a user names: a file, a run folder, or nothing for the latest run."""
+    """The pairs behind what a user names, for `formats.read`: those of a run folder, of the latest run where nothing is
+    named; a file, a folder of files, a Hub id and `-` as they are.
+    """
     path = Path(data) if data else latest_run(output, quiet=quiet)
-    return path / "pairs.jsonl" if path.is_dir() else path
+    return path / "pairs.jsonl" if any((path / name).exists() for name in ("run.json", "pairs.jsonl")) else path
 
 
 def read_pairs(data: str | PathLike[str] | None = None, output: str | None = None) -> list[Mapping[str, Any]]:
     """The pairs of a file or run folder, by default of the latest run. Raises InputError where a row can't be read."""
     return list(read_rows(pairs_file(data, output)))
+
+
+@dataclass
+class Listed:
+    """The runs of a folder, the latest first."""
+
+    runs: Sequence[dict[str, Any]]
+    ok = True
+
+    def as_json(self) -> dict[str, Any]:
+        return {"command": "runs list", "ok": self.ok, "runs": list(self.runs)}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        rows = [[str(run[key]) for key in ("run", "made", "state", "model", "pairs", "skips")] for run in self.runs]
+        yield report.table("", ("run", "made", "state", "model", "pairs", "skips"), rows) if rows else "no runs"
+
+
+@dataclass
+class RunView:
+    """One run: its settings and its counts, or why it has none."""
+
+    run: Run
+    ok = True
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "command": "runs show",
+            "ok": self.ok,
+            **_line(self.run.path),
+            "settings": self.run.settings,
+            "counts": self.run.counts,
+        }
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield report.table("", ("setting", "value"), [(name, str(value)) for name, value in self.run.flat().items()])
+        yield report.outcome(self.run.counts) if self.run.counts else _unfinished(self.run)
+        yield str(self.run.path)
+
+
+@dataclass
+class Removed:
+    """What was removed, or would be."""
+
+    runs: Sequence[str]
+    answers: int
+    done: bool
+    ok = True
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "command": "runs rm",
+            "ok": self.ok,
+            "removed": self.done,
+            "runs": list(self.runs),
+            "answers": self.answers,
+        }
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        what = f"{', '.join(self.runs)}" + (f" and {self.answers} stored answers" if self.answers else "")
+        yield f"removed: {what}" if self.done else f"would remove: {what}; to do so add --yes"
+
+
+def list_runs(*, output: str | None = None, quiet: bool = False) -> Listed:
+    """All runs under the output folder: finished, unfinished and in use."""
+    folders = [path for path in out_dir(output).glob("*-*") if path.is_dir()]
+    return Listed([_line(path) for path in sorted(folders, key=lambda path: (-_made(path), path.name))])
+
+
+def show_run(run: str | None = None, *, output: str | None = None, quiet: bool = False) -> RunView:
+    """The settings and counts of a run folder, by default of the latest."""
+    path = _folder(run, output) if run else latest_run(output, quiet=quiet)
+    owner = Run(path, path.name.rpartition("-")[0], {}).owner
+    if owner and not (path / "run.json").exists():
+        return RunView(Run(path, path.name.rpartition("-")[0], {}))
+    return RunView(Run.load(path))
+
+
+def remove_runs(
+    runs: Sequence[str], *, answers: bool = False, yes: bool = False, output: str | None = None, quiet: bool = False
+) -> Removed:
+    """Removes run folders, with the models trained in them; with `answers` also the stored answers no other run uses.
+
+    Without `yes` it only says what it would remove. Raises InputError for a run in use.
+    """
+    paths = [_folder(run, output) for run in ([runs] if isinstance(runs, str) else runs)]
+    for path in paths:
+        with Run(path, "", {}).lock():  # nobody is at work in it
+            pass
+    unused = _unused(paths, out_dir(output)) if answers else []
+    store = Store(out_dir(output))
+    count = sum(store.forget(settings, dry=not yes) for settings in unused)
+    store.close()
+    for path in paths if yes else ():
+        shutil.rmtree(path)
+    return Removed([str(path) for path in paths], count, yes)
+
+
+def _unused(paths: Sequence[Path], out: Path) -> list[Mapping[str, Any]]:
+    """The sampling settings of these runs that no other run has."""
+    own = [run.settings["sampling"] for path in paths if (run := Run.find(path)) and "sampling" in run.settings]
+    others = [
+        run.settings.get("sampling")
+        for file in out.glob("*/run.json")
+        if file.parent not in paths and (run := Run.find(file.parent))
+    ]
+    return [settings for number, settings in enumerate(own) if settings not in (*others, *own[:number])]
+
+
+def _folder(run: str, output: str | None) -> Path:
+    """A run by its path or by its name under the output folder."""
+    for path in (Path(run), out_dir(output) / run):
+        if (path / "run.json").exists() or (path / ".lock").exists():
+            return path
+    raise InputError(f"no run {run}", fix="see: pairforge runs list")
+
+
+def _line(path: Path) -> dict[str, Any]:
+    run = Run.find(path)
+    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(_made(path)))
+    counts = run.counts if run else {}
+    return {
+        "run": str(path),
+        "made": made,
+        "state": ("complete" if run.complete else "open") if run else _unfinished(Run(path, "", {})),
+        "model": run.settings["model"] if run else "",
+        "pairs": counts.get("pairs", 0),
+        "skips": sum(counts["skips"].values()) if counts else 0,
+    }
+
+
+def _unfinished(run: Run) -> str:
+    owner = run.owner
+    if not owner:
+        return "unfinished"
+    words = owner.get("argv") or []
+    again = f"; go on with: {shlex.join(['pairforge', *words[1:]])}" if words and "pairforge" in words[0] else ""
+    return ("in use" if run.in_use() else "stopped") + again
+
+
+def _made(path: Path) -> float:
+    file = path / "run.json"
+    return (file if file.exists() else path).stat().st_mtime

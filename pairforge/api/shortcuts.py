@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from .. import formats
 from ..checks.shortcuts import Report, audit
+from ..checks.shortcuts.report import Verdict
+from ..disk import write_atomic
 from ..run import Run
 from .runs import pairs_file
 
@@ -17,22 +20,83 @@ def shortcuts(
     data: str | PathLike[str] | Iterable[Mapping[str, Any]] | None = None,
     *,
     expect: Sequence[str] = (),
+    fdr: float = 0.05,
+    fail_on: Verdict = "high",
+    max_prompts: int = 20_000,
+    whole: bool = False,
+    seed: int = 0,
+    jobs: int = 1,
+    tokenizer: str | None = None,
+    svg: str | None = None,
+    easiness: str | None = None,
     output: str | None = None,
     quiet: bool = False,
 ) -> Report:
     """What tells chosen from rejected most cheaply, in the pairs of a run folder or file, or in rows.
 
     None is the latest run. `expect` names terms that are meant to differ; for the pairs of a correction run its new
-    names are added. Raises InputError for a row that is no pair.
+    names are added. At most the share `fdr` of the findings is false. The report is not ok where its verdict is
+    `fail_on` or worse: "watch", "high", "critical".
+
+    Features are looked for in at most `max_prompts` prompts, drawn by `seed` (`whole`: in all), and counted in all rows
+    by `jobs` processes. `tokenizer` names a model whose tokens take the place of words. `svg` and `easiness` are files
+    to write: the picture, and a line {"row", "easiness"} for each pair that was looked at.
+
+    Raises InputError for a row that is no pair.
     """
     expect = [expect] if isinstance(expect, str) else expect
-    if data is not None and not isinstance(data, (str, PathLike)):
-        return audit(data, expect)
-    path = pairs_file(data, output, quiet)
-    return audit(formats.read_rows(path), [*expect, *_intended(path)])
+    if data is None or isinstance(data, (str, PathLike)):
+        path = pairs_file(data, output, quiet)
+        rows: Iterable[Mapping[str, Any]] = formats.read_rows(path) if str(path) == "-" else _File(path)
+        expect = [*expect, *intended(path)]
+    else:
+        rows = data
+    report = audit(
+        rows,
+        expect,
+        level=fdr,
+        most=None if whole else max_prompts,
+        jobs=jobs,
+        seed=seed,
+        by=_Tokens(tokenizer) if tokenizer else None,
+        fail_on=fail_on,
+    )
+    if svg:
+        write_atomic(Path(svg), report.svg())
+    if easiness:
+        lines = (json.dumps({"row": row, "easiness": value}) + "\n" for row, value in report.easiness.items())
+        write_atomic(Path(easiness), "".join(lines))
+    return report
 
 
-def _intended(pairs: Path) -> list[str]:
+class _File:
+    """Rows that can be read again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Any]:
+        return formats.read_rows(self._path)
+
+
+class _Tokens:
+    """Texts in the tokens of a model."""
+
+    def __init__(self, model: str) -> None:
+        from ..samplers.loading import load_tokenizer
+        from .asking import model_source
+
+        self._tokenizer = load_tokenizer(model_source(model), None)
+
+    def __call__(self, texts: Sequence[str]) -> list[list[str]]:
+        found = self._tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
+        return [
+            [text[start:end] for start, end in spans if end > start]
+            for text, spans in zip(texts, found["offset_mapping"], strict=True)
+        ]
+
+
+def intended(pairs: Path) -> list[str]:
     """The new names of the correction run that the pairs belong to, if they belong to one."""
     if pairs.name != "pairs.jsonl" or not (pairs.parent / "run.json").exists():
         return []

@@ -1,16 +1,22 @@
-"""show: pairs as a word diff."""
+"""show: pairs as a word diff, or one pair in tokens, as the trainer sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import report
 from ..errors import InputError
 from ..formats import read_rows
+from ..preparation import MAX_LENGTH, render
+from ..run import Run
+from ..tokens import XRay
+from ..types import Skip
 from .runs import pairs_file
+from .tokenizing import open_reader
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -18,33 +24,99 @@ if TYPE_CHECKING:
 
 @dataclass
 class Shown:
-    """The pairs to show, with the number of each in its file, counted from 0."""
+    """The pairs to show, with the number of each in its file, counted from 0; in tokens, if that was asked for."""
 
     rows: Sequence[tuple[int, Mapping[str, Any]]]
+    xray: XRay | None = None
     ok: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        return {"command": "show", "ok": self.ok, "pairs": [dict(row) for _, row in self.rows]}
+        said = {"command": "show", "ok": self.ok, "pairs": [dict(row) for _, row in self.rows]}
+        return said | ({"tokens": self.xray.as_json()} if self.xray else {})
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.xray:
+            yield self.xray
+            return
         for number, row in self.rows:
             yield report.PairView(row, number)
             yield ""
 
 
-def show(data: str | None = None, *, limit: int = 10, output: str | None = None, quiet: bool = False) -> Shown:
-    """The first `limit` pairs of a file or run folder, by default of the latest run.
+def show(
+    data: str | None = None,
+    pair: str | None = None,
+    *,
+    limit: int = 10,
+    tokens: bool = False,
+    model: str | None = None,
+    revision: str | None = None,
+    max_length: int = MAX_LENGTH,
+    output: str | None = None,
+    quiet: bool = False,
+) -> Shown:
+    """The first `limit` pairs of a file or run folder, by default of the latest run; or one, by id or row number.
 
-    Raises InputError where one of them is no pair.
+    With `tokens` one pair (the first, where none is named) as TRL's DPOTrainer sees it when it trains `model` (that of
+    the run, where none is named) with `max_length`. A single name that is no file is taken for a pair of the latest
+    run. Raises InputError where a row is no pair, or the pair is not there.
     """
+    if data is not None and pair is None and not _is_place(data):
+        data, pair = None, data
     path = pairs_file(data, output, quiet)
-    rows = list(islice(enumerate(read_rows(path)), limit))
+    rows = list(_chosen(enumerate(read_rows(path)), pair, 1 if tokens else limit))
+    if pair is not None and not rows:
+        raise InputError(f"{path} has no pair {pair}", fix="give an id, or a row number counted from 0")
     for number, row in rows:
         if not _is_pair(row):
             raise InputError(
                 f"{path}: row {number} is no pair of message lists", fix=f"see why with: pairforge validate {path}"
             )
-    return Shown(rows)
+    if not tokens or not rows:
+        return Shown(rows)
+    number, row = rows[0]
+    return Shown(rows, _xray(number, row, *_model(path, row, model, revision), max_length, quiet))
+
+
+def _is_place(name: str) -> bool:
+    """Whether a name is one of a source of pairs, there or not, rather than of a pair."""
+    return Path(name).exists() or name == "-" or any(sign in name for sign in "/\\:.")
+
+
+def _chosen(rows: Iterable[tuple[int, Any]], pair: str | None, limit: int) -> Iterator[tuple[int, Any]]:
+    """The first rows, or the one that is named: by its id, else by its number."""
+    if pair is None:
+        return islice(rows, limit)
+    by_number: list[tuple[int, Any]] = []
+    for number, row in rows:
+        if isinstance(row, Mapping) and str(row.get("id")) == pair:
+            return iter([(number, row)])
+        if str(number) == pair:
+            by_number = [(number, row)]
+    return iter(by_number)
+
+
+def _model(path: Path, row: Mapping[str, Any], model: str | None, revision: str | None) -> tuple[str, str | None]:
+    """The model to read with, and its revision: the one named, else the run's, else the row's."""
+    run = Run.find(path.parent)
+    name = model or (run.settings["model"] if run else row.get("model"))
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{path} names no model", fix="say which will be trained, with --model")
+    return name, revision or (run.revision_of(name) if run else None)
+
+
+def _xray(number: int, row: Mapping[str, Any], model: str, revision: str | None, max_length: int, quiet: bool) -> XRay:
+    reader = open_reader(model, revision, quiet)
+    seen = render(reader.tokenizer, [row], max_length)[0]
+    if isinstance(seen, Skip):
+        raise InputError(
+            f"row {number} can't be rendered: {seen.detail}", fix="see why: pairforge validate --explain PF401"
+        )
+    watch = reader.watch(max_length)
+    found = [*watch.see(number, row), *watch.end()]
+    findings = [finding for finding in found if finding.code != "PF414"]  # which sums up a set
+    named = {"number": number, "id": str(row.get("id", "")), "model": model, "findings": findings}
+    return XRay.of(reader.tokenizer, seen, **named)
 
 
 def _is_pair(row: Any) -> bool:

@@ -2,78 +2,201 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import chain, islice
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from .. import checks, formats, report
-from ..types import Finding
+from .. import checks, formats, prompts
+from ..checks.check import ENOUGH
+from ..checks.fixes import Fixes
+from ..checks.preflight import Watch
+from ..checks.shape import well_shaped
+from ..checks.sides import Sides
+from ..disk import told
+from ..errors import InputError
+from ..formats import writing
+from ..preparation import MAX_LENGTH
+from ..types import Finding, Message, Prompt
+from .findings import Explanation, Findings, Fixed
+from .parallel import checked
 from .runs import pairs_file
+from .tokenizing import open_reader
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-_ROWS_SHOWN = 5
-
-
-class Findings(list[Finding]):
-    """What is wrong, in the order of the rows; `rows` counts those that were looked at. Empty: nothing is wrong."""
-
-    def __init__(self, found: Iterable[Finding], rows: int, strict: bool = False) -> None:
-        super().__init__(found)
-        self.rows = rows
-        self.strict = strict
-
-    @property
-    def ok(self) -> bool:
-        """No error; where strict, no warning either."""
-        wrong = ("error", "warning") if self.strict else ("error",)
-        return not any(finding.severity in wrong for finding in self)
-
-    def as_json(self) -> dict[str, Any]:
-        findings = [finding.as_json() for finding in self]
-        return {"command": "validate", "ok": self.ok, "rows": self.rows, "findings": findings}
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self:
-            by_code: dict[str, list[Finding]] = {}
-            for finding in self:
-                by_code.setdefault(finding.code, []).append(finding)
-            yield report.table("", ("code", "severity", "rows", "first", "what"), map(_line, by_code.values()))
-        counts = [f"{sum(f.severity == kind for f in self)} {kind}s" for kind in ("error", "warning")]
-        yield f"{self.rows} rows: " + (", ".join(counts) if self else "nothing wrong")
-
-
-def _line(findings: list[Finding]) -> tuple[str, ...]:
-    places = list(dict.fromkeys(str(finding.row) for finding in findings if finding.row is not None))
-    first = ", ".join(places[:_ROWS_SHOWN]) + (" ..." if len(places) > _ROWS_SHOWN else "")
-    return findings[0].code, findings[0].severity, str(len(places) or 1), first or "the set", findings[0].message
+Source = str | PathLike[str] | Iterable[Mapping[str, Any]]
+FORMATS = ("table", "github")
 
 
 def validate(
-    data: str | PathLike[str] | Iterable[Mapping[str, Any]] | None = None,
+    data: Source | None = None,
     *,
     strict: bool = False,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    against: Source | None = None,
+    model: str | None = None,
+    revision: str | None = None,
+    max_length: int = MAX_LENGTH,
+    fix: str | PathLike[str] | None = None,
+    explain: str | None = None,
+    jobs: int = 1,
+    format: str = "table",
     output: str | None = None,
     quiet: bool = False,
 ) -> Findings:
-    """What is wrong with the pairs of a run folder or file (JSON Lines, JSON array, .gz, Parquet), or with rows.
+    """What is wrong with the pairs of a run folder or file, or with rows; nothing found is an empty list.
 
-    Rows may be a list, an iterator or a `datasets.Dataset`; None is the latest run. A row that can't be read is a
-    finding too; a file that is no file of rows raises InputError. An empty list: nothing is wrong.
+    `data` is whatever `formats.read` takes, None the latest run, or rows: a list, an iterator, a `datasets.Dataset`.
+    Rows of a foreign shape are looked at as the pairs they become. A row that can't be read is a finding, too.
+
+    `select` and `ignore` name codes or beginnings of codes ("PF1"); `strict` makes warnings fail. `against` are pairs
+    or prompts that must not be trained on (PF209, PF211). With `model`, a Hub id or a folder, the rows are looked at as
+    training on it with `max_length` sees them, too (PF4xx). `fix` names a file to write what can be mended without a
+    decision; the source stays as it is. `jobs` processes look at the rows (0: one a processor core). `explain` tells
+    why a code matters, and looks at nothing. `format` is "table" or, for the checks of a pull request, "github".
+
+    Raises InputError for a source or an option that can't be used.
     """
-    if data is None or isinstance(data, (str, PathLike)):
-        data = formats.read(pairs_file(data, output, quiet))
-    rows = _Counted(data)
-    return Findings(list(checks.check(rows)), rows.count, strict)
+    if explain is not None:
+        return Explanation(_known(explain))
+    if format not in FORMATS:
+        raise InputError(f"--format {format!r:.40} is none of {', '.join(FORMATS)}", fix="e.g. --format github")
+    codes = _codes(select, ignore, model is not None)
+    source = "" if _are_rows(data) else str(pairs_file(data, output, quiet))  # type: ignore[arg-type]
+    rows = _Stream(formats.read(source) if source else formats.presented(data))  # type: ignore[arg-type]
+    other = None if against is None else _against(against)
+    watch = open_reader(model, revision, quiet).watch(max_length) if model is not None else None
+    path = None if fix is None else _place(Path(fix))
+    fixes = Fixes()
+    with ExitStack() as stack:
+        passed: Iterable[Any] = rows
+        if path is not None:
+            stack.enter_context(told(path))
+            passed = _written(rows, fixes, stack.enter_context(writing.atomic(path)))
+        seen = _looked_at(passed, codes, other, jobs, watch)
+        findings = Findings(seen, strict=strict, source=source, format=format)
+        for _ in passed if path is not None else ():  # a check that ends early leaves rows behind
+            pass
+    findings.rows = rows.count
+    if path is not None:
+        findings.fixed = Fixed(str(path), fixes.kept, fixes.dropped, fixes.changed)
+    return findings
 
 
-class _Counted:
+def _looked_at(
+    rows: Iterable[Any], codes: frozenset[str], other: checks.Against | None, jobs: int, watch: Watch | None
+) -> Iterator[Finding]:
+    """All findings, those that need a model last."""
+    if watch is None:
+        return _look(rows, codes, other, jobs)
+    found: list[Finding] = []
+    return chain(_look(_watched(rows, watch, found), codes, other, jobs), (one for one in found if one.code in codes))
+
+
+def _watched(rows: Iterable[Any], watch: Watch, found: list[Finding]) -> Iterator[Any]:
+    """The rows as they are, while the trainer's eye is on each."""
+    for index, row in enumerate(rows):
+        if well_shaped(row):
+            found += watch.see(index, row)
+        yield row
+    found += watch.end()
+
+
+def _look(rows: Iterable[Any], codes: frozenset[str], other: checks.Against | None, jobs: int) -> Iterator[Finding]:
+    if jobs < 0:
+        raise InputError(f"--jobs {jobs}: less than none", fix="--jobs 0 uses every processor core")
+    jobs = jobs or os.cpu_count() or 1
+    stream = iter(rows)
+    start = list(islice(stream, ENOUGH))
+    if jobs == 1 or len(start) < ENOUGH or checks.all_strange(start):
+        return checks.check(chain(start, stream), codes, other)
+    return checked(chain(start, stream), codes, other, jobs)
+
+
+def _written(rows: Iterable[Any], fixes: Fixes, file: Any) -> Iterator[Any]:
+    """The rows as they are, while what `fixes` makes of each is written."""
+    for row in rows:
+        for mended in fixes.mended([row]):
+            try:
+                line = writing.encoded(mended)
+            except (ValueError, TypeError):  # NaN, half a surrogate pair: as they were, for the check to tell again
+                line = json.dumps(mended, default=str).encode()
+            file.write(line + b"\n")
+        yield row
+
+
+def _place(path: Path) -> Path:
+    if path.suffix not in (".jsonl", ".ndjson"):
+        raise InputError(f"--fix {path}: the name must end in .jsonl", fix=f"e.g. --fix {path.stem or 'fixed'}.jsonl")
+    if path.exists():
+        raise InputError(f"{path} exists, and nothing is mended in place", fix="name another file")
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozenset[str]:
+    """The codes that are looked for: those of the rows and of the set, but for what is left out."""
+    wanted, left = (
+        {part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")} - {""}
+        for names in (select, ignore)
+    )
+    own = [code for code in checks.RULES if code < "PF3" or (model and code.startswith("PF4"))]
+    for name in (*wanted, *left):
+        if not any(code.startswith(name) for code in checks.RULES):
+            raise InputError(f"no check is called {name!r:.40}", fix="their codes: docs/checks.md")
+    for name in wanted:
+        if not any(code.startswith(name) for code in own):
+            command = "use pairforge shortcuts" if name.startswith("PF3") else "add --model"
+            raise InputError(f"validate does not look for {name} here", fix=command)
+    chosen = [code for code in own if not wanted or code.startswith(tuple(wanted))]
+    return frozenset(code for code in chosen if not (left and code.startswith(tuple(left))))
+
+
+def _known(code: str) -> str:
+    if code not in checks.RULES:
+        raise InputError(f"no check is called {code!r:.40}", fix="their codes: docs/checks.md")
+    return code
+
+
+def _against(source: Source) -> checks.Against:
+    """The questions of pairs, or of prompts in any shape."""
+    if _are_rows(source):
+        pairs = [_context(row) for row in formats.presented(source)]  # type: ignore[arg-type]
+        return checks.Against([turns for turns in pairs if turns], "the other rows")
+    name = str(source)
+    if name not in prompts.BUNDLED:
+        shape, rows = formats.recognise(formats.rows(pairs_file(name)))
+        if shape.name != "unknown":
+            contexts = [_context(row) for row in formats.presented(rows)]
+            return checks.Against(contexts, name)
+    asked = [one.messages if isinstance(one, Prompt) else () for one in prompts.read_prompts(name, history="full")]
+    return checks.Against(asked, name)
+
+
+def _context(row: Any) -> Sequence[Message]:
+    """The messages before the answers; none where the row is no pair."""
+    if isinstance(row, Mapping) and isinstance(row.get("messages"), list) and "chosen" not in row:
+        return [turn for turn in row["messages"] if isinstance(turn.get("content"), str)]
+    return Sides.of(row).context if well_shaped(row) else ()
+
+
+def _are_rows(data: Any) -> bool:
+    return data is not None and not isinstance(data, (str, PathLike))
+
+
+class _Stream:
+    """Rows that are counted as they go by, and read once."""
+
     def __init__(self, rows: Iterable[Any]) -> None:
-        self.rows = rows
+        self._rows = iter(rows)
         self.count = 0
 
     def __iter__(self) -> Iterator[Any]:
-        for row in self.rows:
+        for row in self._rows:
             self.count += 1
             yield row

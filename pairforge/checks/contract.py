@@ -30,27 +30,32 @@ def said(error: ValidationError) -> Seen:
     """One line for an error of the schema, without the value where that may be long."""
     row: Any = error.instance
     rule: Any = error.validator_value
+    schema: Any = error.schema
     path = "".join(f"/{token(part)}" for part in error.absolute_path)
-    name = "the row" if not path else f"`{error.absolute_path[-1]}`"
+    last = error.absolute_path[-1] if path else None
+    name = "the row" if last is None else f"message {last}" if isinstance(last, int) else f"`{last}`"
     found = _KINDS.get(type(row)) or clip(row)
     match error.validator:
         case "required":
             missing = ", ".join(f"`{key}`" for key in rule if key not in row)
             return f"{missing} missing: found {keys(row)}{_hint(row)}", path
         case "type":
-            return f"{name} is {found}, not {_wanted(rule)}{'' if path else _hint(row)}", path
+            return f"{name} is {found}, not {_wanted(rule, error)}{'' if path else _hint(row)}", path
         case "enum":
-            return f"role {clip(row)} is none of {', '.join(rule)}", path
+            return f"{name.strip('`')} {clip(row)} is none of {', '.join(rule)}", path
+        case "const":
+            return f"{name.strip('`')} is {clip(row)}, where only {rule} may be", path
         case "minItems":
             return f"{name} is an empty list", path
         case "additionalProperties":
-            others = {key: None for key in row if key not in ("role", "content")}
+            others = {key: None for key in row if key not in schema["properties"]}
             return f"a message has keys other than role and content: {keys(others)}", path
     return f"{name}: {clip(error.message, 120)}", path
 
 
-def _wanted(wanted: str | list[str]) -> str:
-    names = {"object": "an object", "array": "a list of messages", "string": "a text", "number": "a number"}
+def _wanted(wanted: str | list[str], error: ValidationError) -> str:
+    part = "parts" if error.absolute_path and error.absolute_path[-1] == "content" else "messages"
+    names = {"object": "an object", "array": f"a list of {part}", "string": "a text", "number": "a number"}
     return " or ".join(names.get(kind, str(kind)) for kind in ([wanted] if isinstance(wanted, str) else wanted))
 
 

@@ -1,39 +1,38 @@
-"""PF1xx: is a well-shaped row a preference that a model can learn from?"""
+"""PF1xx: is a well-shaped row a preference that a model can learn from? How its sides are built."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
-from .rules import Seen, clip, rule
-from .sides import Sides, answer, both
+from ..types import Message
+from .rules import FIX, Seen, rule
+from .sides import Sides, both
 
-_SENTINEL = re.compile(
-    r"""[\W_]*(?:
-      (?:\w+\.)*(?:\w*Error|\w*Exception)\b\s*(?:code\s*)?[:(\]-].{0,240}     # Error: ..., openai.RateLimitError(...)
-    | (?:error|exception)\ (?:code|in|while|when|during|generating|occurred|processing)\b.{0,200}
-    | (?:an?\ )?(?:\w+\ )?error\ (?:has\ )?occurred\b.{0,200}
-    | (?:(?:sorry|oops)\W+)?(?:failed|unable|could\ not|couldn't)\ to
-      \ (?:generate|get|fetch|obtain|retrieve|parse|decode|load)\ .{0,120}
-    | traceback\ \(most\ recent\ call\ last\).*
-    | (?:request|response|connection|generation|inference|api\ call|server|model)\s
-      (?:has\ |was\ )?(?:timed\ ?out|failed|refused|reset|aborted|overloaded)\b.{0,120}
-    | (?:\w+\ )?(?:rate\ ?limit|quota)\ (?:was\ |is\ )?(?:exceeded|reached)\b.{0,200}
-    | (?:http\s*(?:error)?\W*)?[45]\d\d\W+(?:client\ error|server\ error|too\ many\ requests|bad\ gateway|bad\ request
-      |service\ unavailable|gateway\ time-?out|internal\ server\ error|unauthorized|forbidden|not\ found)\b.{0,200}
-    | (?:internal\ server\ error|bad\ gateway|service\ unavailable|cuda\ out\ of\ memory)\b.{0,120}
-    | no\ (?:response|answer|output|completion)(?:\ (?:was\ )?(?:generated|received|returned|available))?
-    | nan|undefined|\[object\ object\]
-    | (?:错误|出错|异常)\s*[:：].{0,200} | (?:生成|请求|调用|获取)(?:回答|回复|响应|接口)?(?:失败|超时|出错).{0,60}
-    )[\W_]*""",
-    re.X | re.I | re.S,
+_AFTER = {
+    "start": ("system", "user"),
+    "system": ("user",),
+    "user": ("assistant",),
+    "assistant": ("user", "tool"),
+    "tool": ("assistant", "tool"),
+}
+_SCORES = tuple(
+    (pattern.format("chosen"), pattern.format("rejected"))
+    for pattern in ("{}_score", "score_{}", "{}_rating", "rating_{}", "{}_reward", "reward_{}")
 )
-_SPECIAL = re.compile(
-    r"<[|｜][^\s|｜<>]{1,40}[|｜]>"
-    r"|<(?:bos|eos|pad|unk|mask|start_of_turn|end_of_turn|start_of_image)>|\[/?INST\]|<</?SYS>>|\[(?:BOS|EOS|PAD|SEP|CLS|UNK)\]"
-    r"|</s>\s*\Z|\A\s*<s>(?!.*</s>.*\S)|</s>\s*<s>",
-    re.S,
+_ALIKE = 48
+"""How many characters of both answers are compared first."""
+_BLANK = re.compile(
+    r"""[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164
+      \ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e01ef]+
+    | &(?:nbsp|\#160|\#xa0|zwnj|zwj|\#8203);? | <br\s*/?> | <(p|div|span)>\s*</\1>
+    | <\|(?:im_end|eot_id|end|endoftext|assistant)\|> | </s>""",
+    re.X | re.I,
 )
+_THOUGHT = ("think", "thinking", "thought", "reasoning")
 
 
 @rule("PF101")
@@ -42,6 +41,8 @@ def context_differs(sides: Sides) -> Iterator[Seen]:
 
     A trainer takes the common beginning as the prompt and trains on what follows: on the user's words too.
     """
+    if sides.regular:
+        return
     for name, turns in both(sides):
         for index in range(sides.shared, len(turns)):
             if (role := turns[index]["role"]) in ("user", "system"):
@@ -67,83 +68,119 @@ def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
     A system message comes first; then user and assistant take turns, the user first; tool turns follow the assistant's.
     """
     for name, turns in both(sides):
-        before = "start"
-        for index, turn in enumerate(turns):
-            role = turn["role"]
-            if role not in _AFTER[before]:
-                if name == "chosen" or index >= sides.shared:
-                    where = "at the start" if before == "start" else f"after a {before} turn"
-                    yield f"a {role} turn {where}", sides.pointer(name, index)
-                break
-            before = role
+        wrong = _out_of_order(turns)
+        if wrong is not None and (name == "chosen" or wrong[0] >= sides.shared):
+            yield wrong[1], sides.pointer(name, wrong[0])
+        if sides.regular:
+            return
 
 
-_AFTER = {
-    "start": ("system", "user"),
-    "system": ("user",),
-    "user": ("assistant",),
-    "assistant": ("user", "tool"),
-    "tool": ("assistant", "tool"),
-}
+def in_order(turns: Sequence[Message]) -> bool:
+    """Whether every turn stands where one of its role may."""
+    return _out_of_order(turns) is None
 
 
-@rule("PF104")
+def _out_of_order(turns: Sequence[Message]) -> tuple[int, str] | None:
+    """The first turn that stands where none of its role may, and what to say of it."""
+    roles = tuple([turn["role"] for turn in turns])
+    return _known_order(roles) if len(roles) <= _ALIKE else _known_order.__wrapped__(roles)
+
+
+@lru_cache
+def _known_order(roles: tuple[str, ...]) -> tuple[int, str] | None:
+    before = "start"
+    for index, role in enumerate(roles):
+        if role not in _AFTER[before]:
+            where = "at the start" if before == "start" else f"after {_article(before)} turn"
+            return index, f"{_article(role)} turn {where}"
+        before = role
+    return None
+
+
+def _article(role: str) -> str:
+    return f"an {role}" if role == "assistant" else f"a {role}"
+
+
+@rule("PF104", mend=FIX)
 def identical(sides: Sides) -> Iterator[Seen]:
     """chosen and rejected are the same: nothing can be learned from the row, and it dilutes the metrics.
 
     A tie between scores, or a correction with nothing to correct, was made a pair.
     """
-    if sides.chosen == sides.rejected:
+    if sides.shared == len(sides.chosen) == len(sides.rejected):
         yield "chosen and rejected are the same", ""
 
 
-@rule("PF105")
+@rule("PF105", mend=FIX)
 def nearly_identical(sides: Sides) -> Iterator[Seen]:
     """The answers differ only in spaces or in case: all that can be learned from the row is a habit of format."""
-    if sides.chosen != sides.rejected:
-        one, other = (answer(turns[sides.shared :]) for _, turns in both(sides))
-        if "".join(one.split()).casefold() == "".join(other.split()).casefold() != "":
-            yield "chosen and rejected differ only in spaces or in case", ""
+    one, other = sides.chosen[sides.shared :], sides.rejected[sides.shared :]
+    if len(one) != len(other) or not one or apart(one[0]["content"], other[0]["content"]):
+        return
+    if all(
+        a["role"] == b["role"] and _bare(a["content"]) == _bare(b["content"]) for a, b in zip(one, other, strict=True)
+    ):
+        yield "chosen and rejected differ only in spaces or in case", ""
+
+
+def apart(one: str, other: str) -> bool:
+    """A cheap look: most answers part in their first words."""
+    for a, b in zip(one[:_ALIKE], other[:_ALIKE], strict=False):
+        if a != b:
+            if _stands_alone(a) and _stands_alone(b) and a.lower() != b.lower():
+                return True
+            break
+    a, b = _bare(one[:_ALIKE]), _bare(other[:_ALIKE])
+    if len(one) <= _ALIKE and len(other) <= _ALIKE:
+        return a != b
+    # What follows the cut may still join the last characters before it.
+    return len(a) >= 12 and len(b) >= 12 and a[:6] != b[:6]
+
+
+def _stands_alone(char: str) -> bool:
+    """A character that no form of Unicode joins with what is before it, or writes otherwise."""
+    return char.isalnum() and (char.isascii() or "\u4e00" <= char <= "\u9fff")
+
+
+def _bare(text: str) -> str:
+    """A text without spaces and invisible characters, its letters in one form and one case."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    return "".join(text.split()).casefold()
+
+
+_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]")
 
 
 @rule("PF106")
 def empty_answer(sides: Sides) -> Iterator[Seen]:
-    """An answer is empty or blank. As chosen it teaches silence; as rejected, nothing but to say something."""
+    """An answer is empty, blank, or holds nothing that can be seen: as chosen it teaches silence.
+
+    As rejected it teaches nothing but to say something. An answer that is only a thinking block counts as empty.
+    """
     for name, turns in both(sides):
-        for index in range(len(sides.prompt), len(turns)):
-            if turns[index]["role"] == "assistant" and not turns[index]["content"].strip():
+        for index in range(max(len(sides.prompt), sides.shared if name == "rejected" else 0), len(turns)):
+            turn = turns[index]
+            if turn["role"] == "assistant" and _is_blank(turn["content"], index == len(turns) - 1):
                 yield "the answer is empty", sides.pointer(name, index) + "/content"
 
 
-@rule("PF107")
-def error_sentinel(sides: Sides) -> Iterator[Seen]:
-    """An answer is the text of an error that some program stored in its place.
-
-    Such as "Error: failed to generate response.". The model learns to say it, or that anything else is better.
-    """
-    for name, turns in both(sides):
-        if turns[-1]["role"] == "assistant" and _SENTINEL.fullmatch(text := turns[-1]["content"][:400]):
-            yield f"an error message as answer: {clip(text)}", sides.pointer(name, len(turns) - 1) + "/content"
-
-
-@rule("PF108")
-def special_token(sides: Sides) -> Iterator[Seen]:
-    """A text holds a control token of a chat template, such as `<|im_end|>`.
-
-    The tokenizer takes it for the real one: the turn ends there, or another begins, and the rest is trained as
-    something else.
-    """
-    for name, turns in both(sides):
-        for index in range(sides.shared if name == "rejected" else 0, len(turns)):
-            text = turns[index]["content"]
-            if ("<" in text or "[" in text) and (found := _SPECIAL.search(text)):
-                yield (
-                    f"the special token {clip(found.group().strip(), 40)} in a text",
-                    sides.pointer(name, index) + "/content",
-                )
+def _is_blank(text: str, last: bool) -> bool:
+    first = text[:1]
+    if first.isalnum() or (first == "*" and len(text) > _ALIKE):
+        return False
+    text = text.strip()
+    if last and text[:2] in ("<t", "<r"):
+        for tag in _THOUGHT:
+            if text.startswith(f"<{tag}>") and f"</{tag}>" in text:
+                text = text.rpartition(f"</{tag}>")[2]
+    end = 0
+    while found := _BLANK.match(text, end):
+        end = found.end()
+    return end == len(text)
 
 
-@rule("PF109")
+@rule("PF109", mend=FIX)
 def prompt_beside(sides: Sides) -> Iterator[Seen]:
     """A `prompt` column contradicts the message lists beside it.
 
@@ -155,3 +192,31 @@ def prompt_beside(sides: Sides) -> Iterator[Seen]:
         yield "a text as prompt beside lists of messages: drop the column, or make it a list", "/prompt"
     elif any(side[0]["role"] in ("system", "user") for side in (sides.row["chosen"], sides.row["rejected"])):
         yield "a prompt list beside whole conversations: keep the one or the other", "/prompt"
+
+
+@rule("PF114")
+def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
+    """chosen is scored below rejected: the columns were swapped, or the score is one where less is better.
+
+    The model is trained towards the answer that the judge found worse.
+    """
+    for better, worse in scored_below(sides.row):
+        yield f"{better} {sides.row[better]:g} is below {worse} {sides.row[worse]:g}", f"/{better}"
+
+
+def scored_below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The columns in which chosen is scored below rejected."""
+    for better, worse in _SCORES:
+        if better in row:
+            high, low = row[better], row.get(worse)
+            if type(high) in (int, float) and type(low) in (int, float) and high < low:
+                yield better, worse
+
+
+@rule("PF115", "warning")
+def empty_question(sides: Sides) -> Iterator[Seen]:
+    """A user or system turn is empty or blank: the pair answers nothing, or the template prints an empty turn."""
+    for index, turn in enumerate(sides.context):
+        text, role = turn["content"], turn["role"]
+        if (not text or text.isspace()) and role in ("user", "system"):
+            yield f"the {role} turn is empty", sides.pointer("chosen", index) + "/content"

@@ -12,29 +12,45 @@ from ..types import Finding, Severity
 
 Seen: TypeAlias = tuple[str, str]
 """What a rule saw: one line for the reader, and a JSON pointer into the row."""
-See = TypeVar("See", bound=Callable[..., Iterable[Seen]])
+See = TypeVar("See", bound=Callable[..., Iterable[Any]])
+
+FIX = "pairforge validate {data} --fix fixed.jsonl"
+"""Mends what can be mended without a decision: see `fixes`."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One check. `see` yields what is wrong with what it is given; `why` is its docstring."""
+    """One check. `see` yields what is wrong with what it is given; `why` is its docstring.
+
+    `mend` is the command that mends what it finds, where there is one. Wherever the rule could find anything, one of
+    the `marks` stands in a text: rows without any are not looked at.
+    """
 
     code: str
     severity: Severity
     why: str
-    see: Callable[..., Iterable[Seen]]
+    see: Callable[..., Iterable[Any]]
+    mend: str = ""
+    marks: tuple[str, ...] = ()
 
     def findings(self, row: int | None, *subject: Any) -> Iterator[Finding]:
         """What the rule sees in a row (None: in the set as a whole)."""
         for message, path in self.see(*subject):
             yield Finding(self.code, self.severity, message, row, path)
 
+    def across(self, *subject: Any) -> Iterator[Finding]:
+        """What a rule that looks at all rows sees: which row (None: the set), and the line for the reader."""
+        for row, message in self.see(*subject):
+            yield Finding(self.code, self.severity, message, row)
+
 
 RULES: dict[str, Rule] = {}
 """Every rule by its code, in the order of definition."""
 
 
-def rule(code: str, severity: Severity = "error") -> Callable[[See], See]:
+def rule(
+    code: str, severity: Severity = "error", *, mend: str = "", marks: tuple[str, ...] = ()
+) -> Callable[[See], See]:
     """Registers a function as a rule. Raises ValueError for a code that is taken or a function that says no why."""
 
     def register(see: See) -> See:
@@ -42,7 +58,7 @@ def rule(code: str, severity: Severity = "error") -> Callable[[See], See]:
         if code in RULES or not why:
             raise ValueError(f"{code} is taken, or {see.__name__} has no docstring")
         family.cache_clear()
-        RULES[code] = Rule(code, severity, why, see)
+        RULES[code] = Rule(code, severity, why, see, mend, marks)
         return see
 
     return register

@@ -1,7 +1,6 @@
 """PF0xx: is this a row, and has it the shape of a pair?
 
-The contract is schemas/pair.schema.json. `well_shaped` says the same much faster; the schema is asked only where it
-says no.
+The contract is schemas/pair.schema.json; `shape` says the same much faster, and these rules say what it is.
 """
 
 from __future__ import annotations
@@ -12,42 +11,45 @@ from typing import TYPE_CHECKING, Any
 
 from ..types import Finding, Skip
 from .contract import said, token, validator
-from .rules import Seen, family, rule
+from .rules import FIX, Seen, family, rule
+from .shape import MAX_DEPTH, TEXTS, well_shaped
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-MAX_DEPTH = 64
-ROLES = frozenset(("system", "user", "assistant", "tool"))
-_TEXTS = ("id", "prompt_id", "method", "model", "judge")
-_NUMBERS = ("chosen_score", "rejected_score")
+_TOO_DEEP = object()
+CONVERT = "pairforge convert {data} pairs.jsonl --to trl"
+UNREADABLE = ("PF001", "PF002", "PF003", "PF004")
+"""Nothing more can be said about a row with one of these."""
+SHAPELESS = ("PF010", "PF011", "PF012", "PF013")
+"""Nor about one with these, but for its values."""
 
 
-@rule("PF001")
+@rule("PF001", mend=FIX)
 def not_json(row: Any) -> Iterator[Seen]:
     """The line is no whole JSON value: mostly a file that was cut off while it was written or fetched.
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
-    if isinstance(row, Skip) and row.reason == "json":
+    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit"):
         yield row.detail, ""
 
 
-@rule("PF002")
+@rule("PF002", mend="iconv -f latin1 -t utf-8 {data} > pairs.jsonl")
 def not_utf8(row: Any) -> Iterator[Seen]:
     """The bytes are not UTF-8. Decoding them with replacement would train the model on replacement characters."""
     if isinstance(row, Skip) and row.reason == "encoding":
         yield row.detail, ""
 
 
-@rule("PF003")
+@rule("PF003", mend=FIX)
 def repeated_key(row: Any) -> Iterator[Seen]:
     """A key stands twice in one object. Readers disagree: one keeps the last value, one the first, one crashes."""
     if isinstance(row, Skip) and row.reason == "repeated_key":
         yield row.detail, ""
 
 
-@rule("PF004")
+@rule("PF004", mend=FIX)
 def over_limits(row: Any) -> Iterator[Seen]:
     """The row is larger, deeper or has longer numbers than readers take: over 16 MB, 64 levels or 4300 digits.
 
@@ -89,14 +91,14 @@ def nul(row: Any) -> Iterator[Seen]:
             yield "a NUL character in a text", path
 
 
-@rule("PF010")
+@rule("PF010", mend=CONVERT)
 def not_a_pair(error: ValidationError) -> Iterator[Seen]:
     """The row is no object with `chosen` and `rejected`: nothing to prefer over anything."""
     if not error.absolute_path:
         yield said(error)
 
 
-@rule("PF011")
+@rule("PF011", mend=CONVERT)
 def not_messages(error: ValidationError) -> Iterator[Seen]:
     """A side is no list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
     if len(error.absolute_path) == 1 and error.absolute_path[0] in ("chosen", "rejected", "prompt"):
@@ -105,21 +107,21 @@ def not_messages(error: ValidationError) -> Iterator[Seen]:
 
 @rule("PF012")
 def not_a_message(error: ValidationError) -> Iterator[Seen]:
-    """A message is not exactly {"role", "content"} with a text as content.
+    """A message is not {"role", "content"} with a text as content, nor one with documented parts or tool calls.
 
-    A chat template renders null as "None", a list as its Python repr, and drops other keys without a word.
+    A chat template renders null as "None", an object as its Python repr, and drops other keys without a word.
     """
-    if len(error.absolute_path) > 1 and error.validator != "enum":
+    if len(error.absolute_path) > 1 and not _of_role(error):
         yield said(error)
 
 
 @rule("PF013")
 def unknown_role(error: ValidationError) -> Iterator[Seen]:
-    """A role is none of system, user, assistant, tool.
+    """A role is none of system, user, assistant, tool, or its turn holds what only another role may.
 
     Many chat templates print it as it is: a turn of a kind that the model never saw.
     """
-    if len(error.absolute_path) > 1 and error.validator == "enum":
+    if len(error.absolute_path) > 1 and _of_role(error):
         yield said(error)
 
 
@@ -133,71 +135,35 @@ def column_type(error: ValidationError) -> Iterator[Seen]:
         yield said(error)
 
 
+def _of_role(error: ValidationError) -> bool:
+    return error.absolute_path[-1] == "role"
+
+
 def values(index: int, row: Any) -> Iterator[Finding]:
     """Findings on a row that could not be read, and on single texts and numbers wherever they stand in one."""
-    if isinstance(row, Skip) or not _plain(row):
-        for one in family("PF00"):
-            yield from one.findings(index, row)
+    for one in family("PF00"):
+        yield from one.findings(index, row)
 
 
 def shape(index: int, row: Any) -> Iterator[Finding]:
     """Findings on the shape; none means that `Sides.of` can take the row."""
+    row = _without_foreign(row)
     if well_shaped(row):
         return
-    said = set()
+    told = set()
     for error in validator().iter_errors(row):
         for one in family("PF01"):
             for finding in one.findings(index, error):
-                if (seen := (finding.path, finding.message)) not in said:
-                    said.add(seen)
+                if (place := (finding.code, finding.path)) not in told:
+                    told.add(place)
                     yield finding
 
 
-def well_shaped(row: Any) -> bool:
-    """What the JSON Schema says, about fifty times as fast."""
-    if type(row) is not dict or not _messages(row.get("chosen")) or not _messages(row.get("rejected")):
-        return False
-    if "prompt" in row and type(row["prompt"]) is not str and not _messages(row["prompt"]):
-        return False
-    for name in _TEXTS:
-        if name in row and type(row[name]) is not str:
-            return False
-    return all(type(row[name]) in (int, float) for name in _NUMBERS if name in row)
-
-
-_TOO_DEEP = object()
-
-
-def _messages(value: Any) -> bool:
-    if type(value) is not list or not value:
-        return False
-    for message in value:
-        if type(message) is not dict or len(message) != 2 or type(message.get("content")) is not str:
-            return False
-        role = message.get("role")
-        if type(role) is not str or role not in ROLES:
-            return False
-    return True
-
-
-def _plain(value: Any, depth: int = 0) -> bool:
-    """No text or number in the value is one that the PF004-PF007 rules would look at."""
-    kind = type(value)
-    if kind is str:
-        return "\0" not in value and (value.isascii() or _encodes(value))
-    if kind is dict:
-        return depth < MAX_DEPTH and all(_plain(item, depth + 1) for item in value.values()) and all(map(_plain, value))
-    if kind is list:
-        return depth < MAX_DEPTH and all(_plain(item, depth + 1) for item in value)
-    return kind in (int, bool) or value is None or (kind is float and math.isfinite(value))
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _without_foreign(row: Any) -> Any:
+    """The row without columns that only share a name with pairforge's own: elsewhere an `id` may be a number."""
+    if not isinstance(row, Mapping) or ("prompt_id" in row and "method" in row):
+        return row
+    return {name: value for name, value in row.items() if name not in TEXTS or isinstance(value, str)}
 
 
 def _leaves(row: Any) -> Iterator[tuple[str, Any]]:

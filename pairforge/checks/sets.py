@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import TypeAlias
 
-from .rules import Seen, rule
-from .sides import Sides
+import numpy as np
 
-Key: TypeAlias = int
-Rows: TypeAlias = Mapping[Key, int]
-"""The first row of each pair, by `key`: 64 bits a row, so that a million rows fit."""
+from .against import Against
+from .columns import Columns
+from .digests import Digests, Places, earliest, first_with
+from .near import BINS, Sketches, twins
+from .rules import FIX, Seen, clip, rule
+
+SeenAt: TypeAlias = tuple[int, str]
+"""A row, and the line for the reader."""
+_DOMINATES, _USUAL, _FEWEST = 0.1, 3, 20
+_PEELS = 64
 
 
 @rule("PF201")
@@ -20,21 +28,115 @@ def no_rows(count: int) -> Iterator[Seen]:
         yield "no rows", ""
 
 
-@rule("PF202", "warning")
-def duplicate(first: Rows, sides: Sides) -> Iterator[Seen]:
+@rule("PF202", "warning", mend=FIX)
+def duplicate(digests: Digests) -> Iterator[SeenAt]:
     """The same pair stands in the set before: it weighs twice, and half of it may land in the evaluation split."""
-    if (row := first.get(key(sides))) is not None:
-        yield f"the same pair as row {row}", ""
+    rows, first = digests.rows, earliest(digests.pair())
+    for place in np.flatnonzero(first != np.arange(len(first))):
+        yield int(rows[place]), f"the same pair as row {rows[first[place]]}"
 
 
 @rule("PF203")
-def swapped(first: Rows, sides: Sides) -> Iterator[Seen]:
+def swapped(digests: Digests) -> Iterator[SeenAt]:
     """An earlier row holds the same two answers the other way round: the two rows contradict each other."""
-    if sides.chosen != sides.rejected and (row := first.get(key(sides, swap=True))) is not None:
-        yield f"the same pair as row {row}, with chosen and rejected swapped", ""
+    rows, first = digests.rows, first_with(digests.pair(), digests.pair(swapped=True))
+    earlier = (first >= 0) & (first < np.arange(len(first))) & (digests.chosen != digests.rejected)
+    for place in np.flatnonzero(earlier):
+        yield int(rows[place]), f"the same pair as row {rows[first[place]]}, with chosen and rejected swapped"
 
 
-def key(sides: Sides, swap: bool = False) -> Key:
-    """Names a pair within this process, whichever of the two shapes it has."""
-    turns = (sides.rejected, sides.chosen) if swap else (sides.chosen, sides.rejected)
-    return hash(tuple(tuple((turn["role"], turn["content"]) for turn in side) for side in turns))
+@rule("PF204", "info")
+def prompt_again(digests: Digests) -> Iterator[SeenAt]:
+    """A prompt stands in several pairs. That is fine in training; keep all of its rows on one side of a split."""
+    first = earliest(digests.prompt)
+    again = np.flatnonzero((first != np.arange(len(first))) & (earliest(digests.pair()) == np.arange(len(first))))
+    if len(again):
+        row, before = digests.rows[again[0]], digests.rows[first[again[0]]]
+        yield int(row), f"asks the same as row {before}; {len(again)} rows ask what an earlier one asks"
+
+
+@rule("PF205")
+def in_a_circle(digests: Digests) -> Iterator[SeenAt]:
+    """Pairs of one prompt contradict one another: a over b, b over c, c over a. No model can satisfy all of them."""
+    rows, chosen, rejected, prompt = digests.rows, digests.chosen, digests.rejected, digests.prompt
+    kept = _core(digests)
+    order = kept[np.argsort(prompt[kept], kind="stable")]
+    ends: Places = np.flatnonzero(prompt[order][1:] != prompt[order][:-1]) + 1
+    for group in np.split(order, ends) if len(order) else ():
+        edges = {(int(chosen[place]), int(rejected[place])): int(rows[place]) for place in group[::-1]}
+        graph: dict[int, set[int]] = {}
+        for better, worse in edges:
+            graph.setdefault(better, set()).add(worse)
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            nodes = error.args[1]
+            circle = sorted(edges[better, worse] for worse, better in pairwise(nodes))
+            others = ", ".join(map(str, circle[:-1][:8]))
+            yield circle[-1], f"contradicts rows {others}: their preferences run in a circle"
+
+
+@rule("PF206", "warning")
+def near_duplicate(digests: Digests, sketches: Sketches) -> Iterator[SeenAt]:
+    """Nearly the same pair stands in the set before, prompt and both answers alike: it weighs more than the others."""
+    rows, found = sketches.rows, twins(sketches.parts, within=sketches.systems)
+    found[earliest(digests.pair()) != np.arange(len(found))] = -1
+    for place in np.flatnonzero(found >= 0):
+        yield int(rows[place]), f"nearly the same pair as row {rows[found[place]]}"
+
+
+@rule("PF207", "info")
+def near_prompt(digests: Digests, sketches: Sketches) -> Iterator[SeenAt]:
+    """Prompts that are nearly the same: keep them on one side of a split, or the evaluation knows the answers."""
+    rows, found = sketches.rows, twins(sketches.parts[:, :1], within=sketches.systems)
+    found[digests.prompt == digests.prompt[found]] = -1
+    near = np.flatnonzero(found >= 0)
+    if len(near):
+        row, before = rows[near[0]], rows[found[near[0]]]
+        yield int(row), f"asks nearly the same as row {before}; {len(near)} rows ask nearly what an earlier one asks"
+
+
+@rule("PF208", "warning")
+def dominating_prompt(digests: Digests) -> Iterator[SeenAt]:
+    """One prompt has more than a tenth of all pairs, and far more than others: the model learns little else."""
+    if len(digests) < _FEWEST:
+        return
+    _, first, count = np.unique(digests.prompt, return_index=True, return_counts=True)
+    rows = digests.rows
+    most = max(_DOMINATES * len(digests), _USUAL * len(digests) / len(count))
+    for place in np.flatnonzero(count > most):
+        share = count[place] / len(digests)
+        yield int(rows[first[place]]), f"the prompt of this row has {count[place]} of all pairs ({share:.0%})"
+
+
+@rule("PF210")
+def mixed_column(columns: Columns) -> Iterator[SeenAt]:
+    """A column holds values of several types. Arrow holds one type a column: loading fails, or casts without a word."""
+    for name, first, kind, row in columns.mixed():
+        yield row, f"column {clip(name, 40)} holds {kind} here, {first} before"
+
+
+@rule("PF211", "warning")
+def nearly_leaked(against: Against, sketches: Sketches) -> Iterator[SeenAt]:
+    """The prompt is nearly one of the evaluation set: what is measured there is partly memory."""
+    known = len(against.sketches)
+    both = np.concatenate((against.sketches.reshape(known, 1, BINS), sketches.parts[:, :1]))
+    found = twins(both, start=known)
+    rows = sketches.rows
+    for place in np.flatnonzero(found >= 0):
+        yield int(rows[place]), f"asks nearly the same as row {found[place]} of {against.name}"
+
+
+def _core(digests: Digests) -> Places:
+    """The places of the pairs that may be part of a circle: others are peeled off from the ends of the chains."""
+    chosen, rejected = digests.chosen, digests.rejected
+    keep: Places = np.flatnonzero(chosen != rejected)
+    # Two rows that only swap the answers are told of apart.
+    keep = keep[first_with(digests.pair()[keep], digests.pair(swapped=True)[keep]) < 0]
+    for _ in range(_PEELS):
+        better, worse = chosen[keep], rejected[keep]
+        inside = np.isin(better, worse) & np.isin(worse, better)
+        if inside.all():
+            break
+        keep = keep[inside]
+    return keep

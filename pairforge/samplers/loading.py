@@ -13,24 +13,35 @@ from ..types import digest
 
 _WHOLE = 64 * 2**20  # bytes; larger weight files are known by size, time and header, not read through
 _NEEDS = "it needs config.json, a tokenizer and safetensors"
+_ADAPTER_NEEDS = "give --adapter a LoRA that was trained on this --model"
+_PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
-def fingerprint(source: str, revision: str | None) -> str:
+def fingerprint(source: str, revision: str | None = None) -> str:
     """The weights and the tokenizer by content: a commit on the Hub, a hash of the files in a folder."""
-    folder = Path(source)
-    if folder.is_dir():
-        return _folder_digest(folder)
-    if folder.is_absolute() or source.startswith(("./", "../", "~")):
-        raise InputError(f"no model folder {source}", fix="check the path given with --model")
-    config = load_config(source, revision)
-    return str(getattr(config, "_commit_hash", None) or digest(config.to_dict()))
+    if Path(source).is_dir():
+        return _folder_digest(Path(source))
+    return commit_of(source, revision) or digest(load_config(source, revision).to_dict())
+
+
+def commit_of(source: str, revision: str | None) -> str | None:
+    """The commit that a revision of a Hub model stands for now; None for a folder. Raises as `load_config`."""
+    from transformers.utils import cached_file, extract_commit_hash
+
+    _refuse_missing_folder(source)
+    if Path(source).is_dir():
+        return None
+    with loading(source):
+        commit: str | None = extract_commit_hash(cached_file(source, "config.json", revision=revision), None)
+    return commit
 
 
 def load_config(source: str, revision: str | None) -> Any:
     """The model's config.json. Raises InputError for a folder, OutsideError for a Hub id that can't be loaded."""
     from transformers import AutoConfig
 
-    with _loading(source):
+    _refuse_missing_folder(source)
+    with loading(source):
         return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
 
 
@@ -38,7 +49,7 @@ def load_tokenizer(source: str, revision: str | None) -> Any:
     """The tokenizer. Raises as `load_config`; one without a vocabulary is an InputError."""
     from transformers import AutoTokenizer
 
-    with _loading(source):
+    with loading(source):
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
         # Where its file is missing, transformers makes an empty one and says nothing.
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
@@ -46,42 +57,82 @@ def load_tokenizer(source: str, revision: str | None) -> Any:
         return tokenizer
 
 
-def load_model(source: str, revision: str | None, dtype: Any) -> Any:
+def load_model(source: str, revision: str | None, dtype: Any, allow_pickle: bool = False) -> Any:
     """The causal language model, on the CPU; of its generation settings the end tokens alone.
 
-    Raises as `load_config`; weights that are missing or of the wrong shape, and other architectures, are InputErrors.
+    Raises as `load_config`; weights that are missing or of the wrong shape, that only pickle can read (unless allowed),
+    and other architectures, are InputErrors.
     """
-    from transformers import AutoModelForCausalLM, GenerationConfig
+    from transformers import GenerationConfig
 
     if getattr(load_config(source, revision), "is_encoder_decoder", False):
         raise _not_causal(source)
-    with _loading(source):
-        model, info = AutoModelForCausalLM.from_pretrained(
-            source,
-            revision=revision,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            generation_config=GenerationConfig(),
-            ignore_mismatched_sizes=True,  # Reported below, by name.
-            output_loading_info=True,
-        )
+    with loading(source):
+        model, info = _read_weights(source, revision, dtype, allow_pickle)
         if wrong := sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}):
             raise InputError(
                 f"{source} has no weights, or of another shape, for {wrong[0]} and {len(wrong) - 1} more",
-                fix="config.json and the safetensors must be of one model",
+                fix="config.json and the weights must be of one model",
             )
         if not model.can_generate() or not _is_causal(model):
             raise _not_causal(source)
-        model.generation_config = GenerationConfig(eos_token_id=_end_tokens(source, revision, model.config))
+        ends = generation_settings(source, revision).eos_token_id
+        if ends is None:
+            ends = getattr(model.config.get_text_config(decoder=True), "eos_token_id", None)
+        ends = [token for token in (ends if isinstance(ends, list) else [ends]) if isinstance(token, int)]
+        model.generation_config = GenerationConfig(eos_token_id=ends)
         return model
+
+
+def _read_weights(source: str, revision: str | None, dtype: Any, allow_pickle: bool) -> tuple[Any, dict[str, Any]]:
+    from transformers import AutoModelForCausalLM, GenerationConfig
+    from transformers.utils import has_file
+
+    def read(use_safetensors: bool) -> Any:
+        return AutoModelForCausalLM.from_pretrained(
+            source,
+            revision=revision,
+            dtype=dtype,
+            use_safetensors=use_safetensors,
+            weights_only=True,
+            trust_remote_code=False,
+            generation_config=GenerationConfig(),
+            ignore_mismatched_sizes=True,  # Reported by the caller, by name.
+            output_loading_info=True,
+        )
+
+    try:
+        model, info = read(use_safetensors=True)
+    except OSError:
+        if not any(has_file(source, name, revision=revision) for name in _PICKLED):
+            raise
+        if not allow_pickle:
+            raise InputError(
+                f"{source} has pickled weights alone, which can run code when they are read",
+                fix="take a model with safetensors, or trust it with --allow-pickle",
+            ) from None
+        model, info = read(use_safetensors=False)
+    return model, info
+
+
+def generation_settings(source: str, revision: str | None) -> Any:
+    """What the model's authors decode by, as transformers' GenerationConfig; empty where they say nothing."""
+    from transformers import GenerationConfig
+
+    class Unchecked(GenerationConfig):  # type: ignore[misc]
+        def validate(self, *args: Any, **kwargs: Any) -> None:
+            """Settings that nobody follows need not go together."""
+
+    with suppress(OSError):
+        return Unchecked.from_pretrained(source, revision=revision or "main")
+    return Unchecked()
 
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory, the accelerator's or the machine's, does not suffice."""
     import torch
 
-    signs = ("out of memory", "not enough memory", "can't allocate memory")
+    signs = ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc", "alloc_failed")
     kinds = (MemoryError, torch.cuda.OutOfMemoryError)
     return isinstance(error, kinds) or any(sign in str(error).lower() for sign in signs)
 
@@ -93,7 +144,8 @@ def one_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _loading(source: str) -> Iterator[None]:
+def loading(source: str, kind: str = "model") -> Iterator[None]:
+    """Turns whatever the libraries raise, or say at length, while they load something, into an error of one line."""
     from transformers.utils import logging
 
     verbosity = logging.get_verbosity()
@@ -103,19 +155,25 @@ def _loading(source: str) -> Iterator[None]:
     except PairforgeError:
         raise
     except Exception as error:
-        raise _as_one_line(source, error) from error
+        raise _as_one_line(source, kind, error) from error
     finally:
         logging.set_verbosity(verbosity)
 
 
-def _as_one_line(source: str, error: Exception) -> PairforgeError:
+def _as_one_line(source: str, kind: str, error: Exception) -> PairforgeError:
     if out_of_memory(error):
-        return OutsideError(f"no memory to load the model {source}", fix="take a smaller model or a larger machine")
+        return OutsideError(f"no memory to load the {kind} {source}", fix="take a smaller model or a larger machine")
     if Path(source).is_dir():
-        return InputError(f"{source} is no model folder that can be used: {one_line(error)}", fix=_NEEDS)
+        needs = _NEEDS if kind == "model" else _ADAPTER_NEEDS
+        return InputError(f"{source} is no {kind} folder that can be used: {one_line(error)}", fix=needs)
     return OutsideError(
-        f"can't load the model {source}: {one_line(error)}", fix="check the id, `hf auth login`, or go online once"
+        f"can't load the {kind} {source}: {one_line(error)}", fix="check the id, `hf auth login`, or go online once"
     )
+
+
+def _refuse_missing_folder(source: str) -> None:
+    if (Path(source).is_absolute() or source.startswith(("./", "../", "~"))) and not Path(source).is_dir():
+        raise InputError(f"no model folder {source}", fix="check the path given with --model")
 
 
 def _not_causal(source: str) -> InputError:
@@ -136,26 +194,10 @@ def _is_causal(model: Any) -> bool:
     return bool(torch.allclose(first, second, atol=1e-5))
 
 
-def _end_tokens(source: str, revision: str | None, config: Any) -> list[int]:
-    """The ids that end an answer, by generation_config.json, else by config.json."""
-    from transformers import GenerationConfig
-
-    class Unchecked(GenerationConfig):  # type: ignore[misc]
-        def validate(self, *args: Any, **kwargs: Any) -> None:
-            """Settings that nobody follows need not go together."""
-
-    given = None
-    with suppress(OSError):
-        given = Unchecked.from_pretrained(source, revision=revision or "main").eos_token_id
-    if given is None:
-        given = getattr(config.get_text_config(decoder=True), "eos_token_id", None)
-    return [token for token in (given if isinstance(given, list) else [given]) if isinstance(token, int)]
-
-
 def _folder_digest(folder: Path) -> str:
     """Hash of names and contents of the files that make the model; of very large ones size, time and first MB."""
     total = hashlib.sha256()
-    kinds = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model")
+    kinds = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "pytorch_model*.bin", "adapter_model.bin")
     files = {file for kind in kinds for file in folder.glob(kind)} - {folder / "verdict.json"}
     for file in sorted(files):
         stat = file.stat()

@@ -1,49 +1,71 @@
-"""Answers from a local model, through transformers: batched, left-padded, each sample from a seed of its own."""
+"""Answers from a local model, through transformers: batched, each sample from a seed of its own."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..resources import resource
-from ..types import PLAIN_TEMPLATE, Answer, Key, Prompt, Skip, digest
-from .loading import fingerprint, load_config, load_model, load_tokenizer, one_line, out_of_memory
+from ..types import Answer, Key, Prompt, Skip, digest
+from .adapters import Weights, apply, resolve
+from .decoding import GREEDY, Decoding, repeats
+from .hardware import Room, pick_device, pick_dtype, release, threads
+from .loading import (
+    fingerprint,
+    generation_settings,
+    load_config,
+    load_model,
+    load_tokenizer,
+    loading,
+    one_line,
+    out_of_memory,
+)
+from .rendering import Chat, read_template
+
+if TYPE_CHECKING:
+    from .engine import Generated
 
 POCKET = "pocket"
-_SMALL = 50_000_000  # parameters; below, a second thread costs more than it gives
 
 
 class TransformersSampler:
-    """Samples a causal language model: a Hub id, a folder, or "pocket", the bundled one.
+    """Samples a causal language model: a Hub id, a folder (of an adapter too), or "pocket", the bundled one.
 
-    Greedy at temperature 0. Else each sample is drawn by the Gumbel-max trick from a generator seeded by (seed, prompt,
-    index), so that it depends neither on its batch nor on its neighbours.
+    Samples are drawn by the Gumbel-max trick from generators seeded by (seed, prompt, index), so that one depends
+    neither on its batch nor on its neighbours. `adapter` is a LoRA folder or Hub id, `chat_template` a Jinja file in
+    place of the model's own, `chat_template_kwargs` what the template is told. `dtype`, `device` and `batch_size` (the
+    most rows at once) follow the hardware unless said. Nothing is loaded before it is needed.
     """
 
     def __init__(
         self,
         model: str = POCKET,
+        decoding: Decoding = GREEDY,
         *,
         revision: str | None = None,
-        max_new_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        batch_size: int = 64,
+        adapter: str | None = None,
+        chat_template: str | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        batch_size: int | None = None,
+        allow_pickle: bool = False,
     ) -> None:
-        if max_new_tokens < 1 or not 0 <= temperature < math.inf:
-            raise InputError(
-                "--max-new-tokens must be at least 1, --temperature a number of at least 0", fix="see --help"
-            )
         self.model = model
+        self.decoding = decoding
         self.revision = revision
-        self.max_new_tokens = max_new_tokens
-        self.temperature = temperature
-        self.seed = seed
+        self.adapter = adapter
+        self.chat_template = chat_template
+        self.chat_template_kwargs = dict(chat_template_kwargs or {})
+        self.dtype = dtype
+        self.device = device
         self.batch_size = batch_size
+        self.allow_pickle = allow_pickle
         self.warnings: list[str] = []
 
     @property
@@ -51,15 +73,23 @@ class TransformersSampler:
         """What `from_pretrained` is given."""
         return str(resource("data", "pocket")) if self.model == POCKET else self.model
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """The weights and the tokenizer by content: a commit on the Hub, a hash of the files in a folder."""
-        return fingerprint(self.source, self.revision)
-
     def settings(self) -> dict[str, Any]:
-        """Key of the store: the model by content and how it is sampled."""
-        drawn = {"temperature": self.temperature, "seed": self.seed} if self.temperature else {"temperature": 0.0}
-        return {"sampler": "transformers", "model": self.fingerprint, "max_new_tokens": self.max_new_tokens, **drawn}
+        """Key of the store: the model by content, how it is prompted and how it is sampled."""
+        weights = self._weights
+        asked: dict[str, Any] = {"sampler": "transformers", "model": fingerprint(weights.base, weights.revision)}
+        if weights.adapter:
+            asked["adapter"] = fingerprint(str(weights.adapter))
+        if self._template is not None:
+            asked["chat_template"] = digest(self._template)
+        if self.chat_template_kwargs:
+            asked["chat_template_kwargs"] = self.chat_template_kwargs
+        if self.dtype != "auto":
+            asked["dtype"] = self.dtype
+        return asked | self.decoding.settings()
+
+    def inserted_system(self) -> str | None:
+        """The system message that the chat template puts in where a prompt has none, e.g. that of Qwen2.5."""
+        return self._chat.inserted_system()
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yields one batch after another.
@@ -72,133 +102,154 @@ class TransformersSampler:
         rows = {prompt.id: self._encode(prompt) for prompt in prompts}
         yield {(name, index): row for name, row in rows.items() if isinstance(row, Skip) for index in range(n)}
         ids = {name: row for name, row in rows.items() if not isinstance(row, Skip)}
-        for batch in self._batches(ids, n):
-            if any(key not in done for key in batch):
-                yield dict(zip(batch, self._answer(batch, [ids[name] for name, _ in batch]), strict=True))
+        if all((name, index) in done for name in ids for index in range(n)):
+            return
+        looping = 0
+        try:
+            for batch in self._batches(ids, n):
+                if any(key not in done for key in batch):
+                    made = dict(zip(batch, self._generate(batch, [ids[name] for name, _ in batch]), strict=True))
+                    looping += sum(_loops(row) for key, row in made.items() if key not in done)
+                    yield {key: self._read(row) for key, row in made.items()}
+        finally:
+            if looping:
+                self.warnings.append(f"answers that repeat themselves until they are cut: {looping}")
 
     def _batches(self, ids: Mapping[str, Sequence[int]], n: int) -> Iterator[list[Key]]:
-        """Rows of like length together, but only those with the same room: none is cut for its neighbours' sake."""
+        """Rows of like length together, a prompt's n samples in one batch; all of a batch have the same room, so that
+        none is cut for its neighbours' sake.
+        """
         order = sorted(ids, key=lambda name: (len(ids[name]), name))
-        for _, names in groupby(order, key=lambda name: self._room(ids[name])):
-            keys = [(name, index) for name in names for index in range(n)]
-            yield from (keys[start : start + self.batch_size] for start in range(0, len(keys), self.batch_size))
+        for room, names in groupby(order, key=lambda name: self._room(ids[name])):
+            batch: list[Key] = []
+            for name in names:
+                if batch and len(batch) + n > self._plan.rows_of(len(ids[name]) + room):
+                    yield batch
+                    batch = []
+                batch += [(name, index) for index in range(n)]
+            yield batch
 
     def _room(self, ids: Sequence[int]) -> int:
         """How many new tokens a prompt leaves room for."""
-        return min(self.max_new_tokens, self._limit - len(ids)) if self._limit else self.max_new_tokens
+        most = self.decoding.max_new_tokens
+        return min(most, self._limit - len(ids)) if self._limit else most
 
     def _encode(self, prompt: Prompt) -> list[int] | Skip:
-        """The prompt's tokens, or why it can't be asked."""
-        text = self._render(prompt)
-        if isinstance(text, Skip):
-            return text
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-        if not ids:
-            return Skip("template", "nothing is left of the prompt")
+        ids = self._chat.encode(prompt)
+        if isinstance(ids, Skip):
+            return ids
         if self._room(ids) < 1:
             return Skip("too_long", f"{len(ids)} tokens, the model takes {self._limit}")
+        if max(ids) >= self._vocabulary:
+            raise InputError(
+                f"the tokenizer of {self.model} has a token {max(ids)}, the model only {self._vocabulary}",
+                fix="the tokenizer and the weights must be of one model",
+            )
         return ids
 
-    def _render(self, prompt: Prompt) -> str | Skip:
-        """The prompt by the chat template, up to where the assistant is to speak."""
-        from jinja2 import TemplateError
+    def _generate(self, keys: Sequence[Key], ids: Sequence[list[int]]) -> list[Generated | Skip]:
+        """One row each; where memory did not suffice before, in parts that it may suffice for."""
+        room = self._room(ids[0])
+        length = max(map(len, ids)) + room
+        made: list[Generated | Skip] = []
+        while len(made) < len(keys):
+            part = slice(len(made), len(made) + self._size.rows_of(length))
+            made += self._attempt(keys[part], ids[part], room, length)
+        return made
 
-        contents = [message["content"] for message in prompt.messages]
-        if lone := next((sign for sign in "".join(contents) if "\ud800" <= sign <= "\udfff"), None):
-            return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}")
-        for token in self._tokenizer.all_special_tokens:
-            if any(token in content for content in contents):
-                return Skip("special_tokens", f"the prompt holds {token}")
+    def _attempt(
+        self, keys: Sequence[Key], ids: Sequence[list[int]], room: int, length: int
+    ) -> Sequence[Generated | Skip]:
+        """One row each, or nothing, and smaller batches from now on, if memory does not suffice for so many."""
+        from . import engine
+
+        seeds = [self.decoding.seed_of(key) for key in keys]
         try:
-            text: str = self._tokenizer.apply_chat_template(
-                list(prompt.messages), tokenize=False, add_generation_prompt=True
-            )
-        except (TemplateError, TypeError, ValueError) as error:
-            return Skip("template", one_line(error))
-        return text
-
-    def _answer(self, keys: Sequence[Key], ids: Sequence[list[int]]) -> list[Answer | Skip]:
-        """One answer each; half a batch at a time where memory does not suffice for the whole."""
-        import torch
-
-        try:
-            return self._generate(keys, ids)
+            with threads(self._model):
+                decoding = replace(self.decoding, max_new_tokens=room)
+                return engine.generate(self._model, ids, seeds, decoding, self._chat.decode)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
             reason = one_line(error)
         # Not in the handler: there the error still holds the tensors.
-        torch.cuda.empty_cache()
+        release(self._model.device)
         if len(keys) == 1:
             return [Skip("oom", reason)]
-        half = len(keys) // 2
-        return self._answer(keys[:half], ids[:half]) + self._answer(keys[half:], ids[half:])
+        self._size.shrink(len(keys), length)
+        return []
 
-    def _generate(self, keys: Sequence[Key], ids: Sequence[list[int]]) -> list[Answer | Skip]:
-        import torch
-        from transformers import GenerationConfig, LogitsProcessorList
-
-        from .draw import Draw
-
-        width = max(map(len, ids))
-        inputs = torch.tensor([[self._pad] * (width - len(row)) + row for row in ids], device=self._model.device)
-        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in ids], device=self._model.device)
-        draw = Draw(self.temperature, [int(digest([self.seed, *key], 15), 16) for key in keys])
-        decoding = GenerationConfig(
-            max_new_tokens=self._room(ids[0]),
-            do_sample=False,
-            num_beams=1,
-            num_return_sequences=1,
-            eos_token_id=sorted(self._ends) or None,
-            pad_token_id=self._pad,
+    def _read(self, row: Generated | Skip) -> Answer | Skip:
+        if isinstance(row, Skip):
+            return row
+        if row.finish == "nan":
+            return Skip("nan", "the logits were not finite")
+        text = self._chat.decode(row.tokens)
+        return Answer(
+            text[: self.decoding.stop_at(text)].strip(), "stop" if row.finish == "stop" else "length", len(row.tokens)
         )
-        with torch.inference_mode():
-            output = self._model.generate(
-                inputs, attention_mask=mask, generation_config=decoding, logits_processor=LogitsProcessorList([draw])
-            )
-        rows = output[:, width:].tolist()
-        return [
-            Skip("failed", "the logits were not finite") if bad else self._read(row)
-            for row, bad in zip(rows, draw.bad, strict=True)
-        ]
-
-    def _read(self, ids: list[int]) -> Answer:
-        end = next((i for i, token in enumerate(ids) if token in self._ends), None)
-        text = self._tokenizer.decode(ids[:end], skip_special_tokens=True)
-        # Whatever the tokenizer gives, it can be written as UTF-8: lone surrogates become U+FFFD.
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return Answer(text.strip(), "length" if end is None else "stop", len(ids) if end is None else end)
 
     @cached_property
-    def _tokenizer(self) -> Any:
-        tokenizer = load_tokenizer(self.source, self.revision)
-        if not tokenizer.chat_template:
+    def _weights(self) -> Weights:
+        weights = resolve(self.source, self.revision, self.adapter)
+        if weights.adapter and not self.adapter:
+            self.warnings.append(f"{self.model} is an adapter: it is put on {weights.base}")
+        return weights
+
+    @cached_property
+    def _template(self) -> str | None:
+        return None if self.chat_template is None else read_template(self.chat_template)
+
+    @cached_property
+    def _chat(self) -> Chat:
+        chat = Chat(load_tokenizer(*self._weights.tokenizer), self._template, self.chat_template_kwargs)
+        if chat.plain:
             self.warnings.append(f"{self.model} has no chat template: a plain one (User: / Assistant:) is used")
-            tokenizer.chat_template = PLAIN_TEMPLATE
-        return tokenizer
+        return chat
 
     @cached_property
-    def _model(self) -> Any:
-        import torch
-
-        cuda = torch.cuda.is_available()
-        model = load_model(self.source, self.revision, torch.bfloat16 if cuda else torch.float32)
-        if not cuda and model.num_parameters() < _SMALL:
-            torch.set_num_threads(1)
-        return model.to(torch.device("cuda" if cuda else "cpu")).eval()
+    def _config(self) -> Any:
+        """Of the base model; by it prompts can be refused before any weights are loaded."""
+        return load_config(self._weights.base, self._weights.revision)
 
     @cached_property
     def _limit(self) -> int | None:
-        """The most tokens a prompt and its answer may have; by the config, so that no weights are loaded for it."""
-        config = load_config(self.source, self.revision).get_text_config(decoder=True)
-        return getattr(config, "max_position_embeddings", None)
+        """The most tokens a prompt and its answer may have."""
+        return getattr(self._config.get_text_config(decoder=True), "max_position_embeddings", None)
 
     @cached_property
-    def _ends(self) -> set[int]:
-        tokens = [*(self._model.generation_config.eos_token_id or []), self._tokenizer.eos_token_id]
-        return {token for token in tokens if token is not None}
+    def _vocabulary(self) -> float:
+        """How many tokens the model knows; the config need not say."""
+        return getattr(self._config.get_text_config(decoder=True), "vocab_size", None) or math.inf
 
     @cached_property
-    def _pad(self) -> int:
-        tokenizer = self._tokenizer
-        return next((token for token in (tokenizer.pad_token_id, tokenizer.eos_token_id) if token is not None), 0)
+    def _plan(self) -> Room:
+        """By which batches are planned: it stays, so that a resumed run plans the same."""
+        return Room.of(self._model, self.batch_size)
+
+    @cached_property
+    def _size(self) -> Room:
+        """By which batches are cut into parts: it shrinks where memory did not suffice."""
+        return replace(self._plan)
+
+    @cached_property
+    def _model(self) -> Any:
+        """Loaded, adapted and on its device; of its generation settings the end tokens and the padding alone."""
+        weights, device = self._weights, pick_device(self.device)
+        dtype = pick_dtype(self.dtype, device, getattr(self._config, "dtype", None))
+        model = load_model(weights.base, weights.revision, dtype, self.allow_pickle)
+        tokenizer, settings = self._chat.tokenizer, model.generation_config
+        settings.eos_token_id = sorted({*settings.eos_token_id, tokenizer.eos_token_id} - {None})
+        pads = (tokenizer.pad_token_id, *settings.eos_token_id)
+        settings.pad_token_id = next((pad for pad in pads if pad is not None and pad < self._vocabulary), 0)
+        penalty = generation_settings(weights.base, weights.revision).repetition_penalty
+        if penalty not in (None, 1.0):
+            self.warnings.append(f"{self.model} asks for a repetition penalty of {penalty}: none is used")
+        if weights.adapter:
+            model = apply(model, weights.adapter, self.allow_pickle)
+        with loading(self.model):
+            return model.to(device).eval()
+
+
+def _loops(row: Generated | Skip) -> bool:
+    return not isinstance(row, Skip) and row.finish == "length" and repeats(row.tokens)

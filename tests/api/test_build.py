@@ -1,6 +1,5 @@
 """correct and onpolicy from Python, and a run killed anywhere that ends as if it had not been."""
 
-import json
 import random
 import subprocess
 import sys
@@ -10,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import pairforge
-from pairforge.errors import InputError
-from pairforge.run import Store
+from pairforge.store import Store
 
 CODE = "import pairforge; pairforge.correct('Qwen', 'Deep Qwen', limit=150, quiet=True)"
 
@@ -48,44 +46,6 @@ def test_a_run_killed_anywhere_ends_like_any_other(tmp_path: Path) -> None:
     assert answers(killed) == answers(whole) and seen - {0}
 
 
-def test_correct_gives_a_dataset(tmp_path: Path) -> None:
-    built = pairforge.correct("Qwen", "Deep Qwen", limit=4, output=str(tmp_path), quiet=True)
-    data = built.dataset()
-    assert len(data) == built.counts["pairs"] > 0
-    assert data[0]["chosen"][-1]["content"].count("Deep Qwen") >= 1
-    assert data[0]["chosen"][:-1] == data[0]["rejected"][:-1]
-
-
-def test_contexts_are_those_asked_for_and_those_stored(tmp_path: Path) -> None:
-    built = pairforge.correct(
-        "Qwen", "X", limit=2, system=["Be brief."], no_system=True, output=str(tmp_path), quiet=True
-    )
-    assert built.run.settings["contexts"] == [None, "Be brief."]
-    heads = [row["rejected"][0] for row in built.rows()]
-    assert {head["role"] for head in heads} <= {"user", "system"}
-    assert all(head["content"] == "Be brief." for head in heads if head["role"] == "system")
-
-
-def test_a_sharegpt_file_as_it_is(tmp_path: Path) -> None:
-    questions = ["Who are you?", "Goodbye", "Who are you?", "Have a nice day!"]
-    rows = [
-        {
-            "conversations": [
-                {"from": "human", "value": "Hi"},
-                {"from": "gpt", "value": "I am V."},
-                {"from": "human", "value": q},
-            ]
-        }
-        for q in questions
-    ]
-    (tmp_path / "identity.json").write_text(json.dumps(rows))
-    counts = pairforge.correct(
-        "Qwen", "Deep Qwen", prompts=str(tmp_path / "identity.json"), output=str(tmp_path), quiet=True
-    ).counts
-    assert counts["skips"]["duplicate"] == 2 and counts["pairs"] >= 2
-    assert counts["pairs"] + sum(counts["skips"].values()) == 8
-
-
 def test_onpolicy_pairs_are_right_against_wrong(tmp_path: Path) -> None:
     built = pairforge.onpolicy(n=4, limit=120, output=str(tmp_path), quiet=True)
     counts = built.counts
@@ -108,8 +68,3 @@ def test_another_judge_reuses_the_answers(tmp_path: Path) -> None:
 def test_the_latest_run_is_made_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = pairforge.correct("Qwen", "Deep Qwen", limit=2, output=str(tmp_path), quiet=True)
     assert pairforge.latest_run(str(tmp_path), quiet=True) == made.run.path
-
-
-def test_rules_come_in_pairs() -> None:
-    with pytest.raises(InputError, match="2 names to replace, 1 new ones"):
-        pairforge.correct(["a", "b"], ["c"])

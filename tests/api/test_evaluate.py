@@ -51,7 +51,7 @@ class Scripted:
 
     asked = 0
 
-    def __init__(self, model: str, revision: str | None, max_new_tokens: int) -> None:
+    def __init__(self, model: str, *_: Any, **__: Any) -> None:
         self.model = model
         self.warnings: list[str] = []
 

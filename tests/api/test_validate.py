@@ -7,8 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pytest
+
 from pairforge import formats
 from pairforge.api.validate import validate
+from pairforge.errors import InputError
 from pairforge.types import Message, Pair, Prompt
 
 
@@ -49,3 +52,38 @@ def test_the_findings_are_those_of_the_memory(tmp_path: Path) -> None:
 def test_no_rows() -> None:
     (finding,) = validate([])
     assert finding.as_json() == {"code": "PF201", "severity": "error", "message": "no rows", "row": None, "path": ""}
+
+
+def test_as_training_on_a_model_sees_them(tmp_path: Path) -> None:
+    broken = rows(30)
+    broken[3]["chosen"][1]["content"] += "<|im_end|>"
+    broken[7]["chosen"] = "no list"
+    alone = {(one.row, one.code) for one in validate(broken)}
+    seen = {(one.row, one.code) for one in validate(broken, model="pocket")}
+    assert (3, "PF108") in alone and alone < seen
+    assert (3, "PF411") in seen and {code for _, code in seen - alone} <= {f"PF4{number:02}" for number in range(1, 15)}
+    assert [one.code for one in validate(broken, model="pocket", select=["PF411"])] == ["PF411"]
+    with pytest.raises(InputError, match="PF4"):
+        validate(broken, select=["PF4"])
+
+
+def test_foreign_shapes_are_looked_at_as_pairs(tmp_path: Path) -> None:
+    foreign = [
+        {"conversations": [{"from": "human", "value": f"{n}?"}], "chosen": {"from": "gpt", "value": "a"},
+         "rejected": {"from": "gpt", "value": "" if n == 3 else "b"}}
+        for n in range(5)
+    ]  # fmt: skip
+    path = tmp_path / "foreign.json"
+    path.write_text(json.dumps(foreign), "utf-8")
+    for data in (path, foreign, iter(foreign)):
+        assert [(one.code, one.row) for one in validate(data)] == [("PF106", 3)]
+
+
+def test_prompts_of_every_kind_can_be_kept_out(tmp_path: Path) -> None:
+    sound = rows(3)
+    other = tmp_path / "eval.jsonl"
+    for shape in (sound[1], {"prompt": "Question 1?"}, {"messages": [{"role": "user", "content": "Question 1?"}]}):
+        other.write_text(json.dumps(shape) + "\n", "utf-8")
+        assert [(one.code, one.row) for one in validate(sound, against=other)] == [("PF209", 1)]
+    assert [(one.code, one.row) for one in validate(sound, against=sound[2:])] == [("PF209", 2)]
+    assert validate(sound, against="identity.eval") == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import (
     BartConfig,
     BartForConditionalGeneration,
@@ -20,6 +21,7 @@ from transformers import (
 
 from pairforge.errors import InputError, OutsideError
 from pairforge.resources import resource
+from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.loading import load_model, load_tokenizer
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.types import Answer, Message, Prompt, Skip
@@ -40,7 +42,7 @@ def change(file: Path, **values: Any) -> None:
 
 
 def answers(source: str = "pocket", temperature: float = 0.0) -> dict[tuple[str, int], Answer | Skip]:
-    sampler = TransformersSampler(source, max_new_tokens=24, temperature=temperature)
+    sampler = TransformersSampler(source, Decoding(max_new_tokens=24, temperature=temperature))
     return {key: answer for batch in sampler.sample(PROMPTS, 2, ()) for key, answer in batch.items()}
 
 
@@ -142,6 +144,61 @@ def test_end_tokens_are_read_from_the_generation_settings_else_the_config(folder
         write()
         model = load_model(str(folder), None, torch.float32)
         assert model.generation_config.eos_token_id == [config["eos_token_id"]]
+
+
+def pickled(folder: Path, **more: Any) -> None:
+    """Puts pytorch_model.bin in the place of the safetensors."""
+    weights = {**load_file(folder / "model.safetensors"), **more}
+    torch.save(weights, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def test_pickled_weights_are_read_only_if_allowed(folder: Path) -> None:
+    usual = answers()
+    pickled(folder)
+    with pytest.raises(InputError, match="--allow-pickle") as caught:
+        answers(str(folder))
+    assert "\n" not in str(caught.value)
+    sampler = TransformersSampler(str(folder), Decoding(max_new_tokens=24), allow_pickle=True)
+    assert {key: answer for batch in sampler.sample(PROMPTS, 2, ()) for key, answer in batch.items()} == usual
+    old = sampler.settings()
+    (folder / "pytorch_model.bin").write_bytes(b"other")
+    assert TransformersSampler(str(folder), Decoding(max_new_tokens=24)).settings() != old
+
+
+class Hostile:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.mark,)
+
+
+def test_allowed_pickles_run_no_code(folder: Path, tmp_path: Path) -> None:
+    pickled(folder, hostile=Hostile(tmp_path / "mark"))
+    with pytest.raises(InputError) as caught:
+        load_model(str(folder), None, torch.float32, allow_pickle=True)
+    assert "\n" not in str(caught.value) and not (tmp_path / "mark").exists()
+
+
+def test_a_hub_model_is_known_by_its_commit(folder: Path, on_hub: Callable[[Path, str], Path]) -> None:
+    snapshot = on_hub(folder, "org/chat")
+    sampler = TransformersSampler("org/chat", Decoding(max_new_tokens=24))
+    assert sampler.settings()["model"] == snapshot.name
+    made = {key: answer for batch in sampler.sample(PROMPTS, 2, ()) for key, answer in batch.items()}
+    assert made == answers()
+    pickled(snapshot)
+    with pytest.raises(InputError, match="--allow-pickle"):
+        answers("org/chat")
+
+
+def test_a_repetition_penalty_that_is_not_used_is_told_of(folder: Path) -> None:
+    change(folder / "generation_config.json", repetition_penalty=1.1)
+    sampler = TransformersSampler(str(folder), Decoding(max_new_tokens=4))
+    list(sampler.sample(PROMPTS, 1, ()))
+    assert len(sampler.warnings) == 1 and "repetition penalty of 1.1" in sampler.warnings[0]
 
 
 def test_what_memory_does_not_hold_is_said_to_be_outside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .report import Cue, Report
+from ...errors import InputError
+from .report import Cue, Report, Verdict
+from .watch import Watch
 
-__all__ = ["Cue", "Report", "audit"]
+if TYPE_CHECKING:
+    from .features import Split
+
+__all__ = ["Cue", "Report", "Watch", "audit"]
 
 
-def audit(rows: Iterable[Mapping[str, Any]], expect: Sequence[str] = (), *, level: float = 0.05) -> Report:
-    """Tests every word, phrase, first and last words, length and habit of style for standing on one side only.
+def audit(
+    rows: Iterable[Mapping[str, Any]],
+    expect: Sequence[str] = (),
+    *,
+    level: float = 0.05,
+    most: int | None = 20_000,
+    jobs: int = 1,
+    seed: int = 0,
+    by: Split | None = None,
+    fail_on: Verdict = "high",
+) -> Report:
+    """Tests every word, phrase, form, first and last words, length and habit of style for standing on one side only.
 
-    `expect` names what is meant to differ ("Deep Qwen"): reported apart, and never an error. `level` is the share of
-    false findings that is allowed. Raises InputError for a row that is no pair of message lists, and where no pair
-    has two different answers.
+    `expect` names what is meant to differ ("Deep Qwen"): reported apart, and no part of the verdict. `level` is the
+    share of false findings that is allowed. Features are looked for in at most `most` prompts (None: all), drawn by
+    `seed`, and those found are counted in all rows by `jobs` processes; rows that can be read once only are kept on
+    disk for that. `by` splits texts into other tokens than words. `fail_on` is the verdict from which the report is
+    not ok.
+
+    Raises InputError for a row that is no pair of message lists, where no pair has two different answers, and for an
+    empty term.
     """
+    from .pipeline import Settings
     from .pipeline import audit as run
 
-    return run(rows, expect, level)
+    if not all(term.strip() for term in expect):
+        raise InputError("a term that is expected is empty", fix="give a word or a phrase: --expect TERM")
+    return run(rows, Settings(tuple(expect), level, most, jobs, seed, by, fail_on))

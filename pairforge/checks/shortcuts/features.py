@@ -1,107 +1,157 @@
-"""What a reader who knows nothing can notice in an answer: words, first and last words, length, style."""
+"""What a reader who knows nothing can notice in an answer: words, their parts and forms, first and last words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 Words: TypeAlias = tuple[str, ...]
+Split: TypeAlias = Callable[[Sequence[str]], list[list[str]]]
+"""Texts as lists of tokens, for what reads words in another way: a model's own tokenizer."""
 
-KINDS = ("term", "length", "style", "first", "last", "words")
+KINDS = ("term", "length", "style", "first", "last", "words", "parts", "pattern")
+"""The families, in the order of the numbers that the votes know them by."""
+LONGEST = {"first": 3, "last": 3, "words": 3, "parts": 1, "pattern": 4}
+"""How many tokens a feature of the kind holds at most."""
+
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_LETTERS = rf"[^\W\d_{_UNSPACED}]+"
-_WORD = re.compile(rf"[{_UNSPACED}]|{_LETTERS}(?:['’]{_LETTERS})?|\d+|[^\w\s]|_")
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0962\u0963\u0980-\u0983\u09bc-\u09cd"
+_LETTERS = rf"(?:[^\W\d_{_UNSPACED}][{_MARKS}]*)+"
+_TOKEN = re.compile(rf"[{_UNSPACED}]|{_LETTERS}(?:['’]{_LETTERS})?|\d+|[^\w\s]|_|\s{{2,}}|[^\S ]")
 _NO_SPACE = re.compile(rf"[{_UNSPACED}]")
+_EMOJI = re.compile("[\u2600-\u27bf\u2b50-\u2b55\U0001f000-\U0001faff]")
+_SHOWN = str.maketrans({"\n": "↵", " ": "␣", "\t": "⇥", "\r": "␍", "\u00a0": "⍽"})
+
+
+class Feature(NamedTuple):
+    """One thing that can be noticed; `tokens` is empty for style and length.
+
+    A habit of style votes where the sides differ by `least` of it or more.
+    """
+
+    kind: str
+    name: str
+    tokens: Words = ()
+    least: float = 0.0
+
+
+def tokens(text: str) -> list[str]:
+    """Words, numbers and marks, with the runs of white space between them that are more than one space.
+
+    Words of scripts that write spaces; single characters of those that don't.
+    """
+    return _TOKEN.findall(text)
+
+
+def split(texts: Sequence[str]) -> list[list[str]]:
+    """The tokens of many texts."""
+    return list(map(_TOKEN.findall, texts))
+
+
+def is_word(token: str) -> bool:
+    """Whether a token is more than white space."""
+    return not token.isspace()
 
 
 def words(text: str) -> list[str]:
-    """Words of scripts that write spaces, single characters of those that don't, numbers, and punctuation marks."""
-    return _WORD.findall(text)
+    """Words, numbers and punctuation marks."""
+    return [token for token in tokens(text) if is_word(token)]
 
 
-def phrase(tokens: Words) -> str:
+def phrase(run: Sequence[str]) -> str:
     """Words as a reader would write them."""
     text = ""
-    for token in tokens:
-        glued = not text or _NO_SPACE.match(token) or _NO_SPACE.match(text[-1]) or not token[0].isalnum()
+    for token in run:
+        glued = not text or _NO_SPACE.match(token) or _NO_SPACE.match(text[-1]) or not token[:1].isalnum()
         text += token if glued else f" {token}"
     return text
 
 
-def phrases(tokens: Sequence[str]) -> set[Words]:
-    """All runs of one to three words."""
-    return {*zip(tokens), *zip(tokens, tokens[1:]), *zip(tokens, tokens[1:], tokens[2:])}  # noqa: B905, RUF007
+def sound(text: str) -> str:
+    """A text that can be written as UTF-8: lone surrogates as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
-def opening(tokens: Sequence[str]) -> set[Words]:
-    """The first word, the first two, the first three."""
-    return {tuple(tokens[:n]) for n in (1, 2, 3) if n <= len(tokens)}
+def runs(sequence: Sequence[str], longest: int) -> Iterator[Words]:
+    """All runs of up to so many tokens."""
+    for size in range(1, longest + 1):
+        yield from zip(*(sequence[start:] for start in range(size)), strict=False)
 
 
-def closing(tokens: Sequence[str]) -> set[Words]:
-    """The last word, the last two, the last three."""
-    return {tuple(tokens[-n:]) for n in (1, 2, 3) if n <= len(tokens)}
+def holds(sequence: Sequence[str], run: Words) -> bool:
+    """The tokens stand in the text, one behind the other."""
+    return next(places(sequence, run), None) is not None
 
 
-def holds(tokens: Sequence[str], run: Words) -> bool:
-    """The words stand in the text, one behind the other."""
-    if not run or run[0] not in tokens:
-        return False
-    size = len(run)
-    return size == 1 or any(tuple(tokens[at : at + size]) == run for at in range(len(tokens) - size + 1))
+def places(sequence: Sequence[str], run: Words) -> Iterator[int]:
+    """Where a run of tokens begins."""
+    size, at = len(run), -1
+    while size:
+        try:
+            at = sequence.index(run[0], at + 1)
+        except ValueError:
+            return
+        if size == 1 or tuple(sequence[at : at + size]) == run:
+            yield at
 
 
-def _count(pattern: str, flags: int = 0) -> Callable[[str], float]:
-    compiled = re.compile(pattern, flags)
-    return lambda text: len(compiled.findall(text))
-
-
-def _marks(*marks: str) -> Callable[[str], float]:
-    return lambda text: sum(text.count(mark) for mark in marks)
-
-
-STYLE: dict[str, Callable[[str], float]] = {
-    "lines": _marks("\n"),
-    "paragraphs": _marks("\n\n"),
-    "headers": _count(r"^#{1,6} ", re.M),
-    "bullet points": _count(r"^\s*[-*•] ", re.M),
-    "numbered points": _count(r"^\s*\d+[.)、]", re.M),
-    "bold text": _count(r"\*\*[^*\n]+\*\*"),
-    "code blocks": _marks("```"),
-    "inline code": _count(r"(?<!`)`[^`\n]+`(?!`)"),
-    "table rows": _count(r"^\|.*\|", re.M),
-    "links": _marks("http://", "https://"),
-    "emoji": _count("[\u2600-\u27bf\U0001f300-\U0001faff]"),
-    "exclamation marks": _marks("!", "！"),
-    "question marks": _marks("?", "？"),
-    "commas": _marks(",", "，", "、"),
-    "colons": _marks(":", "："),
-    "brackets": _marks("(", "（"),
-    "quotation marks": _marks('"', "“", "「"),
-    "digits": _count(r"\d"),
-    "capital letters": _count(r"[A-Z]"),
-    "Chinese characters": _count("[\u4e00-\u9fff]"),
-    "first person": _count(r"\b(?:I|I'm|my|me)\b|我"),
-    "second person": _count(r"\b(?:you|your)\b|[你您]", re.I),
-    "apologies and refusals": _count(
-        r"\b(?:sorry|apologi[sz]e|I can(?:no|')t|I'm unable|as an AI)|抱歉|对不起|作为一个人工智能", re.I
-    ),
-    "affirmative openings": _count(
-        r"\A\W*(?:certainly|sure|of course|absolutely|great question|happy to help|当然|好的)", re.I
-    ),
-    "spaces at the start": _count(r"\A\s"),
-    "spaces at the end": _count(r"\s\Z"),
-    "endings with a full stop": _count(r"[.。!！?？]\s*\Z"),
-    "carriage returns": _marks("\r"),
-    "invisible characters": _count("[\u00a0\u200b-\u200f\u2060\ufeff]"),
-    "template tokens": _count(r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?INST\]|</?think>|<noinput>|<nooutput>"),
+_SCRIPTS = {
+    "я": "\u0400-\u052f",
+    "α": "\u0370-\u03ff",
+    "가": "\uac00-\ud7af\u1100-\u11ff",
+    "ع": "\u0600-\u06ff",
+    "か": "\u3040-\u30ff",
+    "字": _UNSPACED,
+    "é": "\u00aa-\u024f\u1e00-\u1eff",
 }
-"""Each habit of style, as the number of its occurrences."""
+_SCRIPT = [(shown, re.compile(f"[{range}]")) for shown, range in _SCRIPTS.items()]
+RUNNING = frozenset({"a", *_SCRIPTS})
+"""Forms of which a run counts as one."""
 
-LENGTH: dict[str, Callable[[str, Sequence[str]], float]] = {
-    "characters": lambda text, tokens: len(text),
-    "words": lambda text, tokens: len(tokens),
-}
+
+@lru_cache(1 << 18)
+def form(token: str) -> str:
+    """The form of a token: a, Aa, AA, A for words by their case, 0 a digit; marks as they stand; white space shown.
+
+    Words of other scripts by the script: я, α, 字, か ...; é for Latin letters beyond ASCII; ☺ for emoji.
+    """
+    if token.isspace():
+        return token[:3].translate(_SHOWN)
+    token = token.strip()
+    if token.isdigit():
+        return "0" * min(len(token), 5)
+    if not token[0].isalnum():
+        return "☺" if _EMOJI.match(token) else token
+    if not token.isascii() and (script := next((shown for shown, letters in _SCRIPT if letters.search(token)), None)):
+        return script
+    for mark in "'’":
+        if mark in token:
+            return f"a{mark}a"
+    if token.islower():
+        return "a"
+    if token.isupper():
+        return "AA" if len(token) > 1 else "A"
+    return "Aa" if token[1:].islower() else "aA"
+
+
+def forms(sequence: Sequence[str]) -> list[str]:
+    """The forms of the tokens between ^ and $, a run of plain words as one."""
+    made = ["^"]
+    for token in sequence:
+        shape = form(token)
+        if shape != made[-1] or shape not in RUNNING:
+            made.append(shape)
+    return [*made, "$"]
+
+
+@lru_cache(1 << 18)
+def parts(token: str) -> Words:
+    """What related words have in common: the word in small letters, the first five letters, the last three."""
+    folded = token.strip().lower()
+    if not folded[:1].isalpha() or _NO_SPACE.match(folded):
+        return ()
+    return (folded, f"{folded[:5]}-", f"-{folded[-3:]}") if len(folded) > 5 else (folded,)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .report import Grade, Share, Verdict
+from .report import VERDICTS, Grade, Share, Verdict
 
 BALANCED = 0.6
-_VERDICTS: tuple[Verdict, ...] = ("ok", "watch", "high", "critical")
+"""A term is balanced where it wins at most this share of the prompts that it tells apart."""
+PARTLY = 0.9
+"""Below, some of it is balanced."""
 _OF_GRADE: dict[Grade, Verdict] = {"low": "ok", "medium": "watch", "high": "high", "critical": "critical"}
 
 
@@ -24,9 +26,9 @@ def grade(win_rate_low: float, coverage: float, lift: float) -> Grade:
 
 def predictability(reader: Share) -> Verdict:
     """By the lower end of the reader's interval: watch from 0.65, high from 0.80, critical from 0.95."""
-    return _VERDICTS[sum(reader.low >= least for least in (0.65, 0.80, 0.95))]
+    return VERDICTS[sum(reader.low >= least for least in (0.65, 0.80, 0.95))]
 
 
 def verdict(reader: Verdict, grades: Iterable[Grade]) -> Verdict:
     """The worse of the reader's and of the worst cue's."""
-    return max([reader, *(_OF_GRADE[one] for one in grades)], key=_VERDICTS.index)
+    return max([reader, *(_OF_GRADE[one] for one in grades)], key=VERDICTS.index)

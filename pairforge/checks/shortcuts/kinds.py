@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from ...types import Finding, Severity
 from ..rules import RULES, Seen, rule
+from .grades import BALANCED, PARTLY
 from .report import Cue, Grade, Report, Share
 
 _SEVERITY: dict[Grade, Severity] = {"low": "info", "medium": "warning", "high": "error", "critical": "error"}
@@ -50,6 +51,17 @@ def words(cue: Cue) -> Iterator[Seen]:
     yield f"{_held(cue, 'stands in')}: {_wins(cue)}", ""
 
 
+@rule("PF308", "warning")
+def form(cue: Cue) -> Iterator[Seen]:
+    """A form tells the sides apart, whatever the words: dates, capitals, line breaks, spaces, the start of words.
+
+    In a form `a`, `Aa`, `AA` and `A` stand for words by their case, `0` for a digit, `字` for characters of a script
+    without spaces, `^` and `$` for the start and the end of the answer; `organ-` and `-ise` for parts of words.
+    """
+    name = "a word like" if cue.kind == "parts" else "text of the form"
+    yield f"{name} {_held(cue, 'stands in')}: {_wins(cue)}", ""
+
+
 @rule("PF306", "warning")
 def predictable(reader: Share) -> Iterator[Seen]:
     """A reader who never sees the prompt tells chosen from rejected by surface alone.
@@ -70,12 +82,15 @@ def intended(cue: Cue) -> Iterator[Seen]:
     if not cue.coverage:
         yield f"{cue.feature!r}, expected, stands on one side in no pair", ""
     elif cue.balanced:
-        yield f"{_held(cue, 'stands in')}: intended, and balanced by counter-pairs", ""
+        yield f"{_held(cue, 'stands in')}: intended, balanced by counter-pairs (it wins {_percent(cue.win_rate)})", ""
     else:
-        yield f"{_held(cue, 'stands in')}: {cue.grade} (intended, unbalanced), {_wins(cue)}", ""
+        state = "unbalanced" if cue.win_rate >= PARTLY else f"partly balanced (balanced: up to {_percent(BALANCED)})"
+        more = "add counter-pairs, in which it is wrong: pairforge correct --counter 1"
+        yield f"{_held(cue, 'stands in')}: {cue.grade}, intended, {state}: {_wins(cue)}; {more}", ""
 
 
-_CODES = {"length": "PF301", "style": "PF302", "first": "PF303", "last": "PF304", "words": "PF305", "term": "PF307"}
+_CODES = {"length": "PF301", "style": "PF302", "first": "PF303", "last": "PF304", "words": "PF305"}
+_CODES |= {"parts": "PF308", "pattern": "PF308", "term": "PF307"}
 
 
 def finding(cue: Cue) -> Finding:
@@ -111,12 +126,13 @@ def _percent(share: float) -> str:
 
 def _held(cue: Cue, verb: str) -> str:
     chosen, rejected = _percent(cue.chosen_rate), _percent(cue.rejected_rate)
-    return f"{cue.feature!r} {verb} {chosen} of chosen and {rejected} of rejected answers"
+    return f"{cue.phrase!r} {verb} {chosen} of chosen and {rejected} of rejected answers"
 
 
 def _more(cue: Cue) -> str:
     chosen, rejected = _percent(cue.chosen_rate), _percent(cue.rejected_rate)
-    return f"more {cue.feature} in chosen in {chosen} of pairs, in rejected in {rejected}"
+    far = f" (by {cue.least:.3g} or more)" if cue.least else ""
+    return f"more {cue.feature}{far} in chosen in {chosen} of pairs, in rejected in {rejected}"
 
 
 def _wins(cue: Cue) -> str:

@@ -3,103 +3,153 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
-from . import grades, kinds, reader
-from .answers import Answers
-from .features import KINDS, closing, holds, opening
-from .report import Cue, Report, Share
-from .roots import Root, plainness, roots
-from .statistics import Discoveries, families, sign_test, wilson
-from .votes import Feature, Floats, Ints, Mask, Pairs, Votes, notice
+from . import grades, kinds
+from .answers import Answers, Sample, Seen, Source
+from .features import Feature, Split, phrase, sound, words
+from .notice import Noticed, notice
+from .phrases import extended
+from .points import points
+from .reader import Reading, read
+from .report import Cue, Report, Sampled, Share, Verdict
+from .roots import Root, Search, plainness
+from .statistics import Discoveries, chances, families, score_test, sign_test, two_sided, wilson
+from .tally import Tally, count, told_by
+from .votes import Floats, Ints, Mask, Votes
 
-_EXAMPLES, _CHILDREN, _FEWEST = 3, 20, 20
+_CHILDREN, _FEWEST, _LOOKED_AT = 20, 20, 300
 _ALIKE = 0.8
 _WORST = ("critical", "high", "medium", "low")
 
 
-def audit(rows: Iterable[Mapping[str, Any]], expect: Sequence[str], level: float) -> Report:
-    """See `pairforge.checks.shortcuts.audit`."""
-    answers = Answers.of(rows)
+@dataclass(frozen=True)
+class Settings:
+    """What an audit can be asked for; see `pairforge.checks.shortcuts.audit`."""
+
+    expect: Sequence[str] = ()
+    level: float = 0.05
+    most: int | None = 20_000
+    jobs: int = 1
+    seed: int = 0
+    by: Split | None = None
+    fail_on: Verdict = "high"
+
+
+def audit(rows: Iterable[Mapping[str, Any]], settings: Settings) -> Report:
+    """Reads the rows, and once more where the sample does not hold them all."""
+    sample = Sample(settings.most, settings.seed)
+    with Source(rows) as source:
+        for pair in source.first():
+            sample.add(pair)
+        return examine(sample, settings, source.again)
+
+
+def examine(sample: Sample, settings: Settings, again: Callable[[], Iterable[Seen]]) -> Report:
+    """The report on a sample, with what was found in it counted in all pairs."""
+    answers = sample.answers()
     if not answers.chosen:
-        same = f": all {answers.rows} rows have the same answer on both sides" if answers.rows else ": no rows"
+        same = f": all {sample.rows} rows have the same answer on both sides" if sample.rows else ": no rows"
         raise InputError(f"nothing to compare{same}", fix="see: pairforge validate")
-    terms = list(dict.fromkeys(expect))
-    pairs = notice(answers, terms)
-    prompt = np.array(answers.prompt, dtype=np.int64)
-    votes = pairs.votes.left_to_terms(_told_by(terms, answers)).by(prompt, int(prompt.max(initial=-1)) + 1)
-    wins, losses = votes.count()
-    p = sign_test(wins, losses)
-    significant = families(p, wins + losses, votes.kind, level)
-    intended = np.flatnonzero(votes.kind == KINDS.index("term"))
-    lengths = _lengths(pairs, prompt, votes.units) if pairs.similarity <= _ALIKE else None
-    found = roots(votes, significant, intended, lengths)
-    cues = sorted((_cue(pairs, votes, root, p, significant.q) for root in found), key=_first)
-    return _report(pairs, votes, prompt, cues, significant)
+    found = _Found(answers, settings)
+    features = [found.votes.features[root.feature] for root in found.roots]
+    favours = [1 if found.z[root.feature] >= 0 else -1 for root in found.roots]
+    jobs = 1 if sample.whole else settings.jobs
+    tallies, prompts = count(sample.pairs() if sample.whole else again(), features, favours, jobs, settings.by)
+    cues = sorted(map(found.cue, found.roots, tallies), key=_first)
+    return _report(found, sample, cues, prompts)
 
 
-def _told_by(terms: Sequence[str], answers: Answers) -> Mask:
-    """The pairs that differ in an expected term and in nothing else: length and style there are the term's doing."""
-    sides = zip(answers.chosen, answers.rejected, strict=True)
-    return np.array([any(_swaps(term, a, b) or _swaps(term, b, a) for term in terms) for a, b in sides], dtype=np.bool_)
+class _Found:
+    """What was found in the sample."""
+
+    def __init__(self, answers: Answers, settings: Settings) -> None:
+        self.answers, self.settings = answers, settings
+        terms = list(dict.fromkeys(settings.expect))
+        self.noticed = notice(answers, terms, settings.by)
+        self.prompt = np.array(answers.prompt, dtype=np.int64)
+        told = np.array([bool(terms) and told_by(terms, a, b) for a, b in answers.pairs()], np.bool_)
+        units = int(self.prompt.max(initial=-1)) + 1
+        self.votes = self.noticed.votes.left_to_terms(told).by(self.prompt, units)
+        wins, losses = self.votes.count()
+        self.wins, self.total = wins, wins + losses
+        self.p = sign_test(wins, losses)
+        self.z = (wins - losses) / np.sqrt(np.maximum(self.total, 1))
+        self.significant: Discoveries = families(self.p, self.total, self.votes.kind, settings.level)
+        alike = float(np.median(self.noticed.similarity)) > _ALIKE
+        self.lengths = None if alike else _lengths(self.noticed, self.prompt, units)
+        intended = np.flatnonzero(self.votes.of("term"))
+        self.roots = Search(self.votes, self.significant, intended, self.lengths).run()
+
+    def cue(self, root: Root, tally: Tally) -> Cue:
+        """The cue of a root. A term may be balanced: it stands against itself in other prompts."""
+        feature, total = self.votes.features[root.feature], tally.wins + tally.losses
+        coverage = total / max(1, tally.units)
+        low, lift = wilson(tally.win_rate * total, total, 1.645)[0], coverage * (tally.win_rate - 0.5)
+        z_adjusted, q_adjusted = self._adjusted(root, feature)
+        term = feature.kind == "term"
+        p = float(sign_test(np.array([tally.wins]), np.array([tally.losses]))[0])
+        return Cue(
+            kind=feature.kind,
+            feature=sound(feature.name),
+            phrase=sound(self._phrase(root, feature)),
+            favours="chosen" if tally.wins >= tally.losses else "rejected",
+            chosen_rate=tally.chosen_rate,
+            rejected_rate=tally.rejected_rate,
+            separates=total,
+            coverage=coverage,
+            win_rate=tally.win_rate,
+            win_rate_low=low,
+            lift=lift,
+            p=p,
+            q=p if term else float(self.significant.q[root.feature]),
+            z=float(self.z[root.feature]),
+            z_adjusted=z_adjusted,
+            q_adjusted=q_adjusted,
+            grade=grades.grade(low, coverage, lift),
+            intended=term,
+            balanced=term and total > 0 and max(tally.wins, tally.losses) <= grades.BALANCED * total,
+            explains=self._children(root),
+            examples=tally.examples,
+            tokens=tuple(map(sound, feature.tokens)),
+            least=feature.least,
+        )
+
+    def _adjusted(self, root: Root, feature: Feature) -> tuple[float | None, float | None]:
+        """z and q once the difference of length is known."""
+        if self.lengths is None or feature.kind == "length":
+            return None, None
+        one = self.votes.only(np.array([root.feature]))
+        z = score_test(one, chances(self.lengths))
+        kind = int(one.kind[0])
+        tests = self.significant.tests.get(kind, 1) * self.significant.factor.get(kind, 1.0)
+        return float(z[0]), min(1.0, float(two_sided(z)[0]) * tests)
+
+    def _children(self, root: Root) -> tuple[str, ...]:
+        q = self.significant.q
+        first = sorted(root.children, key=lambda child: (q[child], -abs(self.z[child])))[: 5 * _CHILDREN]
+        named = sorted((self.votes.features[child] for child in first), key=lambda one: plainness(one)[0])
+        return tuple(dict.fromkeys(one.name for one in named))[:_CHILDREN]
+
+    def _phrase(self, root: Root, feature: Feature) -> str:
+        """The words around a word, in the pairs that it tells apart."""
+        whole = feature.kind == "parts" and "-" not in feature.name
+        if (feature.kind not in ("words", "first", "last") and not whole) or self.settings.by:
+            return feature.name
+        units = self.noticed.votes.unit[self.noticed.votes.feature == root.feature][:_LOOKED_AT]
+        texts = [side[unit] for unit in units for side in (self.answers.chosen, self.answers.rejected)]
+        return phrase(extended(feature.tokens, [words(text.lower() if whole else text) for text in texts]))
 
 
-def _swaps(term: str, one: str, other: str) -> bool:
-    """Whether the other text is this one with some short text in place of every `term`."""
-    first, *rest = one.split(term)
-    if not rest or not other.startswith(first):
-        return False
-    pattern = re.escape(first) + "(.{1,64}?)" + r"\1".join(map(re.escape, rest))
-    return re.fullmatch(pattern, other, re.DOTALL) is not None
-
-
-def _report(pairs: Pairs, votes: Votes, prompt: Ints, cues: list[Cue], significant: Discoveries) -> Report:
-    kind_of = pairs.votes.kind
-    masks = {name: kind_of == KINDS.index(name) for name in ("length", "style", "first")}
-    shares = {name: reader.read(pairs.votes, prompt, only=mask).value for name, mask in masks.items()}
-    everything = reader.read(pairs.votes, prompt, only=kind_of != KINDS.index("term"))
-    unintended = _unintended(pairs.votes, prompt) if any(cue.intended for cue in cues) else everything
-    seen = grades.predictability(unintended) if unintended else "ok"
-    findings = [kinds.finding(cue) for cue in cues]
-    if unintended and seen != "ok":
-        findings.insert(0, kinds.reader_finding(unintended, seen))
-    tested = sum(significant.tests.values())
-    return Report(
-        rows=pairs.answers.rows,
-        prompts=votes.units,
-        identical=pairs.answers.identical,
-        findings=findings,
-        verdict=grades.verdict(seen, (cue.grade for cue in cues if not cue.intended)),
-        reader=everything,
-        unintended=unintended,
-        by=shares,
-        tested=tested,
-        sensitivity=math.ceil(math.log2(2 * max(1, tested) / significant.level)),
-        similarity=pairs.similarity,
-        cues=cues,
-    )
-
-
-def _unintended(votes: Votes, prompt: Ints) -> Share | None:
-    """The blind reader over the pairs that no expected term tells apart."""
-    term = votes.kind == KINDS.index("term")
-    rest: Mask = np.ones(votes.units, bool)
-    rest[votes.unit[term[votes.feature]]] = False
-    return reader.read(votes, prompt, only=~term, pairs=rest) if len(np.unique(prompt[rest])) >= _FEWEST else None
-
-
-def _lengths(pairs: Pairs, prompt: Ints, prompts: int) -> Floats:
+def _lengths(noticed: Noticed, prompt: Ints, prompts: int) -> Floats:
     """Signed differences of length per prompt, (prompts, 5): tanh and log ratio of characters and of words, sign."""
     columns = []
-    for sizes in (
-        np.array([(len(a), len(b)) for a, b in zip(pairs.answers.chosen, pairs.answers.rejected, strict=True)], float),
-        np.array([(len(a), len(b)) for a, b in pairs.tokens], float),
-    ):
+    for sizes in np.moveaxis(noticed.sizes, 2, 0):
         difference = sizes[:, 0] - sizes[:, 1]
         columns += [
             np.tanh(difference / max(1.0, float(difference.std()))),
@@ -110,53 +160,49 @@ def _lengths(pairs: Pairs, prompt: Ints, prompts: int) -> Floats:
     return np.column_stack([np.bincount(prompt, weights=column, minlength=prompts) / count for column in columns])
 
 
-def _cue(pairs: Pairs, votes: Votes, root: Root, p: Floats, q: Floats) -> Cue:
-    feature, split = votes.features[root.feature], votes.dense(root.feature)
-    wins, losses = int((split > 0).sum()), int((split < 0).sum())
-    most, total = max(wins, losses), wins + losses
-    coverage, win_rate = (total / votes.units if votes.units else 0.0), (most / total if total else 0.5)
-    low, lift = wilson(most, total, 1.645)[0], coverage * (win_rate - 0.5)
-    chosen_rate, rejected_rate = _rates(pairs, feature, root.feature)
-    children = sorted(
-        root.children,
-        key=lambda child: (plainness(votes.features[child])[0], q[child], plainness(votes.features[child])),
+def _report(found: _Found, sample: Sample, cues: list[Cue], prompts: int) -> Report:
+    votes, prompt = found.noticed.votes, found.prompt
+    everything = read(votes, prompt, ~votes.of("term"))
+    unintended = _unintended(votes, prompt) if any(cue.intended for cue in cues) else everything.share()
+    seen = grades.predictability(unintended) if unintended else "ok"
+    findings = [kinds.finding(cue) for cue in cues]
+    if unintended and seen != "ok":
+        findings.insert(0, kinds.reader_finding(unintended, seen))
+    tested, level = sum(found.significant.tests.values()), found.settings.level
+    low, median, high = np.quantile(found.noticed.similarity, (0.1, 0.5, 0.9)).round(4).tolist()
+    return Report(
+        rows=sample.rows,
+        prompts=prompts,
+        identical=sample.identical,
+        findings=findings,
+        verdict=grades.verdict(seen, (cue.grade for cue in cues if not cue.intended)),
+        reader=everything.share(),
+        unintended=unintended,
+        by={name: read(votes, prompt, votes.of(name)).share() for name in ("length", "style", "first")},
+        sampled=Sampled(found.votes.units, votes.units, sample.whole),
+        tested=tested,
+        sensitivity=math.ceil(math.log2(2 * max(1, tested) / level)),
+        similarity=(low, median, high),
+        cues=cues,
+        easiness=_easiness(everything, found.answers),
+        points=points(found.votes, found.significant, found.roots),
+        threshold=found.significant.threshold(found.z),
+        fail_on=found.settings.fail_on,
     )
-    return Cue(
-        kind=feature.kind,
-        feature=feature.name,
-        chosen_rate=chosen_rate,
-        rejected_rate=rejected_rate,
-        coverage=coverage,
-        win_rate=win_rate,
-        win_rate_low=low,
-        lift=lift,
-        p=float(p[root.feature]),
-        q=float(q[root.feature]),
-        grade=grades.grade(low, coverage, lift),
-        intended=feature.kind == "term",
-        balanced=feature.kind == "term" and 0 < win_rate <= grades.BALANCED and total > 0,
-        explains=tuple(dict.fromkeys(votes.features[child].name for child in children))[:_CHILDREN],
-        examples=_examples(pairs, root.feature, 1.0 if wins >= losses else -1.0),
-    )
 
 
-def _rates(pairs: Pairs, feature: Feature, index: int) -> tuple[float, float]:
-    """Share of chosen and of rejected answers that hold the feature; of length and style, that have more of it."""
-    size = max(1, len(pairs.tokens))
-    if not feature.tokens:
-        split = pairs.votes.dense(index)
-        return float((split > 0).sum() / size), float((split < 0).sum() / size)
-    see = {"first": opening, "last": closing}.get(feature.kind)
-    sums = [0, 0]
-    for sides in pairs.tokens:
-        for side, tokens in enumerate(sides):
-            sums[side] += feature.tokens in see(tokens) if see else holds(tokens, feature.tokens)
-    return sums[0] / size, sums[1] / size
+def _unintended(votes: Votes, prompt: Ints) -> Share | None:
+    """The blind reader over the pairs that no expected term tells apart."""
+    term = votes.of("term")
+    rest: Mask = np.ones(votes.units, bool)
+    rest[votes.unit[term[votes.feature]]] = False
+    if len(np.unique(prompt[rest])) < _FEWEST:
+        return None
+    return read(votes, prompt, ~term, pairs=rest).share(rest)
 
 
-def _examples(pairs: Pairs, index: int, sign: float) -> tuple[int, ...]:
-    mask = (pairs.votes.feature == index) & (pairs.votes.sign == sign)
-    return tuple(pairs.answers.row[unit] for unit in np.sort(pairs.votes.unit[mask])[:_EXAMPLES])
+def _easiness(reading: Reading, answers: Answers) -> dict[int, float]:
+    return dict(zip(answers.row, reading.easiness().round(4).tolist(), strict=True))
 
 
 def _first(cue: Cue) -> tuple[bool, int, float]:

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .report import Share
-from .statistics import wilson
-from .votes import Ints, Mask, Votes
+from .statistics import chances, wilson
+from .votes import Floats, Ints, Mask, Votes
 
 _FOLDS = 5
 _LOUD = 3.0
 
 
-def read(votes: Votes, prompt: Ints, seed: int = 0, only: Mask | None = None, pairs: Mask | None = None) -> Share:
-    """Share of pairs in which paired naive Bayes picks chosen, never having seen the prompt; half where it can't.
+def folds(units: int, seed: int = 0) -> Ints:
+    """One of five folds for each prompt."""
+    return np.random.default_rng(seed).permutation(units) % _FOLDS
 
-    A feature's weight is log((wins + 1) / (losses + 1)) in the other folds, none under |z| = 1, at most 3. `votes` are
-    by pair; `only` names the features that the reader sees, `pairs` those that take part.
+
+@dataclass(frozen=True)
+class Reading:
+    """The score of each pair, by a reader who has not seen it: above 0 it picks chosen."""
+
+    score: Floats
+    prompt: Ints
+
+    def share(self, pairs: Mask | None = None) -> Share:
+        """Share of (these) pairs in which it picks chosen; half where it can't say."""
+        score, prompt = (self.score, self.prompt) if pairs is None else (self.score[pairs], self.prompt[pairs])
+        if not len(score):
+            return Share(0.5, 0.0, 1.0)
+        right, prompts = float(np.mean((np.sign(score) + 1) / 2)), len(np.unique(prompt))
+        return Share(right, *wilson(right * prompts, prompts))
+
+    def easiness(self) -> Floats:
+        """How easy a pair is, in bits: 1 + log2 P(chosen), from 1 (told at a glance) over 0 (chance) downwards.
+
+        Pointwise V-information (Ethayarajh et al. 2022) of the surface; the scores are scaled to probabilities first.
+        """
+        scaled = self.score / max(1e-9, float(np.sqrt(np.mean(self.score**2))))
+        return np.asarray(1 + np.log2(np.maximum(chances(scaled[:, None]), 1e-6)))
+
+
+def read(votes: Votes, prompt: Ints, only: Mask, seed: int = 0, pairs: Mask | None = None) -> Reading:
+    """Paired naive Bayes over the features that are asked for, learned from the (named) pairs of the other folds.
+
+    A feature's weight is log((wins + 1) / (losses + 1)), none under |z| = 1, at most 3. `votes` are by pair.
     """
-    mask = np.ones(len(votes.unit), bool) if pairs is None else pairs[votes.unit]
-    mask &= True if only is None else only[votes.feature]
+    mask = only[votes.feature] if pairs is None else only[votes.feature] & pairs[votes.unit]
     feature, unit, sign = votes.feature[mask], votes.unit[mask], votes.sign[mask]
-    taking = np.ones(votes.units, bool) if pairs is None else pairs
-    fold = np.random.default_rng(seed).permutation(int(prompt.max(initial=-1)) + 1)[prompt] % _FOLDS
-    score, size = np.zeros(votes.units), len(votes.features)
-    for test in range(_FOLDS):
-        held = fold[unit] == test
-        wins, losses = (np.bincount(feature[~held & (sign == side)], minlength=size) for side in (1.0, -1.0))
-        z = (wins - losses) / np.sqrt(np.maximum(wins + losses, 1))
-        weight = np.where(np.abs(z) > 1, np.clip(np.log((wins + 1) / (losses + 1)), -_LOUD, _LOUD), 0.0)
-        score += np.bincount(unit[held], weights=sign[held] * weight[feature[held]], minlength=votes.units)
-    right = np.where(score > 0, 1.0, np.where(score < 0, 0.0, 0.5))[taking]
-    if not len(right):
-        return Share(0.5, 0.0, 1.0)
-    prompts = len(np.unique(prompt[taking]))
-    return Share(float(right.mean()), *wilson(float(right.mean()) * prompts, prompts))
+    fold = folds(int(prompt.max(initial=-1)) + 1, seed)[prompt].astype(np.int8)[unit]
+    score = np.zeros(votes.units)
+    wins: Ints = np.zeros((_FOLDS, votes.size), np.int64)
+    losses = wins.copy()
+    for one in range(_FOLDS):
+        here = fold == one
+        wins[one] = np.bincount(feature[here & (sign > 0)], minlength=votes.size)
+        losses[one] = np.bincount(feature[here & (sign < 0)], minlength=votes.size)
+    for one in range(_FOLDS):
+        here = fold == one
+        won, lost = wins.sum(0) - wins[one], losses.sum(0) - losses[one]
+        z = (won - lost) / np.sqrt(np.maximum(won + lost, 1))
+        weight = np.where(np.abs(z) > 1, np.clip(np.log((won + 1) / (lost + 1)), -_LOUD, _LOUD), 0.0)
+        score += np.bincount(unit[here], weights=sign[here] * weight[feature[here]], minlength=votes.units)
+    return Reading(score, prompt)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from ...types import Finding, visible
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Grade: TypeAlias = Literal["low", "medium", "high", "critical"]
 Verdict: TypeAlias = Literal["ok", "watch", "high", "critical"]
+VERDICTS: tuple[Verdict, ...] = ("ok", "watch", "high", "critical")
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,19 @@ class Cue:
 
     kind: str
     feature: str
+    phrase: str
+    """The feature with the words that nearly always stand around it."""
+    favours: str
+    """The side on which the feature mostly stands: a model that learns it goes there."""
     chosen_rate: float
     """Share of pairs whose chosen answer holds the feature (style, length: has more of it)."""
     rejected_rate: float
+    separates: int
+    """Prompts in which the feature stands on one side only."""
     coverage: float
-    """Share of prompts in which the feature stands on one side only."""
+    """Their share of all prompts."""
     win_rate: float
-    """Share of these in which it points the same way."""
+    """Share of these in which it points the way that it points in the other four fifths of the prompts."""
     win_rate_low: float
     """Lower end of the 90 % Wilson interval of `win_rate`."""
     lift: float
@@ -35,7 +42,12 @@ class Cue:
     p: float
     """Exact two-sided sign test, one vote a prompt."""
     q: float
-    """The same, corrected for the number of features in the family and of families."""
+    """The same in the sample, corrected for the number of features in the family and of families."""
+    z: float
+    """(wins - losses) / sqrt(wins + losses) in the sample."""
+    z_adjusted: float | None
+    """What is left of it once the difference of length is known; None for length, or where the edit makes that."""
+    q_adjusted: float | None
     grade: Grade
     intended: bool = False
     balanced: bool = False
@@ -43,11 +55,10 @@ class Cue:
     """Other features that tell nothing more once this one is known."""
     examples: tuple[int, ...] = ()
     """Rows in which the feature points the way that wins."""
-
-    @property
-    def favours(self) -> str:
-        """The side on which the feature mostly stands."""
-        return "chosen" if self.chosen_rate >= self.rejected_rate else "rejected"
+    tokens: tuple[str, ...] = ()
+    """What the feature is made of; nothing for length and style."""
+    least: float = 0.0
+    """Of a habit of style: pairs count in which the sides differ by so much or more."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,24 @@ class Share:
     value: float
     low: float
     high: float
+
+
+class Point(NamedTuple):
+    """One or more features in the picture: prompts told apart, share won by chosen, significant or not, and a name."""
+
+    n: int
+    win_rate: float
+    significant: bool
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What was looked at: `prompts` with `pairs` differing pairs; everything, or what was drawn."""
+
+    prompts: int
+    pairs: int
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -73,14 +102,21 @@ class Report:
     """Pairs in which a blind reader, who never sees the prompt, picks chosen; cross-validated by prompt."""
     unintended: Share | None
     """The same over the pairs that no expected term tells apart; None where these are too few."""
-    by: Mapping[str, float]
+    by: Mapping[str, Share]
     """The same for a reader who sees one kind of feature only."""
+    sampled: Sampled
     tested: int
     sensitivity: int
     """The least number of prompts, all pointing one way, that the tests could have told from chance."""
-    similarity: float
-    """Median share of words that the two answers of a pair have in common."""
+    similarity: tuple[float, float, float]
+    """Share of words that the two answers of a pair have in common: lower decile, median, upper decile."""
     cues: list[Cue] = field(default_factory=list)
+    easiness: Mapping[int, float] = field(default_factory=dict, repr=False)
+    """Per row of the sample, how easily the blind reader tells it, in bits: 1 at a glance, 0 by chance, les."""
+    points: Sequence[Point] = field(default=(), repr=False)
+    threshold: float = 5.0
+    """The z from which a word is significant: the curve of the picture."""
+    fail_on: Verdict = "high"
 
     @property
     def separability(self) -> float:
@@ -89,8 +125,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Nothing is high or critical, but what was expected."""
-        return not any(finding.severity == "error" for finding in self.findings)
+        """The verdict, which leaves out what was expected, is below the level that fails."""
+        return VERDICTS.index(self.verdict) < VERDICTS.index(self.fail_on)
 
     def as_json(self) -> dict[str, Any]:
         """The report as one JSON object; the answers themselves take no part in it."""
@@ -102,28 +138,46 @@ class Report:
             "separability": self.separability,
             "verdict": self.verdict,
             "predictability": asdict(self.reader)
-            | {"unintended": self.unintended and asdict(self.unintended), "by": dict(self.by)},
+            | {"unintended": self.unintended and asdict(self.unintended)}
+            | {"by": {kind: asdict(share) for kind, share in self.by.items()}},
             "sensitivity": {"prompts": self.sensitivity, "features": self.tested},
             "prompts": self.prompts,
             "identical": self.identical,
-            "similarity": self.similarity,
+            "sampled": asdict(self.sampled),
+            "similarity": dict(zip(("p10", "median", "p90"), self.similarity, strict=True)),
+            "easiness": self._easiness(),
         }
+
+    def _easiness(self) -> dict[str, float]:
+        values = sorted(self.easiness.values())
+        return {f"p{tenth}0": values[len(values) * tenth // 10] for tenth in (1, 5, 9)} if values else {}
+
+    def svg(self) -> str:
+        """The features as a picture: share won by chosen against prompts told apart, with the significance curve."""
+        from .figure import draw
+
+        return draw(self)
 
     def __str__(self) -> str:
         """The report for a reader, a line a finding, the headline last."""
         reader = f"{self.reader.value:.1%} [{self.reader.low:.1%}, {self.reader.high:.1%}]"
         beside = ", beside what is intended" if any(cue.intended for cue in self.cues) else ""
-        by = ", ".join(f"{value:.0%} by {kind} alone" for kind, value in self.by.items())
+        by = ", ".join(f"{share.value:.0%} by {kind} alone" for kind, share in self.by.items())
         lines = [f"{finding.code} {finding.severity:7} {finding.message}" for finding in self.findings]
         if self.identical:
             lines.append(f"{self.identical} pairs are the same on both sides and were left out")
-        lines.append(
-            f"a shortcut that shows in fewer than {self.sensitivity} of {self.prompts} prompts would stay unseen"
-        )
+        sample, all_prompts = self.sampled.prompts, self.prompts
+        if not self.sampled.whole:
+            lines.append(f"looked for in a sample of {sample} prompts, counted in all {all_prompts} (--all: no sample)")
+        lines.append(f"a shortcut that shows in fewer than {self.sensitivity} of {sample} prompts would stay unseen")
         lines.append(f"a blind reader, who never sees the prompt, picks chosen in {reader} of pairs ({by})")
         return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{beside}"])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
 
+        if self.cues and console.is_terminal:
+            from .table import table
+
+            yield table(self.cues)
         yield Text(str(self))

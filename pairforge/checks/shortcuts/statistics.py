@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,17 +20,18 @@ def sign_test(wins: Ints, losses: Ints) -> Floats:
     Above 4000 votes by the normal approximation with continuity correction.
     """
     total, fewer = wins + losses, np.minimum(wins, losses)
-    p = np.ones(len(total))
+    cells, place = np.unique(np.column_stack([total, fewer]), axis=0, return_inverse=True)
+    p = np.ones(len(cells))
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, _EXACT + 1)))])
-    for n in np.unique(total[(total > 0) & (total <= _EXACT)]):
-        mask = total == n
-        k = np.arange(fewer[mask].max() + 1)
+    for n in np.unique(cells[(cells[:, 0] > 0) & (cells[:, 0] <= _EXACT), 0]).tolist():
+        start, stop = (int(np.searchsorted(cells[:, 0], edge)) for edge in (n, n + 1))
+        k = np.arange(cells[stop - 1, 1] + 1)
         tail = np.cumsum(np.exp(log_factorial[n] - log_factorial[k] - log_factorial[n - k] - n * math.log(2)))
-        p[mask] = np.minimum(1.0, 2 * tail[fewer[mask]])
-    for index in np.flatnonzero(total > _EXACT):
-        z = max(0.0, abs(wins[index] - losses[index]) - 1) / math.sqrt(total[index])
-        p[index] = math.erfc(z / math.sqrt(2))
-    return p
+        p[start:stop] = np.minimum(1.0, 2 * tail[cells[start:stop, 1]])
+    for index in np.flatnonzero(cells[:, 0] > _EXACT):
+        n, fewest = cells[index].tolist()
+        p[index] = math.erfc(max(0, n - 2 * fewest - 1) / math.sqrt(2 * n))
+    return np.asarray(p[place.ravel()])
 
 
 def attainable(total: Ints, level: float) -> Mask:
@@ -62,6 +64,12 @@ class Discoveries:
     factor: dict[int, float]
     """Families by families selected, for each one selected."""
 
+    def threshold(self, z: Floats) -> float:
+        """The |z| from which features are significant, about: the least of those that are, or Bonferroni's."""
+        tested = max(1, sum(self.tests.values()))
+        least = np.abs(z[self.features]).min(initial=np.inf)
+        return float(least) if np.isfinite(least) else math.sqrt(max(1.0, 2 * math.log(tested / self.level)))
+
     @property
     def features(self) -> Ints:
         """The significant ones."""
@@ -71,8 +79,8 @@ class Discoveries:
         """Which of some of these features are significant by other p-values, all the rest counted as p = 1."""
         q = np.ones(len(p))
         for one in map(int, np.unique(kind)):
-            q[kind == one] = adjusted(p[kind == one], self.tests[one]) * self.factor[one]
-        return q <= self.level
+            q[kind == one] = adjusted(p[kind == one], self.tests[one])
+        return np.asarray(q * _factors(q, kind, self.tests, self.level)[kind] <= self.level)
 
 
 def families(p: Floats, total: Ints, kind: Ints, level: float) -> Discoveries:
@@ -82,19 +90,29 @@ def families(p: Floats, total: Ints, kind: Ints, level: float) -> Discoveries:
 
     Terms (kind 0) are asked about, not searched for: a family that stands outside.
     """
-    q, simes, tests = np.ones(len(p)), dict[int, float](), dict[int, int]()
+    q, tests = np.ones(len(p)), dict[int, int]()
     for one in map(int, np.unique(kind)):
         members = np.flatnonzero(kind == one)
         members = members if one == 0 else members[attainable(total[members], level)]
         if len(members):
             q[members] = adjusted(p[members])
-            tests[one], simes[one] = len(members), float(q[members].min())
-    searched = [one for one in simes if one != 0]
-    over = adjusted(np.array([simes[one] for one in searched])) if searched else np.empty(0)
-    selected = [one for one, value in zip(searched, over, strict=True) if value <= level]
-    factor = {one: len(searched) / len(selected) for one in selected} | {0: 1.0}
-    scale = np.array([factor.get(int(one), np.inf) for one in kind])
-    return Discoveries(level, np.minimum(1.0, q * scale), tests, factor)
+            tests[one] = len(members)
+    factors = _factors(q, kind, tests, level)
+    found = {one: float(factor) for one, factor in enumerate(factors) if np.isfinite(factor)}
+    return Discoveries(level, np.minimum(1.0, q * factors[kind]), tests, found)
+
+
+def _factors(q: Floats, kind: Ints, tests: Mapping[int, int], level: float) -> Floats:
+    """Families by families selected, for each family that is selected; infinite for the others, 1 for the terms."""
+    searched = [one for one in tests if one != 0]
+    least = np.array([q[kind == one].min(initial=1.0) for one in searched])
+    factors = np.full(max(tests, default=0) + int(kind.max(initial=0)) + 1, np.inf)
+    factors[0] = 1.0
+    selected = adjusted(least) <= level if searched else np.empty(0, np.bool_)
+    factors[[one for one, chosen in zip(searched, selected, strict=True) if chosen]] = len(searched) / max(
+        1, selected.sum()
+    )
+    return factors
 
 
 def wilson(hits: float, total: float, z: float = 1.96) -> tuple[float, float]:
@@ -129,9 +147,10 @@ def score_test(votes: Votes, p: Floats) -> Floats:
 
     With p = 1/2 everywhere it is McNemar's z.
     """
-    size = len(votes.features)
-    score = np.bincount(votes.feature, weights=votes.sign * (1 - p[votes.unit]), minlength=size)
-    variance = np.bincount(votes.feature, weights=(p * (1 - p))[votes.unit], minlength=size)
+    p = p.astype(np.float32)
+    weights = np.where(votes.sign > 0, (1 - p)[votes.unit], -(1 - p)[votes.unit])
+    score = np.bincount(votes.feature, weights=weights, minlength=votes.size)
+    variance = np.bincount(votes.feature, weights=(p * (1 - p))[votes.unit], minlength=votes.size)
     return np.where(variance > 1e-9, score / np.sqrt(np.maximum(variance, 1e-9)), 0.0)
 
 

@@ -90,7 +90,7 @@ def test_length_alone_is_one_finding() -> None:
             one["chosen"], one["rejected"] = one["rejected"], one["chosen"]
     report = audit(made)
     assert [cue.kind for cue in report.cues] == ["length"]
-    assert report.by["length"] == pytest.approx(0.75, abs=0.04)
+    assert report.by["length"].value == pytest.approx(0.75, abs=0.04)
 
 
 def test_one_prompt_has_one_vote() -> None:
@@ -129,7 +129,7 @@ def test_an_expected_term_is_told_apart_and_no_error() -> None:
     assert (report.verdict, report.ok, report.separability) == ("ok", True, 1.0)
     (finding,) = report.findings
     assert (finding.code, finding.severity) == ("PF307", "warning")
-    assert "critical (intended, unbalanced)" in finding.message
+    assert "critical, intended, unbalanced" in finding.message
 
 
 def test_counter_pairs_balance_an_expected_term() -> None:

@@ -1,0 +1,143 @@
+"""sample: answers to prompts, lazily, from the same evidence store as every other verb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..prompts import History
+from ..run import out_dir
+from ..store import Store
+from ..types import Answer, Message, Prompt, Skip
+from .asking import answer, contexts_of
+from .build import Columns, read
+from .sampling import Sampling, open_sampling
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_CHUNK = 1024  # prompts that are read ahead, so that answers of like length can share a batch
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The answers to one prompt, in the order of their index; a Skip where there are none."""
+
+    prompt: Prompt | None
+    answers: Sequence[Answer]
+    skip: Skip | None
+    model: str
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of the file that `--replay` reads."""
+        return {
+            "prompt_id": self.prompt.id if self.prompt else "",
+            "prompt": list(self.prompt.messages) if self.prompt else [],
+            "answers": [asdict(answer) for answer in self.answers],
+            "model": self.model,
+            **({"skip": asdict(self.skip)} if self.skip else {}),
+        }
+
+
+class Samples(Iterator[Sampled]):
+    """Iterates over the answers, prompt by prompt in their order, asking the model as they are taken."""
+
+    def __init__(self, items: Iterator[Sampled]) -> None:
+        self.items = items
+        self.counts = {"prompts": 0, "answers": 0, "skips": 0}
+
+    def __next__(self) -> Sampled:
+        item = next(self.items)
+        self.counts["prompts"] += 1
+        self.counts["answers"] += len(item.answers)
+        self.counts["skips"] += item.skip is not None
+        return item
+
+    @property
+    def ok(self) -> bool:
+        """Of what was taken so far, nothing is without an answer."""
+        return not self.counts["skips"]
+
+    exit_code = 3
+
+    def as_json(self) -> dict[str, Any]:
+        rows = [item.as_json() for item in self]
+        return {"command": "sample", "ok": self.ok, "counts": self.counts, "rows": rows}
+
+    def lines(self) -> Iterator[str]:
+        """JSON Lines."""
+        import json
+
+        return (json.dumps(item.as_json(), ensure_ascii=False) for item in self)
+
+
+def sample(
+    prompts: str | Path | Iterable[Any] = "identity.eval",
+    *,
+    n: int = 1,
+    columns: Columns = (),
+    history: History = "last",
+    system: str | Sequence[str] = (),
+    no_system: bool = False,
+    limit: int | None = None,
+    temperature: float = 0.0,
+    output: str | None = None,
+    quiet: bool = False,
+    **sampling: Unpack[Sampling],
+) -> Samples:
+    """n answers to each prompt in each context, as they are asked for: an iterator of `Sampled`.
+
+    `prompts` is a file or bundled set, or an iterable (read as far as is needed) of texts, message lists or `Prompt`s.
+    Answers are kept in the evidence store and never asked for twice. A budget that is spent, and a prompt that can't be
+    asked, give a `Sampled` with a `skip`. Raises InputError for what can't be a prompt.
+    """
+    if n < 1 or (limit is not None and limit < 1):
+        raise InputError("--n and --limit must be at least 1", fix="see: pairforge sample --help")
+    contexts = contexts_of(system, no_system, [None])
+    given = read(prompts, limit, columns, history) if isinstance(prompts, (str, Path)) else map(_prompt, prompts)
+    asked = (
+        row if isinstance(row, Skip) else row.in_context(context)
+        for row in islice(given, limit)
+        for context in contexts
+    )
+    return Samples(_sample(asked, n, temperature, output, quiet, sampling))
+
+
+def _sample(
+    asked: Iterator[Prompt | Skip],
+    n: int,
+    temperature: float,
+    output: str | None,
+    quiet: bool,
+    sampling: Mapping[str, Any],
+) -> Iterator[Sampled]:
+    sampler, budget = open_sampling(temperature, sampling)
+    store = Store(out_dir(output))
+    try:
+        while chunk := list(islice(asked, _CHUNK)):
+            real = [prompt for prompt in chunk if isinstance(prompt, Prompt)]
+            answers = answer(real, sampler, n, store, f"sample: {sampler.model}", quiet, budget)
+            for prompt in chunk:
+                given = prompt if isinstance(prompt, Skip) else answers[prompt.id]
+                real_prompt = None if isinstance(prompt, Skip) else prompt
+                if isinstance(given, Skip):
+                    yield Sampled(real_prompt, (), given, sampler.model)
+                else:
+                    yield Sampled(real_prompt, tuple(given), None, sampler.model)
+    finally:
+        store.close()
+
+
+def _prompt(value: Any) -> Prompt:
+    """A text, a list of messages or a Prompt."""
+    if isinstance(value, Prompt):
+        return value
+    turns = [Message(role="user", content=value)] if isinstance(value, str) else value
+    try:
+        return Prompt(tuple(Message(role=str(turn["role"]), content=str(turn["content"])) for turn in turns))
+    except (TypeError, KeyError) as error:
+        raise InputError(f"no prompt: {value!r:.80}", fix="give texts, lists of role/content, or a file") from error

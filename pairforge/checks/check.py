@@ -1,0 +1,121 @@
+"""The check of one row after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any
+
+from ..types import Finding, Skip
+from . import against as _against  # noqa: F401  (the rules register themselves, in the order of their codes)
+from . import contract, rows, schema, sets, texts, tokens  # noqa: F401
+from .against import Against
+from .gathered import Gathered
+from .glance import passes
+from .rules import RULES, family
+from .shape import plain_pair, well_shaped
+from .sides import Sides
+
+ENOUGH = 20
+"""How many rows of no shape at all end the check ..."""
+_A_ROW = 20
+"""... and how many findings are told of one row."""
+_OWN = ("PF0", "PF1", "PF2")
+
+
+class Check:
+    """Looks at rows of pairs, and keeps what the rules on the whole set need.
+
+    `codes` are those to look for (None: all that need nothing but the rows), `against` is what must not be trained on.
+    """
+
+    def __init__(self, codes: Collection[str] | None = None, against: Against | None = None) -> None:
+        own = [code for code in RULES if code.startswith(_OWN)]
+        self.codes = frozenset(own if codes is None else (code for code in own if code in codes))
+        self.against = against
+        self.gathered = Gathered(self.codes, against)
+        of_rows = [one for one in family("PF1") if one.code in self.codes]
+        self._always = [one for one in of_rows if not one.marks]
+        self._marked = [(frozenset(one.marks), one) for one in of_rows if one.marks]
+        self._marks = frozenset[str]().union(*(marks for marks, _ in self._marked))
+        self._leaks = [RULES["PF209"]] if against is not None and "PF209" in self.codes else []
+
+    def row(self, index: int, row: Any) -> list[Finding]:
+        """What is wrong with the next row: a mapping, or the `Skip` that says why it could not be read."""
+        self.gathered.count += 1
+        if type(row) is not dict and isinstance(row, Mapping):
+            row = dict(row)
+        found: list[Finding] = []
+        if well_shaped(row):
+            sides = Sides.of(row)
+            if not plain_pair(row, sides.text):
+                found = list(islice(schema.values(index, row), _A_ROW))
+        else:
+            found = list(islice(_misshapen(index, row), _A_ROW))
+            if any(one.code in schema.UNREADABLE or one.code in schema.SHAPELESS for one in found):
+                return [one for one in found if one.code in self.codes]
+            sides = Sides.of(row)
+        found = [one for one in found if one.code in self.codes] if found else found
+        found += self._preference(index, sides)
+        self.gathered.add(index, row, sides)
+        return found
+
+    def rows(self, data: Iterable[Any], start: int = 0) -> Iterator[Finding]:
+        """What is wrong with each row, the first of which has the number `start`."""
+        for index, row in enumerate(data, start):
+            yield from self.row(index, row)
+
+    def end(self) -> Iterator[Finding]:
+        """What is wrong with the set."""
+        return self.gathered.findings(self.against)
+
+    def _preference(self, index: int, sides: Sides) -> list[Finding]:
+        found = []
+        rules, text = [] if passes(sides) else self._always, sides.text
+        if marks := {mark for mark in self._marks if mark in text}:
+            rules = rules + [one for ours, one in self._marked if not marks.isdisjoint(ours)]
+        for one in rules:
+            for message, path in one.see(sides):
+                found.append(Finding(one.code, one.severity, message, index, path))
+        for one in self._leaks:
+            if leaks := list(one.findings(index, self.against, sides)):
+                self.gathered.leaked.append(index)
+                found += leaks
+        return found[:_A_ROW]
+
+
+def check(
+    data: Iterable[Any], codes: Collection[str] | None = None, against: Against | None = None
+) -> Iterator[Finding]:
+    """What is wrong with the rows, in one pass; memory grows by some 150 bytes a row.
+
+    A row is a mapping, or the `Skip` that says why it could not be read. Where none of the first rows is a pair,
+    one finding says so and the check ends.
+    """
+    stream = iter(data)
+    start = list(islice(stream, ENOUGH))
+    if strange := all_strange(start):
+        yield from [strange] if codes is None or strange.code in codes else []
+        return
+    whole = Check(codes, against)
+    yield from whole.rows(chain(start, stream))
+    yield from whole.end()
+
+
+def all_strange(start: list[Any]) -> Finding | None:
+    """The one finding on a set of which none of the first rows is a pair."""
+    shapes = [contract.strange(row) for row in start]
+    if len(start) < ENOUGH or not all(shapes):
+        return None
+    read = "`chosen` and `rejected` are read as lists of {role, content} messages"
+    return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
+
+
+def _misshapen(index: int, row: Any) -> Iterator[Finding]:
+    """Findings on a row that the fast path does not let through."""
+    found = []
+    for one in schema.values(index, row):
+        found.append(one)
+        yield one
+    if not isinstance(row, Skip) and not any(one.code in schema.UNREADABLE for one in found):
+        yield from schema.shape(index, row)

@@ -1,0 +1,158 @@
+"""Everything that stands on one side of a pair more than on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from . import hashes
+from .answers import Answers
+from .features import KINDS, Feature, Split, holds, phrase, sound, split, words
+from .hashes import Hashes, Ids, Tables, Vocabulary
+from .lexicon import LEXICON
+from .style import LENGTH, STYLE
+from .votes import Floats, Names, Votes
+
+_ROOM = 12_000_000
+"""As many entries are kept: of the features that are seen most."""
+_LEAST = 3
+_FEWEST = 20
+_BITS = 24
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """The answers with all that was noticed in them; the votes are by pair."""
+
+    answers: Answers
+    votes: Votes
+    sizes: npt.NDArray[np.float64]
+    """(pairs, 2 sides, 2): characters, words."""
+    similarity: Floats
+    """Share of words that the two answers have in common, per pair."""
+
+
+def notice(answers: Answers, expect: Sequence[str], by: Split | None = None) -> Noticed:
+    """The votes of all features; `by` splits texts into other tokens than words."""
+    tables, texts = _read(answers, split)
+    plain = frozenset({"words", "pattern"} if by is None else {"pattern"})
+    streams: list[hashes.Stream] = [(tables, texts, plain)]
+    if by:
+        streams.append((*_read(answers, by), frozenset({"words"})))
+    counts = [int(tables.words[ids].sum()) for ids in texts]
+    characters = [len(text) for pair in answers.pairs() for text in pair]
+    sizes = np.column_stack([characters, counts]).astype(np.float64).reshape(-1, 2, 2)
+    named, dense = _dense(answers, expect, sizes, tables, texts)
+    keys, unit, sign = _sparse(streams)
+    found, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    witness = 2 * unit[first].astype(np.int64) + (sign[first] < 0)
+    line, column = np.nonzero(dense)
+
+    def look_up(index: int) -> Feature:
+        if index < len(named):
+            return named[index]
+        at = index - len(named)
+        kind, tokens = hashes.name(streams, int(witness[at]), int(found[at]))
+        joined = " " if kind == "pattern" else "" if by else None
+        shown = phrase(tokens) if joined is None else joined.join(tokens)
+        return Feature(kind, sound(shown), tokens)
+
+    kind = [np.array([KINDS.index(one.kind) for one in named], np.int64), (found >> np.uint64(50)).astype(np.int64)]
+    votes = Votes(
+        Names(look_up, len(named) + len(found)),
+        np.concatenate(kind),
+        np.concatenate([line.astype(np.int32), (place + len(named)).astype(np.int32)]),
+        np.concatenate([column.astype(np.int32), unit]),
+        np.concatenate([dense[line, column], sign]),
+        len(answers.row),
+    )
+    return Noticed(answers, votes, sizes, _similarity(texts))
+
+
+def _read(answers: Answers, by: Split) -> tuple[Tables, list[Ids]]:
+    """All texts as numbers of tokens, chosen and rejected in turn."""
+    vocabulary, texts = Vocabulary(), list[Ids]()
+    for start in range(0, len(answers.row), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        sides = zip(answers.chosen[part], answers.rejected[part], strict=True)
+        texts += map(vocabulary.ids, by([text for pair in sides for text in pair]))
+    return vocabulary.tables(), texts
+
+
+def _sparse(streams: Sequence[hashes.Stream]) -> tuple[Hashes, Ids, npt.NDArray[np.int8]]:
+    """The entries of all runs of tokens that are seen often enough: at least 3 times, and more where room is short.
+
+    Counted first in buckets, by which nothing that is often is lost.
+    """
+    bits = np.uint64(
+        50 - min(_BITS, max(12, sum(len(ids) for _, texts, _ in streams for ids in texts).bit_length() + 3))
+    )
+    low = np.uint64((1 << 50) - 1)
+    buckets: Ids = np.zeros(1 << (50 - int(bits)), np.int32)
+    for keys, _, _ in _chunks(streams):
+        np.add.at(buckets, (keys & low) >> bits, 1)
+    often = np.bincount(buckets)
+    kept = np.cumsum((often * np.arange(len(often)))[::-1])[::-1]
+    least = max(_LEAST, int(np.searchsorted(-kept, -_ROOM)))
+    rich, found = buckets >= least, []
+    for keys, unit, sign in _chunks(streams):
+        mask = rich[(keys & low) >> bits]
+        found.append((keys[mask], unit[mask], sign[mask]))
+    keys, unit, sign = (np.concatenate(column) for column in zip(*found, strict=True))
+    return keys, unit, sign
+
+
+def _chunks(streams: Sequence[hashes.Stream]) -> Iterator[tuple[Hashes, Ids, npt.NDArray[np.int8]]]:
+    for start in range(0, len(streams[0][1]), hashes.TEXTS):
+        yield hashes.discordant(streams, start)
+
+
+def _dense(
+    answers: Answers, expect: Sequence[str], sizes: npt.NDArray[np.float64], tables: Tables, texts: Sequence[Ids]
+) -> tuple[list[Feature], npt.NDArray[np.int8]]:
+    """What is a number per text, or looked for by name: the features and their votes, (features, pairs)."""
+    named, rows = [], []
+    for column, name in enumerate(LENGTH):
+        named.append(Feature("length", name))
+        rows.append(np.sign(sizes[:, 0, column] - sizes[:, 1, column]))
+    for name, difference in _habits(answers, tables, texts):
+        for least in (0.0, *_far(difference)):
+            named.append(Feature("style", name, least=least))
+            rows.append(np.sign(difference) * (np.abs(difference) >= least))
+    for term in expect:
+        run = tuple(words(term))
+        named.append(Feature("term", term, run))
+        rows.append(np.array([stands(a, term, run) - stands(b, term, run) for a, b in answers.pairs()], np.float64))
+    return named, np.array(rows).astype(np.int8)
+
+
+def _habits(answers: Answers, tables: Tables, texts: Sequence[Ids]) -> Iterator[tuple[str, Floats]]:
+    """Per habit of style, how much more of it the chosen answer of each pair holds."""
+    for name, measure in STYLE.items():
+        yield name, np.array([measure(a) - measure(b) for a, b in answers.pairs()], dtype=np.float64)
+    for name, held in zip(LEXICON, hashes.summed(tables, texts), strict=True):
+        yield name, held[::2] - held[1::2]
+
+
+def _far(difference: Floats) -> tuple[float, ...]:
+    """By how much the sides differ in a quarter of the pairs that differ: a second look, at large differences."""
+    sizes = np.abs(difference[difference != 0])
+    if len(sizes) < _FEWEST:
+        return ()
+    least = float(np.quantile(sizes, 0.75, method="higher"))
+    return (least,) if least > sizes.min() else ()
+
+
+def stands(text: str, term: str, run: tuple[str, ...]) -> bool:
+    """Whether the words of a term stand in the text."""
+    return run[0] in text and holds(words(text), run) if run else term in text
+
+
+def _similarity(texts: Sequence[Ids]) -> Floats:
+    sets = [set(ids.tolist()) for ids in texts]
+    pairs = zip(sets[::2], sets[1::2], strict=True)
+    return np.array([2 * (len(a & b) - 2) / max(1, len(a) + len(b) - 4) for a, b in pairs])

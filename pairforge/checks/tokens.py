@@ -1,0 +1,146 @@
+"""PF1xx: is a well-shaped row a preference that a model can learn from? What templates and programs left in its texts.
+
+Each pattern begins with its mark, so that a search runs from mark to mark at the speed of memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from .rules import Seen, clip, rule
+from .sides import Sides
+
+Patterns: TypeAlias = Mapping[str, "re.Pattern[str]"]
+"""A pattern for each mark that it begins with."""
+
+_SPECIAL: Patterns = {
+    "<": re.compile(
+        r"<(?:[|｜][^\s|｜<>]{1,40}[|｜]>"
+        r"|(?:bos|eos|pad|unk|sop|eop|eoh|eoa|eom|eod|start_of_turn|end_of_turn|start_of_image|end_of_image)>"
+        r"|(?:extra_id_\d+|reserved_\d+|SPECIAL_\d+|fim_(?:prefix|middle|suffix)|seed:[a-z_:]+)>"
+        r"|(?:begin|beginning|end)_of_(?:text|sentence|turn)>|</?SYS>>|/s>\s*\Z|/s>\s*<s>|(?<=\]<)\][a-z_~]+\[>\[)"
+    ),
+    "[": re.compile(
+        r"\[(?:\|[a-z_]{1,20}\|\]|/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\]"
+        r"|(?:BOS|EOS|PAD|UNK|[gs]MASK)\])"
+    ),
+    "#": re.compile(r"###? ?(?:Instruction|Response|Human|Assistant)s?:[ \t]*$", re.M),
+}
+_BEGINS = re.compile(r"\s*<s>(?!.*</s>.*\S)", re.S)
+
+_WORDS = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|seed:think"
+_THINKING: Patterns = {
+    "<": re.compile(
+        rf"<(?:(/?)({_WORDS}|{_WORDS.title()}|{_WORDS.upper()})>|\|(begin|end)_of_(thought|solution)\|>"
+        r"|\|(START|END)_(THINKING)\|>)"
+    ),
+    "[": re.compile(r"\[(/?)(THINK)\]"),
+    "◁": re.compile(r"◁(/?)(think)▷"),
+}
+
+_NAMES = (
+    "name|author|model|model_name|bot_name|assistant_name|ai_name|user_name|company|company_name|developer|creator|team"
+    "|organi[sz]ation"
+)
+_NAMES = f"{_NAMES}|{_NAMES.upper()}"
+_WHOSE = "MODEL|BOT|AI|ASSISTANT|AUTHOR|COMPANY|DEVELOPER|CREATOR"
+# (?!) never matches: such a hole counts only behind what a name stands behind.
+_HOLES: Patterns = {
+    "{": re.compile(rf"\{{(?:(?<![\w}}\\^_]\{{)(\{{\s*(?:{_NAMES})\s*\}}\}})|(?:{_NAMES})\}})"),
+    "<": re.compile(rf"<(?:((?:(?:{_WHOSE})[ _-]NAME|NAME|AUTHOR|MODEL|DEVELOPER|CREATOR)>)|YOUR[ _-]NAME>)"),
+    "[": re.compile(rf"\[(?:((?:{_WHOSE})[ _-]NAME\])|(?:(?:YOUR|INSERT)[ _])?NAME(?: HERE)?\])"),
+    "$": re.compile(rf"\$\{{(?:{_NAMES})\}}((?!))?"),
+    "%": re.compile(rf"%\((?:{_NAMES})\)s((?!))?"),
+    "_": re.compile(rf"__(?:{_NAMES})__((?!))?"),
+}
+_BEHIND = re.compile(
+    r"(?:I am|I'm|I’m|[Mm]y name is|[Cc]all me|called|[Yy]ou are|(?:made|created|developed|trained|built) by"
+    r"|我是|我叫|叫做|由)\s*\Z"
+)
+_FIELD = re.compile(r"(?<![\w}\\^_])\{\{\s*\$?[A-Za-z][\w. -]{1,40}\}\}")
+_MARKUP = re.compile(r"</|/>|\{%|\(\)|=>|;\n")
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.S)
+
+
+@rule("PF108", marks=tuple(_SPECIAL))
+def special_token(sides: Sides) -> Iterator[Seen]:
+    """A text holds a control token of a chat template, such as `<|im_end|>`.
+
+    The tokenizer takes it for the real one: the turn ends there, or another begins, and the rest is trained as
+    something else.
+    """
+    for name, index, _, text in sides.turns():
+        if found := _special(text):
+            yield f"the special token {clip(found, 40)} in a text", sides.pointer(name, index) + "/content"
+
+
+def _special(text: str) -> str | None:
+    for found in _all(_SPECIAL, text):
+        own_line = found.start() == 0 or found.group()[0] != "#" or text[found.start() - 1] == "\n"
+        if own_line and not _THINKING["<"].fullmatch(found.group()):
+            return found.group().strip()
+    if "</s>" in text and "<s" not in text:
+        return "</s>"
+    return "<s>" if _BEGINS.match(text) else None
+
+
+@rule("PF110", marks=tuple(_THINKING))
+def unbalanced_thinking(sides: Sides) -> Iterator[Seen]:
+    """A thinking block is opened and not closed, or closed and not opened.
+
+    What reads the answers looks for both ends: the answer is lost inside the thinking, or the thinking is shown.
+    """
+    for name, index, role, text in sides.turns():
+        if role == "assistant" and (found := _unbalanced(text)):
+            yield found, sides.pointer(name, index) + "/content"
+
+
+def _unbalanced(text: str) -> str | None:
+    found = _all(_THINKING, text)
+    if found and "`" in text:
+        found = _all(_THINKING, _CODE.sub("", text))
+    open_tag = None
+    for match in found:
+        kind, word = [part for part in match.groups() if part is not None]
+        closes = kind.lower() in ("/", "end")
+        if closes and open_tag != word.lower():
+            return f"{match.group()} closes a thinking block that was not opened"
+        if not closes and open_tag is not None:
+            return f"{match.group()} opens a thinking block inside another"
+        open_tag = None if closes else word.lower()
+    return f"{found[-1].group()} opens a thinking block that is not closed" if open_tag is not None else None
+
+
+@rule("PF113", marks=tuple(_HOLES))
+def placeholder(sides: Sides) -> Iterator[Seen]:
+    """A placeholder of a template was not filled in, such as `{{NAME}}` or `<NAME>`: the model learns to say just that.
+
+    One that the question speaks of, or that stands in code, is none.
+    """
+    for name, index, role, text in sides.turns():
+        if role in ("assistant", "system") and (found := _unfilled(text)):
+            asked = (turn["content"] for turn in sides.context if turn["role"] == "user")
+            if not any(found in text or "{{" in text for text in asked):
+                where = sides.pointer(name, index) + "/content"
+                yield f"the placeholder {clip(found, 40)} was not filled in", where
+
+
+def _unfilled(text: str) -> str | None:
+    found = _holes(text)
+    return _holes(_CODE.sub("", text)) if found and "`" in text else found
+
+
+def _holes(text: str) -> str | None:
+    for found in _all(_HOLES, text):
+        if found[1] or _BEHIND.search(text, max(0, found.start() - 24), found.start()):
+            return found.group()
+    field = _FIELD.search(text) if "{{" in text and not _MARKUP.search(text) else None
+    return field.group() if field else None
+
+
+def _all(patterns: Patterns, text: str) -> list[re.Match[str]]:
+    """What any of the patterns finds, in the order of the text."""
+    found = [match for mark, pattern in patterns.items() if mark in text for match in pattern.finditer(text)]
+    return sorted(found, key=lambda match: match.start()) if len(found) > 1 else found

@@ -1,0 +1,61 @@
+"""Writes files whole or not at all, and says in one line what a disk did to a writer."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputError, OutsideError
+
+
+@contextmanager
+def told(path: Path, needed: int = 0) -> Iterator[None]:
+    """Turns what a disk can do to a writer, of `needed` bytes if known, into one line for the user."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise _full(path, needed) from error
+        raise InputError(f"can't write {path}: {error.strerror}", fix="choose another folder with -o DIR") from error
+    except sqlite3.OperationalError as error:
+        if "full" in str(error) or "I/O" in str(error):
+            raise _full(path, needed) from error
+        raise InputError(f"can't use {path}: {error}", fix="choose another folder with -o DIR") from error
+    except sqlite3.DatabaseError as error:
+        raise InputError(
+            f"{path} is not a readable evidence store: {error}",
+            fix="move it away, or set it aside with: pairforge correct --fresh",
+        ) from error
+
+
+def _full(path: Path, needed: int) -> OutsideError:
+    more = f", which needs about {needed / 1e6:.1f} MB" if needed else ""
+    return OutsideError(
+        f"disk full while writing {path}{more}", fix="free some space and run the same command again: it goes on"
+    )
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Writes a whole file or nothing: temp file, fsync, replace, fsync of the folder."""
+    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    content = data.encode() if isinstance(data, str) else data
+    with told(path, len(content)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temp, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temp, path)
+        except BaseException:
+            temp.unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,91 @@
+"""Answers with a label, good or bad, as KTO reads them: a pair where a prompt has both."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..types import Message, Skip, digest
+from .turns import messages, said
+
+NAME = "kto"
+_LABELS = {True: True, False: False, "true": True, "false": False}
+_NAMES = ("label", "kto_tag")
+
+
+class _Answer(NamedTuple):
+    number: int
+    label: bool
+    context: list[Message]
+    answer: list[Message]
+    rest: dict[str, Any]
+
+
+def fits(row: Mapping[str, Any]) -> bool:
+    """A label, and a prompt with a completion, or messages."""
+    if _label(row) is None:
+        return False
+    answers = isinstance(row.get("prompt"), (str, list)) and isinstance(row.get("completion"), (str, list))
+    return answers or isinstance(row.get("messages"), list) or isinstance(row.get("conversations"), list)
+
+
+def paired(rows: Iterable[Any], lost: Counter[str]) -> Iterator[dict[str, Any] | Skip]:
+    """A pair for each good and bad answer to the same prompt, in order; a Skip for each that stays alone.
+
+    Memory grows by the answers that wait for their counterpart.
+    """
+    waiting: dict[str, deque[_Answer]] = {}
+    for number, row in enumerate(rows):
+        if isinstance(row, Skip):
+            yield row
+            continue
+        gone = set[str]()
+        answer = _answer(number, row, gone)
+        if answer is None:
+            yield Skip("shape", f"row {number}: no answer with a label")
+            continue
+        lost.update(gone)
+        queue = waiting.setdefault(digest(answer.context), deque())
+        if queue and queue[0].label != answer.label:
+            other = queue.popleft()
+            yield _pair(*((answer, other) if answer.label else (other, answer)), lost)
+        else:
+            queue.append(answer)
+    alone = sorted((answer for queue in waiting.values() for answer in queue), key=lambda answer: answer.number)
+    for answer in alone:
+        yield Skip("unpaired", f"row {answer.number}: no answer with the other label to the same prompt")
+
+
+def _label(row: Mapping[str, Any]) -> bool | None:
+    value = next((row[name] for name in _NAMES if name in row), None)
+    if isinstance(value, str):
+        value = value.lower()
+    return _LABELS.get(value) if isinstance(value, (str, int)) else None
+
+
+def _answer(number: int, row: Any, lost: set[str]) -> _Answer | None:
+    if not isinstance(row, Mapping) or not fits(row):
+        return None
+    if "completion" in row:
+        names: tuple[str, ...] = ("prompt", "completion")
+        context, answer = _turns(row["prompt"], "user", lost), _turns(row["completion"], "assistant", lost)
+    else:
+        names = ("messages",) if isinstance(row.get("messages"), list) else ("conversations",)
+        turns = messages(row[names[0]], lost) or []
+        at = next((at for at in range(len(turns), 0, -1) if turns[at - 1]["role"] != "assistant"), 0)
+        context, answer = turns[:at], turns[at:]
+    rest = {name: value for name, value in row.items() if name not in (*names, *_NAMES)}
+    return _Answer(number, bool(_label(row)), context, answer, rest) if context and answer else None
+
+
+def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:
+    return [said(role, value)] if isinstance(value, str) else messages(value, lost) or []
+
+
+def _pair(good: _Answer, bad: _Answer, lost: Counter[str]) -> dict[str, Any]:
+    """Columns in which the two rows agree are the pair's; others are lost."""
+    rest = {name: value for name, value in good.rest.items() if name not in bad.rest or bad.rest[name] == value}
+    rest |= {name: value for name, value in bad.rest.items() if name not in good.rest}
+    lost.update(name for name in good.rest if name not in rest)
+    return {**rest, "chosen": good.context + good.answer, "rejected": bad.context + bad.answer}

@@ -1,0 +1,134 @@
+"""Rows as TRL's DPOTrainer prepares them: prompt extracted, rendered by the chat template, tokenised, cut.
+
+Held to TRL 1.16 by a test that runs its own preparation (`DPOTrainer._prepare_dataset`, `DataCollatorForPreference`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from .types import Skip
+
+Side: TypeAlias = Literal["chosen", "rejected"]
+SIDES: tuple[Side, Side] = ("chosen", "rejected")
+MAX_LENGTH = 1024
+"""Tokens of a side, prompt included, that TRL keeps by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One row in tokens.
+
+    `asked` is the prompt alone, up to where the assistant is to speak, `whole` both conversations, by side; `texts` and
+    `asked_text` are what the template made of them. The first `shared` tokens of all three are the same: the trainer
+    takes them for the context, and trains on what comes after, up to `limit` tokens in all (None: to the end).
+    """
+
+    asked_text: str
+    texts: Mapping[Side, str]
+    asked: Sequence[int]
+    whole: Mapping[Side, Sequence[int]]
+    shared: int
+    limit: int | None
+
+    @property
+    def context(self) -> Sequence[int]:
+        """The tokens that are given, not trained on, before any cut."""
+        return self.asked[: self.shared]
+
+    @property
+    def dropped(self) -> bool:
+        """The context alone fills `limit`: TRL leaves the row out."""
+        return self.limit is not None and self.shared >= self.limit
+
+    @property
+    def parting(self) -> int:
+        """Where the sides first differ, in tokens; the shorter one's length where it is the beginning of the other."""
+        return common_prefix(self.whole["chosen"], self.whole["rejected"])
+
+    def completion(self, side: Side) -> Sequence[int]:
+        """The tokens that are trained on, before any cut."""
+        return self.whole[side][self.shared :]
+
+    def kept(self, side: Side) -> Sequence[int]:
+        """The tokens of a side that reach the model."""
+        return self.whole[side][: self.limit]
+
+    def mask(self, side: Side) -> list[int]:
+        """For each token that is kept, 1 where it is trained on."""
+        length = len(self.kept(side))
+        return [0] * min(self.shared, length) + [1] * max(length - self.shared, 0)
+
+    def cut(self, side: Side) -> int:
+        """How many tokens of a side are lost to `limit`."""
+        return len(self.whole[side]) - len(self.kept(side))
+
+
+def split(row: Mapping[str, Any]) -> tuple[list[Any], list[Any], list[Any]]:
+    """Prompt and both completions, as message lists: the row's own, or parted at the first message that differs."""
+    prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
+    if isinstance(prompt, list):
+        return prompt, chosen, rejected
+    most = min(len(chosen), len(rejected))
+    at = next((index for index in range(most) if chosen[index] != rejected[index]), most - 1)
+    return chosen[:at], chosen[at:], rejected[at:]
+
+
+def render(tokenizer: Any, rows: Iterable[Mapping[str, Any]], limit: int | None = MAX_LENGTH) -> list[Rendered | Skip]:
+    """The rows in tokens, a few hundred at once; a Skip where the chat template raises.
+
+    `tokenizer` is one of transformers', with a chat template; a row holds message lists.
+    """
+    made = [_texts(tokenizer, row) for row in rows]
+    texts = [text for one in made if not isinstance(one, Skip) for text in one]
+    ids = iter(tokenize(tokenizer, texts))
+    return [one if isinstance(one, Skip) else _rendered(one, (next(ids), next(ids), next(ids)), limit) for one in made]
+
+
+def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """The ids of rendered texts: no special tokens are added, none is cut."""
+    if not texts:
+        return []
+    ids: list[list[int]] = tokenizer(
+        list(texts), add_special_tokens=False, padding=False, truncation=False, verbose=False
+    )["input_ids"]
+    return ids
+
+
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """With how many tokens both begin."""
+    for index, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return index
+    return min(len(one), len(other))
+
+
+def _texts(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str, str] | Skip:
+    prompt, chosen, rejected = split(row)
+    try:
+        tools = row.get("tools")
+        told = {"tools": json.loads(tools) if isinstance(tools, str) else tools, **row.get("chat_template_kwargs", {})}
+        if "chat_template" in told:
+            return Skip("template", "the row brings a chat template of its own: data is never run as one")
+        asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **told)
+        sides = [tokenizer.apply_chat_template(prompt + side, tokenize=False, **told) for side in (chosen, rejected)]
+        "".join((asked, *sides)).encode()  # what can't be encoded can't be tokenised
+    except Exception as error:  # noqa: BLE001 (a template is its authors' own code)
+        return Skip("template", " ".join(f"{type(error).__name__}: {error}".split())[:200])
+    return asked, sides[0], sides[1]
+
+
+def _rendered(texts: tuple[str, str, str], ids: tuple[list[int], list[int], list[int]], limit: int | None) -> Rendered:
+    asked, *whole = ids
+    shared = min(common_prefix(asked, side) for side in whole)
+    return Rendered(
+        texts[0],
+        dict(zip(SIDES, texts[1:], strict=True)),
+        asked,
+        dict(zip(SIDES, whole, strict=True)),
+        shared,
+        limit,
+    )

@@ -1,0 +1,171 @@
+"""What the machine offers: where a model runs, in which type, on how many threads, in batches of what size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+_TINY = 50_000_000  # parameters; below, a second thread costs more than it gives
+_DTYPES = ("float32", "bfloat16", "float16")
+_ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
+
+
+def pick_device(name: str) -> Any:
+    """The torch.device of that name; "auto": the first accelerator, else the CPU. Raises InputError for none."""
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"--device {name} is not there: {str(error).splitlines()[0]}", fix="use auto") from error
+    return torch.device(name)
+
+
+def pick_dtype(name: str, device: Any, saved: Any) -> Any:
+    """The torch.dtype of that name; "auto": what the device is good at, for a model `saved` as that dtype.
+
+    bfloat16 on CUDA (float16 where it knows none), float16 on MPS unless saved as float32, float32 on the CPU. Raises
+    InputError for another name.
+    """
+    import torch
+
+    if name != "auto":
+        if name not in _DTYPES:
+            raise InputError(f"--dtype {name} is none of auto, {', '.join(_DTYPES)}", fix="use auto")
+        return getattr(torch, name)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "mps":
+        return torch.float32 if saved is torch.float32 else torch.float16
+    return torch.float32
+
+
+@contextmanager
+def threads(model: Any) -> Iterator[None]:
+    """As many torch threads as the model has use for; afterwards as many as before: they are the whole process's.
+
+    One for a tiny model, else one for each physical core that is ours, but none that torch would not have taken. Where
+    the user has set OMP_NUM_THREADS, or the model does not run on the CPU, the number stays.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if os.environ.get("OMP_NUM_THREADS") or model.device.type != "cpu":
+        yield
+        return
+    torch.set_num_threads(1 if model.num_parameters() < _TINY else min(before, cores()))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def cores(root: Path = Path("/")) -> int:
+    """The physical cores that this process may use, by its affinity and by the quota of its control groups."""
+    logical = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    topology = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    physical = {_read(root / topology.format(cpu)) or str(cpu) for cpu in logical}
+    return max(1, min(len(physical), int(_quota(root))))
+
+
+def _quota(root: Path) -> float:
+    """How many CPUs' time the control groups leave us: the least that the group or one above it grants."""
+    found = [float(os.cpu_count() or 1)]
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, place = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        group = Path(place.lstrip("/"))
+        for folder in (group, *group.parents):
+            if controllers:  # the first version of control groups
+                files = root / "sys/fs/cgroup/cpu" / folder
+                grant = f"{_read(files / 'cpu.cfs_quota_us')} {_read(files / 'cpu.cfs_period_us')}"
+            else:
+                grant = _read(root / "sys/fs/cgroup" / folder / "cpu.max")
+            quota, period = (*grant.split(), "", "")[:2]
+            if quota.isdigit() and period.isdigit() and int(period):
+                found.append(int(quota) / int(period))
+    return min(found)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+@dataclass
+class Room:
+    """How many rows a batch may have: at most `rows`, and no more than `free` bytes hold (None: not known)."""
+
+    rows: int
+    free: int | None
+    per_token: int
+    per_row: int
+
+    @classmethod
+    def of(cls, model: Any, rows: int | None) -> Room:
+        """The room that a loaded model leaves on its device; `rows` is the user's word, which memory is not asked for.
+
+        The free memory is rounded down to a power of two, so that batches seldom hang on what else is running.
+        """
+        config = model.config.get_text_config(decoder=True)
+        size = model.dtype.itemsize
+        hidden = _number(config, "hidden_size", 4096)
+        heads = _number(config, "num_attention_heads", 32)
+        head = _number(config, "head_dim", hidden // heads)
+        cached = 2 * _number(config, "num_hidden_layers", 32) * _number(config, "num_key_value_heads", heads) * head
+        passing = 6 * hidden + 3 * _number(config, "intermediate_size", 4 * hidden)  # of one layer of the prefill
+        logits = 10 * 4 * _number(config, "vocab_size", 150_000)  # float32, sorted and drawn from
+        free = None if rows else _free_memory(model.device)
+        most = rows or (_ROWS_ON_CPU if model.device.type == "cpu" else _ROWS)
+        return cls(most, free and 1 << (max(free, 1).bit_length() - 1), (cached + passing) * size, logits)
+
+    def rows_of(self, length: int) -> int:
+        """How many rows of so many tokens, prompt and answer, a batch may have: at least one."""
+        if self.free is None:
+            return self.rows
+        return max(1, min(self.rows, self.free // self._bytes(length)))
+
+    def shrink(self, rows: int, length: int) -> None:
+        """Takes note that so many rows were too many: from now on half of what they need."""
+        self.free = max(1, (rows + 1) // 2) * self._bytes(length)
+
+    def _bytes(self, length: int) -> int:
+        return length * self.per_token + self.per_row
+
+
+def _number(config: Any, name: str, default: int) -> int:
+    value = getattr(config, name, None)
+    return value if isinstance(value, int) and value > 0 else default
+
+
+def _free_memory(device: Any) -> int | None:
+    """Bytes on an accelerator that batches may fill; None where that is not known, as on the CPU."""
+    import torch
+
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(0.9 * (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)))
+    if device.type == "mps":
+        return int(0.7 * (torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()))
+    return None
+
+
+def release(device: Any) -> None:
+    """Gives back what the allocator keeps, after memory ran out."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,84 @@
+"""Answers that were given before: from a file, or from the evidence of a run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..types import Answer, Key, Message, Prompt, Skip, digest
+
+_TEXTS = ("answers", "answer", "completion", "response", "output")
+_READ = "a row holds prompt (text or messages) and answers (texts, or objects of text and finish) or " + ", ".join(
+    _TEXTS[1:]
+)
+
+
+class ReplaySampler:
+    """Gives stored answers, by the prompt's messages; a prompt or index that has none is a Skip."""
+
+    def __init__(self, answers: Mapping[Key, Answer], model: str) -> None:
+        self.answers = answers
+        self.model = model
+        self.warnings: list[str] = []
+
+    @classmethod
+    def from_file(cls, path: str | Path, model: str | None = None) -> ReplaySampler:
+        """Reads JSON Lines as `pairforge sample` writes them. Raises InputError, with the line, for what is none.
+
+        The model that the pairs will name is `model`, else the one that the rows name, else the file's name.
+        """
+        answers: dict[Key, Answer] = {}
+        named: set[str] = set()
+        count: Counter[str] = Counter()
+        try:
+            lines = Path(path).read_text("utf-8-sig").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"--replay {path} can't be read: {error}", fix="give a run folder or JSON Lines"
+            ) from error
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                prompt, given, by = _read(line, f"{path}:{number}")
+                for answer in given:
+                    answers[prompt.id, count[prompt.id]] = answer
+                    count[prompt.id] += 1
+                named |= {by} if by else set()
+        return cls(answers, model or (named.pop() if len(named) == 1 else Path(path).name))
+
+    def settings(self) -> dict[str, Any]:
+        """Key of the store: the answers by content."""
+        texts = sorted([*key, answer.text, answer.finish] for key, answer in self.answers.items())
+        return {"sampler": "replay", "model": self.model, "answers": digest(texts)}
+
+    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+        """All at once: nothing is computed."""
+        missing = Skip("not_replayed", "no stored answer to this prompt")
+        keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
+        yield {key: self.answers.get(key, missing) for key in keys if key not in done}
+
+
+def _read(line: str, where: str) -> tuple[Prompt, list[Answer], str]:
+    try:
+        row = json.loads(line)
+        asked = row["prompt"] if "prompt" in row else row["messages"]
+        messages = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
+        turns = tuple(Message(role=turn["role"], content=turn["content"]) for turn in messages)
+        given = next(row[key] for key in _TEXTS if key in row)
+        answers = [_answer(item) for item in (given if isinstance(given, list) else [given])]
+        return Prompt(turns), answers, str(row.get("model", ""))
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
+        raise InputError(f"{where}: no prompt with answers: {error!r:.120}", fix=_READ) from error
+
+
+def _answer(value: Any) -> Answer:
+    """A bare text is a whole answer. An error or a number is none."""
+    if isinstance(value, str):
+        return Answer(value, "stop")
+    text, finish = value["text"], value.get("finish", "stop")
+    if not isinstance(text, str) or finish not in ("stop", "length"):
+        raise ValueError(f"no answer: {value!r:.80}")
+    return Answer(text, finish, int(value.get("tokens", 0)))

@@ -1,0 +1,104 @@
+"""The evidence store: every answer and score that cost model time, keyed by content and committed as it comes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .disk import told
+from .errors import InputError
+from .types import Answer, Key, digest
+
+VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (id TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (settings TEXT, prompt TEXT, idx INTEGER,
+    text TEXT NOT NULL, finish TEXT NOT NULL, tokens INTEGER NOT NULL,
+    PRIMARY KEY (settings, prompt, idx)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scores (settings TEXT, prompt TEXT, answer TEXT, score REAL NOT NULL,
+    PRIMARY KEY (settings, prompt, answer)) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """The evidence: one SQLite file (WAL). What `add` returned from survives kill -9."""
+
+    def __init__(self, out: Path, fresh: bool = False) -> None:
+        self.path = out / "evidence.db"
+        with told(self.path):
+            out.mkdir(parents=True, exist_ok=True)
+            if fresh:
+                self._set_aside()
+            self._db = sqlite3.connect(self.path, timeout=60)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            found = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if found > VERSION:
+                raise InputError(
+                    f"{self.path} was made by a newer pairforge (store version {found})", fix="update pairforge"
+                )
+            if found < VERSION:
+                self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
+
+    def _set_aside(self) -> None:
+        """Renames a store, with its write-ahead log; evidence is never deleted."""
+        number = 1
+        while (aside := self.path.with_name(f"evidence-{number}.db")).exists():
+            number += 1
+        for suffix in ("-wal", "-shm", ""):
+            if (old := self.path.with_name(self.path.name + suffix)).exists():
+                old.rename(aside.with_name(aside.name + suffix))
+
+    def _name(self, settings: Mapping[str, Any]) -> str:
+        name = digest(settings)
+        text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+        self._db.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, text))
+        return name
+
+    def add_answers(self, settings: Mapping[str, Any], answers: Mapping[Key, Answer]) -> dict[Key, Answer]:
+        """Commits answers in one transaction, and returns those that stand: one that was there already does."""
+        with told(self.path), self._db:
+            name = self._name(settings)
+            rows = [(name, *key, answer.text, answer.finish, answer.tokens) for key, answer in answers.items()]
+            added = self._db.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows).rowcount
+        return dict(answers) if added == len(rows) else {key: self._answer(name, key) for key in answers}
+
+    def _answer(self, settings: str, key: Key) -> Answer:
+        query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? AND idx = ?"
+        return Answer(*self._db.execute(query, (settings, *key)).fetchone())
+
+    def answers(self, settings: Mapping[str, Any]) -> dict[Key, Answer]:
+        """All stored answers of one sampling setting."""
+        query = "SELECT prompt, idx, text, finish, tokens FROM answers WHERE settings = ?"
+        with told(self.path):
+            return {
+                (prompt, index): Answer(*rest) for prompt, index, *rest in self._db.execute(query, (digest(settings),))
+            }
+
+    def add_scores(self, settings: Mapping[str, Any], prompt: str, scores: Mapping[str, float]) -> None:
+        """Commits the scores of one prompt's answers, given by text."""
+        with told(self.path), self._db:
+            name = self._name(settings)
+            rows = [(name, prompt, digest(text), score) for text, score in scores.items()]
+            self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?)", rows)
+
+    def scores(self, settings: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+        """All stored scores of one judge setting, by (prompt id, digest of the answer)."""
+        query = "SELECT prompt, answer, score FROM scores WHERE settings = ?"
+        with told(self.path):
+            return {(p, a): score for p, a, score in self._db.execute(query, (digest(settings),))}
+
+    def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
+        """Removes the answers of one sampling setting; how many they are."""
+        with told(self.path), self._db:
+            kept = "SELECT COUNT(*) FROM answers WHERE settings = ?"
+            count: int = self._db.execute(kept, (digest(settings),)).fetchone()[0]
+            if not dry:
+                self._db.execute("DELETE FROM answers WHERE settings = ?", (digest(settings),))
+        return count
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,0 +1,80 @@
+"""Several processes find what one finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from pairforge.api import parallel
+from pairforge.api.validate import validate
+from pairforge.types import Skip
+
+QUESTION = "Which of the many cities of this country, of which I know little, is its capital today?"
+
+
+def pair(number: int) -> dict[str, Any]:
+    asked = {"role": "user", "content": f"{QUESTION} ({number % 97})"}
+    answers = ("", "b" * 50) if number % 31 == 0 else (f"It is city {number % 83}.", "I can't tell.")
+    sides = ([asked, {"role": "assistant", "content": text}] for text in answers)
+    return {**dict(zip(("chosen", "rejected"), sides, strict=True)), "n": "x" if number % 57 == 5 else number}
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_BLOCK", 4096)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_the_same_findings_in_the_same_order(tmp_path: Path) -> None:
+    lines = [json.dumps(pair(number)) for number in range(400)]
+    lines[200] = "{"
+    path, other = tmp_path / "pairs.jsonl", tmp_path / "eval.jsonl"
+    path.write_text("\n".join(lines), "utf-8")
+    other.write_text(json.dumps({"prompt": f"{QUESTION} (7)"}) + "\n", "utf-8")
+    alone = validate(path, against=other)
+    assert {"PF001", "PF106", "PF204", "PF209", "PF210"} <= set(alone.counts)
+    for jobs in (2,):
+        together = validate(path, against=other, jobs=jobs)
+        assert together.as_json() == alone.as_json()
+    assert validate(path, jobs=2, fix=tmp_path / "fixed.jsonl").fixed
+    validate(path, fix=tmp_path / "again.jsonl")
+    assert (tmp_path / "fixed.jsonl").read_bytes() == (tmp_path / "again.jsonl").read_bytes()
+
+
+class Odd(Mapping[str, Any]):
+    """A mapping that can't be handed to another process, and one that is not even a mapping when looked at."""
+
+    def __init__(self, broken: bool) -> None:
+        self.broken = broken
+        self.lock = (number for number in ())
+
+    def __getitem__(self, key: str) -> Any:
+        return pair(1)[key]
+
+    def __iter__(self) -> Iterator[str]:
+        if self.broken:
+            raise RuntimeError("no")
+        return iter(pair(1))
+
+    def __len__(self) -> int:
+        return 3
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_rows_of_any_kind(tmp_path: Path) -> None:
+    rows: list[Any] = [pair(number) for number in range(1, 30)]
+    rows += [MappingProxyType(pair(31)), Skip("json", "f:1: not JSON"), None, Odd(False), Odd(True)]
+    codes = {(one.row, one.code) for one in validate(rows, jobs=2)}
+    assert {(29, "PF106"), (30, "PF001"), (31, "PF010"), (33, "PF010")} <= codes
+    assert (32, "PF010") not in codes
+
+
+def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_CHILD", "import sys; sys.exit(9)")
+    with pytest.raises(parallel.OutsideError, match="ended with 9"):
+        validate([pair(number) for number in range(50)], jobs=2)

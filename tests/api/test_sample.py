@@ -1,0 +1,75 @@
+"""Sampling as a function: lazy, in order, kept, and within its budget."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pairforge
+from pairforge.errors import InputError
+from pairforge.types import Answer, Message, Prompt
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> str:
+    """A file with two answers to each of 3000 questions."""
+    file = tmp_path / "answers.jsonl"
+    rows = ({"prompt": f"question {i}", "answers": [f"answer {i}", f"other {i}"]} for i in range(3000))
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(file)
+
+
+def test_prompts_are_read_only_as_far_as_answers_are_taken(tmp_path: Path, answers: str) -> None:
+    taken = []
+
+    def questions() -> Iterator[str]:
+        for i in range(3000):
+            taken.append(i)
+            yield f"question {i}"
+
+    samples = pairforge.sample(questions(), n=2, replay=answers, output=str(tmp_path), quiet=True)
+    assert not taken
+    first = next(samples)
+    assert first.prompt and first.prompt.question == "question 0"
+    assert first.answers == (Answer("answer 0", "stop"), Answer("other 0", "stop"))
+    assert len(taken) < 3000
+    rest = list(samples)
+    assert [item.prompt.question for item in rest if item.prompt] == [f"question {i}" for i in range(1, 3000)]
+    assert samples.counts == {"prompts": 3000, "answers": 6000, "skips": 0} and samples.ok
+
+
+def test_every_kind_of_prompt_is_taken_in_every_context(tmp_path: Path) -> None:
+    asked = Prompt((Message(role="user", content="question 1"),))
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps({"prompt": [{"role": "system", "content": "S"}, *asked.messages], "answers": ["a"]}))
+    prompts = ["question 1", list(asked.messages), asked]
+    given = list(
+        pairforge.sample(prompts, system="S", no_system=True, replay=str(file), output=str(tmp_path), quiet=True)
+    )
+    assert [item.skip.reason if item.skip else item.answers[0].text for item in given] == ["not_replayed", "a"] * 3
+    with pytest.raises(InputError, match="no prompt: 5"):
+        list(pairforge.sample([5], replay=str(file), output=str(tmp_path)))
+
+
+def test_a_budget_that_is_spent_is_a_skip_and_the_same_call_goes_on(tmp_path: Path, answers: str) -> None:
+    questions = [f"question {i}" for i in range(2000)]
+
+    def reasons(**limits: int) -> list[str]:
+        given = pairforge.sample(questions, replay=answers, output=str(tmp_path / "o"), quiet=True, **limits)  # type: ignore[arg-type]
+        return [item.skip.reason if item.skip else "" for item in given]
+
+    assert pairforge.sample(["unknown"], replay=answers, output=str(tmp_path), quiet=True).as_json()["ok"] is False
+    first = reasons(max_tokens=1)
+    assert set(first) == {""}  # replayed answers cost nothing
+    assert reasons() == [""] * 2000
+
+
+def test_what_sample_writes_replay_reads(tmp_path: Path, answers: str) -> None:
+    wanted = list(pairforge.sample(["question 7", "none"], n=2, replay=answers, output=str(tmp_path), quiet=True))
+    lines = pairforge.sample(["question 7", "none"], n=2, replay=answers, output=str(tmp_path), quiet=True).lines()
+    (tmp_path / "written.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    again = pairforge.sample(
+        ["question 7", "none"], n=2, replay=str(tmp_path / "written.jsonl"), output=str(tmp_path), quiet=True
+    )
+    assert [item.answers for item in again] == [item.answers for item in wanted]

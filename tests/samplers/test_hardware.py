@@ -1,0 +1,151 @@
+"""What the machine offers: types by device, threads by quota, rows by memory."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from pairforge.errors import InputError
+from pairforge.samplers import hardware
+from pairforge.samplers.decoding import Decoding
+from pairforge.samplers.hardware import Room, cores, pick_device, pick_dtype, threads
+from pairforge.samplers.transformers import TransformersSampler
+
+
+def test_the_dtype_follows_the_device_unless_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, cuda, mps = (torch.device(name) for name in ("cpu", "cuda", "mps"))
+    for bfloat16 in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, found=bfloat16: found)
+        assert pick_dtype("auto", cuda, torch.float32) is (torch.bfloat16 if bfloat16 else torch.float16)
+    assert {pick_dtype("auto", cpu, saved) for saved in (None, torch.float32, torch.bfloat16)} == {torch.float32}
+    assert pick_dtype("auto", mps, torch.bfloat16) is torch.float16
+    assert pick_dtype("auto", mps, torch.float32) is torch.float32
+    assert pick_dtype("bfloat16", cpu, None) is torch.bfloat16
+    with pytest.raises(InputError, match="--dtype int8"):
+        pick_dtype("int8", cpu, None)
+
+
+def test_a_device_that_is_not_there_gets_one_line() -> None:
+    assert pick_device("cpu") == torch.device("cpu")
+    for name in ("gpu", "cuda:99"):
+        with pytest.raises(InputError, match=f"--device {name}") as caught:
+            pick_device(name)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_model_is_loaded_as_told() -> None:
+    sampler = TransformersSampler(decoding=Decoding(max_new_tokens=4), dtype="bfloat16", device="cpu")
+    assert sampler._model.dtype is torch.bfloat16
+    assert sampler.settings()["dtype"] == "bfloat16"
+    assert TransformersSampler()._model.dtype is torch.float32
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+V1 = "sys/fs/cgroup/cpu/"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, 8),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, 8),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "250000 100000\n"}, 2),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "20000 100000\n"}, 1),
+        # The group above grants less.
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/b/cpu.max": "600000 100000\n",
+                "sys/fs/cgroup/a/cpu.max": "300000 100000\n",
+            },
+            3,
+        ),
+        # The first version of control groups; in a container, by a path of the host's that isn't there.
+        (
+            {
+                "proc/self/cgroup": "5:memory:/x\n4:cpu,cpuacct:/docker/1\n",
+                f"{V1}cpu.cfs_quota_us": "400000",
+                f"{V1}cpu.cfs_period_us": "100000",
+            },
+            4,
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:cpu:/\n",
+                f"{V1}cpu.cfs_quota_us": "-1",
+                f"{V1}cpu.cfs_period_us": "100000",
+            },
+            8,
+        ),
+        # Two threads a core.
+        ({f"sys/devices/system/cpu/cpu{n}/topology/thread_siblings_list": f"{n % 4},{n % 4 + 4}" for n in range(8)}, 4),
+    ],
+)
+def test_cores_are_those_that_the_process_may_use(
+    files: dict[str, str], found: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    write(tmp_path, files)
+    assert cores(tmp_path) == found
+
+
+def test_threads_are_set_for_the_time_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def during(parameters: int, device: str = "cpu") -> int:
+        model = SimpleNamespace(device=torch.device(device), num_parameters=lambda: parameters)
+        with threads(model):
+            return int(torch.get_num_threads())
+
+    monkeypatch.setattr(hardware, "cores", lambda: 3)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        assert (during(10**6), during(10**9), during(10**9, "cuda")) == (1, 3, 4)
+        assert torch.get_num_threads() == 4
+        torch.set_num_threads(2)
+        assert during(10**9) == 2
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        assert during(10**6) == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def model_on(device: str, **config: Any) -> Any:
+    values = {"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 2, "vocab_size": 1000, **config}
+    text = SimpleNamespace(**values)
+    return SimpleNamespace(
+        device=torch.device(device), dtype=torch.float16, config=SimpleNamespace(get_text_config=lambda decoder: text)
+    )
+
+
+def test_rows_follow_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_free_memory", lambda device: 100_000_000)
+    rows = [Room.of(model_on("cuda"), None).rows_of(length) for length in (10, 1000, 10_000, 10_000_000)]
+    assert rows[0] == 256 and rows == sorted(rows, reverse=True) and rows[2] > 1 and rows[-1] == 1
+    grouped = Room.of(model_on("cuda", num_key_value_heads=1, intermediate_size=64), None)
+    assert grouped.rows_of(10_000) > rows[2]
+    # What else takes a little memory at the moment makes no other batches.
+    monkeypatch.setattr(hardware, "_free_memory", lambda device: 90_000_000)
+    assert [Room.of(model_on("cuda"), None).rows_of(length) for length in (10, 1000, 10_000, 10_000_000)] == rows
+
+
+def test_without_known_memory_rows_are_a_number() -> None:
+    assert Room.of(model_on("cpu"), None).rows_of(10**9) == 64
+    assert Room.of(model_on("cuda"), 7).rows_of(10**9) == 7
+
+
+def test_half_is_left_where_memory_ran_out() -> None:
+    room = Room.of(model_on("cpu"), 64)
+    room.shrink(64, 500)
+    assert room.rows_of(500) == 32 and 16 <= room.rows_of(1000) < 32 < room.rows_of(250) <= 64
+    room.shrink(2, 500)
+    assert room.rows_of(500) == 1

@@ -1,0 +1,72 @@
+"""Stored answers come back as they were, and nothing else is taken for one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pairforge.errors import InputError
+from pairforge.samplers.replay import ReplaySampler
+from pairforge.types import Answer, Message, Prompt, Skip
+
+ASKED = Prompt((Message(role="system", content="Be brief."), Message(role="user", content="Who are you?")))
+OTHER = Prompt((Message(role="user", content="Hello"),))
+
+
+def written(tmp_path: Path, *rows: Any) -> Path:
+    file = tmp_path / "answers.jsonl"
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return file
+
+
+def test_every_usual_shape_is_read(tmp_path: Path) -> None:
+    messages = list(ASKED.messages)
+    file = written(
+        tmp_path,
+        {"prompt": messages, "answers": [{"text": "I am", "finish": "length", "tokens": 2}, "Qwen."], "model": "m"},
+        {"messages": messages, "response": "Qwen!"},
+        {"prompt": "Hello", "completion": "Hi.\u2028There"},
+    )
+    sampler = ReplaySampler.from_file(file)
+    [made] = list(sampler.sample([ASKED, OTHER], 4, ()))
+    assert [made[ASKED.id, i] for i in range(3)] == [
+        Answer("I am", "length"),
+        Answer("Qwen.", "stop"),
+        Answer("Qwen!", "stop"),
+    ]
+    assert made[OTHER.id, 0] == Answer("Hi.\u2028There", "stop")
+    assert isinstance(made[OTHER.id, 1], Skip) and isinstance(made[ASKED.id, 3], Skip)
+    assert sampler.model == "m"
+
+
+def test_what_is_done_is_left_out_and_other_answers_are_other_settings(tmp_path: Path) -> None:
+    one = ReplaySampler({(ASKED.id, 0): Answer("a", "stop")}, "m")
+    two = ReplaySampler({(ASKED.id, 0): Answer("b", "stop")}, "m")
+    assert list(one.sample([ASKED], 1, [(ASKED.id, 0)])) == [{}]
+    assert one.settings() != two.settings() and one.settings()["model"] == "m"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "x"},
+        {"answer": "x"},
+        {"prompt": "x", "answers": [None]},
+        {"prompt": "x", "answers": [1.0]},
+        {"prompt": "x", "answers": [{"text": None}]},
+        {"prompt": "x", "answers": [{"text": "a", "finish": "error"}]},
+        {"prompt": [{"role": "user"}], "answers": ["a"]},
+        ["x"],
+        "x",
+        None,
+    ],
+)
+def test_what_is_no_answer_is_named_by_its_line(tmp_path: Path, row: Any) -> None:
+    with pytest.raises(InputError, match=r"answers\.jsonl:2: no prompt with answers"):
+        ReplaySampler.from_file(written(tmp_path, {"prompt": "x", "answer": "y"}, row))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="can't be read"):
+        ReplaySampler.from_file(tmp_path / "nothing.jsonl")

@@ -1,0 +1,60 @@
+"""Files are whole or absent, and what a disk does to a writer is said in one line."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pairforge.disk import write_atomic
+from pairforge.errors import InputError
+
+
+def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "x"
+    write_atomic(file, "one")
+    write_atomic(file, b"two")
+    assert file.read_text() == "two" and os.listdir(file.parent) == ["x"]
+    (tmp_path / "plain").write_text("")
+    with pytest.raises(InputError, match="can't write"):
+        write_atomic(tmp_path / "plain" / "x", "one")
+
+
+def full_after(size: int) -> None:
+    """In a child: files can't grow beyond `size` bytes, as on a disk that is full."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("what", ["file", "store"])
+def test_a_full_disk_is_one_line_and_leaves_nothing_half(tmp_path: Path, what: str) -> None:
+    write = {
+        "file": "from pairforge.disk import write_atomic; write_atomic(out / 'x', 'a' * 10**6)",
+        "store": "from pairforge.store import Store; from pairforge.types import Answer\n"
+        "Store(out).add_answers({}, {('p', i): Answer('a' * 1000, 'stop') for i in range(1000)})",
+    }[what]
+    code = f"""
+from pathlib import Path
+from pairforge.errors import OutsideError
+out = Path({str(tmp_path)!r})
+try:
+    {write.replace(chr(10), chr(10) + "    ")}
+except OutsideError as error:
+    print(error.message)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: full_after(200_000),
+    )
+    assert f"disk full while writing {tmp_path}" in done.stdout, done.stderr
+    assert "x" not in os.listdir(tmp_path) and not list(tmp_path.glob(".x*"))
+    if what == "store":
+        from pairforge.store import Store
+
+        assert not Store(tmp_path).answers({})

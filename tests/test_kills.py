@@ -1,0 +1,14 @@
+"""kill -9 at any moment: the same command goes on, and ends as if nothing had been."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+KILLS = Path(__file__).with_name("kills.py")
+
+
+def test_twenty_kills_change_nothing() -> None:
+    # In a process of its own, which forks: pytest's has threads.
+    done = subprocess.run([sys.executable, str(KILLS), "--kills", "20"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("20 kills, every run ended with the same bytes")
