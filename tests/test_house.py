@@ -25,12 +25,11 @@ from pairforge.stopping import Budget
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors", "types", "resources"},
-    {"disk", "rows", "languages", "thinking"},
-    {"store", "stopping", "preparation", "about"},
+    {"disk", "rows"},
+    {"store", "stopping", "preparation"},
     {"run", "plugins", "prompts", "rename", "pairers", "formats", "report", "verdict", "secret_scan", "tokens"}
     | {"samplers", "judges", "checks"},
-    {"stages", "edits", "hub", "card"},
-    {"counter", "revise"},
+    {"stages", "correction", "hub", "card"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.edits import Reading, Renaming
+from pairforge.correction.edits import Reading, Renaming
 from pairforge.judges.functions import FunctionJudge
 from pairforge.pairers import BestWorst, Correct
 from pairforge.rename import Renamer

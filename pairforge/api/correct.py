@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..edits import About, Reading, Thinking, tally
+from ..correction.edits import About, Reading, Thinking, tally
 from ..errors import InputError
 from ..prompts import History
 from ..rename import Renamer, read_rules

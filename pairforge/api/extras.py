@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-from ..counter import counters
-from ..edits import Reading
+from ..correction.counter import counters
+from ..correction.edits import Reading
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
 from ..pairers import BestWorst

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..edits import Reading, Renaming
+from ..correction.edits import Reading, Renaming
+from ..correction.revise import Revision
 from ..errors import InputError
 from ..pairers import Correct
-from ..revise import Revision
 from ..samplers.decoding import GREEDY
 from ..samplers.drawn import Drawn
 from ..types import Prompt, Sampler

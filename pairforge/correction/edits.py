@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 import regex
 
+from ..pairers import Edited
+from ..rename import Hit, Renamer, leftovers, mentions
+from ..samplers.decoding import repeats
+from ..types import Answer, Pair, Prompt, Skip
 from .about import about_itself
 from .languages import NO, REFUSAL, YES
-from .pairers import Edited
-from .rename import Hit, Renamer, leftovers, mentions
-from .samplers.decoding import repeats
 from .thinking import Split, split
-from .types import Answer, Pair, Prompt, Skip
 
 About = Literal["self", "any"]
 Thinking = Literal["keep", "strip", "edit"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.thinking import split
+from pairforge.correction.thinking import split
 
 
 @pytest.mark.parametrize(

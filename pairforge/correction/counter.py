@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
+from ..judges.reference import stands_in
+from ..pairers import usable
+from ..prompts import bundled, systems
+from ..rename import Renamer, mentions
+from ..types import Answer, Pair, Prompt, Skip, digest
 from .edits import Reading
-from .judges.reference import stands_in
-from .pairers import usable
-from .prompts import bundled, systems
-from .rename import Renamer, mentions
 from .thinking import split
-from .types import Answer, Pair, Prompt, Skip, digest
 
 _EACH = 8  # questions under one system message
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import regex
 
+from ..errors import InputError
+from ..pairers import Edited
+from ..rename import mentions
+from ..types import Answer, Message, Prompt, Skip
 from .edits import Reading
-from .errors import InputError
-from .pairers import Edited
-from .rename import mentions
 from .thinking import split
-from .types import Answer, Message, Prompt, Skip
 
 _TASK = """\
 You revise an answer. The JSON object below holds an instruction, a question, and the answer that was given to it. \

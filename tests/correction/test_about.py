@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.about import about_itself, asks_you
+from pairforge.correction.about import about_itself, asks_you
 from pairforge.prompts import bundled
 
 _NAME = re.compile(r"(?<![A-Za-z0-9])(?:Qwen|Alibaba Cloud|千问|阿里云|通义千问)(?![A-Za-z0-9])")

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.edits import Reading
+from pairforge.correction.edits import Reading
+from pairforge.correction.revise import Revision, edit_share, reply
 from pairforge.errors import InputError
 from pairforge.pairers import Edited
 from pairforge.rename import Renamer
-from pairforge.revise import Revision, edit_share, reply
 from pairforge.types import Answer, Message, Prompt, Skip
 
 ASKED = Prompt((Message(role="user", content="Who are you?"),))

@@ -1,7 +1,7 @@
 """Counter-pairs: the model's own right answer against the same with the new name wrongly put in."""
 
-from pairforge.counter import Counter, counters
-from pairforge.edits import Reading
+from pairforge.correction.counter import Counter, counters
+from pairforge.correction.edits import Reading
 from pairforge.rename import Renamer
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
 

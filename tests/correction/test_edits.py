@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairforge.edits import Reading, Renaming, tally
+from pairforge.correction.edits import Reading, Renaming, tally
 from pairforge.pairers import Correct, Edited
 from pairforge.rename import Renamer
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
