@@ -159,8 +159,7 @@ def planted(pairs: Sequence[Pair], plant: Plant, share: float, rng: random.Rando
 def imbalance(cue: Cue, pairs: Sequence[Pair]) -> int:
     """Wins less losses of the feature."""
     see = measure(Feature(cue.kind, cue.feature, tuple(cue.tokens)))
-    differences = [see(Text(one)) - see(Text(other)) for _, one, other in pairs]
-    return sum((d > 0) - (d < 0) for d in differences if abs(d) >= cue.least)
+    return sum((a > b) - (a < b) for a, b in ((see(Text(one)), see(Text(other))) for _, one, other in pairs))
 
 
 def true(cue: Cue, before: Sequence[Pair], after: Sequence[Pair]) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import report
+from ..disk import told
 from ..errors import InputError
 from ..formats import read_rows
 from ..run import Run, latest, out_dir
@@ -60,8 +61,9 @@ class Listed:
         return {"command": "runs list", "ok": self.ok, "runs": list(self.runs)}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        rows = [[str(run[key]) for key in ("run", "made", "state", "model", "pairs", "skips")] for run in self.runs]
-        yield report.table("", ("run", "made", "state", "model", "pairs", "skips"), rows) if rows else "no runs"
+        columns = ("made", "state", "model", "pairs", "skips")
+        rows = [[Path(run["run"]).name, *(str(run[key]) for key in columns)] for run in self.runs]
+        yield report.table("", ("run", *columns), rows) if rows else "no runs"
 
 
 @dataclass
@@ -116,12 +118,11 @@ def list_runs(*, output: str | None = None, quiet: bool = False) -> Listed:
 
 
 def show_run(run: str | None = None, *, output: str | None = None, quiet: bool = False) -> RunView:
-    """The settings and counts of a run folder, by default of the latest."""
+    """The settings and counts of a run folder, by default of the latest. Raises InputError where there is none."""
+    if not run and latest(out_dir(output)) is None:
+        raise InputError(f"no run under {out_dir(output)}", fix="make one: pairforge correct --help")
     path = _folder(run, output) if run else latest_run(output, quiet=quiet)
-    owner = Run(path, path.name.rpartition("-")[0], {}).owner
-    if owner and not (path / "run.json").exists():
-        return RunView(Run(path, path.name.rpartition("-")[0], {}))
-    return RunView(Run.load(path))
+    return RunView(Run.at(path) or Run.load(path))
 
 
 def remove_runs(
@@ -129,36 +130,46 @@ def remove_runs(
 ) -> Removed:
     """Removes run folders, with the models trained in them; with `answers` also the stored answers no other run uses.
 
-    Without `yes` it only says what it would remove. Raises InputError for a run in use.
+    Without `yes` it only says what it would remove. Raises InputError for a run in use, and for a folder that is none.
     """
-    paths = [_folder(run, output) for run in ([runs] if isinstance(runs, str) else runs)]
+    named = [_folder(run, output) for run in ([runs] if isinstance(runs, str) else runs)]
+    paths = list({path.resolve(): path for path in named}.values())
     for path in paths:
-        with Run(path, "", {}).lock():  # nobody is at work in it
-            pass
-    unused = _unused(paths, out_dir(output)) if answers else []
-    store = Store(out_dir(output))
-    count = sum(store.forget(settings, dry=not yes) for settings in unused)
-    store.close()
+        run = Run.at(path)
+        if run is None:
+            raise InputError(f"{path} is not a run that can be read", fix=f"rm -r {shlex.quote(str(path))}, if it is")
+        if run.in_use():
+            raise run.busy()
+    count = sum(_forget(paths, out, dry=not yes) for out in {path.parent for path in paths}) if answers else 0
     for path in paths if yes else ():
-        shutil.rmtree(path)
+        with told(path):
+            shutil.rmtree(path)
     return Removed([str(path) for path in paths], count, yes)
 
 
-def _unused(paths: Sequence[Path], out: Path) -> list[Mapping[str, Any]]:
-    """The sampling settings of these runs that no other run has."""
-    own = [run.settings["sampling"] for path in paths if (run := Run.find(path)) and "sampling" in run.settings]
-    others = [
-        run.settings.get("sampling")
-        for file in out.glob("*/run.json")
-        if file.parent not in paths and (run := Run.find(file.parent))
-    ]
-    return [settings for number, settings in enumerate(own) if settings not in (*others, *own[:number])]
+def _forget(paths: Sequence[Path], out: Path, dry: bool) -> int:
+    """Removes the answers in `out` that these of its runs alone use; how many they are."""
+    own = [settings for path in paths if path.parent == out for settings in _samplings(path)]
+    others = [settings for path in out.glob("*-*") if path not in paths for settings in _samplings(path)]
+    unused = [settings for number, settings in enumerate(own) if settings not in (*others, *own[:number])]
+    store = Store(out)
+    try:
+        return sum(store.forget(settings, dry) for settings in unused)
+    finally:
+        store.close()
+
+
+def _samplings(path: Path) -> list[Mapping[str, Any]]:
+    """How the answers of a run were sampled, those of a reviser and of pairs beside included."""
+    run = Run.at(path)
+    parts = [run.settings, *run.settings.values()] if run else []
+    return [part["sampling"] for part in parts if isinstance(part, dict) and "sampling" in part]
 
 
 def _folder(run: str, output: str | None) -> Path:
     """A run by its path or by its name under the output folder."""
     for path in (Path(run), out_dir(output) / run):
-        if (path / "run.json").exists() or (path / ".lock").exists():
+        if (path / "run.json").exists() or Run.at(path):
             return path
     raise InputError(f"no run {run}", fix="see: pairforge runs list")
 
@@ -181,8 +192,9 @@ def _unfinished(run: Run) -> str:
     owner = run.owner
     if not owner:
         return "unfinished"
-    words = owner.get("argv") or []
-    again = f"; go on with: {shlex.join(['pairforge', *words[1:]])}" if words and "pairforge" in words[0] else ""
+    program, *words = owner.get("argv") or [""]
+    ours = Path(program).stem == "pairforge" or Path(program).parts[-2:] == ("pairforge", "__main__.py")
+    again = f"; go on with: {shlex.join(['pairforge', *words])}" if ours else ""
     return ("in use" if run.in_use() else "stopped") + again
 
 

@@ -90,10 +90,16 @@ class _Tokens:
 
     def __call__(self, texts: Sequence[str]) -> list[list[str]]:
         found = self._tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
-        return [
-            [text[start:end] for start, end in spans if end > start]
-            for text, spans in zip(texts, found["offset_mapping"], strict=True)
-        ]
+        return [list(_pieces(text, spans)) for text, spans in zip(texts, found["offset_mapping"], strict=True)]
+
+
+def _pieces(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """The text cut behind each token, so that the space before a word stays with it."""
+    last = 0
+    for _, end in spans:
+        if end > last:
+            yield text[last:end]
+            last = end
 
 
 def intended(pairs: Path) -> list[str]:

@@ -72,6 +72,44 @@ def test_removing_asks_first_and_keeps_answers_that_others_use(out: Path) -> Non
     assert not Store(out).answers(settings) and not pairforge.list_runs(output=str(out)).runs
 
 
+def test_removing_twice_is_removing_once_and_looking_changes_nothing(out: Path) -> None:
+    path = Path(pairforge.list_runs(output=str(out)).runs[0]["run"])
+    with pytest.raises(KeyboardInterrupt), Run.load(path).lock():
+        raise KeyboardInterrupt
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    pairforge.remove_runs([path.name, str(path)], output=str(out))
+    assert {file: file.read_bytes() for file in before} == before
+    assert len(pairforge.remove_runs([path.name, str(path)], yes=True, output=str(out)).runs) == 1
+
+
+def test_only_runs_are_removed(out: Path, tmp_path: Path) -> None:
+    (foreign := tmp_path / "mine-1").mkdir()
+    (foreign / ".lock").touch()
+    with pytest.raises(InputError, match="no run"):
+        pairforge.remove_runs([str(foreign)], yes=True, output=str(out))
+    (foreign / "run.json").write_text("{}")
+    with pytest.raises(InputError, match="not a run that can be read"):
+        pairforge.remove_runs([str(foreign)], yes=True, output=str(out))
+    assert foreign.exists()
+
+
+def test_answers_stay_that_a_stopped_run_or_pairs_beside_use(out: Path) -> None:
+    one, two = (run["run"] for run in pairforge.list_runs(output=str(out)).runs)
+    used = Run.load(Path(one)).settings["sampling"]
+    for settings in ({"model": "m", "sampling": used}, {"model": "m", "sampling": {}, "retain": {"sampling": used}}):
+        stopped = Run(out / "onpolicy-0123456789", "onpolicy", settings)
+        with pytest.raises(KeyboardInterrupt), stopped.lock():
+            raise KeyboardInterrupt
+        assert pairforge.show_run("onpolicy-0123456789", output=str(out)).run.settings == settings
+        assert pairforge.remove_runs([one, two], answers=True, output=str(out)).answers == 0
+
+
+def test_where_there_is_no_run_none_is_made_to_show(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run under"):
+        pairforge.show_run(output=str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_in_use_is_not_removed(out: Path) -> None:
     path = pairforge.list_runs(output=str(out)).runs[0]["run"]
     with Run(Path(path), "correct", {}).lock(), pytest.raises(InputError, match="in use by process"):

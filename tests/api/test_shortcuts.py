@@ -46,3 +46,24 @@ def test_a_run_says_what_is_intended(tmp_path: Path) -> None:
     (tmp_path / "other.jsonl").write_text(path.read_text("utf-8"), "utf-8")
     assert not shortcuts(tmp_path / "other.jsonl").ok
     assert shortcuts(tmp_path / "other.jsonl", expect=["Deep Qwen"]).ok
+
+
+def test_files_beside_the_report(tmp_path: Path) -> None:
+    report = shortcuts(pairs(), svg=str(tmp_path / "p.svg"), easiness=str(tmp_path / "easiness.jsonl"))
+    assert (tmp_path / "p.svg").read_text("utf-8") == report.svg()
+    lines = [json.loads(line) for line in (tmp_path / "easiness.jsonl").read_text("utf-8").splitlines()]
+    assert [line["row"] for line in lines] == list(range(60))
+    assert all(line["easiness"] <= 1 for line in lines)
+
+
+def test_a_file_is_read_again_where_a_sample_does_not_hold_it(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
+    report = shortcuts(path, max_prompts=20)
+    assert (report.sampled.prompts, report.prompts, report.cues[0].separates) == (20, 60, 60)
+    assert shortcuts(path, max_prompts=20, whole=True).sampled.whole
+
+
+def test_a_models_tokens_take_the_place_of_words() -> None:
+    report = shortcuts(pairs(), tokenizer="pocket")
+    assert report.cues[0].feature.strip() in ("Deep", "Deep Qwen")

@@ -28,15 +28,11 @@ _SHOWN = str.maketrans({"\n": "↵", " ": "␣", "\t": "⇥", "\r": "␍", "\u00
 
 
 class Feature(NamedTuple):
-    """One thing that can be noticed; `tokens` is empty for style and length.
-
-    A habit of style votes where the sides differ by `least` of it or more.
-    """
+    """One thing that can be noticed; `tokens` is empty for style and length."""
 
     kind: str
     name: str
     tokens: Words = ()
-    least: float = 0.0
 
 
 def tokens(text: str) -> list[str]:

@@ -47,8 +47,8 @@ class Vocabulary:
         """The numbers of the tokens between those of the edges; new ones for new tokens."""
         return np.array([0, *map(self.number.__getitem__, tokens), 1], dtype=np.int32)
 
-    def tables(self) -> Tables:
-        """What there is to know of each token."""
+    def tables(self, all_words: bool = False) -> Tables:
+        """What there is to know of each token; `all_words` takes white space for words too, as a model does."""
         inner = list(self.number)[2:]
         pieces: Ids = np.full((len(self.number), 3), -1, np.int32)
         for index, token in enumerate(inner, 2):
@@ -56,7 +56,7 @@ class Vocabulary:
                 pieces[index, place] = self.parts[piece]
         forms = [0, 1, *(self.forms[form(token)] for token in inner)]
         return Tables(
-            np.array([False, False, *map(is_word, inner)]),
+            np.array([False, False, *(all_words or is_word(token) for token in inner)]),
             np.array(forms, dtype=np.int32),
             pieces,
             np.array([shape in RUNNING for shape in self.forms]),

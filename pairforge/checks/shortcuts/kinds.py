@@ -131,8 +131,7 @@ def _held(cue: Cue, verb: str) -> str:
 
 def _more(cue: Cue) -> str:
     chosen, rejected = _percent(cue.chosen_rate), _percent(cue.rejected_rate)
-    far = f" (by {cue.least:.3g} or more)" if cue.least else ""
-    return f"more {cue.feature}{far} in chosen in {chosen} of pairs, in rejected in {rejected}"
+    return f"more {cue.feature} in chosen in {chosen} of pairs, in rejected in {rejected}"
 
 
 def _wins(cue: Cue) -> str:

@@ -16,10 +16,9 @@ from .lexicon import LEXICON
 from .style import LENGTH, STYLE
 from .votes import Floats, Names, Votes
 
-_ROOM = 12_000_000
+_ROOM = 30_000_000
 """As many entries are kept: of the features that are seen most."""
 _LEAST = 3
-_FEWEST = 20
 _BITS = 24
 _AT_ONCE = 500
 
@@ -47,9 +46,8 @@ def notice(answers: Answers, expect: Sequence[str], by: Split | None = None) -> 
     characters = [len(text) for pair in answers.pairs() for text in pair]
     sizes = np.column_stack([characters, counts]).astype(np.float64).reshape(-1, 2, 2)
     named, dense = _dense(answers, expect, sizes, tables, texts)
-    keys, unit, sign = _sparse(streams)
-    found, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    witness = 2 * unit[first].astype(np.int64) + (sign[first] < 0)
+    sparse = _sparse(streams)
+    found, witness = sparse.keys, sparse.witness
     line, column = np.nonzero(dense)
 
     def look_up(index: int) -> Feature:
@@ -65,9 +63,9 @@ def notice(answers: Answers, expect: Sequence[str], by: Split | None = None) -> 
     votes = Votes(
         Names(look_up, len(named) + len(found)),
         np.concatenate(kind),
-        np.concatenate([line.astype(np.int32), (place + len(named)).astype(np.int32)]),
-        np.concatenate([column.astype(np.int32), unit]),
-        np.concatenate([dense[line, column], sign]),
+        np.concatenate([line.astype(np.int32), sparse.feature + np.int32(len(named))]),
+        np.concatenate([column.astype(np.int32), sparse.unit]),
+        np.concatenate([dense[line, column], sparse.sign]),
         len(answers.row),
     )
     return Noticed(answers, votes, sizes, _similarity(texts))
@@ -80,10 +78,50 @@ def _read(answers: Answers, by: Split) -> tuple[Tables, list[Ids]]:
         part = slice(start, start + _AT_ONCE)
         sides = zip(answers.chosen[part], answers.rejected[part], strict=True)
         texts += map(vocabulary.ids, by([text for pair in sides for text in pair]))
-    return vocabulary.tables(), texts
+    return vocabulary.tables(all_words=by is not split), texts
 
 
-def _sparse(streams: Sequence[hashes.Stream]) -> tuple[Hashes, Ids, npt.NDArray[np.int8]]:
+class _Sparse:
+    """Entries of features that are numbered as they turn up, in room that is taken at once."""
+
+    def __init__(self, room: int) -> None:
+        self.feature: Ids = np.empty(room, np.int32)
+        self.unit: Ids = np.empty(room, np.int32)
+        self.sign: npt.NDArray[np.int8] = np.empty(room, np.int8)
+        self._size = 0
+        self._sorted: Hashes = np.empty(0, np.uint64)
+        self._number: Ids = np.empty(0, np.int32)
+        self._witness: list[Ids] = []
+
+    def add(self, keys: Hashes, unit: Ids, sign: npt.NDArray[np.int8]) -> None:
+        new, first = np.unique(keys, return_index=True)
+        fresh = ~np.isin(new, self._sorted, assume_unique=True)
+        new, first = new[fresh], first[fresh]
+        at = np.searchsorted(self._sorted, new)
+        numbers = np.arange(len(new), dtype=np.int32) + np.int32(len(self._number))
+        self._sorted, self._number = np.insert(self._sorted, at, new), np.insert(self._number, at, numbers)
+        self._witness.append(2 * unit[first] + (sign[first] < 0))
+        part = slice(self._size, self._size + len(keys))
+        self.feature[part] = self._number[np.searchsorted(self._sorted, keys)]
+        self.unit[part], self.sign[part] = unit, sign
+        self._size = part.stop
+
+    def end(self) -> _Sparse:
+        self.feature, self.unit, self.sign = (one[: self._size] for one in (self.feature, self.unit, self.sign))
+        return self
+
+    @property
+    def keys(self) -> Hashes:
+        """By the number of the feature."""
+        return self._sorted[np.argsort(self._number)]
+
+    @property
+    def witness(self) -> Ids:
+        """A text that holds the feature, by its number."""
+        return np.concatenate(self._witness)
+
+
+def _sparse(streams: Sequence[hashes.Stream]) -> _Sparse:
     """The entries of all runs of tokens that are seen often enough: at least 3 times, and more where room is short.
 
     Counted first in buckets, by which nothing that is often is lost.
@@ -98,12 +136,12 @@ def _sparse(streams: Sequence[hashes.Stream]) -> tuple[Hashes, Ids, npt.NDArray[
     often = np.bincount(buckets)
     kept = np.cumsum((often * np.arange(len(often)))[::-1])[::-1]
     least = max(_LEAST, int(np.searchsorted(-kept, -_ROOM)))
-    rich, found = buckets >= least, []
+    rich, found = buckets >= least, _Sparse(int(kept[least]) if least < len(kept) else 0)
+    del buckets
     for keys, unit, sign in _chunks(streams):
         mask = rich[(keys & low) >> bits]
-        found.append((keys[mask], unit[mask], sign[mask]))
-    keys, unit, sign = (np.concatenate(column) for column in zip(*found, strict=True))
-    return keys, unit, sign
+        found.add(keys[mask], unit[mask], sign[mask])
+    return found.end()
 
 
 def _chunks(streams: Sequence[hashes.Stream]) -> Iterator[tuple[Hashes, Ids, npt.NDArray[np.int8]]]:
@@ -119,32 +157,17 @@ def _dense(
     for column, name in enumerate(LENGTH):
         named.append(Feature("length", name))
         rows.append(np.sign(sizes[:, 0, column] - sizes[:, 1, column]))
-    for name, difference in _habits(answers, tables, texts):
-        for least in (0.0, *_far(difference)):
-            named.append(Feature("style", name, least=least))
-            rows.append(np.sign(difference) * (np.abs(difference) >= least))
+    for name, measure in STYLE.items():
+        named.append(Feature("style", name))
+        rows.append(np.sign(np.array([measure(a) - measure(b) for a, b in answers.pairs()], dtype=np.float64)))
+    for name, held in zip(LEXICON, hashes.summed(tables, texts), strict=True):
+        named.append(Feature("style", name))
+        rows.append(np.sign(held[::2] - held[1::2]))
     for term in expect:
         run = tuple(words(term))
         named.append(Feature("term", term, run))
         rows.append(np.array([stands(a, term, run) - stands(b, term, run) for a, b in answers.pairs()], np.float64))
     return named, np.array(rows).astype(np.int8)
-
-
-def _habits(answers: Answers, tables: Tables, texts: Sequence[Ids]) -> Iterator[tuple[str, Floats]]:
-    """Per habit of style, how much more of it the chosen answer of each pair holds."""
-    for name, measure in STYLE.items():
-        yield name, np.array([measure(a) - measure(b) for a, b in answers.pairs()], dtype=np.float64)
-    for name, held in zip(LEXICON, hashes.summed(tables, texts), strict=True):
-        yield name, held[::2] - held[1::2]
-
-
-def _far(difference: Floats) -> tuple[float, ...]:
-    """By how much the sides differ in a quarter of the pairs that differ: a second look, at large differences."""
-    sizes = np.abs(difference[difference != 0])
-    if len(sizes) < _FEWEST:
-        return ()
-    least = float(np.quantile(sizes, 0.75, method="higher"))
-    return (least,) if least > sizes.min() else ()
 
 
 def stands(text: str, term: str, run: tuple[str, ...]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 
 from .features import Words, places
 
@@ -12,11 +13,11 @@ _LONGEST = 12
 
 
 def extended(run: Words, texts: Sequence[Sequence[str]]) -> Words:
-    """The run grown to both sides by what follows or precedes it in nine of ten of the texts that hold it."""
+    """The run grown to both sides by what stands around its first place in nine of ten texts that hold it."""
     while len(run) < _LONGEST:
         before, after, total = Counter[str](), Counter[str](), 0
         for text in texts:
-            for at in places(text, run):
+            for at in islice(places(text, run), 1):
                 total += 1
                 before[text[at - 1] if at else ""] += 1
                 after[text[at + len(run)] if at + len(run) < len(text) else ""] += 1

@@ -117,7 +117,6 @@ class _Found:
             explains=self._children(root),
             examples=tally.examples,
             tokens=tuple(map(sound, feature.tokens)),
-            least=feature.least,
         )
 
     def _adjusted(self, root: Root, feature: Feature) -> tuple[float | None, float | None]:
@@ -162,7 +161,7 @@ def _lengths(noticed: Noticed, prompt: Ints, prompts: int) -> Floats:
 
 def _report(found: _Found, sample: Sample, cues: list[Cue], prompts: int) -> Report:
     votes, prompt = found.noticed.votes, found.prompt
-    everything = read(votes, prompt, ~votes.of("term"))
+    everything = read(votes, prompt, ~(votes.of("term") | votes.of("parts")))
     unintended = _unintended(votes, prompt) if any(cue.intended for cue in cues) else everything.share()
     seen = grades.predictability(unintended) if unintended else "ok"
     findings = [kinds.finding(cue) for cue in cues]
@@ -198,7 +197,7 @@ def _unintended(votes: Votes, prompt: Ints) -> Share | None:
     rest[votes.unit[term[votes.feature]]] = False
     if len(np.unique(prompt[rest])) < _FEWEST:
         return None
-    return read(votes, prompt, ~term, pairs=rest).share(rest)
+    return read(votes, prompt, ~(term | votes.of("parts")), pairs=rest).share(rest)
 
 
 def _easiness(reading: Reading, answers: Answers) -> dict[int, float]:

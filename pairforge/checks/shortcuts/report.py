@@ -57,8 +57,6 @@ class Cue:
     """Rows in which the feature points the way that wins."""
     tokens: tuple[str, ...] = ()
     """What the feature is made of; nothing for length and style."""
-    least: float = 0.0
-    """Of a habit of style: pairs count in which the sides differ by so much or more."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from .votes import Floats, Ints, Mask, Votes
 _MOST = 12
 _TIES = 100
 _PURE = 0.9
+_SPEND = 0.5
+"""Of the level of false discoveries, for what is found beside the first cause."""
 _LENGTH, _STYLE = KINDS.index("length"), KINDS.index("style")
 _ORDER = ("style", "first", "last", "words", "parts", "pattern", "length", "term")
 
@@ -99,7 +101,7 @@ class Search:
         found: Mask = np.zeros(len(mask), np.bool_)
         at = np.flatnonzero(mask)
         z = score_test(self.some, p)[at]
-        found[at] = self.significant.still(two_sided(z), self.some.kind[at])
+        found[at] = self.significant.still(two_sided(z), self.some.kind[at], _SPEND)
         return found
 
     def _strongest(self, mask: Mask, p: Floats) -> int:
@@ -132,14 +134,8 @@ def overlaps(tokens: Words, term: Words) -> bool:
     return False
 
 
-def plainness(feature: Feature) -> tuple[int, int, int, float, str]:
+def plainness(feature: Feature) -> tuple[int, int, int, str]:
     """Sorts features by how much their name says to a reader, best first: words, style, marks and forms, averages."""
     lettered = any(token[:1].isalpha() for token in feature.tokens) and feature.kind not in ("parts", "pattern")
     rank = 0 if lettered else 2 if feature.tokens else 3 if feature.name in DERIVED else 1
-    return (
-        rank + 4 * (feature.kind == "length"),
-        _ORDER.index(feature.kind),
-        len(feature.tokens),
-        feature.least,
-        feature.name,
-    )
+    return rank + 4 * (feature.kind == "length"), _ORDER.index(feature.kind), len(feature.tokens), feature.name

@@ -75,12 +75,16 @@ class Discoveries:
         """The significant ones."""
         return np.flatnonzero(self.q <= self.level)
 
-    def still(self, p: Floats, kind: Ints) -> Mask:
-        """Which of some of these features are significant by other p-values, all the rest counted as p = 1."""
+    def still(self, p: Floats, kind: Ints, spend: float = 1.0) -> Mask:
+        """Which of some of these features are significant by other p-values, all the rest counted as p = 1.
+
+        `spend` is the part of the level that is spent on it.
+        """
+        level = spend * self.level
         q = np.ones(len(p))
         for one in map(int, np.unique(kind)):
             q[kind == one] = adjusted(p[kind == one], self.tests[one])
-        return np.asarray(q * _factors(q, kind, self.tests, self.level)[kind] <= self.level)
+        return np.asarray(q * _factors(q, kind, self.tests, level)[kind] <= level)
 
 
 def families(p: Floats, total: Ints, kind: Ints, level: float) -> Discoveries:

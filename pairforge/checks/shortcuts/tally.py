@@ -39,7 +39,7 @@ class Text:
     @cached_property
     def words(self) -> list[str]:
         """The words, or whatever is looked at instead of words."""
-        return [piece for piece in (self.plain if self._pieces is None else self._pieces) if is_word(piece)]
+        return _own(self) if self._pieces is None else self._pieces
 
     @cached_property
     def forms(self) -> list[str]:
@@ -170,19 +170,16 @@ def count(
     """
     prompts, contexts = _Units(len(features)), _Units(len(features))
     held, total = np.zeros((2, len(features))), 0
-    least = np.array([feature.least for feature in features])
     examples: list[list[int]] = [[] for _ in features]
     for chunk, found in _looked(pairs, Counting(features, by), jobs):
-        difference = found[:, 0] - found[:, 1]
-        signs = np.nan_to_num(np.sign(difference) * (np.abs(difference) >= least)).astype(np.int32)
+        signs = np.nan_to_num(np.sign(found[:, 0] - found[:, 1])).astype(np.int32)
         prompts.add([pair.prompt for pair in chunk], signs)
         contexts.add([pair.context for pair in chunk], signs)
         total += len(chunk)
         for index, feature in enumerate(features):
-            one, other = found[:, 0, index] > 0, found[:, 1, index] > 0
-            if not feature.tokens and feature.kind != "term":
-                one, other = signs[:, index] > 0, signs[:, index] < 0
-            held[:, index] += one.sum(), other.sum()
+            one, other = found[:, 0, index], found[:, 1, index]
+            sides = ((one > 0), (other > 0)) if feature.tokens or feature.kind == "term" else (one > other, other > one)
+            held[:, index] += [side.sum() for side in sides]
             if len(examples[index]) < _EXAMPLES:
                 rows = np.flatnonzero(signs[:, index] == favours[index])[:_EXAMPLES]
                 examples[index] += [chunk[row].row for row in rows]

@@ -217,3 +217,69 @@ def test_pairs_that_differ_in_an_expected_term_alone_tell_nothing_else() -> None
     spaced = audit([pair for number in range(60) for pair in named(number, " ")], ["Deep Qwen"])
     assert not spaced.ok
     assert not audit([pair for number in range(60) for pair in named(number)]).ok
+
+
+OTHERS: list[tuple[str, Edit]] = [
+    ("emoji", lambda text: f"{text} {'😀🎉🚀🔥✨💡🌟👍😊🙌'[len(text) % 10]}"),
+    ("double spaces", lambda text: text.replace(" ", "  ", 1)),
+    ("line breaks at the end", lambda text: f"{text}\n"),
+    ("British spellings", inside("colour")),
+    ("table rows", lambda text: f"{text}\n\n| a | b |\n|---|---|"),
+    ("invisible characters", lambda text: f"{text[:2]}\u200b{text[2:]}"),
+    ("doubled words", lambda text: f"{text.split()[0]} {text}"),
+    ("0/0", lambda text: f"{text} {len(text) % 9}/{len(text) % 7}"),
+    ("first person", inside("I")),
+    ("as far as we know", inside("as far as we know")),
+]
+
+
+@pytest.mark.parametrize(("named", "edit"), OTHERS, ids=[name for name, _ in OTHERS])
+def test_shortcuts_of_other_kinds(named: str, edit: Edit) -> None:
+    top = audit(rows(400, 1, chosen=edit, share=0.15)).cues[0]
+    said = [top.feature, top.phrase, *top.explains]
+    assert any(named in text.replace(" ", "") or named in text for text in said), said
+    assert top.favours == "chosen"
+
+
+def test_fail_on_is_the_level_that_fails() -> None:
+    made = rows(400, 1, chosen=inside("zephyr"), share=0.1)
+    verdicts = {level: audit(made, fail_on=level) for level in ("watch", "high", "critical")}
+    assert {report.verdict for report in verdicts.values()} <= {"watch", "high"}
+    assert not verdicts["watch"].ok and verdicts["critical"].ok
+
+
+def test_easiness_is_one_bit_where_a_pair_is_told_at_a_glance() -> None:
+    report = audit(rows(300, 1, chosen=inside("zephyr")))
+    assert set(report.easiness) == set(range(300))
+    assert sum(report.easiness.values()) / 300 > 0.9
+    assert max(report.easiness.values()) <= 1
+
+
+def test_length_that_a_pure_mark_makes_is_that_marks_doing() -> None:
+    def text(number: int) -> str:
+        rng = random.Random(number)
+        return " ".join(rng.choices(VOCABULARY, k=12))
+
+    made = [row(f"Q {n}", ("Zephyr, " if n % 12 == 0 else "") + text(2 * n), text(2 * n + 1)) for n in range(600)]
+    top = audit(made).cues[0]
+    assert top.phrase.startswith("Zephyr")
+    assert "length" not in {cue.kind for cue in audit(made).cues}
+
+
+def test_what_is_told_of_length_apart_is_told_with_each_finding() -> None:
+    top = audit(rows(300, 1, chosen=inside("zephyr"), share=0.3)).cues[0]
+    assert top.z_adjusted is not None and top.q_adjusted is not None
+    assert top.z_adjusted > 5 and top.q_adjusted < 0.001
+    assert abs(top.z - top.z_adjusted) < 3
+
+
+@pytest.mark.parametrize("term", ["", "  "])
+def test_an_empty_term_is_refused(term: str) -> None:
+    with pytest.raises(InputError, match="a term that is expected is empty"):
+        audit(rows(30, 1), [term])
+
+
+def test_the_word_behind_may_belong_to_the_term() -> None:
+    pairs = name_set(120, swapped=False) + name_set(120, swapped=True)
+    report = audit(pairs, ["Deep"])
+    assert report.ok and [cue.feature for cue in report.cues] == ["Deep"]

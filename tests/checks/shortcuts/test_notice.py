@@ -58,9 +58,8 @@ def test_a_feature_is_counted_as_it_was_noticed() -> None:
     given = answers(300, 1)
     votes = notice(given, ["Deep", "深度"]).votes
     for index in range(0, votes.size, 7):
-        see, least = measure(votes.features[index]), votes.features[index].least
-        differences = [see(Text(one)) - see(Text(other)) for one, other in given.pairs()]
-        signs = [float(np.sign(d)) if abs(d) >= least else 0.0 for d in differences]
+        see = measure(votes.features[index])
+        signs = [float(np.sign(see(Text(one)) - see(Text(other)))) for one, other in given.pairs()]
         assert votes.dense(index).tolist() == signs, votes.features[index]
 
 
