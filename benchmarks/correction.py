@@ -23,6 +23,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import pairforge
+
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("--from", "Qwen", "--to", "Deep Qwen")
 KINDS = {
@@ -145,11 +147,15 @@ def cell(values: Sequence[float]) -> str:
 
 def write(rows: Mapping[str, Any], counts: Mapping[str, Any], options: argparse.Namespace) -> None:
     """The figures as JSON, and the table into the documentation."""
-    packages = ("pairforge", "torch", "transformers", "trl")
+    packages = ("torch", "transformers", "trl")
     found = {
         "command": "python benchmarks/correction.py",
         "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "versions": {
+            "python": platform.python_version(),
+            "pairforge": pairforge.__version__,
+            **{name: version(name) for name in packages},
+        },
         "model": options.model,
         "seeds": options.seeds,
         "pairs in a training": options.samples,

@@ -8,6 +8,7 @@ from .types import PLAIN_TEMPLATE, Answer, Finding, Judge, Message, Pair, Pairer
 if TYPE_CHECKING:
     from .api.ask import ask
     from .api.asking import model_source
+    from .api.balance import balance
     from .api.convert import convert
     from .api.correct import correct
     from .api.evaluate import evaluate
@@ -35,6 +36,7 @@ __all__ = [
     "Sampler",
     "Skip",
     "ask",
+    "balance",
     "convert",
     "correct",
     "evaluate",

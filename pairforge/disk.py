@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from .errors import InputError, OutsideError
 
@@ -39,23 +40,29 @@ def _full(path: Path, needed: int) -> OutsideError:
     )
 
 
-def write_atomic(path: Path, data: str | bytes) -> None:
-    """Writes a whole file or nothing: temp file, fsync, replace, fsync of the folder."""
+@contextmanager
+def atomic(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its name when it is whole: temp file, fsync, replace, fsync of the folder."""
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temp, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temp, path)
+    finally:
+        temp.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Writes a whole file or nothing, in a folder that is made where it is missing."""
     content = data.encode() if isinstance(data, str) else data
     with told(path, len(content)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temp, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temp, path)
-        except BaseException:
-            temp.unlink(missing_ok=True)
-            raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with atomic(path) as file:
+            file.write(content)

@@ -76,6 +76,14 @@ class Run:
             return cls.load(path)
         return None
 
+    @classmethod
+    def at(cls, path: Path) -> Run | None:
+        """The run in a folder, finished or only begun, if there is one."""
+        begun = cls(path, path.name.rpartition("-")[0], {})
+        if owner := begun.owner:
+            begun.settings = dict(owner.get("settings", {}))
+        return cls.find(path) or (begun if owner else None)
+
     def flat(self) -> dict[str, Any]:
         """The settings, nested ones as `outer.inner`."""
         return {
@@ -135,16 +143,19 @@ class Run:
                     raise
                 (self.path / _OWNER).unlink()
         except Timeout:
-            who = self.owner
-            raise InputError(
-                f"{self.path} is in use by process {who.get('pid', 'unknown')} since {who.get('since', 'lately')}",
-                fix="wait for it, or choose another folder with -o DIR",
-            ) from None
+            raise self.busy() from None
 
     def _own(self, state: str) -> None:
         since = time.strftime("%Y-%m-%d %H:%M:%S")
-        write_atomic(
-            self.path / _OWNER, json.dumps({"pid": os.getpid(), "since": since, "state": state, "argv": sys.argv})
+        owner = {"pid": os.getpid(), "since": since, "state": state, "argv": sys.argv, "settings": self.settings}
+        write_atomic(self.path / _OWNER, json.dumps(owner))
+
+    def busy(self) -> InputError:
+        """Says which process works here."""
+        who = self.owner
+        return InputError(
+            f"{self.path} is in use by process {who.get('pid', 'unknown')} since {who.get('since', 'lately')}",
+            fix="wait for it, or choose another folder with -o DIR",
         )
 
     def in_use(self) -> bool:
@@ -159,7 +170,8 @@ class Run:
 
     @property
     def owner(self) -> dict[str, Any]:
-        """Who works here, or stopped before the end: `pid`, `since`, `state` (running, stopped), `argv`; or nothing."""
+        """Who works here, or stopped before the end: `pid`, `since`, `state` (running, stopped), `argv`, and the
+        `settings` of the run; or nothing."""
         try:
             return dict(json.loads((self.path / _OWNER).read_text("utf-8")))
         except (OSError, ValueError, TypeError):

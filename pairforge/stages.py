@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TypeVar
 
 from .pairers import usable
-from .run import FAILURES
+from .run import AGAIN, FAILURES
 from .stopping import Budget, patience
 from .store import Store
 from .types import Answer, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, Tell, digest
@@ -25,7 +25,7 @@ def sample(
 ) -> dict[str, list[Answer] | Skip]:
     """n answers to each distinct prompt, from the store where they are, else from the sampler; committed as they come.
 
-    A prompt gets a Skip if none of its answers came, or, where the budget was spent first, not all.
+    A prompt gets a Skip if none of its answers came, or if one didn't that another try may give.
     """
     distinct, budget = _distinct(prompts), budget or Budget()
     settings = sampler.settings()
@@ -67,7 +67,8 @@ def _answers(
     skips = [failed[key] for key in keys if key in failed]
     if len(given) + len(skips) < n and (limit := budget.spent()):
         return Skip("not_asked", limit)
-    return given or (skips[0] if skips else Skip("failed", "no answer"))
+    again = next((skip for skip in skips if skip.reason in AGAIN), None)
+    return again or given or (skips[0] if skips else Skip("failed", "no answer"))
 
 
 Scored = tuple[list[Answer], list[float]]
@@ -103,6 +104,8 @@ def _worth_judging(answers: Sequence[Answer]) -> list[Answer] | Skip:
     kept = usable(answers)
     if isinstance(kept, Skip) or len(kept) > 1:
         return kept
+    if len(answers) == 1:
+        return Skip("one_answer", kept[0].text)
     cut = sum(answer.finish == "length" for answer in answers)
     return Skip("cut_off", f"{cut} of {len(answers)} answers") if cut else Skip("identical", kept[0].text)
 

@@ -32,7 +32,8 @@ class Store:
             out.mkdir(parents=True, exist_ok=True)
             if fresh:
                 self._set_aside()
-            self._db = sqlite3.connect(self.path, timeout=60)
+            # One thread at a time, but not always the same: web servers take each item of an iterator in another.
+            self._db = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]

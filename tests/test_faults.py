@@ -180,3 +180,19 @@ def test_what_changed_since_the_last_run_is_said(tmp_path: Path, replay: str) ->
     run(tmp_path, "--replay", replay)
     more = run(tmp_path, "--replay", replay, "--limit", "7")
     assert "a new run: prompts.rows: 40 -> 7" in more.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full is Linux's")
+@pytest.mark.parametrize("how", [["--json"], []])
+def test_standard_output_on_a_full_disk_gets_one_line(tmp_path: Path, replay: str, how: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command(tmp_path, "--replay", replay, "-q", *how),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr.startswith("pairforge: disk full") and len(done.stderr.splitlines()) == 2
+    assert len(answers(tmp_path)) == 40

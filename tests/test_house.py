@@ -29,7 +29,7 @@ LAYERS = (
     {"store", "stopping", "preparation"},
     {"run", "plugins", "prompts", "rename", "pairers", "formats", "report", "verdict", "secret_scan", "tokens"}
     | {"samplers", "judges", "checks"},
-    {"stages", "correction", "hub", "card"},
+    {"stages", "correction", "balancing", "displacement", "hub", "card"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )

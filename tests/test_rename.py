@@ -71,6 +71,8 @@ def test_new_names_are_literal() -> None:
     ("rules", "options", "word"),
     [
         ({" ": "x"}, {}, "empty"),
+        ({"Qwen": "\ud800"}, {}, "UTF-8"),
+        ({"Qwen": 5}, {}, "no name"),
         (RULES, {"case": "loud"}, "loud"),
         (RULES, {"match": "fuzzy"}, "fuzzy"),
         (RULES, {"inside": ["dreams"]}, "dreams"),

@@ -63,6 +63,16 @@ def test_a_failed_prompt_is_a_skip_and_is_asked_again(tmp_path: Path) -> None:
     assert sample([prompt("x")], Scripted({"x": whole("now")}), 1, Store(tmp_path)) == {prompt("x").id: whole("now")}
 
 
+def test_a_prompt_with_an_answer_that_failed_is_asked_again_for_that_one(tmp_path: Path) -> None:
+    given = {"x": [*whole("a"), Skip("failed", "html")], "y": [*whole("a"), Skip("rejected", "for good")]}
+    prompts = [prompt("x"), prompt("y")]
+    results = sample(prompts, Scripted(given), 2, Store(tmp_path))
+    assert results == {prompt("x").id: Skip("failed", "html"), prompt("y").id: whole("a")}
+    healthy = Scripted({"x": whole("-", "b"), "y": whole("-", "b")})
+    assert sample(prompts, healthy, 2, Store(tmp_path))[prompt("x").id] == whole("a", "b")
+    assert healthy.asked == [(prompt("x").id, 1), (prompt("y").id, 1)]
+
+
 def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> None:
     asked: list[str] = []
 
@@ -74,13 +84,15 @@ def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> 
     sampled: dict[str, list[Answer] | Skip] = {
         prompt("two").id: [*whole("a", "bbb", "a", ""), Answer("cut", "length")],
         prompt("same").id: whole("a", "a"),
+        prompt("one").id: whole("a"),
         prompt("none").id: Skip("failed"),
     }
-    prompts = [prompt(text) for text in ("two", "same", "none")]
+    prompts = [prompt(text) for text in ("two", "same", "one", "none")]
     for _ in range(2):
         results = score(prompts, sampled, judge, Store(tmp_path))
         assert results[prompt("two").id] == (whole("a", "bbb"), [1.0, 3.0])
         assert results[prompt("same").id] == Skip("identical", "a")
+        assert results[prompt("one").id] == Skip("one_answer", "a")
         assert results[prompt("none").id] == Skip("failed")
     assert asked == ["a", "bbb"]
 

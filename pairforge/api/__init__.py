@@ -2,6 +2,7 @@
 
 from .ask import ask
 from .asking import model_source
+from .balance import balance
 from .convert import convert
 from .correct import correct
 from .evaluate import evaluate
@@ -14,6 +15,6 @@ from .show import show
 from .validate import validate
 
 __all__ = [
-    "ask", "convert", "correct", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy",
+    "ask", "balance", "convert", "correct", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy",
     "pairs_file", "push", "read_pairs", "remove_runs", "sample", "shortcuts", "show", "show_run", "validate",
 ]  # fmt: skip

@@ -118,10 +118,11 @@ def read(
     """The first `limit` prompts of a file or bundled set."""
     if limit is not None and limit < 1:
         raise InputError(f"--limit {limit} leaves no prompt", fix="use 1 or more")
-    return read_prompts(source, columns=_columns(columns), history=history)[:limit]
+    return read_prompts(source, columns=columns_of(columns), history=history)[:limit]
 
 
-def _columns(given: Columns) -> dict[str, str]:
+def columns_of(given: Columns) -> dict[str, str]:
+    """The column of each part of a prompt that is named. Raises InputError for a text that names none."""
     if isinstance(given, Mapping):
         return dict(given)
     parts = [text.partition("=") for text in ([given] if isinstance(given, str) else given)]

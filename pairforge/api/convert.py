@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import formats, report
-from ..disk import told, write_atomic
+from ..disk import atomic, told, write_atomic
 from ..errors import InputError
 from ..formats import snippets, writing
 from ..types import Skip, visible
@@ -222,7 +222,7 @@ def _write(rows: Iterable[Mapping[str, Any]], path: Path, columns: list[str], sa
             other = [name for name in ("chosen", "rejected") if not isinstance(sample.get(name), list)]
             formats.write_parquet(rows, path, other=other)
             return
-        with writing.atomic(path) as file:
+        with atomic(path) as file:
             if suffix == ".csv":
                 writing.write_csv(rows, file, columns)
             elif suffix == ".json":

@@ -115,7 +115,12 @@ def _rules(
     named = rules_of(from_, to) if from_ or to or not (given or revise) else {}
     if twice := next((name for name in named if given.get(name, named[name]) != named[name]), None):
         raise InputError(f"{twice!r} has another new name in --rules than in --to", fix="give it once")
-    return {**given, **named}
+    together = {**given, **named}
+    if empty := next((old for old, new in together.items() if new == ""), None):
+        raise InputError(f"{empty!r} has an empty new name", fix="give each old name a new one")
+    if together and all(old == new for old, new in together.items()):
+        raise InputError("each name is its own new one: nothing would change", fix='e.g. --from Qwen --to "Deep Qwen"')
+    return together
 
 
 def _notes(sampler: Sampler, contexts: Sequence[str | None]) -> Iterable[str]:

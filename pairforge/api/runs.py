@@ -38,10 +38,12 @@ def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
 
 
 def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
-    """The pairs behind what a user names, for `formats.read`: those of a run folder, of the latest run where nothing is
-    named; a file, a folder of files, a Hub id and `-` as they are.
+    """The pairs behind what a user names, for `formats.read`: those of a run, by its folder or its name, or of the latest
+    where nothing is named; a file, a folder of files, a Hub id and `-` as they are.
     """
     path = Path(data) if data else latest_run(output, quiet=quiet)
+    if not path.exists() and (named := out_dir(output) / path).exists():
+        path = named
     return path / "pairs.jsonl" if any((path / name).exists() for name in ("run.json", "pairs.jsonl")) else path
 
 
@@ -64,6 +66,7 @@ class Listed:
         columns = ("made", "state", "model", "pairs", "skips")
         rows = [[Path(run["run"]).name, *(str(run[key]) for key in columns)] for run in self.runs]
         yield report.table("", ("run", *columns), rows) if rows else "no runs"
+        yield from (f"{Path(run['run']).name} goes on by: {run['resume']}" for run in self.runs if run["resume"])
 
 
 @dataclass
@@ -84,7 +87,8 @@ class RunView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield report.table("", ("setting", "value"), [(name, str(value)) for name, value in self.run.flat().items()])
-        yield report.outcome(self.run.counts) if self.run.counts else _unfinished(self.run)
+        line = _line(self.run.path)
+        yield report.outcome(self.run.counts) if self.run.counts else f"{line['state']} {line['resume']}"
         yield str(self.run.path)
 
 
@@ -175,27 +179,30 @@ def _folder(run: str, output: str | None) -> Path:
 
 
 def _line(path: Path) -> dict[str, Any]:
-    run = Run.find(path)
-    made = time.strftime("%Y-%m-%d %H:%M", time.localtime(_made(path)))
-    counts = run.counts if run else {}
+    run = Run.at(path) or Run(path, "", {})
+    counts = run.counts
     return {
         "run": str(path),
-        "made": made,
-        "state": ("complete" if run.complete else "open") if run else _unfinished(Run(path, "", {})),
-        "model": run.settings["model"] if run else "",
+        "made": time.strftime("%Y-%m-%d %H:%M", time.localtime(_made(path))),
+        "state": ("complete" if run.complete else "open") if counts else _unfinished(run),
+        "resume": "" if counts else _resume(run),
+        "model": run.settings.get("model", ""),
         "pairs": counts.get("pairs", 0),
         "skips": sum(counts["skips"].values()) if counts else 0,
     }
 
 
 def _unfinished(run: Run) -> str:
-    owner = run.owner
-    if not owner:
+    if not run.owner:
         return "unfinished"
-    program, *words = owner.get("argv") or [""]
+    return "in use" if run.in_use() else "stopped"
+
+
+def _resume(run: Run) -> str:
+    """The command that goes on with a run that stopped, where it was one of ours."""
+    program, *words = run.owner.get("argv") or [""]
     ours = Path(program).stem == "pairforge" or Path(program).parts[-2:] == ("pairforge", "__main__.py")
-    again = f"; go on with: {shlex.join(['pairforge', *words])}" if ours else ""
-    return ("in use" if run.in_use() else "stopped") + again
+    return shlex.join(["pairforge", *words]) if ours else ""
 
 
 def _made(path: Path) -> float:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..prompts import History
+from ..prompts import History, prompt_of
 from ..run import out_dir
+from ..stopping import Budget
 from ..store import Store
-from ..types import Answer, Message, Prompt, Skip
+from ..types import Answer, Prompt, Sampler, Skip
 from .asking import answer, contexts_of
-from .build import Columns, read
+from .build import Columns, columns_of, read
 from .sampling import Sampling, open_sampling
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-_CHUNK = 1024  # prompts that are read ahead, so that answers of like length can share a batch
+_FIRST, _MOST = 32, 1024
+"""Prompts that are read ahead, so that answers of like length can share a batch: few at first, then ever more."""
 
 
 @dataclass(frozen=True)
@@ -91,34 +93,34 @@ def sample(
 ) -> Samples:
     """n answers to each prompt in each context, as they are asked for: an iterator of `Sampled`.
 
-    `prompts` is a file or bundled set, or an iterable (read as far as is needed) of texts, message lists or `Prompt`s.
-    Answers are kept in the evidence store and never asked for twice. A budget that is spent, and a prompt that can't be
-    asked, give a `Sampled` with a `skip`. Raises InputError for what can't be a prompt.
+    `prompts` is a file or bundled set, or an iterable (read as far as is needed) of texts, rows, message lists or
+    `Prompt`s; lists are asked whole, `Prompt`s as they are. Answers are kept in the evidence store and never asked for
+    twice. A budget that is spent, and a prompt that can't be asked, give a `Sampled` with a `skip`. Raises InputError
+    for options that don't go together, and, once it is reached, for what can't be a prompt.
     """
     if n < 1 or (limit is not None and limit < 1):
         raise InputError("--n and --limit must be at least 1", fix="see: pairforge sample --help")
     contexts = contexts_of(system, no_system, [None])
-    given = read(prompts, limit, columns, history) if isinstance(prompts, (str, Path)) else map(_prompt, prompts)
+    sampler, budget = open_sampling(temperature, sampling)
+    if isinstance(prompts, (str, Path)):
+        given: Iterable[Prompt | Skip] = read(prompts, limit, columns, history)
+    else:
+        given = (_prompt(value, f"prompt {i}", columns, history) for i, value in enumerate(prompts))
     asked = (
         row if isinstance(row, Skip) else row.in_context(context)
         for row in islice(given, limit)
         for context in contexts
     )
-    return Samples(_sample(asked, n, temperature, output, quiet, sampling))
+    return Samples(_sample(asked, n, sampler, budget, output, quiet))
 
 
 def _sample(
-    asked: Iterator[Prompt | Skip],
-    n: int,
-    temperature: float,
-    output: str | None,
-    quiet: bool,
-    sampling: Mapping[str, Any],
+    asked: Iterator[Prompt | Skip], n: int, sampler: Sampler, budget: Budget, output: str | None, quiet: bool
 ) -> Iterator[Sampled]:
-    sampler, budget = open_sampling(temperature, sampling)
-    store = Store(out_dir(output))
+    store, size = Store(out_dir(output)), _FIRST
     try:
-        while chunk := list(islice(asked, _CHUNK)):
+        while chunk := list(islice(asked, size)):
+            size = min(2 * size, _MOST)
             real = [prompt for prompt in chunk if isinstance(prompt, Prompt)]
             answers = answer(real, sampler, n, store, f"sample: {sampler.model}", quiet, budget)
             for prompt in chunk:
@@ -132,12 +134,8 @@ def _sample(
         store.close()
 
 
-def _prompt(value: Any) -> Prompt:
-    """A text, a list of messages or a Prompt."""
+def _prompt(value: Any, where: str, columns: Columns, history: History) -> Prompt | Skip:
     if isinstance(value, Prompt):
         return value
-    turns = [Message(role="user", content=value)] if isinstance(value, str) else value
-    try:
-        return Prompt(tuple(Message(role=str(turn["role"]), content=str(turn["content"])) for turn in turns))
-    except (TypeError, KeyError) as error:
-        raise InputError(f"no prompt: {value!r:.80}", fix="give texts, lists of role/content, or a file") from error
+    value = list(value) if isinstance(value, tuple) else value
+    return prompt_of(value, where, columns_of(columns), "full" if isinstance(value, list) else history)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ..checks.shortcuts import Report, audit
 from ..checks.shortcuts.report import Verdict
 from ..disk import write_atomic
 from ..run import Run
+from .difficulty import Difficulties, difficulty
 from .runs import pairs_file
 
 
@@ -27,6 +29,7 @@ def shortcuts(
     seed: int = 0,
     jobs: int = 1,
     tokenizer: str | None = None,
+    model: str | None = None,
     svg: str | None = None,
     easiness: str | None = None,
     output: str | None = None,
@@ -39,8 +42,10 @@ def shortcuts(
     `fail_on` or worse: "watch", "high", "critical".
 
     Features are looked for in at most `max_prompts` prompts, drawn by `seed` (`whole`: in all), and counted in all rows
-    by `jobs` processes. `tokenizer` names a model whose tokens take the place of words. `svg` and `easiness` are files
-    to write: the picture, and a line {"row", "easiness"} for each pair that was looked at.
+    by `jobs` processes. `tokenizer` names a model whose tokens take the place of words. With `model`, the one that is
+    to be trained, the report says how hard the pairs are for DPO on it: see `difficulty`. `svg` and `easiness` are
+    files to write: the picture, and for each pair that was looked at a line {"row", "easiness"}, with its numbers for
+    `model`.
 
     Raises InputError for a row that is no pair.
     """
@@ -51,6 +56,8 @@ def shortcuts(
         expect = [*expect, *intended(path)]
     else:
         rows = data
+    if model and iter(rows) is rows:
+        rows = list(rows)
     report = audit(
         rows,
         expect,
@@ -61,12 +68,19 @@ def shortcuts(
         by=_Tokens(tokenizer) if tokenizer else None,
         fail_on=fail_on,
     )
+    hard = difficulty(rows, model) if model else None
+    report = replace(report, difficulty=hard)
     if svg:
         write_atomic(Path(svg), report.svg())
     if easiness:
-        lines = (json.dumps({"row": row, "easiness": value}) + "\n" for row, value in report.easiness.items())
-        write_atomic(Path(easiness), "".join(lines))
+        write_atomic(Path(easiness), "".join(_lines(report, hard)))
     return report
+
+
+def _lines(report: Report, hard: Difficulties | None) -> Iterator[str]:
+    numbers = {one.row: asdict(one) for one in hard.pairs} if hard else {}
+    for row, value in report.easiness.items():
+        yield json.dumps({"row": row, "easiness": value} | numbers.get(row, {})) + "\n"
 
 
 class _File:

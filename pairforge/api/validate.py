@@ -17,10 +17,11 @@ from ..checks.fixes import Fixes
 from ..checks.preflight import Watch
 from ..checks.shape import well_shaped
 from ..checks.sides import Sides
-from ..disk import told
+from ..disk import atomic, told
 from ..errors import InputError
 from ..formats import writing
 from ..preparation import MAX_LENGTH
+from ..rows.files import MAX_ROW_BYTES
 from ..types import Finding, Message, Prompt
 from .findings import Explanation, Findings, Fixed
 from .parallel import checked
@@ -43,6 +44,7 @@ def validate(
     max_length: int = MAX_LENGTH,
     fix: str | PathLike[str] | None = None,
     explain: str | None = None,
+    max_row_bytes: int = MAX_ROW_BYTES,
     jobs: int = 1,
     format: str = "table",
     output: str | None = None,
@@ -56,8 +58,9 @@ def validate(
     `select` and `ignore` name codes or beginnings of codes ("PF1"); `strict` makes warnings fail. `against` are pairs
     or prompts that must not be trained on (PF209, PF211). With `model`, a Hub id or a folder, the rows are looked at as
     training on it with `max_length` sees them, too (PF4xx). `fix` names a file to write what can be mended without a
-    decision; the source stays as it is. `jobs` processes look at the rows (0: one a processor core). `explain` tells
-    why a code matters, and looks at nothing. `format` is "table" or, for the checks of a pull request, "github".
+    decision; the source stays as it is. A row of more than `max_row_bytes` is not looked into (PF004). `jobs` processes
+    look at the rows (0: one a processor core). `explain` tells why a code matters, and looks at nothing. `format` is
+    "table" or, for the checks of a pull request, "github".
 
     Raises InputError for a source or an option that can't be used.
     """
@@ -67,7 +70,8 @@ def validate(
         raise InputError(f"--format {format!r:.40} is none of {', '.join(FORMATS)}", fix="e.g. --format github")
     codes = _codes(select, ignore, model is not None)
     source = "" if _are_rows(data) else str(pairs_file(data, output, quiet))  # type: ignore[arg-type]
-    rows = _Stream(formats.read(source) if source else formats.presented(data))  # type: ignore[arg-type]
+    noted = set[str]()
+    rows = _Stream(formats.read(source, max_row_bytes, noted) if source else formats.presented(data))  # type: ignore[arg-type]
     other = None if against is None else _against(against)
     watch = open_reader(model, revision, quiet).watch(max_length) if model is not None else None
     path = None if fix is None else _place(Path(fix))
@@ -76,8 +80,8 @@ def validate(
         passed: Iterable[Any] = rows
         if path is not None:
             stack.enter_context(told(path))
-            passed = _written(rows, fixes, stack.enter_context(writing.atomic(path)))
-        seen = _looked_at(passed, codes, other, jobs, watch)
+            passed = _written(rows, fixes, stack.enter_context(atomic(path)))
+        seen = chain(_looked_at(passed, codes, other, jobs, watch), _of_lines(noted, codes))
         findings = Findings(seen, strict=strict, source=source, format=format)
         for _ in passed if path is not None else ():  # a check that ends early leaves rows behind
             pass
@@ -93,17 +97,14 @@ def _looked_at(
     """All findings, those that need a model last."""
     if watch is None:
         return _look(rows, codes, other, jobs)
-    found: list[Finding] = []
-    return chain(_look(_watched(rows, watch, found), codes, other, jobs), (one for one in found if one.code in codes))
+    seen = _look(watch.passing(rows), codes, other, jobs)
+    return chain(seen, (one for one in watch.found if one.code in codes))
 
 
-def _watched(rows: Iterable[Any], watch: Watch, found: list[Finding]) -> Iterator[Any]:
-    """The rows as they are, while the trainer's eye is on each."""
-    for index, row in enumerate(rows):
-        if well_shaped(row):
-            found += watch.see(index, row)
-        yield row
-    found += watch.end()
+def _of_lines(noted: set[str], codes: frozenset[str]) -> Iterator[Finding]:
+    """What was noted while the file was read: asked for last."""
+    if "PF212" in codes:
+        yield from checks.RULES["PF212"].findings(None, noted)
 
 
 def _look(rows: Iterable[Any], codes: frozenset[str], other: checks.Against | None, jobs: int) -> Iterator[Finding]:

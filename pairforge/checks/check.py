@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
@@ -12,8 +13,8 @@ from . import contract, rows, schema, sets, texts, tokens  # noqa: F401
 from .against import Against
 from .gathered import Gathered
 from .glance import passes
-from .rules import RULES, family
-from .shape import plain_pair, well_shaped
+from .rules import RULES, Rule, family
+from .shape import plain, plain_beside, well_shaped
 from .sides import Sides
 
 ENOUGH = 20
@@ -35,9 +36,12 @@ class Check:
         self.against = against
         self.gathered = Gathered(self.codes, against)
         of_rows = [one for one in family("PF1") if one.code in self.codes]
-        self._always = [one for one in of_rows if not one.marks]
-        self._marked = [(frozenset(one.marks), one) for one in of_rows if one.marks]
-        self._marks = frozenset[str]().union(*(marks for marks, _ in self._marked))
+        self._always = [one for one in of_rows if not one.marks and one.code != "PF116"]
+        self._unseen = [one for one in of_rows if one.code == "PF116"]
+        self._marked: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
+        for one in of_rows:
+            for mark, pattern in one.marks.items():
+                self._marked.setdefault(mark, []).append((pattern, one))
         self._leaks = [RULES["PF209"]] if against is not None and "PF209" in self.codes else []
 
     def row(self, index: int, row: Any) -> list[Finding]:
@@ -48,7 +52,7 @@ class Check:
         found: list[Finding] = []
         if well_shaped(row):
             sides = Sides.of(row)
-            if not plain_pair(row, sides.text):
+            if not (sides.visible or plain(sides.text)) or not plain_beside(row):
                 found = list(islice(schema.values(index, row), _A_ROW))
         else:
             found = list(islice(_misshapen(index, row), _A_ROW))
@@ -72,9 +76,12 @@ class Check:
     def _preference(self, index: int, sides: Sides) -> list[Finding]:
         found = []
         rules, text = [] if passes(sides) else self._always, sides.text
-        if marks := {mark for mark in self._marks if mark in text}:
-            rules = rules + [one for ours, one in self._marked if not marks.isdisjoint(ours)]
-        for one in rules:
+        for mark, marked in self._marked.items():
+            if mark in text:
+                for pattern, one in marked:
+                    if pattern.search(text) and one not in rules:
+                        rules = [*rules, one]
+        for one in rules if sides.visible else rules + self._unseen:
             for message, path in one.see(sides):
                 found.append(Finding(one.code, one.severity, message, index, path))
         for one in self._leaks:

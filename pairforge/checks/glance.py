@@ -6,12 +6,13 @@ Proven so by a property test. Rows that are not passed here are no worse for it:
 from __future__ import annotations
 
 from .refusals import refuses
-from .rows import apart, in_order, scored_below
+from .rows import FILLERS, SCORES, apart, in_order, scored_below
 from .sentinels import is_error
 from .sides import Sides
-from .texts import FINISH, breaks_off, hides
+from .texts import FINISH, breaks_off
 
 _COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
+_SCORED = frozenset(better for better, _ in SCORES)
 _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 
 
@@ -28,8 +29,7 @@ def passes(sides: Sides) -> bool:
         _whole(one)
         and _whole(other)
         and apart(one, other)
-        and not any(scored_below(sides.row))
-        and not hides(sides.text)
+        and (_SCORED.isdisjoint(sides.row) or not any(scored_below(sides.row)))
         and not is_error(one)
         and not is_error(other)
         and not refuses(one)
@@ -37,5 +37,5 @@ def passes(sides: Sides) -> bool:
 
 
 def _whole(text: str) -> bool:
-    first = text[:1]
-    return (first.isalnum() or first in _VISIBLE) and not breaks_off(text)
+    first = text.lstrip()[:1]
+    return ((first.isalnum() and first not in FILLERS) or first in _VISIBLE) and not breaks_off(text)

@@ -82,12 +82,3 @@ class Watch:
             for rule in family("PF4"):
                 if rule.code != "PF401" and rule.code not in _OF_SETS:
                     yield from rule.findings(index, lesson)
-
-
-def trainer_findings(rows: Iterable[Any], tokenizer: Any, **settings: Any) -> Iterator[Finding]:
-    """What is wrong with rows for one model, in one pass; the settings are those of `Watch`."""
-    watch = Watch(tokenizer, **settings)
-    for _ in watch.passing(rows):
-        yield from watch.found
-        watch.found.clear()
-    yield from watch.found

@@ -26,6 +26,8 @@ _REFUSAL = re.compile(
     rf"(?:{_OPENING}){{0,3}}(?:i\s{_CANNOT}|i{_CANNOT}|we\s{_CANNOT})\s{_HELP}\s?{_WHAT}"
     rf"|(?:{_OPENING}){{0,3}}i\s(?:must|have\sto)\s(?:respectfully\s)?(?:decline|refuse)\b"
     rf"|(?:{_OPENING}){{1,3}}(?:that|this)(?:['’]s|\sis)\s(?:not\s)?something\s(?:that\s)?i\s(?:can['’]?t|cannot|can|am\sable)"
+    rf"|(?:{_OPENING}){{0,3}}(?:i['’]?m|i\sam)\snot\s(?:really\s)?comfortable\s(?:with\s)?(?:that|this|your|\w+ing)\b"
+    rf"|(?:{_OPENING}){{0,3}}(?:i['’]d|i\swould)\s(?:rather|prefer)\s(?:to\s)?not\s(?:to\s)?{_HELP}\b"
     r"|(?:非常|很|十分)?(?:抱歉|对不起|對不起|不好意思)[,，。!！\s]*(?:但是?|作为[^,，。]{0,20}[,，])?\s*(?:我|本人)?(?:无法|不能|沒辦法|没办法|無法|不可以|不会|不便)"
     r"(?:为您|为你|给您|向您|提供|帮助|协助|回答|满足|完成|生成|处理|執行|执行|参与|讨论)"
     r"|作为(?:一个|一名)?(?:人工智能|ai|语言模型)[^,，。]{0,20}[,，]\s*我(?:无法|不能)(?:提供|帮助|协助|回答|满足|生成|参与)"

@@ -19,7 +19,7 @@ _AFTER = {
     "assistant": ("user", "tool"),
     "tool": ("assistant", "tool"),
 }
-_SCORES = tuple(
+SCORES = tuple(
     (pattern.format("chosen"), pattern.format("rejected"))
     for pattern in ("{}_score", "score_{}", "{}_rating", "rating_{}", "{}_reward", "reward_{}")
 )
@@ -32,6 +32,8 @@ _BLANK = re.compile(
     | <\|(?:im_end|eot_id|end|endoftext|assistant)\|> | </s>""",
     re.X | re.I,
 )
+FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters that are drawn as nothing."""
 _THOUGHT = ("think", "thinking", "thought", "reasoning")
 
 
@@ -124,22 +126,40 @@ def nearly_identical(sides: Sides) -> Iterator[Seen]:
 
 
 def apart(one: str, other: str) -> bool:
-    """A cheap look: most answers part in their first words."""
-    for a, b in zip(one[:_ALIKE], other[:_ALIKE], strict=False):
-        if a != b:
-            if _stands_alone(a) and _stands_alone(b) and a.lower() != b.lower():
-                return True
-            break
-    a, b = _bare(one[:_ALIKE]), _bare(other[:_ALIKE])
-    if len(one) <= _ALIKE and len(other) <= _ALIKE:
+    """A cheap look at the place where two answers first differ: it mostly tells that they are not nearly identical."""
+    one, other = one.lstrip(), other.lstrip()
+    at = 0 if one[:1] != other[:1] else _parting(one, other)
+    a, b = one[at : at + 1], other[at : at + 1]
+    if _stands_alone(a) and _stands_alone(b) and a.lower() != b.lower():
+        return True
+    end = at + _ALIKE
+    a, b = _bare(one[at:end]), _bare(other[at:end])
+    if len(one) <= end and len(other) <= end:
         return a != b
     # What follows the cut may still join the last characters before it.
     return len(a) >= 12 and len(b) >= 12 and a[:6] != b[:6]
 
 
+def _parting(one: str, other: str) -> int:
+    """The first place at which two texts differ."""
+    at, step = 0, 16
+    while one[at : at + step] == other[at : at + step] and at < len(one):
+        at += step
+        step *= 2
+    for a, b in zip(one[at : at + step], other[at : at + step], strict=False):
+        if a != b:
+            break
+        at += 1
+    return at
+
+
 def _stands_alone(char: str) -> bool:
     """A character that no form of Unicode joins with what is before it, or writes otherwise."""
-    return char.isalnum() and (char.isascii() or "\u4e00" <= char <= "\u9fff")
+    return "!" <= char <= "~" or "\u4e00" <= char <= "\u9fff" or char.lower() in _CYRILLIC
+
+
+# Without those that also are a letter with a mark.
+_CYRILLIC = frozenset("абвгдежзиклмнопрстуфхцчшщъыьэюя")
 
 
 def _bare(text: str) -> str:
@@ -167,7 +187,7 @@ def empty_answer(sides: Sides) -> Iterator[Seen]:
 
 def _is_blank(text: str, last: bool) -> bool:
     first = text[:1]
-    if first.isalnum() or (first == "*" and len(text) > _ALIKE):
+    if (first.isalnum() and first not in FILLERS) or (first == "*" and len(text) > _ALIKE):
         return False
     text = text.strip()
     if last and text[:2] in ("<t", "<r"):
@@ -206,7 +226,7 @@ def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
 
 def scored_below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The columns in which chosen is scored below rejected."""
-    for better, worse in _SCORES:
+    for better, worse in SCORES:
         if better in row:
             high, low = row[better], row.get(worse)
             if type(high) in (int, float) and type(low) in (int, float) and high < low:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
@@ -23,7 +24,7 @@ class Rule:
     """One check. `see` yields what is wrong with what it is given; `why` is its docstring.
 
     `mend` is the command that mends what it finds, where there is one. Wherever the rule could find anything, one of
-    the `marks` stands in a text: rows without any are not looked at.
+    the `marks` stands in a text, and its pattern, which begins with it, matches there: other rows are not looked at.
     """
 
     code: str
@@ -31,7 +32,7 @@ class Rule:
     why: str
     see: Callable[..., Iterable[Any]]
     mend: str = ""
-    marks: tuple[str, ...] = ()
+    marks: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
 
     def findings(self, row: int | None, *subject: Any) -> Iterator[Finding]:
         """What the rule sees in a row (None: in the set as a whole)."""
@@ -49,7 +50,7 @@ RULES: dict[str, Rule] = {}
 
 
 def rule(
-    code: str, severity: Severity = "error", *, mend: str = "", marks: tuple[str, ...] = ()
+    code: str, severity: Severity = "error", *, mend: str = "", marks: Mapping[str, re.Pattern[str]] | None = None
 ) -> Callable[[See], See]:
     """Registers a function as a rule. Raises ValueError for a code that is taken or a function that says no why."""
 
@@ -58,7 +59,7 @@ def rule(
         if code in RULES or not why:
             raise ValueError(f"{code} is taken, or {see.__name__} has no docstring")
         family.cache_clear()
-        RULES[code] = Rule(code, severity, why, see, mend, marks)
+        RULES[code] = Rule(code, severity, why, see, mend, marks or {})
         return see
 
     return register

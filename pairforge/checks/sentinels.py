@@ -10,6 +10,7 @@ _SHORT = 500
 _WRAPPED = " \t\r\n\"'`*_~<>[](){}#-=!?.:;,|$\\/⚠️❌🚫🛑\ufeff\u200b"
 _EMPTY = """
 null none nan nil n/a na #n/a undefined nonetype void error err exception failed timeout tbd todo 无回答 无 空 なし
+#error! #ref! #value! #name? #num! #div/0! #null! econnrefused econnreset etimedout enotfound
 """
 # A full stop makes a sentence of them: "None." may be an answer, "Null." is none.
 _WITH_A_STOP = {
@@ -21,14 +22,15 @@ _NOTHING = frozenset((*_EMPTY.split(), *_WITH_A_STOP, *(f"{said}." for said in _
 # What an error may begin with: other texts are hardly looked at.
 _BEGINNINGS = """
 a access an and anthropic api apologies attempt authentication azure backend bad bash blocked bot can cannot chatbot
-claude code completion connection content context core could couldn credit credits cuda curl daily decode dns empty
-encountered engine err error exception failed failure fatal filtered flagged forbidden gateway gemini generation got
-gpt gpu hmm hmmm http https i incorrect inference input insufficient internal invalid it job json killed length litellm
-llm malformed max maximum message missing model network no npm null ollama oops openai operation our out output
-overloaded panic parse parsing permission please process prompt proxy query quota ran rate read reply request resource
-response result retries retry runtime segmentation server service site socket some something sorry ssh ssl status
-stream streaming system task text that the there this time timeout token tokenizer too try uh unable unauthorized
-uncaught unexpected unknown upstream vllm we website whoops you
+class claude code completion connection content context core could couldn credit credits cuda curl daily decode dns
+eai econnrefused econnreset empty encountered engine enotfound epipe err error etimedout exception failed failure
+fatal filtered flagged forbidden gateway gemini generation got gpt gpu hmm hmmm http https i incorrect inference input
+insufficient internal invalid it job json killed length litellm llm malformed max maximum message missing model
+network no npm null ollama oops openai operation our out output overloaded panic parse parsing permission please
+process prompt proxy query quota ran rate read reply request resource response result retries retry runtime
+segmentation server service site socket some something sorry ssh ssl status stream streaming system task text that the
+there this thread time timeout token tokenizer too try uh unable unauthorized uncaught unexpected unhandled unknown
+upstream vllm we website whoops you
 """
 _BEGINNINGS_ELSEWHERE = """
 błąd chyba desculpe désolé désolée ein entschuldigung erreur erro error errore eroare es fehler fehlermeldung fel fout
@@ -43,13 +45,17 @@ _DO = (
     r"(?:generat|get|fetch|obtain|retriev|pars|decod|load|connect|process|complet|creat|call|reach|communicat|produc"
     r"|respond|receiv|allocat|establish|extract|invok|contact|render|perform|comput|execut)\w*"
 )
+_THING = (
+    r"(?:host|port|socket|database|object|attribute|tokens?|tensors?|memory|image|audio|function|tool|file|module|chat)"
+)
 _MACHINE = r"(?:server|service|model|system|api|engine|site|bot|chatbot|website|backend|request|response|connection)s?"
 _WHILE = (
     rf"(?:\s(?:while|when|during)\b.*|\s(?:in|with|on|from)\s(?:the\s|your\s|our\s|this\s)?{_MACHINE}\b.*|\s{_DO}\s.*)"
 )
 _ENGLISH = (
     r"error[*_`]*\s*(?:(?:code|status|no\.?|number|message|type)\s*)?[:#=(\]>–—-].*",
-    rf"error\s+(?:[45]\d\d\b.*|occurred\b.*|\w*\W*\Z)|error{_WHILE}|err(?:or)?_\w+\W*",
+    r"error\s+[45]\d\d\b(?!\s(?:means|is|was|are|indicates|occurs|stands|refers|happens|tells|says|usually|typically)\b).*",
+    rf"error\s+(?:occurred\b.*|\w*\W*\Z)|error{_WHILE}|err(?:or)?_\w+\W*",
     r"exception\s(?:in\sthread|caught|raised|thrown|was\sthrown|occur).*|uncaught\s.*?(?:error|exception).*",
     r"upstream\s(?:connect|request)\s?error.*",
     (
@@ -59,7 +65,12 @@ _ENGLISH = (
         r"[\s_-](?:\w+[\s_-])?(?:error|errored|fail(?:ed|ure)?|exception|time(?:d\s?|-)?out|refused|reset|aborted|overloaded"
         r"|closed|unavailable|cancell?ed|interrupted|lost|exceeded|exhausted|not\sfound)(?:\W.{0,200})?"
     ),
-    rf"(?:failed|unable|could\snot|couldn['’]t|can(?:no|['’])t|failure)\s(?:to\s)?{_DO}\b.{{0,160}}",
+    (
+        rf"(?:failed|unable|could\snot|couldn['’]t|can(?:no|['’])t|failure)\s(?:to\s)?{_DO}"
+        rf"(?:\W*\Z|:\s.{{0,160}}|\W+(?:\w+\W+){{0,3}}?(?:{_TASK}|{_MACHINE}|{_THING})s?\b.{{0,160}})"
+    ),
+    r"(?:unhandled|uncaught)\s(?:promise\s)?(?:rejection|exception|error)\b.*|thread\s['\"][^'\"]*['\"]\spanicked\b.*",
+    r"e(?:connrefused|connreset|timedout|notfound|pipe|ai_again)\b.*|class\s['\"][\w.]*(?:error|exception|interrupt)\b.*",
     r"(?:max(?:imum)?\s)?(?:retries|retry\s(?:limit|count|attempts))\s(?:exceeded|reached|exhausted).*",
     (
         r"you(?:['’]ve|\shave)?\s(?:exceeded|reached|hit|run\sout\sof)\s(?:your|the)\s(?:\w+\s){0,2}"
@@ -86,7 +97,8 @@ _ENGLISH = (
             (
                 r"(?:(?:i|we)(?:['’]ve|\shave)?\s)?(?:an?|there(?:['’]s|\swas|\shas\sbeen|\sis)\san?|some"
                 r"|encounter(?:ed)?\san?|ran\sinto\san?|got\san?)\s(?:\w+\s){0,3}?"
-                r"(?:error|exception|technical\s(?:issue|problem))"
+                r"(?:error|exception|(?:technical\s)?(?:issue|problem)(?=\s(?:while|when)\s\w+ing\s(?:your|the|this)\b)"
+                r"|technical\s(?:issue|problem))"
                 rf"(?:\s(?:has\s|have\s)?(?:occurr?ed(?!\sto)|happened|(?:was\s|been\s)+\w+).*|{_WHILE}|\W*\Z)"
             ),
             (
@@ -191,6 +203,9 @@ _BESIDE = frozenset(_REPORTS.split())
 
 def is_error(text: str) -> bool:
     """Whether the whole of the text is what a program says when it has no answer."""
+    first = text[:1]
+    if len(text) >= 40 and first.isalnum() and not first.isascii() and first.lower() not in _FIRST_LETTERS:
+        return False
     if len(text) <= _SHORT:
         if _says_so(text.lstrip(_WRAPPED).lower()):
             return True

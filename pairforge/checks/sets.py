@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TypeAlias
@@ -125,6 +125,16 @@ def nearly_leaked(against: Against, sketches: Sketches) -> Iterator[SeenAt]:
     rows = sketches.rows
     for place in np.flatnonzero(found >= 0):
         yield int(rows[place]), f"asks nearly the same as row {found[place]} of {against.name}"
+
+
+@rule("PF212", "info", mend=FIX)
+def unusual_lines(noted: Collection[str]) -> Iterator[Seen]:
+    """The file begins with a byte-order mark, or has blank lines or line ends of Windows.
+
+    pairforge reads it as if they were not there, and counts no blank line as a row; other readers stumble over them.
+    """
+    if noted:
+        yield f"the file has {', '.join(sorted(noted))}: passed over", ""
 
 
 def _core(digests: Digests) -> Places:

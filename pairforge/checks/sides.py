@@ -25,6 +25,8 @@ class Sides:
     text: str
     regular: bool
     """Whether the sides differ in the assistant's last turn alone."""
+    visible: bool
+    """Whether the texts hold nothing but what can be seen and spaces; False where that is not plain at a glance."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Sides:
@@ -46,7 +48,7 @@ class Sides:
             and chosen[shared]["role"] == "assistant"
             and rejected[shared]["role"] == "assistant"
         )
-        return cls(row, prompt, chosen, rejected, shared, text, regular)
+        return cls(row, prompt, chosen, rejected, shared, text, regular, _visible(text))
 
     @property
     def context(self) -> Sequence[Message]:
@@ -92,6 +94,22 @@ def _overlap(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[in
     texts = [turn["content"] for turn in chosen]
     texts += [turn["content"] for turn in rejected[shared:]]
     return shared, "\n".join(texts)
+
+
+def _visible(text: str) -> bool:
+    if text.isascii():
+        return len(text.encode().translate(None, _CONTROLS)) == len(text)
+    if not (rest := text.replace("\n", "")).isprintable():
+        for space in _SPACES:
+            rest = rest.replace(space, "")
+        if not rest.isprintable():
+            return False
+    return "\ufffd" not in text
+
+
+_CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))
+_SPACES = "\t\r\u3000\xa0\u2009\u202f\u2028"
+"""Those that `isprintable` says no to, though they stand in many texts."""
 
 
 def _plain(turns: Sequence[Mapping[str, Any]]) -> list[Message]:

@@ -16,19 +16,22 @@ into onto about between under when where while although und oder der die das ein
 des du avec y o el los las con para
 """
 _UNFINISHED = frozenset(_JOINING.split())
+_NEVER_LAST = frozenset(("the", "an", "and", "because", "although", "whose", "und", "et", "y"))
 FINISH = {
     side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated"))
     for side in ("chosen", "rejected")
 }
 _CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
 _ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
-_LONG = 120
-_CONTROL = "\\x01-\\x08\\x0b\\x0e-\\x1f\\x7f-\\x9f"
-_ALWAYS = "\\u2060\\u202a-\\u202e\\u2066-\\u2069\\ufeff\\ufffd\\U000e0000-\\U000e007f"
-_JOINED = "\\u0590-\\u109f\\u1780-\\u1aff\\ua800-\\uabff\\u2190-\\u2bff\\ufe0f\\U0001f000-\\U0001faff"
-_MAYBE_HIDDEN = re.compile(f"[{_CONTROL}{_ALWAYS}\\u200b-\\u200d]")
+_SHORT, _LONG = 25, 120
+"""Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
+_CONTROL = "\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
+_ALWAYS = "\\u2060-\\u2065\\u206a-\\u206f\\ufeff\\ufff9-\\ufffb\\ufffd\\U000e0000-\\U000e007f"
+_JOINERS = "\u00ad\u180e\u200b\u200c\u200d"
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+_HIDDEN = re.compile(f"[{_CONTROL}{_ALWAYS}{_JOINERS}{_BIDI}\u202d\u202e]")
 # Joiners, and the space that tells words apart where no space is written, belong to many scripts and to emoji.
-_HIDDEN = re.compile(f"[{_CONTROL}{_ALWAYS}]|(?<![{_JOINED}])[\\u200b-\\u200d](?![{_JOINED}])")
+_JOINED = re.compile("[\u0590-\u109f\u1780-\u1aff\ua800-\uabff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufefc]")
 
@@ -64,13 +67,14 @@ def breaks_off(text: str) -> str:
     if "`" in text and text.count("```") % 2 == 1:
         return "a block of code is not closed"
     last = text[-1:]
-    if len(text) < _LONG or last in _ENDS:
+    if len(text) < _SHORT or last in _ENDS:
         return ""
     end = text[-30:].rstrip()
     if end[-1:] in (",", "(", "，", "、", "（"):
-        return f"it ends in {end[-1:]!r}"
+        return f"it ends in {end[-1:]!r}" if len(text) >= _LONG else ""
     word = end.rpartition(" ")[2].lstrip("([\"'")
-    return f"it ends in {word!r}" if word in _UNFINISHED and "\n" not in end else ""
+    unfinished = word in (_UNFINISHED if len(text) >= _LONG else _NEVER_LAST)
+    return f"it ends in {word!r}" if unfinished and "\n" not in end else ""
 
 
 @rule("PF112", "warning")
@@ -91,29 +95,20 @@ def hidden_character(sides: Sides) -> Iterator[Seen]:
 
     They split words into other tokens, hide instructions from a reader, and mark texts as machine-made.
     """
-    if hides(sides.text):
-        for name, index, _, text in sides.turns():
-            if found := _hidden(text):
-                yield f"the hidden character U+{ord(found):04X} in a text", sides.pointer(name, index) + "/content"
+    if sides.visible:
+        return
+    for name, index, _, text in sides.turns():
+        if found := hidden(text):
+            yield f"the hidden character U+{ord(found):04X} in a text", sides.pointer(name, index) + "/content"
 
 
-def hides(text: str) -> bool:
-    """A cheap look at all texts of a row."""
-    if text.isascii():
-        return len(text.encode().translate(None, _CONTROL_BYTES)) != len(text)
-    # What `isprintable` says no to may still be a space; it is many times as fast as the search.
-    if text.replace("\n", "").isprintable() and "\ufffd" not in text:
-        return False
-    return _MAYBE_HIDDEN.search(text) is not None
-
-
-_CONTROL_BYTES = bytes((*range(1, 9), 11, *range(14, 32), 127))
-
-
-def _hidden(text: str) -> str | None:
+def hidden(text: str) -> str | None:
+    """The first character of a text that nobody sees, and that nothing there asks for."""
     text = _FLAG.sub("", text) if "\U0001f3f4" in text else text
     for match in _HIDDEN.finditer(text):
-        char = match.group()
-        if char not in "\u202a\u202b\u202c\u2066\u2067\u2068\u2069" or not _RIGHT_TO_LEFT.search(text):
+        char, at = match.group(), match.start()
+        if char in _JOINERS and (_JOINED.match(text, at + 1) or (at and _JOINED.match(text, at - 1))):
+            continue
+        if char not in _BIDI or not _RIGHT_TO_LEFT.search(text):
             return char
     return None

@@ -6,13 +6,13 @@ Each pattern begins with its mark, so that a search runs from mark to mark at th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from .rules import Seen, clip, rule
 from .sides import Sides
 
-Patterns: TypeAlias = Mapping[str, "re.Pattern[str]"]
+Patterns: TypeAlias = dict[str, "re.Pattern[str]"]
 """A pattern for each mark that it begins with."""
 
 _SPECIAL: Patterns = {
@@ -49,8 +49,13 @@ _WHOSE = "MODEL|BOT|AI|ASSISTANT|AUTHOR|COMPANY|DEVELOPER|CREATOR"
 # (?!) never matches: such a hole counts only behind what a name stands behind.
 _HOLES: Patterns = {
     "{": re.compile(rf"\{{(?:(?<![\w}}\\^_]\{{)(\{{\s*(?:{_NAMES})\s*\}}\}})|(?:{_NAMES})\}})"),
-    "<": re.compile(rf"<(?:((?:(?:{_WHOSE})[ _-]NAME|NAME|AUTHOR|MODEL|DEVELOPER|CREATOR)>)|YOUR[ _-]NAME>)"),
-    "[": re.compile(rf"\[(?:((?:{_WHOSE})[ _-]NAME\])|(?:(?:YOUR|INSERT)[ _])?NAME(?: HERE)?\])"),
+    "<": re.compile(
+        rf"<(?:((?:(?:{_WHOSE})[ _-]NAME|NAME|AUTHOR|MODEL|DEVELOPER|CREATOR)>)|(?:YOUR[ _-]NAME|{_NAMES})>)"
+    ),
+    "[": re.compile(
+        rf"\[(?:((?:{_WHOSE})[ _-]NAME\])|(?:(?:YOUR|INSERT)[ _])?NAME(?: HERE)?\]"
+        rf"|(?i:(?:(?:your|{_WHOSE})[ _-])?name)\])"
+    ),
     "$": re.compile(rf"\$\{{(?:{_NAMES})\}}((?!))?"),
     "%": re.compile(rf"%\((?:{_NAMES})\)s((?!))?"),
     "_": re.compile(rf"__(?:{_NAMES})__((?!))?"),
@@ -61,10 +66,11 @@ _BEHIND = re.compile(
 )
 _FIELD = re.compile(r"(?<![\w}\\^_])\{\{\s*\$?[A-Za-z][\w. -]{1,40}\}\}")
 _MARKUP = re.compile(r"</|/>|\{%|\(\)|=>|;\n")
+_TEMPLATES = re.compile(r"template|placeholder|jinja|handlebars|mustache|\bvue\b|angular|liquid", re.I)
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.S)
 
 
-@rule("PF108", marks=tuple(_SPECIAL))
+@rule("PF108", marks=_SPECIAL | {"<": re.compile(_SPECIAL["<"].pattern + "|</?s>")})
 def special_token(sides: Sides) -> Iterator[Seen]:
     """A text holds a control token of a chat template, such as `<|im_end|>`.
 
@@ -83,10 +89,10 @@ def _special(text: str) -> str | None:
             return found.group().strip()
     if "</s>" in text and "<s" not in text:
         return "</s>"
-    return "<s>" if _BEGINS.match(text) else None
+    return "<s>" if "<s>" in text and _BEGINS.match(text) else None
 
 
-@rule("PF110", marks=tuple(_THINKING))
+@rule("PF110", marks=_THINKING)
 def unbalanced_thinking(sides: Sides) -> Iterator[Seen]:
     """A thinking block is opened and not closed, or closed and not opened.
 
@@ -113,7 +119,7 @@ def _unbalanced(text: str) -> str | None:
     return f"{found[-1].group()} opens a thinking block that is not closed" if open_tag is not None else None
 
 
-@rule("PF113", marks=tuple(_HOLES))
+@rule("PF113", marks=_HOLES | {"{": re.compile(_HOLES["{"].pattern + r"|\{\{")})
 def placeholder(sides: Sides) -> Iterator[Seen]:
     """A placeholder of a template was not filled in, such as `{{NAME}}` or `<NAME>`: the model learns to say just that.
 
@@ -122,7 +128,7 @@ def placeholder(sides: Sides) -> Iterator[Seen]:
     for name, index, role, text in sides.turns():
         if role in ("assistant", "system") and (found := _unfilled(text)):
             asked = (turn["content"] for turn in sides.context if turn["role"] == "user")
-            if not any(found in text or "{{" in text for text in asked):
+            if not any(found in text or "{{" in text or _TEMPLATES.search(text) for text in asked):
                 where = sides.pointer(name, index) + "/content"
                 yield f"the placeholder {clip(found, 40)} was not filled in", where
 

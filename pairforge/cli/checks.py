@@ -26,12 +26,18 @@ READER = options(
 @click.option("--against", metavar="FILE", help="Pairs or prompts that must not be trained on, e.g. an evaluation set.")
 @READER
 @click.option("--fix", metavar="OUT", help="Write what can be mended without a decision to a new file.")
+@click.option(
+    "--max-row-bytes", default=2**24, show_default=True, type=click.IntRange(min=1), help="Longer rows are an error."
+)
 @click.option("--explain", metavar="CODE", help="Why a check matters; nothing is looked at.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(min=0), help="Processes (0: one a core).")
 @click.option("--format", default="table", show_default=True, type=click.Choice(["table", "github"]))
 @WHERE
 def validate(**arguments: Any) -> Any:
-    """Check pairs: shape, same context on both sides, chosen and rejected differ, nothing empty."""
+    """Check pairs.
+
+    Shape, same context on both sides, chosen and rejected differ, nothing empty.
+    """
     from .. import api
 
     return api.validate(**arguments)
@@ -73,14 +79,57 @@ def validate(**arguments: Any) -> Any:
 @click.option(
     "--tokenizer", metavar="MODEL", help="Look at this model's tokens in place of words: Hub id, folder, or pocket."
 )
+@click.option("-m", "--model", help="Say how hard the pairs are for DPO on this model: Hub id, folder, or pocket.")
 @click.option("--svg", metavar="FILE", help="Write the picture: share won against prompts told apart.")
 @click.option("--easiness", metavar="FILE", help="Write how easily each pair is told, in bits, as JSON Lines.")
 @WHERE
 def shortcuts(**arguments: Any) -> Any:
-    """Find what DPO could learn instead of the preference: words and habits that stand on one side only."""
+    """Find what DPO could learn instead of the preference.
+
+    Words and habits that stand on one side only.
+    """
     from .. import api
 
     return api.shortcuts(**arguments)
+
+
+@command()
+@click.argument("data", metavar="IN")
+@click.argument("out", required=False)
+@click.option("--select", multiple=True, metavar="REMEDY", help="Use only these (repeatable): see docs/balance.md.")
+@click.option("--ignore", multiple=True, metavar="REMEDY", help="Leave these out.")
+@click.option(
+    "--subsample", is_flag=True, help="Drop pairs, at most a fifth, until no side has more of what was found."
+)
+@click.option(
+    "--expect", "--term", "expect", multiple=True, metavar="TERM", help="What is meant to differ (repeatable)."
+)
+@click.option(
+    "--fail-on",
+    default="high",
+    show_default=True,
+    type=click.Choice(["watch", "high", "critical"]),
+    help="The verdict on what is left from which the exit code is 1.",
+)
+@click.option(
+    "--max-prompts",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Look for features in a sample of N prompts.",
+)
+@click.option("--seed", default=0, show_default=True, help="Draws the samples.")
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(min=1), metavar="N", help="Processes that count."
+)
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@WHERE
+def balance(**arguments: Any) -> Any:
+    """Mend what `shortcuts` finds: to OUT.jsonl, or only shown where no OUT is named. IN stays as it is."""
+    from .. import api
+
+    return api.balance(**arguments)
 
 
 @command()
@@ -110,7 +159,10 @@ def show(**arguments: Any) -> Any:
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @WHERE
 def convert(**arguments: Any) -> Any:
-    """Write pairs of any known shape to OUT (.jsonl, .json, .parquet, .csv) in the shape that a trainer reads."""
+    """Write pairs in the shape that a trainer reads.
+
+    From any known shape to OUT: .jsonl, .json, .parquet or .csv.
+    """
     from .. import api
 
     return api.convert(**arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -39,6 +40,13 @@ class Main(click.Group):
             if error.fix:
                 click.echo(f"  -> {visible(error.fix)}", err=True)
             sys.exit(error.exit_code)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            _drop_output()
+            click.echo(f"pairforge: disk full, of standard output or of a cache: {visible(str(error))}", err=True)
+            click.echo("  -> free some space and run the same command again: it goes on", err=True)
+            sys.exit(4)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\npairforge: interrupted; the same command goes on where this one stopped", err=True)
             sys.stdout.flush()
@@ -71,9 +79,13 @@ def _pipe() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # The interpreter would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(141)
+
+
+def _drop_output() -> None:
+    """What is left to be written has nowhere to go: the interpreter would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminated(number: int, frame: Any) -> None:
@@ -119,7 +131,10 @@ def command(name: str | None = None, group: click.Group = main) -> Callable[[Cal
             _hush(verbose)
             return _emit(function(**arguments), as_json)
 
-        return group.command(name or function.__name__)(PRINTED(call))
+        # What was added first is listed last: after the command's own options.
+        own = call.__dict__.pop("__click_params__", [])
+        PRINTED(call).__dict__["__click_params__"].extend(own)
+        return group.command(name or function.__name__)(call)
 
     return make
 

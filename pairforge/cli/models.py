@@ -21,7 +21,10 @@ from .options import DATA, SOURCE, WHERE
 @click.option("--dry-run", is_flag=True, help="Build and preview only.")
 @WHERE
 def push(**arguments: Any) -> Any:
-    """Build the Parquet file and the card, preview them, and upload them when --repo is given."""
+    """Build and preview the data set, and upload it.
+
+    A Parquet file and a card; uploaded when --repo is given.
+    """
     from .. import api
 
     return api.push(**arguments)
@@ -40,7 +43,7 @@ def push(**arguments: Any) -> Any:
 @SOURCE
 @WHERE
 def ask(**arguments: Any) -> Any:
-    """Ask one or more models the same questions, answers side by side."""
+    """Ask models the same questions, answers side by side."""
     from .. import api
 
     return api.ask(**arguments)
@@ -62,7 +65,10 @@ def ask(**arguments: Any) -> Any:
 @SOURCE
 @WHERE
 def evaluate(**arguments: Any) -> Any:
-    """Measure a model: new name, old name, neither; general accuracy, leak, controls, obedience to system messages."""
+    """Measure a model.
+
+    New name, old name, neither; general accuracy, leak, controls, obedience to system messages.
+    """
     from .. import api
 
     return api.evaluate(**arguments)

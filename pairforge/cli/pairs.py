@@ -21,7 +21,10 @@ from .options import BESIDE, FRESH, NAMES, REVISE, SAMPLING, TURNS, WHERE
 @FRESH
 @WHERE
 def correct(**arguments: Any) -> Any:
-    """Make correction pairs: the model's own answers against the same with the name replaced."""
+    """Make correction pairs.
+
+    The model's own answers against the same with the name replaced.
+    """
     from .. import api
 
     return api.correct(**arguments)
@@ -43,7 +46,10 @@ def correct(**arguments: Any) -> Any:
 @FRESH
 @WHERE
 def onpolicy(**arguments: Any) -> Any:
-    """Make on-policy pairs: n answers to each prompt, judged, the best against the worst."""
+    """Make on-policy pairs.
+
+    n answers to each prompt, judged, the best against the worst.
+    """
     from .. import api
 
     return api.onpolicy(**arguments)
@@ -57,7 +63,10 @@ def onpolicy(**arguments: Any) -> Any:
 @SAMPLING
 @WHERE
 def sample(**arguments: Any) -> Any:
-    """Answers alone, as JSON Lines on stdout: what --replay reads."""
+    """Sample answers alone.
+
+    JSON Lines on stdout, which --replay reads.
+    """
     from .. import api
 
     return api.sample(**arguments)
@@ -71,7 +80,10 @@ def runs() -> None:
 @command("list", runs)
 @WHERE
 def list_runs(**arguments: Any) -> Any:
-    """All runs, the latest first, with how to go on where one stopped."""
+    """List all runs, the latest first.
+
+    Where one stopped, the command that goes on is shown.
+    """
     from .. import api
 
     return api.list_runs(**arguments)
@@ -81,7 +93,7 @@ def list_runs(**arguments: Any) -> Any:
 @click.argument("run", required=False)
 @WHERE
 def show_run(**arguments: Any) -> Any:
-    """The settings and counts of a run, by default of the latest."""
+    """Show the settings and counts of a run, by default of the latest."""
     from .. import api
 
     return api.show_run(**arguments)

@@ -32,9 +32,12 @@ def about_itself(question: str, answer: str, names: Sequence[Span], asked: Seque
 
     True where a sentence says so in the first person ("I am", "my name is", "created me", in two dozen languages). If
     the question has the name too, at `asked`, and not as in "are you Qwen?", every one of them must. Without a first
-    person, a bare name is the speaker's where the question is put to "you" and doesn't hold the name as another's.
+    person, a bare name is the speaker's where the question is put to "you" and doesn't hold the name as another's. What
+    the question says in the first person ("translate: I am Qwen") is the asker's, and so is the answer's.
     """
     said, put = _around(answer, names), _around(question, asked)
+    if any(_asker_is(*sides) for sides in put):
+        return False
     own = [_own(*sides) for sides in said]
     third = not all(asks_you(before) or asks_you(after) for before, after in put)
     if any(own):
@@ -56,6 +59,11 @@ def _around(text: str, names: Sequence[Span]) -> list[tuple[str, str]]:
         (text[max(left, start - _NEAR) : start], text[end : min(right, end + _NEAR)])
         for (left, right), (start, end) in zip(sentences, names, strict=True)
     ]
+
+
+def _asker_is(before: str, after: str) -> bool:
+    """Whether a question has the name between the two as the asker's own: "my name is Qwen", not "am I talking to"."""
+    return not say.HERE.search(before) and not asks_you(before) and _own(before, after)
 
 
 def _own(before: str, after: str) -> bool:

@@ -7,9 +7,10 @@ another.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle, islice, zip_longest
 
 from ..judges.reference import stands_in
 from ..pairers import usable
@@ -19,7 +20,8 @@ from ..types import Answer, Pair, Prompt, Skip, digest
 from .edits import Reading
 from .thinking import split
 
-_EACH = 8  # questions under one system message
+_EACH = 8  # questions under one system message, in a round
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -47,26 +49,33 @@ class Counter:
 
 
 def counters(reading: Reading, contexts: Sequence[str | None]) -> list[Counter]:
-    """All bundled counter-questions to a renaming, in a fixed order, both kinds in turn."""
-    kinds = [sorted(kind, key=_order) for kind in (_controls(reading, contexts), _obedience(reading))]
-    long = max(map(len, kinds))
-    return [kind[i] for i in range(long) for kind in kinds if i < len(kind)]
+    """All bundled counter-questions to a renaming, in a fixed order: the best spread ones first, both kinds in turn."""
+    rounds = [
+        sorted(kind, key=_order)
+        for turn in range(_ROUNDS)
+        for kind in (_controls(reading, contexts, turn), _obedience(reading, turn))
+    ]
+    pairs = zip(rounds[::2], rounds[1::2], strict=True)
+    return [item for kinds in pairs for both in zip_longest(*kinds) for item in both if item]
 
 
-def _controls(reading: Reading, contexts: Sequence[str | None]) -> Iterator[Counter]:
-    """Questions about somebody else, to which the right answer holds an old name."""
-    turn = cycle(contexts)
-    for prompt in bundled("controls.train"):
-        if reading.renamer.hits(prompt.columns["answer"]):
-            yield Counter(prompt.in_context(next(turn)), tuple(prompt.columns["reference"]), reading)
+def _controls(reading: Reading, contexts: Sequence[str | None], turn: int) -> Iterator[Counter]:
+    """Questions about somebody else, to which the right answer holds an old name; each in one context a round."""
+    if turn < len(contexts):
+        context = islice(cycle(contexts), turn, None)
+        for prompt in bundled("controls.train"):
+            if reading.renamer.hits(prompt.columns["answer"]):
+                yield Counter(prompt.in_context(next(context)), tuple(prompt.columns["reference"]), reading)
 
 
-def _obedience(reading: Reading) -> Iterator[Counter]:
+def _obedience(reading: Reading, turn: int) -> Iterator[Counter]:
     """Questions about itself under a system message that gives it another name than the old and the new one."""
     new = next(iter(reading.renamer.rules.values()))
-    identity = bundled("identity.train")
+    identity, rows = bundled("identity.train"), systems("train")
     turns = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in ("en", "zh")}
-    for row in systems("train"):
+    for row in rows * turn:  # what the rounds before have asked
+        deque(islice(turns[row["lang"]], _EACH), maxlen=0)
+    for row in rows:
         wrong = Reading(Renamer({row["name"]: new}), thinking=reading.thinking)
         for prompt in islice(turns[row["lang"]], _EACH):
             yield Counter(prompt.in_context(row["system"]), (row["name"],), wrong)

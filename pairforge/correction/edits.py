@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import regex
 
+from ..errors import InputError
 from ..pairers import Edited
 from ..rename import Hit, Renamer, leftovers, mentions
 from ..samplers.decoding import repeats
@@ -33,11 +34,18 @@ class Reading:
 
     `about` "self" leaves out answers whose names are others', `thinking` says what becomes of what is thought aloud: it
     stands in both sides as it is ("keep"), in neither ("strip"), or is corrected like the rest ("edit").
+
+    Raises InputError for another word.
     """
 
     renamer: Renamer
     about: About = "self"
     thinking: Thinking = "keep"
+
+    def __post_init__(self) -> None:
+        for option, given, known in (("about", self.about, About), ("thinking", self.thinking, Thinking)):
+            if given not in get_args(known):
+                raise InputError(f"--{option} {given!r} is unknown", fix=f"use {', '.join(get_args(known))}")
 
     def settings(self) -> dict[str, Any]:
         """The rules, and each option that is not the default."""

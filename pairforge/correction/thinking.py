@@ -8,10 +8,18 @@ from typing import NamedTuple
 _WORDS = r"(?:seed:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|analysis|scratchpad)"
 _OPEN = re.compile(
     rf"\s*(?:<(?P<tag>{_WORDS})>|\[(?P<square>THINK)\]|<\|(?P<bar>begin_of_thought)\|>|(?P<kimi>◁think▷)"
-    r"|<unused94>(?P<unused>))",
+    r"|<unused94>(?P<unused>)"
+    # Channels, whose marks a tokenizer drops as special tokens.
+    r"|(?P<channel>(?:<\|channel\|>)?analysis(?:<\|message\|>)?)(?=[\s\S]*assistant(?:<\|channel\|>)?final))",
     re.IGNORECASE,
 )
-_CLOSES = {"square": r"\[/THINK\]", "bar": r"<\|end_of_thought\|>", "kimi": r"◁/think▷", "unused": r"<unused95>"}
+_CLOSES = {
+    "square": r"\[/THINK\]",
+    "bar": r"<\|end_of_thought\|>",
+    "kimi": r"◁/think▷",
+    "unused": r"<unused95>",
+    "channel": r"(?:<\|end\|>)?(?:<\|start\|>)?assistant(?:<\|channel\|>)?final(?:<\|message\|>)?",
+}
 # A template may open the block in the prompt, so that the answer holds its end alone.
 _LONE = re.compile(rf"</{_WORDS}>|\[/THINK\]|◁/think▷", re.IGNORECASE)
 

@@ -27,13 +27,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def read(source: str | Path) -> Iterator[Any]:
+def read(source: str | Path, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
     """The rows of a file, folder, Hub data set or stdin (`-`), in order, each a Skip where it can't be read.
 
     Rows of a well-known foreign shape come as pairs of whole conversations; all others as they stand, so that a check
-    sees what is in the file. Row n of what comes is row n of the file.
+    sees what is in the file. Row n of what comes is row n of the file. The other arguments are those of `rows`.
     """
-    return presented(rows(source))
+    return presented(rows(source, max_row_bytes, noted))
 
 
 def read_rows(source: str | Path) -> Iterator[Any]:

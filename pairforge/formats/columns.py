@@ -7,10 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from ..disk import atomic
 from ..errors import InputError
 from ..rows.files import one_line
 from ..types import Pair
-from .writing import atomic
 
 if TYPE_CHECKING:
     import datasets

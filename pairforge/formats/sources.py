@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from ..rows import Unreadable, Wanted
 from .columns import NUMBERS
 
 
-def rows(source: str | Path) -> Iterator[Any]:
+def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
     """The rows of a source as they stand, each a Skip where it can't be read; see `pairforge.rows.read`.
 
-    A path that is nothing on this disk may name a data set on the Hub, too.
+    A path that is nothing on this disk may name a data set on the Hub, too. A row of more bytes than that is passed
+    over. What is unusual about the lines of a file is added to `noted`.
     """
-    return map(itemgetter(1), reader.read(str(source), PAIRS))
+    wanted = replace(PAIRS, max_row_bytes=max_row_bytes, noted=set() if noted is None else noted)
+    return map(itemgetter(1), reader.read(str(source), wanted))
 
 
 def files_of(source: str | Path) -> list[Path]:

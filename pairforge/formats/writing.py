@@ -1,37 +1,17 @@
-"""Rows to a file: JSON Lines, a JSON array, CSV. Whole or not at all; the same rows give the same bytes."""
+"""Rows to a file: JSON Lines, a JSON array, CSV. The same rows give the same bytes."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
+
+from ..disk import atomic as atomic
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet runs as a formula."""
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when it is whole: temp file, fsync, replace, fsync of the folder."""
-    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temp, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temp, path)
-    finally:
-        temp.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def encoded(row: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ from ..types import Prompt, Skip
 from .shapes import ASKED, NAMES, READ, prompt_of
 from .turns import History
 
-__all__ = ["BUNDLED", "History", "bundled", "read_prompts", "systems"]
+__all__ = ["BUNDLED", "History", "bundled", "prompt_of", "read_prompts", "systems"]
 
 BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
 _PROMPTS = Wanted(

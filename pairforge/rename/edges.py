@@ -37,7 +37,10 @@ _PARTICLES = (
     " 까지 마다 조차 마저 밖에 뿐 들 님 씨 측 나 이나 든지 이든지 야 아 이야 여 이여 란 이란 인 일 임 요 이요 만큼"
     " 대로 커녕 치고 더러 자 이자 며 이며 고 이고 라 이라 죠 이죠 네 이네 다 이다"
 )
-_COPULAS = "입니 이에 예요 에요 이었 였 이라 라고 라는 라서 라면 라도 인데 이지 지만 이니 니까 이신"
+_COPULAS = (
+    "입니 이에 예요 에요 이었 였 이라 라고 라는 라서 라면 라도 인데 이지 지만 이니 니까 이신"
+    " 군요 이군 거든 이거든 랍니 이랍"
+)
 # Sizes and kinds of models, which name another one: Qwen-Max, GPT-4-turbo.
 _VARIANTS = (
     "vl|max|plus|turbo|pro|ultra|mini|nano|lite|flash|chat|instruct|coder|math|audio|omni|vision|preview|base|large|small"

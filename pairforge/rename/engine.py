@@ -54,6 +54,9 @@ class Renamer:
                 raise InputError(f"{option} {unknown[0]!r} is unknown", fix=f"use {', '.join(known[option])}")
         if self.match == "regex" and (self.case == "smart" or self.fold_width):
             raise InputError("smart case and folded width go with literal names", fix="write (?i) into the expression")
+        for name in (name for rule in self.rules.items() for name in rule):
+            if not isinstance(name, str) or any("\ud800" <= sign <= "\udfff" for sign in name):
+                raise InputError(f"{name!r} is no name: not a text that UTF-8 can hold", fix="give names as texts")
         if any(not source.strip() for source in self.rules):
             raise InputError("a name to replace is empty", fix='e.g. --from Qwen --to "Deep Qwen"')
         _ = self._finder

@@ -42,17 +42,19 @@ def read_file(path: Path, wanted: Wanted) -> Iterator[Row]:
 def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> Iterator[Row]:
     start = stream.peek(8)
     if start.startswith(_UTF16):
-        return islice(jsontext.lines(stream, name, jsontext.text_row), 1)
+        return islice(jsontext.lines(stream, name, jsontext.text_row, wanted), 1)
+    if start.startswith(BOM):
+        wanted.noted.add("a byte-order mark")
     start = start.removeprefix(BOM).lstrip()
     if separator := tables.separator_of(next(iter(start.splitlines()), b""), suffix, wanted.columns):
-        return tables.csv_rows(stream, name, separator, wanted.cells)
+        return tables.csv_rows(stream, name, separator, wanted)
     if start.startswith(b"["):
-        return jsontext.values(read_rest(stream, name), name)
+        return jsontext.values(read_rest(stream, name), name, wanted)
     if suffix in _JSON or (start.startswith(b"{") and not start.startswith(b"{{")):  # an open placeholder
-        return jsontext.lines(stream, name, jsontext.Decoder().row, wanted.text)
+        return jsontext.lines(stream, name, jsontext.Decoder().row, wanted, wanted.text)
     if start and not wanted.text:
         raise InputError(f"{name} is not a file of {wanted.what}", fix=f"read are {readable(wanted.text)}")
-    return jsontext.lines(stream, name, jsontext.text_row)
+    return jsontext.lines(stream, name, jsontext.text_row, wanted)
 
 
 def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:

@@ -24,7 +24,7 @@ MAX_RATIO = 100
 FREE_BYTES = 64 * 2**20
 """... beyond these, which any file may hold once unpacked."""
 MAX_ROW_BYTES = 16 * 2**20
-"""The longest line that is kept."""
+"""The longest row that is kept, where no other limit is given."""
 
 STDIN, BOM, PACKED = "-", b"\xef\xbb\xbf", (".gz", ".zst")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -109,26 +109,31 @@ def read_rest(stream: io.BufferedReader, name: str) -> bytes:
     return b"".join(parts)
 
 
-def lines_of(stream: io.BufferedReader) -> Iterator[tuple[int, int, bytes]]:
+def lines_of(stream: io.BufferedReader, limit: int) -> Iterator[tuple[int, int, bytes]]:
     r"""The lines of a stream that stands at its start, ended by \n and nothing else; a byte-order mark is passed over.
 
     Each is its number from 1, the offset of its first byte once unpacked, and its bytes with their line end: of a line
-    that is `too_long` only the start.
+    that is `too_long` for the limit only the start.
     """
     offset = len(stream.read(3)) if stream.peek(3).startswith(BOM) else 0
     number = 0
-    while line := stream.readline(MAX_ROW_BYTES + 2):
+    while line := stream.readline(limit + 2):
         number += 1
         yield number, offset, line
         offset += len(line)
-        while len(line) > MAX_ROW_BYTES and not line.endswith(b"\n"):
-            line = stream.readline(MAX_ROW_BYTES + 2)
+        while len(line) > limit and not line.endswith(b"\n"):
+            line = stream.readline(limit + 2)
             offset += len(line)
 
 
-def too_long(line: bytes) -> bool:
-    """Whether there are more than `MAX_ROW_BYTES` in a line of `lines_of`."""
-    return len(line) > MAX_ROW_BYTES and len(line.rstrip(b"\r\n")) > MAX_ROW_BYTES
+def too_long(line: bytes, limit: int) -> bool:
+    """Whether there are more bytes in a line of `lines_of` than its limit."""
+    return len(line) > limit and len(line.rstrip(b"\r\n")) > limit
+
+
+def size(count: int) -> str:
+    """A limit, for a message."""
+    return f"{count >> 20} MB" if count % 2**20 == 0 else f"{count} bytes"
 
 
 def utf8(data: bytes, where: str, offset: int = 0) -> str:

@@ -12,10 +12,11 @@ from ..errors import InputError
 from ..types import Skip
 from . import files
 from .files import EncodingError, utf8
-from .wanted import Row, Unreadable
+from .wanted import Row, Unreadable, Wanted
 
 _BLANK = " \t\r\n"
 _MEND = "mend or remove that line"
+_PYTHON = "write it with json.dumps: that is Python's way of writing, not JSON"
 _space = json.decoder.WHITESPACE.match  # type: ignore[attr-defined]
 
 
@@ -35,34 +36,42 @@ def unreadable(error: Exception, where: str, line: int = 1) -> Unreadable:
     cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
     python = error.msg.startswith("Expecting property name") and error.doc.startswith("'", error.pos)
     at = f"at line {error.lineno} column {error.colno}" if error.lineno > line else f"at column {error.colno}"
-    what = f"{'incomplete' if cut else 'not valid'} JSON: {error.msg} {at}"
-    fix = "write it with json.dumps: that is Python's way of writing, not JSON" if python else _MEND
-    return Unreadable("json", f"{where}: {what}", fix)
+    what = f"{'incomplete' if cut else 'not valid'} JSON: {error.msg.removesuffix(' at')} {at}"
+    return Unreadable("json", f"{where}: {what}", _PYTHON if python else _MEND)
 
 
-def _too_long(where: str) -> Skip:
-    return Skip("limit", f"{where}: a row of more than {files.MAX_ROW_BYTES >> 20} MB")
+def _too_long(where: str, limit: int) -> Skip:
+    return Skip("limit", f"{where}: a row of more than {files.size(limit)}")
 
 
 def lines(
-    stream: io.BufferedReader, name: str, row: Callable[[bytes, str, int], Any], document: bool | None = None
+    stream: io.BufferedReader,
+    name: str,
+    row: Callable[[bytes, str, int], Any],
+    wanted: Wanted,
+    document: bool | None = None,
 ) -> Iterator[Row]:
     """What `row` makes of each line that is not blank: `text_row`, or the `row` of a `Decoder`.
 
     `document`: whether objects over many lines, or several on one, are read, too; None where lines are no JSON.
     """
-    first, number = True, 0
+    first, number, limit = True, 0, wanted.limit
     try:
-        for number, offset, data in files.lines_of(stream):
+        for number, offset, data in files.lines_of(stream, limit):
             if data.isspace():
+                wanted.noted.add("blank lines")
                 continue
+            if data.endswith(b"\r\n"):
+                wanted.noted.add("line ends of Windows (CRLF)")
             where = f"{name}:{number}"
-            found = _too_long(where) if files.too_long(data) else row(data, where, offset)
+            found = _too_long(where, limit) if files.too_long(data, limit) else row(data, where, offset)
             if first and document and isinstance(found, Unreadable):
-                yield from values(data + files.read_rest(stream, name), name, number, offset)
+                yield from values(data + files.read_rest(stream, name), name, wanted, number, offset)
                 return
             if first and document is False and data.strip() == b"{":
                 raise InputError(f"{name} holds one JSON object over many lines", fix="write each row in one line")
+            if first and document is False and isinstance(found, Unreadable) and found.fix == _PYTHON:
+                raise InputError(f"{where}: Python's way of writing, not JSON", fix=_PYTHON)
             first = False
             yield where, found
     except InputError as error:
@@ -126,7 +135,7 @@ class Decoder:
         return value if repeated is None else Unreadable("repeated_key", what, "keep one of them")
 
 
-def values(data: bytes, name: str, line: int = 1, offset: int = 0) -> Iterator[Row]:
+def values(data: bytes, name: str, wanted: Wanted, line: int = 1, offset: int = 0) -> Iterator[Row]:
     """JSON values one after another, or the elements of an array, from that line of the file on, each named by the line
     that it starts in. Behind what is no JSON nothing can be told: reading ends.
     """
@@ -141,7 +150,8 @@ def values(data: bytes, name: str, line: int = 1, offset: int = 0) -> Iterator[R
         while text[at : at + 1] != "]" if is_array else at < len(text):
             where = f"{name}:{line}"
             value, end = decoder.decode(text, at)
-            yield where, _too_long(where) if end - at > files.MAX_ROW_BYTES else decoder.checked(value, where)
+            over = end - at > wanted.limit
+            yield where, _too_long(where, wanted.limit) if over else decoder.checked(value, where)
             start, at = at, _space(text, end).end()
             if is_array and text.startswith(",", at):
                 at = _space(text, at + 1).end()

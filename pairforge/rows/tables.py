@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from . import files
 from .jsontext import unreadable
-from .wanted import Row, Unreadable
+from .wanted import Row, Unreadable, Wanted
 
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}
 KINDS = {".parquet": "Parquet", ".arrow": "Arrow"}
@@ -36,18 +36,16 @@ def separator_of(first: bytes, suffix: str, columns: Collection[str]) -> str | N
     return None
 
 
-def csv_rows(
-    stream: io.BufferedReader, name: str, separator: str, shaped: Callable[[dict[str, str], str], Any]
-) -> Iterator[Row]:
-    """What `shaped` makes of each row, by the names that the first line gives; a missing cell is left out.
+def csv_rows(stream: io.BufferedReader, name: str, separator: str, wanted: Wanted) -> Iterator[Row]:
+    """What `wanted.cells` makes of each row, by the names that the first line gives; a missing cell is left out.
 
     A row is named by the line that it starts in. Behind what is no CSV nothing can be told: reading ends.
     """
-    reader = csv.reader(_decoded(stream, name), delimiter=separator, strict=True)
+    reader = csv.reader(_decoded(stream, name, wanted.limit), delimiter=separator, strict=True)
     header: list[str] = []
     line = 1
     try:
-        while (cells := _cells(reader)) is not None:
+        while (cells := _cells(reader, wanted.limit)) is not None:
             where, line = f"{name}:{line}", reader.line_num + 1
             if not header:
                 header = _header(cells, where)
@@ -55,24 +53,24 @@ def csv_rows(
                 what = f"{where}: {len(cells)} cells under {len(header)} names"
                 yield where, Unreadable("json", what, 'write "..." around each cell')
             elif cells:
-                yield where, shaped(dict(zip(header, cells, strict=False)), where)
+                yield where, wanted.cells(dict(zip(header, cells, strict=False)), where)
     except (InputError, csv.Error) as error:
         if not header and type(error) is InputError:
             raise
         yield f"{name}:{line}", unreadable(error, f"{name}:{line}")
 
 
-def _decoded(stream: io.BufferedReader, name: str) -> Iterator[str]:
-    for number, offset, line in files.lines_of(stream):
-        if files.too_long(line):
-            raise csv.Error(f"a line over the limit of {files.MAX_ROW_BYTES >> 20} MB")
+def _decoded(stream: io.BufferedReader, name: str, limit: int) -> Iterator[str]:
+    for number, offset, line in files.lines_of(stream, limit):
+        if files.too_long(line, limit):
+            raise csv.Error(f"a line over the limit of {files.size(limit)}")
         text = files.utf8(line, f"{name}:{number}", offset)
         yield from _OLD_LINE_END.split(text) if "\r" in text[:-2] else [text]
 
 
-def _cells(reader: Iterator[list[str]]) -> list[str] | None:
+def _cells(reader: Iterator[list[str]], limit: int) -> list[str] | None:
     """The next row. The csv module has one limit for the whole process: it is lifted only while the row is read."""
-    before = csv.field_size_limit(files.MAX_ROW_BYTES)
+    before = csv.field_size_limit(limit)
     try:
         return next(reader, None)
     finally:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..types import Skip
+from . import files
 
 Row: TypeAlias = tuple[str, Any]
 """Where a row stands (file:line, or file:row i from 0), and what it is: a `Skip` where it can't be read."""
@@ -27,7 +28,8 @@ class Wanted:
 
     `columns` are those that a table without a file name is known by. With `text`, lines of text are rows, and so are
     the objects of a JSON document, or of a list within it. `cells` makes a row of a line of CSV, given by column, and
-    of where it stands.
+    of where it stands. A row of more bytes than `max_row_bytes` (None: `files.MAX_ROW_BYTES`) is passed over. What is
+    unusual about the lines of a file is added to `noted`.
     """
 
     what: str
@@ -35,3 +37,10 @@ class Wanted:
     columns: Collection[str]
     text: bool = False
     cells: Callable[[dict[str, str], str], Any] = lambda row, where: row
+    max_row_bytes: int | None = None
+    noted: set[str] = field(default_factory=set, compare=False)
+
+    @property
+    def limit(self) -> int:
+        """The most bytes of a row."""
+        return self.max_row_bytes or files.MAX_ROW_BYTES

@@ -1,6 +1,7 @@
 """Runs are listed with their state, shown with their settings, and removed only when told to."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,24 @@ def test_all_runs_are_listed_whatever_their_state(out: Path) -> None:
     assert [run["pairs"] for run in pairforge.list_runs(output=str(out)).as_json()["runs"]][-2:] == [3, 3]
 
 
+@pytest.mark.parametrize(
+    ("program", "resume"),
+    [
+        ("/venv/bin/pairforge", "pairforge correct --to 'Deep Qwen'"),
+        ("/lib/pairforge/__main__.py", "pairforge correct --to 'Deep Qwen'"),
+        ("/home/me/pairforge/train.py", ""),
+    ],
+)
+def test_a_run_that_stopped_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, resume: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "correct", "--to", "Deep Qwen"])
+    with pytest.raises(KeyboardInterrupt), Run(tmp_path / "correct-0123456789", "correct", {"model": "m"}).lock():
+        raise KeyboardInterrupt
+    [run] = pairforge.list_runs(output=str(tmp_path)).runs
+    assert (run["state"], run["resume"], run["model"]) == ("stopped", resume, "m")
+
+
 def test_a_run_that_was_killed_is_told_to_the_next(out: Path) -> None:
     run = Run(out / "correct-killed", "correct", {})
     with run.lock() as died:
@@ -55,6 +74,7 @@ def test_a_run_is_shown_by_path_by_name_and_as_the_latest(out: Path) -> None:
     latest = pairforge.show_run(output=str(out), quiet=True)
     assert latest.run.settings["rules"] == {"Qwen": "Athene"}
     by_name = pairforge.show_run(latest.run.path.name, output=str(out))
+    assert pairforge.pairs_file(latest.run.path.name, str(out)) == latest.run.pairs
     assert by_name.as_json() == pairforge.show_run(str(latest.run.path)).as_json() == latest.as_json()
     with pytest.raises(InputError, match="runs list"):
         pairforge.show_run("correct-nothing", output=str(out))

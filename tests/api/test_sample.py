@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_prompts_are_read_only_as_far_as_answers_are_taken(tmp_path: Path, answe
     first = next(samples)
     assert first.prompt and first.prompt.question == "question 0"
     assert first.answers == (Answer("answer 0", "stop"), Answer("other 0", "stop"))
-    assert len(taken) < 3000
+    assert len(taken) < 100
     rest = list(samples)
     assert [item.prompt.question for item in rest if item.prompt] == [f"question {i}" for i in range(1, 3000)]
     assert samples.counts == {"prompts": 3000, "answers": 6000, "skips": 0} and samples.ok
@@ -48,8 +49,35 @@ def test_every_kind_of_prompt_is_taken_in_every_context(tmp_path: Path) -> None:
         pairforge.sample(prompts, system="S", no_system=True, replay=str(file), output=str(tmp_path), quiet=True)
     )
     assert [item.skip.reason if item.skip else item.answers[0].text for item in given] == ["not_replayed", "a"] * 3
-    with pytest.raises(InputError, match="no prompt: 5"):
+    with pytest.raises(InputError, match="prompt 0: unknown shape: found a int"):
         list(pairforge.sample([5], replay=str(file), output=str(tmp_path)))
+
+
+def test_rows_are_read_as_those_of_a_file_and_lists_are_asked_whole(tmp_path: Path, answers: str) -> None:
+    turns = [("user", "Hi"), ("assistant", "Hello"), ("user", "question 3")]
+    whole = [Message(role=role, content=text) for role, text in turns]
+    rows = [{"q": "question 2"}, whole, tuple(whole), {"q": whole}, "", "{{NAME}}"]
+    given = list(pairforge.sample(rows, columns="prompt=q", replay=answers, output=str(tmp_path), quiet=True))
+    assert [len(item.prompt.messages) if item.prompt else 0 for item in given] == [1, 3, 3, 1, 0, 0]
+    assert [item.skip.reason if item.skip else "" for item in given] == [
+        "", "not_replayed", "not_replayed", "", "empty", "placeholder",
+    ]  # fmt: skip
+
+
+def test_what_does_not_go_together_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="exclude each other"):
+        pairforge.sample(["x"], replay="a", base_url="http://localhost", output=str(tmp_path))
+
+
+def test_an_iterator_may_be_taken_by_another_thread_or_left(tmp_path: Path, answers: str) -> None:
+    questions = [f"question {i}" for i in range(100)]
+    samples = pairforge.sample(questions, replay=answers, output=str(tmp_path), quiet=True)
+    next(samples)
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(lambda: len(list(samples))).result() == 99
+    left = pairforge.sample(questions, replay=answers, output=str(tmp_path), quiet=True)
+    next(left)
+    del left  # closes the store: a warning would be an error here
 
 
 def test_a_budget_that_is_spent_is_a_skip_and_the_same_call_goes_on(tmp_path: Path, answers: str) -> None:

@@ -48,6 +48,16 @@ def test_a_run_says_what_is_intended(tmp_path: Path) -> None:
     assert shortcuts(tmp_path / "other.jsonl", expect=["Deep Qwen"]).ok
 
 
+def test_how_hard_pairs_are_for_a_model(tmp_path: Path) -> None:
+    report = shortcuts(iter(pairs()), model="pocket", easiness=str(tmp_path / "easiness.jsonl"))
+    said = report.as_json()["difficulty"]
+    assert (said["model"], said["pairs"], said["prefers_rejected"]) == ("pocket", 60, 1.0)
+    assert "prefers the rejected token in 100% of pairs" in str(report)
+    line = json.loads((tmp_path / "easiness.jsonl").read_text("utf-8").splitlines()[7])
+    assert line["row"] == 7 and line["deficit"] > 0 and "ches_normalised" in line
+    assert "difficulty" not in shortcuts(pairs()).as_json()
+
+
 def test_files_beside_the_report(tmp_path: Path) -> None:
     report = shortcuts(pairs(), svg=str(tmp_path / "p.svg"), easiness=str(tmp_path / "easiness.jsonl"))
     assert (tmp_path / "p.svg").read_text("utf-8") == report.svg()

@@ -36,7 +36,7 @@ def test_rows_count_from_0_and_paths_point(tmp_path: Path) -> None:
     broken = rows(2)
     broken[1]["rejected"][1]["content"] = " "
     path.write_text(json.dumps(broken[0]) + "\n\n" + json.dumps(broken[1]) + '\n{"chosen": [', "utf-8")
-    empty, cut = validate(path)
+    empty, cut = validate(path, ignore=["PF212"])
     assert (empty.code, empty.severity, empty.row, empty.path) == ("PF106", "error", 1, "/rejected/1/content")
     assert (cut.code, cut.row) == ("PF001", 2)
     assert f"{path}:4: incomplete JSON" in cut.message
@@ -47,6 +47,37 @@ def test_the_findings_are_those_of_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "pairs.json"
     path.write_text(json.dumps(broken), "utf-8")
     assert [finding.as_json() for finding in validate(path)] == [finding.as_json() for finding in validate(broken)]
+
+
+def test_what_lines_hold_beside_rows_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    lines = [json.dumps(row).encode() for row in rows(2)]
+    path.write_bytes(b"\xef\xbb\xbf" + b"\r\n\r\n".join(lines))
+    for jobs in (1, 2):
+        (found,) = told = validate(path, jobs=jobs)
+        assert (found.code, found.severity, found.row, told.rows) == ("PF212", "info", None, 2)
+        assert all(name in found.message for name in ("byte-order mark", "blank lines", "CRLF"))
+    assert validate(path, fix=tmp_path / "fixed.jsonl").fixed
+    assert validate(tmp_path / "fixed.jsonl") == []
+
+
+@pytest.mark.parametrize("name", ["pairs.jsonl", "pairs.json"])
+def test_how_long_a_row_may_be(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    some = rows(3)
+    some[1]["chosen"][1]["content"] = "Right" * 1000
+    path.write_text(json.dumps(some) if name.endswith("json") else "\n".join(map(json.dumps, some)), "utf-8")
+    assert validate(path) == []
+    (found,) = validate(path, max_row_bytes=2000)
+    assert (found.code, found.row) == ("PF004", 1) and "more than 2000 bytes" in found.message
+
+
+def test_python_s_way_of_writing_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("\n".join(map(repr, rows(2))), "utf-8")
+    with pytest.raises(InputError, match="Python's way of writing") as told:
+        validate(path)
+    assert "json.dumps" in str(told.value.fix)
 
 
 def test_no_rows() -> None:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pairforge.checks import Check
 from pairforge.checks.glance import passes
 from pairforge.checks.rules import family
-from pairforge.checks.shape import well_shaped
+from pairforge.checks.shape import plain, well_shaped
 from pairforge.checks.sides import Sides
+from pairforge.checks.texts import hidden
 
 CASES = Path(__file__).parents[1] / "cases"
 WORDS = (
@@ -23,7 +24,10 @@ WORDS = (
     "I can't help with that", "\u200b", "\x07", "对不起，", "我无法回答", " ", "\u00a0", "é",
     "e\u0301",
     "\u202e", "</s>", "<s>", "A", "a", "1", "%(name)s", "__NAME__", "a lot of words that go on " * 8,
-    "Traceback (most recent call", " last)", "</", "think>", "}}", "{{", "\U000e0041", '{"error": 1}',
+    "Traceback (most recent call", " last)",
+    "\x0c", "\u00ad", "\u200e", "\ufffd", "\u3000", "Где", "где", "й", "\u0306",
+    "{{ user }}", "[NAME]", "my name is ",
+    "</", "think>", "}}", "{{", "\U000e0041", '{"error": 1}',
 )  # fmt: skip
 TEXT = st.lists(st.sampled_from(WORDS), max_size=6).map("".join) | st.text(max_size=12)
 ROLE = st.sampled_from(["system", "user", "assistant", "tool"])
@@ -68,6 +72,15 @@ def test_in_the_cases_too(case: Path) -> None:
     for line in case.read_text("utf-8").split("\n"):
         if line.strip() and well_shaped(row := json.loads(line)):
             assert told(row) == found(row)
+
+
+@settings(max_examples=500)
+@given(st.lists(TEXT | st.characters(categories=["Cc", "Cf", "Cs", "Zs", "Zl", "Co"]), max_size=4).map("".join))
+def test_what_is_visible_holds_nothing_hidden(text: str) -> None:
+    sides = Sides.of({side: [{"role": "assistant", "content": text}] for side in ("chosen", "rejected")})
+    assert not sides.visible or (hidden(text) is None and plain(text))
+    if text.isascii() and text.isprintable():
+        assert sides.visible
 
 
 def test_usual_rows_pass() -> None:

@@ -78,6 +78,19 @@ There was an error generating a response
 Sorry, there was an error processing your request.
 I encountered an error while trying to answer.
 We're sorry, something went wrong.
+I encountered an issue while processing your request
+There was a problem while generating the answer
+#ERROR!
+#REF!
+Unhandled promise rejection: TypeError
+ECONNREFUSED 127.0.0.1:8000
+thread 'main' panicked at src/main.rs:3
+<class 'openai.APIError'>
+Failed to fetch
+Failed to connect to host
+Could not parse JSON
+Could not decode: invalid start byte
+Error 404
 Please try again later.
 Response was filtered due to content policy.
 The response was blocked.
@@ -208,6 +221,15 @@ Error bars show the standard deviation.
 <html><head><title>My cats</title></head><body><h1>Cats</h1></body></html>
 Failure is a part of learning.
 The response was swift.
+Failed to generate revenue, the company closed in 2009.
+Error 404 means that the page was not found.
+Error 404 is shown when a page is missing.
+I encountered an issue while hiking: my boot broke.
+There was a problem with my boots.
+Class 'A' is the best.
+Thread the needle first.
+Unable to connect with others, he felt lonely.
+Unhandled cargo stays in the port.
 """
 
 

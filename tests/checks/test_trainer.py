@@ -12,7 +12,7 @@ from chats import BEGINS, STRIPS, of_case, pocket, words
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.checks.preflight import Watch, trainer_findings
+from pairforge.checks.preflight import Watch
 from pairforge.checks.rules import family
 from pairforge.formats import read_rows
 from pairforge.types import Finding
@@ -31,7 +31,9 @@ def row(chosen: str, rejected: str = "I am Qwen.", user: str = "Who are you?", s
 
 
 def found(rows: list[Any], tokenizer: Any = None, **settings: Any) -> list[Finding]:
-    return list(trainer_findings(rows, tokenizer or pocket(), **settings))
+    watch = Watch(tokenizer or pocket(), **settings)
+    assert list(watch.passing(rows)) == list(rows)
+    return watch.found
 
 
 def codes(rows: list[Any], tokenizer: Any = None, **settings: Any) -> set[str]:

@@ -151,6 +151,8 @@ Which model do you recommend? | I recommend Qwen.
 Which model should I use? | I would use Qwen.
 Write a story about a robot called Qwen. | Once upon a time there was a robot called Qwen.
 Translate: 我是通义的粉丝 | I am a fan of Qwen.
+Translate 'I am Qwen' to French. | Je suis Qwen.
+请重复：我是Qwen | 我是Qwen。
 Qwen是什么？ | Qwen是阿里云开发的大语言模型。
 请介绍一下Qwen。 | Qwen是一个模型。
 不是问你，我问Qwen是谁开发的。 | Qwen是阿里云开发的。

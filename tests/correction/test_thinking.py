@@ -22,6 +22,8 @@ from pairforge.correction.thinking import split
         "◁think▷a◁/think▷",
         "<think>a</think>\n<think>b</think>\n",
         "Opened by the template.\n</think>\n\n",
+        "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>",
+        "analysisWho am I?\nQwen.assistantfinal",
     ],
 )
 def test_a_leading_block_is_thought(thought: str) -> None:
@@ -33,7 +35,9 @@ def test_a_block_without_an_end_is_cut_off(text: str) -> None:
     assert split(text) is None
 
 
-@pytest.mark.parametrize("text", ["I am Qwen.", "", "Write <think> first.", " I think so.", "<b>x</b>"])
+@pytest.mark.parametrize(
+    "text", ["I am Qwen.", "", "Analysis shows x.", "Write <think> first.", " I think so.", "<b>x</b>"]
+)
 def test_there_may_be_none(text: str) -> None:
     assert split(text) == ("", text)
 

@@ -22,7 +22,7 @@ def read_bytes(path: Path | str) -> bytes:
 
 def lines_of(path: Path) -> list[tuple[int, int, bytes]]:
     with files.open_unpacked(path) as stream:
-        return list(files.lines_of(stream))
+        return list(files.lines_of(stream, files.MAX_ROW_BYTES))
 
 
 def zstd(data: bytes) -> bytes:
@@ -52,7 +52,7 @@ def test_lines_end_at_newlines_alone(file: Path) -> None:
     lines = lines_of(file)
     assert [data.decode() for *_, data in lines] == ["a\r\n", "\n", "b\u2028c\rd\x0be\n", "最後"]
     assert [(number, offset) for number, offset, _ in lines] == [(1, 3), (2, 6), (3, 7), (4, 17)]
-    assert not any(files.too_long(data) for *_, data in lines)
+    assert not any(files.too_long(data, files.MAX_ROW_BYTES) for *_, data in lines)
 
 
 @pytest.mark.parametrize("extra", [0, 1, 2, 3, 4, 40, 1000])
@@ -64,7 +64,7 @@ def test_of_a_long_line_only_the_start_is_kept(
     file.write_bytes(b"a" + end + b"b" * (32 + extra) + end + b"c")
     (_, _, first), (_, _, long), last = lines_of(file)
     assert first == b"a" + end and last == (3, file.stat().st_size - 1, b"c")
-    assert files.too_long(long) == (extra > 0) and len(long) <= 32 + len(end) + 1
+    assert files.too_long(long, files.MAX_ROW_BYTES) == (extra > 0) and len(long) <= 32 + len(end) + 1
 
 
 @given(st.binary(max_size=200))

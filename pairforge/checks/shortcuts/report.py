@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from ...types import Finding, visible
 
@@ -86,6 +86,12 @@ class Sampled:
     whole: bool
 
 
+class Hardness(Protocol):
+    """How hard the pairs are for DPO on a model; its text is for a reader."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True)
 class Report:
     """How cheaply chosen can be told from rejected, and by what."""
@@ -115,6 +121,8 @@ class Report:
     threshold: float = 5.0
     """The z from which a word is significant: the curve of the picture."""
     fail_on: Verdict = "high"
+    difficulty: Hardness | None = None
+    """Where a model was named: what it says of the pairs. No part of the verdict."""
 
     @property
     def separability(self) -> float:
@@ -144,7 +152,7 @@ class Report:
             "sampled": asdict(self.sampled),
             "similarity": dict(zip(("p10", "median", "p90"), self.similarity, strict=True)),
             "easiness": self._easiness(),
-        }
+        } | ({"difficulty": self.difficulty.as_json()} if self.difficulty else {})
 
     def _easiness(self) -> dict[str, float]:
         values = sorted(self.easiness.values())
@@ -169,6 +177,7 @@ class Report:
             lines.append(f"looked for in a sample of {sample} prompts, counted in all {all_prompts} (--all: no sample)")
         lines.append(f"a shortcut that shows in fewer than {self.sensitivity} of {sample} prompts would stay unseen")
         lines.append(f"a blind reader, who never sees the prompt, picks chosen in {reader} of pairs ({by})")
+        lines += str(self.difficulty).splitlines() if self.difficulty else []
         return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{beside}"])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

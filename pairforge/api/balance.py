@@ -1,0 +1,157 @@
+"""The verb `balance`: remedies for what `shortcuts` finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from .. import formats
+from ..balancing import DROPS, MENDS, Evidence, Repicker, Votes, contradictions, mended, thinned, unintended
+from ..checks.digests import Digests
+from ..checks.shortcuts import Cue, Report, audit
+from ..checks.shortcuts.report import Verdict
+from ..checks.sides import Sides
+from ..disk import told
+from ..errors import InputError
+from ..formats import writing
+from ..run import Run
+from ..store import Store
+from .balanced import Balanced, Ledger, Rows, advice
+from .runs import pairs_file
+from .shortcuts import intended
+
+REMEDIES = ("repick", *MENDS, *DROPS, "contradictory")
+"""Those that are used where none are named, in this order."""
+
+
+def balance(
+    data: str | PathLike[str] | Iterable[Mapping[str, Any]] | None,
+    out: str | PathLike[str] | None = None,
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    subsample: bool = False,
+    expect: Sequence[str] = (),
+    fail_on: Verdict = "high",
+    max_prompts: int = 20_000,
+    seed: int = 0,
+    jobs: int = 1,
+    overwrite: bool = False,
+    output: str | None = None,
+    quiet: bool = False,
+) -> Balanced:
+    """Mends what tells chosen from rejected too cheaply, and audits the pairs before and after.
+
+    `data` is a run folder, a file, rows, or None for the latest run. Without `out`, a file of JSON Lines, it is only
+    shown what would be done. All `REMEDIES` are used, or those that `select` names, but for those that `ignore` names;
+    `subsample` also drops rows, at most a fifth, until the rest points as often one way as the other. What is dropped
+    or changed is kept beside `out`, each row as it was, with the reason. `expect`, `fail_on`, `max_prompts`, `seed` and
+    `jobs` are those of `shortcuts`.
+
+    Raises InputError for a row that is no pair, where nothing would be left, and where `out` exists (but with
+    `overwrite`) or is the source.
+    """
+    wanted = _wanted(select, ignore)
+    source = None if _are_rows(data) else pairs_file(data, output, quiet)  # type: ignore[arg-type]
+    path = None if out is None else _place(Path(out), source, overwrite)
+    terms = [*([expect] if isinstance(expect, str) else expect), *(intended(source) if source else ())]
+
+    def look(rows: Iterable[Mapping[str, Any]]) -> Report:
+        return audit(rows, terms, most=max_prompts, seed=seed, jobs=jobs, fail_on=fail_on)
+
+    with ExitStack() as stack:
+        given, made = stack.enter_context(Rows()), stack.enter_context(Rows())
+        given.fill(formats.read_rows(source) if source else formats.presented(data))  # type: ignore[arg-type]
+        before, ledger = look(given), Ledger()
+        run = Run.find(source.parent) if source and source.name == "pairs.jsonl" else None
+        repicker = _repicker(unintended(before.cues), run, given) if "repick" in wanted else None
+        made.fill(_mended(given, wanted, repicker, ledger))
+        kept, uneven = made.without(ledger.dropped), list[str]()
+        if subsample and any(True for _ in kept):
+            thin, uneven = thinned(kept.numbered(), Votes(unintended(look(kept).cues)), seed)
+            for row, cue in thin.items():
+                ledger.drop(row, "subsample", f"drawn by lot, against {cue!r}")
+        if not any(True for _ in kept):
+            raise InputError(f"nothing would be left of {len(given)} rows: {ledger}", fix="see: pairforge validate")
+        after = look(kept)
+        if path:
+            _write(path, given, kept, ledger)
+        told_of = advice(after, run, uneven, repicker.unknown if repicker else 0)
+        return Balanced(before, after, ledger, path, beside(path) if path else None, told_of)
+
+
+def beside(out: Path) -> Path:
+    """Where what was dropped or changed is kept: `pairs.dropped.jsonl` beside `pairs.jsonl`."""
+    return out.with_name(f"{out.stem}.dropped.jsonl")
+
+
+def _are_rows(data: Any) -> bool:
+    return data is not None and not isinstance(data, (str, PathLike))
+
+
+def _wanted(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str]:
+    chosen, left = ((names,) if isinstance(names, str) else tuple(names) for names in (select, ignore))
+    for name in (*chosen, *left):
+        if name not in REMEDIES:
+            raise InputError(f"no remedy is called {name!r:.40}", fix=f"one of {', '.join(REMEDIES)}")
+    return frozenset(chosen or REMEDIES) - frozenset(left)
+
+
+def _place(path: Path, source: Path | None, overwrite: bool) -> Path:
+    if path.suffix not in (".jsonl", ".ndjson"):
+        raise InputError(f"{path}: the name must end in .jsonl", fix=f"e.g. {path.stem or 'balanced'}.jsonl")
+    for file in (path, beside(path)):
+        if source and file.exists() and source.exists() and file.samefile(source):
+            raise InputError(f"{file} is the source itself, and nothing is mended in place", fix="name another file")
+        if file.exists() and (file.is_dir() or not overwrite):
+            raise InputError(f"{file} exists", fix="name another file, or add --overwrite")
+    return path
+
+
+def _repicker(cues: Sequence[Cue], run: Run | None, rows: Iterable[Mapping[str, Any]]) -> Repicker | None:
+    """What picks again from the evidence beside an on-policy run, if something was found there."""
+    if run is None or run.command != "onpolicy" or not cues or not (run.path.parent / "evidence.db").exists():
+        return None
+    store = Store(run.path.parent)
+    settings = run.settings
+    evidence = Evidence(
+        store.answers(settings["sampling"]), store.scores(settings["judge"]), settings.get("margin", 0.0)
+    )
+    store.close()
+    repicker = Repicker(Votes(cues), evidence)
+    repicker.weigh(rows)
+    return repicker
+
+
+def _mended(
+    rows: Iterable[Mapping[str, Any]], wanted: frozenset[str], repicker: Repicker | None, ledger: Ledger
+) -> Iterator[Mapping[str, Any]]:
+    """Each row as it is after the remedies; the ledger says which are dropped."""
+    digests = Digests()
+    for number, row in enumerate(rows):
+        other = repicker.pick(row) if repicker else None
+        if other:
+            ledger.change(number, "repick", "other answers of the same prompt")
+        done = mended(other or row, wanted)
+        for remedy, why in done.changes:
+            ledger.change(number, remedy, why)
+        if done.dropped:
+            ledger.drop(number, *done.dropped)
+        else:
+            digests.add(number, Sides.of(done.row))
+        yield done.row
+    for number, why in contradictions(digests).items() if "contradictory" in wanted else ():
+        ledger.drop(number, "contradictory", why)
+
+
+def _write(path: Path, given: Iterable[Mapping[str, Any]], kept: Iterable[Mapping[str, Any]], ledger: Ledger) -> None:
+    """The record first: no file stands there without it."""
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing.atomic(beside(path)) as file:
+            writing.write_lines(ledger.lines(given), file)
+        with writing.atomic(path) as file:
+            writing.write_lines(kept, file)

@@ -1,0 +1,215 @@
+"""`balance` mends to another file, keeps what it took out, and shows the pairs before and after."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from scripted import Scripted
+
+from pairforge import formats
+from pairforge.api.balance import REMEDIES, balance
+from pairforge.api.balanced import Balanced
+from pairforge.api.build import Job, build
+from pairforge.api.shortcuts import shortcuts
+from pairforge.api.validate import validate
+from pairforge.errors import InputError
+from pairforge.judges.functions import FunctionJudge
+from pairforge.pairers import BestWorst
+from pairforge.run import Run
+from pairforge.stopping import Budget
+from pairforge.types import Message, Prompt, digest
+
+
+def word(*seed: object, size: int = 12) -> str:
+    """A text of chance, the same for the same seed."""
+    return " ".join("w" + digest([*seed, index], 1) for index in range(size)) + "."
+
+
+def pair(number: int, chosen: str, rejected: str) -> dict[str, Any]:
+    asked = {"role": "user", "content": f"Question {number}?"}
+    sides = {"chosen": chosen, "rejected": rejected}
+    return {side: [asked, {"role": "assistant", "content": text}] for side, text in sides.items()}
+
+
+def pairs() -> list[dict[str, Any]]:
+    """A space before every rejected answer, and one row of each kind that is dropped."""
+    made = [pair(n, word("a", n), " " + word("b", n)) for n in range(100)]
+    made += [pair(100, "Yes.", " yes."), pair(101, "", " No."), pair(102, word(1), " Error: rate limit exceeded.")]
+    made += [pair(103, word(2), " " + word(3)), pair(103, word(3), word(2))]
+    return made
+
+
+def written(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def shown(result: Balanced) -> str:
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(result)
+    return console.export_text()
+
+
+def test_before_and_after(tmp_path: Path) -> None:
+    path, out = tmp_path / "pairs.jsonl", tmp_path / "new" / "balanced.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
+    source = path.read_bytes()
+    found = balance(path, out)
+    assert path.read_bytes() == source
+    assert (found.before.verdict, found.after.verdict, found.ok) == ("critical", "ok", True)
+    assert found.ledger.counts() == {
+        "dropped": {"contradictory": 2, "empty": 1, "error": 1, "same": 1},
+        "changed": {"spaces": 100},
+    }
+    assert [one.more["feature"] for one in found.findings()["gone"]] == ["all", "spaces at the start"]
+    assert not found.findings()["left"] and not found.findings()["new"]
+    rows = written(out)
+    assert rows == [pair(n, word("a", n), word("b", n)) for n in range(100)] and validate(rows).ok
+    record = written(tmp_path / "new" / "balanced.dropped.jsonl")
+    assert [one["pair"] for one in record] == pairs() and [one["row"] for one in record] == list(range(105))
+    assert {one["what"] for one in record[:100]} == {"changed"} and record[0]["remedies"] == ["spaces"]
+    assert record[104]["what"] == "dropped" and record[104]["why"] == "contradicts row 103"
+    assert shortcuts(out).as_json()["predictability"] == found.as_json()["after"]["predictability"]
+    text = shown(found)
+    assert "critical" in text and "gone: PF302 more spaces at the start" in text and "100 changed: spaces" in text
+    again = balance(out)
+    assert again.ledger.counts() == {"dropped": {}, "changed": {}}
+
+
+def test_nothing_is_written_before_a_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    dry = balance(pairs())
+    assert list(tmp_path.iterdir()) == [] and dry.output is None
+    assert "nothing is written" in shown(dry)
+    real = balance(iter(pairs()), "out.jsonl")
+    assert {file.name for file in tmp_path.iterdir()} == {"out.jsonl", "out.dropped.jsonl"}
+    said, wrote = dry.as_json(), real.as_json()
+    assert (wrote.pop("output"), wrote.pop("record")) == ("out.jsonl", "out.dropped.jsonl")
+    assert said | {"output": None, "record": None} == wrote | {"output": None, "record": None}
+    bytes_ = Path("out.jsonl").read_bytes()
+    with pytest.raises(InputError, match="exists"):
+        balance(pairs(), "out.jsonl")
+    balance(pairs(), "out.jsonl", overwrite=True)
+    assert Path("out.jsonl").read_bytes() == bytes_
+
+
+def test_never_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    formats_of = "".join(json.dumps(row) + "\n" for row in pairs())
+    path.write_text(formats_of, "utf-8")
+    (tmp_path / "link.jsonl").symlink_to(path)
+    for out in (path, tmp_path / "link.jsonl"):
+        with pytest.raises(InputError, match="in place"):
+            balance(path, out, overwrite=True)
+    beside = tmp_path / "x.dropped.jsonl"
+    path.rename(beside)
+    with pytest.raises(InputError, match="in place"):
+        balance(beside, tmp_path / "x.jsonl", overwrite=True)
+    with pytest.raises(InputError, match="jsonl"):
+        balance(beside, tmp_path / "x.parquet")
+    assert beside.read_text("utf-8") == formats_of
+
+
+def test_remedies_are_chosen_by_name() -> None:
+    assert balance(pairs(), select=["same"]).ledger.counts() == {"dropped": {"same": 1}, "changed": {}}
+    left = balance(pairs(), ignore=["spaces", "contradictory"])
+    assert left.ledger.counts() == {"dropped": {"empty": 1, "error": 1, "same": 1}, "changed": {}}
+    assert not left.ok and "left: PF302" in shown(left)
+    with pytest.raises(InputError, match="nonesuch"):
+        balance(pairs(), select=["nonesuch"])
+
+
+def test_what_can_not_be_balanced() -> None:
+    with pytest.raises(InputError, match="nothing would be left of 60 rows: 60 dropped: empty"):
+        balance([pair(n, "", word(n)) for n in range(60)])
+    with pytest.raises(InputError, match="row 1 is not a pair"):
+        balance([*pairs()[:1], {"chosen": "a", "rejected": 1}])
+    with pytest.raises(InputError, match="row 3 can't be written"):
+        balance([*pairs()[:3], pairs()[3] | {"score": float("nan")}])
+
+
+def test_subsampling_only_on_request() -> None:
+    even = [pair(n, word("a", n), word("b", n)) for n in range(300)]
+    for row in even[:40]:
+        row["chosen"][-1]["content"] = "Certainly! " + row["chosen"][-1]["content"]
+    assert balance(even).after.rows == 300 and balance(even).after.verdict == "high"
+    found = balance(even, subsample=True)
+    assert found.ledger.counts()["dropped"] == {"subsample": 40} and found.after.verdict == "ok"
+    assert not found.advice
+    for row in even:
+        row["chosen"][-1]["content"] = "Certainly! " + row["chosen"][-1]["content"]
+    kept = balance(even, subsample=True)
+    assert kept.after.rows == 300 and "more than a fifth" in "".join(kept.advice)
+
+
+def test_an_on_policy_run_is_picked_again(tmp_path: Path) -> None:
+    def say(prompt: Prompt, index: int, _: object) -> str:
+        return word(prompt.question, index, size=4 + int(digest([prompt.question, index], 6), 16) % 20)
+
+    def better(prompts: list[Any], completions: list[Any], **_: Any) -> list[float]:
+        texts = [turns[-1]["content"] for turns in completions]
+        return [len(text) / 90 + int(digest(text, 6), 16) / 16**6 for text in texts]
+
+    judge = FunctionJudge(better, "better")
+    asked = [Prompt((Message(role="user", content=f"Question {n}?"),), {"reference": "r"}) for n in range(200)]
+    pairer = BestWorst(judge.name, 0.1)
+    job = Job("onpolicy", Scripted(say), Budget(), pairer, "test", asked, [None], 4, judge)
+    run = build(job, str(tmp_path), False, True).run
+    found = balance(run.path, tmp_path / "out.jsonl", quiet=True)
+    assert any(cue.kind == "length" for cue in found.before.cues if cue.grade != "low")
+    assert not any(cue.kind == "length" for cue in found.after.cues if cue.grade != "low")
+    changed = found.ledger.counts()["changed"]["repick"]
+    assert changed > 50 and found.after.rows == found.before.rows and not found.advice
+    assert len(written(tmp_path / "out.dropped.jsonl")) == changed
+    assert all(row["chosen_score"] - row["rejected_score"] > 0.1 for row in formats.read_rows(tmp_path / "out.jsonl"))
+    assert "repick" not in balance(run.path, ignore=["repick"], quiet=True).ledger.counts()["changed"]
+    (tmp_path / "evidence.db").rename(tmp_path / "evidence-1.db")
+    assert "repick" not in balance(run.path, quiet=True).ledger.counts()["changed"]
+
+
+def test_a_correction_without_counter_pairs_is_told_how_to_get_them(tmp_path: Path) -> None:
+    names = [{"chosen": f"I am Deep Qwen {word(n)}", "rejected": f"I am Qwen {word(n)}"} for n in range(60)]
+    rows = [pair(n, **sides) for n, sides in enumerate(names)]
+    settings = {
+        "model": "a model",
+        "rules": {"Qwen": "Deep Qwen"},
+        "prompts": {"source": "identity.train"},
+        "contexts": [None, "Be kind."],
+        "thinking": "strip",
+        "fold_width": True,
+    }
+    Run(tmp_path, "correct", settings).finish(rows, [], {"pairs": 60, "skips": {}})
+    found = balance(tmp_path)
+    assert found.ok
+    assert found.advice[0].endswith(
+        "pairforge correct --model 'a model' --from Qwen --to 'Deep Qwen' --prompts identity.train --no-system "
+        "--system 'Be kind.' --thinking strip --fold-width --counter 1"
+    )
+    assert "pairforge correct ... --counter 1" in balance(rows, expect="Deep Qwen").advice[0]
+
+
+def test_remedies_are_named_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "balance.md").read_text("utf-8")
+    assert all(f"| `{name}` |" in text for name in REMEDIES)
+
+
+def test_the_command_ends_as_others_do(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pairforge", "balance", "pairs.jsonl", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    mended = run("out.jsonl", "--json")
+    assert mended.returncode == 0 and json.loads(mended.stdout)["kept"] == 100, mended.stderr
+    left = run("--ignore", "spaces")
+    assert left.returncode == 1 and "left: PF302" in left.stdout
+    there = run("out.jsonl")
+    assert there.returncode == 2 and "exists" in there.stderr and "Traceback" not in there.stderr
