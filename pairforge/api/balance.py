@@ -14,7 +14,7 @@ from ..checks.digests import Digests
 from ..checks.shortcuts import Cue, Report, audit
 from ..checks.shortcuts.report import Verdict
 from ..checks.sides import Sides
-from ..disk import told
+from ..disk import atomic, told
 from ..errors import InputError
 from ..formats import writing
 from ..run import Run
@@ -151,7 +151,7 @@ def _write(path: Path, given: Iterable[Mapping[str, Any]], kept: Iterable[Mappin
     """The record first: no file stands there without it."""
     with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with writing.atomic(beside(path)) as file:
+        with atomic(beside(path)) as file:
             writing.write_lines(ledger.lines(given), file)
-        with writing.atomic(path) as file:
+        with atomic(path) as file:
             writing.write_lines(kept, file)

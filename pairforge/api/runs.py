@@ -38,8 +38,8 @@ def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
 
 
 def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
-    """The pairs behind what a user names, for `formats.read`: those of a run, by its folder or its name, or of the latest
-    where nothing is named; a file, a folder of files, a Hub id and `-` as they are.
+    """The pairs behind what a user names, for `formats.read`: those of a run, by its folder or its name, or of the
+    latest where nothing is named; a file, a folder of files, a Hub id and `-` as they are.
     """
     path = Path(data) if data else latest_run(output, quiet=quiet)
     if not path.exists() and (named := out_dir(output) / path).exists():

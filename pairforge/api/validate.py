@@ -16,6 +16,7 @@ from ..checks.check import ENOUGH
 from ..checks.fixes import Fixes
 from ..checks.preflight import Watch
 from ..checks.shape import well_shaped
+from ..checks.shortcuts import watch as shortcuts
 from ..checks.sides import Sides
 from ..disk import atomic, told
 from ..errors import InputError
@@ -26,6 +27,7 @@ from ..types import Finding, Message, Prompt
 from .findings import Explanation, Findings, Fixed
 from .parallel import checked
 from .runs import pairs_file
+from .shortcuts import intended
 from .tokenizing import open_reader
 
 Source = str | PathLike[str] | Iterable[Mapping[str, Any]]
@@ -57,10 +59,10 @@ def validate(
 
     `select` and `ignore` name codes or beginnings of codes ("PF1"); `strict` makes warnings fail. `against` are pairs
     or prompts that must not be trained on (PF209, PF211). With `model`, a Hub id or a folder, the rows are looked at as
-    training on it with `max_length` sees them, too (PF4xx). `fix` names a file to write what can be mended without a
-    decision; the source stays as it is. A row of more than `max_row_bytes` is not looked into (PF004). `jobs` processes
-    look at the rows (0: one a processor core). `explain` tells why a code matters, and looks at nothing. `format` is
-    "table" or, for the checks of a pull request, "github".
+    training on it with `max_length` sees them, too (PF4xx); with `select` "PF3" what `shortcuts` finds is a warning.
+    `fix` names a file to write what can be mended without a decision; the source stays as it is. A row of more than
+    `max_row_bytes` is not looked into (PF004). `jobs` processes look at the rows (0: one a processor core). `explain`
+    tells why a code matters, and looks at nothing. `format` is "table" or, for the checks of a pull request, "github".
 
     Raises InputError for a source or an option that can't be used.
     """
@@ -81,7 +83,10 @@ def validate(
         if path is not None:
             stack.enter_context(told(path))
             passed = _written(rows, fixes, stack.enter_context(atomic(path)))
-        seen = chain(_looked_at(passed, codes, other, jobs, watch), _of_lines(noted, codes))
+        cues = _cues(codes, source)
+        if cues:
+            passed = _shown(passed, cues)
+        seen = chain(_looked_at(passed, codes, other, jobs, watch), _of_lines(noted, codes), _found(cues, codes))
         findings = Findings(seen, strict=strict, source=source, format=format)
         for _ in passed if path is not None else ():  # a check that ends early leaves rows behind
             pass
@@ -99,6 +104,25 @@ def _looked_at(
         return _look(rows, codes, other, jobs)
     seen = _look(watch.passing(rows), codes, other, jobs)
     return chain(seen, (one for one in watch.found if one.code in codes))
+
+
+def _cues(codes: frozenset[str], source: str) -> shortcuts.Watch | None:
+    """What looks for shortcuts, if that is asked for; a correction run tells by itself what is meant to differ."""
+    wanted = any(code.startswith("PF3") for code in codes)
+    return shortcuts.Watch(intended(Path(source)) if source else ()) if wanted else None
+
+
+def _shown(rows: Iterable[Any], cues: shortcuts.Watch) -> Iterator[Any]:
+    """The rows as they are, while the pairs among them are kept in mind."""
+    for index, row in enumerate(rows):
+        if well_shaped(row):
+            cues.add(index, Sides.of(row))
+        yield row
+
+
+def _found(cues: shortcuts.Watch | None, codes: frozenset[str]) -> Iterator[Finding]:
+    if cues:
+        yield from (one for one in cues.findings() if one.code in codes)
 
 
 def _of_lines(noted: set[str], codes: frozenset[str]) -> Iterator[Finding]:
@@ -146,14 +170,14 @@ def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozens
         {part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")} - {""}
         for names in (select, ignore)
     )
-    own = [code for code in checks.RULES if code < "PF3" or (model and code.startswith("PF4"))]
+    costly = {"PF3": any(name.startswith("PF3") for name in wanted), "PF4": model}
+    own = [code for code in checks.RULES if costly.get(code[:3], True)]
     for name in (*wanted, *left):
         if not any(code.startswith(name) for code in checks.RULES):
             raise InputError(f"no check is called {name!r:.40}", fix="their codes: docs/checks.md")
     for name in wanted:
         if not any(code.startswith(name) for code in own):
-            command = "use pairforge shortcuts" if name.startswith("PF3") else "add --model"
-            raise InputError(f"validate does not look for {name} here", fix=command)
+            raise InputError(f"validate does not look for {name} here", fix="add --model")
     chosen = [code for code in own if not wanted or code.startswith(tuple(wanted))]
     return frozenset(code for code in chosen if not (left and code.startswith(tuple(left))))
 

@@ -207,7 +207,7 @@ def is_error(text: str) -> bool:
     if len(text) >= 40 and first.isalnum() and not first.isascii() and first.lower() not in _FIRST_LETTERS:
         return False
     if len(text) <= _SHORT:
-        if _says_so(text.lstrip(_WRAPPED).lower()):
+        if _says_so(text.lstrip(_WRAPPED)):
             return True
         if len(text) < 40 and text.strip(" \t\r\n\"'`*_<>|[](){}$-").lower() in _NOTHING:
             return True
@@ -220,18 +220,18 @@ def is_error(text: str) -> bool:
 
 
 def _says_so(head: str) -> bool:
-    if not head[:1].isascii():
-        return head[:1] in _FIRST_LETTERS and _ELSEWHERE.match(head) is not None
-    word = _WORD.match(head)
+    part = head[:60].lower()
+    if not part[:1].isascii():
+        return part[:1] in _FIRST_LETTERS and _ELSEWHERE.match(head.lower()) is not None
+    word = _WORD.match(part)
     first = word.group() if word is not None else ""
-    if first in _FIRST_ELSEWHERE and _ELSEWHERE.match(head):
+    if first in _FIRST_ELSEWHERE and _ELSEWHERE.match(head.lower()):
         return True
-    part = head[:60]
     # Written out: a loop would cost more than all else here.
     if ("rror" in part or "limit" in part or "quota" in part or "xception" in part or "timeout" in part
-            or "credit" in part or "interrupt" in part) and _ANYWHERE.match(head):  # fmt: skip
+            or "credit" in part or "interrupt" in part) and _ANYWHERE.match(head.lower()):  # fmt: skip
         return True
-    return (first in _FIRST or not first) and _IN_ENGLISH.match(head) is not None
+    return (first in _FIRST or not first) and _IN_ENGLISH.match(head.lower()) is not None
 
 
 def _is_error_object(text: str) -> bool:

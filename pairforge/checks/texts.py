@@ -33,7 +33,7 @@ _HIDDEN = re.compile(f"[{_CONTROL}{_ALWAYS}{_JOINERS}{_BIDI}\u202d\u202e]")
 # Joiners, and the space that tells words apart where no space is written, belong to many scripts and to emoji.
 _JOINED = re.compile("[\u0590-\u109f\u1780-\u1aff\ua800-\uabff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
-_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufefc]")
+_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufefc]")
 
 
 @rule("PF107")

@@ -84,7 +84,7 @@ def _pipe() -> Iterator[None]:
 
 
 def _drop_output() -> None:
-    """What is left to be written has nowhere to go: the interpreter would complain once more when it flushes at exit."""
+    """What is left to be written has nowhere to go: the interpreter would complain again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

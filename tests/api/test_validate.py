@@ -118,3 +118,16 @@ def test_prompts_of_every_kind_can_be_kept_out(tmp_path: Path) -> None:
         assert [(one.code, one.row) for one in validate(sound, against=other)] == [("PF209", 1)]
     assert [(one.code, one.row) for one in validate(sound, against=sound[2:])] == [("PF209", 2)]
     assert validate(sound, against="identity.eval") == []
+
+
+def test_shortcuts_are_warnings_where_they_are_asked_for() -> None:
+    def row(number: int) -> dict[str, Any]:
+        user = {"role": "user", "content": f"What is {number}?"}
+        texts = {"chosen": f"Sure, {number} it is.", "rejected": f"It is {number}."}
+        return {side: [user, {"role": "assistant", "content": text}] for side, text in texts.items()}
+
+    rows = [row(number) for number in range(200)]
+    assert not [finding for finding in validate(rows) if finding.code.startswith("PF3")]
+    found = validate(iter(rows), select=["PF3"])
+    assert found and {finding.severity for finding in found} == {"warning"}
+    assert {"PF303", "PF306"} <= {finding.code for finding in found}
