@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,18 +53,25 @@ def patience(seconds: float = PATIENCE) -> Iterator[Callable[[], bool]]:
     """
     caught: list[int] = []
     usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if _main_thread() else {}
-    mine = {number: handler for number, handler in usual.items() if handler not in (signal.SIG_IGN, None)}
+    mine: dict[int, Any] = {
+        number: handler for number, handler in usual.items() if handler not in (signal.SIG_IGN, None)
+    }
 
-    def at_once(*_: Any) -> None:
+    def at_once(_: int, frame: Any) -> None:
         _restore(mine)
-        signal.raise_signal(caught[0])
+        handler = mine[caught[0]]
+        if callable(handler):  # A signal raised within a handler might wait until the next one comes.
+            handler(caught[0], frame)
+        else:
+            signal.raise_signal(caught[0])
 
     def note(number: int, frame: Any) -> None:
         if caught:
-            at_once()
+            at_once(number, frame)
             return
         caught.append(number)
-        print("pairforge: stopping after the batch in hand; once more stops at once", file=sys.stderr)
+        # Not print: it may be what was interrupted.
+        os.write(2, b"pairforge: stopping after the batch in hand; once more stops at once\n")
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, at_once)
             signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -83,7 +90,7 @@ def _main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _restore(handlers: dict[signal.Signals, Any]) -> None:
+def _restore(handlers: dict[int, Any]) -> None:
     for number, handler in handlers.items():
         signal.signal(number, handler)
     if handlers and hasattr(signal, "setitimer"):

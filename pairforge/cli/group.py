@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,7 @@ from .options import PRINTED
 
 # The spellings of TRL and LLaMA-Factory, taken everywhere and shown nowhere.
 _ALIASES = {"model_name_or_path": "model", "dataset_name": "prompts", "output_dir": "output", "max_samples": "limit"}
+_GRACE = 15.0  # seconds that a stopped command has to tidy up
 PRESENTATION = ("as_json", "verbose")
 """Parameters that shape what is printed and are no argument of the api."""
 
@@ -29,6 +31,10 @@ class Main(click.Group):
 
     def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         signal.signal(signal.SIGTERM, _terminated)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupted)
+        if sys.stdout is None:  # closed by whoever started this
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         try:
             code = super().main([*map(_utf8, sys.argv[1:] if args is None else args)], standalone_mode=False, **kwargs)
             sys.exit(code if isinstance(code, int) else 0)
@@ -89,8 +95,22 @@ def _drop_output() -> None:
 
 
 def _terminated(number: int, frame: Any) -> None:
-    click.echo("pairforge: terminated; the same command goes on where this one stopped", err=True)
+    # Not click.echo: it may be what was interrupted.
+    os.write(2, b"pairforge: terminated; the same command goes on where this one stopped\n")
+    _end_soon(143)
     sys.exit(143)
+
+
+def _interrupted(number: int, frame: Any) -> None:
+    _end_soon(130)
+    raise KeyboardInterrupt
+
+
+def _end_soon(code: int) -> None:
+    """Ends this process even where some thread or connection would not: what is stored is whole at any moment."""
+    timer = threading.Timer(_GRACE, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
 
 
 @click.group(

@@ -148,8 +148,9 @@ def loading(source: str, kind: str = "model") -> Iterator[None]:
     """Turns whatever the libraries raise, or say at length, while they load something, into an error of one line."""
     from transformers.utils import logging
 
-    verbosity = logging.get_verbosity()
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # What its reports of a screen's length say is said in the error.
+    logging.disable_progress_bar()
     try:
         yield
     except PairforgeError:
@@ -158,6 +159,8 @@ def loading(source: str, kind: str = "model") -> Iterator[None]:
         raise _as_one_line(source, kind, error) from error
     finally:
         logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _as_one_line(source: str, kind: str, error: Exception) -> PairforgeError:
