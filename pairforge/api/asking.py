@@ -9,6 +9,7 @@ from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
+from .sampling import several
 
 HELPFUL = "You're a helpful assistant."
 """Beside no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
@@ -16,7 +17,7 @@ HELPFUL = "You're a helpful assistant."
 
 def contexts_of(system: str | Sequence[str], no_system: bool, default: list[str | None]) -> list[str | None]:
     """The system messages to ask under, None for none of one's own; the default where nothing is said."""
-    return [*([None] if no_system else []), *([system] if isinstance(system, str) else system)] or default
+    return [*([None] if no_system else []), *several(system)] or default
 
 
 def answer(

@@ -20,7 +20,8 @@ from ..formats import writing
 from ..run import Run
 from ..store import Store
 from .balanced import Balanced, Ledger, Rows, advice
-from .runs import pairs_file
+from .runs import are_rows, pairs_file
+from .sampling import several
 from .shortcuts import intended
 
 REMEDIES = ("repick", *MENDS, *DROPS, "contradictory")
@@ -55,9 +56,9 @@ def balance(
     `overwrite`) or is the source.
     """
     wanted = _wanted(select, ignore)
-    source = None if _are_rows(data) else pairs_file(data, output, quiet)  # type: ignore[arg-type]
+    source = None if are_rows(data) else pairs_file(data, output, quiet)  # type: ignore[arg-type]
     path = None if out is None else _place(Path(out), source, overwrite)
-    terms = [*([expect] if isinstance(expect, str) else expect), *(intended(source) if source else ())]
+    terms = [*several(expect), *(intended(source) if source else ())]
 
     def look(rows: Iterable[Mapping[str, Any]]) -> Report:
         return audit(rows, terms, most=max_prompts, seed=seed, jobs=jobs, fail_on=fail_on)
@@ -88,12 +89,8 @@ def beside(out: Path) -> Path:
     return out.with_name(f"{out.stem}.dropped.jsonl")
 
 
-def _are_rows(data: Any) -> bool:
-    return data is not None and not isinstance(data, (str, PathLike))
-
-
 def _wanted(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str]:
-    chosen, left = ((names,) if isinstance(names, str) else tuple(names) for names in (select, ignore))
+    chosen, left = (several(names) for names in (select, ignore))
     for name in (*chosen, *left):
         if name not in REMEDIES:
             raise InputError(f"no remedy is called {name!r:.40}", fix=f"one of {', '.join(REMEDIES)}")

@@ -18,6 +18,7 @@ from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest, visible
 from .asking import answer
+from .sampling import several
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -125,7 +126,7 @@ def columns_of(given: Columns) -> dict[str, str]:
     """The column of each part of a prompt that is named. Raises InputError for a text that names none."""
     if isinstance(given, Mapping):
         return dict(given)
-    parts = [text.partition("=") for text in ([given] if isinstance(given, str) else given)]
+    parts = [text.partition("=") for text in several(given)]
     if wrong := next(("".join(part) for part in parts if not (part[0].strip() and part[2].strip())), None):
         raise InputError(f"--columns {wrong!r} names no column", fix="e.g. --columns prompt=my_question")
     return {name.strip(): column.strip() for name, _, column in parts}
@@ -235,7 +236,7 @@ def build(job: Job, output: str | None, fresh: bool, quiet: bool) -> Built:
             report.note(f"going on after {died}, which was killed or ran out of memory")
         if new and not quiet and (other := latest(out, job.command)):
             report.note(f"a new run: {' · '.join(run.changes(other))} (against {other.path.name})")
-        if run.complete and not run.counts.get("unfinished") and not fresh:
+        if run.complete and not fresh:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
             _fill(run, Desk(job, store, quiet))

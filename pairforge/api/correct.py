@@ -16,7 +16,7 @@ from .asking import HELPFUL, contexts_of
 from .build import Built, Columns, Job, build, read
 from .extras import extras
 from .revising import corrector, open_reviser
-from .sampling import Sampling, open_sampling
+from .sampling import Sampling, open_sampling, several
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -62,7 +62,7 @@ def correct(
     the new name is wrong, and `retain` on-policy pairs are added and counted apart. Raises InputError.
     """
     given = _rules(from_, to, rules, revise)
-    reading = Reading(Renamer(given, case, match, fold_width, article, _texts(inside)), about, thinking)
+    reading = Reading(Renamer(given, case, match, fold_width, article, several(inside)), about, thinking)
     contexts = contexts_of(system, no_system, [None, HELPFUL])
     sampler, budget = open_sampling(temperature, sampling)
     reviser = open_reviser(sampler, revise, revise_model, revise_base_url, revise_api_key_env)
@@ -85,7 +85,7 @@ def correct(
 
 def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:
     """Old names to new ones. Raises InputError where they don't go together."""
-    old, new = ([name.strip() for name in _texts(names)] for names in (from_, to))
+    old, new = ([name.strip() for name in several(names)] for names in (from_, to))
     if len(old) != len(new) or not old:
         raise InputError(f"{len(old)} names to replace, {len(new)} new ones", fix="give each --from its --to")
     for a, b in zip(old, new, strict=True):
@@ -98,10 +98,6 @@ def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, s
     if repeated := [name for name in old if old.count(name) > 1]:
         raise InputError(f"--from {repeated[0]} is given more than once", fix="give each old name one new one")
     return dict(zip(old, new, strict=True))
-
-
-def _texts(values: str | Sequence[str]) -> tuple[str, ...]:
-    return (values,) if isinstance(values, str) else tuple(values)
 
 
 def _rules(

@@ -18,6 +18,7 @@ from ..formats import read_rows
 from ..run import Run, latest, out_dir
 from ..store import Store
 from .correct import correct
+from .sampling import several
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -35,6 +36,11 @@ def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
     elif not quiet:
         report.note(f"using the latest run: {run.path}")
     return run.path
+
+
+def are_rows(data: Any) -> bool:
+    """Whether rows are given, and no name of where they are."""
+    return data is not None and not isinstance(data, (str, PathLike))
 
 
 def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
@@ -136,7 +142,7 @@ def remove_runs(
 
     Without `yes` it only says what it would remove. Raises InputError for a run in use, and for a folder that is none.
     """
-    named = [_folder(run, output) for run in ([runs] if isinstance(runs, str) else runs)]
+    named = [_folder(run, output) for run in several(runs)]
     paths = list({path.resolve(): path for path in named}.values())
     for path in paths:
         run = Run.at(path)

@@ -82,7 +82,7 @@ def open_sampler(
 ) -> Sampler:
     """The sampler that these name; nothing is loaded or asked yet. Raises InputError for what doesn't go together."""
     given = locals()
-    decoding = Decoding(max_new_tokens, temperature, top_p, top_k, min_p, _several(stop), seed)
+    decoding = Decoding(max_new_tokens, temperature, top_p, top_k, min_p, several(stop), seed)
     kind = _kind(given)
     rendering = _template_kwargs(chat_template_kwargs)
     if kind == "--replay":
@@ -97,7 +97,7 @@ def open_sampler(
     return EndpointSampler(
         None if model == "pocket" else model,
         decoding,
-        base_url=_several(base_url),
+        base_url=several(base_url),
         provider=provider,
         api_key=_key(api_key_env),
         concurrency=concurrency,
@@ -128,7 +128,8 @@ def _kind(given: Mapping[str, Any]) -> str:
     return kind
 
 
-def _several(values: str | Sequence[str]) -> tuple[str, ...]:
+def several(values: str | Sequence[str]) -> tuple[str, ...]:
+    """What may be given once or more often; a lone text is no sequence of letters."""
     return (values,) if isinstance(values, str) else tuple(values)
 
 

@@ -16,6 +16,7 @@ from ..disk import write_atomic
 from ..run import Run
 from .difficulty import Difficulties, difficulty
 from .runs import pairs_file
+from .sampling import several
 
 
 def shortcuts(
@@ -49,7 +50,7 @@ def shortcuts(
 
     Raises InputError for a row that is no pair.
     """
-    expect = [expect] if isinstance(expect, str) else expect
+    expect = several(expect)
     if data is None or isinstance(data, (str, PathLike)):
         path = pairs_file(data, output, quiet)
         rows: Iterable[Mapping[str, Any]] = formats.read_rows(path) if str(path) == "-" else _File(path)

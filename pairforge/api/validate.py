@@ -26,7 +26,8 @@ from ..rows.files import MAX_ROW_BYTES
 from ..types import Finding, Message, Prompt
 from .findings import Explanation, Findings, Fixed
 from .parallel import checked
-from .runs import pairs_file
+from .runs import are_rows, pairs_file
+from .sampling import several
 from .shortcuts import intended
 from .tokenizing import open_reader
 
@@ -71,7 +72,7 @@ def validate(
     if format not in FORMATS:
         raise InputError(f"--format {format!r:.40} is none of {', '.join(FORMATS)}", fix="e.g. --format github")
     codes = _codes(select, ignore, model is not None)
-    source = "" if _are_rows(data) else str(pairs_file(data, output, quiet))  # type: ignore[arg-type]
+    source = "" if are_rows(data) else str(pairs_file(data, output, quiet))  # type: ignore[arg-type]
     noted = set[str]()
     rows = _Stream(formats.read(source, max_row_bytes, noted) if source else formats.presented(data))  # type: ignore[arg-type]
     other = None if against is None else _against(against)
@@ -167,8 +168,7 @@ def _place(path: Path) -> Path:
 def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozenset[str]:
     """The codes that are looked for: those of the rows and of the set, but for what is left out."""
     wanted, left = (
-        {part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")} - {""}
-        for names in (select, ignore)
+        {part.strip() for name in several(names) for part in name.split(",")} - {""} for names in (select, ignore)
     )
     costly = {"PF3": any(name.startswith("PF3") for name in wanted), "PF4": model}
     own = [code for code in checks.RULES if costly.get(code[:3], True)]
@@ -190,7 +190,7 @@ def _known(code: str) -> str:
 
 def _against(source: Source) -> checks.Against:
     """The questions of pairs, or of prompts in any shape."""
-    if _are_rows(source):
+    if are_rows(source):
         pairs = [_context(row) for row in formats.presented(source)]  # type: ignore[arg-type]
         return checks.Against([turns for turns in pairs if turns], "the other rows")
     name = str(source)
@@ -208,10 +208,6 @@ def _context(row: Any) -> Sequence[Message]:
     if isinstance(row, Mapping) and isinstance(row.get("messages"), list) and "chosen" not in row:
         return [turn for turn in row["messages"] if isinstance(turn.get("content"), str)]
     return Sides.of(row).context if well_shaped(row) else ()
-
-
-def _are_rows(data: Any) -> bool:
-    return data is not None and not isinstance(data, (str, PathLike))
 
 
 class _Stream:

@@ -16,6 +16,35 @@ READER = options(
         "--max-length", default=1024, show_default=True, type=click.IntRange(min=1), help="Tokens of a side that count."
     ),
 )
+AUDIT = options(
+    click.option(
+        "--expect",
+        "--term",
+        "expect",
+        multiple=True,
+        metavar="TERM",
+        help="What is meant to differ (repeatable); a correct run names its own.",
+    ),
+    click.option(
+        "--fail-on",
+        default="high",
+        show_default=True,
+        type=click.Choice(["watch", "high", "critical"]),
+        help="The verdict from which the exit code is 1.",
+    ),
+    click.option(
+        "--max-prompts",
+        default=20_000,
+        show_default=True,
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Look for features in a sample of N prompts; those found are counted in all rows.",
+    ),
+    click.option("--seed", default=0, show_default=True, help="Draws the sample."),
+    click.option(
+        "--jobs", default=1, show_default=True, type=click.IntRange(min=1), metavar="N", help="Processes that count."
+    ),
+)
 
 
 @command()
@@ -45,37 +74,11 @@ def validate(**arguments: Any) -> Any:
 
 @command()
 @DATA
-@click.option(
-    "--expect",
-    "--term",
-    "expect",
-    multiple=True,
-    metavar="TERM",
-    help="What is meant to differ (repeatable); a correct run names its own.",
-)
+@AUDIT
 @click.option(
     "--fdr", default=0.05, show_default=True, type=click.FloatRange(0, 1), help="Share of findings that may be false."
 )
-@click.option(
-    "--fail-on",
-    default="high",
-    show_default=True,
-    type=click.Choice(["watch", "high", "critical"]),
-    help="The verdict from which the exit code is 1.",
-)
-@click.option(
-    "--max-prompts",
-    default=20_000,
-    show_default=True,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Look for features in a sample of N prompts; those found are counted in all rows.",
-)
 @click.option("--all", "whole", is_flag=True, help="Look for features in all rows.")
-@click.option("--seed", default=0, show_default=True, help="Draws the sample.")
-@click.option(
-    "--jobs", default=1, show_default=True, type=click.IntRange(min=1), metavar="N", help="Processes that count."
-)
 @click.option(
     "--tokenizer", metavar="MODEL", help="Look at this model's tokens in place of words: Hub id, folder, or pocket."
 )
@@ -101,28 +104,7 @@ def shortcuts(**arguments: Any) -> Any:
 @click.option(
     "--subsample", is_flag=True, help="Drop pairs, at most a fifth, until no side has more of what was found."
 )
-@click.option(
-    "--expect", "--term", "expect", multiple=True, metavar="TERM", help="What is meant to differ (repeatable)."
-)
-@click.option(
-    "--fail-on",
-    default="high",
-    show_default=True,
-    type=click.Choice(["watch", "high", "critical"]),
-    help="The verdict on what is left from which the exit code is 1.",
-)
-@click.option(
-    "--max-prompts",
-    default=20_000,
-    show_default=True,
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Look for features in a sample of N prompts.",
-)
-@click.option("--seed", default=0, show_default=True, help="Draws the samples.")
-@click.option(
-    "--jobs", default=1, show_default=True, type=click.IntRange(min=1), metavar="N", help="Processes that count."
-)
+@AUDIT
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @WHERE
 def balance(**arguments: Any) -> Any:

@@ -75,10 +75,7 @@ class TransformersSampler:
 
     def settings(self) -> dict[str, Any]:
         """Key of the store: the model by content, how it is prompted and how it is sampled."""
-        weights = self._weights
-        asked: dict[str, Any] = {"sampler": "transformers", "model": fingerprint(weights.base, weights.revision)}
-        if weights.adapter:
-            asked["adapter"] = fingerprint(str(weights.adapter))
+        asked: dict[str, Any] = {"sampler": "transformers", **self._identity}
         if self._template is not None:
             asked["chat_template"] = digest(self._template)
         if self.chat_template_kwargs:
@@ -188,6 +185,13 @@ class TransformersSampler:
         return Answer(
             text[: self.decoding.stop_at(text)].strip(), "stop" if row.finish == "stop" else "length", len(row.tokens)
         )
+
+    @cached_property
+    def _identity(self) -> dict[str, str]:
+        """The model by content. Files are read for it, so it is asked once: settings are asked again and again."""
+        weights = self._weights
+        adapter = {"adapter": fingerprint(str(weights.adapter))} if weights.adapter else {}
+        return {"model": fingerprint(weights.base, weights.revision), **adapter}
 
     @cached_property
     def _weights(self) -> Weights:
