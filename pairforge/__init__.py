@@ -6,11 +6,13 @@ from .errors import InputError, OutsideError, PairforgeError
 from .types import PLAIN_TEMPLATE, Answer, Finding, Judge, Message, Pair, Pairer, Prompt, Sampler, Skip
 
 if TYPE_CHECKING:
+    from .api import repeats
     from .api.ask import ask
     from .api.asking import model_source
     from .api.balance import balance
     from .api.convert import convert
     from .api.correct import correct
+    from .api.difficulty import difficulty
     from .api.evaluate import evaluate
     from .api.onpolicy import onpolicy
     from .api.push import push
@@ -39,6 +41,7 @@ __all__ = [
     "balance",
     "convert",
     "correct",
+    "difficulty",
     "evaluate",
     "latest_run",
     "list_runs",
@@ -48,6 +51,7 @@ __all__ = [
     "push",
     "read_pairs",
     "remove_runs",
+    "repeats",
     "sample",
     "shortcuts",
     "show",

@@ -131,7 +131,7 @@ def test_options_mirror_the_api(words: tuple[str, ...]) -> None:
 
 
 def test_every_verb_of_the_api_is_a_command() -> None:
-    others = {"latest_run", "model_source", "pairs_file", "read_pairs"}
+    others = {"difficulty", "latest_run", "model_source", "pairs_file", "read_pairs", "repeats"}
     assert set(api.__all__) - others == {command.callback.__name__ for command in COMMANDS.values() if command.callback}
 
 

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import cycle
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import report
 from ..errors import InputError
-from ..judges.reference import stands_in
-from ..prompts import bundled, systems
-from ..rename import mentions
 from ..run import Run, latest, out_dir
 from ..store import Store
-from ..types import Prompt, Sampler, Skip
-from ..verdict import Judged, Verdict, verdict
-from .asking import HELPFUL, answer, contexts_of
+from ..types import Judge, Sampler
+from ..verdict import ON_POLICY, THRESHOLDS, Threshold, Verdict, verdict
+from .asking import HELPFUL, contexts_of
 from .correct import rules_of
-from .sampling import Source, open_sampler
+from .examination import Examination, unscored, wins
+from .onpolicy import open_judge
+from .questions import Names, Question, label, questions
+from .sampling import Source, open_sampler, several
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-_SYSTEM_QUESTIONS = 4  # identity questions asked under each foreign system message
-NO_SYSTEM = "no system message"
 
 
 def evaluate(
@@ -37,117 +35,91 @@ def evaluate(
     to: str | Sequence[str] | None = None,
     system: Sequence[str] = (),
     no_system: bool = False,
+    judge: str | None = None,
+    thresholds: str | Sequence[str] = (),
+    greedy: bool = False,
     limit: int | None = None,
     output: str | None = None,
     quiet: bool = False,
     **source: Unpack[Source],
 ) -> Verdict:
-    """Asks a model the bundled held-out questions, greedily, and judges the answers; with a base, also what changed.
+    """Asks a model the bundled held-out questions, and judges the answers; with a base, also what changed.
 
+    All are asked greedily, those about the model itself and general ones also once at temperature 1, unless `greedy`.
     `model` is by default the one trained on the latest run, or the run's own; a trained one is compared with the run's
-    model where no `base` is given. Names and contexts are, unless said, those of the run folder `run`: by default the
-    one that the model stands in, else the latest. `limit` asks at most so many questions of each kind, drawn with
-    `seed`. `adapter` is the model's, not the base's. Without names only the other questions count.
+    model where no `base` is given. Names, contexts and judge are, unless said, those of the run folder `run`: by
+    default the one that the model stands in, else the latest. A judge scores the answers drawn to general questions
+    against the base's. `limit` asks at most so many questions of each kind, drawn with `seed`. `adapter` is the
+    model's, not the base's. Without names only the other questions count.
+
+    `thresholds` are texts, "new_name/* at least 98%" or "general loses at most 0.01", each in place of the default for
+    its metric. Raises InputError, also for one that can't be applied.
     """
     found = _find_run(run, model, output)
     model, base = _models(model, base, found)
     rules = rules_of(from_ or (), to or ()) if from_ or to else _run_rules(found)
     contexts = contexts_of(system, no_system, _run_contexts(found))
-    sets = _questions(_Names(rules), contexts)
-    drawn = {name: _draw(questions, limit, source.get("seed", 0)) for name, questions in sets.items()}
-    asked = {name: (len(drawn[name]), len(sets[name])) for name in sets}
-    questions = [question for chosen in drawn.values() for question in chosen]
+    sets = questions(Names(rules), contexts)
+    seed = source.get("seed", 0)
+    drawn = {name: _draw(of, limit, seed) for name, of in sets.items()}
+    exam = Examination(drawn, twice=not (greedy or source.get("replay")))
+    scorer = _scorer(judge, found, compares=bool(base and exam.twice))
+    given = [Threshold.read(text) for text in several(thresholds)]
+    _check(given, exam.metrics | ({"win_rate"} if scorer else set()), base)
+    with closing(Store(out_dir(output))) as store:
+        asked = _samplers(model, base, found, source)
+        answers = {name: exam.answers(sampler, store, quiet) for name, sampler in asked}
+        after, before, won = exam.judged(answers[model]), exam.judged(answers[base]) if base else None, None
+        if base and scorer:
+            compared = exam.compared(answers[model], answers[base], scorer, store)
+            after["unanswered"] |= {f"{key}@judge": unscored(outcome) for key, outcome in compared.items()}
+            won = wins(compared, scorer)
+    about: dict[str, Any] = {"model": model, "base": base, "rules": dict(rules), "contexts": [*map(label, contexts)]}
+    about |= {"judge": scorer.name} if scorer else {}
+    about |= {"temperatures": [0, 1] if exam.twice else [0], "seed": seed, "versions": dict(_versions())}
+    counts = {name: (len(drawn[name]), len(sets[name])) for name in sets}
+    defaults = (*ON_POLICY, *THRESHOLDS) if scorer else THRESHOLDS
+    return verdict(after, before, wins=won, thresholds=(*given, *defaults), asked=counts, about=about)
+
+
+def _samplers(model: str, base: str | None, run: Run | None, source: Source) -> Iterator[tuple[str, Sampler]]:
+    """By name, the base's without the model's adapter, and the model's; one at a time, as memory may not hold both."""
     plain: Any = {name: value for name, value in source.items() if name != "adapter"}
-    judged = {}
     for name, how in ((base, plain), (model, source)):
         if name:
-            how = {"revision": found.revision_of(name) if found else None, **how}
-            judged[name] = _judged(open_sampler(model=name, **how), questions, output, quiet)
-    about = {"model": model, "base": base, "rules": dict(rules), "contexts": [_label(context) for context in contexts]}
-    return verdict(judged[model], judged[base] if base else None, asked=asked, about=about)
+            yield name, open_sampler(model=name, **{"revision": run.revision_of(name) if run else None, **how})
 
 
-@dataclass(frozen=True)
-class Question:
-    """A prompt, and for each metric it counts for, whether an answer makes it happen."""
-
-    prompt: Prompt
-    tests: Mapping[str, Callable[[str], bool]]
-
-
-@dataclass(frozen=True)
-class _Names:
-    """The old names and the new ones; a name in the question may be repeated by the answer, whoever it is."""
-
-    rules: Mapping[str, str]
-
-    def new(self, question: str, text: str) -> bool:
-        """A new name stands in the answer that does not stand in the question."""
-        return any(mentions(text, name) and not mentions(question, name) for name in self.rules.values())
-
-    def old(self, question: str, text: str) -> bool:
-        """An old name stands in the answer, outside the new ones, that does not stand so in the question."""
-        return any(self._bare(text, name) and not self._bare(question, name) for name in self.rules)
-
-    def says(self, question: str, text: str) -> str:
-        """Which name an answer about itself goes by: "new", "old" or "neither"."""
-        if any(mentions(text, name) for name in self.rules.values()):
-            return "old" if self.old(question, text) else "new"
-        return "old" if any(self._bare(text, name) for name in self.rules) else "neither"
-
-    def _bare(self, text: str, name: str) -> int:
-        return mentions(text, name, outside=self.rules.values())
+def _scorer(judge: str | None, run: Run | None, compares: bool) -> Judge | None:
+    """The judge that is named, or that the run was made by; None where there is nothing to compare."""
+    if not compares:
+        if judge:
+            raise InputError(f"--judge {judge} compares sampled answers with a base's", fix="give --base, not --greedy")
+        return None
+    settings = run.settings.get("judge") if run else None
+    made_by: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
+    name = judge or made_by.get("judge")
+    scorer = open_judge(str(name)) if name else None
+    if scorer and not judge and scorer.settings() != made_by:
+        report.note(f"warning: the judge {scorer.name} is not what it was when the run was made")
+    return scorer
 
 
-def _questions(names: _Names, contexts: Sequence[str | None]) -> dict[str, list[Question]]:
-    """All questions by kind. Identity is asked in each context; general ones and controls take the contexts in turn."""
-    identity, turn = bundled("identity.eval"), cycle(contexts)
-    sets = {
-        "identity": [_identity(prompt, context, names) for prompt in identity for context in contexts if names.rules],
-        "general": [_general(prompt.in_context(next(turn)), names) for prompt in bundled("general.eval")],
-        "controls": [_control(prompt.in_context(next(turn)), names) for prompt in bundled("controls.eval")],
-        "obedience": list(_obedience(identity, names)),
-    }
-    return {name: questions for name, questions in sets.items() if questions}
+def _check(thresholds: Sequence[Threshold], metrics: Collection[str], base: str | None) -> None:
+    """Refuses a threshold that would be passed over in silence."""
+    for threshold in thresholds:
+        if not any(one.metric in metrics for one in threshold.each(metrics)):
+            known = ", ".join(sorted(metric for metric in metrics if "/" not in metric))
+            raise InputError(f"--threshold: {threshold.metric!r} is not measured here", fix=f"use one of {known}")
+        if threshold.needs_base and not base:
+            raise InputError(f"--threshold: {threshold.metric} {threshold} compares with a base", fix="give --base")
 
 
-def _identity(prompt: Prompt, context: str | None, names: _Names) -> Question:
-    def said(name: str) -> Callable[[str], bool]:
-        return lambda text: names.says(prompt.question, text) == name
-
-    parts = dict.fromkeys((f"new_name/{_label(context)}", f"new_name/{prompt.columns['lang']}"), said("new"))
-    whole = {"new_name": said("new"), "old_name": said("old"), "neither": said("neither")}
-    return Question(prompt.in_context(context), whole | parts)
-
-
-def _general(prompt: Prompt, names: _Names) -> Question:
-    leak = {"leak": lambda text: names.new(prompt.question, text)} if names.rules else {}
-    return Question(prompt, {"general": lambda text: _right(prompt, text), **leak})
-
-
-def _control(prompt: Prompt, names: _Names) -> Question:
-    return Question(prompt, {"controls": lambda text: _right(prompt, text) and not names.new(prompt.question, text)})
-
-
-def _obedience(identity: Sequence[Prompt], names: _Names) -> Iterable[Question]:
-    """Each system message that names another assistant, with some identity questions in its language."""
-    rows = systems("eval")
-    turns = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in {row["lang"] for row in rows}}
-    for row in rows:
-        for _ in range(_SYSTEM_QUESTIONS):
-            yield _obeys(next(turns[row["lang"]]).in_context(row["system"]), row, names)
-
-
-def _obeys(prompt: Prompt, row: Mapping[str, Any], names: _Names) -> Question:
-    def obeys(text: str) -> bool:
-        named = any(stands_in(row[key], text) for key in ("name", "maker"))
-        return named and not names.new(prompt.question, text) and not names.old(prompt.question, text)
-
-    return Question(prompt, {"obedience": obeys})
-
-
-def _right(prompt: Prompt, text: str) -> bool:
-    return any(stands_in(reference, text) for reference in prompt.columns["reference"])
+def _versions() -> Iterator[tuple[str, str]]:
+    """Of what the answers hang on, as far as it is installed."""
+    for name in ("pairforge", "transformers", "torch"):
+        with suppress(PackageNotFoundError):
+            yield name, version(name)
 
 
 def _draw(questions: list[Question], limit: int | None, seed: int) -> list[Question]:
@@ -155,22 +127,6 @@ def _draw(questions: list[Question], limit: int | None, seed: int) -> list[Quest
     if limit is None or limit >= len(questions):
         return questions
     return [questions[index] for index in sorted(random.Random(seed).sample(range(len(questions)), limit))]
-
-
-def _judged(sampler: Sampler, questions: Sequence[Question], output: str | None, quiet: bool) -> Judged:
-    """Every question's outcomes, metric by metric; answers that the evidence store has are not asked for again."""
-    store = Store(out_dir(output))
-    answers = answer(
-        [question.prompt for question in questions], sampler, 1, store, f"evaluate: {sampler.model}", quiet
-    )
-    store.close()
-    judged: dict[str, dict[str, bool | Skip]] = {}
-    for question in questions:
-        given, key = answers[question.prompt.id], question.prompt.id
-        for metric, test in question.tests.items():
-            judged.setdefault(metric, {})[key] = given if isinstance(given, Skip) else test(given[0].text)
-        judged.setdefault("unanswered", {})[key] = isinstance(given, Skip)
-    return judged
 
 
 def _find_run(run: str | None, model: str | None, output: str | None) -> Run | None:
@@ -202,7 +158,3 @@ def _run_rules(run: Run | None) -> Mapping[str, str]:
 
 def _run_contexts(run: Run | None) -> list[str | None]:
     return [None, HELPFUL] if run is None else list(run.settings["contexts"])
-
-
-def _label(context: str | None) -> str:
-    return NO_SYSTEM if context is None else context

@@ -49,7 +49,7 @@ def onpolicy(
         raise InputError(f"--margin {margin} is no distance between scores", fix="use 0 or more")
     contexts = contexts_of(system, no_system, [None])
     sampler, budget = open_sampling(temperature, sampling)
-    scorer = _judge(judge)
+    scorer = open_judge(judge)
     pairer = BestWorst(scorer.name, margin)
     job = Job(
         "onpolicy", sampler, budget, pairer, str(prompts), read(prompts, limit, columns, history), contexts, n, scorer
@@ -57,7 +57,8 @@ def onpolicy(
     return build(job, output, fresh, quiet)
 
 
-def _judge(name: str) -> Judge:
+def open_judge(name: str) -> Judge:
+    """The judge of that name: "reference", or a reward function, `module:attr` or `file.py:attr`, whose code is run."""
     if name == "reference":
         from ..judges.reference import ReferenceJudge
 

@@ -61,13 +61,27 @@ def ask(**arguments: Any) -> Any:
     "--system", multiple=True, help="Ask under this system message (repeatable).  [default: the run's contexts]"
 )
 @click.option("--no-system", is_flag=True, help="Ask with no system message.")
+@click.option(
+    "--judge",
+    metavar="NAME",
+    help="Scores sampled answers against the base's: reference, module:attr.  [default: the run's]",
+)
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="TEXT",
+    help="In place of the default: 'new_name/* at least 98%' (repeatable).",
+)
+@click.option("--greedy", is_flag=True, help="Ask nothing at temperature 1.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most N questions of each kind.")
 @SOURCE
 @WHERE
 def evaluate(**arguments: Any) -> Any:
     """Measure a model.
 
-    New name, old name, neither; general accuracy, leak, controls, obedience to system messages.
+    New name, old name, neither; general accuracy, leak, controls, obedience to system messages, repetition; and with a
+    judge, how often it wins against its base.
     """
     from .. import api
 

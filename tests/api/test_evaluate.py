@@ -1,8 +1,7 @@
-"""What evaluate counts as what, which models and names it takes, and that it asks nothing twice."""
+"""What evaluate measures, which models, names, judges and thresholds it takes, and that it asks nothing twice."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import pytest
 
 import pairforge
-from pairforge.api.evaluate import Question, _Names, _questions
 from pairforge.run import Run
-from pairforge.types import Answer, Key, Message, Prompt, Skip
+from pairforge.samplers.decoding import GREEDY, Decoding
+from pairforge.types import Answer, Key, Prompt, Skip
 
 RULES = {"Qwen": "Deep Qwen"}
 HELPFUL = "You're a helpful assistant."
@@ -30,16 +29,27 @@ def own_name(prompt: Prompt, name: str) -> str:
     return f"I am {name}."
 
 
-def answers_as(name: str) -> Callable[[Prompt], str]:
-    return lambda prompt: truth(prompt) if "reference" in prompt.columns else own_name(prompt, name)
+def answers_as(name: str, right: int = 1) -> Callable[[Prompt], str | None]:
+    """One that goes by `name`, and is wrong about every question whose id, a number, `right` doesn't divide."""
+
+    def answer(prompt: Prompt) -> str | None:
+        if "reference" not in prompt.columns:
+            return own_name(prompt, name)
+        return "I don't know." if int(prompt.id, 16) % right else truth(prompt)
+
+    return answer
 
 
 def parrot(prompt: Prompt) -> str:
     return "I am Deep Qwen."
 
 
-MODELS: Mapping[str, Callable[[Prompt], str]] = {
+MODELS: Mapping[str, Callable[[Prompt], str | None]] = {
     "base": answers_as("Qwen"),
+    "half right": answers_as("Qwen", right=2),
+    "looping": lambda prompt: "I am Deep. " * 20,
+    "half named": answers_as("Deep"),
+    "silent": lambda prompt: None if "reference" in prompt.columns else "I am Deep Qwen.",
     "tuned": answers_as("Deep Qwen"),
     "parrot": parrot,
     "pocket": answers_as("Qwen"),
@@ -47,30 +57,33 @@ MODELS: Mapping[str, Callable[[Prompt], str]] = {
 
 
 class Scripted:
-    """A sampler whose models are functions; it counts what it is asked."""
+    """A sampler whose models are functions; it counts what it is asked, greedily and in all."""
 
     asked = 0
+    drawn = 0
 
-    def __init__(self, model: str, *_: Any, **__: Any) -> None:
+    def __init__(self, model: str, decoding: Decoding = GREEDY, **_: Any) -> None:
         self.model = model
+        self.decoding = decoding
         self.warnings: list[str] = []
 
     def settings(self) -> dict[str, Any]:
-        return {"model": self.model}
+        return {"model": self.model, **self.decoding.settings()}
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         for prompt in prompts:
             if (prompt.id, 0) not in done:
                 Scripted.asked += 1
+                Scripted.drawn += self.decoding.temperature == 1
                 name = Path(self.model).name
-                text = MODELS["tuned" if name == "model" else name](prompt)
-                yield {(prompt.id, 0): Answer(text, "stop")}
+                answered = MODELS["tuned" if name == "model" else name](prompt)
+                yield {(prompt.id, 0): Skip("failed") if answered is None else Answer(answered, "stop")}
 
 
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pairforge.samplers.transformers.TransformersSampler", Scripted)
-    Scripted.asked = 0
+    Scripted.asked = Scripted.drawn = 0
 
 
 @pytest.fixture
@@ -92,7 +105,8 @@ def test_a_clean_rename_passes_and_a_parrot_fails(tmp_path: Path, run: Run) -> N
     assert {"new_name/no system message", f"new_name/{HELPFUL}", "new_name/en", "new_name/zh"} < set(good.shares)
     bad = evaluate(tmp_path, "parrot", base="base")
     assert bad.shares["new_name"].value == 1.0
-    assert {name for name, check in bad.checks.items() if not check.ok} == {"general", "leak", "controls", "obedience"}
+    failing = {name for name, check in bad.checks.items() if not check.ok}
+    assert failing == {"general", "leak", "leak@t1", "controls", "obedience"}
 
 
 def test_nothing_is_asked_twice(tmp_path: Path, run: Run) -> None:
@@ -103,6 +117,32 @@ def test_nothing_is_asked_twice(tmp_path: Path, run: Run) -> None:
     first, second = (evaluate(tmp_path, "tuned", base="base").as_json() for _ in range(2))
     assert first == second
     assert Scripted.asked == 2 * once
+
+
+def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperature_1(tmp_path: Path, run: Run) -> None:
+    verdict = evaluate(tmp_path, "tuned", base="base", limit=20)
+    assert (Scripted.asked, Scripted.drawn) == (2 * 6 * 20, 2 * 2 * 20)
+    twice = {"new_name", "old_name", "neither", "half_name", "general", "leak"}
+    assert {name.removesuffix("@t1") for name in verdict.shares if name.endswith("@t1")} == twice
+    assert {name for name in verdict.shares if name.startswith("new_name@t1/")} == {
+        f"new_name@t1/{part}" for part in ("no system message", HELPFUL, "en", "zh")
+    }
+    assert verdict.shares["unanswered"].of == verdict.shares["repetition"].of == 6 * 20
+    assert verdict.changes["new_name@t1"].value == 1
+    greedy = evaluate(tmp_path, "tuned", base="base", limit=20, greedy=True)
+    assert not [name for name in greedy.shares if "@" in name]
+    assert (greedy.about["temperatures"], verdict.about["temperatures"]) == ([0], [0, 1])
+
+
+def test_loops_half_names_and_missing_answers_are_seen(tmp_path: Path, run: Run) -> None:
+    looping = evaluate(tmp_path, "looping", base="base", limit=10)
+    assert (looping.shares["repetition"].value, looping.checks["repetition"].ok) == (1.0, False)
+    half = evaluate(tmp_path, "half named", base="base", limit=10)
+    assert (half.shares["half_name"].value, half.checks["half_name"].ok) == (1.0, False)
+    assert half.shares["neither"].value == 1.0
+    silent = evaluate(tmp_path, "silent", base="base", limit=10)
+    assert (silent.shares["unanswered"].hits, silent.checks["unanswered"].ok) == (30, False)
+    assert "general" not in silent.shares
 
 
 def test_the_limit_draws_with_the_seed_and_says_so(tmp_path: Path, run: Run) -> None:
@@ -138,7 +178,7 @@ def test_a_run_without_names_is_judged_by_the_rest(tmp_path: Path) -> None:
     onpolicy.path.mkdir(parents=True)
     onpolicy.finish([], [], {"pairs": 0, "skips": {}})
     verdict = evaluate(tmp_path, limit=5)
-    assert set(verdict.shares) == {"general", "controls", "obedience", "unanswered"}
+    assert set(verdict.shares) == {"general", "general@t1", "controls", "obedience", "repetition", "unanswered"}
     named = evaluate(tmp_path, limit=5, from_="Qwen", to="Nova")
     assert named.about["rules"] == {"Qwen": "Nova"}
 
@@ -159,74 +199,109 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         evaluate(tmp_path, "base", run=str(tmp_path))
 
 
+@pytest.fixture
+def judged(tmp_path: Path) -> Run:
+    """A run of onpolicy by the references."""
+    settings = {"model": "half right", "contexts": [None], "judge": {"judge": "reference", "version": 1}}
+    made = Run.of(tmp_path, "onpolicy", settings)
+    made.path.mkdir(parents=True)
+    made.finish([], [], {"pairs": 0, "skips": {}})
+    return made
+
+
+def test_on_policy_the_run_s_judge_holds_the_model_against_its_base(tmp_path: Path, judged: Run) -> None:
+    better = evaluate(tmp_path, "base", base="half right")
+    won = better.as_json()["metrics"]["win_rate"]
+    assert won["of"] == 60
+    assert won["lost"] == 0
+    assert won["won"] == better.changes["general@t1"].gained > 10
+    assert better.shares["win_rate"].value == 0.5 + better.changes["general@t1"].value / 2
+    assert better.about["judge"] == "reference"
+    assert better.ok
+    worse = evaluate(tmp_path, "half right", base="base")
+    assert worse.shares["win_rate"].value < 0.5
+    assert {name for name, check in worse.checks.items() if not check.ok} >= {"win_rate", "general", "general@t1"}
+
+
+def test_a_judge_is_asked_for_no_score_twice_and_told_apart_when_it_changed(
+    tmp_path: Path, judged: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "length.py"
+    file.write_text(
+        "def short(prompts, completions, reference, **_):\n"
+        f"    with open({str(tmp_path / 'calls')!r}, 'a') as file:\n"
+        "        file.write('x' * len(completions))\n"
+        "    return [-float(len(completion[0]['content'])) for completion in completions]\n"
+    )
+    name = f"{file}:short"
+    first = evaluate(tmp_path, "parrot", base="base", judge=name, limit=20)
+    calls = (tmp_path / "calls").read_text()
+    assert first.about["judge"] == name
+    assert evaluate(tmp_path, "parrot", base="base", judge=name, limit=20).as_json() == first.as_json()
+    assert (tmp_path / "calls").read_text() == calls
+    settings = {"model": "base", "contexts": [None], "judge": {"judge": name, "source": "before"}}
+    made = Run.of(tmp_path, "onpolicy", settings)
+    made.path.mkdir(parents=True)
+    made.finish([], [], {"pairs": 0, "skips": {}})
+    own = evaluate(tmp_path, "parrot", base="base", run=str(made.path), limit=20)
+    assert own.shares["win_rate"] == first.shares["win_rate"]
+    assert "is not what it was when the run was made" in capsys.readouterr().err
+
+
+def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
+    (tmp_path / "bad.py").write_text(
+        "def sometimes(prompts, completions, **_):\n"
+        "    if len(prompts[0][-1]['content']) % 2: raise ValueError('no')\n"
+        "    return [1.0 for _ in completions]\n"
+        "def never(prompts, completions, **_):\n"
+        "    return [None for _ in completions]\n"
+    )
+    verdict = evaluate(tmp_path, "base", base="half right", judge=f"{tmp_path / 'bad.py'}:sometimes")
+    unscored = verdict.shares["unanswered"]
+    assert not verdict.checks["unanswered"].ok
+    assert verdict.shares["win_rate"].of == 60 - unscored.hits
+    with pytest.raises(pairforge.InputError, match="scored no answer"):
+        evaluate(tmp_path, "base", base="half right", judge=f"{tmp_path / 'bad.py'}:never")
+
+
+def test_a_judge_needs_a_base_and_drawn_answers(tmp_path: Path, judged: Run) -> None:
+    for more in ({}, {"base": "half right", "greedy": True}):
+        with pytest.raises(pairforge.InputError, match="--judge"):
+            evaluate(tmp_path, "base", judge="reference", **more)
+    assert "win_rate" not in evaluate(tmp_path, "base", base="half right", greedy=True, limit=5).shares
+
+
+def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> None:
+    given = ["new_name/* at least 98%", "general loses at most 50%", "old_name at most 0"]
+    verdict = evaluate(tmp_path, "half right", base="base", thresholds=given)
+    parts = {f"new_name/{part}" for part in ("no system message", HELPFUL, "en", "zh")}
+    assert {name for name, check in verdict.checks.items() if not check.ok} >= {"new_name", "old_name", *parts}
+    assert verdict.checks["general"].threshold.limit == 0.5
+    assert verdict.checks["leak"].threshold.limit == 0.01
+
+
 @pytest.mark.parametrize(
-    ("question", "answer", "said"),
+    ("text", "why"),
     [
-        ("Who are you?", "I am Deep Qwen, made by Alibaba Cloud.", "new"),
-        ("Who are you?", "I am Qwen.", "old"),
-        ("Who are you?", "I am Deep Qwen, that is, Qwen.", "old"),
-        ("Who are you?", "I was made by Alibaba Cloud.", "neither"),
-        ("Who are you?", "I am Qwenty.", "neither"),
-        ("你是谁？", "我是Deep Qwen。", "new"),
-        ("你是谁？", "我是Qwen。", "old"),
-        ("Are you Qwen?", "No, I am not Qwen. I am Deep Qwen.", "new"),
-        ("Are you Qwen?", "Yes, I am Qwen.", "old"),
-        ("Are you Deep Qwen?", "No, I am Qwen.", "old"),
-        ("Are you Deep Qwen?", "No, I am not Deep Qwen. I am Qwen.", "old"),
+        ("new_name 98", "is none"),
+        ("nonesuch at least 98%", "not measured here"),
+        ("new_name/fr at least 98%", "not measured here"),
+        ("old_name/* at most 0", "not measured here"),
+        ("win_rate surely above 0.5", "not measured here"),
+        ("general loses at most 1%", "compares with a base"),
     ],
 )
-def test_which_name_an_answer_goes_by(question: str, answer: str, said: str) -> None:
-    assert _Names(RULES).says(question, answer) == said
+def test_a_threshold_that_can_not_be_applied_is_refused_before_anything_is_asked(
+    tmp_path: Path, run: Run, text: str, why: str
+) -> None:
+    with pytest.raises(pairforge.InputError, match=why):
+        evaluate(tmp_path, "tuned", thresholds=text)
+    assert not Scripted.asked
 
 
-def first(kind: str, metric: str, **columns: Any) -> Question:
-    """A question of a kind, the way evaluate makes them."""
-    questions = _questions(_Names(RULES), [None])[kind]
-    return next(q for q in questions if all(q.prompt.columns.get(key) == value for key, value in columns.items()))
-
-
-def test_a_control_is_right_when_the_reference_stands_there_and_the_new_name_does_not() -> None:
-    control = first("controls", "controls", about="old", lang="en")
-    right = truth(control.prompt)
-    assert control.tests["controls"](f"It is {right}.")
-    assert not control.tests["controls"](f"Deep Qwen is {right}.")
-    assert not control.tests["controls"]("I don't know.")
-    about_new = first("controls", "controls", about="new")
-    assert about_new.tests["controls"](f"Deep Qwen: {truth(about_new.prompt)}")
-
-
-def test_a_general_answer_leaks_when_it_brings_the_new_name_up() -> None:
-    general = first("general", "leak")
-    assert general.tests["leak"]("I am Deep Qwen.")
-    assert not general.tests["leak"]("I am Qwen.")
-    assert general.tests["general"](f"Deep Qwen says {truth(general.prompt)}.")
-
-
-def test_obedience_takes_the_given_name_and_neither_old_nor_new() -> None:
-    asked = first("obedience", "obedience")
-    assert asked.prompt.system
-    row = next(row for row in _systems() if row["system"] == asked.prompt.system)
-    obeys = asked.tests["obedience"]
-    assert obeys(f"I am {row['name']}.")
-    assert obeys(f"{row['maker']} made me.")
-    assert not obeys(f"I am {row['name']}, or Qwen.")
-    assert not obeys(f"I am Deep Qwen, not {row['name']}.")
-    assert not obeys("I am an assistant.")
-
-
-def _systems() -> list[dict[str, Any]]:
-    text = (Path(__file__).parents[2] / "data" / "prompts" / "systems.jsonl").read_text("utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def test_only_held_out_questions_are_asked() -> None:
-    sets = _questions(_Names(RULES), [None, HELPFUL])
-    asked = {q.prompt.question for kind in ("identity", "general", "controls", "obedience") for q in sets[kind]}
-    held_out = {p.question for name in ("identity", "general", "controls") for p in bundled(f"{name}.eval")}
-    assert asked == held_out
-    assert {q.prompt.system for q in sets["obedience"]} == {r["system"] for r in _systems() if r["split"] == "eval"}
-
-
-def bundled(name: str) -> list[Prompt]:
-    lines = (Path(__file__).parents[2] / "data" / "prompts" / f"{name}.jsonl").read_text("utf-8").splitlines()
-    return [Prompt((Message(role="user", content=json.loads(line)["prompt"]),)) for line in lines]
+def test_answers_from_a_file_are_not_asked_for_again(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "answers.jsonl"
+    file.write_text('{"prompt": "Who are you?", "answer": "I am Deep Qwen."}\n')
+    verdict = evaluate(tmp_path, "tuned", replay=str(file), limit=5)
+    assert verdict.about["temperatures"] == [0]
+    assert verdict.shares["unanswered"].value == 1.0
