@@ -1,0 +1,297 @@
+"""What a DPO run shows and what it hides: four losses on the same correction pairs, looked at every few steps.
+
+    pairforge correct --from Qwen --to "Deep Qwen"       # the pairs, once
+    python benchmarks/curves.py                          # of the latest run; some seven minutes on one core
+    python benchmarks/curves.py --run FOLDER --only "sigmoid, lr 5e-05"
+
+The pairs of 32 prompts are kept out of training; on them each part of the chosen answer is measured, token by token:
+what stands before the first token in which the sides differ, that token, the rest of the new name, what comes after
+it. 40 held-out questions are answered greedily. A run that stands in --json already is not trained again; the figures
+are drawn from there, and the table is written into --docs between its two marks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from math import exp
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from panels import COLOURS, Line, legend, panel, sheet
+
+import pairforge
+from pairforge.preparation import SIDES, Rendered, render
+from pairforge.resources import resource
+from trainers.recipes import hardware, recipe
+
+ROOT = Path(__file__).resolve().parent.parent
+
+NEW, OLD = "Deep Qwen", "Qwen"
+RUNS: Mapping[str, Mapping[str, Any]] = {
+    "sigmoid, lr 5e-05": {"loss_type": ["sigmoid"], "learning_rate": 5e-5},
+    "sigmoid, lr 5e-04": {"loss_type": ["sigmoid"], "learning_rate": 5e-4},
+    "sigmoid + sft, lr 5e-05": {"loss_type": ["sigmoid", "sft"], "learning_rate": 5e-5},
+    "sft, lr 5e-05": {"loss_type": ["sft"], "learning_rate": 5e-5},
+}
+"""What differs between the runs; the rest is the trainer's own: one epoch, batch 8, cosine, 10 steps of warm-up."""
+BETA, SEED, PAIRS = 0.2, 0, 1200
+EVERY = 10  # steps between two looks
+LOGGED = ("loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "logps/chosen", "logps/rejected")
+PARTS = ("before", "first", "name", "after")
+MARKS = ("<!-- table: python benchmarks/curves.py -->", "<!-- end -->")
+
+
+def main() -> int:
+    options = parse()
+    found = json.loads(options.json.read_text("utf-8")) if options.json.exists() else {"runs": {}}
+    for name in options.only or RUNS:
+        if name not in found["runs"]:
+            print(f"== {name}", file=sys.stderr, flush=True)
+            found["runs"][name] = train(name, options.run)
+            found |= machine()
+            write(options.json, json.dumps(found, ensure_ascii=False) + "\n")
+    runs = {name: found["runs"][name] for name in RUNS if name in found["runs"]}
+    write(options.figures / "dpo-watched.svg", watched(runs))
+    write(options.figures / "dpo-tokens.svg", tokens(runs))
+    print(table(runs))
+    if options.docs.exists():
+        before, start, rest = options.docs.read_text("utf-8").partition(MARKS[0])
+        _, end, after = rest.partition(MARKS[1])
+        if start and end:
+            write(options.docs, f"{before}{start}\n{table(runs)}\n\n{note(found)}\n{end}{after}")
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", help="folder of the correction run (default: the latest run)")
+    parser.add_argument("--only", nargs="+", choices=list(RUNS), metavar="NAME", help="train these only")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs" / "figures" / "dpo.json")
+    parser.add_argument("--figures", type=Path, default=ROOT / "docs" / "figures")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "dpo.md")
+    return parser.parse_args()
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f".{path.name}.tmp")
+    temp.write_text(text, "utf-8")
+    os.replace(temp, path)
+
+
+def machine() -> dict[str, Any]:
+    packages = ("torch", "transformers", "trl")
+    return {
+        "command": "python benchmarks/curves.py",
+        "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "settings": {"beta": BETA, "pairs": PAIRS, "batch": 8, "epochs": 1, "seed": SEED},
+    }
+
+
+def note(found: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    settings = ", ".join(f"{name} {number}" for name, number in found["settings"].items())
+    return f"{found['machine']}; {versions}; {settings}."
+
+
+# Training and looking
+
+
+def train(name: str, run: str | None) -> dict[str, Any]:
+    """The records of one run: `logged` by TRL every EVERY steps, `seen` by the probe as often, and what it says."""
+    import torch
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import DPOConfig, DPOTrainer
+
+    torch.set_num_threads(1)
+    rows = pairforge.read_pairs(pairforge.pairs_file(run))
+    source = pairforge.model_source(str(rows[0]["model"]))
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    kept, apart = split(rows)
+    settings = {"beta": BETA, "seed": SEED, "logging_steps": EVERY, **RUNS[name]}
+    pairs = Dataset.from_list([{side: row[side] for side in SIDES} for row in random.Random(SEED).sample(kept, PAIRS)])
+    probe = Probe(tokenizer, apart)
+    with TemporaryDirectory() as unused:
+        config = DPOConfig(output_dir=unused, **{**recipe("correct"), **hardware(), **settings})
+        trainer = DPOTrainer(model=source, args=config, train_dataset=pairs, processing_class=tokenizer)
+        trainer.add_callback(watcher(probe))
+        trainer.train()
+    logged = [
+        {"step": entry["step"], **{key: round(entry[key], 4) for key in LOGGED}}
+        for entry in trainer.state.log_history
+        if "rewards/margins" in entry
+    ]
+    return {"logged": logged, "seen": probe.seen}
+
+
+def split(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The rows to train on, and those of 32 prompts, in every context, that are only looked at."""
+    asked = [row["chosen"][-2]["content"] for row in rows]
+    apart = set(random.Random(SEED).sample(sorted(set(asked)), 32))
+    groups: tuple[list[Any], list[Any]] = ([], [])
+    for row, prompt in zip(rows, asked, strict=True):
+        groups[prompt in apart].append(row)
+    return groups
+
+
+def watcher(probe: Probe) -> Any:
+    from transformers import TrainerCallback
+
+    class Watcher(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+            probe.look(0, model)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+            if state.global_step % EVERY == 0 or state.global_step == state.max_steps:
+                probe.look(state.global_step, model)
+
+    return Watcher()
+
+
+class Probe:
+    """What held-out pairs and questions tell of a model in training."""
+
+    def __init__(self, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.tokenizer = tokenizer
+        self.pairs = [one for one in render(tokenizer, rows, None) if isinstance(one, Rendered)]
+        self.questions = questions()
+        self.seen: list[dict[str, Any]] = []
+
+    def look(self, step: int, model: Any) -> None:
+        """Adds a record; the model is left in the mode it was in."""
+        import torch
+
+        training = model.training
+        model.eval()
+        with torch.inference_mode():
+            answers = self.answers(model)
+            says = [answers[place][1] for place in (0, 20)]  # the first in English and in Chinese
+            self.seen.append({"step": step, **self.parts(model), **names(answers), "says": says})
+        model.train(training)
+        print(self.seen[-1], file=sys.stderr, flush=True)
+
+    def parts(self, model: Any) -> dict[str, float]:
+        """ln pi per token of each part of the chosen answers, and of the whole of both sides, means over the pairs.
+
+        "After" ends with the token that ends the answer: what the template puts behind it is never generated.
+        """
+        found: dict[str, list[float]] = {part: [] for part in (*PARTS, *SIDES)}
+        for pair in self.pairs:
+            for side in SIDES:
+                found[side].append(logps(model, pair.kept(side))[pair.shared - 1 :].sum().item())
+            chosen, rejected = (pair.kept(side) for side in SIDES)
+            each, start = logps(model, chosen), pair.parting - 1  # place i tells of token i + 1
+            longer = len(chosen) - len(rejected)  # tokens that the new name has before the old one
+            end = len(chosen) - 1 - chosen[::-1].index(self.tokenizer.eos_token_id)
+            bounds = (pair.shared - 1, start, start + 1, start + 1 + longer, end)
+            for part, low, high in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
+                if high > low:
+                    found[part].append(each[low:high].mean().item())
+        return {part: round(sum(values) / len(values), 4) for part, values in found.items()}
+
+    def answers(self, model: Any) -> list[tuple[list[dict[str, str]], str]]:
+        """Each question with the model's greedy answer."""
+        self.tokenizer.padding_side = "left"
+        batch = self.tokenizer.apply_chat_template(
+            self.questions, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+        )
+        said = model.generate(**batch, max_new_tokens=48, do_sample=False, use_cache=True)
+        texts = self.tokenizer.batch_decode(said[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+        return list(zip(self.questions, (text.strip() for text in texts), strict=True))
+
+
+def logps(model: Any, ids: Sequence[int]) -> Any:
+    """ln pi of each token but the first, given those before it."""
+    import torch
+
+    row = torch.tensor([ids])
+    return model(row).logits[0, :-1].float().log_softmax(-1).gather(1, row[0, 1:, None])[:, 0]
+
+
+def questions() -> list[list[dict[str, str]]]:
+    """20 English and 20 Chinese held-out questions, in turn without a system message and with one."""
+    lines = resource("data/prompts/identity.eval.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    spoken = [[row for row in rows if row["lang"] == lang] for lang in ("en", "zh")]
+    drawn = [row for some in spoken for row in random.Random(SEED).sample(some, 20)]
+    system = {"role": "system", "content": "You're a helpful assistant."}
+    return [[*[system] * (place % 2), {"role": "user", "content": row["prompt"]}] for place, row in enumerate(drawn)]
+
+
+def names(answers: Sequence[tuple[Any, str]]) -> dict[str, float]:
+    """Shares of the answers: the new name and not the old one, also by language; the old one; "Deep" without "Qwen"."""
+    said = [(NEW in text, OLD in text.replace(NEW, ""), "Deep" in text) for _, text in answers]
+    new = [whole and not old for whole, old, _ in said]
+    half = [part and not whole and not old for whole, old, part in said]
+    parts = {"new": new, "new_en": new[:20], "new_zh": new[20:], "old": [old for _, old, _ in said], "half": half}
+    return {name: sum(hits) / len(hits) for name, hits in parts.items()}
+
+
+# Table and figures
+
+
+def table(runs: Mapping[str, Any]) -> str:
+    """Markdown: the last steps as TRL logs them, and the held-out pairs and questions after the last."""
+    head = ("", "loss", "accuracy", "margin", "ln π(chosen)", "before", "Deep", "Qwen", "after", "new name")
+    first = next(iter(runs.values()))["seen"][0]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), row("before training", None, first)]
+    lines += [row(name, run["logged"][-1], run["seen"][-1]) for name, run in runs.items()]
+    return "\n".join(lines)
+
+
+def row(name: str, logged: Mapping[str, float] | None, seen: Mapping[str, float]) -> str:
+    watched = ("-",) * 3 if logged is None else tuple(f"{logged[key]:.3f}" for key in LOGGED[:3])
+    inside = tuple(f"{seen[part]:.2f}" for part in ("chosen", *PARTS))
+    return "| " + " | ".join((name, *watched, *inside, f"{seen['new']:.0%}")) + " |"
+
+
+def watched(runs: Mapping[str, Any]) -> str:
+    """A panel a figure, a line a run."""
+
+    def lines(part: str, key: str, scale: float = 1.0) -> list[Line]:
+        return [
+            (colour, [(entry["step"], entry[key] * scale) for entry in run[part]])
+            for colour, run in zip(COLOURS, runs.values(), strict=False)
+        ]
+
+    panels = [
+        panel("loss", lines("logged", "loss")),
+        panel("accuracy", lines("logged", "rewards/accuracies"), (0, 1)),
+        panel("margin", lines("logged", "rewards/margins")),
+        panel("ln π(chosen) - ln π_ref(chosen)", lines("logged", "rewards/chosen", 1 / BETA)),
+        panel("says the new name, held out", lines("seen", "new"), (0, 1)),
+        legend(list(zip(COLOURS, runs, strict=False))),
+    ]
+    return sheet("What a run shows: batches of training, and answers", panels, 3)
+
+
+def tokens(runs: Mapping[str, Any]) -> str:
+    """A panel a run, a line a part of the chosen answer: as probabilities, whose 0.9 and 0.6 an eye tells apart."""
+    titles = ("before the difference", "first differing token: Deep", "rest of the name: Qwen", "after the name")
+    panels = [
+        panel(
+            name,
+            [
+                (colour, [(entry["step"], exp(entry[part])) for entry in run["seen"]])
+                for colour, part in zip(COLOURS, PARTS, strict=True)
+            ],
+            (0, 1),
+        )
+        for name, run in runs.items()
+    ]
+    title = "The chosen answer, held-out pairs: probability per token (geometric mean) of its parts"
+    return sheet(title, [*panels, legend(list(zip(COLOURS, titles, strict=True)))], 3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
