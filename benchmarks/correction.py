@@ -102,9 +102,7 @@ def judged(kind: str, run: Path, seed: int, options: argparse.Namespace) -> dict
         limit = ("--limit", options.questions) if options.questions else ()
         asked = ("-m", model, "--base", options.model, "--run", run, "-o", options.folder, *limit)
         verdict = told((0, 1), "evaluate", *asked)  # one that fails is a verdict too
-        temp = file.with_suffix(".tmp")
-        temp.write_text(json.dumps(verdict, ensure_ascii=False), "utf-8")
-        os.replace(temp, file)
+        put(file, json.dumps(verdict, ensure_ascii=False))
     return dict(json.loads(file.read_text("utf-8")))
 
 
@@ -145,25 +143,35 @@ def cell(values: Sequence[float]) -> str:
     return f"{mean(values):.1%}" + (f" ({low:.1%} to {high:.1%})" if len(values) > 1 else "")
 
 
+def machine() -> dict[str, Any]:
+    """What figures hang on: the machine and the versions."""
+    versions = {name: version(name) for name in ("torch", "transformers", "trl")}
+    return {
+        "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
+        "versions": {"python": platform.python_version(), "pairforge": pairforge.__version__, **versions},
+    }
+
+
+def put(file: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temp = file.with_name(f".{file.name}.tmp")
+    temp.write_text(text, "utf-8")
+    os.replace(temp, file)
+
+
 def write(rows: Mapping[str, Any], counts: Mapping[str, Any], options: argparse.Namespace) -> None:
     """The figures as JSON, and the table into the documentation."""
-    packages = ("torch", "transformers", "trl")
     found = {
         "command": "python benchmarks/correction.py",
-        "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
-        "versions": {
-            "python": platform.python_version(),
-            "pairforge": pairforge.__version__,
-            **{name: version(name) for name in packages},
-        },
+        **machine(),
         "model": options.model,
         "seeds": options.seeds,
         "pairs in a training": options.samples,
         "pairs made": counts,
         "figures": rows,
     }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(found, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    put(options.json, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     text = options.docs.read_text("utf-8")
     before, _, rest = text.partition(MARKS[0])
     _, end, after = rest.partition(MARKS[1])
@@ -172,7 +180,7 @@ def write(rows: Mapping[str, Any], counts: Mapping[str, Any], options: argparse.
         note = (
             f"{found['machine']}; {versions}; seeds {', '.join(map(str, options.seeds))}; {options.samples} pairs each."
         )
-        options.docs.write_text(f"{before}{MARKS[0]}\n{table(rows)}\n\n{note}\n{MARKS[1]}{after}", "utf-8")
+        put(options.docs, f"{before}{MARKS[0]}\n{table(rows)}\n\n{note}\n{MARKS[1]}{after}")
     say(f"{options.json}\n{options.docs}")
 
 

@@ -1,0 +1,252 @@
+"""Which recipe teaches a new name, which destroys the model, and what the preference term adds to supervised training.
+
+    python benchmarks/collapse.py --jobs 2     # under an hour on two cores; goes on where it was stopped
+    python benchmarks/collapse.py --only "sft" --samples 40 --questions 20 --folder /tmp/small            # a try
+
+Everything is done by the commands that anybody has: `pairforge correct`, `pairforge onpolicy`, `python -m trainers.dpo`
+and `pairforge evaluate`. The guard only warns (`--guard warn`), so that a recipe shows where it ends; at which step it
+would have stopped stands in the table. Rows that end in "guarded" have it as it is by default. Prints the tables, and
+writes them with the machine and the versions to --json, and into --docs between its two marks, where the run is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from correction import ROOT, machine, module, put, say, told
+
+NAMES = ("--from", "Qwen", "--to", "Deep Qwen")
+KINDS = {
+    "default": ("correct", *NAMES),
+    "one context": ("correct", *NAMES, "--no-system"),
+    "counter": ("correct", *NAMES, "--counter", "0.3"),
+    "retain": ("correct", *NAMES, "--retain", "0.3"),
+    "on policy": ("onpolicy", "--n", "4"),
+}
+"""Sets of pairs, and the commands that make them."""
+COMMON = ("--beta", "0.2", "--lr_scheduler_type", "linear", "--warmup_steps", "0")
+FEW = ("--max_samples", "100", "--num_train_epochs", "3")
+
+
+def loss(*weighted: str) -> tuple[str, ...]:
+    """The flags for losses with weights: `loss("sigmoid", "sft 0.2")`."""
+    parts = [(*part.split(), "1.0")[:2] for part in weighted]
+    return ("--loss_type", *(name for name, _ in parts), "--loss_weights", *(weight for _, weight in parts))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A row: its name, the pairs, the flags beside the default ones, and how many seeds."""
+
+    name: str
+    flags: tuple[str, ...] = ()
+    pairs: str = "default"
+    seeds: int = 1
+    guard: str = "warn"
+
+
+RECIPES = (
+    Recipe("common: sigmoid, lr 5e-5", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5"), seeds=3),
+    Recipe("common: sigmoid, lr 5e-4", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-4")),
+    Recipe("sigmoid + sft, lr 3e-5 (default)", seeds=5),
+    Recipe("sft, lr 3e-5", loss("sft"), seeds=3),
+    Recipe("sigmoid + 0.2 sft, lr 3e-5", loss("sigmoid", "sft 0.2")),
+    Recipe("sigmoid + 5 sft, lr 3e-5", loss("sigmoid", "sft 5.0")),
+    Recipe("sigmoid + sft, lr 1e-4", ("--learning_rate", "1e-4")),
+    Recipe("sft, lr 1e-4", (*loss("sft"), "--learning_rate", "1e-4")),
+    Recipe("sigmoid + sft, lr 1e-5", ("--learning_rate", "1e-5")),
+    Recipe("dpop, lr 3e-5", loss("dpop")),
+    Recipe("ipo, lr 3e-5", loss("ipo")),
+    Recipe("sigmoid, ld_alpha 0.5, lr 3e-5", (*loss("sigmoid"), "--ld_alpha", "0.5")),
+    Recipe("sigmoid + sft, counter-pairs", pairs="counter"),
+    Recipe("sigmoid + sft, retention pairs", pairs="retain"),
+    Recipe("sigmoid + sft, 100 pairs", FEW),
+    Recipe("sft, 100 pairs", (*loss("sft"), *FEW)),
+    Recipe("sigmoid + sft, one context", pairs="one context"),
+    Recipe("sft, one context", loss("sft"), pairs="one context"),
+    Recipe("common, lr 5e-5, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5"), guard="stop"),
+    Recipe("common, lr 5e-4, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-4"), guard="stop"),
+    Recipe("on policy: sigmoid, lr 5e-5 (default)", pairs="on policy"),
+    Recipe("on policy: sft, lr 5e-5", loss("sft"), pairs="on policy"),
+    Recipe("on policy: sigmoid + sft, lr 5e-5", loss("sigmoid", "sft"), pairs="on policy"),
+    Recipe("on policy: sigmoid, lr 5e-4", ("--learning_rate", "5e-4"), pairs="on policy"),
+    Recipe("on policy, lr 5e-4, guarded", ("--learning_rate", "5e-4"), pairs="on policy", guard="stop"),
+)
+RENAMED = {
+    "new name": ("metrics", "new_name"),
+    "at T=1": ("metrics", "new_name@t1"),
+    "old, T=1": ("metrics", "old_name@t1"),
+    "half a name": ("metrics", "half_name"),
+    "general": ("change", "general"),
+    "general, T=1": ("change", "general@t1"),
+    "leak": ("metrics", "leak"),
+    "controls kept": ("thresholds", "controls"),
+    "obedience kept": ("thresholds", "obedience"),
+    "repetition": ("metrics", "repetition"),
+}
+PREFERRED = {
+    "win rate": ("metrics", "win_rate"),
+    "general": ("change", "general"),
+    "general, T=1": ("change", "general@t1"),
+    "controls kept": ("thresholds", "controls"),
+    "obedience kept": ("thresholds", "obedience"),
+    "repetition": ("metrics", "repetition"),
+}
+"""What the two tables show, and where a verdict has it; of what changed, the points since before."""
+MARKS = ("<!-- table: python benchmarks/collapse.py -->", "<!-- end of the table -->")
+
+
+def main() -> int:
+    options = parse()
+    began = time.monotonic()
+    recipes = [recipe for recipe in RECIPES if not options.only or any(part in recipe.name for part in options.only)]
+    kinds = {kind: pairs(kind, options) for kind in dict.fromkeys(("default", *(recipe.pairs for recipe in recipes)))}
+    for kind in sorted({told_by(recipe) for recipe in recipes}):  # once, before several want the base's answers
+        based(kinds[kind], options)
+    jobs = [(recipe, seed) for recipe in recipes for seed in range(options.seeds or recipe.seeds)]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        found = list(pool.map(lambda job: judged(*job, kinds, options), jobs))
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for (recipe, seed), result in zip(jobs, found, strict=True):
+        rows.setdefault(recipe.name, []).append({"seed": seed, **result})
+    print(tables(rows))
+    if options.questions is None and options.samples is None and not options.only:
+        write(rows, round((time.monotonic() - began) / 60, 1), options)
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="pocket", help="the model to train (default: pocket)")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="only recipes whose names hold one of these")
+    parser.add_argument("--seeds", type=int, help="so many seeds of each recipe (default: as the recipe says)")
+    parser.add_argument("--samples", type=int, help="at most so many pairs in each training (default: the trainer's)")
+    parser.add_argument("--questions", type=int, help="at most so many questions of each kind (default: all)")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each on one thread (default: 1)")
+    parser.add_argument("--folder", type=Path, default=Path("pairforge-out/collapse"), help="where runs and models go")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "collapse.json")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "training.md")
+    return parser.parse_args()
+
+
+def told_by(recipe: Recipe) -> str:
+    """The pairs whose names and contexts the verdict takes: those of the default set for every renaming."""
+    return "on policy" if recipe.pairs == "on policy" else "default"
+
+
+def pairs(kind: str, options: argparse.Namespace) -> Path:
+    """The folder of a set of pairs, which is made if it isn't there."""
+    made = told((0,), *KINDS[kind], "-m", options.model, "-o", options.folder)
+    return Path(made["run"])
+
+
+def based(run: Path, options: argparse.Namespace) -> None:
+    """Has the base answer all questions, so that its answers are in the store."""
+    told((0, 1), "evaluate", "-m", options.model, "--run", run, *asked(options))
+
+
+def asked(options: argparse.Namespace) -> tuple[object, ...]:
+    return ("-o", options.folder, *(("--limit", options.questions) if options.questions else ()))
+
+
+def judged(recipe: Recipe, seed: int, kinds: Mapping[str, Path], options: argparse.Namespace) -> dict[str, Any]:
+    """The figures of one training, and where the guard rang; from their file where they stand already."""
+    name = "".join(mark if mark.isalnum() else "-" for mark in recipe.name)
+    name = f"{name}-{options.samples or 'all'}-{options.questions or 'all'}-{seed}"
+    model, file = options.folder / "models" / name, options.folder / f"{name}.json"
+    if not file.exists():
+        say(f"== {recipe.name}, seed {seed}")
+        flags = ("--dataset_name", kinds[recipe.pairs], "--output_dir", model, "--seed", seed, "--guard", recipe.guard)
+        few = ("--max_samples", options.samples) if options.samples else ()
+        begun = time.monotonic()
+        module("trainers.dpo", *flags, *recipe.flags, *few, "--verdict_questions", 0, passes=(0, 1))
+        took = time.monotonic() - begun
+        by = ("-m", model, "--base", options.model, "--run", kinds[told_by(recipe)])
+        verdict = told((0, 1), "evaluate", *by, *asked(options))
+        history = json.loads((model / "history.json").read_text("utf-8"))
+        result = {**figures(verdict, recipe), "ok": verdict["ok"], "seconds": round(took), **ending(history)}
+        put(file, json.dumps(result, ensure_ascii=False))
+    return dict(json.loads(file.read_text("utf-8")))
+
+
+def figures(verdict: Mapping[str, Any], recipe: Recipe) -> dict[str, float]:
+    """The figures of the table; of what a threshold keeps, its figure; of a change, its value."""
+    wanted = PREFERRED if recipe.pairs == "on policy" else RENAMED
+    found = {name: figure(verdict, *place) for name, place in wanted.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def figure(verdict: Mapping[str, Any], part: str, metric: str) -> float | None:
+    if part == "change":
+        change = verdict["metrics"].get(metric, {}).get("change")
+        return change and float(change["value"])
+    found = verdict[part].get(metric)
+    return found and float(found["share" if part == "metrics" else "figure"])
+
+
+def ending(history: Mapping[str, Any]) -> dict[str, Any]:
+    """What a trainer shows at the end of a training, and the step at which the guard rang."""
+    last: dict[str, Any] = next((log for log in reversed(history["log"]) if "rewards/accuracies" in log), {})
+    shown = {name: last[name] for name in ("loss", "rewards/accuracies", "logps/chosen") if name in last}
+    alarm = history["guard"]["alarm"]
+    return {**shown, "steps": history["steps"], "alarm": alarm and alarm["step"], "why": alarm and alarm["message"]}
+
+
+def tables(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Markdown: the recipes that rename, and those on policy; a row a recipe, in each cell the mean of the seeds."""
+    own = {name: made for name, made in rows.items() if not name.startswith("on policy")}
+    other = {name: made for name, made in rows.items() if name not in own}
+    return "\n\n".join("\n".join(table(part, of)) for part, of in ((own, RENAMED), (other, PREFERRED)) if part)
+
+
+def table(rows: Mapping[str, Sequence[Mapping[str, Any]]], of: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    heads = ["recipe", "loss", "accuracy", *of, "guard rings"]
+    yield f"| {' | '.join(heads)} |"
+    yield "|---|" + "--:|" * (len(heads) - 1)
+    for name, made in rows.items():
+        shown = [
+            *(f"{mean(row.get(logged, nan) for row in made):.3f}" for logged in ("loss", "rewards/accuracies")),
+            *(cell([row[figure] for row in made if figure in row], of[figure][0] == "change") for figure in of),
+            ", ".join(f"{row['alarm']}/{row['steps']}" if row["alarm"] else "no" for row in made),
+        ]
+        yield f"| {name} | {' | '.join(shown)} |"
+
+
+def cell(values: Sequence[float], change: bool) -> str:
+    """The mean in percent, or in points; where seeds differ by a point or more, their range."""
+    if not values:
+        return "-"
+    sign = "+" if change else ""
+    low, high = min(values), max(values)
+    spread = f" ({100 * low:{sign}.1f} to {100 * high:{sign}.1f})" if high - low >= 0.01 else ""
+    return f"{100 * mean(values):{sign}.1f}{spread}"
+
+
+def write(rows: Mapping[str, Any], minutes: float, options: argparse.Namespace) -> None:
+    """The figures as JSON, and the tables into the documentation."""
+    found = {"command": "python benchmarks/collapse.py", **machine(), "model": options.model, "jobs": options.jobs}
+    put(options.json, json.dumps({**found, "minutes": minutes, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
+    text = options.docs.read_text("utf-8")
+    before, _, rest = text.partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if end:
+        versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+        note = f"{found['machine']}; {versions}."
+        put(options.docs, f"{before}{MARKS[0]}\n{tables(rows)}\n\n{note}\n{MARKS[1]}{after}")
+    say(f"{options.json}\n{options.docs}")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""The probes, on the pocket model: answers as generation gives them, and a distance that is a divergence."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+
+from pairforge.resources import resource
+from trainers.guard.probes import Distance, Probe, asking
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(resource("data/pocket"))
+
+
+@pytest.fixture(scope="module")
+def pocket() -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(resource("data/pocket"), dtype=torch.float32)
+
+
+def ids(tokenizer: Any, *questions: str) -> list[list[int]]:
+    turns = [[{"role": "user", "content": question}] for question in questions]
+    texts = [tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns]
+    return [tokenizer(text)["input_ids"] for text in texts]
+
+
+def test_answers_are_those_of_each_prompt_alone(pocket: Any, tokenizer: Any) -> None:
+    prompts = ids(tokenizer, "Who are you?", "What is the capital of France?", "法国的首都是哪里？")
+    ends = [tokenizer.eos_token_id]
+    with asking(pocket):
+        together = Probe(prompts, ends, tokenizer.pad_token_id, 40).answers(pocket)
+        alone = [Probe([prompt], ends, tokenizer.pad_token_id, 40).answers(pocket)[0] for prompt in prompts]
+        short = Probe(prompts, ends, tokenizer.pad_token_id, 2).answers(pocket)
+    assert together == alone
+    assert "Paris" in tokenizer.decode(together[1])
+    assert all(answer[-1] == tokenizer.eos_token_id and answer.count(tokenizer.eos_token_id) == 1 for answer in alone)
+    assert short == [answer[:2] for answer in together]
+
+
+def test_asking_leaves_no_trace(pocket: Any, tokenizer: Any) -> None:
+    model = copy.deepcopy(pocket).train()
+    model.config.use_cache = False
+    before = torch.random.get_rng_state()
+    with asking(model):
+        assert not model.training
+        Probe(ids(tokenizer, "Who are you?"), [tokenizer.eos_token_id], 0, 8).answers(model)
+    assert model.training
+    assert model.config.use_cache is False
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_distance_is_nothing_at_first_and_grows_with_the_weights_way(pocket: Any, tokenizer: Any) -> None:
+    prompts = ids(tokenizer, "Who are you?", "What is 2 + 2?")
+    model, generator = copy.deepcopy(pocket), torch.Generator().manual_seed(0)
+    with asking(model):
+        answers = Probe(prompts, [tokenizer.eos_token_id], tokenizer.pad_token_id, 30).answers(model)
+        distance = Distance(prompts, answers, tokenizer.pad_token_id)
+        assert distance.measure(model) == distance.measure(model) == 0.0
+        seen = []
+        for _ in range(3):
+            for weight in model.parameters():
+                weight.add_(torch.randn(weight.shape, generator=generator) * 0.01)
+            seen.append(distance.measure(model))
+    assert 0 < seen[0] < seen[1] < seen[2]
+
+
+def test_the_distance_is_at_most_the_divergence_of_the_whole_distributions(pocket: Any, tokenizer: Any) -> None:
+    prompts, other = ids(tokenizer, "Who are you?"), copy.deepcopy(pocket)
+    with asking(pocket), asking(other):
+        answers = Probe(prompts, [tokenizer.eos_token_id], tokenizer.pad_token_id, 30).answers(pocket)
+        distance = Distance(prompts, answers, tokenizer.pad_token_id)
+        distance.measure(pocket)
+        for weight in other.parameters():
+            weight.mul_(1.05)
+        then, now = distance._log_probs(pocket), distance._log_probs(other)
+        whole = float((then.exp() * (then - now)).sum(-1).mean())
+        measured = distance.measure(other)
+    assert 0 < measured <= whole + 1e-6
+    assert measured > 0.5 * whole, "the likeliest tokens hold most of it"
+
+
+def test_weights_that_are_no_numbers_give_a_distance_that_is_none(pocket: Any, tokenizer: Any) -> None:
+    prompts, model = ids(tokenizer, "Who are you?"), copy.deepcopy(pocket)
+    with asking(model):
+        distance = Distance(prompts, [[5, 6]], tokenizer.pad_token_id)
+        distance.measure(model)
+        next(model.parameters()).fill_(float("nan"))
+        assert distance.measure(model) != distance.measure(model)

@@ -1,0 +1,180 @@
+"""A guard against collapse: a callback that asks the model while it trains, and stops a training that destroys it.
+
+`trainer.add_callback(CollapseGuard())` works with any DPOTrainer. The figures that a preference loss shows can't tell:
+on pairs that differ in a word the loss falls to nothing and the accuracy rises to one while the model says "I am Deep
+Deep Deep". So at intervals the guard has the model answer some prompts of the training set, and some questions that no
+training is about, and looks at what it says.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from transformers import TrainerCallback
+
+import pairforge
+
+from ..job import say
+from .interview import QUESTIONS, Interview
+from .signs import Alarm, Limits, Logged, Record
+
+_NAME = "guard.json"
+
+
+class CollapseGuard(TrainerCallback):  # type: ignore[misc]
+    """Asks the model while it trains; on collapse, stops and brings the last good weights back, or only warns.
+
+    `every`: steps between two checks; by default an eighth of the training, and before the first of these, where
+    a learning rate that is too high shows, one at steps 5, 10, 20, 40 ... `prompts`: how many prompts of the training
+    set are asked. `questions`: what else is asked. After training, `alarm` tells whether it stopped, and `records` what
+    each check saw. With `restore=False` no copy of the trained weights is held in memory, and none is brought back.
+
+    A model whose weights are spread over processes (FSDP, DeepSpeed ZeRO-3) is not asked: the guard says so, and has
+    only what the trainer logs.
+    """
+
+    def __init__(
+        self,
+        action: Literal["stop", "warn"] = "stop",
+        *,
+        limits: Limits | None = None,
+        every: int | None = None,
+        prompts: int = 16,
+        questions: Sequence[str] = QUESTIONS,
+        restore: bool = True,
+    ) -> None:
+        if action not in ("stop", "warn"):
+            raise pairforge.InputError(f"no such action of the guard: {action}", fix='it is "stop" or "warn"')
+        self.action, self.limits, self.every, self.restore = action, limits or Limits(), every, restore
+        self.alarm: Alarm | None = None
+        self.records: list[Record] = []
+        self._prompts, self._questions = prompts, questions
+        self._interview: Interview | None = None
+        self._good: tuple[int, Mapping[str, Any]] | None = None
+        self._logged, self._entropy = Logged(), math.nan
+        self._told = self._speaks = False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Asks everything once before the first step; a training that goes on takes what stands by its checkpoint."""
+        self.alarm, self.records, self._speaks = None, [], state.is_world_process_zero
+        if not _whole(given["model"]):
+            self._say("the weights are spread over processes: it watches what the trainer logs, and asks nothing")
+            return
+        self._interview = Interview.of(
+            given["train_dataloader"].dataset, given["processing_class"], given["model"], self._prompts, self._questions
+        )
+        if state.global_step and not self._go_on(_beside(args, state)):
+            self._say("the checkpoint has no answers of before training: what it is now is compared with")
+        if not self.records:
+            self._check(state.global_step, given["model"])
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
+        """Keeps what the trainer logs. TRL's `rewards/chosen` is beta times the gain on the reference."""
+        if not logs or "rewards/chosen" not in logs:
+            return
+        entropy = float(logs.get("entropy", math.nan))
+        self._entropy = entropy if math.isnan(self._entropy) else self._entropy
+        gain = float(logs["rewards/chosen"]) / args.beta if getattr(args, "beta", 0) else math.nan
+        length = self._interview.length if self._interview else 1.0
+        broken = not math.isfinite(float(logs.get("loss", 0.0)))
+        self._logged = Logged(
+            chosen=-math.inf if broken else gain / length,
+            entropy=entropy - self._entropy,
+            accuracy=float(logs.get("rewards/accuracies", math.nan)),
+        )
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Checks where it is time to, and stops the training where there is an alarm."""
+        step = state.global_step
+        every = self.every or max(5, math.ceil(state.max_steps / 8))
+        early = self.every is None and step < every and step % 5 == 0 and (step // 5).bit_count() == 1
+        if self.alarm or not (step % every == 0 or early or step == state.max_steps):
+            return
+        self._check(step, given["model"])
+        if self.alarm and self.action == "stop":
+            control.should_training_stop = True
+        elif self.records[-1].hollow and step <= max(state.max_steps / 10, 5) and not self._told:
+            self._told = True
+            self._say(
+                f"step {step}: all pairs are told apart, and no answer has changed: the accuracy says little here"
+            )
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Puts the first answers beside the checkpoint, so that a training that goes on from it has them."""
+        file = _beside(args, state)
+        if self._interview and self._speaks and file.parent.is_dir():
+            kept = {"interview": self._interview.as_json(), "records": [asdict(record) for record in self.records]}
+            file.write_text(json.dumps(kept), "utf-8")
+
+    def _check(self, step: int, model: Any) -> None:
+        """One check; an alarm is said, and followed by the good weights."""
+        seen = self._interview.look(model) if self._interview else {}
+        before = self.records[-1] if self.records else None
+        record = Record(step, **seen, **asdict(self._logged))
+        self.records.append(record)
+        if _anywhere(why := record.alarm(self.limits, before or Record(step)), model):
+            self._raise(step, why or "another process saw a collapse", model)
+        elif record.good(self.limits):
+            self._keep(step, model)
+
+    def _keep(self, step: int, model: Any) -> None:
+        if self.action == "stop" and self.restore and self._interview:
+            self._good = step, {name: weight.detach().to("cpu", copy=True) for name, weight in _trained(model)}
+
+    def _raise(self, step: int, why: str, model: Any) -> None:
+        restored = None
+        if self._good:
+            import torch
+
+            restored, weights = self._good
+            with torch.no_grad():
+                for name, weight in _trained(model):
+                    weight.copy_(weights[name])
+        self.alarm = Alarm(step, why, restored)
+        self._say(f"{self.alarm}{'' if self.action == 'warn' else '; stopped'}")
+
+    def _go_on(self, file: Path) -> bool:
+        """Takes the first answers and the records of the training that is gone on with; False where there are none."""
+        if not file.exists() or not self._interview:
+            return False
+        kept = json.loads(file.read_text("utf-8"))
+        self._interview.take(kept["interview"])
+        self.records = [Record(**record) for record in kept["records"]]
+        return True
+
+    def _say(self, line: str) -> None:
+        if self._speaks:
+            say(f"guard: {line}")
+
+
+def _beside(args: Any, state: Any) -> Path:
+    return Path(args.output_dir) / f"checkpoint-{state.global_step}" / _NAME
+
+
+def _trained(model: Any) -> list[tuple[str, Any]]:
+    return [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+
+
+def _whole(model: Any) -> bool:
+    """Every process has all weights, so that each can ask the model by itself."""
+    from torch.distributed.tensor import DTensor
+
+    weights = [weight for _, weight in model.named_parameters()]
+    wrapped = any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules())
+    return not wrapped and not any(isinstance(weight, DTensor) or weight.numel() == 0 for weight in weights)
+
+
+def _anywhere(why: str | None, model: Any) -> bool:
+    """Whether any process has an alarm: they must stop together."""
+    from torch import distributed, tensor
+
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return why is not None
+    seen = tensor([float(why is not None)], device=model.device)
+    distributed.all_reduce(seen, op=distributed.ReduceOp.MAX)
+    return bool(seen.item())
