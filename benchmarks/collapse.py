@@ -136,7 +136,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each on one thread (default: 1)")
     parser.add_argument("--folder", type=Path, default=Path("pairforge-out/collapse"), help="where runs and models go")
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "collapse.json")
-    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "training.md")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "recipes.md")
     return parser.parse_args()
 
 

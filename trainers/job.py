@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import sys
@@ -14,6 +16,10 @@ import pairforge
 
 UNSET = "unset"
 """The output folder that stands for: beside the pairs."""
+_DECISIVE: tuple[str, ...] = ("beta", "loss_type", "loss_weights", "ld_alpha", "label_smoothing", "f_divergence_type")
+_DECISIVE += ("max_length", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
+_DECISIVE += ("per_device_train_batch_size", "gradient_accumulation_steps", "use_peft", "lora_r", "lora_alpha", "optim")
+_DECISIVE += ("seed", "lora_target_modules", "dtype", "load_in_4bit", "load_in_8bit")
 
 
 @dataclass
@@ -44,7 +50,7 @@ def find_job(script: Any, config: Any, model: str | None) -> Job:
         test_rows = _from_hub(script, script.dataset_test_split) if config.eval_strategy != "no" else []
         run = None
     else:
-        file = pairforge.pairs_file(name)
+        file = pairforge.pairs_file(name, quiet=config.process_index != 0)
         rows, test_rows = pairforge.read_pairs(file), []
         run = file.parent if (file.parent / "run.json").exists() else None
         if config.eval_strategy != "no":
@@ -56,7 +62,8 @@ def find_job(script: Any, config: Any, model: str | None) -> Job:
 
 def _is_local(name: str) -> bool:
     path = Path(name)
-    return path.exists() or path.suffix in (".json", ".jsonl", ".gz", ".parquet") or name[0] in "./~"
+    named = path.suffix in (".json", ".jsonl", ".gz", ".parquet") or name[0] in "./~"
+    return named or pairforge.pairs_file(name).exists()
 
 
 def _from_hub(script: Any, split: str) -> list[Mapping[str, Any]]:
@@ -90,22 +97,29 @@ def _output_dir(given: str, run: Path | None) -> Path:
     return folder
 
 
-def check(job: Job) -> None:
-    """Refuses pairs with errors, and a model that would be overwritten by its own training."""
-    errors = [finding for finding in pairforge.validate(job.rows) if finding.severity == "error"]
-    for finding in errors[:5]:
-        say(f"{finding.code} row {finding.row}: {finding.message}")
-    if errors:
-        raise pairforge.InputError(f"{len(errors)} errors in {len(job.rows)} pairs", fix="see pairforge validate")
+def check_place(job: Job) -> None:
+    """Refuses a model that would be overwritten by its own training."""
     if Path(job.model).resolve() == job.output_dir.resolve():
         raise pairforge.InputError(f"{job.model} is both the model and the output", fix="choose another --output_dir")
 
 
-def draw(rows: Sequence[Mapping[str, Any]], limit: int | None, seed: int) -> list[Mapping[str, Any]]:
-    """At most `limit` rows, drawn with the seed, in their order."""
-    if limit is None or limit >= len(rows):
-        return list(rows)
-    return [rows[index] for index in sorted(random.Random(seed).sample(range(len(rows)), limit))]
+def draw(count: int, limit: int | None, seed: int) -> list[int]:
+    """The places of at most `limit` of `count` rows, drawn with the seed, in their order."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return sorted(random.Random(seed).sample(range(count), limit))
+
+
+def digest(value: Any) -> str:
+    """SHA-256, in hex, of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def identity(rows: Sequence[Mapping[str, Any]], model: str, config: Any, chosen: Any) -> str:
+    """A digest of all that a training's way depends on but its length: the pairs, the model, the flags."""
+    flags = {**config.to_dict(), **vars(chosen)}
+    return digest([[dict(row) for row in rows], model, {name: flags.get(name) for name in _DECISIVE}])
 
 
 def dataset(rows: Sequence[Mapping[str, Any]]) -> Any:
@@ -120,5 +134,6 @@ def dataset(rows: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def say(text: str) -> None:
-    """A line for the user, on stderr; what can't be printed shows as an escape."""
-    print("".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text), file=sys.stderr, flush=True)
+    """A line for the user, on stderr, from the first of several processes; what can't be printed shows as an escape."""
+    if os.environ.get("RANK", "0") == "0":
+        print("".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text), file=sys.stderr, flush=True)

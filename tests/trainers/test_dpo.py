@@ -14,11 +14,11 @@ import pytest
 
 import pairforge
 from pairforge.resources import resource
-from trainers import dpo
+from trainers import dpo, flags
 from trainers.job import dataset, draw
-from trainers.recipes import hardware, recipe
+from trainers.recipes import hardware
 
-FEW = ["--max_steps", "2", "--max_samples", "8", "--logging_steps", "1", "--verdict_questions", "2"]
+FEW = ["--max_steps", "2", "--max_samples", "8", "--logging_steps", "1", "--verdict_questions", "2", "--guard", "off"]
 
 
 @pytest.fixture
@@ -28,23 +28,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return pairforge.correct("Qwen", "Deep Qwen", limit=8, quiet=True).run.path
 
 
-def parse(*argv: str, method: str = "correct") -> Any:
+def parse(*argv: str, method: str = "correct", processes: int = 1) -> Any:
     with dpo._less_noise():
-        _, config, _ = dpo._parse(list(argv), {**recipe(method), "output_dir": "out"})
-    return config
+        return flags.parse(list(argv), dpo.defaults(method, processes, "out"))
+
+
+def config_of(*argv: str, method: str = "correct", processes: int = 1) -> Any:
+    return parse(*argv, method=method, processes=processes)[1]
 
 
 def test_corrections_get_the_sft_term_and_preferences_do_not() -> None:
-    assert parse().loss_type == ["sigmoid", "sft"]
-    assert parse(method="best_worst").loss_type == ["sigmoid"]
-    assert parse(method="somebody's own").loss_type == ["sigmoid"]
+    assert config_of().loss_type == ["sigmoid", "sft"]
+    assert config_of(method="best_worst").loss_type == ["sigmoid"]
+    assert config_of(method="somebody's own").loss_type == ["sigmoid"]
 
 
 def test_the_user_s_flags_win_over_the_recipe_and_a_config_file_too(tmp_path: Path) -> None:
-    config = parse("--loss_type", "ipo", "--beta", "0.7", "--learning_rate", "1e-3", "--output_dir", "mine")
+    config = config_of("--loss_type", "ipo", "--beta", "0.7", "--learning_rate", "1e-3", "--output_dir", "mine")
     assert (config.loss_type, config.beta, config.learning_rate, config.output_dir) == (["ipo"], 0.7, 1e-3, "mine")
     (tmp_path / "config.yaml").write_text("beta: 0.3\nnum_train_epochs: 2\n")
-    config = parse("--config", str(tmp_path / "config.yaml"), "--num_train_epochs", "3")
+    config = config_of("--config", str(tmp_path / "config.yaml"), "--num_train_epochs", "3")
     assert (config.beta, config.num_train_epochs, config.loss_type) == (0.3, 3, ["sigmoid", "sft"])
 
 
@@ -53,16 +56,36 @@ def test_this_machine_can_train() -> None:
 
     if not torch.cuda.is_available():
         assert hardware()["bf16"] is False
-        assert parse().bf16 is False
-    assert parse().report_to == []
+        assert config_of().bf16 is False
+    assert config_of().report_to == []
+
+
+def test_each_flag_has_both_spellings_and_the_usual_short_names(tmp_path: Path) -> None:
+    script, config, chosen = parse("--learning-rate", "1e-3", "--dataset", "mine.jsonl", "-m", "base", "--guard=warn")
+    assert (config.learning_rate, script.dataset_name, chosen.model_name_or_path) == (1e-3, "mine.jsonl", "base")
+    assert script.guard == "warn"
+    script, _, chosen = parse("--dataset-name", "mine.jsonl", "--model", "base", "--max-samples", "3")
+    assert (script.dataset_name, chosen.model_name_or_path, script.max_samples) == ("mine.jsonl", "base", 3)
+    (tmp_path / "config.yaml").write_text("guard: off\nverdict_questions: 7\nmodel_name_or_path: base\n")
+    script, _, chosen = parse(f"--config={tmp_path / 'config.yaml'}")
+    assert (script.guard, script.verdict_questions, chosen.model_name_or_path) == ("off", 7, "base")
+
+
+def test_save_steps_alone_saves() -> None:
+    assert config_of().save_strategy == "no"
+    assert config_of("--save_steps", "5").save_strategy == "steps"
+
+
+def test_the_batch_is_that_of_all_processes() -> None:
+    assert [config_of(processes=count).per_device_train_batch_size for count in (1, 2, 8, 16)] == [8, 4, 1, 1]
+    assert config_of("--per_device_train_batch_size", "6", processes=2).per_device_train_batch_size == 6
 
 
 def test_a_subset_follows_the_seed_and_keeps_the_order() -> None:
-    rows = [{"id": number} for number in range(100)]
-    assert draw(rows, None, 0) == draw(rows, 100, 0) == rows
-    once = draw(rows, 10, 0)
-    assert once == draw(rows, 10, 0) == sorted(once, key=lambda row: row["id"])
-    assert once != draw(rows, 10, 1)
+    assert draw(100, None, 0) == draw(100, 100, 0) == list(range(100))
+    once = draw(100, 10, 0)
+    assert once == draw(100, 10, 0) == sorted(once)
+    assert once != draw(100, 10, 1)
 
 
 def test_only_what_trl_can_read_reaches_it() -> None:
@@ -129,6 +152,8 @@ def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: 
     assert "no test split" in refused(["--eval_strategy", "steps"], capfd)
     assert "both the model and the output" in refused(["--model_name_or_path", "m", "--output_dir", "m"], capfd)
     assert "bf16" in refused(["--bf16", "true", "--use_cpu", "false"], capfd)
+    assert "guard" in refused(["--guard", "sometimes"], capfd)
+    assert "--beat" in refused(["--beat", "0.1"], capfd)
     Path("file").write_text("")
     assert "file" in refused(["--output_dir", "file"], capfd)
 
@@ -162,7 +187,7 @@ def test_a_model_that_is_half_saved_does_not_load(folder: Path, monkeypatch: pyt
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr("trainers.dpo.os.replace", dies)
+    monkeypatch.setattr("trainers.saving.os.replace", dies)
     assert dpo.main([*FEW, "--verdict_questions", "0"]) == 130
     assert not (folder / "model" / "config.json").exists()
 

@@ -70,8 +70,10 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         )
         if state.global_step and not self._go_on(_beside(args, state)):
             self._say("the checkpoint has no answers of before training: what it is now is compared with")
-        if not self.records:
-            self._check(state.global_step, given["model"])
+        if not self.records:  # what was asked just now is what there is to compare with
+            self.records.append(Record(state.global_step))
+        if self.records[-1].good(self.limits):
+            self._keep(state.global_step, given["model"])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
         """Keeps what the trainer logs. TRL's `rewards/chosen` is beta times the gain on the reference."""

@@ -113,7 +113,9 @@ def _rows(dataset: Any) -> list[Mapping[str, Any]]:
     """Tokenised pairs, at most so many, drawn over the whole set; of a stream its first. Another shape gives none."""
     if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__"):
         chosen = random.Random(0).sample(range(len(dataset)), min(_PAIRS, len(dataset)))
-        rows = [dataset[index] for index in sorted(chosen)]
+        chosen.sort()
+        whole = hasattr(dataset, "select")  # of the datasets library: taken as one, not row by row
+        rows = dataset.select(chosen).to_list() if whole else [dataset[index] for index in chosen]
     else:
         rows = list(islice(dataset, _PAIRS))
     return [row for row in rows if {"prompt_ids", "chosen_ids", "rejected_ids"} <= row.keys()]

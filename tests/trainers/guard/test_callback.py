@@ -40,7 +40,8 @@ def trainer(rows: list[Any], folder: Path, guard: CollapseGuard | None = None, *
 
     pocket = str(resource("data/pocket"))
     config = trl.DPOConfig(
-        output_dir=str(folder), **{**recipe("correct"), **hardware(), "model_init_kwargs": {"dtype": "float32"}, **flags}
+        output_dir=str(folder),
+        **{**recipe("correct"), **hardware(), "model_init_kwargs": {"dtype": "float32"}, **flags},
     )
     made = trl.DPOTrainer(
         model=pocket,

@@ -1,0 +1,115 @@
+"""What the trainer costs: TRL's plain `DPOTrainer` beside ours without and with the guard, on the same data and flags.
+
+    python benchmarks/training.py [--pairs FILE] [--steps 40] [--repeats 3] [--output docs/benchmarks/training.json]
+
+Each training runs in a process of its own, the kinds in turn; only `trainer.train()` is timed. The ratios are of the
+processor's time, which neighbours on the machine disturb less than the clock; both stand in the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+KINDS = ("trl", "guard off", "guard stop")
+
+
+def child(kind: str, pairs: str, steps: int, folder: str) -> None:
+    """One training; prints the seconds of `trainer.train()` as JSON."""
+    from transformers import Trainer
+
+    train, spent = Trainer.train, {}
+
+    def timed(self: Any, *given: Any, **named: Any) -> Any:
+        clock, processor = time.monotonic(), time.process_time()
+        result = train(self, *given, **named)
+        spent.update(wall=time.monotonic() - clock, cpu=time.process_time() - processor)
+        return result
+
+    Trainer.train = timed
+    if kind == "trl":
+        plain(pairs, steps, folder)
+    else:
+        from trainers import dpo
+
+        flags = ["--dataset", pairs, "--max_steps", str(steps), "--output_dir", folder, "--verdict_questions", "0"]
+        dpo.main([*flags, "--guard", kind.split()[1], "--max_samples", "100000"])
+    print(json.dumps(spent))
+
+
+def plain(pairs: str, steps: int, folder: str) -> None:
+    """TRL's own script in short, with the flags of our recipe."""
+    from datasets import load_dataset
+    from trl import DPOConfig, DPOTrainer
+
+    from pairforge import model_source
+    from trainers.recipes import hardware, recipe
+
+    rows = load_dataset("json", data_files=pairs, split="train").select_columns(["chosen", "rejected"])
+    config = DPOConfig(output_dir=folder, max_steps=steps, **recipe("correct"), **hardware())
+    DPOTrainer(model_source("pocket"), args=config, train_dataset=rows).train()
+
+
+def measure(pairs: str, steps: int, repeats: int) -> dict[str, list[dict[str, float]]]:
+    """The seconds of each training, by kind."""
+    spent: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    for _ in range(repeats):
+        for kind in KINDS:
+            with tempfile.TemporaryDirectory() as folder:
+                command = [sys.executable, __file__, "--child", kind, "--pairs", pairs, "--steps", str(steps)]
+                done = subprocess.run([*command, "--output", folder], capture_output=True, text=True, env=environment)
+            if not done.stdout.strip():
+                sys.exit(done.stderr)
+            spent[kind].append(json.loads(done.stdout.strip().splitlines()[-1]))
+            print(kind, spent[kind][-1], file=sys.stderr)
+    return spent
+
+
+def made(folder: str) -> str:
+    """The default pairs, made here."""
+    import pairforge
+
+    return str(pairforge.correct("Qwen", "Deep Qwen", output=folder, quiet=True).run.path / "pairs.jsonl")
+
+
+def main() -> None:
+    """The command line of this script."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", help="JSON Lines; by default those of a default correction run")
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", default=str(ROOT / "docs" / "benchmarks" / "training.json"))
+    parser.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        child(given.child, given.pairs, given.steps, given.output)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        spent = measure(given.pairs or made(folder), given.steps, given.repeats)
+    middle = {kind: statistics.median(one["cpu"] for one in times) for kind, times in spent.items()}
+    told = {
+        "steps": given.steps,
+        "cpu_ratio_to_trl": {kind: round(middle[kind] / middle["trl"], 3) for kind in KINDS},
+        "seconds": {kind: [{name: round(s, 2) for name, s in one.items()} for one in spent[kind]] for kind in KINDS},
+        "machine": {"system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version()},
+        "versions": {name: version(name) for name in ("torch", "transformers", "trl")},
+    }
+    Path(given.output).write_text(json.dumps(told, indent=1) + "\n")
+    print(json.dumps(told["cpu_ratio_to_trl"]))
+
+
+if __name__ == "__main__":
+    main()

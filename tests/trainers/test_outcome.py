@@ -1,0 +1,120 @@
+"""What a training leaves: a guard that stopped it, an adapter that can be asked, a folder that is pushed once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import TrainerCallback
+
+import pairforge
+from pairforge.resources import resource
+from trainers import dpo
+
+FEW = ["--max_steps", "4", "--max_samples", "16", "--logging_steps", "1", "--verdict_questions", "0"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a small correction run in it; the folder of the run."""
+    monkeypatch.chdir(tmp_path)
+    return pairforge.correct("Qwen", "Deep Qwen", limit=8, quiet=True).run.path
+
+
+class Alarm:
+    step, message = 2, "it only says Deep"
+
+
+class Guard(TrainerCallback):  # type: ignore[misc]
+    """Stops at the second step, and brings back the weights of the beginning."""
+
+    def __init__(self) -> None:
+        self.alarm: Any = None
+        self.records: list[dict[str, float]] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        self.good = {name: weight.clone() for name, weight in given["model"].state_dict().items()}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        self.records.append({"step": state.global_step, "broken": 0.1 * state.global_step})
+        if state.global_step == Alarm.step:
+            given["model"].load_state_dict(self.good)
+            self.alarm = Alarm()
+            control.should_training_stop = True
+
+
+@pytest.mark.parametrize(("action", "code"), [("stop", 1), ("warn", 0)])
+def test_a_training_that_the_guard_stopped_ends_with_1_and_what_it_restored(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], action: str, code: int
+) -> None:
+    from safetensors.torch import load_file
+
+    asked = []
+    monkeypatch.setattr(dpo, "_guard", lambda action: asked.append(action) or Guard())
+    assert dpo.main([*FEW, "--guard", action]) == code
+    assert asked == [action]
+    told = json.loads((folder / "model" / "history.json").read_text("utf-8"))
+    assert (told["steps"], told["guard"]["alarm"]["step"], len(told["guard"]["records"])) == (2, 2, 2)
+    said = capfd.readouterr().err
+    assert said.count("the guard stopped the training") == code
+    assert ("it only says Deep" in (folder / "model" / "README.md").read_text("utf-8")) == bool(code)
+    saved, start = (load_file(path / "model.safetensors") for path in (folder / "model", resource("data", "pocket")))
+    assert all(bool((saved[name] == start[name].float()).all()) for name in saved)
+
+
+def test_an_adapter_can_be_asked_and_judged_and_a_model_may_take_its_place(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--guard", "off", "--use_peft", "--lora_r", "4", "--verdict_questions", "2"]
+    assert dpo.main([*FEW, *flags]) == 1
+    out, err = capfd.readouterr()
+    assert "verdict: FAIL" in out
+    assert "parameters: 61,440 trained of 2,768,064" in err
+    model = folder / "model"
+    assert (model / "adapter_model.safetensors").exists()
+    assert not [*model.glob("model*.safetensors"), *model.glob("config.json")]
+    assert "library_name: peft" in (model / "README.md").read_text("utf-8")
+    assert pairforge.ask(["Who are you?"], model=[str(model)], quiet=True).as_json()
+    assert dpo.main([*FEW, "--guard", "off"]) == 0
+    assert (model / "config.json").exists()
+    assert not [*model.glob("adapter*")]
+
+
+def test_the_whole_folder_is_pushed_once_after_the_verdict(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    done: list[tuple[str, Any]] = []
+
+    class Answer:
+        repo_id, commit_url = "me/tuned", "https://hub/me/tuned/commit/1"
+
+    def create(self: Any, name: str, **_: Any) -> Any:
+        done.append(("create", name))
+        return Answer
+
+    def upload(self: Any, *, repo_id: str, folder_path: str, ignore_patterns: list[str], **_: Any) -> Any:
+        from huggingface_hub.utils import filter_repo_objects
+
+        every = (str(path.relative_to(folder_path)) for path in Path(folder_path).rglob("*") if path.is_file())
+        done.append((repo_id, {*filter_repo_objects(every, ignore_patterns=ignore_patterns)}))
+        return Answer
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", create)
+    monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", upload)
+    flags = ["--guard", "off", "--push_to_hub", "--hub_model_id", "tuned", "--save_steps", "2"]
+    assert dpo.main([*FEW, *flags, "--verdict_questions", "1"]) == 1
+    [(_, name), (repo, files)] = done
+    assert (name, repo) == ("tuned", "me/tuned")
+    expected = {"README.md", "verdict.json", "history.json", "training.svg", "model.safetensors", "config.json"}
+    assert expected <= files
+    assert not [file for file in files if file.startswith(("checkpoint", ".")) or file.endswith((".bin", ".pt"))]
+    assert "pushed: https://hub/me/tuned/commit/1" in capfd.readouterr().err
+
+
+def test_a_token_that_may_not_write_is_known_before_training(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert dpo.main([*FEW, "--guard", "off", "--push_to_hub", "--hub_model_id", "me/tuned"]) == 4
+    said = capfd.readouterr().err
+    assert said.splitlines()[-1].startswith("error: can't push to me/tuned")
+    assert "steps:" not in said

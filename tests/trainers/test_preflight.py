@@ -1,0 +1,162 @@
+"""What is told before training: that the estimates hold, and that nothing is touched by making them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import pairforge
+from pairforge.resources import resource
+from trainers import dpo, flags, preflight
+from trainers.job import dataset
+
+POCKET = str(resource("data", "pocket"))
+# TRL uses a name that transformers calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing. is deprecated:FutureWarning")
+PEAK = """
+import sys, threading, time
+from trainers import dpo, preflight
+
+peak, told, watching = 0, preflight.tell, True
+
+def watch():
+    global peak
+    while watching:
+        peak = max(peak, preflight.resident())
+        time.sleep(0.002)
+
+def tell(trainer, done):
+    parts = preflight.memory(trainer, preflight.Lengths.of(trainer).longest)
+    print("told", sum(parts.values()), preflight.resident(), file=sys.stderr)
+    threading.Thread(target=watch, daemon=True).start()
+
+dpo.tell = tell
+dpo.main(sys.argv[1:])
+print("peak", peak, file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("preflight")
+    return pairforge.correct("Qwen", "Deep Qwen", limit=12, output=str(folder), quiet=True).run.path
+
+
+def trainer(run: Path, folder: Path, *argv: str) -> Any:
+    from trl import DPOTrainer, get_peft_config
+
+    with dpo._less_noise():
+        _, config, chosen = flags.parse(list(argv), dpo.defaults("correct", 1, str(folder)))
+        dpo._load_as(config, chosen)
+        rows = dataset(pairforge.read_pairs(run))
+        return DPOTrainer(POCKET, args=config, train_dataset=rows, peft_config=get_peft_config(chosen))
+
+
+def saved_bytes(trainer: Any, pairs: list[int]) -> int:
+    """What autograd keeps for the backward pass of a batch, each storage once, the weights left out."""
+    known = {weight.untyped_storage().data_ptr() for weight in trainer.model.parameters()}
+    kept: dict[int, Any] = {}
+
+    def pack(tensor: Any) -> Any:
+        if tensor.untyped_storage().data_ptr() not in known:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    batch = trainer.data_collator([trainer.train_dataset[index] for index in pairs])
+    trainer.model.train()
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = trainer.compute_loss(trainer.model, batch)
+    del loss
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+@pytest.mark.parametrize("lora", [False, True])
+def test_the_parts_are_what_they_are(run: Path, tmp_path: Path, lora: bool) -> None:
+    made = trainer(run, tmp_path, *(["--use_peft"] if lora else []))
+    lengths = preflight.Lengths.of(made)
+    parts = preflight.memory(made, lengths.typical)
+    every = sum(one.numel() for one in made.model.parameters())
+    trained = sum(one.numel() for one in made.model.parameters() if one.requires_grad)
+    assert parts["weights"] == 4 * every
+    assert (parts["gradients"], parts["optimizer"]) == (4 * trained, 8 * trained)
+    assert parts.get("reference") == (None if lora else 4 * every)
+    counted = saved_bytes(made, list(lengths.pairs))
+    assert 0.5 < parts["activations"] / counted < 2
+    assert preflight.activations(made.model.config, 100, 4, True) < preflight.activations(
+        made.model.config, 100, 4, False
+    )
+
+
+def test_the_sum_is_near_the_measured_peak(run: Path, tmp_path: Path) -> None:
+    """With batches so long that what training adds is more than what the libraries take."""
+    given = ["--dataset", str(run), "--guard", "off", "--verdict_questions", "0", "--output_dir", str(tmp_path / "out")]
+    given += ["--per_device_train_batch_size", "256", "--max_steps", "2", "--dataloader_drop_last", "false"]
+    rows = [json.loads(line) for line in (run / "pairs.jsonl").read_text("utf-8").splitlines()]
+    many = tmp_path / "many.jsonl"
+    turn = "What is your name, and who made you? " * 4
+    with many.open("w") as file:
+        for number in range(256):
+            row = rows[number % len(rows)]
+            asked = {"role": "user", "content": f"{turn}{number}"}
+            sides = {side: [asked, row[side][-1]] for side in ("chosen", "rejected")}
+            file.write(json.dumps({**sides, "model": "pocket", "method": "correct"}) + "\n")
+    given[1] = str(many)
+    done = subprocess.run([sys.executable, "-c", PEAK, *given], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told, before = map(float, re.findall(r"^told ([\d.]+) (\d+)", done.stderr, re.MULTILINE)[0])
+    peak = float(re.findall(r"^peak (\d+)", done.stderr, re.MULTILINE)[0])
+    assert peak - before > 5e8, "the batch is large enough to tell"
+    assert 0.5 < told / peak < 2
+    assert 0.5 < (told - before) / (peak - before) < 2
+
+
+def test_measuring_touches_neither_weights_nor_random_numbers_nor_metrics(run: Path, tmp_path: Path) -> None:
+    made = trainer(run, tmp_path)
+    weights = {name: weight.clone() for name, weight in made.model.state_dict().items()}
+    state, training = torch.get_rng_state(), made.model.training
+    step, cost = preflight.seconds(made, preflight.Lengths.of(made).pairs)
+    assert step > 0 and cost > 0
+    assert torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(weight, weights[name]) for name, weight in made.model.state_dict().items())
+    assert all(weight.grad is None for weight in made.model.parameters())
+    assert made.model.training == training
+    assert not any(made._metrics.values())
+
+
+def test_it_is_told_before_training(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    given = ["--dataset", str(run), "--max_steps", "3", "--guard", "off", "--verdict_questions", "0", "--use_peft"]
+    assert dpo.main([*given, "--logging_steps", "3", "--output_dir", str(tmp_path / "out")]) == 0
+    said = capfd.readouterr().err
+    assert said.index("time: about") < said.index("step 3/3")
+    for line in (
+        r"signal: 24 of 24 pairs carry a signal",
+        r"steps: 3 of 8 pairs, about [\d,]+ tokens each, [\d,]+ padded at most",
+        r"parameters: 245,760 trained of 2,952,384",
+        r"memory: about [\d.]+ [MG]B: program .*, weights 12 MB, gradients 1 MB, optimizer 2 MB, activations",
+    ):
+        assert re.search(line, said), line
+
+
+def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = [json.loads(line) for line in (run / "pairs.jsonl").read_text("utf-8").splitlines()]
+    told = [json.loads(json.dumps(row)) for row in rows]
+    told[3]["chosen"][-1]["content"] += "<|im_end|>"
+    (tmp_path / "special.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
+    assert dpo.main(["--dataset", str(tmp_path / "special.jsonl"), "--output_dir", str(tmp_path / "out")]) == 2
+    said = capfd.readouterr().err
+    assert "PF411 row 3" in said
+    assert said.splitlines()[-1].startswith("error: ")
+    rows[5]["chosen"][-1]["content"] += " And so on." * 40
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = ["--dataset", str(tmp_path / "long.jsonl"), "--output_dir", str(tmp_path / "out"), "--guard", "off"]
+    assert dpo.main([*given, "--max_length", "80", "--max_steps", "1", "--verdict_questions", "0"]) == 0
+    assert "warning: 1 x PF410, first in row 5: chosen loses the last" in capfd.readouterr().err

@@ -1,0 +1,84 @@
+"""DPO-Positive: a DPOTrainer that has one more loss type, "dpop", for anybody's own script.
+
+`PositiveDPOTrainer(..., args=DPOConfig(loss_type=["dpop", "sft"], ...), dpop_lambda=50)`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (as everybody calls it)
+from trl import DPOTrainer
+
+LOSS = "dpop"
+
+
+def dpop_loss(chosen: torch.Tensor, rejected: torch.Tensor, beta: float, weight: float) -> torch.Tensor:
+    """The loss of each pair: Pal et al. 2024, arXiv:2402.13228, eq. 3.
+
+    `chosen` and `rejected` are log-ratios of the policy to the reference, summed over an answer, of shape (pairs,);
+    `weight` is the paper's lambda. The penalty is inside of the sigmoid: a pair is won only where the chosen answer is
+    no less likely than it was.
+    """
+    return -F.logsigmoid(beta * (chosen - rejected - weight * torch.relu(-chosen)))
+
+
+class PositiveDPOTrainer(DPOTrainer):  # type: ignore[misc]
+    """TRL's DPOTrainer, whose `loss_type` may be or hold "dpop", mixed with the others by `loss_weights`.
+
+    `dpop_lambda` is 50 as in Pal et al.'s experiments, where beta was 0.3. Raises ValueError together with `ld_alpha`
+    or `use_weighting`, which weigh what the penalty has to see whole.
+    """
+
+    loss_types: list[str]
+    loss_weights: list[float]
+    precompute_ref_logps: bool
+
+    def __init__(self, *arguments: Any, dpop_lambda: float = 50.0, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        if self.ld_alpha is not None or self.use_weighting:
+            raise ValueError('loss_type "dpop" goes with neither ld_alpha nor use_weighting')
+        if dpop_lambda < 0:
+            raise ValueError("dpop_lambda is less than 0")
+        named = list(zip(self.loss_types, self.loss_weights, strict=True))
+        self.dpop_lambda = dpop_lambda
+        self._dpop_weight = sum(weight for name, weight in named if name == LOSS)
+        self.loss_types = [name for name, _ in named if name != LOSS]
+        self.loss_weights = [weight for name, weight in named if name != LOSS]
+
+    def _compute_loss(self, model: Any, inputs: Mapping[str, Any], return_outputs: bool = False) -> Any:
+        """What TRL computes, and DPO-Positive beside it from the same passes of model and reference."""
+        if not self._dpop_weight:
+            return super()._compute_loss(model, inputs, return_outputs)
+        precomputed, kept = self.precompute_ref_logps, _Kept(model)
+        if not precomputed:
+            reference = self.compute_ref_log_probs(self.ref_model or self.model, inputs)
+            inputs = {**inputs, **dict(zip(("ref_chosen_logps", "ref_rejected_logps"), reference, strict=True))}
+        self.precompute_ref_logps = True
+        try:
+            others = super()._compute_loss(kept, inputs, return_outputs)
+        finally:
+            self.precompute_ref_logps = precomputed
+        positions = inputs["completion_mask"].size(1) - 1
+        now = kept.outputs.log_probs[:, -positions:].sum(dim=1).chunk(2, dim=0)
+        chosen, rejected = (policy - inputs[f"ref_{side}_logps"] for policy, side in zip(now, _SIDES, strict=True))
+        loss = self._dpop_weight * dpop_loss(chosen, rejected, self.beta, self.dpop_lambda).mean()
+        return (others[0] + loss, others[1]) if return_outputs else others + loss
+
+
+_SIDES = ("chosen", "rejected")
+
+
+class _Kept:
+    """A model whose first outputs are kept: those from which the loss is computed."""
+
+    def __init__(self, model: Callable[..., Any]) -> None:
+        self._model = model
+        self.outputs: Any = None
+
+    def __call__(self, **inputs: Any) -> Any:
+        outputs = self._model(**inputs)
+        self.outputs = outputs if self.outputs is None else self.outputs
+        return outputs

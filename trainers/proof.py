@@ -1,0 +1,71 @@
+"""What came of a training: the verdict before and after, and the card, the curves and the log beside the weights."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pairforge
+
+from .card import Facts, render
+from .history import History
+from .job import Job, say
+from .saving import write
+
+
+def judged(job: Job, script: Any) -> bool:
+    """Whether there is a verdict: only a run says which names are right."""
+    return bool(job.run and script.verdict_questions)
+
+
+def before(job: Job, questions: int) -> None:
+    """Shows what the model says and how it does before it is trained."""
+    _show("before training", pairforge.ask(model=[job.model]))
+    verdict = pairforge.evaluate(job.model, run=str(job.run), limit=questions)
+    _show("", replace(verdict, checks={}))  # the thresholds are for a trained model
+
+
+def finish(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, history: History) -> bool:
+    """Judges the trained model, and writes all that belongs beside it; False where the verdict fails."""
+    history.write(job.output_dir)
+    if history.stopped:
+        say(f"the guard stopped the training, and the saved weights are those from before: {history.stopped}")
+    verdict = _after(job, script.verdict_questions) if judged(job, script) else None
+    if not verdict:
+        say(f"no verdict; for one: pairforge evaluate -m {job.output_dir} --base {job.model} --from OLD --to NEW")
+    facts = Facts(
+        base=job.model,
+        dataset=script.dataset_name or str(job.run),
+        rows=rows,
+        config=config,
+        adapter=history.adapter,
+        steps=history.steps,
+        guard=script.guard,
+        stopped=history.stopped,
+        verdict=verdict.as_markdown() if verdict else "",
+    )
+    write(job.output_dir / "README.md", render(facts))
+    return bool(verdict.ok) if verdict else True
+
+
+def _after(job: Job, questions: int) -> Any:
+    gc.collect()  # the trainer's models
+    tuned = str(job.output_dir)
+    _show("after training", pairforge.ask(model=[job.model, tuned]))
+    verdict = pairforge.evaluate(tuned, base=job.model, run=str(job.run), limit=questions)
+    _show("", verdict)
+    write(job.output_dir / "verdict.json", json.dumps(verdict.as_json(), ensure_ascii=False, indent=2) + "\n")
+    return verdict
+
+
+def _show(title: str, result: Any) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
+    if title:
+        console.print(f"== {title}")
+    console.print(result)
