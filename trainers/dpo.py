@@ -24,12 +24,12 @@ import pairforge
 from .checkpoints import stamping, to_resume
 from .flags import CPU_SAMPLES, parse, trl
 from .history import History
-from .job import UNSET, Job, check_place, dataset, draw, find_job, identity, say
+from .job import UNSET, Job, check_place, dataset, draw, find_job, identity, say, size
 from .lines import use_lines
 from .preflight import check_pairs, tell
 from .proof import before, finish, judged
 from .publishing import publish, reserve
-from .recipes import ALWAYS, hardware, recipe
+from .recipes import hardware, recipe
 from .saving import save
 
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread costs more than it gives
@@ -61,7 +61,8 @@ def _run(argv: list[str]) -> int:
     script, config, chosen = parse(argv, {**hardware(), "output_dir": UNSET})
     with config.main_process_first(local=False):  # which may have to make the run
         job = find_job(script, config, chosen.model_name_or_path)
-    script, config, chosen = parse(argv, defaults(job.method, config.world_size, str(job.output_dir)))
+    usual = recipe(job.method, lora=chosen.use_peft, parameters=size(job.model, chosen.model_revision))
+    script, config, chosen = parse(argv, defaults(usual, config.world_size, str(job.output_dir)))
     check_place(job)
     numbers = draw(len(job.rows), script.max_samples or (CPU_SAMPLES if config.use_cpu else None), config.seed)
     rows = [job.rows[number] for number in numbers]
@@ -70,10 +71,8 @@ def _run(argv: list[str]) -> int:
     _load_as(config, chosen)
     if config.process_index == 0:
         check_pairs(rows, numbers, job.model, config)
-    if (
-        judged(job, script) and config.world_size == 1
-    ):  # several processes would wait at their next meeting for one that evaluates
-        before(job, script.verdict_questions)
+    if judged(job, script) and config.world_size == 1:  # one of several would keep the others waiting
+        before(job, script)
     repository = _reserved(config)
     history = _train(job, rows, script, config, chosen)
     if config.process_index != 0:
@@ -84,11 +83,11 @@ def _run(argv: list[str]) -> int:
     return 0 if ok and not history.stopped else 1
 
 
-def defaults(method: str, processes: int, folder: str) -> dict[str, Any]:
+def defaults(usual: Mapping[str, Any], processes: int, folder: str) -> dict[str, Any]:
     """What stands in the place of TRL's defaults; the recipe's batch is that of all processes together."""
-    batch = max(1, ALWAYS["per_device_train_batch_size"] // processes)
+    batch = max(1, usual["per_device_train_batch_size"] // processes)
     own = {"lora_target_modules": ["all-linear"], "output_dir": folder}
-    return {**hardware(), **recipe(method), "per_device_train_batch_size": batch, **own}
+    return {**hardware(), **usual, "per_device_train_batch_size": batch, **own}
 
 
 def _load_as(config: Any, chosen: Any) -> None:

@@ -10,6 +10,8 @@ import pairforge
 
 CPU_SAMPLES = 1200
 """Pairs that a CPU takes by default: enough for a new name, and about a minute for the pocket model."""
+QUESTIONS = 200
+"""Of each kind that the verdict on a correction asks by default."""
 _ALIASES = {"dataset_name": ("--dataset",), "model_name_or_path": ("-m", "--model")}
 _SAVE_STEPS = 500  # transformers' default, which stands for "not said"
 GUARD = ("stop", "warn", "off")
@@ -62,8 +64,12 @@ def _arguments() -> type:
             default=None,
             metadata={"help": f"At most so many pairs, drawn with --seed (on a CPU {CPU_SAMPLES}, else all)."},
         )
-        verdict_questions: int = field(
-            default=200, metadata={"help": "Questions of each kind that the verdict asks; 0 leaves it out."}
+        verdict_questions: int | None = field(
+            default=None,
+            metadata={
+                "help": "Questions of each kind that the verdict asks; 0 leaves it out. (default: "
+                f"{QUESTIONS}; all where a judge made the pairs, since a win rate takes many)"
+            },
         )
         guard: str = field(
             default="stop",

@@ -16,6 +16,8 @@ import pairforge
 
 UNSET = "unset"
 """The output folder that stands for: beside the pairs."""
+CORRECTIONS = ("correct", "revise")
+"""Methods whose pairs are an answer and the same answer, edited."""
 _DECISIVE: tuple[str, ...] = ("beta", "loss_type", "loss_weights", "ld_alpha", "label_smoothing", "f_divergence_type")
 _DECISIVE += ("max_length", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
 _DECISIVE += ("per_device_train_batch_size", "gradient_accumulation_steps", "use_peft", "lora_r", "lora_alpha", "optim")
@@ -36,7 +38,7 @@ class Job:
     def method(self) -> str:
         """The kind of pairs; where kinds are mixed, that of corrections, whose recipe does for all."""
         methods = {str(row.get("method")) for row in self.rows}
-        return next((name for name in ("correct", "revise") if name in methods), None) or methods.pop()
+        return next((name for name in CORRECTIONS if name in methods), None) or methods.pop()
 
 
 def find_job(script: Any, config: Any, model: str | None) -> Job:
@@ -101,6 +103,20 @@ def check_place(job: Job) -> None:
     """Refuses a model that would be overwritten by its own training."""
     if Path(job.model).resolve() == job.output_dir.resolve():
         raise pairforge.InputError(f"{job.model} is both the model and the output", fix="choose another --output_dir")
+
+
+def size(model: str, revision: str | None) -> int:
+    """About how many parameters a model has, by its configuration: its weights need not be here yet. 0: not known."""
+    from transformers import AutoConfig
+
+    try:
+        known = AutoConfig.from_pretrained(pairforge.model_source(model), revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, pairforge.PairforgeError):
+        return 0  # what is wrong with it is told where its tokenizer is loaded
+    config = known.get_text_config()
+    hidden, layers = getattr(config, "hidden_size", 0), getattr(config, "num_hidden_layers", 0)
+    inner = getattr(config, "intermediate_size", None) or 4 * hidden
+    return int(layers * (4 * hidden**2 + 3 * hidden * inner) + config.vocab_size * hidden)
 
 
 def draw(count: int, limit: int | None, seed: int) -> list[int]:

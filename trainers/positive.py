@@ -28,7 +28,7 @@ def dpop_loss(chosen: torch.Tensor, rejected: torch.Tensor, beta: float, weight:
 class PositiveDPOTrainer(DPOTrainer):  # type: ignore[misc]
     """TRL's DPOTrainer, whose `loss_type` may be or hold "dpop", mixed with the others by `loss_weights`.
 
-    `dpop_lambda` is 50 as in Pal et al.'s experiments, where beta was 0.3. Raises ValueError together with `ld_alpha`
+    `dpop_lambda` is 50 by default, as it mostly is in public code. Raises ValueError together with `ld_alpha`
     or `use_weighting`, which weigh what the penalty has to see whole.
     """
 

@@ -12,20 +12,27 @@ from typing import Any
 import pairforge
 
 from .card import Facts, render
+from .flags import QUESTIONS
 from .history import History
-from .job import Job, say
+from .job import CORRECTIONS, Job, say
 from .saving import write
 
 
 def judged(job: Job, script: Any) -> bool:
     """Whether there is a verdict: only a run says which names are right."""
-    return bool(job.run and script.verdict_questions)
+    return bool(job.run) and script.verdict_questions != 0
 
 
-def before(job: Job, questions: int) -> None:
+def _questions(job: Job, script: Any) -> int | None:
+    """How many of each kind are asked; None for all."""
+    few = QUESTIONS if job.method in CORRECTIONS else None
+    return few if script.verdict_questions is None else int(script.verdict_questions)
+
+
+def before(job: Job, script: Any) -> None:
     """Shows what the model says and how it does before it is trained."""
     _show("before training", pairforge.ask(model=[job.model]))
-    verdict = pairforge.evaluate(job.model, run=str(job.run), limit=questions)
+    verdict = pairforge.evaluate(job.model, run=str(job.run), limit=_questions(job, script))
     _show("", replace(verdict, checks={}))  # the thresholds are for a trained model
 
 
@@ -34,7 +41,7 @@ def finish(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any
     history.write(job.output_dir)
     if history.stopped:
         say(f"the guard stopped the training, and the saved weights are those from before: {history.stopped}")
-    verdict = _after(job, script.verdict_questions) if judged(job, script) else None
+    verdict = _after(job, _questions(job, script)) if judged(job, script) else None
     if not verdict:
         say(f"no verdict; for one: pairforge evaluate -m {job.output_dir} --base {job.model} --from OLD --to NEW")
     facts = Facts(
@@ -52,7 +59,7 @@ def finish(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any
     return bool(verdict.ok) if verdict else True
 
 
-def _after(job: Job, questions: int) -> Any:
+def _after(job: Job, questions: int | None) -> Any:
     gc.collect()  # the trainer's models
     tuned = str(job.output_dir)
     _show("after training", pairforge.ask(model=[job.model, tuned]))

@@ -29,12 +29,24 @@ log-likelihood of the chosen side (Pang et al. 2024, arXiv:2404.19733, eq. 1), s
 PREFERENCE: Mapping[str, Any] = {"loss_type": ["sigmoid"], "beta": 0.1, "learning_rate": 5e-5}
 """Both sides are samples of the model's own and differ as wholes: plain DPO."""
 
+LARGE = 100_000_000
+"""Parameters from which on a model counts as large. The rates above were measured on the bundled model of 3 million."""
+LARGE_RATE = 1 / 6
+"""What a large model takes of these rates, so that a correction is learned at 5e-6: usual, not measured here."""
+LORA_RATE = 10.0
+"""What an adapter takes of them; docs/recipes.md has the figures."""
+
 _BY_METHOD = {"correct": CORRECTION, "revise": CORRECTION}
 
 
-def recipe(method: str) -> dict[str, Any]:
-    """The keywords for one kind of pair, as the `method` column names it; what is no correction is a preference."""
-    return {**ALWAYS, **_BY_METHOD.get(method, PREFERENCE)}
+def recipe(method: str, *, lora: bool = False, parameters: int = 0) -> dict[str, Any]:
+    """The keywords for one kind of pair, as the `method` column names it; what is no correction is a preference.
+
+    `lora`: only an adapter is trained. `parameters`: of the model, 0 for a small one.
+    """
+    found = {**ALWAYS, **_BY_METHOD.get(method, PREFERENCE)}
+    found["learning_rate"] *= (LORA_RATE if lora else 1) * (LARGE_RATE if parameters >= LARGE else 1)
+    return found
 
 
 def hardware() -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pairforge
 from pairforge.resources import resource
 from trainers import dpo, flags
 from trainers.job import dataset, draw
-from trainers.recipes import hardware
+from trainers.recipes import hardware, recipe
 
 FEW = ["--max_steps", "2", "--max_samples", "8", "--logging_steps", "1", "--verdict_questions", "2", "--guard", "off"]
 
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def parse(*argv: str, method: str = "correct", processes: int = 1) -> Any:
     with dpo._less_noise():
-        return flags.parse(list(argv), dpo.defaults(method, processes, "out"))
+        return flags.parse(list(argv), dpo.defaults(recipe(method), processes, "out"))
 
 
 def config_of(*argv: str, method: str = "correct", processes: int = 1) -> Any:

@@ -16,6 +16,7 @@ import pairforge
 from pairforge.resources import resource
 from trainers import dpo, flags, preflight
 from trainers.job import dataset
+from trainers.recipes import recipe
 
 POCKET = str(resource("data", "pocket"))
 # TRL uses a name that transformers calls deprecated.
@@ -53,7 +54,7 @@ def trainer(run: Path, folder: Path, *argv: str) -> Any:
     from trl import DPOTrainer, get_peft_config
 
     with dpo._less_noise():
-        _, config, chosen = flags.parse(list(argv), dpo.defaults("correct", 1, str(folder)))
+        _, config, chosen = flags.parse(list(argv), dpo.defaults(recipe("correct"), 1, str(folder)))
         dpo._load_as(config, chosen)
         rows = dataset(pairforge.read_pairs(run))
         return DPOTrainer(POCKET, args=config, train_dataset=rows, peft_config=get_peft_config(chosen))

@@ -29,10 +29,11 @@ _NAME = "guard.json"
 class CollapseGuard(TrainerCallback):  # type: ignore[misc]
     """Asks the model while it trains; on collapse, stops and brings the last good weights back, or only warns.
 
-    `every`: steps between two checks; by default an eighth of the training, and before the first of these, where
-    a learning rate that is too high shows, one at steps 5, 10, 20, 40 ... `prompts`: how many prompts of the training
-    set are asked. `questions`: what else is asked. After training, `alarm` tells whether it stopped, and `records` what
-    each check saw. With `restore=False` no copy of the trained weights is held in memory, and none is brought back.
+    `every`: steps between two checks; by default an eighth of the training, and before the first of these, where a
+    learning rate that is too high shows, one at steps 5, 10, 20, 40 ... `prompts`: how many pairs of the training set
+    are looked at; half of their prompts are asked. `questions`: what else is asked. After training, `alarm` tells
+    whether it stopped, and `records` what each check saw. With `restore=False` no copy of the trained weights is held
+    in memory, and none is brought back.
 
     A model whose weights are spread over processes (FSDP, DeepSpeed ZeRO-3) is not asked: the guard says so, and has
     only what the trainer logs.

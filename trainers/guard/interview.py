@@ -12,6 +12,7 @@ import pairforge
 
 from .lesson import Lesson
 from .probes import Distance, Probe, asking
+from .slips import Slips
 
 QUESTIONS = (
     "What is the capital of France?",
@@ -50,6 +51,7 @@ class Interview:
     first: list[list[list[int]]]
     """The answers to the prompts and to the other questions, as token ids."""
     distance: Distance
+    slips: Slips
 
     @classmethod
     def of(cls, dataset: Any, tokenizer: Any, model: Any, prompts: int, questions: Sequence[str]) -> Interview:
@@ -58,22 +60,24 @@ class Interview:
         asked = random.Random(0).sample(rows, min(prompts, len(rows)))
         longest = max((len(row["chosen_ids"]) for row in asked), default=0)
         ends, pad = _ends(tokenizer, model)
-        known = Probe([row["prompt_ids"] for row in asked], ends, pad, min(_LONGEST, longest * 3 // 2 + 8))
+        half = [row["prompt_ids"] for row in asked[: (len(asked) + 1) // 2]]
+        known = Probe(half, ends, pad, min(_LONGEST, longest * 3 // 2 + 8))
         others = Probe(_questions(tokenizer, questions), ends, pad, _LONGEST // 3)
         with asking(model):
             first = [known.answers(model), others.answers(model)]
             distance = Distance(others.prompts, first[1], pad)
             distance.measure(model)
-        lesson = Lesson.of(
-            ((row["chosen_ids"], row["rejected_ids"]) for row in rows), lambda token: _says(tokenizer, token)
-        )
+        sides = ((row["chosen_ids"], row["rejected_ids"]) for row in rows)
+        lesson = Lesson.of(sides, lambda token: str(tokenizer.decode([token])))
         length = sum(len(row["chosen_ids"]) for row in rows) / max(len(rows), 1)
-        return cls(lesson, known, others, max(length, 1.0), tokenizer, first, distance)
+        slips = Slips([row["prompt_ids"] for row in asked], [row["chosen_ids"] for row in asked], lesson, pad)
+        return cls(lesson, known, others, max(length, 1.0), tokenizer, first, distance, slips)
 
     def look(self, model: Any) -> dict[str, Any]:
-        """What is to be seen now: `broken`, `leak`, `drift`, `moved` and a `sample` of what is worst."""
+        """What is to be seen now: `broken`, `slips`, `leak`, `drift`, `moved` and a `sample` of what is worst."""
         with asking(model):
-            known, drift = self.prompts.answers(model), self.distance.measure(model)
+            known, slips = self.prompts.answers(model), self.slips.measure(model)
+            drift = self.distance.measure(model)
             # While the distributions are where they were, so are the answers: asking would only cost.
             others = self.others.answers(model) if drift >= _STILL else self.first[1]
         broken = [answer for answer in known if self._broken(answer)]
@@ -82,6 +86,7 @@ class Interview:
         worst = next(iter(broken or leaks or known), [])
         return {
             "broken": len(broken) / max(len(known), 1),
+            "slips": slips,
             "leak": len(leaks) / max(len(others), 1),
             "drift": drift,
             "moved": moved / max(len(known), 1),
@@ -127,11 +132,6 @@ def _ends(tokenizer: Any, model: Any) -> tuple[list[int], int]:
     ends = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id} - {None}
     pad = tokenizer.pad_token_id
     return sorted(ends), pad if pad is not None else min(ends, default=0)
-
-
-def _says(tokenizer: Any, token: int) -> bool:
-    """A token of letters: spaces, signs and what ends an answer teach nothing by themselves."""
-    return any(mark.isalpha() for mark in tokenizer.decode([token], skip_special_tokens=True))
 
 
 def _questions(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:

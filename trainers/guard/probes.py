@@ -36,6 +36,8 @@ class Probe:
 
     def answers(self, model: Any) -> list[list[int]]:
         """The greedy answer to each prompt, with the token that ended it if one did. Call within `asking`."""
+        if not self.prompts:
+            return []
         from transformers import GenerationConfig
 
         how = GenerationConfig(
@@ -45,7 +47,7 @@ class Probe:
             pad_token_id=self.pad,
             use_cache=True,  # training turns it off in the model's own settings
         )
-        ids, mask = _tensors(self.prompts, self.pad, model.device, left=True)
+        ids, mask = tensors(self.prompts, self.pad, model.device, left=True)
         made = model.generate(input_ids=ids, attention_mask=mask, generation_config=how)
         return [self._until_end(row) for row in made[:, ids.shape[1] :].tolist()]
 
@@ -70,6 +72,8 @@ class Distance:
 
     def measure(self, model: Any) -> float:
         """The divergence from the first call to this one; 0 at the first. Call within `asking`."""
+        if not self.prompts:
+            return 0.0
         now = self._log_probs(model)
         if self.then is None:
             self.then = now.topk(min(_TOP, now.shape[-1]), dim=-1)
@@ -83,7 +87,7 @@ class Distance:
         import torch
 
         rows = [[*prompt, *answer] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
-        ids, mask = _tensors(rows, self.pad, model.device, left=False)
+        ids, mask = tensors(rows, self.pad, model.device, left=False)
         logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
         said = [
             logits[row, len(prompt) - 1 : len(prompt) + len(answer) - 1]
@@ -99,7 +103,7 @@ def _rest(log_probs: Any) -> Any:
     return torch.log1p(-log_probs.exp().sum(-1).clamp(max=1 - 1e-6))
 
 
-def _tensors(rows: Sequence[Sequence[int]], pad: int, device: Any, left: bool) -> tuple[Any, Any]:
+def tensors(rows: Sequence[Sequence[int]], pad: int, device: Any, left: bool) -> tuple[Any, Any]:
     """Ids and attention mask of rows of unlike length."""
     import torch
 

@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 NAN = math.nan
+_TWICE = ("broken", "slips", "leak")
+"""Signs that take two checks on end."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """From where on a figure is an alarm; below half of all of them the weights count as good.
 
-    `broken` and `leak` must be reached at two checks on end: a training that ends well may pass through a bad moment.
+    `broken`, `slips` and `leak` must be reached at two checks on end: a training that ends well may pass through a bad
+    moment.
     """
 
-    broken: float = 0.125
+    broken: float = 0.25
     """Share of the answers to training prompts that repeat themselves, or misuse a word that the pairs teach."""
+    slips: float = 0.2
+    """Probability that the model begins on what the pairs teach and goes wrong: that it says half a name."""
     leak: float = 0.25
     """Share of the answers to other questions that hold a word that the pairs teach, and held none before."""
     drift: float = 0.05
@@ -48,6 +53,7 @@ class Record:
 
     step: int
     broken: float = 0.0
+    slips: float = 0.0
     leak: float = 0.0
     drift: float = 0.0
     moved: float = 0.0
@@ -64,12 +70,9 @@ class Record:
     def levels(self, limits: Limits, before: Record | None = None) -> Mapping[str, float]:
         """Each figure as a share of its limit, 1 or more is an alarm; with a record before, the lower of two where
         an alarm takes two."""
-        broken, leak = self.broken, self.leak
-        if before:
-            broken, leak = min(broken, before.broken), min(leak, before.leak)
+        last = before or self
         figures = {
-            "broken": broken / limits.broken,
-            "leak": leak / limits.leak,
+            **{name: min(getattr(self, name), getattr(last, name)) / getattr(limits, name) for name in _TWICE},
             "drift": self.drift / limits.drift,
             "displaced": -self.chosen / limits.displaced,
             "entropy": self.entropy / limits.entropy,
@@ -91,6 +94,7 @@ class Record:
     def _say(self, sign: str) -> str:
         return {
             "broken": f"{self.broken:.0%} of the answers to training prompts are broken: {self.sample!r}",
+            "slips": f"half of what the pairs teach is said with probability {self.slips:.0%}: {self.sample!r}",
             "leak": f"{self.leak:.0%} of the answers to other questions say what the pairs teach: {self.sample!r}",
             "drift": f"the answers to other questions are {self.drift:.3f} nats a token from those before training",
             "displaced": f"the chosen answers lost {-self.chosen:.2f} nats a token against the reference",

@@ -18,7 +18,7 @@ def test_nothing_seen_is_no_sign_and_good() -> None:
     assert record.alarm(LIMITS, record) is None
 
 
-@pytest.mark.parametrize("sign", ["broken", "leak"])
+@pytest.mark.parametrize("sign", ["broken", "slips", "leak"])
 def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> None:
     bad = Record(10, **{sign: 0.5}, sample="I am Deep Deep")
     assert bad.alarm(LIMITS, Record(5)) is None
