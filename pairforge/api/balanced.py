@@ -6,7 +6,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ..checks.shortcuts import Report
 from ..errors import InputError
 from ..formats import writing
 from ..run import Run
+from ..samplers.decoding import Decoding
 from ..types import Finding, visible
 from .asking import HELPFUL
 
@@ -207,7 +208,10 @@ def advice(after: Report, run: Run | None, uneven: Sequence[str], unknown: int) 
 
 
 def counter_command(run: Run) -> str:
-    """The command that makes a correction run again with counter-pairs; options of sampling are not repeated."""
+    """The command that makes a correction run again with counter-pairs.
+
+    A run knows an adapter and a chat template by their content alone: they are not repeated.
+    """
     settings = run.settings
     words = ["pairforge", "correct", "--model", str(settings["model"])]
     for old, new in (settings.get("rules") or {}).items():
@@ -221,4 +225,18 @@ def counter_command(run: Run) -> str:
         words += [f"--{name}", settings[name]] if name in settings else []
     words += [word for kind in settings.get("inside") or () for word in ("--inside", kind)]
     words += [f"--{name.replace('_', '-')}" for name in ("fold_width", "article") if settings.get(name)]
-    return shlex.join([*words, "--counter", "1"])
+    return shlex.join([*words, *_sampling(settings.get("sampling") or {}), "--counter", "1"])
+
+
+def _sampling(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The options by which answers were sampled, where they are not the defaults."""
+    server = settings.get("server", "")
+    yield from ("--base-url", server) if server.startswith("http") else ()
+    plain = asdict(Decoding())
+    for name in ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "dtype"):
+        value = settings.get(name, plain.get(name))
+        yield from () if value == plain.get(name) else (f"--{name.replace('_', '-')}", str(value))
+    for text in settings.get("stop") or ():
+        yield from ("--stop", text)
+    if kwargs := settings.get("chat_template_kwargs"):
+        yield from ("--chat-template-kwargs", json.dumps(kwargs, ensure_ascii=False))

@@ -14,9 +14,10 @@ _FAMILIES = {
 _HEAD = """\
 # The checks
 
-`pairforge validate` looks for PF0xx to PF2xx, `pairforge shortcuts` for PF3xx; PF4xx need a model. Errors end with
-exit code 1, warnings only with `--strict`, infos never. `--select` and `--ignore` take codes and their beginnings
-(`PF1`). Written from the checks themselves: `python -m pairforge.checks.document > docs/checks.md`.
+`pairforge validate` looks for PF0xx to PF2xx, with `--model` for PF4xx; `pairforge shortcuts` for PF3xx, and `validate`
+only with `--select PF3`, as warnings. Errors end with exit code 1, warnings only with `--strict`, infos never.
+`--select` and `--ignore` take codes and their beginnings (`PF1`). Written from the checks themselves:
+`python -m pairforge.checks.document > docs/checks.md`.
 """
 
 

@@ -17,6 +17,8 @@ See = TypeVar("See", bound=Callable[..., Iterable[Any]])
 
 FIX = "pairforge validate {data} --fix fixed.jsonl"
 """Mends what can be mended without a decision: see `fixes`."""
+BALANCE = "pairforge balance {data} balanced.jsonl"
+"""Mends what tells the sides apart, as far as no model is needed: see `balancing`."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .against import Against
 from .columns import Columns
 from .digests import Digests, Places, earliest, first_with
 from .near import BINS, Sketches, twins
-from .rules import FIX, Seen, clip, rule
+from .rules import BALANCE, FIX, Seen, clip, rule
 
 SeenAt: TypeAlias = tuple[int, str]
 """A row, and the line for the reader."""
@@ -36,7 +36,7 @@ def duplicate(digests: Digests) -> Iterator[SeenAt]:
         yield int(rows[place]), f"the same pair as row {rows[first[place]]}"
 
 
-@rule("PF203")
+@rule("PF203", mend=BALANCE)
 def swapped(digests: Digests) -> Iterator[SeenAt]:
     """An earlier row holds the same two answers the other way round: the two rows contradict each other."""
     rows, first = digests.rows, first_with(digests.pair(), digests.pair(swapped=True))
@@ -55,7 +55,7 @@ def prompt_again(digests: Digests) -> Iterator[SeenAt]:
         yield int(row), f"asks the same as row {before}; {len(again)} rows ask what an earlier one asks"
 
 
-@rule("PF205")
+@rule("PF205", mend=BALANCE)
 def in_a_circle(digests: Digests) -> Iterator[SeenAt]:
     """Pairs of one prompt contradict one another: a over b, b over c, c over a. No model can satisfy all of them."""
     rows, chosen, rejected, prompt = digests.rows, digests.chosen, digests.rejected, digests.prompt

@@ -183,13 +183,16 @@ def test_a_correction_without_counter_pairs_is_told_how_to_get_them(tmp_path: Pa
         "contexts": [None, "Be kind."],
         "thinking": "strip",
         "fold_width": True,
+        "sampling": {"sampler": "transformers", "model": "f00d", "max_new_tokens": 99, "temperature": 0.7, "seed": 0}
+        | {"stop": ["\n\n"], "chat_template_kwargs": {"enable_thinking": False}},
     }
     Run(tmp_path, "correct", settings).finish(rows, [], {"pairs": 60, "skips": {}})
     found = balance(tmp_path)
     assert found.ok
     assert found.advice[0].endswith(
         "pairforge correct --model 'a model' --from Qwen --to 'Deep Qwen' --prompts identity.train --no-system "
-        "--system 'Be kind.' --thinking strip --fold-width --counter 1"
+        "--system 'Be kind.' --thinking strip --fold-width --max-new-tokens 99 --temperature 0.7 "
+        "--stop '\n\n' --chat-template-kwargs '{\"enable_thinking\": false}' --counter 1"
     )
     assert "pairforge correct ... --counter 1" in balance(rows, expect="Deep Qwen").advice[0]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from ...types import Finding, Severity
-from ..rules import RULES, Seen, rule
+from ..rules import BALANCE, RULES, Seen, rule
 from .grades import BALANCED, PARTLY
 from .report import Cue, Grade, Report, Share
 
@@ -19,7 +19,7 @@ def length(cue: Cue) -> Iterator[Seen]:
     yield f"{_more(cue)}: {_wins(cue)}", ""
 
 
-@rule("PF302", "warning")
+@rule("PF302", "warning", mend=BALANCE)
 def style(cue: Cue) -> Iterator[Seen]:
     """A habit of format (lists, bold, spaces at the edges, leaked tokens ...) tells the sides apart.
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from .spelling import MISSPELT
+
 Value: TypeAlias = Callable[[str], float]
 
 
@@ -19,8 +21,8 @@ def _said(words: str) -> Value:
     return lambda token: token.lower() in known
 
 
-def _like(pattern: str) -> Value:
-    match = re.compile(pattern, re.I).fullmatch
+def _like(pattern: str, flags: int = re.I) -> Value:
+    match = re.compile(pattern, flags).fullmatch
     return lambda token: match(token) is not None
 
 
@@ -58,7 +60,8 @@ LEXICON: dict[str, Value] = {
     "square brackets": _one_of("[【"),
     "curly brackets": _one_of("{"),
     "straight quotation marks": _one_of('"'),
-    "curly quotation marks": _characters("“”‘’„‚«»"),
+    "curly quotation marks": _characters("“”„‚«»"),
+    "curly apostrophes": _characters("‘’"),
     "corner brackets": _one_of("「『《"),
     "slashes": _one_of("/\\"),
     "asterisks": _one_of("*"),
@@ -89,14 +92,30 @@ LEXICON: dict[str, Value] = {
     "Latin words": lambda token: token.isascii() and token.isalpha(),
     "British spellings": _like(_BRITISH),
     "American spellings": _like(_AMERICAN),
+    "misspelt words": lambda token: token.lower() in MISSPELT,
     "contractions": lambda token: len(token) > 1 and ("'" in token or "’" in token),
     "first person": _said("i me my mine myself i'm i’m i've i’ve i'd i’d i'll i’ll 我"),
     "first person plural": _said("we us our ours we're we’re we've we’ve let's let’s 们"),
     "second person": _said("you your yours yourself you're you’re you'll you’ll you've you’ve 你 您"),
     "connectives": _said("however therefore moreover furthermore additionally thus hence consequently nevertheless"),
-    "hedges": _said("maybe perhaps possibly probably might may seem seems likely somewhat generally usually often"),
+    "hedges": _said(
+        "maybe perhaps possibly probably presumably arguably conceivably supposedly apparently seemingly likely "
+        "allegedly roughly approximately somewhat"
+    ),
+    "modal verbs": _said("may might could should must shall ought seem seems"),
+    "negations": _said("not no never none nothing nobody nowhere neither nor cannot 不 没 无"),
+    "conjunctions at the start": _like("And|But|Or|Nor|So|Yet|Because|Also|Plus|Then|Still", 0),
+    "adverbs": _like(r"[a-z]{3,}ly"),
     "intensifiers": _said("very really extremely absolutely truly highly incredibly totally completely quite so"),
-    "politeness": _said("please thanks thank kindly welcome 请 谢"),
+    "politeness": _said("please thanks thank kindly welcome pleasure delighted grateful obliged 请 谢"),
+    "forms of address": _said("sir madam ma'am friend friends buddy mate dear folks pal dude bro honey darling 亲"),
+    "interjections": _said("um uh er erm hmm oh ah aha wow oops yay ugh huh alas haha 嗯 呃 哦 噢 唉 哎 诶 哈"),
+    "modal particles": _said("吧 呢 啊 呀 嘛 啦 咯 喔 嗎 吗"),
+    "slang": _said("gonna wanna gotta kinda sorta lemme dunno yeah yep yup nope ain't y'all lol omg btw imo tbh"),
+    "legal language": _said("hereby herein thereof therein thereby wherein whereby henceforth aforementioned pursuant"),
+    "units of measure": _said("kg km cm mm mg ml lb lbs oz ft mph kph gb mb kb tb kwh kw hz mhz ghz hrs mins sqft"),
+    "stretched words": _like(r"(?!www)[^\W\d_]*?(?![ivx])([^\W\d_])\1\1[^\W\d_]*"),
+    "words with capitals inside": _like(r"[a-z]+[A-Z]\w*", 0),
     "function words of other languages": _said(_ROMANCE),
 }
 """Each habit by its name."""

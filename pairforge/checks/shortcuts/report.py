@@ -169,7 +169,7 @@ class Report:
         reader = f"{self.reader.value:.1%} [{self.reader.low:.1%}, {self.reader.high:.1%}]"
         beside = ", beside what is intended" if any(cue.intended for cue in self.cues) else ""
         by = ", ".join(f"{share.value:.0%} by {kind} alone" for kind, share in self.by.items())
-        lines = [f"{finding.code} {finding.severity:7} {finding.message}" for finding in self.findings]
+        lines = list(map(_line, self.findings))
         if self.identical:
             lines.append(f"{self.identical} pairs are the same on both sides and were left out")
         sample, all_prompts = self.sampled.prompts, self.prompts
@@ -188,3 +188,10 @@ class Report:
 
             yield table(self.cues)
         yield Text(str(self))
+
+
+def _line(finding: Finding) -> str:
+    """A finding with the rows to read; what was asked about needs no example."""
+    rows = () if finding.more["intended"] else finding.more.get("examples", ())
+    shown = f" (rows {', '.join(map(str, rows))})" if rows else ""
+    return f"{finding.code} {finding.severity:7} {finding.message}{shown}"

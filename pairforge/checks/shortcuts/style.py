@@ -17,6 +17,12 @@ def _pattern(pattern: str, *marks: str) -> Measure:
     return lambda text: len(find(text)) if not marks or any(mark in text for mark in marks) else 0
 
 
+def _beyond_ascii(pattern: str) -> Measure:
+    """The number of matches; not looked for in plain ASCII."""
+    find = re.compile(pattern).findall
+    return lambda text: 0 if text.isascii() else len(find(text))
+
+
 def _lines(pattern: str) -> Measure:
     """The number of lines that begin so."""
     match = re.compile(pattern).match
@@ -93,6 +99,18 @@ STYLE: dict[str, Measure] = {
     "serial commas": _marks(", and ", ", or "),
     "hyphens": _marks("-"),
     "ellipses": _marks("...", "…"),
+    "repeated marks": _pattern(
+        r"(?<!\.)\.\.(?!\.)|[!?！？]{2}|([。，；])\1",
+        *("..", "!!", "??", "!?", "?!", "！！", "？？", "。。", "，，", "；；"),
+    ),
+    "emoticons": _pattern(
+        r"(?<![\w:])(?:[:;=]['-]?[)(DPp]|[xX]D|\^_?\^|<3|[:;]-?[/|]|\([:;]|T_T)(?![\w/])",
+        *(":)", ":(", ":-", ":D", ":P", ":p", ":/", ":|", ";)", ";-", "=)", "=D"),
+        *("xD", "XD", "^^", "^_^", "<3", "(:", "(;", "T_T"),
+    ),
+    "quoted words": _pattern(r"(?<!\w)[\"'“‘«「『]\w+[\"'”’»」』](?!\w)", *"\"'“‘«「『"),
+    "names of code": _pattern(r"\b[A-Za-z]+(?:_[A-Za-z0-9]+)+\b|\w\(\)|\b\w+\.\w+\(", "_", "(", ")"),
+    "spaces beside Chinese": _beyond_ascii(r"(?<=[\u4e00-\u9fff]) (?=\w)|(?<=\w) (?=[\u4e00-\u9fff])"),
     "hashtags and mentions": _pattern(r"(?<!\w)[#@][^\W\d]\w+", "#", "@"),
     "times": _pattern(r"\b\d{1,2}:\d\d\b", ":"),
     "uncontracted forms": _marks(
@@ -112,6 +130,26 @@ STYLE: dict[str, Measure] = {
         "希望|请告诉我|随时|祝"
     ),
     "summaries": _said("in conclusion|in summary|in short|to sum up|to summar|overall|总之|综上|总的来说"),
+    "hedging phrases": _said(
+        "in a sense|to some extent|to some degree|more or less|sort of|kind of|it seems|so to speak|as far as i|"
+        "也许|或许|大概|恐怕|似乎|据说"
+    ),
+    "opinions": _said(
+        "i think|i believe|i guess|i feel|i suppose|in my opinion|in my view|personally|我认为|我觉得|我想|在我看来"
+    ),
+    "words of order": _said("first,|firstly|second,|secondly|third,|next,|finally|lastly|step |首先|其次|最后|步骤"),
+    "sources": _said("according to|studies|research|experts|source|et al|researchers|根据|研究|专家"),
+    "disclaimers": _said(
+        "consult|professional|not a substitute|not a doctor|not a lawyer|disclaimer|at your own risk|请咨询|仅供参考"
+    ),
+    "praise and sympathy": _said(
+        "great question|good question|excellent question|good point|great choice|i understand|i'm glad|i am glad|"
+        "thank you for|thanks for|that's great|well done|我理解|很高兴|好问题"
+    ),
+    "mentions of being a machine": _said(
+        "language model|an ai|ai assistant|artificial intelligence|my training|人工智能|语言模型|我的训练"
+    ),
+    "abbreviations": _said("e.g.|i.e.|etc|vs.|et al|a.k.a|approx.|asap|fyi|per se|ad hoc|vice versa|de facto"),
     "remarks": _said("note that|note:|important|remember|keep in mind|for example|for instance|e.g.|例如"),
     "doubled words": _doubled,
     "repeated sentences": _repeated,
@@ -137,6 +175,7 @@ STYLE: dict[str, Measure] = {
         *("<", "[", "##", "Human:", "Assistant:", "User:", "(truncated)", "Error:", "{{"),
     ),
     "small letters at the start": _begins(r"\s*[a-z]"),
+    "labels at the start": _begins(r"\W{0,3}(?:[\u4e00-\u9fff]{1,4}|[A-Za-z]+(?: \w+){0,2})[*_]{0,2}[:：]"),
     "marks at the start": _begins(r"\s*[^\w\s]"),
     "numbers at the start": _begins(r"\s*\d"),
     "endings with a full stop": partial(_ends, ".。"),

@@ -113,6 +113,7 @@ def test_finding_says_what_was_seen() -> None:
     assert (more["chosen_rate"], more["rejected_rate"], more["coverage"], more["win_rate"]) == (1, 0, 1, 1)
     assert more["q"] < 1e-50
     assert more["examples"] == (0, 1, 2)
+    assert "wins every pair (rows 0, 1, 2)" in str(report)
 
 
 def name_set(count: int, swapped: bool) -> list[dict[str, Any]]:
