@@ -36,7 +36,7 @@ KINDS = {
 }
 """Sets of pairs, and the commands that make them."""
 COMMON = ("--beta", "0.2", "--lr_scheduler_type", "linear", "--warmup_steps", "0")
-FEW = ("--max_samples", "100", "--num_train_epochs", "3")
+FEW = ("--max_samples", "100", "--num_train_epochs", "12")
 
 
 def loss(*weighted: str) -> tuple[str, ...]:
@@ -71,10 +71,12 @@ RECIPES = (
     Recipe("sigmoid, ld_alpha 0.5, lr 3e-5", (*loss("sigmoid"), "--ld_alpha", "0.5")),
     Recipe("sigmoid + sft, counter-pairs", pairs="counter"),
     Recipe("sigmoid + sft, retention pairs", pairs="retain"),
-    Recipe("sigmoid + sft, 100 pairs", FEW),
-    Recipe("sft, 100 pairs", (*loss("sft"), *FEW)),
+    Recipe("sigmoid + sft, 100 pairs x 12", FEW),
+    Recipe("sft, 100 pairs x 12", (*loss("sft"), *FEW)),
     Recipe("sigmoid + sft, one context", pairs="one context"),
     Recipe("sft, one context", loss("sft"), pairs="one context"),
+    Recipe("LoRA: sigmoid + sft, lr 3e-4 (default)", ("--use_peft",)),
+    Recipe("LoRA: sigmoid + sft, lr 1e-3", ("--use_peft", "--learning_rate", "1e-3")),
     Recipe("common, lr 5e-5, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5"), guard="stop"),
     Recipe("common, lr 5e-4, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-4"), guard="stop"),
     Recipe("on policy: sigmoid, lr 5e-5 (default)", pairs="on policy"),

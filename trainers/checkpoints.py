@@ -40,7 +40,7 @@ def to_resume(asked: str | None, folder: Path, training: str) -> Path | None:
             say(f"{asked} was made with other pairs, another model or other flags")
         return path
     passed: list[str] = []
-    for path in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
+    for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
         why = broken(path) or other(path, training)
         if not why:
             _tell(passed, f"going on from {path}")
@@ -116,7 +116,8 @@ def _json(file: Path) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _step(checkpoint: Path) -> int:
+def step_of(checkpoint: Path) -> int:
+    """The step in its name; -1 where there is none."""
     number = re.fullmatch(r"checkpoint-(\d+)", checkpoint.name)
     return int(number[1]) if number else -1
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import pairforge
 
-from .checkpoints import stamping, to_resume
+from .checkpoints import stamping, step_of, to_resume
 from .flags import CPU_SAMPLES, parse, trl
 from .history import History
-from .job import UNSET, Job, check_place, dataset, draw, find_job, identity, say, size
+from .job import UNSET, Job, check_place, dataset, draw, find_job, identity, parameters, say
 from .lines import use_lines
 from .preflight import check_pairs, tell
 from .proof import before, finish, judged
@@ -61,8 +61,9 @@ def _run(argv: list[str]) -> int:
     script, config, chosen = parse(argv, {**hardware(), "output_dir": UNSET})
     with config.main_process_first(local=False):  # which may have to make the run
         job = find_job(script, config, chosen.model_name_or_path)
-    usual = recipe(job.method, lora=chosen.use_peft, parameters=size(job.model, chosen.model_revision))
-    script, config, chosen = parse(argv, defaults(usual, config.world_size, str(job.output_dir)))
+    usual = recipe(job.method, lora=chosen.use_peft, parameters=parameters(job.model, job.revision))
+    own = {"output_dir": str(job.output_dir), "model_revision": job.revision}
+    script, config, chosen = parse(argv, {**defaults(usual, config.world_size), **own})
     check_place(job)
     numbers = draw(len(job.rows), script.max_samples or (CPU_SAMPLES if config.use_cpu else None), config.seed)
     rows = [job.rows[number] for number in numbers]
@@ -83,11 +84,10 @@ def _run(argv: list[str]) -> int:
     return 0 if ok and not history.stopped else 1
 
 
-def defaults(usual: Mapping[str, Any], processes: int, folder: str) -> dict[str, Any]:
+def defaults(usual: Mapping[str, Any], processes: int) -> dict[str, Any]:
     """What stands in the place of TRL's defaults; the recipe's batch is that of all processes together."""
     batch = max(1, usual["per_device_train_batch_size"] // processes)
-    own = {"lora_target_modules": ["all-linear"], "output_dir": folder}
-    return {**hardware(), **usual, "per_device_train_batch_size": batch, **own}
+    return {**hardware(), **usual, "per_device_train_batch_size": batch, "lora_target_modules": ["all-linear"]}
 
 
 def _load_as(config: Any, chosen: Any) -> None:
@@ -108,20 +108,32 @@ def _reserved(config: Any) -> str:
 
 def _train(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> History:
     """Trains, saves, and lets the other processes go."""
-    training = identity(rows, job.model, config, chosen)
+    training = identity(rows, job.model, script, config, chosen)
     checkpoint = to_resume(config.resume_from_checkpoint, job.output_dir, training)
-    trainer = _trainer(job, rows, script, config, chosen)
+    with _refusing():
+        trainer = _trainer(job, rows, script, config, chosen)
     guard = _guard(script.guard)
     for callback in filter(None, (guard, stamping(training))):
         trainer.add_callback(callback)
     if config.disable_tqdm:
         use_lines(trainer)
-    tell(trainer, int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0)
+    with _refusing():  # an unknown --loss_type is known at the first batch
+        tell(trainer, max(step_of(checkpoint), 0) if checkpoint else 0)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     save(trainer, job.output_dir)
     history = History.of(trainer, script.guard, guard)
     trainer.accelerator.end_training()
     return history
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What TRL has against flags and model, in one line."""
+    try:
+        yield
+    except (ValueError, ImportError, OSError, RuntimeError) as error:
+        line = next(iter(str(error).strip().split("\n")), "") or type(error).__name__
+        raise pairforge.InputError(f"TRL can't train this so: {line}", fix="see --help") from error
 
 
 def _trainer(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> Any:

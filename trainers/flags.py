@@ -14,6 +14,7 @@ QUESTIONS = 200
 """Of each kind that the verdict on a correction asks by default."""
 _ALIASES = {"dataset_name": ("--dataset",), "model_name_or_path": ("-m", "--model")}
 _SAVE_STEPS = 500  # transformers' default, which stands for "not said"
+_LEAST = {"max_samples": 1, "verdict_questions": 0, "dpop_lambda": 0}
 GUARD = ("stop", "warn", "off")
 
 
@@ -36,11 +37,14 @@ def parse(argv: list[str], defaults: Mapping[str, Any]) -> Any:
         parser.add_argument(*spelt, dest=name, default=None, help=f"The same as --{name}.")
     try:
         script, config, chosen = parser.parse_args_and_config(_spelt(argv))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         _refuse(str(error).split("\n")[0], error)
     script.guard = "off" if script.guard is False else script.guard  # YAML reads `off` as false
     if script.guard not in GUARD:
         _refuse(f"--guard is one of {', '.join(GUARD)}")
+    for name, least in _LEAST.items():
+        if (given := getattr(script, name)) is not None and given < least:
+            _refuse(f"--{name} is at least {least}")
     if config.save_strategy == "no" and config.save_steps != _SAVE_STEPS:
         config.save_strategy = type(config.save_strategy)("steps")
     return script, config, chosen

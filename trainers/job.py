@@ -21,7 +21,11 @@ CORRECTIONS = ("correct", "revise")
 _DECISIVE: tuple[str, ...] = ("beta", "loss_type", "loss_weights", "ld_alpha", "label_smoothing", "f_divergence_type")
 _DECISIVE += ("max_length", "learning_rate", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
 _DECISIVE += ("per_device_train_batch_size", "gradient_accumulation_steps", "use_peft", "lora_r", "lora_alpha", "optim")
-_DECISIVE += ("seed", "lora_target_modules", "dtype", "load_in_4bit", "load_in_8bit")
+_DECISIVE += ("seed", "data_seed", "lora_target_modules", "dtype", "load_in_4bit", "load_in_8bit", "model_revision")
+_DECISIVE += ("f_alpha_divergence_coef", "discopop_tau", "use_weighting", "truncation_mode", "lr_scheduler_kwargs")
+_DECISIVE += ("adam_beta1", "adam_beta2", "adam_epsilon", "optim_args", "neftune_noise_alpha")
+_DECISIVE += ("sync_ref_model", "ref_model_mixup_alpha", "ref_model_sync_steps", "lora_dropout", "lora_task_type")
+_DECISIVE += ("lora_modules_to_save", "lora_target_parameters", "use_rslora", "use_dora", "dpop_lambda")
 
 
 @dataclass
@@ -33,12 +37,13 @@ class Job:
     run: Path | None
     model: str
     output_dir: Path
+    revision: str = "main"
 
     @property
     def method(self) -> str:
         """The kind of pairs; where kinds are mixed, that of corrections, whose recipe does for all."""
         methods = {str(row.get("method")) for row in self.rows}
-        return next((name for name in CORRECTIONS if name in methods), None) or methods.pop()
+        return next((name for name in CORRECTIONS if name in methods), None) or min(methods)
 
 
 def find_job(script: Any, config: Any, model: str | None) -> Job:
@@ -59,7 +64,14 @@ def find_job(script: Any, config: Any, model: str | None) -> Job:
             raise pairforge.InputError(f"{file} has no test split", fix="leave --eval_strategy out")
     if not rows:
         raise pairforge.InputError(f"{name or run}: no pairs to train on", fix="see skips.jsonl")
-    return Job(rows, test_rows, run, model or _model_of(rows), _output_dir(config.output_dir, run))
+    start = model or _model_of(rows)
+    return Job(rows, test_rows, run, start, _output_dir(config.output_dir, run), _revision(run, start))
+
+
+def _revision(run: Path | None, model: str) -> str:
+    """The revision that the run asked, if it asked this model."""
+    settings = json.loads((run / "run.json").read_text("utf-8"))["settings"] if run else {}
+    return str(settings.get("revision") or "main") if settings.get("model") == model else "main"
 
 
 def _is_local(name: str) -> bool:
@@ -105,7 +117,7 @@ def check_place(job: Job) -> None:
         raise pairforge.InputError(f"{job.model} is both the model and the output", fix="choose another --output_dir")
 
 
-def size(model: str, revision: str | None) -> int:
+def parameters(model: str, revision: str | None) -> int:
     """About how many parameters a model has, by its configuration: its weights need not be here yet. 0: not known."""
     from transformers import AutoConfig
 
@@ -132,9 +144,9 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def identity(rows: Sequence[Mapping[str, Any]], model: str, config: Any, chosen: Any) -> str:
+def identity(rows: Sequence[Mapping[str, Any]], model: str, script: Any, config: Any, chosen: Any) -> str:
     """A digest of all that a training's way depends on but its length: the pairs, the model, the flags."""
-    flags = {**config.to_dict(), **vars(chosen)}
+    flags = {**config.to_dict(), **vars(chosen), **vars(script)}
     return digest([[dict(row) for row in rows], model, {name: flags.get(name) for name in _DECISIVE}])
 
 

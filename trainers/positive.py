@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,6 +38,8 @@ class PositiveDPOTrainer(DPOTrainer):  # type: ignore[misc]
     precompute_ref_logps: bool
 
     def __init__(self, *arguments: Any, dpop_lambda: float = 50.0, **keywords: Any) -> None:
+        if "model" not in inspect.signature(DPOTrainer.compute_ref_log_probs).parameters:
+            raise ImportError('loss_type "dpop" needs a newer TRL: pip install --upgrade trl')
         super().__init__(*arguments, **keywords)
         if self.ld_alpha is not None or self.use_weighting:
             raise ValueError('loss_type "dpop" goes with neither ld_alpha nor use_weighting')

@@ -79,7 +79,7 @@ def steps(trainer: Any) -> int:
     if args.max_steps > 0:
         return int(args.max_steps)
     batches = math.ceil(len(trainer.train_dataset) / (args.per_device_train_batch_size * args.world_size))
-    each: int = max(1, batches // args.gradient_accumulation_steps)
+    each: int = math.ceil(batches / args.gradient_accumulation_steps)
     return math.ceil(float(args.num_train_epochs) * each)
 
 
@@ -175,7 +175,7 @@ def _unseen(trainer: Any) -> Iterator[None]:
     was = trainer.model.training
     trainer.model.eval()
     try:
-        with torch.random.fork_rng(), torch.no_grad(), trainer.compute_loss_context_manager():
+        with torch.random.fork_rng(), torch.no_grad(), trainer.accelerator.autocast():
             yield
     finally:
         trainer.model.train(was)

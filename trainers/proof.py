@@ -34,6 +34,7 @@ def before(job: Job, script: Any) -> None:
     _show("before training", pairforge.ask(model=[job.model]))
     verdict = pairforge.evaluate(job.model, run=str(job.run), limit=_questions(job, script))
     _show("", replace(verdict, checks={}))  # the thresholds are for a trained model
+    gc.collect()  # the models that were asked: training needs the memory
 
 
 def finish(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, history: History) -> bool:
@@ -41,9 +42,6 @@ def finish(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any
     history.write(job.output_dir)
     if history.stopped:
         say(f"the guard stopped the training, and the saved weights are those from before: {history.stopped}")
-    verdict = _after(job, _questions(job, script)) if judged(job, script) else None
-    if not verdict:
-        say(f"no verdict; for one: pairforge evaluate -m {job.output_dir} --base {job.model} --from OLD --to NEW")
     facts = Facts(
         base=job.model,
         dataset=script.dataset_name or str(job.run),
@@ -53,10 +51,15 @@ def finish(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any
         steps=history.steps,
         guard=script.guard,
         stopped=history.stopped,
-        verdict=verdict.as_markdown() if verdict else "",
     )
-    write(job.output_dir / "README.md", render(facts))
-    return bool(verdict.ok) if verdict else True
+    card = job.output_dir / "README.md"
+    write(card, render(facts))  # should the verdict come to nothing
+    if not judged(job, script):
+        say(f"no verdict; for one: pairforge evaluate -m {job.output_dir} --base {job.model} --from OLD --to NEW")
+        return True
+    verdict = _after(job, _questions(job, script))
+    write(card, render(replace(facts, verdict=verdict.as_markdown())))
+    return bool(verdict.ok)
 
 
 def _after(job: Job, questions: int | None) -> Any:
@@ -73,6 +76,8 @@ def _show(title: str, result: Any) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
-    if title:
-        console.print(f"== {title}")
-    console.print(result)
+    with console.capture() as capture:  # rich would end with 1 where stdout is closed: the verdict's exit code
+        if title:
+            console.print(f"== {title}")
+        console.print(result)
+    print(capture.get(), end="", flush=True)

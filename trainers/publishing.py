@@ -19,10 +19,11 @@ def reserve(config: Any) -> str:
     """The repository's full name, made where it isn't there: a token that may not write is known before training."""
     from huggingface_hub import HfApi
 
-    name = config.hub_model_id or Path(config.output_dir).resolve().name
-    with _told(name):
+    if not config.hub_model_id:
+        raise pairforge.InputError("--push_to_hub needs to know where to", fix="--hub_model_id OWNER/NAME")
+    with _told(config.hub_model_id):
         api = HfApi(token=config.hub_token)
-        return str(api.create_repo(name, private=config.hub_private_repo, exist_ok=True).repo_id)
+        return str(api.create_repo(config.hub_model_id, private=config.hub_private_repo, exist_ok=True).repo_id)
 
 
 def publish(folder: Path, repo: str, config: Any) -> None:

@@ -22,6 +22,8 @@ def save(trainer: Any, folder: Path) -> None:
     """
     aside = folder / ".saving"
     trainer.model.config.use_cache = True  # training turns it off, and generation would be slow for ever
+    if trainer.is_world_process_zero():
+        shutil.rmtree(aside, ignore_errors=True)  # of a training that was killed while it saved
     trainer.save_model(str(aside))
     if not trainer.is_world_process_zero():
         return

@@ -10,7 +10,7 @@ from .. import report
 from ..run import Run, latest, out_dir
 from ..store import Store
 from ..types import Answer, Message, Prompt, Skip
-from .asking import answer
+from .asking import answer, tuned_on
 from .sampling import Source, open_sampler
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def ask(
 def _models(run: Run | None) -> list[str]:
     if run is None:
         return ["pocket"]
-    tuned = run.path / "model"
-    return [run.settings["model"], *([str(tuned)] if (tuned / "config.json").exists() else [])]
+    return [run.settings["model"], *([tuned] if (tuned := tuned_on(run)) else [])]
 
 
 def _text(given: list[Answer] | Skip) -> str:

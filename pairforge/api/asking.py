@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import report
+from ..run import Run
 from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
 from .sampling import several
 
+_CONFIGS = ("config.json", "adapter_config.json")  # what training writes last
 HELPFUL = "You're a helpful assistant."
 """Beside no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
 
@@ -36,6 +38,12 @@ def answer(
         report.note(f"warning: {warning}")
     sampler.warnings.clear()
     return answers
+
+
+def tuned_on(run: Run) -> str | None:
+    """The model, or the adapter, that was trained on a run, where a whole one stands in it."""
+    folder = run.path / "model"
+    return str(folder) if any((folder / name).exists() for name in _CONFIGS) else None
 
 
 def model_source(model: str) -> str:

@@ -15,7 +15,7 @@ from ..run import Run, latest, out_dir
 from ..store import Store
 from ..types import Judge, Sampler
 from ..verdict import ON_POLICY, THRESHOLDS, Threshold, Verdict, verdict
-from .asking import HELPFUL, contexts_of
+from .asking import HELPFUL, contexts_of, tuned_on
 from .correct import rules_of
 from .examination import Examination, unscored, wins
 from .onpolicy import open_judge
@@ -124,6 +124,8 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 def _draw(questions: list[Question], limit: int | None, seed: int) -> list[Question]:
     """At most `limit` of the questions, drawn with the seed, in their order."""
+    if limit is not None and limit < 1:
+        raise InputError(f"limit {limit} asks nothing", fix="give a number above 0, or leave it out")
     if limit is None or limit >= len(questions):
         return questions
     return [questions[index] for index in sorted(random.Random(seed).sample(range(len(questions)), limit))]
@@ -143,7 +145,7 @@ def _models(model: str | None, base: str | None, run: Run | None) -> tuple[str, 
     own = run.settings["model"] if run else "pocket"
     tuned = run.path / "model" if run else None
     if model is None:
-        model = str(tuned) if tuned and (tuned / "config.json").exists() else own
+        model = (tuned_on(run) if run else None) or own
     if base is None and tuned and Path(model).resolve() == tuned.resolve():
         base = own
     if base == model:

@@ -45,7 +45,8 @@ class Threshold:
         """The threshold that a text like "general loses at most 2%" says. Raises InputError for one that says none."""
         found = _TEXT.fullmatch(text)
         limit = float(found["number"]) / (100 if found["percent"] else 1) if found else 2
-        if found is None or limit > 1:
+        # "at most 1" was meant as 1 %: at most everything would hold always.
+        if found is None or limit > 1 or (limit == 1 and found["rule"].endswith("at most")):
             fix = "write e.g. 'new_name at least 98%', 'general loses at most 0.01'"
             raise InputError(f"--threshold {text!r} is none", fix=fix)
         return cls(found["metric"], next(rule for rule in get_args(Rule) if rule == found["rule"]), limit)

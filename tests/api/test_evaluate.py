@@ -194,6 +194,12 @@ def test_a_model_is_not_its_own_base(tmp_path: Path) -> None:
         evaluate(tmp_path, "base", base="base")
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_that_asks_nothing_is_refused(tmp_path: Path, run: Run, limit: int) -> None:
+    with pytest.raises(pairforge.InputError, match="asks nothing"):
+        evaluate(tmp_path, "base", run=str(run.path), limit=limit)
+
+
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(pairforge.InputError, match="not a finished run"):
         evaluate(tmp_path, "base", run=str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -14,8 +15,8 @@ import pytest
 
 import pairforge
 from pairforge.resources import resource
-from trainers import dpo, flags
-from trainers.job import dataset, draw
+from trainers import dpo, flags, proof
+from trainers.job import dataset, draw, identity
 from trainers.recipes import hardware, recipe
 
 FEW = ["--max_steps", "2", "--max_samples", "8", "--logging_steps", "1", "--verdict_questions", "2", "--guard", "off"]
@@ -30,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def parse(*argv: str, method: str = "correct", processes: int = 1) -> Any:
     with dpo._less_noise():
-        return flags.parse(list(argv), dpo.defaults(recipe(method), processes, "out"))
+        return flags.parse(list(argv), {**dpo.defaults(recipe(method), processes), "output_dir": "out"})
 
 
 def config_of(*argv: str, method: str = "correct", processes: int = 1) -> Any:
@@ -154,6 +155,9 @@ def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: 
     assert "bf16" in refused(["--bf16", "true", "--use_cpu", "false"], capfd)
     assert "guard" in refused(["--guard", "sometimes"], capfd)
     assert "--beat" in refused(["--beat", "0.1"], capfd)
+    for flag in ("--max_samples", "--verdict_questions", "--dpop_lambda"):
+        assert f"{flag} is at least" in refused([flag, "-1"], capfd)
+    assert "Unknown loss type: best" in refused([*FEW, "--loss_type", "best", "--verdict_questions", "0"], capfd)
     Path("file").write_text("")
     assert "file" in refused(["--output_dir", "file"], capfd)
 
@@ -207,3 +211,27 @@ def test_the_whole_job_with_no_option_from_end_to_end(tmp_path: Path) -> None:
     assert metrics["new_name/en"]["share"] >= 0.95
     assert metrics["new_name/zh"]["share"] >= 0.95
     assert "Deep Qwen" in run("pairforge", "ask")
+
+
+def test_another_weight_of_a_loss_is_another_training() -> None:
+    ways = [["--dpop_lambda", "5"], ["--adam_beta2", "0.95"], ["--model_revision", "v1"], ["--use_weighting", "true"]]
+    made = [identity([], "pocket", *parse(*way)) for way in ([], *ways)]
+    assert len({*made}) == len(made)
+    assert identity([], "pocket", *parse("--max_steps", "7", "--guard", "off")) == made[0]
+
+
+def test_a_reader_that_has_gone_is_no_failing_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def flush(self) -> None:
+            if self.getvalue():
+                raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stdout", Gone())
+    with pytest.raises(BrokenPipeError):
+        proof._show("after training", "verdict: PASS")
+
+
+@pytest.mark.parametrize("kind", [ImportError, NotImplementedError, RuntimeError, ValueError])
+def test_what_trl_has_against_a_training_is_one_line(kind: type[Exception]) -> None:
+    with pytest.raises(pairforge.InputError, match=r"so: it needs wandb \(see"), dpo._refusing():
+        raise kind("it needs wandb\nand more")

@@ -113,6 +113,21 @@ def test_the_whole_folder_is_pushed_once_after_the_verdict(
     assert "pushed: https://hub/me/tuned/commit/1" in capfd.readouterr().err
 
 
+def test_a_push_is_told_where_to(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert dpo.main([*FEW, "--guard", "off", "--push_to_hub"]) == 2
+    assert "--hub_model_id OWNER/NAME" in capfd.readouterr().err.splitlines()[-1]
+
+
+def test_a_verdict_that_comes_to_nothing_leaves_a_card(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> Any:
+        raise pairforge.OutsideError("the disk is full")
+
+    monkeypatch.setattr("trainers.proof._after", fails)
+    monkeypatch.setattr("trainers.dpo.before", lambda *_: None)
+    assert dpo.main([*FEW, "--guard", "off", "--verdict_questions", "2"]) == 4
+    assert "sigmoid" in (folder / "model" / "README.md").read_text("utf-8")
+
+
 def test_a_token_that_may_not_write_is_known_before_training(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert dpo.main([*FEW, "--guard", "off", "--push_to_hub", "--hub_model_id", "me/tuned"]) == 4
     said = capfd.readouterr().err

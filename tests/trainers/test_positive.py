@@ -10,7 +10,7 @@ import pytest
 import torch
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM
-from trl import DPOConfig
+from trl import DPOConfig, DPOTrainer
 
 import pairforge
 from pairforge.resources import resource
@@ -104,3 +104,9 @@ def test_it_has_a_gradient_and_one_pass_of_the_model_and_trl_s_metrics(run: Path
 def test_what_does_not_go_together_is_refused(run: Path) -> None:
     with pytest.raises(ValueError, match="goes with neither"):
         trainer(run, ["dpop"], [1.0], ld_alpha=0.5)
+
+
+def test_a_trl_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DPOTrainer, "compute_ref_log_probs", lambda self, inputs: None)
+    with pytest.raises(ImportError, match="newer TRL"):
+        PositiveDPOTrainer(POCKET)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def trainer(run: Path, folder: Path, *argv: str) -> Any:
     from trl import DPOTrainer, get_peft_config
 
     with dpo._less_noise():
-        _, config, chosen = flags.parse(list(argv), dpo.defaults(recipe("correct"), 1, str(folder)))
+        _, config, chosen = flags.parse(list(argv), {**dpo.defaults(recipe("correct"), 1), "output_dir": str(folder)})
         dpo._load_as(config, chosen)
         rows = dataset(pairforge.read_pairs(run))
         return DPOTrainer(POCKET, args=config, train_dataset=rows, peft_config=get_peft_config(chosen))
@@ -161,3 +162,10 @@ def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
     given = ["--dataset", str(tmp_path / "long.jsonl"), "--output_dir", str(tmp_path / "out"), "--guard", "off"]
     assert dpo.main([*given, "--max_length", "80", "--max_steps", "1", "--verdict_questions", "0"]) == 0
     assert "warning: 1 x PF410, first in row 5: chosen loses the last" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("pairs", "accumulated", "epochs", "ahead"), [(80, 4, 1.0, 3), (80, 4, 2.5, 8), (5, 4, 1, 1)])
+def test_the_last_batches_of_an_epoch_are_a_step_too(pairs: int, accumulated: int, epochs: float, ahead: int) -> None:
+    args = SimpleNamespace(max_steps=-1, per_device_train_batch_size=8, world_size=1)
+    args.gradient_accumulation_steps, args.num_train_epochs = accumulated, epochs
+    assert preflight.steps(SimpleNamespace(args=args, train_dataset=range(pairs))) == ahead

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pairforge.resources import resource
-from trainers.job import size
+from trainers.job import parameters
 from trainers.recipes import CORRECTION, LARGE, PREFERENCE, recipe
 
 
@@ -32,6 +32,6 @@ def test_the_size_of_a_model_is_read_from_its_configuration(tmp_path: Path) -> N
 
     pocket = str(resource("data/pocket"))
     whole = AutoModelForCausalLM.from_pretrained(pocket).num_parameters()
-    assert size("pocket", None) == size(pocket, None) == pytest.approx(whole, rel=0.1)
-    assert size(str(tmp_path), None) == 0
-    assert size("nobody/nothing", None) == 0
+    assert parameters("pocket", None) == parameters(pocket, None) == pytest.approx(whole, rel=0.1)
+    assert parameters(str(tmp_path), None) == 0
+    assert parameters("nobody/nothing", None) == 0

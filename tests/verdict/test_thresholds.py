@@ -39,7 +39,17 @@ def test_a_threshold_is_read_from_words(text: str, metric: str, rule: str, limit
 
 
 @pytest.mark.parametrize(
-    "text", ["", "new_name", "at least 98%", "new_name at least", "new_name >= 0.98", "leak at most 2", "x at most nan"]
+    "text",
+    [
+        "",
+        "new_name",
+        "at least 98%",
+        "new_name at least",
+        "new_name >= 0.98",
+        "leak at most 2",
+        "leak at most 1",
+        "x at most nan",
+    ],
 )
 def test_what_is_no_threshold_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="--threshold"):

@@ -30,6 +30,7 @@ QUESTIONS = (
 )
 """Short questions that no model is preference-tuned on, in the two languages that most are asked in."""
 
+_COLUMNS = frozenset({"prompt_ids", "chosen_ids", "rejected_ids"})
 _PAIRS = 2000
 """Pairs at most that the lesson is read from."""
 _STILL = 0.005
@@ -45,8 +46,6 @@ class Interview:
     lesson: Lesson
     prompts: Probe
     others: Probe
-    length: float
-    """Tokens of a chosen completion, on average."""
     tokenizer: Any
     first: list[list[list[int]]]
     """The answers to the prompts and to the other questions, as token ids."""
@@ -54,9 +53,14 @@ class Interview:
     slips: Slips
 
     @classmethod
-    def of(cls, dataset: Any, tokenizer: Any, model: Any, prompts: int, questions: Sequence[str]) -> Interview:
-        """The interview for a training set that DPOTrainer has tokenised; asks the model everything once."""
-        rows = _rows(dataset)
+    def of(
+        cls, rows: Sequence[Mapping[str, Any]], reader: Any, model: Any, prompts: int, questions: Sequence[str]
+    ) -> Interview:
+        """The interview for pairs that DPOTrainer has tokenised; asks the model everything once.
+
+        `reader` is the trainer's processing class, a tokenizer or what holds one.
+        """
+        tokenizer = getattr(reader, "tokenizer", reader)
         asked = random.Random(0).sample(rows, min(prompts, len(rows)))
         longest = max((len(row["chosen_ids"]) for row in asked), default=0)
         ends, pad = _ends(tokenizer, model)
@@ -69,9 +73,8 @@ class Interview:
             distance.measure(model)
         sides = ((row["chosen_ids"], row["rejected_ids"]) for row in rows)
         lesson = Lesson.of(sides, lambda token: str(tokenizer.decode([token])))
-        length = sum(len(row["chosen_ids"]) for row in rows) / max(len(rows), 1)
         slips = Slips([row["prompt_ids"] for row in asked], [row["chosen_ids"] for row in asked], lesson, pad)
-        return cls(lesson, known, others, max(length, 1.0), tokenizer, first, distance, slips)
+        return cls(lesson, known, others, tokenizer, first, distance, slips)
 
     def look(self, model: Any) -> dict[str, Any]:
         """What is to be seen now: `broken`, `slips`, `leak`, `drift`, `moved` and a `sample` of what is worst."""
@@ -95,16 +98,21 @@ class Interview:
 
     def as_json(self) -> dict[str, Any]:
         """What can't be asked again once training has begun."""
-        kept, tokens = (part.tolist() for part in self.distance.then or ())
+        import torch
+
+        kept, tokens = (part.tolist() for part in self.distance.then or 2 * (torch.empty(0),))
         return {"first": self.first, "answers": self.distance.answers, "kept": kept, "tokens": tokens}
 
     def take(self, kept: Mapping[str, Any]) -> None:
-        """Takes what `as_json` gave."""
+        """Takes what `as_json` gave. Raises ValueError where that was of other prompts or questions."""
         import torch
 
-        assert self.distance.then is not None
-        device = self.distance.then[0].device
+        if [*map(len, kept["first"])] != [*map(len, self.first)]:
+            raise ValueError("other prompts or questions")
         self.first, self.distance.answers = kept["first"], kept["answers"]
+        if self.distance.then is None:
+            return
+        device = self.distance.then[0].device
         self.distance.then = torch.tensor(kept["kept"], device=device), torch.tensor(kept["tokens"], device=device)
 
     def _broken(self, answer: Sequence[int]) -> bool:
@@ -114,8 +122,10 @@ class Interview:
         return str(self.tokenizer.decode(answer, skip_special_tokens=True))
 
 
-def _rows(dataset: Any) -> list[Mapping[str, Any]]:
+def tokenised(dataset: Any) -> list[Mapping[str, Any]]:
     """Tokenised pairs, at most so many, drawn over the whole set; of a stream its first. Another shape gives none."""
+    if not {*(getattr(dataset, "column_names", None) or _COLUMNS)} >= _COLUMNS:
+        return []  # images, say, which it would take long to read
     if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__"):
         chosen = random.Random(0).sample(range(len(dataset)), min(_PAIRS, len(dataset)))
         chosen.sort()
@@ -123,7 +133,7 @@ def _rows(dataset: Any) -> list[Mapping[str, Any]]:
         rows = dataset.select(chosen).to_list() if whole else [dataset[index] for index in chosen]
     else:
         rows = list(islice(dataset, _PAIRS))
-    return [row for row in rows if {"prompt_ids", "chosen_ids", "rejected_ids"} <= row.keys()]
+    return [row for row in rows if row.keys() >= _COLUMNS]
 
 
 def _ends(tokenizer: Any, model: Any) -> tuple[list[int], int]:

@@ -9,6 +9,8 @@ from typing import Any
 
 _TOP = 32
 """Tokens of a distribution that are kept; the rest of the vocabulary counts as one more."""
+_SCORES = 2**27
+"""Scores, tokens x vocabulary, that one forward pass may leave: 512 MB in float32."""
 
 
 @contextmanager
@@ -42,6 +44,9 @@ class Probe:
 
         how = GenerationConfig(
             do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,  # what is left unsaid comes from the model's own settings, and would hide a loop
+            no_repeat_ngram_size=0,
             max_new_tokens=self.longest,
             eos_token_id=list(self.ends),
             pad_token_id=self.pad,
@@ -87,13 +92,20 @@ class Distance:
         import torch
 
         rows = [[*prompt, *answer] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
-        ids, mask = tensors(rows, self.pad, model.device, left=False)
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
         said = [
-            logits[row, len(prompt) - 1 : len(prompt) + len(answer) - 1]
-            for row, (prompt, answer) in enumerate(zip(self.prompts, self.answers, strict=True))
+            row[len(prompt) - 1 : len(prompt) + len(answer) - 1].clone()  # a view would hold all
+            for row, prompt, answer in zip(scores(model, rows, self.pad), self.prompts, self.answers, strict=True)
         ]
         return torch.cat(said).float().log_softmax(-1)
+
+
+def scores(model: Any, rows: Sequence[Sequence[int]], pad: int) -> Iterator[Any]:
+    """The logits of each row, (its tokens or more, vocabulary), from as few forward passes as memory should hold."""
+    width = max(map(len, rows), default=1)
+    fit = max(1, _SCORES // (width * model.config.get_text_config().vocab_size))
+    for start in range(0, len(rows), fit):
+        ids, mask = tensors(rows[start : start + fit], pad, model.device, left=False)
+        yield from model(input_ids=ids, attention_mask=mask, use_cache=False).logits
 
 
 def _rest(log_probs: Any) -> Any:

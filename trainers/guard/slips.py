@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .lesson import Lesson
-from .probes import tensors
+from .probes import scores
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Slips:
         """The probability, on average over the completions, that the first word of the lesson is said where it stands,
         and followed by what follows it in no chosen completion; 0 without a lesson. Call within `asking`.
 
-        One forward pass, and sharper than as many sampled answers, which either slip or don't.
+        Forward passes alone, and sharper than as many sampled answers, which either slip or don't.
         """
         rows = [
             (prompt, chosen, *steps[0])
@@ -32,11 +32,10 @@ class Slips:
         ]
         if not rows:
             return 0.0
-        ids, mask = tensors([[*prompt, *chosen] for prompt, chosen, *_ in rows], self.pad, model.device, left=False)
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        read = scores(model, [[*prompt, *chosen] for prompt, chosen, *_ in rows], self.pad)
         found = []
-        for row, (prompt, chosen, place, after) in enumerate(rows):
-            said = logits[row, len(prompt) + place - 1 : len(prompt) + after].float().softmax(-1)
+        for logits, (prompt, chosen, place, after) in zip(read, rows, strict=True):
+            said = logits[len(prompt) + place - 1 : len(prompt) + after].float().softmax(-1)
             taught, *blanks = (said[at, token] for at, token in enumerate(chosen[place:after]))
             right = said[-1, sorted(self.lesson.followers[chosen[place]])].sum()
             for blank in blanks:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pairforge.resources import resource
+from trainers.guard import probes
 from trainers.guard.probes import Distance, Probe, asking
 
 
@@ -94,3 +95,24 @@ def test_weights_that_are_no_numbers_give_a_distance_that_is_none(pocket: Any, t
         distance.measure(model)
         next(model.parameters()).fill_(float("nan"))
         assert distance.measure(model) != distance.measure(model)
+
+
+def test_the_model_s_own_settings_for_decoding_hide_no_loop(pocket: Any, tokenizer: Any) -> None:
+    probe = Probe(ids(tokenizer, "Who are you?"), [tokenizer.eos_token_id], tokenizer.pad_token_id, 20)
+    model = copy.deepcopy(pocket)
+    model.generation_config.repetition_penalty, model.generation_config.no_repeat_ngram_size = 5.0, 1
+    with asking(model), asking(pocket):
+        assert probe.answers(model) == probe.answers(pocket)
+
+
+def test_what_memory_does_not_hold_at_once_is_read_in_pieces(
+    pocket: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ids(tokenizer, "Who are you?", "What is 2 + 2?", "What is the capital of France?")
+    with asking(pocket):
+        at_once = list(probes.scores(pocket, rows, tokenizer.pad_token_id))
+        monkeypatch.setattr(probes, "_SCORES", 1)
+        alone = list(probes.scores(pocket, rows, tokenizer.pad_token_id))
+    assert len(at_once) == len(alone) == len(rows)
+    for one, other, row in zip(at_once, alone, rows, strict=True):
+        torch.testing.assert_close(one[: len(row)], other[: len(row)], rtol=1e-4, atol=1e-4)
