@@ -5,8 +5,8 @@
 
 Everything is done by the commands that anybody has: `pairforge correct`, `pairforge onpolicy`, `python -m trainers.dpo`
 and `pairforge evaluate`. The guard only warns (`--guard warn`), so that a recipe shows where it ends; at which step it
-would have stopped stands in the table. Rows that end in "guarded" have it as it is by default. Prints the tables, and
-writes them with the machine and the versions to --json, and into --docs between its two marks, where the run is whole.
+would have stopped stands in the table. Rows that end in "guarded" have it as it is by default. Prints the tables; where
+the run is whole, writes them with machine and versions to --json, and into --docs and --readme between their marks.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ RECIPES = (
     Recipe("LoRA: sigmoid + sft, lr 1e-3", ("--use_peft", "--learning_rate", "1e-3")),
     Recipe("common, lr 5e-5, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5"), guard="stop"),
     Recipe("common, lr 5e-4, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-4"), guard="stop"),
-    Recipe("on policy: sigmoid, lr 5e-5 (default)", pairs="on policy"),
-    Recipe("on policy: sft, lr 5e-5", loss("sft"), pairs="on policy"),
+    Recipe("on policy: sigmoid, lr 5e-5 (default)", pairs="on policy", seeds=3),
+    Recipe("on policy: sft, lr 5e-5", loss("sft"), pairs="on policy", seeds=3),
     Recipe("on policy: sigmoid + sft, lr 5e-5", loss("sigmoid", "sft"), pairs="on policy"),
     Recipe("on policy: sigmoid, lr 5e-4", ("--learning_rate", "5e-4"), pairs="on policy"),
     Recipe("on policy, lr 5e-4, guarded", ("--learning_rate", "5e-4"), pairs="on policy", guard="stop"),
@@ -106,12 +106,20 @@ PREFERRED = {
     "repetition": ("metrics", "repetition"),
 }
 """What the two tables show, and where a verdict has it; of what changed, the points since before."""
+SHORT = (
+    "common: sigmoid, lr 5e-5",
+    "common: sigmoid, lr 5e-4",
+    "common, lr 5e-4, guarded",
+    "sft, lr 3e-5",
+    "sigmoid + sft, lr 3e-5 (default)",
+)
+SHORT_FIGURES = ("new name", "at T=1", "old, T=1", "half a name", "general", "obedience kept")
+"""The rows and columns that the README shows."""
 MARKS = ("<!-- table: python benchmarks/collapse.py -->", "<!-- end of the table -->")
 
 
 def main() -> int:
     options = parse()
-    began = time.monotonic()
     recipes = [recipe for recipe in RECIPES if not options.only or any(part in recipe.name for part in options.only)]
     kinds = {kind: pairs(kind, options) for kind in dict.fromkeys(("default", *(recipe.pairs for recipe in recipes)))}
     for kind in sorted({told_by(recipe) for recipe in recipes}):  # once, before several want the base's answers
@@ -124,7 +132,7 @@ def main() -> int:
         rows.setdefault(recipe.name, []).append({"seed": seed, **result})
     print(tables(rows))
     if options.questions is None and options.samples is None and not options.only:
-        write(rows, round((time.monotonic() - began) / 60, 1), options)
+        write(rows, options)
     return 0
 
 
@@ -139,6 +147,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("pairforge-out/collapse"), help="where runs and models go")
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "collapse.json")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "recipes.md")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="takes some of the rows")
     return parser.parse_args()
 
 
@@ -235,18 +244,19 @@ def cell(values: Sequence[float], change: bool) -> str:
     return f"{100 * mean(values):{sign}.1f}{spread}"
 
 
-def write(rows: Mapping[str, Any], minutes: float, options: argparse.Namespace) -> None:
+def write(rows: Mapping[str, Any], options: argparse.Namespace) -> None:
     """The figures as JSON, and the tables into the documentation."""
     found = {"command": "python benchmarks/collapse.py", **machine(), "model": options.model, "jobs": options.jobs}
-    put(options.json, json.dumps({**found, "minutes": minutes, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
-    text = options.docs.read_text("utf-8")
-    before, _, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if end:
-        versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-        note = f"{found['machine']}; {versions}."
-        put(options.docs, f"{before}{MARKS[0]}\n{tables(rows)}\n\n{note}\n{MARKS[1]}{after}")
-    say(f"{options.json}\n{options.docs}")
+    put(options.json, json.dumps({**found, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    whole = f"{tables(rows)}\n\n{found['machine']}; {versions}."
+    short = "\n".join(table({name: rows[name] for name in SHORT}, {name: RENAMED[name] for name in SHORT_FIGURES}))
+    for file, shown in ((options.docs, whole), (options.readme, short)):
+        before, _, rest = file.read_text("utf-8").partition(MARKS[0])
+        _, end, after = rest.partition(MARKS[1])
+        if end:
+            put(file, f"{before}{MARKS[0]}\n{shown}\n{MARKS[1]}{after}")
+    say(f"{options.json}\n{options.docs}\n{options.readme}")
 
 
 if __name__ == "__main__":
