@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import nan
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -185,10 +184,10 @@ def judged(recipe: Recipe, seed: int, kinds: Mapping[str, Path], options: argpar
         took = time.monotonic() - begun
         by = ("-m", model, "--base", options.model, "--run", kinds[told_by(recipe)])
         verdict = told((0, 1), "evaluate", *by, *asked(options))
-        history = json.loads((model / "history.json").read_text("utf-8"))
-        result = {**figures(verdict, recipe), "ok": verdict["ok"], "seconds": round(took), **ending(history)}
+        result = {**figures(verdict, recipe), "ok": verdict["ok"], "seconds": round(took)}
         put(file, json.dumps(result, ensure_ascii=False))
-    return dict(json.loads(file.read_text("utf-8")))
+    history = json.loads((model / "history.json").read_text("utf-8"))
+    return {**json.loads(file.read_text("utf-8")), **ending(history)}
 
 
 def figures(verdict: Mapping[str, Any], recipe: Recipe) -> dict[str, float]:
@@ -208,7 +207,7 @@ def figure(verdict: Mapping[str, Any], part: str, metric: str) -> float | None:
 
 def ending(history: Mapping[str, Any]) -> dict[str, Any]:
     """What a trainer shows at the end of a training, and the step at which the guard rang."""
-    last: dict[str, Any] = next((log for log in reversed(history["log"]) if "rewards/accuracies" in log), {})
+    last: dict[str, Any] = next((log for log in reversed(history["log"]) if "loss" in log), {})
     shown = {name: last[name] for name in ("loss", "rewards/accuracies", "logps/chosen") if name in last}
     alarm = history["guard"]["alarm"]
     return {**shown, "steps": history["steps"], "alarm": alarm and alarm["step"], "why": alarm and alarm["message"]}
@@ -227,11 +226,15 @@ def table(rows: Mapping[str, Sequence[Mapping[str, Any]]], of: Mapping[str, tupl
     yield "|---|" + "--:|" * (len(heads) - 1)
     for name, made in rows.items():
         shown = [
-            *(f"{mean(row.get(logged, nan) for row in made):.3f}" for logged in ("loss", "rewards/accuracies")),
+            *(last([row[logged] for row in made if logged in row]) for logged in ("loss", "rewards/accuracies")),
             *(cell([row[figure] for row in made if figure in row], of[figure][0] == "change") for figure in of),
             ", ".join(f"{row['alarm']}/{row['steps']}" if row["alarm"] else "no" for row in made),
         ]
         yield f"| {name} | {' | '.join(shown)} |"
+
+
+def last(values: Sequence[float]) -> str:
+    return f"{mean(values):.3f}" if values else "-"
 
 
 def cell(values: Sequence[float], change: bool) -> str:
