@@ -39,13 +39,15 @@ def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):
         if finding.severity == "warning":
-            say(f"warning: {findings.counts[code]} x {code}, first in row {_number(finding, numbers)}{finding.message}")
+            # A message that names another row counts in the pairs drawn, which nobody can look up.
+            what = "" if " row " in finding.message else f": {finding.message}"
+            say(f"warning: {findings.counts[code]} x {code}, first in row {_number(finding, numbers)}{what}")
     if seen := first.get("PF414"):
         say(f"signal: {seen.message.split(';')[0]}")
 
 
 def _number(finding: Any, numbers: Sequence[int]) -> str:
-    return "-: " if finding.row is None else f"{numbers[finding.row]}: "
+    return "-" if finding.row is None else str(numbers[finding.row])
 
 
 @dataclass(frozen=True)
