@@ -86,10 +86,11 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         entropy = float(logs.get("entropy", math.nan))
         self._entropy = entropy if math.isnan(self._entropy) else self._entropy
         reward = float(logs["rewards/chosen"])
-        gain = reward / args.beta if getattr(args, "beta", 0) else math.nan
+        scale = getattr(args, "beta", 0) * max(self._length, 1.0) or math.nan
         broken = not (math.isfinite(reward) and math.isfinite(float(logs.get("loss", 0.0))))
         self._logged = Logged(
-            chosen=-math.inf if broken else gain / max(self._length, 1.0),
+            chosen=-math.inf if broken else reward / scale,
+            margin=float(logs.get("rewards/margins", math.nan)) / scale,
             entropy=entropy - self._entropy,
             accuracy=float(logs.get("rewards/accuracies", math.nan)),
         )

@@ -30,16 +30,20 @@ class Limits:
     displaced: float = 0.5
     """Nats a token that the chosen completions lost against the reference: likelihood displacement (Razin et al. 2024,
     arXiv:2410.08847), in which the rejected side falls, the margin grows, and the chosen side falls with it."""
+    margin: float = 10.0
+    """Nats a token between what the chosen and what the rejected completions gained on the reference: a blow-up."""
     entropy: float = 2.0
     """Nats a token that the entropy of the model on the pairs rose by: it no longer knows what to say."""
 
 
 @dataclass(frozen=True)
 class Logged:
-    """What the trainer last logged, NaN before: the gain of the chosen completions on the reference in nats a token,
-    the entropy in nats a token above the first that was logged, and the share of pairs told apart."""
+    """What the trainer last logged, NaN before: the gain of the chosen completions on the reference and its margin over
+    that of the rejected, in nats a token, the entropy in nats a token above the first that was logged, and the share of
+    pairs told apart."""
 
     chosen: float = NAN
+    margin: float = NAN
     entropy: float = NAN
     accuracy: float = NAN
 
@@ -59,6 +63,7 @@ class Record:
     moved: float = 0.0
     sample: str = ""
     chosen: float = NAN
+    margin: float = NAN
     entropy: float = NAN
     accuracy: float = NAN
 
@@ -75,6 +80,7 @@ class Record:
             **{name: min(getattr(self, name), getattr(last, name)) / getattr(limits, name) for name in _TWICE},
             "drift": self.drift / limits.drift,
             "displaced": -self.chosen / limits.displaced,
+            "margin": self.margin / limits.margin,
             "entropy": self.entropy / limits.entropy,
         }
         # What isn't known yet is no sign; a model whose answers can't be computed has no drift that is a number.
@@ -98,6 +104,7 @@ class Record:
             "leak": f"{self.leak:.0%} of the answers to other questions say what the pairs teach: {self.sample!r}",
             "drift": f"the answers to other questions are {self.drift:.3f} nats a token from those before training",
             "displaced": f"the chosen answers lost {-self.chosen:.2f} nats a token against the reference",
+            "margin": f"chosen and rejected answers are {self.margin:.1f} nats a token further apart than they were",
             "entropy": f"the entropy rose by {self.entropy:.1f} nats a token",
         }[sign]
 

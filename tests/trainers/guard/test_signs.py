@@ -37,6 +37,7 @@ def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> Non
         ({"chosen": -0.6}, "lost 0.60 nats"),
         ({"chosen": -math.inf}, "lost inf"),
         ({"entropy": 2.5}, "rose by 2.5"),
+        ({"margin": 12.0}, "12.0 nats a token further apart"),
     ],
 )
 def test_what_no_good_training_passes_through_is_an_alarm_at_once(figures: dict[str, float], words: str) -> None:
