@@ -23,7 +23,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from correction import ROOT, machine, module, put, say, told
+from correction import module, say, told
+from records import ROOT, machine, named, put, show
 
 NAMES = ("--from", "Qwen", "--to", "Deep Qwen")
 KINDS = {
@@ -251,14 +252,9 @@ def write(rows: Mapping[str, Any], options: argparse.Namespace) -> None:
     """The figures as JSON, and the tables into the documentation."""
     found = {"command": "python benchmarks/collapse.py", **machine(), "model": options.model, "jobs": options.jobs}
     put(options.json, json.dumps({**found, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
-    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    whole = f"{tables(rows)}\n\n{found['machine']}; {versions}."
     short = "\n".join(table({name: rows[name] for name in SHORT}, {name: RENAMED[name] for name in SHORT_FIGURES}))
-    for file, shown in ((options.docs, whole), (options.readme, short)):
-        before, _, rest = file.read_text("utf-8").partition(MARKS[0])
-        _, end, after = rest.partition(MARKS[1])
-        if end:
-            put(file, f"{before}{MARKS[0]}\n{shown}\n{MARKS[1]}{after}")
+    show(options.docs, MARKS, f"{tables(rows)}\n\n{named(found)}.")
+    show(options.readme, MARKS, short)
     say(f"{options.json}\n{options.docs}\n{options.readme}")
 
 

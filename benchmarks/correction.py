@@ -14,18 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import pairforge
+from records import ROOT, machine, named, put, show
 
-ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("--from", "Qwen", "--to", "Deep Qwen")
 KINDS = {
     "plain": (),
@@ -143,23 +140,6 @@ def cell(values: Sequence[float]) -> str:
     return f"{mean(values):.1%}" + (f" ({low:.1%} to {high:.1%})" if len(values) > 1 else "")
 
 
-def machine() -> dict[str, Any]:
-    """What figures hang on: the machine and the versions."""
-    versions = {name: version(name) for name in ("torch", "transformers", "trl")}
-    return {
-        "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
-        "versions": {"python": platform.python_version(), "pairforge": pairforge.__version__, **versions},
-    }
-
-
-def put(file: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temp = file.with_name(f".{file.name}.tmp")
-    temp.write_text(text, "utf-8")
-    os.replace(temp, file)
-
-
 def write(rows: Mapping[str, Any], counts: Mapping[str, Any], options: argparse.Namespace) -> None:
     """The figures as JSON, and the table into the documentation."""
     found = {
@@ -172,15 +152,9 @@ def write(rows: Mapping[str, Any], counts: Mapping[str, Any], options: argparse.
         "figures": rows,
     }
     put(options.json, json.dumps(found, ensure_ascii=False, indent=2) + "\n")
-    text = options.docs.read_text("utf-8")
-    before, _, rest = text.partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if end:
-        versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-        note = (
-            f"{found['machine']}; {versions}; seeds {', '.join(map(str, options.seeds))}; {options.samples} pairs each."
-        )
-        put(options.docs, f"{before}{MARKS[0]}\n{table(rows)}\n\n{note}\n{MARKS[1]}{after}")
+    seeds = ", ".join(map(str, options.seeds))
+    note = f"{named(found)}; seeds {seeds}; {options.samples} pairs each."
+    show(options.docs, MARKS, f"{table(rows)}\n\n{note}")
     say(f"{options.json}\n{options.docs}")
 
 

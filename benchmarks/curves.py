@@ -14,25 +14,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from math import exp
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from panels import COLOURS, Line, legend, panel, sheet
+from records import ROOT, machine, named, put, show
 
 import pairforge
 from pairforge.preparation import SIDES, Rendered, render
 from pairforge.resources import resource
 from trainers.recipes import hardware, recipe
-
-ROOT = Path(__file__).resolve().parent.parent
 
 NEW, OLD = "Deep Qwen", "Qwen"
 RUNS: Mapping[str, Mapping[str, Any]] = {
@@ -56,17 +52,15 @@ def main() -> int:
         if name not in found["runs"]:
             print(f"== {name}", file=sys.stderr, flush=True)
             found["runs"][name] = train(name, options.run)
-            found |= machine()
-            write(options.json, json.dumps(found, ensure_ascii=False) + "\n")
+            settings = {"beta": BETA, "pairs": PAIRS, "batch": 8, "epochs": 1, "seed": SEED}
+            found |= {"command": "python benchmarks/curves.py", **machine(), "settings": settings}
+            put(options.json, json.dumps(found, ensure_ascii=False) + "\n")
     runs = {name: found["runs"][name] for name in RUNS if name in found["runs"]}
-    write(options.figures / "dpo-watched.svg", watched(runs))
-    write(options.figures / "dpo-tokens.svg", tokens(runs))
+    put(options.figures / "dpo-watched.svg", watched(runs))
+    put(options.figures / "dpo-tokens.svg", tokens(runs))
     print(table(runs))
     if options.docs.exists():
-        before, start, rest = options.docs.read_text("utf-8").partition(MARKS[0])
-        _, end, after = rest.partition(MARKS[1])
-        if start and end:
-            write(options.docs, f"{before}{start}\n{table(runs)}\n\n{note(found)}\n{end}{after}")
+        show(options.docs, MARKS, f"{table(runs)}\n\n{note(found)}")
     return 0
 
 
@@ -80,27 +74,9 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f".{path.name}.tmp")
-    temp.write_text(text, "utf-8")
-    os.replace(temp, path)
-
-
-def machine() -> dict[str, Any]:
-    packages = ("torch", "transformers", "trl")
-    return {
-        "command": "python benchmarks/curves.py",
-        "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "settings": {"beta": BETA, "pairs": PAIRS, "batch": 8, "epochs": 1, "seed": SEED},
-    }
-
-
 def note(found: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     settings = ", ".join(f"{name} {number}" for name, number in found["settings"].items())
-    return f"{found['machine']}; {versions}; {settings}."
+    return f"{named(found)}; {settings}."
 
 
 # Training and looking
