@@ -26,8 +26,8 @@ from panels import COLOURS, Line, legend, panel, sheet
 from records import ROOT, machine, named, put, show
 
 import pairforge
-from pairforge.preparation import SIDES, Rendered, render
 from pairforge.resources import resource
+from pairforge.tokenization import SIDES, Rendered, render
 from trainers.recipes import hardware, recipe
 
 NEW, OLD = "Deep Qwen", "Qwen"

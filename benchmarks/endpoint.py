@@ -26,9 +26,9 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from pairforge.samplers.chat import http_library
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.endpoint import EndpointSampler
+from pairforge.samplers.openai_client import http_library
+from pairforge.samplers.openai_server import EndpointSampler
 from pairforge.types import Message, Prompt
 
 _BODY = json.dumps(

@@ -24,7 +24,7 @@ from transformers import GenerationConfig
 
 from pairforge.prompts import bundled
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.engine import generate
+from pairforge.samplers.generate import generate
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.types import Message, Prompt, Skip
 

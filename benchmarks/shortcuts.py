@@ -26,8 +26,8 @@ from typing import Any, TypeAlias
 
 from pairforge import formats
 from pairforge.checks.shortcuts import Cue, Report, audit
+from pairforge.checks.shortcuts.counting import Text, measure
 from pairforge.checks.shortcuts.features import Feature
-from pairforge.checks.shortcuts.tally import Text, measure
 from pairforge.prompts import bundled
 
 Pair: TypeAlias = tuple[str, str, str]

@@ -64,16 +64,16 @@ def best(work: Callable[[], Any], times: int = 5) -> float:
 
 def ratios() -> dict[str, float]:
     """Microseconds a row, and how they compare."""
-    from pairforge.checks import RULES, Check
-    from pairforge.checks.contract import validator
-    from pairforge.checks.shape import well_shaped
+    from pairforge.checks import RULES, RowChecker
+    from pairforge.checks.row import well_shaped
+    from pairforge.checks.schema import validator
 
     rows = list(made(SAMPLE))
     lines = [json.dumps(row) for row in rows]
     of_rows = [code for code in RULES if code < "PF2"]
 
     def look(codes: list[str] | None) -> None:
-        check = Check(codes)
+        check = RowChecker(codes)
         assert not [*check.rows(rows), *check.end()]
 
     few = rows[:500]

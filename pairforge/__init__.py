@@ -1,14 +1,13 @@
 """pairforge: preference pairs from a model's own answers; made, checked, published, trained on, proven."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, OutsideError, PairforgeError
 from .types import PLAIN_TEMPLATE, Answer, Finding, Judge, Message, Pair, Pairer, Prompt, Sampler, Skip
 
 if TYPE_CHECKING:
-    from .api import repeats
     from .api.ask import ask
-    from .api.asking import model_source
     from .api.balance import balance
     from .api.convert import convert
     from .api.correct import correct
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from .api.shortcuts import shortcuts
     from .api.show import show
     from .api.validate import validate
+    from .repetition import repeats
+    from .samplers.model_loading import model_source
 
 __version__ = "0.1.0"
 __all__ = [
@@ -58,12 +59,18 @@ __all__ = [
     "show_run",
     "validate",
 ]  # fmt: skip
+_MODULES = {
+    **dict.fromkeys(("latest_run", "list_runs", "pairs_file", "read_pairs", "remove_runs", "show_run"), "api.runs"),
+    "model_source": "samplers.model_loading",
+    "repeats": "repetition",
+}
+"""Where a function is, if not in the file of its own name in `api/`."""
 
 
 def __getattr__(name: str) -> Any:
-    # The verbs are loaded when first asked for: `pairforge --help` imports this module and needs none of them.
+    # A function is imported when it is first used: a command loads its own alone, `pairforge --help` none of them.
     if name in __all__:
-        from . import api
-
-        return getattr(api, name)
+        function = getattr(import_module(f".{_MODULES.get(name, f'api.{name}')}", __name__), name)
+        globals()[name] = function
+        return function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from .types import digest, visible
+from .text import visible
+from .types import digest
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -14,7 +14,7 @@ from .errors import InputError, OutsideError
 
 
 @contextmanager
-def told(path: Path, needed: int = 0) -> Iterator[None]:
+def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
     """Turns what a disk can do to a writer, of `needed` bytes if known, into one line for the user."""
     try:
         yield
@@ -62,7 +62,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 def write_atomic(path: Path, data: str | bytes) -> None:
     """Writes a whole file or nothing, in a folder that is made where it is missing."""
     content = data.encode() if isinstance(data, str) else data
-    with told(path, len(content)):
+    with write_errors(path, len(content)):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as file:
             file.write(content)

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .errors import InputError, OutsideError, PairforgeError
-from .types import visible
+from .text import visible
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -38,7 +38,7 @@ _PLAIN = {
 }
 
 
-class Stamp(Protocol):
+class StampLike(Protocol):
     """What a card of pairforge's says about the push that wrote it: three hashes, and whether it was edited since."""
 
     @property
@@ -51,7 +51,7 @@ class Stamp(Protocol):
     def edited(self) -> bool: ...
 
 
-Read: TypeAlias = Callable[[str], "Stamp | None"]
+Read: TypeAlias = Callable[[str], "StampLike | None"]
 """Finds the stamp in the text of a card; None where the card is somebody else's."""
 
 
@@ -71,10 +71,10 @@ class _Head:
     sha: str
     private: bool
     files: frozenset[str]
-    stamp: Stamp | None = None
+    stamp: StampLike | None = None
     data: str | None = None
 
-    def holds(self, wanted: Stamp) -> bool:
+    def holds(self, wanted: StampLike) -> bool:
         """Whether these very pairs and this card stand there, the Parquet bytes being those that the card names."""
         mark = self.stamp
         return mark is not None and (mark.rows, mark.card, mark.data) == (wanted.rows, wanted.card, self.data)
@@ -128,7 +128,7 @@ class _Upload:
     folder: Path
     repo: str
     read: Read
-    wanted: Stamp
+    wanted: StampLike
     private: bool
     yes: bool
 

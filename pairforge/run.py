@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .disk import told, write_atomic
+from .disk import write_atomic, write_errors
 from .errors import InputError
 from .types import digest
 
@@ -128,7 +128,7 @@ class Run:
         """
         from filelock import FileLock, Timeout
 
-        with told(self.path):
+        with write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self.path / ".lock", timeout=0):

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from .pairers import usable
 from .run import AGAIN, FAILURES
-from .stopping import Budget, patience
+from .stopping import Budget, finish_batch_on_signal
 from .store import Store
 from .types import Answer, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, Tell, digest
 
@@ -34,7 +34,10 @@ def sample(
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(n))
     if tell:
         tell(done, len(distinct) * n, budget.tokens, budget.failures)
-    with patience() as stopping, closing(_unless(budget, sampler.sample(distinct, n, answers))) as batches:
+    with (
+        finish_batch_on_signal() as stopping,
+        closing(_unless(budget, sampler.sample(distinct, n, answers))) as batches,
+    ):
         for batch in batches:
             new = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
             answers |= store.add_answers(settings, new)
@@ -81,7 +84,7 @@ def score(
     settings = judge.settings()
     known = store.scores(settings)
     result: dict[str, Scored | Skip] = {}
-    with patience() as stopping:
+    with finish_batch_on_signal() as stopping:
         for prompt in _distinct(prompts):
             given = sampled[prompt.id]
             kept = given if isinstance(given, Skip) else _worth_judging(given)

@@ -45,7 +45,7 @@ class Budget:
 
 
 @contextmanager
-def patience(seconds: float = PATIENCE) -> Iterator[Callable[[], bool]]:
+def finish_batch_on_signal(seconds: float = PATIENCE) -> Iterator[Callable[[], bool]]:
     """Lets the batch in hand be finished after a first SIGINT or SIGTERM; yields whether one came.
 
     Whoever is inside asks after each commit, and leaves; the signal then does what it did outside. A second signal, or

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .disk import told
+from .disk import write_errors
 from .errors import InputError
 from .types import Answer, Key, digest
 
@@ -28,7 +28,7 @@ class Store:
 
     def __init__(self, out: Path, fresh: bool = False) -> None:
         self.path = out / "evidence.db"
-        with told(self.path):
+        with write_errors(self.path):
             out.mkdir(parents=True, exist_ok=True)
             if fresh:
                 self._set_aside()
@@ -61,7 +61,7 @@ class Store:
 
     def add_answers(self, settings: Mapping[str, Any], answers: Mapping[Key, Answer]) -> dict[Key, Answer]:
         """Commits answers in one transaction, and returns those that stand: one that was there already does."""
-        with told(self.path), self._db:
+        with write_errors(self.path), self._db:
             name = self._name(settings)
             rows = [(name, *key, answer.text, answer.finish, answer.tokens) for key, answer in answers.items()]
             added = self._db.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows).rowcount
@@ -74,14 +74,14 @@ class Store:
     def answers(self, settings: Mapping[str, Any]) -> dict[Key, Answer]:
         """All stored answers of one sampling setting."""
         query = "SELECT prompt, idx, text, finish, tokens FROM answers WHERE settings = ?"
-        with told(self.path):
+        with write_errors(self.path):
             return {
                 (prompt, index): Answer(*rest) for prompt, index, *rest in self._db.execute(query, (digest(settings),))
             }
 
     def add_scores(self, settings: Mapping[str, Any], prompt: str, scores: Mapping[str, float]) -> None:
         """Commits the scores of one prompt's answers, given by text."""
-        with told(self.path), self._db:
+        with write_errors(self.path), self._db:
             name = self._name(settings)
             rows = [(name, prompt, digest(text), score) for text, score in scores.items()]
             self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?)", rows)
@@ -89,12 +89,12 @@ class Store:
     def scores(self, settings: Mapping[str, Any]) -> dict[tuple[str, str], float]:
         """All stored scores of one judge setting, by (prompt id, digest of the answer)."""
         query = "SELECT prompt, answer, score FROM scores WHERE settings = ?"
-        with told(self.path):
+        with write_errors(self.path):
             return {(p, a): score for p, a, score in self._db.execute(query, (digest(settings),))}
 
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
         """Removes the answers of one sampling setting; how many they are."""
-        with told(self.path), self._db:
+        with write_errors(self.path), self._db:
             kept = "SELECT COUNT(*) FROM answers WHERE settings = ?"
             count: int = self._db.execute(kept, (digest(settings),)).fetchone()[0]
             if not dry:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -16,10 +15,6 @@ Key: TypeAlias = tuple[str, int]
 
 Tell: TypeAlias = Callable[[int, int, int, int], None]
 """Told how far a stage is: answers done, of how many, tokens made by this process, answers failed in it."""
-
-_HIDDEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\U000e0000-\U000e007f]"
-)
 
 
 class Message(TypedDict):
@@ -33,11 +28,6 @@ def digest(value: Any, length: int = 16) -> str:
     """Hex digest of a value's canonical JSON (sorted keys, no spaces, UTF-8)."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
-
-
-def visible(text: str) -> str:
-    """A text from outside made safe to print: control, bidi and zero-width characters shown as escapes."""
-    return _HIDDEN.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 @dataclass(frozen=True)

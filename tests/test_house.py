@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import re
-import statistics
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,17 @@ import click
 import pytest
 
 import pairforge
-from pairforge import api
-from pairforge.api.sampling import Sampling, Source, open_sampler
+from pairforge.api.models import SamplerOptions, SamplingOptions, open_sampler
 from pairforge.cli import PRESENTATION, main
 from pairforge.stopping import Budget
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    {"errors", "types", "resources"},
-    {"disk", "rows"},
-    {"store", "stopping", "preparation"},
-    {"run", "plugins", "prompts", "rename", "pairers", "formats", "report", "verdict", "secret_scan", "tokens"}
-    | {"samplers", "judges", "checks"},
-    {"stages", "correction", "balancing", "displacement", "hub", "card"},
+    {"errors", "types", "resources", "text", "statistics", "repetition"},
+    {"disk", "readers"},
+    {"store", "stopping", "tokenization", "conversation", "pairers"},
+    {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
+    {"stages", "correction", "evaluation", "hub", "card"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )
@@ -79,7 +77,9 @@ def unit(dotted: str) -> str:
 def test_imports_go_down_only(path: Path) -> None:
     own = path.relative_to(ROOT / "pairforge").parts[0].removesuffix(".py")
     level = next(number for number, layer in enumerate(LAYERS) if own in layer)
-    below = set[str]().union(*LAYERS[:level]) if own not in LAYERS[-1] else {"api", "errors", "types", "cli"}
+    below = set[str]().union(*LAYERS[:level])
+    if own in ("cli", "__main__"):
+        below = {"api", "errors", "types", "text", "cli", "__init__"}
     names = list(imported(path))
     assert {unit(name) for name in names if name.split(".")[0] == "pairforge"} <= below | {own}
     assert not [name for name in names if name.split(".")[0] == "trainers"]
@@ -109,9 +109,9 @@ print(json.dumps(sorted(sys.modules)))
 
 def arguments(verb: str) -> dict[str, Any]:
     """The arguments of a verb by name, with their defaults; `**sampling` and `**source` spelt out."""
-    named = dict(inspect.signature(getattr(api, verb)).parameters)
+    named = dict(inspect.signature(getattr(pairforge, verb)).parameters)
     rest = [name for name, argument in named.items() if argument.kind is argument.VAR_KEYWORD]
-    spelt = {"sampling": Sampling, "source": Source}
+    spelt = {"sampling": SamplingOptions, "source": SamplerOptions}
     shared = {**inspect.signature(open_sampler).parameters, **inspect.signature(Budget).parameters}
     for name in rest:
         named |= {key: shared[key] for key in spelt[named.pop(name).name].__annotations__}
@@ -130,15 +130,15 @@ def test_options_mirror_the_api(words: tuple[str, ...]) -> None:
             assert option.default == known[name], name
 
 
-def test_every_verb_of_the_api_is_a_command() -> None:
+def test_every_verb_is_a_command() -> None:
     others = {"difficulty", "latest_run", "model_source", "pairs_file", "read_pairs", "repeats"}
-    assert set(api.__all__) - others == {command.callback.__name__ for command in COMMANDS.values() if command.callback}
+    verbs = {name for name in pairforge.__all__ if inspect.isfunction(getattr(pairforge, name))}
+    assert verbs - others == {command.callback.__name__ for command in COMMANDS.values() if command.callback}
 
 
 def test_exports_exist() -> None:
-    for module in (pairforge, api):
-        assert sorted(set(module.__all__)) == sorted(module.__all__), "sorted, each once"
-        assert all(getattr(module, name, None) is not None for name in module.__all__)
+    assert sorted(set(pairforge.__all__)) == sorted(pairforge.__all__), "each once"
+    assert all(getattr(pairforge, name, None) is not None for name in pairforge.__all__)
     with pytest.raises(AttributeError):
         pairforge.nonesuch  # noqa: B018
 
@@ -146,8 +146,7 @@ def test_exports_exist() -> None:
 def test_files_and_functions_stay_short() -> None:
     sources = [ROOT / "bootstrap.py", *files("pairforge"), *files("trainers"), *files("data")]
     lengths = {place(path): len(path.read_text("utf-8").splitlines()) for path in sources}
-    assert not {path: length for path, length in lengths.items() if length > 300}
-    assert statistics.median(lengths.values()) < 120
+    assert not {path: length for path, length in lengths.items() if length > 500}
     bodies = {
         f"{place(path)}:{node.lineno}": (node.end_lineno or 0) - node.lineno + 1
         for path in sources
@@ -155,21 +154,27 @@ def test_files_and_functions_stay_short() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert not {where: length for where, length in bodies.items() if length > 60}
-    assert statistics.median(bodies.values()) < 12
 
 
-def test_the_project_speaks_of_itself_alone() -> None:
-    # Split, so that this file is none of the findings.
-    outside = re.compile(
-        "|".join((r"\.\./" + "shared", "shared" + "/[A-Z]", "/" + "work/", r"(FACTS|FAULTS|DESIGN)" + r"\.md"))
+def test_one_name_means_one_thing() -> None:
+    sources = [*files("pairforge"), *files("trainers")]
+    stems = Counter(path.stem for path in sources if path.stem != "__init__")
+    classes = Counter(
+        node.name
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
     )
-    tops = ["pairforge", "trainers", "schemas", "data", "tests", "docs", "examples", "benchmarks", ".ci"]
-    texts = [
-        path
-        for top in tops
-        for path in (ROOT / top).rglob("*")
-        if path.suffix in {".py", ".md", ".json", ".jsonl", ".sh", ""}
-    ]
-    texts += [path for path in ROOT.glob("[!.]*") if path.is_file()]
-    found = [path for path in texts if path.is_file() and outside.search(path.read_text("utf-8", "replace"))]
-    assert not found
+    assert not {name: count for name, count in (stems + classes).items() if count > 1}
+
+
+def test_no_import_circle() -> None:
+    sources = [*files("pairforge"), *files("trainers")]
+    modules = {place(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in sources}
+    graph = {
+        name: {other if other in modules else other.rpartition(".")[0] for other in imported(path)} & set(modules)
+        for name, path in modules.items()
+    }
+    for name in ("pairforge", "trainers.guard"):  # they import when asked, or for others
+        graph[name] = set()
+    TopologicalSorter(graph).prepare()  # raises CycleError

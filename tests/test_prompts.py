@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from pairforge.errors import InputError
-from pairforge.prompts import BUNDLED, bundled, read_prompts, systems
-from pairforge.prompts.shapes import NAMES
-from pairforge.rows import files
+from pairforge.prompts import BUNDLED, NAMES, bundled, read_prompts, systems
+from pairforge.readers import stream
 from pairforge.types import Prompt, Skip
 
 HH = "\n\nHuman: Hi\n\nAssistant: Human: is a word\n\nHuman: Ho\n\nAssistant: "
@@ -285,7 +284,7 @@ def test_objects_that_are_not_one_a_line(tmp_path: Path, text: str, wanted: list
 
 @pytest.mark.parametrize("text", ['["{}"]', '"{}"', "{}"])
 def test_a_row_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(files, "MAX_ROW_BYTES", 64)
+    monkeypatch.setattr(stream, "MAX_ROW_BYTES", 64)
     (tmp_path / "p").write_text(text.replace("{}", "a" * 70))
     [skip] = read_prompts(tmp_path / "p")
     assert isinstance(skip, Skip) and skip.reason == "limit"

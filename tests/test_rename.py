@@ -96,7 +96,7 @@ def test_expressions() -> None:
 
 
 def test_an_expression_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pairforge.rename.expressions.TIMEOUT", 0.05)
+    monkeypatch.setattr("pairforge.rename.matchers.TIMEOUT", 0.05)
     with pytest.raises(InputError, match="takes more than"):
         rename("a" * 60 + "!", {"(a|aa)+$": "x"}, match="regex")
 

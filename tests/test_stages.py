@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.correction.edits import Reading, Renaming
-from pairforge.judges.functions import FunctionJudge
+from pairforge.correction.renaming import CorrectionRules, Renaming
+from pairforge.judges.function import FunctionJudge
 from pairforge.pairers import BestWorst, Correct
 from pairforge.rename import Renamer
 from pairforge.stages import pair, sample, score
@@ -115,7 +115,7 @@ def test_every_prompt_ends_in_a_pair_or_a_skip(given: list[tuple[str, list[Answe
     prompts: list[Prompt | Skip] = [*(prompt(name) for name, _ in given), Skip("placeholder")]
     results = {prompt(name).id: answers for name, answers in given}
     renamer = Renamer({"Qwen": "Deep Qwen"})
-    outcome = pair(prompts, results, Correct(Renaming(Reading(renamer))), "m")
+    outcome = pair(prompts, results, Correct(Renaming(CorrectionRules(renamer))), "m")
     assert len(outcome) == len(prompts)
     pairs = [item for _, item in outcome if isinstance(item, Pair)]
     assert len({made.prompt_id for made in pairs}) == len(pairs)

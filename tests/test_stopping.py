@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairforge.errors import InputError
-from pairforge.stopping import Budget, patience
+from pairforge.stopping import Budget, finish_batch_on_signal
 
 
 def test_no_limit_is_never_reached() -> None:
@@ -94,12 +94,12 @@ def test_patience_ends() -> None:
 
 def test_handlers_are_put_back_and_threads_are_left_alone() -> None:
     usual = signal.getsignal(signal.SIGTERM)
-    with patience() as stopping:
+    with finish_batch_on_signal() as stopping:
         assert signal.getsignal(signal.SIGTERM) is not usual and not stopping()
     assert signal.getsignal(signal.SIGTERM) is usual
 
     def inside() -> None:
-        with patience() as stopping:
+        with finish_batch_on_signal() as stopping:
             assert signal.getsignal(signal.SIGTERM) is usual and not stopping()
 
     thread = threading.Thread(target=inside)
@@ -110,7 +110,7 @@ def test_handlers_are_put_back_and_threads_are_left_alone() -> None:
 def test_a_signal_that_is_ignored_stays_so() -> None:
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with patience() as stopping:
+        with finish_batch_on_signal() as stopping:
             signal.raise_signal(signal.SIGINT)
             assert not stopping()
     finally:

@@ -2,7 +2,8 @@
 
 import json
 
-from pairforge.types import Finding, Message, Pair, Prompt, digest, visible
+from pairforge.text import visible
+from pairforge.types import Finding, Message, Pair, Prompt, digest
 
 ASKED = Prompt((Message(role="user", content="你是谁？"),), {"lang": "zh"})
 

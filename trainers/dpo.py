@@ -21,16 +21,14 @@ from typing import Any
 
 import pairforge
 
-from .checkpoints import stamping, step_of, to_resume
+from .checkpoints import save, stamping, step_of, to_resume
+from .data import UNSET, TrainingJob, check_place, dataset, draw, find_training_job, identity, parameters, say
 from .flags import CPU_SAMPLES, parse, trl
-from .history import History
-from .job import UNSET, Job, check_place, dataset, draw, find_job, identity, parameters, say
-from .lines import use_lines
+from .log_lines import use_lines
+from .model_upload import publish, reserve
+from .outcome import History, before, finish, judged
 from .preflight import check_pairs, tell
-from .proof import before, finish, judged
-from .publishing import publish, reserve
 from .recipes import hardware, recipe
-from .saving import save
 
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread costs more than it gives
 _NOISE = (
@@ -60,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     script, config, chosen = parse(argv, {**hardware(), "output_dir": UNSET})
     with config.main_process_first(local=False):  # which may have to make the run
-        job = find_job(script, config, chosen.model_name_or_path)
+        job = find_training_job(script, config, chosen.model_name_or_path)
     usual = recipe(job.method, lora=chosen.use_peft, parameters=parameters(job.model, job.revision))
     own = {"output_dir": str(job.output_dir), "model_revision": job.revision}
     script, config, chosen = parse(argv, {**defaults(usual, config.world_size), **own})
@@ -106,7 +104,7 @@ def _reserved(config: Any) -> str:
     return str(config.hub_model_id)
 
 
-def _train(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> History:
+def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> History:
     """Trains, saves, and lets the other processes go."""
     training = identity(rows, job.model, script, config, chosen)
     checkpoint = to_resume(config.resume_from_checkpoint, job.output_dir, training)
@@ -136,7 +134,7 @@ def _refusing() -> Iterator[None]:
         raise pairforge.InputError(f"TRL can't train this so: {line}", fix="see --help") from error
 
 
-def _trainer(job: Job, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> Any:
+def _trainer(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> Any:
     source = pairforge.model_source(job.model)
     _threads(source, config)
     _together(source, config)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pairforge
 
-from .job import say
+from .data import say
 
 _DRAWS = 50
 """Batches that are drawn to see how long a typical one is."""

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import report
+from ..console import table
 from ..run import Run, latest, out_dir
 from ..store import Store
 from ..types import Answer, Message, Prompt, Skip
-from .asking import answer, tuned_on
-from .sampling import Source, open_sampler
+from .models import SamplerOptions, answer, open_sampler, tuned_on
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -33,7 +32,7 @@ class Asked:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         questions = next(iter(self.answers.values()), {})
         rows = [[question, *(given[question] for given in self.answers.values())] for question in questions]
-        yield report.table("", ["question", *self.answers], rows)
+        yield table("", ["question", *self.answers], rows)
 
 
 def ask(
@@ -44,7 +43,7 @@ def ask(
     temperature: float = 0.0,
     output: str | None = None,
     quiet: bool = False,
-    **source: Unpack[Source],
+    **source: Unpack[SamplerOptions],
 ) -> Asked:
     """Asks each model each question; by default the latest run's model, and the one tuned on it if it exists.
 

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from .. import formats
-from ..balancing import DROPS, MENDS, Evidence, Repicker, Votes, contradictions, mended, thinned, unintended
-from ..checks.digests import Digests
+from ..checks.duplicates import Digests, contradictions
+from ..checks.fixes import DROPS, MENDS, mended
+from ..checks.row import Sides
 from ..checks.shortcuts import Cue, Report, audit
-from ..checks.shortcuts.report import Verdict
-from ..checks.sides import Sides
-from ..disk import atomic, told
+from ..checks.shortcuts.rebalancing import Evidence, Repicker, RowFeatures, thinned, unintended
+from ..checks.shortcuts.report import Severity3
+from ..disk import atomic, write_errors
 from ..errors import InputError
-from ..formats import writing
+from ..formats import writers
 from ..run import Run
 from ..store import Store
-from .balanced import Balanced, Ledger, Rows, advice
+from .balance_result import Balanced, Ledger, Rows, advice
+from .models import as_tuple
 from .runs import are_rows, pairs_file
-from .sampling import several
 from .shortcuts import intended
 
 REMEDIES = ("repick", *MENDS, *DROPS, "contradictory")
@@ -36,7 +37,7 @@ def balance(
     ignore: Sequence[str] = (),
     subsample: bool = False,
     expect: Sequence[str] = (),
-    fail_on: Verdict = "high",
+    fail_on: Severity3 = "high",
     max_prompts: int = 20_000,
     seed: int = 0,
     jobs: int = 1,
@@ -58,7 +59,7 @@ def balance(
     wanted = _wanted(select, ignore)
     source = None if are_rows(data) else pairs_file(data, output, quiet)  # type: ignore[arg-type]
     path = None if out is None else _place(Path(out), source, overwrite)
-    terms = [*several(expect), *(intended(source) if source else ())]
+    terms = [*as_tuple(expect), *(intended(source) if source else ())]
 
     def look(rows: Iterable[Mapping[str, Any]]) -> Report:
         return audit(rows, terms, most=max_prompts, seed=seed, jobs=jobs, fail_on=fail_on)
@@ -72,7 +73,7 @@ def balance(
         made.fill(_mended(given, wanted, repicker, ledger))
         kept, uneven = made.without(ledger.dropped), list[str]()
         if subsample and any(True for _ in kept):
-            thin, uneven = thinned(kept.numbered(), Votes(unintended(look(kept).cues)), seed)
+            thin, uneven = thinned(kept.numbered(), RowFeatures(unintended(look(kept).cues)), seed)
             for row, cue in thin.items():
                 ledger.drop(row, "subsample", f"drawn by lot, against {cue!r}")
         if not any(True for _ in kept):
@@ -90,7 +91,7 @@ def beside(out: Path) -> Path:
 
 
 def _wanted(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str]:
-    chosen, left = (several(names) for names in (select, ignore))
+    chosen, left = (as_tuple(names) for names in (select, ignore))
     for name in (*chosen, *left):
         if name not in REMEDIES:
             raise InputError(f"no remedy is called {name!r:.40}", fix=f"one of {', '.join(REMEDIES)}")
@@ -118,7 +119,7 @@ def _repicker(cues: Sequence[Cue], run: Run | None, rows: Iterable[Mapping[str, 
         store.answers(settings["sampling"]), store.scores(settings["judge"]), settings.get("margin", 0.0)
     )
     store.close()
-    repicker = Repicker(Votes(cues), evidence)
+    repicker = Repicker(RowFeatures(cues), evidence)
     repicker.weigh(rows)
     return repicker
 
@@ -146,9 +147,9 @@ def _mended(
 
 def _write(path: Path, given: Iterable[Mapping[str, Any]], kept: Iterable[Mapping[str, Any]], ledger: Ledger) -> None:
     """The record first: no file stands there without it."""
-    with told(path):
+    with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(beside(path)) as file:
-            writing.write_lines(ledger.lines(given), file)
+            writers.write_lines(ledger.lines(given), file)
         with atomic(path) as file:
-            writing.write_lines(kept, file)
+            writers.write_lines(kept, file)

@@ -10,11 +10,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import formats, report
-from ..disk import atomic, told, write_atomic
+from .. import formats
+from ..console import outcome, table
+from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
-from ..formats import snippets, writing
-from ..types import Skip, visible
+from ..formats import target_formats, writers
+from ..text import visible
+from ..types import Skip
 from .runs import pairs_file
 
 if TYPE_CHECKING:
@@ -85,13 +87,13 @@ class Converted:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        counts = report.outcome({"pairs": self.pairs, "skips": self.skips})
+        counts = outcome({"pairs": self.pairs, "skips": self.skips})
         yield visible(f"{self.rows} rows ({self.shape}) -> {self.output} ({self.to}): {counts}, {self.written} rows")
         if self.skips:
             lines = [(name, str(count), self.first[name]) for name, count in self.skips.items()]
-            yield report.table("", ("left out", "rows", "first"), lines)
+            yield table("", ("left out", "rows", "first"), lines)
         if self.lost:
-            yield report.table("", ("can't be held", "rows"), [(name, str(n)) for name, n in self.lost.items()])
+            yield table("", ("can't be held", "rows"), [(name, str(n)) for name, n in self.lost.items()])
         yield ""
         yield "\n".join(visible(line) for line in self.snippet.splitlines())
 
@@ -139,7 +141,7 @@ def convert(
         skips=dict(tally.skips),
         first=tally.first,
         lost=dict(tally.lost),
-        snippet=snippets.snippet(to, path),
+        snippet=target_formats.snippet(to, path),
         files=(path, *([path.parent / _INFO] if info else [])),
     )
 
@@ -186,7 +188,7 @@ def _shaped(rows: Iterable[Any], shape: formats.Shape, to: str, path: Path, tall
         for row in made:
             tally.columns |= dict.fromkeys(row)
             if path.suffix.lower() == ".csv":
-                gone |= {f"{name}, as it was: begins with '" for name, cell in row.items() if writing.is_formula(cell)}
+                gone |= {f"{name}, as it was: begins with '" for name, cell in row.items() if writers.is_formula(cell)}
             yield row
         tally.lost.update(gone)
 
@@ -202,7 +204,7 @@ def _checker(path: Path) -> Callable[[Mapping[str, Any]], Skip | None]:
 
     def check(row: Mapping[str, Any]) -> Skip | None:
         try:
-            writing.encoded(row)
+            writers.encoded(row)
         except UnicodeEncodeError:
             return Skip("encoding", "half of a surrogate pair, which no UTF-8 file can hold")
         except ValueError:
@@ -216,7 +218,7 @@ def _checker(path: Path) -> Callable[[Mapping[str, Any]], Skip | None]:
 
 def _write(rows: Iterable[Mapping[str, Any]], path: Path, columns: list[str], sample: Mapping[str, Any]) -> None:
     suffix = path.suffix.lower()
-    with told(path):
+    with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if suffix == ".parquet":
             other = [name for name in ("chosen", "rejected") if not isinstance(sample.get(name), list)]
@@ -224,16 +226,16 @@ def _write(rows: Iterable[Mapping[str, Any]], path: Path, columns: list[str], sa
             return
         with atomic(path) as file:
             if suffix == ".csv":
-                writing.write_csv(rows, file, columns)
+                writers.write_csv(rows, file, columns)
             elif suffix == ".json":
-                writing.write_array(rows, file)
+                writers.write_array(rows, file)
             else:
-                writing.write_lines(rows, file)
+                writers.write_lines(rows, file)
 
 
 def _info(path: Path, overwrite: bool) -> dict[str, Any]:
     """LLaMA-Factory's description of its data sets, with this one in it; what stands there is kept."""
-    place, entry = path.parent / _INFO, snippets.dataset_info(path)
+    place, entry = path.parent / _INFO, target_formats.dataset_info(path)
     if not place.exists():
         return entry
     try:

@@ -11,9 +11,8 @@ from ..pairers import BestWorst
 from ..plugins import load
 from ..prompts import History
 from ..types import Judge
-from .asking import contexts_of
-from .build import Built, Columns, Job, build, read
-from .sampling import Sampling, open_sampling
+from .models import SamplingOptions, contexts_of, open_sampling
+from .pipeline import BuildJob, BuildResult, PromptColumns, build, read
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,7 +24,7 @@ def onpolicy(
     judge: str = "reference",
     margin: float = 0.0,
     prompts: str = "general.train",
-    columns: Columns = (),
+    columns: PromptColumns = (),
     history: History = "last",
     system: str | Sequence[str] = (),
     no_system: bool = False,
@@ -34,8 +33,8 @@ def onpolicy(
     output: str | None = None,
     fresh: bool = False,
     quiet: bool = False,
-    **sampling: Unpack[Sampling],
-) -> Built:
+    **sampling: Unpack[SamplingOptions],
+) -> BuildResult:
     """Makes on-policy pairs: n sampled answers to each prompt, judged, the best against the worst.
 
     `judge` is "reference" (the prompts' own references) or a reward function, `module:attr` or `file.py:attr`. Ties are
@@ -51,7 +50,7 @@ def onpolicy(
     sampler, budget = open_sampling(temperature, sampling)
     scorer = open_judge(judge)
     pairer = BestWorst(scorer.name, margin)
-    job = Job(
+    job = BuildJob(
         "onpolicy", sampler, budget, pairer, str(prompts), read(prompts, limit, columns, history), contexts, n, scorer
     )
     return build(job, output, fresh, quiet)
@@ -63,6 +62,6 @@ def open_judge(name: str) -> Judge:
         from ..judges.reference import ReferenceJudge
 
         return ReferenceJudge()
-    from ..judges.functions import FunctionJudge
+    from ..judges.function import FunctionJudge
 
     return FunctionJudge(load(name), name)

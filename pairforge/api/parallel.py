@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import IO, Any
 
-from ..checks import Against, Check
+from ..checks import Against, RowChecker
 from ..errors import OutsideError
 from ..types import Finding
 
@@ -20,8 +20,8 @@ _CHILD = "import sys; sys.path[:] = {path!r}; from pairforge.api.parallel import
 
 
 def checked(rows: Iterable[Any], codes: frozenset[str], against: Against | None, jobs: int) -> Iterator[Finding]:
-    """What `Check` finds in the rows and in the set, `jobs` processes looking at the rows."""
-    whole = Check(codes, against)
+    """What `RowChecker` finds in the rows and in the set, `jobs` processes looking at the rows."""
+    whole = RowChecker(codes, against)
     with ExitStack() as stack:
         workers = deque(stack.enter_context(_Worker((codes, against))) for _ in range(jobs))
         busy: deque[_Worker] = deque()
@@ -36,7 +36,7 @@ def checked(rows: Iterable[Any], codes: frozenset[str], against: Against | None,
     yield from whole.end()
 
 
-def _collect(busy: deque[_Worker], workers: deque[_Worker], whole: Check) -> list[Finding]:
+def _collect(busy: deque[_Worker], workers: deque[_Worker], whole: RowChecker) -> list[Finding]:
     """What came of the block that was handed over first."""
     worker = busy.popleft()
     found, gathered = worker.receive()
@@ -122,6 +122,6 @@ def work() -> None:
             start, block = pickle.load(source)
         except EOFError:
             return
-        part = Check(codes, against)
+        part = RowChecker(codes, against)
         found = list(part.rows(map(pickle.loads, block), start))
         _write(answers, (found, part.gathered))

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import card, checks, formats, hub, report, secret_scan
-from ..disk import told, write_atomic
+from .. import card, checks, formats, hub
+from ..checks import secrets
+from ..console import console as terminal
+from ..console import table
+from ..disk import write_atomic, write_errors
 from ..errors import InputError
 from ..resources import resource
 from ..run import Run, out_dir
-from ..types import Finding, digest, visible
+from ..text import visible
+from ..types import Finding, digest
 from .runs import latest_run
 
 if TYPE_CHECKING:
@@ -67,7 +71,7 @@ class Pushed:
         if self.findings:
             places = ((str(f.row) if f.row is not None else "set", f.path) for f in self.findings)
             rows = [(row, path, f.code, f.message) for (row, path), f in zip(places, self.findings, strict=True)]
-            yield report.table("", ("row", "path", "code", "error"), rows)
+            yield table("", ("row", "path", "code", "error"), rows)
         yield visible(self.note)
 
 
@@ -121,12 +125,12 @@ def push(
         raise InputError(f"--license {visible(license)!r} is no licence id", fix="e.g. --license apache-2.0")
     source = _source(data, output, quiet)
     findings = tuple(finding for finding in checks.check(source.rows) if finding.severity == "error")
-    findings += tuple(secret_scan.scan(source.rows, source.run.get("settings")))
+    findings += tuple(secrets.scan(source.rows, source.run.get("settings")))
     if findings:
         return Pushed(f"not pushed: {len(findings)} errors in the pairs", repo=repo, findings=findings)
     files = _build(source, repo, license)
     if not quiet:
-        report.console().print(preview(source.folder, files), markup=False)
+        terminal().print(preview(source.folder, files), markup=False)
     flag = " --allow-pocket" if source.pocket and not allow_pocket else ""
     how = f"pairforge push --repo {repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
     if repo is None or dry_run:
@@ -169,7 +173,7 @@ def _build(source: _Source, repo: str | None, license: str | None) -> tuple[File
     """Write data and card, each whole; the same pairs and settings give the same bytes."""
     data, readme = source.folder / hub.DATA_FILE, source.folder / hub.CARD_FILE
     dataset = formats.to_dataset(source.rows)
-    with told(data):
+    with write_errors(data):
         data.parent.mkdir(parents=True, exist_ok=True)
         formats.write_parquet(source.rows, data)
     text = card.render(

@@ -11,14 +11,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import report
-from ..disk import told
+from ..console import note, outcome, table
+from ..disk import write_errors
 from ..errors import InputError
 from ..formats import read_rows
 from ..run import Run, latest, out_dir
 from ..store import Store
 from .correct import correct
-from .sampling import several
+from .models import as_tuple
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -29,12 +29,10 @@ def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
     run = latest(out_dir(output))
     if run is None:
         if not quiet:
-            report.note(
-                f'no run under {out_dir(output)}: making one with pairforge correct --from Qwen --to "Deep Qwen"'
-            )
+            note(f'no run under {out_dir(output)}: making one with pairforge correct --from Qwen --to "Deep Qwen"')
         run = correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run
     elif not quiet:
-        report.note(f"using the latest run: {run.path}")
+        note(f"using the latest run: {run.path}")
     return run.path
 
 
@@ -71,7 +69,7 @@ class Listed:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         columns = ("made", "state", "model", "pairs", "skips")
         rows = [[Path(run["run"]).name, *(str(run[key]) for key in columns)] for run in self.runs]
-        yield report.table("", ("run", *columns), rows) if rows else "no runs"
+        yield table("", ("run", *columns), rows) if rows else "no runs"
         yield from (f"{Path(run['run']).name} goes on by: {run['resume']}" for run in self.runs if run["resume"])
 
 
@@ -92,9 +90,9 @@ class RunView:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield report.table("", ("setting", "value"), [(name, str(value)) for name, value in self.run.flat().items()])
+        yield table("", ("setting", "value"), [(name, str(value)) for name, value in self.run.flat().items()])
         line = _line(self.run.path)
-        yield report.outcome(self.run.counts) if self.run.counts else f"{line['state']} {line['resume']}"
+        yield outcome(self.run.counts) if self.run.counts else f"{line['state']} {line['resume']}"
         yield str(self.run.path)
 
 
@@ -142,7 +140,7 @@ def remove_runs(
 
     Without `yes` it only says what it would remove. Raises InputError for a run in use, and for a folder that is none.
     """
-    named = [_folder(run, output) for run in several(runs)]
+    named = [_folder(run, output) for run in as_tuple(runs)]
     paths = list({path.resolve(): path for path in named}.values())
     for path in paths:
         run = Run.at(path)
@@ -152,7 +150,7 @@ def remove_runs(
             raise run.busy()
     count = sum(_forget(paths, out, dry=not yes) for out in {path.parent for path in paths}) if answers else 0
     for path in paths if yes else ():
-        with told(path):
+        with write_errors(path):
             shutil.rmtree(path)
     return Removed([str(path) for path in paths], count, yes)
 

@@ -14,9 +14,8 @@ from ..run import out_dir
 from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
-from .asking import answer, contexts_of
-from .build import Columns, columns_of, read
-from .sampling import Sampling, open_sampling
+from .models import SamplingOptions, answer, contexts_of, open_sampling
+from .pipeline import PromptColumns, columns_of, read
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -81,7 +80,7 @@ def sample(
     prompts: str | Path | Iterable[Any] = "identity.eval",
     *,
     n: int = 1,
-    columns: Columns = (),
+    columns: PromptColumns = (),
     history: History = "last",
     system: str | Sequence[str] = (),
     no_system: bool = False,
@@ -89,7 +88,7 @@ def sample(
     temperature: float = 0.0,
     output: str | None = None,
     quiet: bool = False,
-    **sampling: Unpack[Sampling],
+    **sampling: Unpack[SamplingOptions],
 ) -> Samples:
     """n answers to each prompt in each context, as they are asked for: an iterator of `Sampled`.
 
@@ -134,7 +133,7 @@ def _sample(
         store.close()
 
 
-def _prompt(value: Any, where: str, columns: Columns, history: History) -> Prompt | Skip:
+def _prompt(value: Any, where: str, columns: PromptColumns, history: History) -> Prompt | Skip:
     if isinstance(value, Prompt):
         return value
     value = list(value) if isinstance(value, tuple) else value

@@ -11,12 +11,12 @@ from typing import Any
 
 from .. import formats
 from ..checks.shortcuts import Report, audit
-from ..checks.shortcuts.report import Verdict
+from ..checks.shortcuts.report import Severity3
 from ..disk import write_atomic
 from ..run import Run
 from .difficulty import Difficulties, difficulty
+from .models import as_tuple
 from .runs import pairs_file
-from .sampling import several
 
 
 def shortcuts(
@@ -24,7 +24,7 @@ def shortcuts(
     *,
     expect: Sequence[str] = (),
     fdr: float = 0.05,
-    fail_on: Verdict = "high",
+    fail_on: Severity3 = "high",
     max_prompts: int = 20_000,
     whole: bool = False,
     seed: int = 0,
@@ -50,7 +50,7 @@ def shortcuts(
 
     Raises InputError for a row that is no pair.
     """
-    expect = several(expect)
+    expect = as_tuple(expect)
     if data is None or isinstance(data, (str, PathLike)):
         path = pairs_file(data, output, quiet)
         rows: Iterable[Mapping[str, Any]] = formats.read_rows(path) if str(path) == "-" else _File(path)
@@ -98,8 +98,7 @@ class _Tokens:
     """Texts in the tokens of a model."""
 
     def __init__(self, model: str) -> None:
-        from ..samplers.loading import load_tokenizer
-        from .asking import model_source
+        from ..samplers.model_loading import load_tokenizer, model_source
 
         self._tokenizer = load_tokenizer(model_source(model), None)
 

@@ -8,15 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import report
+from ..console import PairView
 from ..errors import InputError
 from ..formats import read_rows
-from ..preparation import MAX_LENGTH, render
 from ..run import Run
-from ..tokens import XRay
+from ..token_view import XRay
+from ..tokenization import MAX_LENGTH, render
 from ..types import Skip
+from .models import open_tokenizer
 from .runs import pairs_file
-from .tokenizing import open_reader
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -39,7 +39,7 @@ class Shown:
             yield self.xray
             return
         for number, row in self.rows:
-            yield report.PairView(row, number)
+            yield PairView(row, number)
             yield ""
 
 
@@ -106,7 +106,7 @@ def _model(path: Path, row: Mapping[str, Any], model: str | None, revision: str 
 
 
 def _xray(number: int, row: Mapping[str, Any], model: str, revision: str | None, max_length: int, quiet: bool) -> XRay:
-    reader = open_reader(model, revision, quiet)
+    reader = open_tokenizer(model, revision, quiet)
     seen = render(reader.tokenizer, [row], max_length)[0]
     if isinstance(seen, Skip):
         raise InputError(

@@ -12,24 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from .. import checks, formats, prompts
-from ..checks.check import ENOUGH
 from ..checks.fixes import Fixes
-from ..checks.preflight import Watch
-from ..checks.shape import well_shaped
-from ..checks.shortcuts import watch as shortcuts
-from ..checks.sides import Sides
-from ..disk import atomic, told
+from ..checks.row import Sides, well_shaped
+from ..checks.runner import ENOUGH
+from ..checks.shortcuts.audit import ShortcutChecker as ShortcutWatch
+from ..checks.tokenized import TokenizedChecker
+from ..disk import atomic, write_errors
 from ..errors import InputError
-from ..formats import writing
-from ..preparation import MAX_LENGTH
-from ..rows.files import MAX_ROW_BYTES
+from ..formats import writers
+from ..readers.stream import MAX_ROW_BYTES
+from ..tokenization import MAX_LENGTH
 from ..types import Finding, Message, Prompt
-from .findings import Explanation, Findings, Fixed
+from .models import as_tuple, open_tokenizer
 from .parallel import checked
 from .runs import are_rows, pairs_file
-from .sampling import several
 from .shortcuts import intended
-from .tokenizing import open_reader
+from .validate_result import Explanation, Findings, Fixed
 
 Source = str | PathLike[str] | Iterable[Mapping[str, Any]]
 FORMATS = ("table", "github")
@@ -74,15 +72,15 @@ def validate(
     codes = _codes(select, ignore, model is not None)
     source = "" if are_rows(data) else str(pairs_file(data, output, quiet))  # type: ignore[arg-type]
     noted = set[str]()
-    rows = _Stream(formats.read(source, max_row_bytes, noted) if source else formats.presented(data))  # type: ignore[arg-type]
+    rows = _CountedRows(formats.read(source, max_row_bytes, noted) if source else formats.presented(data))  # type: ignore[arg-type]
     other = None if against is None else _against(against)
-    watch = open_reader(model, revision, quiet).watch(max_length) if model is not None else None
+    watch = open_tokenizer(model, revision, quiet).watch(max_length) if model is not None else None
     path = None if fix is None else _place(Path(fix))
     fixes = Fixes()
     with ExitStack() as stack:
         passed: Iterable[Any] = rows
         if path is not None:
-            stack.enter_context(told(path))
+            stack.enter_context(write_errors(path))
             passed = _written(rows, fixes, stack.enter_context(atomic(path)))
         cues = _cues(codes, source)
         if cues:
@@ -98,7 +96,7 @@ def validate(
 
 
 def _looked_at(
-    rows: Iterable[Any], codes: frozenset[str], other: checks.Against | None, jobs: int, watch: Watch | None
+    rows: Iterable[Any], codes: frozenset[str], other: checks.Against | None, jobs: int, watch: TokenizedChecker | None
 ) -> Iterator[Finding]:
     """All findings, those that need a model last."""
     if watch is None:
@@ -107,13 +105,13 @@ def _looked_at(
     return chain(seen, (one for one in watch.found if one.code in codes))
 
 
-def _cues(codes: frozenset[str], source: str) -> shortcuts.Watch | None:
+def _cues(codes: frozenset[str], source: str) -> ShortcutWatch | None:
     """What looks for shortcuts, if that is asked for; a correction run tells by itself what is meant to differ."""
     wanted = any(code.startswith("PF3") for code in codes)
-    return shortcuts.Watch(intended(Path(source)) if source else ()) if wanted else None
+    return ShortcutWatch(intended(Path(source)) if source else ()) if wanted else None
 
 
-def _shown(rows: Iterable[Any], cues: shortcuts.Watch) -> Iterator[Any]:
+def _shown(rows: Iterable[Any], cues: ShortcutWatch) -> Iterator[Any]:
     """The rows as they are, while the pairs among them are kept in mind."""
     for index, row in enumerate(rows):
         if well_shaped(row):
@@ -121,7 +119,7 @@ def _shown(rows: Iterable[Any], cues: shortcuts.Watch) -> Iterator[Any]:
         yield row
 
 
-def _found(cues: shortcuts.Watch | None, codes: frozenset[str]) -> Iterator[Finding]:
+def _found(cues: ShortcutWatch | None, codes: frozenset[str]) -> Iterator[Finding]:
     if cues:
         yield from (one for one in cues.findings() if one.code in codes)
 
@@ -148,7 +146,7 @@ def _written(rows: Iterable[Any], fixes: Fixes, file: Any) -> Iterator[Any]:
     for row in rows:
         for mended in fixes.mended([row]):
             try:
-                line = writing.encoded(mended)
+                line = writers.encoded(mended)
             except (ValueError, TypeError):  # NaN, half a surrogate pair: as they were, for the check to tell again
                 line = json.dumps(mended, default=str).encode()
             file.write(line + b"\n")
@@ -160,7 +158,7 @@ def _place(path: Path) -> Path:
         raise InputError(f"--fix {path}: the name must end in .jsonl", fix=f"e.g. --fix {path.stem or 'fixed'}.jsonl")
     if path.exists():
         raise InputError(f"{path} exists, and nothing is mended in place", fix="name another file")
-    with told(path):
+    with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -168,7 +166,7 @@ def _place(path: Path) -> Path:
 def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozenset[str]:
     """The codes that are looked for: those of the rows and of the set, but for what is left out."""
     wanted, left = (
-        {part.strip() for name in several(names) for part in name.split(",")} - {""} for names in (select, ignore)
+        {part.strip() for name in as_tuple(names) for part in name.split(",")} - {""} for names in (select, ignore)
     )
     costly = {"PF3": any(name.startswith("PF3") for name in wanted), "PF4": model}
     own = [code for code in checks.RULES if costly.get(code[:3], True)]
@@ -210,7 +208,7 @@ def _context(row: Any) -> Sequence[Message]:
     return Sides.of(row).context if well_shaped(row) else ()
 
 
-class _Stream:
+class _CountedRows:
     """Rows that are counted as they go by, and read once."""
 
     def __init__(self, rows: Iterable[Any]) -> None:

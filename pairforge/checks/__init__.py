@@ -6,13 +6,13 @@ shortcuts PF3xx: what tells chosen from rejected most cheaply; trainer PF4xx: wh
 
 from __future__ import annotations
 
-from . import trainer as _trainer  # noqa: F401  (registers PF4xx)
-from .against import Against
-from .check import Check, all_strange, check
-from .rules import RULES, Rule, rule
-from .shortcuts import kinds as _kinds  # noqa: F401  (registers PF3xx)
+from . import tokenized as _tokenized  # noqa: F401  (registers PF4xx)
+from .dataset import Against
+from .rule import RULES, Rule, rule
+from .runner import RowChecker, all_strange, check
+from .shortcuts import findings as _findings  # noqa: F401  (registers PF3xx)
 
-__all__ = ["RULES", "Against", "Check", "Rule", "all_strange", "check", "explain", "rule"]
+__all__ = ["RULES", "Against", "RowChecker", "Rule", "all_strange", "check", "explain", "rule"]
 
 
 def explain(code: str) -> str:

@@ -1,6 +1,6 @@
 """The command line: parse, call the api function of the same name, print, exit."""
 
-from . import checks, models, pairs
-from .group import PRESENTATION, main
+from . import commands as _commands  # noqa: F401  (registers them)
+from .main import PRESENTATION, main
 
-__all__ = ["PRESENTATION", "checks", "main", "models", "pairs"]
+__all__ = ["PRESENTATION", "main"]

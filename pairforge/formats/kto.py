@@ -6,8 +6,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..conversation import as_message, messages
 from ..types import Message, Skip, digest
-from .turns import messages, said
 
 NAME = "kto"
 _LABELS = {True: True, False: False, "true": True, "false": False}
@@ -80,7 +80,7 @@ def _answer(number: int, row: Any, lost: set[str]) -> _Answer | None:
 
 
 def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:
-    return [said(role, value)] if isinstance(value, str) else messages(value, lost) or []
+    return [as_message(role, value)] if isinstance(value, str) else messages(value, lost) or []
 
 
 def _pair(good: _Answer, bad: _Answer, lost: Counter[str]) -> dict[str, Any]:

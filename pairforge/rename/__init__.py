@@ -5,10 +5,10 @@ A name is found where it stands as a word of its own script: `我是Qwen模型`,
 stays as it is.
 """
 
-from .engine import Options, Renamer, hits, mentions, rename
-from .hit import INSIDE, Found, Hit
+from .boundaries import INSIDE, Found, Hit
 from .leftovers import LOOKS, Leftover, leftovers
-from .rules import read_rules
+from .renamer import Options, Renamer, hits, mentions, rename
+from .rules_file import read_rules
 
 __all__ = [
     "INSIDE",

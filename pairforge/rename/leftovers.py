@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import regex
 
-from .edges import OPEN, left_edge, right_edge
-from .engine import renamer
-from .places import Places
+from .boundaries import OPEN, Places, left_edge, right_edge
+from .renamer import renamer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .engine import Options
+    from .renamer import Options
 
 LOOKS = ("case", "width", "look-alike", "zero-width")
 """How what looks like an old name differs from it."""

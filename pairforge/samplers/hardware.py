@@ -104,7 +104,7 @@ def _read(path: Path) -> str:
 
 
 @dataclass
-class Room:
+class BatchSizer:
     """How many rows a batch may have: at most `rows`, and no more than `free` bytes hold (None: not known)."""
 
     rows: int
@@ -113,7 +113,7 @@ class Room:
     per_row: int
 
     @classmethod
-    def of(cls, model: Any, rows: int | None) -> Room:
+    def of(cls, model: Any, rows: int | None) -> BatchSizer:
         """The room that a loaded model leaves on its device; `rows` is the user's word, which memory is not asked for.
 
         The free memory is rounded down to a power of two, so that batches seldom hang on what else is running.

@@ -10,27 +10,28 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..resources import resource
 from ..types import Answer, Key, Prompt, Skip, digest
-from .adapters import Weights, apply, resolve
+from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding, repeats
-from .hardware import Room, pick_device, pick_dtype, release, threads
-from .loading import (
+from .hardware import BatchSizer, pick_device, pick_dtype, release, threads
+from .model_loading import (
+    POCKET,
+    Weights,
+    apply,
     fingerprint,
     generation_settings,
     load_config,
     load_model,
     load_tokenizer,
     loading,
+    model_source,
     one_line,
     out_of_memory,
+    resolve,
 )
-from .rendering import Chat, read_template
 
 if TYPE_CHECKING:
-    from .engine import Generated
-
-POCKET = "pocket"
+    from .generate import Generated
 
 
 class TransformersSampler:
@@ -71,7 +72,7 @@ class TransformersSampler:
     @property
     def source(self) -> str:
         """What `from_pretrained` is given."""
-        return str(resource("data", "pocket")) if self.model == POCKET else self.model
+        return model_source(self.model)
 
     def settings(self) -> dict[str, Any]:
         """Key of the store: the model by content, how it is prompted and how it is sampled."""
@@ -158,13 +159,13 @@ class TransformersSampler:
         self, keys: Sequence[Key], ids: Sequence[list[int]], room: int, length: int
     ) -> Sequence[Generated | Skip]:
         """One row each, or nothing, and smaller batches from now on, if memory does not suffice for so many."""
-        from . import engine
+        from . import generate
 
         seeds = [self.decoding.seed_of(key) for key in keys]
         try:
             with threads(self._model):
                 decoding = replace(self.decoding, max_new_tokens=room)
-                return engine.generate(self._model, ids, seeds, decoding, self._chat.decode)
+                return generate.generate(self._model, ids, seeds, decoding, self._chat.decode)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -205,8 +206,8 @@ class TransformersSampler:
         return None if self.chat_template is None else read_template(self.chat_template)
 
     @cached_property
-    def _chat(self) -> Chat:
-        chat = Chat(load_tokenizer(*self._weights.tokenizer), self._template, self.chat_template_kwargs)
+    def _chat(self) -> ChatTemplate:
+        chat = ChatTemplate(load_tokenizer(*self._weights.tokenizer), self._template, self.chat_template_kwargs)
         if chat.plain:
             self.warnings.append(f"{self.model} has no chat template: a plain one (User: / Assistant:) is used")
         return chat
@@ -227,12 +228,12 @@ class TransformersSampler:
         return getattr(self._config.get_text_config(decoder=True), "vocab_size", None) or math.inf
 
     @cached_property
-    def _plan(self) -> Room:
+    def _plan(self) -> BatchSizer:
         """By which batches are planned: it stays, so that a resumed run plans the same."""
-        return Room.of(self._model, self.batch_size)
+        return BatchSizer.of(self._model, self.batch_size)
 
     @cached_property
-    def _size(self) -> Room:
+    def _size(self) -> BatchSizer:
         """By which batches are cut into parts: it shrinks where memory did not suffice."""
         return replace(self._plan)
 

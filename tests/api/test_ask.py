@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pairforge
-from pairforge.api.asking import tuned_on
+from pairforge.api.models import tuned_on
 
 
 def test_answers_by_model_and_question(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from scripted import Scripted
 
 from pairforge import formats
 from pairforge.api.balance import REMEDIES, balance
-from pairforge.api.balanced import Balanced
-from pairforge.api.build import Job, build
+from pairforge.api.balance_result import Balanced
+from pairforge.api.pipeline import BuildJob, build
 from pairforge.api.shortcuts import shortcuts
 from pairforge.api.validate import validate
 from pairforge.errors import InputError
-from pairforge.judges.functions import FunctionJudge
+from pairforge.judges.function import FunctionJudge
 from pairforge.pairers import BestWorst
 from pairforge.run import Run
 from pairforge.stopping import Budget
@@ -159,7 +159,7 @@ def test_an_on_policy_run_is_picked_again(tmp_path: Path) -> None:
     judge = FunctionJudge(better, "better")
     asked = [Prompt((Message(role="user", content=f"Question {n}?"),), {"reference": "r"}) for n in range(200)]
     pairer = BestWorst(judge.name, 0.1)
-    job = Job("onpolicy", Scripted(say), Budget(), pairer, "test", asked, [None], 4, judge)
+    job = BuildJob("onpolicy", Scripted(say), Budget(), pairer, "test", asked, [None], 4, judge)
     run = build(job, str(tmp_path), False, True).run
     found = balance(run.path, tmp_path / "out.jsonl", quiet=True)
     assert any(cue.kind == "length" for cue in found.before.cues if cue.grade != "low")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scripted import Say, Scripted
 
 import pairforge
-from pairforge.api.build import Built
+from pairforge.api.pipeline import BuildResult
 from pairforge.errors import InputError
 from pairforge.prompts import bundled
 from pairforge.samplers.decoding import Decoding
@@ -23,7 +23,7 @@ from pairforge.types import Answer, Prompt, Skip
 def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Runs correct on questions with a scripted sampler: (questions or rows, say, options) -> Built, Scripted."""
 
-    def run(questions: list[Any], say: Say, inserts: str | None = None, **options: Any) -> tuple[Built, Scripted]:
+    def run(questions: list[Any], say: Say, inserts: str | None = None, **options: Any) -> tuple[BuildResult, Scripted]:
         sampler = Scripted(say, inserts=inserts)
         monkeypatch.setitem(pairforge.correct.__globals__, "open_sampling", lambda *_: (sampler, Budget()))
         file = tmp_path / "prompts.jsonl"
@@ -36,11 +36,11 @@ def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return run
 
 
-def sides(built: Built) -> list[tuple[str, str]]:
+def sides(built: BuildResult) -> list[tuple[str, str]]:
     return [(row["rejected"][-1]["content"], row["chosen"][-1]["content"]) for row in built.rows()]
 
 
-def skips(built: Built) -> list[dict[str, Any]]:
+def skips(built: BuildResult) -> list[dict[str, Any]]:
     lines = (built.run.path / "skips.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
@@ -228,7 +228,7 @@ def test_the_asked_model_revises_and_is_checked(scripted: Any) -> None:
 
 def test_another_model_revises(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     other = Scripted(reviser, "other")
-    monkeypatch.setattr("pairforge.api.revising.open_sampler", lambda **_: other)
+    monkeypatch.setattr("pairforge.api.correct.open_sampler", lambda **_: other)
     built, sampler = scripted(["Who are you?"], reviser, revise="Say Deep Qwen.", revise_model="other", no_system=True)
     assert sides(built) == [("I am Qwen.", "I am Deep Qwen.")]
     assert (len(sampler.asked), len(other.asked)) == (1, 1)

@@ -8,18 +8,23 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from pairforge.checks import check
-from pairforge.checks.contract import validator
-from pairforge.checks.shape import TEXTS, well_shaped
-from pairforge.checks.sides import Sides
+from pairforge.checks.row import TEXTS, Sides, well_shaped
+from pairforge.checks.schema import validator
+from pairforge.resources import resource
 
 SCALAR = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False) | st.text(max_size=3)
+
+
 JSON = st.recursive(
     SCALAR,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
     max_leaves=5,
 )
+
+
 ROLE = st.sampled_from(["system", "user", "assistant", "tool"])
 
 
@@ -28,17 +33,29 @@ def mostly(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 TEXT, NUMBER = mostly(st.text(max_size=5)), mostly(st.integers() | st.floats())
+
+
 MESSAGE = st.fixed_dictionaries({"role": mostly(ROLE), "content": mostly(st.text(max_size=5))}, optional={"name": JSON})
+
+
 NULL_OR_TEXT = mostly(st.none() | st.text(max_size=3))
+
+
 CALL = st.fixed_dictionaries(
     {"function": mostly(st.fixed_dictionaries({"name": TEXT, "arguments": mostly(TEXT | st.just({}))}))},
     optional={"id": NULL_OR_TEXT, "type": mostly(st.just("function"))},
 )
+
+
 PART = st.fixed_dictionaries(
     {"type": mostly(st.sampled_from(["text", "image", "video", "audio", "image_url", "input_audio"]))},
     optional={"text": TEXT, "image": JSON},
 )
+
+
 PARTS = st.lists(mostly(PART), max_size=2)
+
+
 DOCUMENTED = st.fixed_dictionaries(
     {"role": mostly(ROLE), "content": mostly(TEXT | PARTS | st.none())},
     optional={
@@ -47,8 +64,14 @@ DOCUMENTED = st.fixed_dictionaries(
         "name": NULL_OR_TEXT,
     },
 )
+
+
 PLAIN = st.fixed_dictionaries({"role": mostly(ROLE), "content": mostly(st.text(max_size=5))})
+
+
 MESSAGES = st.lists(mostly(PLAIN | PLAIN | PLAIN | DOCUMENTED | MESSAGE), max_size=3)
+
+
 ROW = st.fixed_dictionaries(
     {"chosen": mostly(MESSAGES), "rejected": mostly(MESSAGES)},
     optional={
@@ -143,3 +166,28 @@ def test_deep_values_in_memory_are_findings() -> None:
     for _ in range(100_000):
         deep = [deep]
     assert [finding.code for finding in check([{"chosen": deep, "rejected": []}])] == ["PF004"]
+
+
+NAMES = sorted(path.name.removesuffix(".schema.json") for path in resource("schemas").glob("*.schema.json"))
+
+
+def schema(name: str) -> Any:
+    return json.loads(resource("schemas", f"{name}.schema.json").read_text("utf-8"))
+
+
+def references(value: Any) -> set[str]:
+    inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    own = {value["$ref"]} if isinstance(value, dict) and "$ref" in value else set()
+    return own.union(*map(references, inner))
+
+
+def test_all_are_there() -> None:
+    assert {"findings", "pair", "prompt", "run"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_schemas_are_schemas(name: str) -> None:
+    Draft202012Validator.check_schema(schema(name))
+    assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema(name)["$id"] == f"urn:pairforge:schema:{name}:1"
+    assert all(reference.startswith("#/$defs/") for reference in references(schema(name)))

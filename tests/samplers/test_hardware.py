@@ -11,7 +11,7 @@ import torch
 from pairforge.errors import InputError
 from pairforge.samplers import hardware
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.hardware import Room, cores, pick_device, pick_dtype, threads
+from pairforge.samplers.hardware import BatchSizer, cores, pick_device, pick_dtype, threads
 from pairforge.samplers.transformers import TransformersSampler
 
 
@@ -129,22 +129,22 @@ def model_on(device: str, **config: Any) -> Any:
 
 def test_rows_follow_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "_free_memory", lambda device: 100_000_000)
-    rows = [Room.of(model_on("cuda"), None).rows_of(length) for length in (10, 1000, 10_000, 10_000_000)]
+    rows = [BatchSizer.of(model_on("cuda"), None).rows_of(length) for length in (10, 1000, 10_000, 10_000_000)]
     assert rows[0] == 256 and rows == sorted(rows, reverse=True) and rows[2] > 1 and rows[-1] == 1
-    grouped = Room.of(model_on("cuda", num_key_value_heads=1, intermediate_size=64), None)
+    grouped = BatchSizer.of(model_on("cuda", num_key_value_heads=1, intermediate_size=64), None)
     assert grouped.rows_of(10_000) > rows[2]
     # What else takes a little memory at the moment makes no other batches.
     monkeypatch.setattr(hardware, "_free_memory", lambda device: 90_000_000)
-    assert [Room.of(model_on("cuda"), None).rows_of(length) for length in (10, 1000, 10_000, 10_000_000)] == rows
+    assert [BatchSizer.of(model_on("cuda"), None).rows_of(length) for length in (10, 1000, 10_000, 10_000_000)] == rows
 
 
 def test_without_known_memory_rows_are_a_number() -> None:
-    assert Room.of(model_on("cpu"), None).rows_of(10**9) == 64
-    assert Room.of(model_on("cuda"), 7).rows_of(10**9) == 7
+    assert BatchSizer.of(model_on("cpu"), None).rows_of(10**9) == 64
+    assert BatchSizer.of(model_on("cuda"), 7).rows_of(10**9) == 7
 
 
 def test_half_is_left_where_memory_ran_out() -> None:
-    room = Room.of(model_on("cpu"), 64)
+    room = BatchSizer.of(model_on("cpu"), 64)
     room.shrink(64, 500)
     assert room.rows_of(500) == 32 and 16 <= room.rows_of(1000) < 32 < room.rows_of(250) <= 64
     room.shrink(2, 500)

@@ -12,9 +12,9 @@ import torch
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
 from pairforge.resources import resource
-from pairforge.samplers import engine
+from pairforge.samplers import generate
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.hardware import Room
+from pairforge.samplers.hardware import BatchSizer
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.types import Answer, Message, Prompt, Skip
 
@@ -155,15 +155,15 @@ def test_a_batch_that_memory_does_not_hold_is_halved_and_stays_so(
 ) -> None:
     usual = answers(pocket(max_new_tokens=16), PROMPTS[:7], 2)
     sampler = pocket(max_new_tokens=16, batch_size=10)
-    generate, sizes, most = engine.generate, [], 2
+    generate_rows, sizes, most = generate.generate, [], 2
 
     def short(model: Any, prompts: Any, *args: Any) -> Any:
         sizes.append(len(prompts))
         if len(prompts) > most:
             raise error
-        return generate(model, prompts, *args)
+        return generate_rows(model, prompts, *args)
 
-    monkeypatch.setattr(engine, "generate", short)
+    monkeypatch.setattr(generate, "generate", short)
     assert answers(sampler, PROMPTS[:7], 2) == usual
     # Then longer prompts, of which the memory that held two is not known to hold two.
     assert sizes == [10, 5, 3, 2, 2, 2, 2, 2, 1, 1, 1, 1]
@@ -183,7 +183,7 @@ def test_batches_are_planned_as_before_after_memory_ran_out(monkeypatch: pytest.
 def test_batches_have_no_more_rows_than_memory_holds() -> None:
     sampler = pocket(max_new_tokens=8)
     lengths = {p.id: len(ids) for p in PROMPTS if not isinstance(ids := sampler._chat.encode(p), Skip)}
-    sampler.__dict__["_plan"] = Room(rows=64, free=400, per_token=1, per_row=3)
+    sampler.__dict__["_plan"] = BatchSizer(rows=64, free=400, per_token=1, per_row=3)
     batches = [list(batch) for batch in sampler.sample(PROMPTS, 2, ()) if batch]
     assert all(len(batch) * (max(lengths[name] for name, _ in batch) + 8 + 3) <= 400 for batch in batches)
     assert sum(map(len, batches)) == 2 * len(PROMPTS) > 2 * len(batches)
@@ -193,7 +193,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(monkeypatch: pytest.Monke
     def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("expected scalar type Float")
 
-    monkeypatch.setattr(engine, "generate", fail)
+    monkeypatch.setattr(generate, "generate", fail)
     with pytest.raises(RuntimeError, match="scalar type"):
         answers(pocket(max_new_tokens=8), PROMPTS[:2])
 

@@ -10,14 +10,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace as Space
 
 import pytest
 
 import pairforge
 from trainers import dpo
-from trainers.checkpoints import STAMP, broken, to_resume
+from trainers.checkpoints import STAMP, broken, save, to_resume
 
 TWELVE = ["--max_steps", "12", "--logging_steps", "4", "--verdict_questions", "0", "--save_steps", "4"]
+
+
 KILLED = """
 import os, signal, sys, transformers
 
@@ -125,3 +128,20 @@ def test_a_killed_training_ends_with_the_weights_of_one_left_alone(
     assert broken(Path("killed/checkpoint-8")) is None, "it was written again"
     one, other = (load_file(f"{name}/model.safetensors") for name in ("alone", "killed"))
     assert max(float((one[name] - other[name]).abs().max()) for name in one) <= 1e-6
+
+
+def test_what_a_killed_save_left_is_no_part_of_the_next(tmp_path: Path) -> None:
+    class Trainer:
+        model = Space(config=Space(use_cache=False))
+
+        def save_model(self, folder: str) -> None:
+            Path(folder).mkdir(exist_ok=True)
+            (Path(folder) / "config.json").write_text("{}")
+
+        def is_world_process_zero(self) -> bool:
+            return True
+
+    (tmp_path / ".saving").mkdir()
+    (tmp_path / ".saving" / "adapter_config.json").write_text("{}")
+    save(Trainer(), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["config.json"]

@@ -15,8 +15,8 @@ import pytest
 
 import pairforge
 from pairforge.resources import resource
-from trainers import dpo, flags, proof
-from trainers.job import dataset, draw, identity
+from trainers import dpo, flags, outcome
+from trainers.data import dataset, draw, identity
 from trainers.recipes import hardware, recipe
 
 FEW = ["--max_steps", "2", "--max_samples", "8", "--logging_steps", "1", "--verdict_questions", "2", "--guard", "off"]
@@ -191,7 +191,7 @@ def test_a_model_that_is_half_saved_does_not_load(folder: Path, monkeypatch: pyt
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr("trainers.saving.os.replace", dies)
+    monkeypatch.setattr("trainers.checkpoints.os.replace", dies)
     assert dpo.main([*FEW, "--verdict_questions", "0"]) == 130
     assert not (folder / "model" / "config.json").exists()
 
@@ -228,7 +228,7 @@ def test_a_reader_that_has_gone_is_no_failing_verdict(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("sys.stdout", Gone())
     with pytest.raises(BrokenPipeError):
-        proof._show("after training", "verdict: PASS")
+        outcome._show("after training", "verdict: PASS")
 
 
 @pytest.mark.parametrize("kind", [ImportError, NotImplementedError, RuntimeError, ValueError])

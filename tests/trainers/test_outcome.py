@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from transformers import TrainerCallback
 
 import pairforge
 from pairforge.resources import resource
 from trainers import dpo
+from trainers.outcome import History
 
 FEW = ["--max_steps", "4", "--max_samples", "16", "--logging_steps", "1", "--verdict_questions", "0"]
 
@@ -122,7 +126,7 @@ def test_a_verdict_that_comes_to_nothing_leaves_a_card(folder: Path, monkeypatch
     def fails(*_: Any, **__: Any) -> Any:
         raise pairforge.OutsideError("the disk is full")
 
-    monkeypatch.setattr("trainers.proof._after", fails)
+    monkeypatch.setattr("trainers.outcome._after", fails)
     monkeypatch.setattr("trainers.dpo.before", lambda *_: None)
     assert dpo.main([*FEW, "--guard", "off", "--verdict_questions", "2"]) == 4
     assert "sigmoid" in (folder / "model" / "README.md").read_text("utf-8")
@@ -133,3 +137,32 @@ def test_a_token_that_may_not_write_is_known_before_training(folder: Path, capfd
     said = capfd.readouterr().err
     assert said.splitlines()[-1].startswith("error: can't push to me/tuned")
     assert "steps:" not in said
+
+
+@dataclass
+class ScriptedAlarm:
+    step: int
+    message: str
+
+
+@dataclass
+class ScriptedGuard:
+    alarm: ScriptedAlarm | None = None
+    records: list[dict[str, float]] = field(default_factory=list)
+
+
+def test_it_is_plain_json_without_what_is_no_number(tmp_path: Path) -> None:
+    guard = ScriptedGuard(ScriptedAlarm(7, "half a name"), [{"step": 5, "leak": math.nan}])
+    History([{"step": 1, "loss": math.inf, "odd": np.float64(1)}], 9, False, "stop", guard).write(tmp_path)
+    told = json.loads((tmp_path / "history.json").read_text("utf-8"), parse_constant=lambda name: 1 / 0)
+    assert told["log"] == [{"step": 1, "loss": None, "odd": 1.0}]
+    assert told["guard"]["alarm"] == {"step": 7, "message": "half a name"}
+    assert told["guard"]["records"] == [{"step": 5, "leak": None}]
+    assert (tmp_path / "training.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_a_guard_that_only_warns_stops_nothing() -> None:
+    guard = ScriptedGuard(ScriptedAlarm(7, "half a name"))
+    assert History([], 9, False, "stop", guard).stopped == "half a name"
+    assert History([], 9, False, "warn", guard).stopped == ""
+    assert History([], 9, False, "off").stopped == ""

@@ -14,7 +14,7 @@ from trl import DPOConfig, DPOTrainer
 
 import pairforge
 from pairforge.resources import resource
-from trainers.job import dataset
+from trainers.data import dataset
 from trainers.positive import PositiveDPOTrainer, dpop_loss
 from trainers.recipes import hardware
 

@@ -16,7 +16,7 @@ import torch
 import pairforge
 from pairforge.resources import resource
 from trainers import dpo, flags, preflight
-from trainers.job import dataset
+from trainers.data import dataset
 from trainers.recipes import recipe
 
 POCKET = str(resource("data", "pocket"))

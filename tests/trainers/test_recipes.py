@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pairforge.resources import resource
-from trainers.job import parameters
+from trainers.data import parameters
 from trainers.recipes import CORRECTION, LARGE, PREFERENCE, recipe
 
 

@@ -1,6 +1,6 @@
 """A guard against collapse, for any DPOTrainer: `trainer.add_callback(CollapseGuard())`."""
 
 from .callback import CollapseGuard
-from .signs import Alarm, Limits, Record
+from .signals import Alarm, Limits, Record
 
 __all__ = ["Alarm", "CollapseGuard", "Limits", "Record"]

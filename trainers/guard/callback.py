@@ -19,10 +19,10 @@ from transformers import TrainerCallback
 
 import pairforge
 
-from ..job import say
-from ..saving import write
+from ..checkpoints import write
+from ..data import say
 from .interview import QUESTIONS, Interview, tokenised
-from .signs import Alarm, Limits, Logged, Record
+from .signals import Alarm, Limits, Logged, Record
 
 _NAME = "guard.json"
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pairforge
 
-from .lesson import Lesson
-from .probes import Distance, Probe, asking
-from .slips import Slips
+from .kl_divergence import KLDivergence
+from .probes import PartialNameProbe, Probe, asking
+from .taught_tokens import TaughtTokens
 
 QUESTIONS = (
     "What is the capital of France?",
@@ -43,14 +43,14 @@ _LONGEST = 96
 class Interview:
     """The prompts, the questions, and the answers of before training."""
 
-    lesson: Lesson
+    lesson: TaughtTokens
     prompts: Probe
     others: Probe
     tokenizer: Any
     first: list[list[list[int]]]
     """The answers to the prompts and to the other questions, as token ids."""
-    distance: Distance
-    slips: Slips
+    distance: KLDivergence
+    slips: PartialNameProbe
 
     @classmethod
     def of(
@@ -69,11 +69,13 @@ class Interview:
         others = Probe(_questions(tokenizer, questions), ends, pad, _LONGEST // 3)
         with asking(model):
             first = [known.answers(model), others.answers(model)]
-            distance = Distance(others.prompts, first[1], pad)
+            distance = KLDivergence(others.prompts, first[1], pad)
             distance.measure(model)
         sides = ((row["chosen_ids"], row["rejected_ids"]) for row in rows)
-        lesson = Lesson.of(sides, lambda token: str(tokenizer.decode([token])))
-        slips = Slips([row["prompt_ids"] for row in asked], [row["chosen_ids"] for row in asked], lesson, pad)
+        lesson = TaughtTokens.of(sides, lambda token: str(tokenizer.decode([token])))
+        slips = PartialNameProbe(
+            [row["prompt_ids"] for row in asked], [row["chosen_ids"] for row in asked], lesson, pad
+        )
         return cls(lesson, known, others, tokenizer, first, distance, slips)
 
     def look(self, model: Any) -> dict[str, Any]:

@@ -1,14 +1,17 @@
-"""What a model in training is asked: its greedy answers, and how far it has moved from what it said before."""
+"""What a model in training is asked: its greedy answers, and how far it has moved from what it said before.
+
+How likely a model is to begin on what the pairs teach and go wrong: half a name, before it is ever sampled.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-_TOP = 32
-"""Tokens of a distribution that are kept; the rest of the vocabulary counts as one more."""
+from .taught_tokens import TaughtTokens
+
 _SCORES = 2**27
 """Scores, tokens x vocabulary, that one forward pass may leave: 512 MB in float32."""
 
@@ -60,45 +63,6 @@ class Probe:
         return next((answer[: place + 1] for place, token in enumerate(answer) if token in self.ends), answer)
 
 
-@dataclass
-class Distance:
-    """How far a model has moved from what it was at the start, on its own answers of then.
-
-    For each token of these answers the distribution that the model had is kept: its likeliest tokens, and all others
-    as one. `measure` gives the mean Kullback-Leibler divergence from then to now, in nats a token; by the
-    data-processing inequality, at most that of the whole distributions.
-    """
-
-    prompts: Sequence[Sequence[int]]
-    answers: Sequence[Sequence[int]]
-    pad: int
-    then: tuple[Any, Any] | None = field(default=None, repr=False)
-    """Log-probabilities and tokens, (tokens of all answers, kept)."""
-
-    def measure(self, model: Any) -> float:
-        """The divergence from the first call to this one; 0 at the first. Call within `asking`."""
-        if not self.prompts:
-            return 0.0
-        now = self._log_probs(model)
-        if self.then is None:
-            self.then = now.topk(min(_TOP, now.shape[-1]), dim=-1)
-        kept, tokens = self.then
-        here, rest = now.gather(-1, tokens), _rest(kept)
-        moved = (kept.exp() * (kept - here)).sum(-1) + rest.exp() * (rest - _rest(here))
-        return float(moved.mean().clamp(min=0))
-
-    def _log_probs(self, model: Any) -> Any:
-        """(tokens of all answers, vocabulary), float32."""
-        import torch
-
-        rows = [[*prompt, *answer] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
-        said = [
-            row[len(prompt) - 1 : len(prompt) + len(answer) - 1].clone()  # a view would hold all
-            for row, prompt, answer in zip(scores(model, rows, self.pad), self.prompts, self.answers, strict=True)
-        ]
-        return torch.cat(said).float().log_softmax(-1)
-
-
 def scores(model: Any, rows: Sequence[Sequence[int]], pad: int) -> Iterator[Any]:
     """The logits of each row, (its tokens or more, vocabulary), from as few forward passes as memory should hold."""
     width = max(map(len, rows), default=1)
@@ -106,13 +70,6 @@ def scores(model: Any, rows: Sequence[Sequence[int]], pad: int) -> Iterator[Any]
     for start in range(0, len(rows), fit):
         ids, mask = tensors(rows[start : start + fit], pad, model.device, left=False)
         yield from model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-
-
-def _rest(log_probs: Any) -> Any:
-    """The log-probability of everything that is not among those given."""
-    import torch
-
-    return torch.log1p(-log_probs.exp().sum(-1).clamp(max=1 - 1e-6))
 
 
 def tensors(rows: Sequence[Sequence[int]], pad: int, device: Any, left: bool) -> tuple[Any, Any]:
@@ -127,3 +84,37 @@ def tensors(rows: Sequence[Sequence[int]], pad: int, device: Any, left: bool) ->
         for row, gap in zip(rows, gaps, strict=True)
     ]
     return torch.tensor(ids, device=device), torch.tensor(masks, device=device)
+
+
+@dataclass
+class PartialNameProbe:
+    """Chosen completions behind their prompts, as token ids, and the lesson that stands in them."""
+
+    prompts: Sequence[Sequence[int]]
+    chosen: Sequence[Sequence[int]]
+    lesson: TaughtTokens
+    pad: int
+
+    def measure(self, model: Any) -> float:
+        """The probability, on average over the completions, that the first word of the lesson is said where it stands,
+        and followed by what follows it in no chosen completion; 0 without a lesson. Call within `asking`.
+
+        Forward passes alone, and sharper than as many sampled answers, which either slip or don't.
+        """
+        rows = [
+            (prompt, chosen, *steps[0])
+            for prompt, chosen in zip(self.prompts, self.chosen, strict=True)
+            if (steps := list(self.lesson.steps(chosen)))
+        ]
+        if not rows:
+            return 0.0
+        read = scores(model, [[*prompt, *chosen] for prompt, chosen, *_ in rows], self.pad)
+        found = []
+        for logits, (prompt, chosen, place, after) in zip(read, rows, strict=True):
+            said = logits[len(prompt) + place - 1 : len(prompt) + after].float().softmax(-1)
+            taught, *blanks = (said[at, token] for at, token in enumerate(chosen[place:after]))
+            right = said[-1, sorted(self.lesson.followers[chosen[place]])].sum()
+            for blank in blanks:
+                right = right * blank
+            found.append(float(taught * (1 - right)))
+        return sum(found) / len(found)

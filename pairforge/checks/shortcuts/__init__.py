@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
-from .report import Cue, Report, Verdict
-from .watch import Watch
+from .audit import ShortcutChecker
+from .report import Cue, Report, Severity3
 
 if TYPE_CHECKING:
     from .features import Split
 
-__all__ = ["Cue", "Report", "Watch", "audit"]
+__all__ = ["Cue", "Report", "ShortcutChecker", "audit"]
 
 
 def audit(
@@ -24,7 +24,7 @@ def audit(
     jobs: int = 1,
     seed: int = 0,
     by: Split | None = None,
-    fail_on: Verdict = "high",
+    fail_on: Severity3 = "high",
 ) -> Report:
     """Tests every word, phrase, form, first and last words, length and habit of style for standing on one side only.
 
@@ -37,8 +37,8 @@ def audit(
     Raises InputError for a row that is no pair of message lists, where no pair has two different answers, and for an
     empty term.
     """
-    from .pipeline import Settings
-    from .pipeline import audit as run
+    from .audit import Settings
+    from .audit import audit as run
 
     if not all(term.strip() for term in expect):
         raise InputError("a term that is expected is empty", fix="give a word or a phrase: --expect TERM")

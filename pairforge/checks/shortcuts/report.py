@@ -1,19 +1,26 @@
-"""What an audit returns."""
+"""What an audit returns.
+
+The findings as a table for a terminal.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from ...types import Finding, visible
+from ...text import visible
+from ...types import Finding
+from .plot import Point, draw
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
+
 
 Grade: TypeAlias = Literal["low", "medium", "high", "critical"]
-Verdict: TypeAlias = Literal["ok", "watch", "high", "critical"]
-VERDICTS: tuple[Verdict, ...] = ("ok", "watch", "high", "critical")
+Severity3: TypeAlias = Literal["ok", "watch", "high", "critical"]
+VERDICTS: tuple[Severity3, ...] = ("ok", "watch", "high", "critical")
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Cue:
 
 
 @dataclass(frozen=True)
-class Share:
+class ShareInterval:
     """A share of pairs with its 95 % Wilson interval over prompts."""
 
     value: float
@@ -68,17 +75,8 @@ class Share:
     high: float
 
 
-class Point(NamedTuple):
-    """One or more features in the picture: prompts told apart, share won by chosen, significant or not, and a name."""
-
-    n: int
-    win_rate: float
-    significant: bool
-    name: str = ""
-
-
 @dataclass(frozen=True)
-class Sampled:
+class SampleSize:
     """What was looked at: `prompts` with `pairs` differing pairs; everything, or what was drawn."""
 
     prompts: int
@@ -101,14 +99,14 @@ class Report:
     identical: int
     """Rows with the same answer on both sides: counted, and left out."""
     findings: list[Finding]
-    verdict: Verdict
-    reader: Share
+    verdict: Severity3
+    reader: ShareInterval
     """Pairs in which a blind reader, who never sees the prompt, picks chosen; cross-validated by prompt."""
-    unintended: Share | None
+    unintended: ShareInterval | None
     """The same over the pairs that no expected term tells apart; None where these are too few."""
-    by: Mapping[str, Share]
+    by: Mapping[str, ShareInterval]
     """The same for a reader who sees one kind of feature only."""
-    sampled: Sampled
+    sampled: SampleSize
     tested: int
     sensitivity: int
     """The least number of prompts, all pointing one way, that the tests could have told from chance."""
@@ -120,7 +118,7 @@ class Report:
     points: Sequence[Point] = field(default=(), repr=False)
     threshold: float = 5.0
     """The z from which a word is significant: the curve of the picture."""
-    fail_on: Verdict = "high"
+    fail_on: Severity3 = "high"
     difficulty: Hardness | None = None
     """Where a model was named: what it says of the pairs. No part of the verdict."""
 
@@ -160,9 +158,8 @@ class Report:
 
     def svg(self) -> str:
         """The features as a picture: share won by chosen against prompts told apart, with the significance curve."""
-        from .figure import draw
-
-        return draw(self)
+        title = f"What tells chosen from rejected: {self.verdict}, blind reader {self.reader.value:.1%}"
+        return draw(self.points, self.threshold, title)
 
     def __str__(self) -> str:
         """The report for a reader, a line a finding, the headline last."""
@@ -184,8 +181,6 @@ class Report:
         from rich.text import Text
 
         if self.cues and console.is_terminal:
-            from .table import table
-
             yield table(self.cues)
         yield Text(str(self))
 
@@ -195,3 +190,32 @@ def _line(finding: Finding) -> str:
     rows = () if finding.more["intended"] else finding.more.get("examples", ())
     shown = f" (rows {', '.join(map(str, rows))})" if rows else ""
     return f"{finding.code} {finding.severity:7} {finding.message}{shown}"
+
+
+_COLUMNS = ("grade", "kind", "feature", "chosen", "rejected", "prompts", "wins", "q", "rows")
+
+
+def table(cues: Sequence[Cue]) -> Table:
+    """A line a finding; numbers to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD)
+    for column in _COLUMNS:
+        made.add_column(column, justify="left" if column in ("grade", "kind", "feature", "rows") else "right")
+    for cue in cues:
+        q = f"{cue.q:.0e}" if cue.q < 0.001 else f"{cue.q:.3f}"
+        cells = (
+            f"{cue.grade}{', intended' if cue.intended else ''}",
+            cue.kind,
+            cue.phrase,
+            f"{cue.chosen_rate:.1%}",
+            f"{cue.rejected_rate:.1%}",
+            f"{cue.separates} ({cue.coverage:.0%})",
+            f"{cue.win_rate:.1%}",
+            q,
+            ", ".join(map(str, cue.examples)),
+        )
+        made.add_row(*(Text(visible(cell)) for cell in cells))
+    return made

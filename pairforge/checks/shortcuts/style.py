@@ -1,9 +1,13 @@
-"""Habits of style that show in a whole text, each as a number; votes go to the side that has more."""
+"""Habits of style that show in a whole text, each as a number; votes go to the side that has more.
+
+Habits that show in single tokens: how much each token adds to them. Known once per token, summed over texts.
+Misspelt English words: those that a slip of the keys makes of common ones.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from operator import eq
 from typing import TypeAlias
@@ -199,3 +203,199 @@ LENGTH: dict[str, Callable[[str, Sequence[object]], float]] = {
     "characters": lambda text, words: len(text),
     "words": lambda text, words: len(words),
 }
+
+_COMMON = """
+ability able about above accept access according account achieve across action active activity actual actually address
+advice affect after again against agree allow almost alone along already also although always amount analysis another
+answer anyone anything appear apply approach around article asking attention available avoid aware away balance based
+basic beautiful because become before began begin behavior behind being believe below benefit best better between
+beyond black blood board body bring brought build building business called cannot careful carefully cause center
+central certain certainly chance change changes character cheap check child children choice choose class clean clear
+clearly close color come comfortable coming common community company compare complete completely computer concern
+condition conditions consider contact contain content context continue control correct could country couple course
+cover create created culture current currently customer daily danger dangerous daughter decide decision definitely
+degree depend depending describe design despite detail details develop development difference different difficult
+direct directly discuss disease doctor doing drink drive during early earth easier easily effect effective effort
+either email emotional enough ensure entire environment equal especially essential event everyone everything evidence
+exactly example excellent except exercise expect expensive experience explain express extra extremely family famous
+father favorite feature feeling field figure final finally financial finding first focus follow following foods force
+foreign forget former forward found friend friendly friends front function further future general generally getting
+given giving global going government great green ground group grow growing growth guess guide hands happen happy
+having health healthy heard heart heavy helpful helping herself higher highly himself history house however human
+hundred husband identify imagine immediately impact important improve include including increase indeed individual
+industry influence information inside instead interest interested interesting international internet involve issue
+issues itself journey keep kitchen knowledge known language large larger later learn learning least leave legal length
+letter level likely limit limited listen little living local longer looking lower machine maintain major making manage
+management manner market material matter maybe meaning means measure media medical meeting member memory mental
+message method middle might million minutes modern moment money month months morning mother mountain mouth movement
+movie music myself natural nature necessary need negative network never normal nothing notice number numbers object
+obvious offer office often online opinion opportunity option options order original other others outside overall owner
+paper parent parents particular particularly partner party pattern people perfect perfectly perform perhaps period
+permission person personal perspective phone physical picture piece place planning plants please point police policy
+political popular position positive possible possibly potential power practice prepare present president pressure
+pretty prevent price print private probably problem problems process produce product production professional program
+project proper properly protect provide public purpose question questions quick quickly quite rather reach reading
+ready reality realize really reason reasons receive recent recently recommend record reduce regular related
+relationship relevant remember remove report represent require required research resources respect respond response
+result results return right risk running safety school science search season second section security seems sense
+separate series serious service several shall share should simple simply since single situation small smart social
+society software someone something sometimes somewhere sound source space speak special specific spend spirit sports
+standard start started state statement states still stories story straight strategy street stress strong structure
+student students study style subject success successful such suggest summer support sure surface surprise system table
+taking talking taste teach teacher technology temperature terms thank thanks their themselves there therefore these
+thing things think thinking third those though thought thousand three through throughout time today together tomorrow
+tonight topic total touch toward towards town traditional training travel treat treatment trouble true trying
+understand understanding unique united university until upset using usual usually value various version video violence
+visit voice waiting walking wanted watch water website weight welcome where whether which while white whole whose
+window winter within without woman women wonder wonderful words working world worry worse would write writing written
+wrong yesterday young yourself
+"""
+_REAL = """
+alter bought centre chose compete costumer county coupe crate curse custom entier ether fiend filed fining font fried
+heath latter leaning loner mange mater medial metal meting minuets moths noting pants petty planing plans poplar
+potions prefect preset pubic quiet realty serous singe sorts spots stared staring stated stating stats stores suing
+tanks tough trough tying untied waking waned
+"""
+"""What a slip makes of a common word, and is a word itself."""
+
+_WELL_KNOWN = """
+accomodate acheive adn agian alot apparantly arguement basicly begining beleive buisness calender collegue comming
+definately dissapoint embarass enviroment existance foward freind goverment grammer happend hte immediatly independant
+knowlege liason neccessary noticable occassion occured occurence persistant posession prefered publically recieve
+recomend refered relevent rember seige seperate sieze succesful suprise taht teh tendancy thier tommorow tounge truely
+unfortunatly untill usefull wether wich wierd wiht writting yuo
+"""
+_SHORTEST = 5
+
+
+def _slips(word: str) -> Iterator[str]:
+    """The word with two letters exchanged, one twice, or one of its inner ones left out."""
+    for at in range(len(word) - 1):
+        yield word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        yield word[:at] + word[at] + word[at:]
+        if at:
+            yield word[:at] + word[at + 1 :]
+
+
+def _misspelt() -> frozenset[str]:
+    common = _COMMON.split()
+    made = {slip for word in common if len(word) >= _SHORTEST for slip in _slips(word) if len(slip) >= _SHORTEST}
+    return frozenset(made.union(_WELL_KNOWN.split()).difference(common, _REAL.split()))
+
+
+MISSPELT = _misspelt()
+"""Slips of common words that are no words themselves, and errors that are often seen."""
+
+Value: TypeAlias = Callable[[str], float]
+
+
+def _characters(pattern: str) -> Value:
+    find = re.compile(f"[{pattern}]").findall
+    return lambda token: len(find(token))
+
+
+def _words(words: str) -> Value:
+    known = frozenset(words.split())
+    return lambda token: token.lower() in known
+
+
+def _like(pattern: str, flags: int = re.I) -> Value:
+    match = re.compile(pattern, flags).fullmatch
+    return lambda token: match(token) is not None
+
+
+def _one_of(marks: Iterable[str]) -> Value:
+    known = frozenset(marks)
+    return lambda token: token in known
+
+
+_OUR = "col|fav|flav|hon|hum|lab|neighb|rum|behavi|harb|vap|endeav|sav|vig"
+_ISE = "organ|real|recogn|emphas|apolog|character|critic|maxim|minim|optim|priorit|summar|util|special|visual|categor"
+_ISE += "|customi?|general|symbol|stabil|standard|modern|familiar|final|capital|civil|author|energ|memor|penal|revital"
+_RE, _LL = "cent|theat|met|fib|lit|calib", "trave|cance|mode|labe|signa|fue"
+_BRITISH = (
+    rf"(?:{_OUR})our\w*|(?:{_ISE})is(?:e[dsr]?|ing|ation\w*)|(?:anal|paral|catal)ys(?:e[ds]|ing)|(?:{_RE})res?|"
+    rf"(?:{_LL})ll(?:ed|ing|ers?)|programmes?|defence|licence|offence|pretence|grey|learnt|spelt|dreamt|whilst|amongst|"
+    r"cheques?|tyres?|catalogues?|dialogues?|jewellery|ageing|judgement|aluminium|maths|pyjamas|moustache"
+)
+_AMERICAN = (
+    rf"(?:{_OUR})or(?!y)\w*|(?:{_ISE})iz(?:e[dsr]?|ing|ation\w*)|(?:anal|paral|catal)yz(?:e[ds]|ing)|(?:{_RE})ers?|"
+    rf"(?:{_LL})l(?:ed|ing|ers?)|programs?|defense|license|offense|pretense|gray|learned|catalogs?|dialogs?"
+)
+_ROMANCE = (
+    "el los las una que por para está le les des est une dans pour avec der das und ist nicht ein eine mit il che di"
+)
+
+LEXICON: dict[str, Value] = {
+    "full stops": _one_of(".。"),
+    "commas": _one_of(",，、"),
+    "exclamation marks": _one_of("!！"),
+    "question marks": _one_of("?？"),
+    "colons": _one_of(":："),
+    "semicolons": _one_of(";；"),
+    "dashes": _one_of("—–―"),
+    "round brackets": _one_of("(（"),
+    "square brackets": _one_of("[【"),
+    "curly brackets": _one_of("{"),
+    "straight quotation marks": _one_of('"'),
+    "curly quotation marks": _characters("“”„‚«»"),
+    "curly apostrophes": _characters("‘’"),
+    "corner brackets": _one_of("「『《"),
+    "slashes": _one_of("/\\"),
+    "asterisks": _one_of("*"),
+    "currency and percent signs": _one_of("$€£¥₹%％"),
+    "emoji": _characters("\u2600-\u27bf\u2b50-\u2b55\U0001f000-\U0001faff"),
+    "symbols": _characters("\u2010-\u2012\u2020-\u2022\u2030-\u205e\u2070-\u25ff\u2b00-\u2b4f\u2b56-\u2bff™®©°§¶±×÷·"),
+    "full-width characters": _characters("\uff01-\uff5e"),
+    "invisible characters": _characters(
+        "\u00a0\u00ad\u115f\u200b-\u200f\u202a-\u202f\u2060-\u206f\u3000\ufe00-\ufe0f\ufeff"
+    ),
+    "control characters": _characters("\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd"),
+    "digits": lambda token: len(token) if token.isdigit() else 0,
+    "numbers": str.isdigit,
+    "years": _like(r"1[5-9]\d\d|20\d\d"),
+    "numbers in words": _words(
+        "two three four five six seven eight nine ten twelve twenty hundred thousand million 二 三 四 五"
+    ),
+    "capital letters": lambda token: sum(map(str.isupper, token)),
+    "words in capitals": lambda token: len(token) > 1 and token.isupper(),
+    "capitalised words": lambda token: len(token) > 1 and token.istitle(),
+    "long words": lambda token: len(token) > 9 and token.isalpha(),
+    "Chinese characters": _characters("\u4e00-\u9fff"),
+    "Japanese kana": _characters("\u3040-\u30ff"),
+    "Korean letters": _characters("\uac00-\ud7af"),
+    "Cyrillic letters": _characters("\u0400-\u04ff"),
+    "accented letters": _characters("\u00c0-\u024f\u0300-\u036f\u1e00-\u1eff"),
+    "non-ASCII characters": lambda token: 0 if token.isascii() else sum(not one.isascii() for one in token),
+    "Latin words": lambda token: token.isascii() and token.isalpha(),
+    "British spellings": _like(_BRITISH),
+    "American spellings": _like(_AMERICAN),
+    "misspelt words": lambda token: token.lower() in MISSPELT,
+    "contractions": lambda token: len(token) > 1 and ("'" in token or "’" in token),
+    "first person": _words("i me my mine myself i'm i’m i've i’ve i'd i’d i'll i’ll 我"),
+    "first person plural": _words("we us our ours we're we’re we've we’ve let's let’s 们"),
+    "second person": _words("you your yours yourself you're you’re you'll you’ll you've you’ve 你 您"),
+    "connectives": _words("however therefore moreover furthermore additionally thus hence consequently nevertheless"),
+    "hedges": _words(
+        "maybe perhaps possibly probably presumably arguably conceivably supposedly apparently seemingly likely "
+        "allegedly roughly approximately somewhat"
+    ),
+    "modal verbs": _words("may might could should must shall ought seem seems"),
+    "negations": _words("not no never none nothing nobody nowhere neither nor cannot 不 没 无"),
+    "conjunctions at the start": _like("And|But|Or|Nor|So|Yet|Because|Also|Plus|Then|Still", 0),
+    "adverbs": _like(r"[a-z]{3,}ly"),
+    "intensifiers": _words("very really extremely absolutely truly highly incredibly totally completely quite so"),
+    "politeness": _words("please thanks thank kindly welcome pleasure delighted grateful obliged 请 谢"),
+    "forms of address": _words("sir madam ma'am friend friends buddy mate dear folks pal dude bro honey darling 亲"),
+    "interjections": _words("um uh er erm hmm oh ah aha wow oops yay ugh huh alas haha 嗯 呃 哦 噢 唉 哎 诶 哈"),
+    "modal particles": _words("吧 呢 啊 呀 嘛 啦 咯 喔 嗎 吗"),
+    "slang": _words("gonna wanna gotta kinda sorta lemme dunno yeah yep yup nope ain't y'all lol omg btw imo tbh"),
+    "legal language": _words(
+        "hereby herein thereof therein thereby wherein whereby henceforth aforementioned pursuant"
+    ),
+    "units of measure": _words("kg km cm mm mg ml lb lbs oz ft mph kph gb mb kb tb kwh kw hz mhz ghz hrs mins sqft"),
+    "stretched words": _like(r"(?!www)[^\W\d_]*?(?![ivx])([^\W\d_])\1\1[^\W\d_]*"),
+    "words with capitals inside": _like(r"[a-z]+[A-Z]\w*", 0),
+    "function words of other languages": _words(_ROMANCE),
+}
+"""Each habit by its name."""

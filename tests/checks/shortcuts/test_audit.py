@@ -11,9 +11,8 @@ import pytest
 
 from pairforge.checks.shortcuts import Report, audit
 from pairforge.checks.shortcuts.features import holds, phrase, words
-from pairforge.checks.shortcuts.grades import grade, predictability
-from pairforge.checks.shortcuts.kinds import headline
-from pairforge.checks.shortcuts.report import Share
+from pairforge.checks.shortcuts.findings import grade, headline, predictability
+from pairforge.checks.shortcuts.report import ShareInterval
 from pairforge.errors import InputError
 
 VOCABULARY = [f"{a}{b}{c}" for a in "bdfgkl" for b in "aeiou" for c in "mnrst"]
@@ -201,7 +200,12 @@ def test_words_follow_the_script() -> None:
 def test_grades_are_those_of_the_table() -> None:
     cells = [(0.96, 0.5, 0.2), (0.96, 0.2, 0.1), (0.7, 0.9, 0.2), (0.85, 0.02, 0.01), (0.6, 0.5, 0.1)]
     assert [grade(*cell) for cell in cells] == ["critical", "high", "high", "medium", "low"]
-    assert [predictability(Share(1, low, 1)) for low in (0.6, 0.65, 0.8, 0.95)] == ["ok", "watch", "high", "critical"]
+    assert [predictability(ShareInterval(1, low, 1)) for low in (0.6, 0.65, 0.8, 0.95)] == [
+        "ok",
+        "watch",
+        "high",
+        "critical",
+    ]
 
 
 def test_pairs_that_differ_in_an_expected_term_alone_tell_nothing_else() -> None:

@@ -11,8 +11,8 @@ import torch
 
 import pairforge
 from pairforge.resources import resource
+from trainers.data import dataset
 from trainers.guard import CollapseGuard, Limits
-from trainers.job import dataset
 from trainers.recipes import hardware, recipe
 
 pytestmark = [

@@ -10,7 +10,8 @@ import torch
 
 from pairforge.resources import resource
 from trainers.guard import probes
-from trainers.guard.probes import Distance, Probe, asking
+from trainers.guard.kl_divergence import KLDivergence
+from trainers.guard.probes import Probe, asking
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_the_distance_is_nothing_at_first_and_grows_with_the_weights_way(pocket:
     model, generator = copy.deepcopy(pocket), torch.Generator().manual_seed(0)
     with asking(model):
         answers = Probe(prompts, [tokenizer.eos_token_id], tokenizer.pad_token_id, 30).answers(model)
-        distance = Distance(prompts, answers, tokenizer.pad_token_id)
+        distance = KLDivergence(prompts, answers, tokenizer.pad_token_id)
         assert distance.measure(model) == distance.measure(model) == 0.0
         seen = []
         for _ in range(3):
@@ -77,7 +78,7 @@ def test_the_distance_is_at_most_the_divergence_of_the_whole_distributions(pocke
     prompts, other = ids(tokenizer, "Who are you?"), copy.deepcopy(pocket)
     with asking(pocket), asking(other):
         answers = Probe(prompts, [tokenizer.eos_token_id], tokenizer.pad_token_id, 30).answers(pocket)
-        distance = Distance(prompts, answers, tokenizer.pad_token_id)
+        distance = KLDivergence(prompts, answers, tokenizer.pad_token_id)
         distance.measure(pocket)
         for weight in other.parameters():
             weight.mul_(1.05)
@@ -91,7 +92,7 @@ def test_the_distance_is_at_most_the_divergence_of_the_whole_distributions(pocke
 def test_weights_that_are_no_numbers_give_a_distance_that_is_none(pocket: Any, tokenizer: Any) -> None:
     prompts, model = ids(tokenizer, "Who are you?"), copy.deepcopy(pocket)
     with asking(model):
-        distance = Distance(prompts, [[5, 6]], tokenizer.pad_token_id)
+        distance = KLDivergence(prompts, [[5, 6]], tokenizer.pad_token_id)
         distance.measure(model)
         next(model.parameters()).fill_(float("nan"))
         assert distance.measure(model) != distance.measure(model)

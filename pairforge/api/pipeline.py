@@ -1,0 +1,276 @@
+"""What correct and onpolicy have in common: one pipeline, kept as a run."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from ..console import PairView, note, outcome, table
+from ..errors import InputError
+from ..prompts import History, read_prompts
+from ..run import AGAIN, FAILURES, Run, latest, out_dir
+from ..stages import Scored, pair, score
+from ..stopping import Budget
+from ..store import Store
+from ..text import visible
+from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from .models import answer, as_tuple
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+
+_SHOWN = 3  # pairs
+_LISTED = 8  # names
+
+
+@dataclass
+class BuildResult:
+    """What correct and onpolicy made: the run folder, its counts, and the pairs on demand."""
+
+    run: Run
+    max_failures: int | None = None
+    exit_code = 3  # where not ok
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """`{"prompts", "contexts", "pairs", "skips": {reason: n}}`; pairs + skips = prompts x contexts.
+
+        What a verb adds stands beside: `rules` and `leftovers` (names replaced, names left as they are), `thinking`
+        (pairs that hold a thought), and `counter` and `retain`, pairs in the same file that are counted apart;
+        `unfinished` tells how many of their questions are open.
+        """
+        return self.run.counts
+
+    @property
+    def ok(self) -> bool:
+        """There are pairs, no budget ran out, and at most a tenth of the prompts (or `max_failures`) failed."""
+        counts = self.counts
+        failed = sum(counts["skips"].get(reason, 0) for reason in FAILURES)
+        tenth = 0.1 * counts["prompts"] * counts["contexts"]
+        return bool(
+            counts["pairs"]
+            and not counts["skips"].get("not_asked")
+            and not counts.get("unfinished")
+            and failed <= (tenth if self.max_failures is None else self.max_failures)
+        )
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """The pairs as plain dicts."""
+        from ..formats import read_rows
+
+        return iter(read_rows(self.run.pairs))
+
+    def dataset(self) -> Dataset:
+        """The pairs as a `datasets.Dataset` with explicit features."""
+        from ..formats import to_dataset
+
+        return to_dataset(self.rows())
+
+    def as_json(self) -> dict[str, Any]:
+        run = str(self.run.path)
+        return {
+            "command": self.run.command,
+            "ok": self.ok,
+            "run": run,
+            "output": str(self.run.pairs),
+            "counts": self.counts,
+        }
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        counts = self.counts
+        rows = [("pairs", str(counts["pairs"]))]
+        rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
+        rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
+        yield table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
+        for number, row in zip(range(1, _SHOWN + 1), self.rows(), strict=False):
+            yield PairView(row, number)
+            yield ""
+        yield outcome(counts)
+        for label, name in (("names replaced", "rules"), ("left as they are", "leftovers")):
+            if counted := counts.get(name):
+                yield f"{label}: {_listed(counted)}"
+        yield f"{self.run.pairs}"
+        if self.ok:
+            yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"
+        elif counts["skips"].get("not_asked") or counts.get("unfinished"):
+            yield "stopped by its budget: what was made is whole; the same command goes on"
+        else:
+            yield "too few pairs, or too many failures: skips.jsonl beside it says why, prompt by prompt"
+
+
+def _listed(counted: Mapping[str, int]) -> str:
+    """`QWEN 12, Ｑｗｅｎ 3, in URLs 5`"""
+    shown = [f"{visible(name)} {count}" for name, count in list(counted.items())[:_LISTED]]
+    return ", ".join(shown) + (f" and {len(counted) - _LISTED} more" if len(counted) > _LISTED else "")
+
+
+PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
+"""What the columns of a file of prompts are: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
+
+
+def read(
+    source: str | Path, limit: int | None, columns: PromptColumns = (), history: History = "last"
+) -> list[Prompt | Skip]:
+    """The first `limit` prompts of a file or bundled set."""
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit {limit} leaves no prompt", fix="use 1 or more")
+    return read_prompts(source, columns=columns_of(columns), history=history)[:limit]
+
+
+def columns_of(given: PromptColumns) -> dict[str, str]:
+    """The column of each part of a prompt that is named. Raises InputError for a text that names none."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    parts = [text.partition("=") for text in as_tuple(given)]
+    if wrong := next(("".join(part) for part in parts if not (part[0].strip() and part[2].strip())), None):
+        raise InputError(f"--columns {wrong!r} names no column", fix="e.g. --columns prompt=my_question")
+    return {name.strip(): column.strip() for name, _, column in parts}
+
+
+Answers = Mapping[str, list[Answer] | Skip]
+"""By prompt id."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Where a run is made: it asks and judges through the store, within the budget; `open` counts what came to nothing
+    that another try may mend, by kind.
+    """
+
+    job: BuildJob
+    store: Store
+    quiet: bool
+    open: Counter[str] = field(default_factory=Counter)
+
+    def ask(self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None) -> Answers:
+        """n answers to each prompt, by the job's sampler or another."""
+        sampler = sampler or self.job.sampler
+        label = f"{self.job.command}: {kind or sampler.model}"
+        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget)
+        self.open[kind] += sum(isinstance(item, Skip) and item.reason in AGAIN for item in answers.values())
+        return answers
+
+    def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
+        """A score for each answer."""
+        return score(prompts, answers, judge, self.store)
+
+    def knows(self, prompts: Iterable[Prompt]) -> bool:
+        """Whether every prompt has been answered before."""
+        known = self.store.answers(self.job.sampler.settings())
+        return all((prompt.id, index) in known for prompt in prompts for index in range(self.job.n))
+
+
+class ExtraPairs(Protocol):
+    """Makes pairs beside those of the prompts."""
+
+    def settings(self) -> Any:
+        """All that they depend on beside the pairs."""
+        ...
+
+    def __call__(self, pairs: Sequence[Pair], desk: RunContext) -> list[Pair]:
+        """These, from the pairs that there are."""
+        ...
+
+
+@dataclass(frozen=True)
+class BuildJob:
+    """What a run is made of: `prompts` are those of `source`, one entry a row.
+
+    `refine` makes the pairer from the answers, where it has to ask on; `extras` make pairs by kind, counted apart;
+    `account` adds to the counts; `notes` gives lines for the user before anything is asked.
+    """
+
+    command: str
+    sampler: Sampler
+    budget: Budget
+    pairer: Pairer
+    source: str
+    prompts: Sequence[Prompt | Skip]
+    contexts: Sequence[str | None]
+    n: int = 1
+    judge: Judge | None = None
+    refine: Callable[[Answers, RunContext], Pairer] | None = None
+    extras: Mapping[str, ExtraPairs] = field(default_factory=dict)
+    account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
+    notes: Callable[[], Iterable[str]] = tuple
+
+    @property
+    def asked(self) -> list[Prompt | Skip]:
+        """Every prompt in every context."""
+        return [
+            prompt if isinstance(prompt, Skip) else prompt.in_context(context)
+            for prompt in self.prompts
+            for context in self.contexts
+        ]
+
+    def settings(self) -> dict[str, Any]:
+        """All that the pairs depend on: the run's name is their hash."""
+        rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
+        revision = getattr(self.sampler, "revision", None)
+        return {
+            "model": self.sampler.model,
+            **({"revision": revision} if revision else {}),
+            "sampling": self.sampler.settings(),
+            "n": self.n,
+            "contexts": list(self.contexts),
+            "prompts": {"source": self.source, "rows": len(rows), "digest": digest(rows)},
+            **({"judge": self.judge.settings()} if self.judge else {}),
+            **{kind: extra.settings() for kind, extra in self.extras.items()},
+            **self.pairer.settings(),
+        }
+
+
+def build(job: BuildJob, output: str | None, fresh: bool, quiet: bool) -> BuildResult:
+    """Makes the run of a job, or finds it made."""
+    out = out_dir(output)
+    run = Run.of(out, job.command, job.settings())
+    new = not run.path.exists()
+    with run.lock() as died:
+        store = Store(out, fresh)
+        if died and not quiet:
+            note(f"going on after {died}, which was killed or ran out of memory")
+        if new and not quiet and (other := latest(out, job.command)):
+            note(f"a new run: {' · '.join(run.changes(other))} (against {other.path.name})")
+        if run.complete and not fresh:
+            os.utime(run.path / "run.json")  # now it is the latest
+        else:
+            _fill(run, RunContext(job, store, quiet))
+    store.close()
+    return BuildResult(run, job.budget.max_failures)
+
+
+def _fill(run: Run, desk: RunContext) -> None:
+    job, asked = desk.job, desk.job.asked
+    real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
+    if not desk.quiet and not desk.knows(real):
+        for line in job.notes():
+            note(f"warning: {line}")
+    answers = desk.ask(real, job.n)
+    results = desk.score(real, answers, job.judge) if job.judge else answers
+    pairer = job.refine(answers, desk) if job.refine else job.pairer
+    results_by_prompt = pair(asked, results, pairer, job.sampler.model)
+    pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
+    skips = [(prompt, item) for prompt, item in results_by_prompt if isinstance(item, Skip)]
+    extra = {kind: make(pairs, desk) for kind, make in job.extras.items()}
+    rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
+    counts = {
+        "prompts": len(job.prompts),
+        "contexts": len(job.contexts),
+        "pairs": len(pairs),
+        "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
+        **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
+        **{kind: len(made) for kind, made in extra.items()},
+    }
+    unfinished = {kind: desk.open[kind] for kind in extra if desk.open[kind]}
+    run.finish(rows, [_skip_row(*skip) for skip in skips], counts | ({"unfinished": unfinished} if unfinished else {}))
+
+
+def _skip_row(prompt: Prompt | None, skip: Skip) -> dict[str, Any]:
+    messages = list(prompt.messages) if prompt else []
+    return {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail, "prompt": messages}

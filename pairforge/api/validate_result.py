@@ -1,0 +1,185 @@
+"""What `validate` says: findings with their counts, for a reader, a program, or the checks of a pull request."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import checks
+from ..console import table
+from ..text import visible
+from ..types import Finding
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+
+KEPT = 10_000
+"""How many findings of each code are kept; all are counted."""
+_ROWS_SHOWN = 5
+_GITHUB = {"error": "error", "warning": "warning", "info": "notice"}
+_ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What `--fix` wrote: where, how many rows, and by reason how many were dropped and changed."""
+
+    output: str
+    rows: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    changed: Mapping[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "output": self.output,
+            "rows": self.rows,
+            "dropped": dict(self.dropped),
+            "changed": dict(self.changed),
+        }
+
+    def __str__(self) -> str:
+        told = [f"{count} dropped: {reason}" for reason, count in sorted(self.dropped.items())]
+        told += [f"{count} changed: {reason}" for reason, count in sorted(self.changed.items())]
+        return " · ".join([f"wrote {self.output}: {self.rows} rows", *(told or ["nothing to mend"])])
+
+
+class Findings(list[Finding]):
+    """What is wrong, in the order of the rows. Empty: nothing is wrong.
+
+    `rows` counts those that were looked at, `counts` the findings by code: of one code at most `KEPT` are in the list.
+    `source` names what was looked at, `format` is "table" or "github", `fixed` says what `--fix` wrote.
+    """
+
+    def __init__(
+        self,
+        found: Iterable[Finding] = (),
+        rows: int = 0,
+        strict: bool = False,
+        *,
+        source: str = "",
+        format: str = "table",
+    ) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+        for finding in found:
+            self.counts[finding.code] += 1
+            if self.counts[finding.code] <= KEPT:
+                self.append(finding)
+        self.sort(key=lambda finding: (finding.row is None, finding.row or 0))
+        self.rows = rows
+        self.strict = strict
+        self.source = source
+        self.format = format
+        self.fixed: Fixed | None = None
+
+    @property
+    def ok(self) -> bool:
+        """No error; where strict, no warning either."""
+        wrong = ("error", "warning") if self.strict else ("error",)
+        return not any(finding.severity in wrong for finding in self)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `pairforge validate --json` prints: schemas/findings.schema.json."""
+        said = {
+            "command": "validate",
+            "ok": self.ok,
+            "rows": self.rows,
+            "counts": dict(sorted(self.counts.items())),
+            "findings": [finding.as_json() for finding in self],
+        }
+        return said | ({"fixed": self.fixed.as_json()} if self.fixed else {})
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.format == "github":
+            yield from self._annotations()
+            return
+        by_code: dict[str, list[Finding]] = {}
+        for finding in self:
+            by_code.setdefault(finding.code, []).append(finding)
+        if by_code:
+            lines = [self._line(by_code[code]) for code in sorted(by_code)]
+            yield table("", ("code", "severity", "count", "rows", "what"), lines)
+            yield from self._mending(sorted(by_code))
+        kinds = Counter[str]()
+        for code, found in by_code.items():
+            kinds[found[0].severity] += self.counts[code]
+        counts = [f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in ("error", "warning")]
+        counts += [f"{kinds['info']} info"] if kinds["info"] else []
+        yield f"{self.rows} rows: " + (", ".join(counts) if self else "nothing wrong")
+        if self.fixed:
+            yield visible(str(self.fixed))
+
+    def _line(self, findings: list[Finding]) -> tuple[str, ...]:
+        places = list(dict.fromkeys(str(finding.row) for finding in findings if finding.row is not None))
+        first = ", ".join(places[:_ROWS_SHOWN]) + (" ..." if len(places) > _ROWS_SHOWN else "")
+        count = self.counts[findings[0].code]
+        return findings[0].code, findings[0].severity, str(count), first or "the set", findings[0].message
+
+    def _mending(self, codes: Iterable[str]) -> Iterator[str]:
+        """The commands that mend what was found, each with the codes that it is for."""
+        commands: dict[str, list[str]] = {}
+        for code in codes:
+            if code in checks.RULES and (mend := checks.RULES[code].mend):
+                commands.setdefault(mend.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
+        yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in commands.items())
+        yield "why each matters: pairforge validate --explain CODE"
+
+    def _annotations(self) -> Iterator[str]:
+        """Workflow commands, one a finding: GitHub shows them beside the lines of the file."""
+        lines = _GitHubAnnotations(self.source)
+        for finding in self:
+            place = [f"file={_property(self.source)}"] if self.source else []
+            if finding.row is not None and (line := lines.of(finding.row)):
+                place.append(f"line={line}")
+            kind, title = _GITHUB[finding.severity], _property(finding.code)
+            row = f"row {finding.row}: " if finding.row is not None else ""
+            yield f"::{kind} {','.join([*place, f'title={title}'])}::{_escaped(visible(row + finding.message))}"
+
+
+class Explanation(Findings):
+    """Why a check matters: `validate --explain`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.code = code
+
+    def as_json(self) -> dict[str, Any]:
+        one = checks.RULES[self.code]
+        return {
+            "command": "validate",
+            "ok": True,
+            "code": one.code,
+            "severity": one.severity,
+            "why": one.why,
+            "mend": one.mend,
+        }
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield checks.explain(self.code)
+
+
+class _GitHubAnnotations:
+    """Which line of a file of JSON Lines a row stands on: blank lines are no rows."""
+
+    def __init__(self, source: str) -> None:
+        self._numbers: list[int] | None = None
+        path = Path(source)
+        if path.suffix in (".jsonl", ".ndjson") and path.is_file():
+            with path.open("rb") as file:
+                self._numbers = [number for number, line in enumerate(file, 1) if not line.isspace()]
+
+    def of(self, row: int) -> int | None:
+        return self._numbers[row] if self._numbers and row < len(self._numbers) else None
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPES.get(char, char) for char in text)
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

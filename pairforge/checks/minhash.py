@@ -1,0 +1,160 @@
+"""Texts that are nearly the same, found in a set of any size: MinHash sketches, compared in bands.
+
+Broder 1997, On the resemblance and containment of documents; one permutation with rotation, Shrivastava and Li 2014,
+Densifying One Permutation Hashing via Rotation for Fast Near Neighbor Search.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .duplicates import Keys, Mask, Places, key
+from .row import Sides
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+BINS = 32
+"""Bytes in a sketch. The share of equal bytes of two sketches estimates the share of shingles that two texts share."""
+SHINGLE = 8
+"""Bytes of UTF-8 in a shingle: a word or so, in any script."""
+ALIKE = 0.85
+"""The share from which on two texts are nearly the same."""
+_PARTS = 3
+_BATCH = 256
+_LONGEST = 2**16
+"""How much of a text is looked at, in characters."""
+_EMPTY = np.uint32(0xFFFFFFFF)
+
+
+class Sketches:
+    """Three sketches a row: of the question, of the chosen and of the rejected answer."""
+
+    def __init__(self) -> None:
+        self._rows = array("q")
+        self._systems = array("Q")
+        self._texts: list[str] = []
+        self._done: list[Bytes] = []
+
+    def add(self, index: int, sides: Sides) -> None:
+        self._rows.append(index)
+        first = sides.chosen[0]
+        self._systems.append(key(first["content"]) if first["role"] == "system" else 0)
+        self._texts += (question(sides), _joined(sides.chosen[sides.shared :]), _joined(sides.rejected[sides.shared :]))
+        if len(self._texts) >= _BATCH * _PARTS:
+            self._flush()
+
+    def join(self, other: Sketches) -> None:
+        """Takes in the rows behind these."""
+        self._flush()
+        other._flush()
+        self._rows.extend(other._rows)
+        self._systems.extend(other._systems)
+        self._done += other._done
+
+    @property
+    def rows(self) -> Places:
+        return np.array(self._rows, dtype=np.int64)
+
+    @property
+    def systems(self) -> Keys:
+        """A key of each row's system message."""
+        return np.array(self._systems, dtype=np.uint64)
+
+    @property
+    def parts(self) -> Bytes:
+        """(rows, 3, BINS)"""
+        self._flush()
+        if len(self._done) > 1:
+            self._done = [np.concatenate(self._done)]
+        return self._done[0] if self._done else np.empty((0, _PARTS, BINS), np.uint8)
+
+    def __getstate__(self) -> dict[str, object]:
+        self._flush()
+        return self.__dict__
+
+    def _flush(self) -> None:
+        if self._texts:
+            self._done.append(sketch(self._texts).reshape(-1, _PARTS, BINS))
+            self._texts = []
+
+
+def question(sides: Sides) -> str:
+    """What is asked, whatever the system message."""
+    return "\n".join([turn["content"] for turn in sides.context if turn["role"] != "system"])
+
+
+def sketch(texts: Sequence[str]) -> Bytes:
+    """The sketches of some texts, (texts, BINS). Case counts for nothing; a short text is like none but itself."""
+    raw = [text[:_LONGEST].lower().encode("utf-8", "surrogatepass") for text in texts]
+    made = np.frombuffer(b"".join(map(_digest, raw)), np.uint8).reshape(-1, BINS).copy()
+    long = [place for place, text in enumerate(raw) if len(text) >= BINS + SHINGLE]
+    if long:
+        made[long] = _least([raw[place] for place in long])
+    return made
+
+
+def _digest(text: bytes) -> bytes:
+    return blake2b(text.strip(), digest_size=BINS).digest() if len(text) < BINS + SHINGLE else bytes(BINS)
+
+
+def _least(texts: Sequence[bytes]) -> Bytes:
+    """Of each bin, the least hash of the shingles in it; its low byte."""
+    data = b"".join(texts) + b"\0" * SHINGLE
+    size = np.fromiter(map(len, texts), np.int64, len(texts))
+    inside: Mask = np.ones(len(data) - SHINGLE, np.bool_)
+    for back in range(1, SHINGLE):
+        inside[np.cumsum(size) - back] = False
+    shingles: Keys = np.ndarray((len(data) - SHINGLE,), "<u8", data, strides=(1,))[inside]
+    hashed = shingles * np.uint64(0x9E3779B97F4A7C15)
+    hashed ^= hashed >> np.uint64(32)
+    hashed *= np.uint64(0xD6E8FEB86659FD93)
+    place: Places = np.repeat(np.arange(len(texts), dtype=np.int64) * BINS, size - (SHINGLE - 1))
+    place += (hashed >> np.uint64(59)).astype(np.int64)
+    flat: Any = np.full(len(texts) * BINS, _EMPTY, np.uint32)
+    np.minimum.at(flat, place, (hashed >> np.uint64(16)).astype(np.uint32))
+    least: Any = flat.reshape(-1, BINS)
+    # A bin that no shingle fell into borrows from the next one that is full.
+    for step in (1, 2, 4, 8, 16):
+        least = np.where(least == _EMPTY, np.roll(least, -step, axis=1), least)
+    low: Bytes = (least & np.uint32(0xFF)).astype(np.uint8)
+    return low
+
+
+def twins(parts: Bytes, start: int = 0, within: Keys | None = None) -> Places:
+    """For each row from `start` on an earlier one (with `start`: one before `start`) that is nearly the same in all of
+    its parts, or -1. `parts` is (rows, parts, BINS); only rows with the same key `within` are compared.
+    """
+    count, width = len(parts), parts.shape[1]
+    found: Places = np.full(count, -1, np.int64)
+    each = 2 if width == _PARTS else 4
+    if not count:
+        return found
+    for band in range(BINS // each):
+        keys: Bytes = np.zeros((count, 8), np.uint8)
+        keys[:, : width * each] = parts[:, :, band * each : (band + 1) * each].reshape(count, -1)
+        packed: Keys = keys.view(np.uint64)[:, 0] if within is None else keys.view(np.uint64)[:, 0] ^ within
+        order = np.argsort(packed, kind="stable")
+        new: Mask = np.ones(count, np.bool_)
+        new[1:] = packed[order][1:] != packed[order][:-1]
+        first = order[np.maximum.accumulate(np.where(new, np.arange(count), 0))]
+        for other in (first, np.concatenate((order[:1], order[:-1]))):
+            ask = ~new & (found[order] < 0) & (order >= start) & ((other < start) if start else (other < order))
+            _compare(parts, order[ask], other[ask], found)
+    return found[start:]
+
+
+def _compare(parts: Bytes, one: Places, other: Places, found: Places) -> None:
+    for begin in range(0, len(one), 2**16):
+        a, b = one[begin : begin + 2**16], other[begin : begin + 2**16]
+        share = (parts[a] == parts[b]).mean(axis=2)
+        same = share.min(axis=1) >= ALIKE
+        found[a[same]] = b[same]
+
+
+def _joined(turns: Sequence[object]) -> str:
+    return "\n".join([turn["content"] for turn in turns])  # type: ignore[index]

@@ -1,0 +1,280 @@
+"""The fast path of PF1xx: one glance at a usual row, at which none of the rules without `marks` would find anything.
+
+Proven so by a property test. Rows that are not passed here are no worse for it: the rules look at them one by one.
+
+PF1xx: is a well-shaped row a preference that a model can learn from? How its sides are built.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from ..types import Message
+from .answer_text import FINISH, breaks_off
+from .error_messages import is_error
+from .refusals import refuses
+from .row import Sides, both
+from .rule import FIX, Seen, rule
+
+_AFTER = {
+    "start": ("system", "user"),
+    "system": ("user",),
+    "user": ("assistant",),
+    "assistant": ("user", "tool"),
+    "tool": ("assistant", "tool"),
+}
+SCORES = tuple(
+    (pattern.format("chosen"), pattern.format("rejected"))
+    for pattern in ("{}_score", "score_{}", "{}_rating", "rating_{}", "{}_reward", "reward_{}")
+)
+_ALIKE = 48
+"""How many characters of both answers are compared first."""
+_BLANK = re.compile(
+    r"""[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164
+      \ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e01ef]+
+    | &(?:nbsp|\#160|\#xa0|zwnj|zwj|\#8203);? | <br\s*/?> | <(p|div|span)>\s*</\1>
+    | <\|(?:im_end|eot_id|end|endoftext|assistant)\|> | </s>""",
+    re.X | re.I,
+)
+FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""Letters that are drawn as nothing."""
+_THOUGHT = ("think", "thinking", "thought", "reasoning")
+
+
+@rule("PF101")
+def context_differs(sides: Sides) -> Iterator[Seen]:
+    """The sides part before the assistant's answer, so they answer different questions.
+
+    A trainer takes the common beginning as the prompt and trains on what follows: on the user's words too.
+    """
+    if sides.regular:
+        return
+    for name, turns in both(sides):
+        for index in range(sides.shared, len(turns)):
+            if (role := turns[index]["role"]) in ("user", "system"):
+                yield f"the sides differ before this {role} turn, or in it", sides.pointer(name, index)
+                break
+    if sides.shared == min(len(sides.chosen), len(sides.rejected)) and len(sides.chosen) != len(sides.rejected):
+        short, long = sorted(("chosen", "rejected"), key=lambda name: len(getattr(sides, name)))
+        yield f"all of {short} is the beginning of {long}: nothing is left to compare", f"/{short}"
+
+
+@rule("PF102")
+def not_answered(sides: Sides) -> Iterator[Seen]:
+    """The last turn is not the assistant's: there is no answer to prefer or to avoid."""
+    for name, turns in both(sides):
+        if (role := turns[-1]["role"]) != "assistant":
+            yield f"{name} ends with a {role} turn", sides.pointer(name, len(turns) - 1)
+
+
+@rule("PF103")
+def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
+    """Turns stand in an order that no chat has: many templates raise an error there, others print it as it is.
+
+    A system message comes first; then user and assistant take turns, the user first; tool turns follow the assistant's.
+    """
+    for name, turns in both(sides):
+        wrong = _out_of_order(turns)
+        if wrong is not None and (name == "chosen" or wrong[0] >= sides.shared):
+            yield wrong[1], sides.pointer(name, wrong[0])
+        if sides.regular:
+            return
+
+
+def in_order(turns: Sequence[Message]) -> bool:
+    """Whether every turn stands where one of its role may."""
+    return _out_of_order(turns) is None
+
+
+def _out_of_order(turns: Sequence[Message]) -> tuple[int, str] | None:
+    """The first turn that stands where none of its role may, and what to say of it."""
+    roles = tuple([turn["role"] for turn in turns])
+    return _known_order(roles) if len(roles) <= _ALIKE else _known_order.__wrapped__(roles)
+
+
+@lru_cache
+def _known_order(roles: tuple[str, ...]) -> tuple[int, str] | None:
+    before = "start"
+    for index, role in enumerate(roles):
+        if role not in _AFTER[before]:
+            where = "at the start" if before == "start" else f"after {_article(before)} turn"
+            return index, f"{_article(role)} turn {where}"
+        before = role
+    return None
+
+
+def _article(role: str) -> str:
+    return f"an {role}" if role == "assistant" else f"a {role}"
+
+
+@rule("PF104", mend=FIX)
+def identical(sides: Sides) -> Iterator[Seen]:
+    """chosen and rejected are the same: nothing can be learned from the row, and it dilutes the metrics.
+
+    A tie between scores, or a correction with nothing to correct, was made a pair.
+    """
+    if sides.shared == len(sides.chosen) == len(sides.rejected):
+        yield "chosen and rejected are the same", ""
+
+
+@rule("PF105", mend=FIX)
+def nearly_identical(sides: Sides) -> Iterator[Seen]:
+    """The answers differ only in spaces or in case: all that can be learned from the row is a habit of format."""
+    one, other = sides.chosen[sides.shared :], sides.rejected[sides.shared :]
+    if len(one) != len(other) or not one or apart(one[0]["content"], other[0]["content"]):
+        return
+    if all(
+        a["role"] == b["role"] and _bare(a["content"]) == _bare(b["content"]) for a, b in zip(one, other, strict=True)
+    ):
+        yield "chosen and rejected differ only in spaces or in case", ""
+
+
+def apart(one: str, other: str) -> bool:
+    """A cheap look at the place where two answers first differ: it mostly tells that they are not nearly identical."""
+    one, other = one.lstrip(), other.lstrip()
+    at = 0 if one[:1] != other[:1] else _parting(one, other)
+    a, b = one[at : at + 1], other[at : at + 1]
+    if _stands_alone(a) and _stands_alone(b) and a.lower() != b.lower():
+        return True
+    end = at + _ALIKE
+    a, b = _bare(one[at:end]), _bare(other[at:end])
+    if len(one) <= end and len(other) <= end:
+        return a != b
+    # What follows the cut may still join the last characters before it.
+    return len(a) >= 12 and len(b) >= 12 and a[:6] != b[:6]
+
+
+def _parting(one: str, other: str) -> int:
+    """The first place at which two texts differ."""
+    at, step = 0, 16
+    while one[at : at + step] == other[at : at + step] and at < len(one):
+        at += step
+        step *= 2
+    for a, b in zip(one[at : at + step], other[at : at + step], strict=False):
+        if a != b:
+            break
+        at += 1
+    return at
+
+
+def _stands_alone(char: str) -> bool:
+    """A character that no form of Unicode joins with what is before it, or writes otherwise."""
+    return "!" <= char <= "~" or "\u4e00" <= char <= "\u9fff" or char.lower() in _CYRILLIC
+
+
+# Without those that also are a letter with a mark.
+_CYRILLIC = frozenset("абвгдежзиклмнопрстуфхцчшщъыьэюя")
+
+
+def _bare(text: str) -> str:
+    """A text without spaces and invisible characters, its letters in one form and one case."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    return "".join(text.split()).casefold()
+
+
+_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]")
+
+
+@rule("PF106")
+def empty_answer(sides: Sides) -> Iterator[Seen]:
+    """An answer is empty, blank, or holds nothing that can be seen: as chosen it teaches silence.
+
+    As rejected it teaches nothing but to say something. An answer that is only a thinking block counts as empty.
+    """
+    for name, turns in both(sides):
+        for index in range(max(len(sides.prompt), sides.shared if name == "rejected" else 0), len(turns)):
+            turn = turns[index]
+            if turn["role"] == "assistant" and _is_blank(turn["content"], index == len(turns) - 1):
+                yield "the answer is empty", sides.pointer(name, index) + "/content"
+
+
+def _is_blank(text: str, last: bool) -> bool:
+    first = text[:1]
+    if (first.isalnum() and first not in FILLERS) or (first == "*" and len(text) > _ALIKE):
+        return False
+    text = text.strip()
+    if last and text[:2] in ("<t", "<r"):
+        for tag in _THOUGHT:
+            if text.startswith(f"<{tag}>") and f"</{tag}>" in text:
+                text = text.rpartition(f"</{tag}>")[2]
+    end = 0
+    while found := _BLANK.match(text, end):
+        end = found.end()
+    return end == len(text)
+
+
+@rule("PF109", mend=FIX)
+def prompt_beside(sides: Sides) -> Iterator[Seen]:
+    """A `prompt` column contradicts the message lists beside it.
+
+    A text crashes TRL's DPOTrainer. A list before whole conversations makes the model read the question twice.
+    """
+    if "prompt" not in sides.row:
+        return
+    if not sides.prompt:
+        yield "a text as prompt beside lists of messages: drop the column, or make it a list", "/prompt"
+    elif any(side[0]["role"] in ("system", "user") for side in (sides.row["chosen"], sides.row["rejected"])):
+        yield "a prompt list beside whole conversations: keep the one or the other", "/prompt"
+
+
+@rule("PF114")
+def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
+    """chosen is scored below rejected: the columns were swapped, or the score is one where less is better.
+
+    The model is trained towards the answer that the judge found worse.
+    """
+    for better, worse in scored_below(sides.row):
+        yield f"{better} {sides.row[better]:g} is below {worse} {sides.row[worse]:g}", f"/{better}"
+
+
+def scored_below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The columns in which chosen is scored below rejected."""
+    for better, worse in SCORES:
+        if better in row:
+            high, low = row[better], row.get(worse)
+            if type(high) in (int, float) and type(low) in (int, float) and high < low:
+                yield better, worse
+
+
+@rule("PF115", "warning")
+def empty_question(sides: Sides) -> Iterator[Seen]:
+    """A user or system turn is empty or blank: the pair answers nothing, or the template prints an empty turn."""
+    for index, turn in enumerate(sides.context):
+        text, role = turn["content"], turn["role"]
+        if (not text or text.isspace()) and role in ("user", "system"):
+            yield f"the {role} turn is empty", sides.pointer("chosen", index) + "/content"
+
+
+_COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
+_SCORED = frozenset(better for better, _ in SCORES)
+_VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
+
+
+def passes(sides: Sides) -> bool:
+    """Whether the row is as usual: one context, two visible, whole, different answers."""
+    chosen, rejected = sides.chosen, sides.rejected
+    if not sides.regular or not in_order(chosen) or not _COLUMNS.isdisjoint(sides.row):
+        return False
+    for turn in chosen:
+        if not turn["content"] or turn["content"].isspace():
+            return False
+    one, other = chosen[-1]["content"], rejected[-1]["content"]
+    return (
+        _whole(one)
+        and _whole(other)
+        and apart(one, other)
+        and (_SCORED.isdisjoint(sides.row) or not any(scored_below(sides.row)))
+        and not is_error(one)
+        and not is_error(other)
+        and not refuses(one)
+    )
+
+
+def _whole(text: str) -> bool:
+    first = text.lstrip()[:1]
+    return ((first.isalnum() and first not in FILLERS) or first in _VISIBLE) and not breaks_off(text)

@@ -1,0 +1,230 @@
+"""Prompts from the shapes people have them in.
+
+`shapes` finds the part of a row that is asked, `turns` what of a conversation is kept.
+
+A row, of whatever shape, as a prompt: which of its columns is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from .conversation import History, Turn, UnusableError, kept, lone, said, talk, turn
+from .errors import InputError
+from .readers import Row, Unreadable, Wanted, read
+from .readers.stream import name_of
+from .resources import resource
+from .text import one_line
+from .types import Prompt, Skip
+
+_TALKS = ("messages", "conversations", "conversation", "turns")
+_TEXTS = ("instruction", "question", "query", "problem", "input", "text")
+_PAIRS = {"chosen_messages": "rejected_messages", "chosen": "rejected"}
+ASKED = ("prompt", *_TALKS, *_TEXTS, *_PAIRS)
+"""The columns a prompt is read from: the first that holds something."""
+_SYSTEMS = ("system", "system_prompt")
+NAMES = (*ASKED, *_SYSTEMS, "history")
+"""The columns that can be mapped."""
+READ = f"read are text lines, and rows with {', '.join(ASKED)}; or name the column: --columns prompt=NAME"
+
+_MEDIA = ("image", "images", "video", "videos", "audio", "audios")
+_SPENT = {"prompt", *_TALKS, "instruction", "input", "output", *_SYSTEMS, "history", *_PAIRS, *_PAIRS.values()}
+_PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|<(?:NAME|AUTHOR)>")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History) -> Prompt | Skip:
+    """The prompt of a row. Raises InputError where its shape is unknown."""
+    if isinstance(row, Skip):
+        return row
+    row = _named(row, columns) if isinstance(row, Mapping) else row
+    try:
+        messages = kept(_turns(row, where, columns, history), history)
+        texts = [message["content"] for message in messages]
+        if any(map(_SURROGATE.search, texts)):
+            raise UnusableError("encoding", "half a surrogate pair, which no UTF-8 text can hold")
+        if any(map(_PLACEHOLDER.search, texts)):
+            raise UnusableError("placeholder", f"{texts[-1]:.200}")
+    except UnusableError as error:
+        return Skip(error.reason, f"{where}: {error}")
+    more = row.items() if isinstance(row, Mapping) else ()
+    return Prompt(messages, {sys.intern(key): _plain(value) for key, value in more if key not in _SPENT})
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: dates, decimals and bytes, as tables hold them, become text."""
+    return value if isinstance(value, str) else json.loads(json.dumps(value, default=str))
+
+
+def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, Any]:
+    """The row under the names known here: as `columns` maps them, or else in small letters where that makes them so."""
+    if columns:
+        rest = {key: value for key, value in row.items() if key not in columns and key not in columns.values()}
+        return rest | {name: row.get(own) for name, own in columns.items()}
+    if any(key in row for key in ASKED):
+        return row
+    small = {key.strip().lower(): value for key, value in row.items()}
+    return small if any(key in small for key in ASKED) else row
+
+
+def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -> list[Turn]:
+    if isinstance(row, str):
+        return said(row)
+    if isinstance(row, list):
+        return talk(row, where)
+    if isinstance(row, Mapping):
+        if media := [key for key in _MEDIA if row.get(key)]:
+            raise UnusableError("not_text", f"comes with {media[0]}")
+        turns = _asked(row, where, [key for key in ASKED if key in columns] or ASKED)
+        if turns is not None:
+            before = _before(row, where) if history == "full" else []
+            return _under_system(row, [*before, *turns], where)
+    found = ", ".join(map(str, row)) if isinstance(row, Mapping) else f"a {type(row).__name__}"
+    raise InputError(f"{where}: unknown shape: found {one_line(found)}", fix=READ)
+
+
+def _asked(row: Mapping[str, Any], where: str, keys: Sequence[str]) -> list[Turn] | None:
+    """The turns that the first of these columns with something in it holds; None where there is no such column."""
+    if lone(row) and not any(key in row for key in ("prompt", *_TALKS)):
+        return [turn(row, where)]
+    found = [key for key in keys if key in row]
+    for key in found:
+        value = row[key]
+        if value is None or value in ("", [], {}):
+            continue
+        turns = _paired(row, key, where) if key in _PAIRS else _of(key, value, row, where)
+        if turns is not None:
+            return turns
+    return [] if found and all(not row[key] for key in found) else None
+
+
+def _of(key: str, value: Any, row: Mapping[str, Any], where: str) -> list[Turn] | None:
+    """The turns of one column's value; None where it is nothing that this column may hold."""
+    if key in _TALKS and isinstance(value, str):
+        value = _json(value)
+    if isinstance(value, str):
+        more = _scalar(row, "input", where) if key == "instruction" else ""
+        return said("\n".join(filter(None, [value, more])))
+    if key in _TEXTS or not isinstance(value, list | Mapping):
+        return None
+    if key == "prompt" and isinstance(value, Mapping):  # the root of a tree of messages
+        return [turn({"role": "user", **value}, where)]
+    if key == "turns" and isinstance(value, list) and all(isinstance(text, str) for text in value):
+        return [("user", text) for text in value[:1]]  # the later ones hang on answers that aren't here
+    return talk(value, where)
+
+
+def _paired(row: Mapping[str, Any], key: str, where: str) -> list[Turn] | None:
+    """The turns that the two sides of a preference share."""
+    sides = [row[key], row.get(_PAIRS[key]) or row[key]]
+    if all(isinstance(side, str) for side in sides):
+        chosen, rejected = map(said, sides)
+        if len(chosen) == 1:  # no transcript but an answer
+            return None
+    elif all(isinstance(side, list) for side in sides):
+        chosen, rejected = (talk(side, where) for side in sides)
+    else:
+        return None
+    return [a for a, _ in takewhile(lambda both: both[0] == both[1], zip(chosen, rejected, strict=False))]
+
+
+def _before(row: Mapping[str, Any], where: str) -> list[Turn]:
+    """The turns of a `history` column: pairs of question and answer, or turns."""
+    value = row.get("history") or []
+    value = _json(value) if isinstance(value, str) else value
+    if isinstance(value, list) and all(isinstance(item, list) and len(item) == 2 for item in value):
+        return [one for asked, answer in value for one in (("user", asked), ("assistant", answer))]
+    if isinstance(value, list):
+        return talk(value, where)
+    raise UnusableError("turns", f"history holds a {type(value).__name__}")
+
+
+def _under_system(row: Mapping[str, Any], turns: list[Turn], where: str) -> list[Turn]:
+    """The turns under the row's system column, where they bring no system message of their own."""
+    system = next(filter(None, (_scalar(row, key, where) for key in _SYSTEMS)), "")
+    return [("system", system), *turns] if system and turns and turns[0][0] != "system" else turns
+
+
+def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
+    """A cell as text; nothing where there is none."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, str | int | float):
+        raise InputError(f"{where}: {key} holds a {type(value).__name__}, not a text", fix="make it a text")
+    return "" if value is None else str(value)
+
+
+def _json(text: str) -> Any:
+    """The list that a cell of a table holds as JSON; otherwise nothing of use."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
+
+
+__all__ = ["BUNDLED", "History", "bundled", "prompt_of", "read_prompts", "systems"]
+
+BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
+_PROMPTS = Wanted(
+    "prompts",
+    f"give a file or a folder with -p, - for standard input, org/name of the Hub, or one of {', '.join(BUNDLED)}",
+    columns=ASKED,
+    text=True,
+)
+
+
+def bundled(name: str) -> list[Prompt]:
+    """The prompts of one of the `BUNDLED` sets; the other keys of each line stand in `columns`."""
+    return [prompt for prompt in read_prompts(name) if isinstance(prompt, Prompt)]
+
+
+def systems(split: str) -> list[dict[str, str]]:
+    """The bundled system messages that name another assistant: rows of `system`, `name`, `maker`, `lang`."""
+    return [row for _, row in _rows(resource("data", "prompts", "systems.jsonl")) if row["split"] == split]
+
+
+def read_prompts(
+    source: str | Path, *, columns: Mapping[str, str] | None = None, history: History = "last"
+) -> list[Prompt | Skip]:
+    """All prompts of a source, one a row; a Skip for a row that holds none.
+
+    `source` is what `readers.read` takes (a file, a folder, a data set of the Hub, `-`) or one of the `BUNDLED`
+    sets. Of a conversation the last user turn is asked under its system message; with `history` "full" all turns before
+    it are kept. `columns` names columns called otherwise: `{"prompt": "my_column"}`.
+
+    Raises InputError where it can't be read or its shape is unknown, OutsideError where the Hub can't be reached.
+    """
+    columns = columns or {}
+    if unknown := [name for name in columns if name not in NAMES]:
+        raise InputError(f"--columns {unknown[0]}: no part of a prompt", fix=f"use one of {', '.join(NAMES)}")
+    if history not in ("last", "full"):
+        raise InputError(f"--history {history}: unknown", fix="use last or full")
+    found: list[Prompt | Skip] = []
+    missing, seen = dict.fromkeys(columns.values()), dict[Any, None]()
+    for where, row in list(_rows(source)):  # what can't be read is told first
+        if missing and isinstance(row, Mapping):
+            seen.update(dict.fromkeys(row))
+            missing = {name: None for name in missing if name not in row}
+        found.append(prompt_of(row, where, columns, history))
+    if not found:
+        raise InputError(f"{name_of(source)}: no prompts", fix=READ)
+    if missing:
+        what = one_line(", ".join(map(str, seen)) or "lines of text")
+        raise InputError(f"{name_of(source)}: no column {next(iter(missing))!r}: found {what}", fix="name one of these")
+    return found
+
+
+def _rows(source: str | Path) -> Iterator[Row]:
+    """The rows of a source, lines of text as strings. Raises InputError at the first that can't be read."""
+    if str(source) in BUNDLED:
+        source = resource("data", "prompts", f"{source}.jsonl")
+    for where, row in read(source, _PROMPTS):
+        if isinstance(row, Unreadable):
+            raise InputError(row.detail, fix=row.fix)
+        yield where, row

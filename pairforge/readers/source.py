@@ -1,0 +1,191 @@
+"""One file to rows. What it holds shows in its first bytes; only where these say nothing, in its name.
+
+What a user may name: a file, a folder, a split of it, a data set on the Hub, what is piped in.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from ..errors import InputError, OutsideError
+from ..text import one_line
+from . import json_lines, tables
+from .spec import Row, Wanted
+from .stream import BOM, PACKED, STDIN, name_of, open_unpacked, read_rest, suffix_of
+from .tables import rows_of
+
+_JSON = (".json", ".jsonl", ".ndjson")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_WRAPPERS = ("data", "rows", "examples", "instances", "items", "prompts", "questions")
+
+
+def suffixes(text: bool) -> tuple[str, ...]:
+    """How the names of files of rows end, before a `PACKED` ending."""
+    return (*_JSON, *tables.SEPARATORS, *tables.KINDS, *([".txt"] if text else []))
+
+
+def readable(text: bool) -> str:
+    """The formats that are read, for a message."""
+    kinds = "JSON Lines, a JSON array, CSV, TSV (each may be packed: .gz, .zst), Parquet or Arrow"
+    return f"lines of text, {kinds}" if text else kinds
+
+
+def read_file(path: Path, wanted: Wanted) -> Iterator[Row]:
+    """The rows of a file."""
+    name, suffix = name_of(path), suffix_of(path)
+    with open_unpacked(path) as stream:
+        if kind := tables.kind_of(stream.peek(8), suffix):
+            yield from tables.arrow_rows(stream, path, kind)
+        else:
+            found = _text(stream, name, suffix, wanted)
+            yield from _unwrapped(found, wanted) if wanted.text else found
+
+
+def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> Iterator[Row]:
+    start = stream.peek(8)
+    if start.startswith(_UTF16):
+        return islice(json_lines.lines(stream, name, json_lines.text_row, wanted), 1)
+    if start.startswith(BOM):
+        wanted.noted.add("a byte-order mark")
+    start = start.removeprefix(BOM).lstrip()
+    if separator := tables.separator_of(next(iter(start.splitlines()), b""), suffix, wanted.columns):
+        return tables.csv_rows(stream, name, separator, wanted)
+    if start.startswith(b"["):
+        return json_lines.values(read_rest(stream, name), name, wanted)
+    if suffix in _JSON or (start.startswith(b"{") and not start.startswith(b"{{")):  # an open placeholder
+        return json_lines.lines(stream, name, json_lines.Decoder().row, wanted, wanted.text)
+    if start and not wanted.text:
+        raise InputError(f"{name} is not a file of {wanted.what}", fix=f"read are {readable(wanted.text)}")
+    return json_lines.lines(stream, name, json_lines.text_row, wanted)
+
+
+def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
+    """Rows that all stand in a list within one object."""
+    start = list(islice(found, 2))
+    if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
+        lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
+        if len(lists) == 1:
+            return ((f"{start[0][0]}:row {i}", item) for i, item in enumerate(lists[0]))
+    return chain(start, found)
+
+
+_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")
+_SPLIT = re.compile(r"(?:\A|[-_.])(train|test|validation|valid|val|eval|dev)(?=[-_.]|\Z)")
+_NO_ROWS = frozenset(
+    f"{name}.json"
+    for name in ("dataset_info", "dataset_infos", "dataset_dict", "state", "run", "verdict", "config", "findings")
+) | {"skips.jsonl"}
+
+
+def read(source: str | Path, wanted: Wanted) -> Iterator[Row]:
+    """The rows of a source as they stand, in order. A `Path` is never a data set on the Hub.
+
+    `-` is stdin; a folder may be a run, one of `save_to_disk`, or hold files of rows (`FOLDER:SPLIT` for one split of
+    several); `org/name`, `org/name:SPLIT` or `org/name:CONFIG:SPLIT` is a data set on the Hub.
+
+    Raises InputError where it can't be read, OutsideError where the Hub can't be reached.
+    """
+    if isinstance(source, str) and (hub := hub_id(source)) is not None:
+        return _hub(*hub)
+    return chain.from_iterable(read_file(file, wanted) for file in files_of(source, wanted))
+
+
+def hub_id(source: str) -> tuple[str, str | None] | None:
+    """Data set (`org/name`, `org/name:CONFIG`) and split, where the source is nothing on this disk and looks so."""
+    known = (*suffixes(text=True), *PACKED)
+    if os.path.lexists(source) or not _HUB.fullmatch(source) or suffix_of(source) in known:
+        return None
+    repo, *parts = source.split(":")
+    split = parts.pop() if parts else None
+    return None if os.path.exists(repo) else (":".join([repo, *parts]), split)
+
+
+def files_of(source: str | Path, wanted: Wanted) -> list[Path]:
+    """The files behind a source on this disk, in order.
+
+    Raises InputError where there are none, or a folder holds several splits of which none is named.
+    """
+    folder, _, split = str(source).rpartition(":")
+    if os.path.isdir(source):
+        return _folder(Path(source), None, wanted)
+    if os.path.lexists(source) or str(source) == STDIN:
+        return [Path(source)]
+    if os.path.isdir(folder):
+        return _folder(Path(folder), split, wanted)
+    try:
+        os.stat(source)
+    except FileNotFoundError as error:
+        raise InputError(f"{name_of(source)} does not exist", fix=wanted.named) from error
+    except (OSError, ValueError):  # told when it is opened
+        pass
+    return [Path(source)]
+
+
+def _folder(path: Path, split: str | None, wanted: Wanted) -> list[Path]:
+    if (path / "pairs.jsonl").is_file() and split is None:
+        return [path / "pairs.jsonl"]
+    if (path / "dataset_dict.json").is_file():
+        splits = sorted(inner.name for inner in path.iterdir() if (inner / "state.json").is_file())
+        return _folder(path / _chosen(name_of(path), splits, split), None, wanted)
+    found = _data(path, wanted) or _data(path / "data", wanted)
+    if not found:
+        what = f"is a folder without files of {wanted.what}"
+        raise InputError(f"{name_of(path)} {what}", fix=f"read are {readable(wanted.text)}")
+    splits = list(dict.fromkeys(filter(None, map(_split, found))))
+    if split is None and len(splits) < 2:
+        return found
+    name = _chosen(name_of(path), splits, split)
+    return [file for file in found if _split(file) == name]
+
+
+def _data(folder: Path, wanted: Wanted) -> list[Path]:
+    try:
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(f"{name_of(folder)} can't be read: {error.strerror}") from error
+    known = suffixes(wanted.text)
+    return [file for file in inside if suffix_of(file) in known and file.name not in _NO_ROWS and file.is_file()]
+
+
+def _split(file: Path) -> str | None:
+    found = _SPLIT.search(file.name)
+    return found.group(1) if found else None
+
+
+def _chosen(where: str, splits: list[str], split: str | None) -> str:
+    """The split that is meant: the one that is named, or the only one. Two splits are never mixed in silence."""
+    if split in splits:
+        return str(split)
+    if split is None and len(splits) == 1:
+        return splits[0]
+    what = f"has no split {split!r:.40}" if split else "holds several splits"
+    fix = f"name one: {where}:{(splits or ['SPLIT'])[0]}"
+    raise InputError(f"{where} {what}: {', '.join(splits) or 'none'}", fix=fix)
+
+
+def _hub(name: str, split: str | None) -> Iterator[Row]:
+    """Without a split: `train`, or the only one."""
+    import datasets
+    import pyarrow
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        splits = datasets.load_dataset(*name.split(":"), trust_remote_code=False)
+        wanted = _chosen(name, list(splits), "train" if split is None and "train" in splits else split)
+        tables = splits[wanted].with_format("arrow").iter(1024)
+        batches = chain.from_iterable(table.to_batches() for table in tables)
+        for number, row in enumerate(rows_of(batches)):
+            yield f"{name}:{wanted}:row {number}", row
+    except (datasets.exceptions.DatasetsError, pyarrow.ArrowException, ValueError, RuntimeError) as error:
+        fix = "name it org/name, org/name:split or org/name:config:split"
+        raise InputError(f"{name} on the Hub: {one_line(error, 300)}", fix=fix) from error
+    except (*HfHubHTTPError.__bases__, OSError) as error:
+        raise OutsideError(
+            f"there is no file {name} here, and no such data set can be fetched from the Hub: {one_line(error, 300)}",
+            fix="check the name and the network; HF_HUB_OFFLINE=1 reads what was fetched before",
+        ) from error

@@ -1,0 +1,224 @@
+"""Files from outside as bytes: unpacked (gzip, Zstandard) within limits, read in one go or line by line.
+
+What a file is shows in its first bytes, not in its name. Archives and pickles are refused: names inside an archive are
+never used, nothing in a file is ever run.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from ..errors import InputError
+from ..text import one_line, visible
+
+MAX_BYTES = 2 * 2**30
+"""How far a packed file is unpacked, and how much of any file is read in one go."""
+MAX_RATIO = 100
+"""How many bytes one packed byte, or one of Parquet or Arrow, may become ..."""
+FREE_BYTES = 64 * 2**20
+"""... beyond these, which any file may hold once unpacked."""
+MAX_ROW_BYTES = 16 * 2**20
+"""The longest row that is kept, where no other limit is given."""
+
+STDIN, BOM, PACKED = "-", b"\xef\xbb\xbf", (".gz", ".zst")
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_UNPACK = "unpack it, and give the file that was in it"
+_REFUSED = {
+    b"PK\x03\x04": ("a zip archive", _UNPACK),
+    b"PK\x05\x06": ("a zip archive", _UNPACK),
+    b"BZh": ("packed with bzip2", _UNPACK),
+    b"\xfd7zXZ\x00": ("packed with xz", _UNPACK),
+    b"7z\xbc\xaf": ("a 7z archive", _UNPACK),
+    **{
+        b"\x80" + bytes([protocol]): ("a pickle, which could run code", "write it as JSON Lines")
+        for protocol in range(2, 6)
+    },
+}
+_CODE = {
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), ("a pickle, which could run code", "write it as JSON Lines")),
+    ".py": ("a script, and data is never run", "run it yourself, and give the file that it writes"),
+}
+
+
+class EncodingError(InputError):
+    """Bytes that are no UTF-8 text."""
+
+
+def name_of(path: str | Path) -> str:
+    """How messages call it."""
+    return "stdin" if str(path) == STDIN else visible(str(path)).replace("\n", "\\n")
+
+
+def suffix_of(path: str | Path) -> str:
+    """The end of its name that says what it holds, in small letters: `.jsonl` of `a.JSONL.gz`."""
+    name = Path(path)
+    return Path(name.stem if name.suffix.lower() in PACKED else name.name).suffix.lower()
+
+
+def open_unpacked(path: str | Path) -> io.BufferedReader:
+    """The file (`-`: what is piped in) as a stream of its unpacked bytes, for `with`.
+
+    Raises InputError, here or while it is read: it can't be read, is refused, is cut off, or grows beyond the limits.
+    """
+    name = name_of(path)
+    if known := _CODE.get(Path(path).suffix.lower()):
+        raise InputError(f"{name} is {known[0]}", fix=known[1])
+    source = _Stream(*_open(path, name), name)
+    packed: io.BufferedReader = io.BufferedReader(source, 2**17)
+    start = _start(packed, name)
+    if not start.startswith((_GZIP, _ZSTD)):
+        return packed
+    read = gzip.GzipFile(fileobj=packed).read1 if start.startswith(_GZIP) else _unzstd(packed)
+    unpacked: io.BufferedReader = io.BufferedReader(_Unpacked(read, packed.close, name, source), 2**17)
+    if _start(unpacked, name).startswith((_GZIP, _ZSTD)):
+        unpacked.close()
+        raise InputError(f"{name} is packed twice", fix=_UNPACK)
+    return unpacked
+
+
+def is_file(path: Path, stream: io.BufferedReader) -> bool:
+    """Whether the bytes of a stream of `open_unpacked` are those of the file itself, to be read in any order."""
+    return str(path) != STDIN and path.is_file() and not isinstance(stream.raw, _Unpacked)
+
+
+def check_size(unpacked: int, packed: int, name: str) -> None:
+    """Raises InputError where so many packed bytes became too many."""
+    if unpacked > max(FREE_BYTES, MAX_RATIO * packed):
+        what = f"unpacks to more than {unpacked >> 20} MB out of {packed >> 10} KB"
+        raise InputError(f"{name} {what}", fix="unpack it, or write it as JSON Lines")
+
+
+def read_rest(stream: io.BufferedReader, name: str) -> bytes:
+    """What is left of a stream. Raises InputError where that is more than `MAX_BYTES`."""
+    parts, size = [], 0
+    while part := stream.read(2**24):
+        parts.append(part)
+        if (size := size + len(part)) > MAX_BYTES:
+            raise InputError(f"{name} holds more than {MAX_BYTES >> 30} GB", fix="write it as JSON Lines")
+    return b"".join(parts)
+
+
+def lines_of(stream: io.BufferedReader, limit: int) -> Iterator[tuple[int, int, bytes]]:
+    r"""The lines of a stream that stands at its start, ended by \n and nothing else; a byte-order mark is passed over.
+
+    Each is its number from 1, the offset of its first byte once unpacked, and its bytes with their line end: of a line
+    that is `too_long` for the limit only the start.
+    """
+    offset = len(stream.read(3)) if stream.peek(3).startswith(BOM) else 0
+    number = 0
+    while line := stream.readline(limit + 2):
+        number += 1
+        yield number, offset, line
+        offset += len(line)
+        while len(line) > limit and not line.endswith(b"\n"):
+            line = stream.readline(limit + 2)
+            offset += len(line)
+
+
+def too_long(line: bytes, limit: int) -> bool:
+    """Whether there are more bytes in a line of `lines_of` than its limit."""
+    return len(line) > limit and len(line.rstrip(b"\r\n")) > limit
+
+
+def size(count: int) -> str:
+    """A limit, for a message."""
+    return f"{count >> 20} MB" if count % 2**20 == 0 else f"{count} bytes"
+
+
+def utf8(data: bytes, where: str, offset: int = 0) -> str:
+    """The text of bytes that stand at that offset of their file. Raises EncodingError with the byte that is wrong."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        found = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin1"
+        what = f"not UTF-8 at byte {offset + error.start} (0x{data[error.start]:02x})"
+        raise EncodingError(f"{where}: {what}", fix=f"iconv -f {found} -t utf-8 FILE > NEW") from error
+    if "\0" in text:
+        what = f"a NUL at byte {offset + data.index(0)}: binary, or UTF-16"
+        raise EncodingError(f"{where}: {what}", fix="iconv -f utf-16 -t utf-8 FILE > NEW")
+    return text
+
+
+def _open(path: str | Path, name: str) -> tuple[Callable[[int], bytes], Callable[[], object]]:
+    """What reads the file, and what closes it: standard input is left open."""
+    try:
+        if str(path) == STDIN:
+            return cast("io.BufferedReader", sys.stdin.buffer).read1, lambda: None
+        file = io.FileIO(path)
+        return file.read, file.close
+    except (OSError, ValueError, AttributeError) as error:  # standard input may be None
+        known: dict[type[Exception], str] = {FileNotFoundError: "does not exist", IsADirectoryError: "is a folder"}
+        what = known.get(type(error)) or f"can't be read: {getattr(error, 'strerror', None) or error}"
+        raise InputError(f"{name} {what}", fix="give the path of a file") from error
+
+
+def _start(stream: io.BufferedReader, name: str) -> bytes:
+    """The first bytes of a stream, which stays where it is; it is closed when they can't be read or are refused."""
+    try:
+        start = stream.peek(8)[:8]
+        for signature, (what, fix) in _REFUSED.items():
+            if start.startswith(signature):
+                raise InputError(f"{name} is {what}", fix=fix)
+    except InputError:
+        stream.close()
+        raise
+    return start
+
+
+def _unzstd(packed: io.BufferedReader) -> Callable[[int], bytes]:
+    import pyarrow
+
+    stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(packed, "r"), "zstd")
+    return cast("Callable[[int], bytes]", stream.read1)
+
+
+class _Stream(io.RawIOBase):
+    """A stream made of a read function; what goes wrong in it is told in one line."""
+
+    def __init__(self, read: Callable[[int], bytes], close: Callable[[], object], name: str) -> None:
+        self._read, self._close, self._name, self.passed = read, close, name, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._read(len(buffer))
+        except (EOFError, zlib.error, OSError, ValueError) as error:
+            raise self._broken(error) from error
+        self.passed += len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._close()
+
+    def _broken(self, error: Exception) -> InputError:
+        return InputError(f"{self._name} can't be read: {getattr(error, 'strerror', None) or error}")
+
+
+class _Unpacked(_Stream):
+    """What comes out of a packed stream, within the limits."""
+
+    def __init__(self, read: Callable[[int], bytes], close: Callable[[], object], name: str, packed: _Stream) -> None:
+        super().__init__(read, close, name)
+        self._packed = packed
+
+    def readinto(self, buffer: Any) -> int:
+        size = super().readinto(buffer)
+        check_size(self.passed, self._packed.passed, self._name)
+        if self.passed > MAX_BYTES:
+            raise InputError(f"{self._name} unpacks to more than {MAX_BYTES >> 30} GB", fix=_UNPACK)
+        return size
+
+    def _broken(self, error: Exception) -> InputError:
+        what = f"is cut off or damaged after {self.passed} unpacked bytes: {one_line(error)}"
+        return InputError(f"{self._name} {what}", fix="fetch or write it again")

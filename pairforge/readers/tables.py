@@ -1,0 +1,175 @@
+"""Tables to rows: CSV and TSV line by line, Parquet and Arrow batch by batch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..text import one_line
+from .json_lines import unreadable
+from .spec import Row, Unreadable, Wanted
+from .stream import check_size, is_file, lines_of, name_of, read_rest, size, too_long, utf8
+
+SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}
+KINDS = {".parquet": "Parquet", ".arrow": "Arrow"}
+_STARTS = {b"PAR1": "Parquet", b"ARROW1": "Arrow", b"\xff\xff\xff\xff": "Arrow"}
+_BATCH = 256
+_OLD_LINE_END = re.compile(r"(?<=\r)(?!\n)")
+
+
+def separator_of(first: bytes, suffix: str, columns: Collection[str]) -> str | None:
+    """What separates the cells of a table, as the first line shows; None: it is no table.
+
+    The suffix tells whether it is one, and where there is none, the names in that line.
+    """
+    line = first.rstrip().decode("utf-8", "replace")
+    if suffix:
+        return max(SEPARATORS[suffix], key=line.count) if suffix in SEPARATORS else None
+    for separator in SEPARATORS[".csv"]:
+        names = [name.strip('"') for name in line.lower().split(separator)]
+        if len(names) > 1 and {*columns} & {*names} and all(re.fullmatch(r"\w+", name) for name in names):
+            return separator
+    return None
+
+
+def csv_rows(stream: io.BufferedReader, name: str, separator: str, wanted: Wanted) -> Iterator[Row]:
+    """What `wanted.cells` makes of each row, by the names that the first line gives; a missing cell is left out.
+
+    A row is named by the line that it starts in. Behind what is no CSV nothing can be told: reading ends.
+    """
+    reader = csv.reader(_decoded(stream, name, wanted.limit), delimiter=separator, strict=True)
+    header: list[str] = []
+    line = 1
+    try:
+        while (cells := _cells(reader, wanted.limit)) is not None:
+            where, line = f"{name}:{line}", reader.line_num + 1
+            if not header:
+                header = _header(cells, where)
+            elif len(cells) > len(header):
+                what = f"{where}: {len(cells)} cells under {len(header)} names"
+                yield where, Unreadable("json", what, 'write "..." around each cell')
+            elif cells:
+                yield where, wanted.cells(dict(zip(header, cells, strict=False)), where)
+    except (InputError, csv.Error) as error:
+        if not header and type(error) is InputError:
+            raise
+        yield f"{name}:{line}", unreadable(error, f"{name}:{line}")
+
+
+def _decoded(stream: io.BufferedReader, name: str, limit: int) -> Iterator[str]:
+    for number, offset, line in lines_of(stream, limit):
+        if too_long(line, limit):
+            raise csv.Error(f"a line over the limit of {size(limit)}")
+        text = utf8(line, f"{name}:{number}", offset)
+        yield from _OLD_LINE_END.split(text) if "\r" in text[:-2] else [text]
+
+
+def _cells(reader: Iterator[list[str]], limit: int) -> list[str] | None:
+    """The next row. The csv module has one limit for the whole process: it is lifted only while the row is read."""
+    before = csv.field_size_limit(limit)
+    try:
+        return next(reader, None)
+    finally:
+        csv.field_size_limit(before)
+
+
+def _header(cells: list[str], where: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if repeated := [name for name in names if name and names.count(name) > 1]:
+        raise InputError(f"{where}: the column {repeated[0]!r:.80} stands twice", fix="name each column once")
+    return names
+
+
+def kind_of(start: bytes, suffix: str) -> str | None:
+    """Parquet or Arrow, by the first bytes of a file, or by its name where these are no JSON; None: it is neither."""
+    named = None if start.startswith((b"{", b"[")) else KINDS.get(suffix)
+    return next((kind for sign, kind in _STARTS.items() if start.startswith(sign)), named)
+
+
+def arrow_rows(stream: io.BufferedReader, path: Path, kind: str) -> Iterator[Row]:
+    """The rows of a Parquet file, or of an Arrow file or stream, such as `datasets` writes."""
+    import pyarrow
+
+    name = name_of(path)
+    try:
+        with _source(stream, path) as source:
+            batches = _parquet(source, name) if kind == "Parquet" else _arrow(source)
+            for number, row in enumerate(rows_of(_within(batches, source.size(), name))):
+                yield f"{name}:row {number}", row
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        what = f"is not a whole {kind} file: {one_line(error, 200)}"
+        raise InputError(f"{name} {what}", fix="fetch or write it again") from error
+
+
+def _source(stream: io.BufferedReader, path: Path) -> Any:
+    """The unpacked bytes, to be read in any order: the file itself, or in memory."""
+    import pyarrow
+
+    if is_file(path, stream):
+        return pyarrow.OSFile(str(path))
+    return pyarrow.BufferReader(read_rest(stream, name_of(path)))
+
+
+def _parquet(source: Any, name: str) -> Iterator[Any]:
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(source)
+    groups = (file.metadata.row_group(index) for index in range(file.metadata.num_row_groups))
+    check_size(sum(group.total_byte_size for group in groups), source.size(), name)
+    yield from file.iter_batches(_BATCH)
+
+
+def _arrow(source: Any) -> Iterator[Any]:
+    from pyarrow import ipc
+
+    if source.read(6) == b"ARROW1":
+        file = ipc.open_file(source)
+        batches: Iterable[Any] = (file.get_batch(index) for index in range(file.num_record_batches))
+    else:
+        source.seek(0)
+        batches = ipc.open_stream(source)
+    for batch in batches:
+        batch.validate(full=True)
+        yield batch
+
+
+def _within(batches: Iterable[Any], size: int, name: str) -> Iterator[Any]:
+    """The batches, as long as a file of that size may hold them; a row counts, too, for it may hold no bytes."""
+    unpacked = 0
+    for batch in batches:
+        unpacked += max(batch.nbytes, batch.num_rows)
+        check_size(unpacked, size, name)
+        yield batch
+
+
+def rows_of(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """The rows of record batches. Arrow can't tell a missing value from a null: both are left out."""
+    for batch in batches:
+        for start in range(0, batch.num_rows, _BATCH):
+            part = batch.slice(start, _BATCH)
+            found = part.to_pylist()
+            yield from map(_without_nulls, found) if any(map(_nulls, part.columns)) else found
+
+
+def _nulls(array: Any) -> bool:
+    """Whether there is a null anywhere in it."""
+    import pyarrow
+
+    if array.null_count:
+        return True
+    if pyarrow.types.is_struct(array.type):
+        return any(_nulls(array.field(index)) for index in range(array.type.num_fields))
+    if pyarrow.types.is_list(array.type) or pyarrow.types.is_large_list(array.type):
+        return _nulls(array.flatten())
+    return False
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

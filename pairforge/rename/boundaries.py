@@ -1,0 +1,255 @@
+"""Where a word begins and ends, in every script: what stands beside a name and makes it part of something longer.
+
+An edge is a pattern that matches beside a name, before or after it, where the name does *not* stand by itself; the
+group that matched says why: `word`, `version`, `identifier` or `tag`.
+
+What is found in a text.
+Places where a name is no word of the prose: code, URLs, e-mail addresses, paths and repo ids.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import regex
+
+OPEN = r"\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\p{Javanese}\p{Balinese}"
+"""Scripts that write words without spaces: no letter of theirs is an edge."""
+_SPACED = rf"[\p{{L}}--[\p{{Latin}}\p{{Hangul}}\p{{Katakana}}\p{{Common}}{OPEN}]]"
+# By what a name begins or ends with: the letters that may not stand there as well.
+_LETTERS = {
+    "latin": r"\p{Latin}",
+    "digit": r"[\p{Latin}\d]",
+    "sign": r"[\p{Latin}\d+\#]",
+    "emoji": r"[\U0001f3fb-\U0001f3ff]",
+    "hangul": r"\p{Hangul}",
+    "katakana": r"[\p{Katakana}ー]",
+    "hebrew": _SPACED,
+    "arabic": _SPACED,
+    "spaced": _SPACED,
+}
+_JOINERS = r"\u00ad\u200d\u2060"
+# Words of one letter, written as one with the name that follows. Hebrew mem is none of them: it begins participles too,
+# and what looks like "from" before a name is often a word of its own.
+_CLITICS = {"hebrew": "ו?(?:כ?ש)?[הבלכ]|ו?כ?ש|ו", "arabic": "[وف]?(?:[بك]?ال|لل|[بكل])|[وف]"}
+# Thai and Lao vowels that are written before or after their consonant make one syllable with it.
+_VOWELS_BEFORE, _VOWELS_AFTER = "[เแโใไເແໂໃໄ]", "[ะาำະາຳ]"
+_PARTICLES = (
+    "은 는 이 가 을 를 의 에 에게 에서 께 께서 와 과 도 만 로 으로 서 써 한테 하고 랑 이랑 처럼 같이 보다 부터"
+    " 까지 마다 조차 마저 밖에 뿐 들 님 씨 측 나 이나 든지 이든지 야 아 이야 여 이여 란 이란 인 일 임 요 이요 만큼"
+    " 대로 커녕 치고 더러 자 이자 며 이며 고 이고 라 이라 죠 이죠 네 이네 다 이다"
+)
+_COPULAS = (
+    "입니 이에 예요 에요 이었 였 이라 라고 라는 라서 라면 라도 인데 이지 지만 이니 니까 이신"
+    " 군요 이군 거든 이거든 랍니 이랍"
+)
+# Sizes and kinds of models, which name another one: Qwen-Max, GPT-4-turbo.
+_VARIANTS = (
+    "vl|max|plus|turbo|pro|ultra|mini|nano|lite|flash|chat|instruct|coder|math|audio|omni|vision|preview|base|large|small"
+    "|long|embedding"
+)
+_HYPHEN = "[-‐‑]"
+# A line break or a quotation mark within JSON.
+_ESCAPE = r"\\[nrt\x22]"
+_COUNTERS = "[年月日号个款种位名次人岁万亿届]"
+
+
+def left_edge(name: str, inside: frozenset[str]) -> regex.Pattern[str]:
+    """Matches at the start of a name after which it is part of something longer, but for the reasons in `inside`."""
+    kind = _kind(name[0])
+    return _left("spaced" if kind in _CLITICS and len(name) < 3 else kind, inside)
+
+
+def right_edge(name: str, inside: frozenset[str]) -> regex.Pattern[str]:
+    """Matches at the end of a name that goes on there as part of something longer."""
+    return _right(_kind(next((char for char in reversed(name) if not _is_mark(char)), name[-1])), inside)
+
+
+def _kind(char: str) -> str:
+    if char.isdecimal():
+        return "digit"
+    if not char.isalpha():
+        return "sign" if char.isascii() else "emoji"
+    letters = {kind: _LETTERS[kind] for kind in ("latin", "hangul", "katakana")}
+    letters |= {"hebrew": r"\p{Hebrew}", "arabic": r"\p{Arabic}", "open": f"[{OPEN}]"}
+    return next((kind for kind, pattern in letters.items() if regex.match(pattern, char)), "spaced")
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char).startswith("M")
+
+
+@lru_cache(maxsize=64)
+def _left(kind: str, inside: frozenset[str]) -> regex.Pattern[str]:
+    letters = rf"{_LETTERS[kind]}\p{{M}}*" if kind in _LETTERS else _VOWELS_BEFORE
+    clitic = rf"(?<!(?<!{letters})(?:{_CLITICS[kind]}))" if kind in _CLITICS else ""
+    digit = {"open": "(?!)", "digit": r"(?<=\d[.,]?)"}.get(kind, r"(?<=\d)")
+    emphasis = r"(?<=(?<![A-Za-z\d_])_{1,3})(?=[^\n]{0,200}?[^\s_]_{1,3}(?![A-Za-z\d_]))"
+    return _reasons(
+        inside,
+        word=rf"(?<={letters})(?<!{_ESCAPE}){clitic}|(?<=[{_JOINERS}])",
+        version=rf"{digit}|(?<=\d[A-Za-z\d._]{{0,20}}(?:{_HYPHEN}[A-Za-z\d._]{{1,20}}){{0,6}}{_HYPHEN})",
+        identifier=rf"(?<=_)(?!{emphasis})|(?<=[$\\]|\$\{{|::|(?:^|\s)\.)",
+        tag=r"(?<=[@＠]|(?<![\#＃])[\#＃])",
+    )
+
+
+@lru_cache(maxsize=64)
+def _right(kind: str, inside: frozenset[str]) -> regex.Pattern[str]:
+    letters = _LETTERS.get(kind, _VOWELS_AFTER)
+    particle = f"(?!{_particle()})" if kind == "hangul" else ""
+    digit = {"open": rf"\d[\d.]*+(?!{_COUNTERS})", "digit": r"[.,]?\d"}.get(kind, r"\.?\d")
+    emphasis = r"_{1,3}(?![A-Za-z\d_])(?<=(?<![A-Za-z\d_])_{1,3}[^\s_][^\n]{0,200})"
+    return _reasons(
+        inside,
+        word=rf"(?={letters}){particle}|(?=[\p{{M}}{_JOINERS}])",
+        version=rf"(?={digit}|{_HYPHEN}(?:[A-Za-z_]{{1,20}}{_HYPHEN}){{0,6}}[A-Za-z_]{{0,20}}\d"
+        rf"|{_HYPHEN}(?i:{_VARIANTS})(?!\p{{L}})|:(?:\d+(?:\.\d+)?[bB]|latest)\b)",
+        identifier=rf"(?=_)(?!{emphasis})|(?=(?!{_ESCAPE}(?![a-z]))\\|::|\(\)|\+\+|\#|\.[a-z]|\.[A-Z]{{2,}}(?!\p{{L}}))",
+        tag=r"(?=[@＠]\S)",
+    )
+
+
+@lru_cache(maxsize=1)
+def _particle() -> str:
+    """What Korean glues to the end of a name: whole chains of particles, or the beginning of a copula."""
+
+    def either(words: str) -> str:
+        forms = {unicodedata.normalize(form, word) for form in ("NFC", "NFD") for word in words.split()}
+        return "|".join(sorted(forms))
+
+    return rf"(?:{either(_PARTICLES)})+(?!\p{{Hangul}})|(?:{either(_COPULAS)})"
+
+
+def _reasons(inside: frozenset[str], **patterns: str) -> regex.Pattern[str]:
+    kept = [f"(?P<{reason}>{pattern})" for reason, pattern in patterns.items() if reason not in inside]
+    return regex.compile("|".join(kept) or "(?!)", regex.V1)
+
+
+INSIDE = ("word", "version", "identifier", "tag", "url", "email", "path", "code")
+"""What a name may be part of: there it is left as it is, unless asked for."""
+
+
+class Hit(NamedTuple):
+    """One place where a rule applies: text[start:end] is to become `target`; `source` is the rule's old name."""
+
+    start: int
+    end: int
+    source: str
+    target: str
+
+
+class Found(NamedTuple):
+    """An old name in a text, and why it stays: part of one of `INSIDE`, or of a "new" name; None where it does not."""
+
+    hit: Hit
+    stays: str | None
+
+
+_SEGMENT = r"[\p{Latin}\p{M}\d_.~@\-]*[\p{Latin}\p{M}\d_~]"
+_ASCII_URL = r"A-Za-z0-9\-._~:/?\#@!$&'*+,;=%|"
+_PLACES = regex.compile(
+    rf"""
+    (?P<code> (?<!<)</?[A-Za-z][\w.:\-]*(?=[^<>]*>) | <\|[^|\s]+\|> | (?<![^\s("'])--[A-Za-z][\w\-]*(?:=\S*)?
+      | \{{\{{[^{{}}\s]*\}}\}} )
+  | (?P<url> (?<![A-Za-z])(?i:[a-z][a-z\d+.\-]{{0,30}}://|www\.|mailto:)
+        (?: [{_ASCII_URL}] | \([{_ASCII_URL}]*\) | [\p{{L}}\p{{M}}--[\p{{Hangul}}{OPEN}]]
+          | (?<=[/=_\-])(?<=/[^\s/]+/\S+)[\p{{Hangul}}{OPEN}]+ )+
+      | (?<=\])\([^()\s]*\) )
+  | (?P<email> (?<![A-Za-z\d._+\-])[A-Za-z\d._+\-]+@[A-Za-z\d\-]+(?:\.[A-Za-z\d\-]+)+ )
+  | (?P<path> (?<![\w/.<])(?:~|\.{{1,2}})?(?:/[\p{{L}}\p{{M}}\d_.~%+@\-]*[\p{{L}}\p{{M}}\d_~%+])+/?
+      | (?<=<)/[A-Za-z][\w.:\-]*
+      | (?<![\p{{Latin}}\p{{M}}\d_.~@\-'’]){_SEGMENT}(?:(?:/{_SEGMENT})+(?:/|[?\#]\S*)?|/(?!\S))
+      | (?<![A-Za-z\d])[A-Za-z]:\\[^\s"<>|]+ | \\\\[\w.\-]+\\[^\s"<>|]+ )
+  | (?P<host> (?<![\p{{Latin}}\d\-]|[\p{{Latin}}\d]\.)
+        (?:[A-Za-z\d](?:[A-Za-z\d\-]*[A-Za-z\d])?\.)+[a-z]{{2,}}(?![A-Za-z\d]) )
+    """,
+    regex.X | regex.V1,
+)
+_ODD = regex.compile(r"[/@\\<{]|--|\]\(|\.[A-Za-z]")
+# Words of prose with a slash between them: capitalised or in capitals, and no two alike, as in Qwen/Llama.
+_WORDS = regex.compile(r"(?:\p{Lu}\p{Ll}+|\p{Lu}{2,})(?:/(?:\p{Lu}\p{Ll}+|\p{Lu}{2,}))+")
+_SPACE_BEFORE, _SPACE_AFTER = regex.compile(r"(?r)\s"), regex.compile(r"\s")
+_BLOCK = regex.compile(
+    r"""
+    ^[ \t>]*+(?:[\-*+]|\d+[.)])?[ \t]*+(?:(`{3,})[^`\n]*|(~{3,})[^\n]*)\n(?s:.*?)(?:^[ \t>]*(?:\1`*|\2~*)[ \t]*$|\Z)
+  | <(?i:(code|pre|script|style))\b[^<>]*>(?s:.*?)</(?i:\3)>
+    """,
+    regex.X | regex.M,
+)
+_TICKS = regex.compile(r"`+|\n[ \t]*\n")
+
+
+class Places:
+    """The places of one text, looked for only where names stand."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._code = sorted(_code(text))
+        self._run, self._found = (0, -1), list[tuple[int, int, str]]()
+
+    def at(self, start: int, end: int, but: frozenset[str] = frozenset()) -> str | None:
+        """Which kind of place text[start:end] stands in, of all `but` some; one that lies within it is part of it."""
+        index = bisect_right(self._code, (end, -1)) - 1
+        if index >= 0 and start < self._code[index][1] and "code" not in but:
+            return "code"
+        for left, right, kind in self._around(start, end):
+            if left < end and start < right and (left < start or end < right) and kind not in but:
+                return kind
+        return None
+
+    def _around(self, start: int, end: int) -> list[tuple[int, int, str]]:
+        """The places between the white space before text[start:end] and that after it."""
+        left, right = self._run
+        if start < left or right < end:
+            before, after = _SPACE_BEFORE.search(self.text, 0, start), _SPACE_AFTER.search(self.text, end)
+            self._run = left, right = before.end() if before else 0, after.start() if after else len(self.text)
+            self._found = list(_places(self.text, left, right)) if _ODD.search(self.text, left, right) else []
+        return self._found
+
+
+def _places(text: str, left: int, right: int) -> Iterator[tuple[int, int, str]]:
+    for match in _PLACES.finditer(text, left, right):
+        kind = match.lastgroup or ""
+        if kind != "path" or not _is_prose(match.group()):
+            yield match.start(), match.end(), "url" if kind == "host" else kind
+
+
+def _is_prose(path: str) -> bool:
+    words = path.split("/")
+    return _WORDS.fullmatch(path) is not None and len({word.casefold() for word in words}) == len(words)
+
+
+def _code(text: str) -> Iterator[tuple[int, int]]:
+    """Code blocks, code spans and the elements of HTML that hold code, none within another."""
+    blocks = [match.span() for match in _BLOCK.finditer(text)] if "```" in text or "~~~" in text or "</" in text else []
+    yield from blocks
+    if "`" in text:
+        starts, ends = [0, *(right for _, right in blocks)], [*(left for left, _ in blocks), len(text)]
+        for start, end in zip(starts, ends, strict=True):
+            matches = list(_TICKS.finditer(text, start, end))
+            yield from _spans([match.group() for match in matches], [match.start() for match in matches])
+
+
+def _spans(ticks: list[str], places: list[int]) -> Iterator[tuple[int, int]]:
+    """From each run of backticks to the next one as long; a run of less than three closes in its paragraph."""
+    at = 0
+    while at < len(ticks):
+        closes = _close(ticks, at)
+        if closes is not None:
+            yield places[at], places[closes] + len(ticks[closes])
+            at = closes
+        at += 1
+
+
+def _close(ticks: list[str], at: int) -> int | None:
+    for closes in range(at + 1, len(ticks) if ticks[at][0] == "`" else 0):
+        if ticks[closes] == ticks[at]:
+            return closes
+        if ticks[closes][0] == "\n" and len(ticks[at]) < 3:
+            return None
+    return None

@@ -1,0 +1,165 @@
+"""One pair as the trainer sees it, token by token: the X-ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from .text import visible
+from .tokenization import SIDES, Rendered, Side
+from .types import Finding
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
+    from rich.text import Text
+
+
+_SHADES = ("on grey15", "on grey27")
+_EDGE = "│"
+
+
+@dataclass
+class XRay:
+    """A pair in tokens. `spelt` gives the text of each id that occurs, `special` the ids of special tokens."""
+
+    number: int
+    id: str
+    model: str
+    rendered: Rendered
+    spelt: Mapping[int, str]
+    special: frozenset[int]
+    findings: Sequence[Finding] = ()
+
+    @classmethod
+    def of(cls, tokenizer: Any, rendered: Rendered, **named: Any) -> XRay:
+        """The X-ray of a row rendered with this tokenizer."""
+        ids = {*rendered.asked, *rendered.whole["chosen"], *rendered.whole["rejected"]}
+        return cls(
+            rendered=rendered,
+            spelt={token: _spelt(tokenizer, token) for token in ids},
+            special=frozenset(tokenizer.all_special_ids),
+            **named,
+        )
+
+    @property
+    def parting(self) -> int | None:
+        """The place of the first token where the sides part, from 0; None where they are the same."""
+        sides = self.rendered.whole
+        return None if sides["chosen"] == sides["rejected"] else self.rendered.parting
+
+    def as_json(self) -> dict[str, Any]:
+        """Ids, texts and masks of what is kept of each side, and what `max_length` cuts off."""
+        seen = self.rendered
+        return {
+            "row": self.number,
+            "id": self.id,
+            "model": self.model,
+            "max_length": seen.limit,
+            "dropped": seen.dropped,
+            "context": seen.shared,
+            "parting": self.parting,
+            "left_out": list(seen.asked[seen.shared :]),
+            **{side: self._side(side) for side in SIDES},
+            "findings": [finding.as_json() for finding in self.findings],
+        }
+
+    def _side(self, side: Side) -> dict[str, Any]:
+        kept = self.rendered.kept(side)
+        return {
+            "ids": list(kept),
+            "mask": self.rendered.mask(side),
+            "tokens": [self.spelt[token] for token in kept],
+            "cut": list(self.rendered.whole[side][len(kept) :]),
+        }
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.padding import Padding
+        from rich.text import Text
+
+        plain = console.color_system is None
+        seen = self.rendered
+        named = "  ".join(
+            filter(None, (f"pair {self.number}", visible(self.id), f"in tokens of {visible(self.model)}"))
+        )
+        yield Text(f"{named}, max_length {seen.limit}", style="bold")
+        yield ""
+        yield f"context, mask 0: {seen.shared} tokens that both sides begin with, given and not trained on"
+        yield Padding(self._flow(seen.context, plain), (0, 0, 0, 2))
+        if left := seen.asked[seen.shared :]:
+            yield "end of the prompt that the trainer leaves out"
+            yield Padding(self._flow(left, plain), (0, 0, 0, 2))
+        yield "completions, mask 1: trained on"
+        yield self._table(plain)
+        yield from self._lengths()
+        for finding in self.findings:
+            yield Text(f"{finding.code} {finding.severity}: {visible(finding.message)}")
+
+    def _flow(self, ids: Iterable[int], plain: bool) -> Text:
+        """Tokens as running text with their edges visible, in shades or, plainly, by a line between them."""
+        from rich.text import Text
+
+        made = Text()
+        for index, token in enumerate(ids):
+            text = _printable(self.spelt[token])
+            style = _SHADES[index % 2] + (" bold magenta" if token in self.special else "")
+            made.append(text + _EDGE if plain else text, style=style)
+            if text.endswith("\\n"):
+                made.append("\n")
+        made.rstrip()
+        return made
+
+    def _table(self, plain: bool) -> Table:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD)
+        for name, side in (("at", "right"), ("chosen", "right"), ("", "left"), ("rejected", "right"), ("", "left")):
+            table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+        table.add_column("", overflow="fold")
+        for at, pair in self._completions():
+            cells = [Text(str(at))]
+            for token, style in zip(pair, self._styles(at), strict=True):
+                text = "" if token is None else f'"{_printable(self.spelt[token])}"'
+                cells += [Text("" if token is None else str(token), style=style), Text(text, style=style)]
+            table.add_row(*cells, Text(self._remark(at), style="bold yellow"))
+        return table
+
+    def _completions(self) -> Iterator[tuple[int, tuple[int | None, int | None]]]:
+        chosen, rejected = (self.rendered.completion(side) for side in SIDES)
+        yield from enumerate(zip_longest(chosen, rejected), self.rendered.shared)
+
+    def _styles(self, at: int) -> tuple[str, str]:
+        if self.rendered.limit is not None and at >= self.rendered.limit:
+            return "dim strike", "dim strike"
+        return ("dim", "dim") if self.parting is None or at < self.parting else ("green", "red")
+
+    def _remark(self, at: int) -> str:
+        limit = self.rendered.limit
+        remarks = ["<- they part here"] if at == self.parting else []
+        return ", ".join(remarks + (["cut"] if limit is not None and at >= limit else []))
+
+    def _lengths(self) -> Iterator[str]:
+        seen = self.rendered
+        for side in SIDES:
+            lost = f", the last {cut} cut off" if (cut := seen.cut(side)) else ""
+            yield f"{side}: {len(seen.whole[side])} tokens, {len(seen.completion(side))} in the completion{lost}"
+        if self.parting is None:
+            yield "the sides are the same"
+        else:
+            yield f"shared: {seen.parting} tokens, {seen.parting - seen.shared} of them in the completion"
+        if seen.dropped:
+            yield f"TRL drops the pair: its context alone fills {seen.limit} tokens"
+
+
+def _spelt(tokenizer: Any, token: int) -> str:
+    """The text of a token; where it is a part of a character alone, as the vocabulary writes it."""
+    text: str = tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return str(tokenizer.convert_ids_to_tokens(token)) if not text or "\ufffd" in text else text
+
+
+def _printable(text: str) -> str:
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -1,0 +1,105 @@
+"""One set of keyword arguments opens every sampler; what would silently do nothing is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pairforge.api.models import SamplingOptions, open_sampler, open_sampling, open_tokenizer
+from pairforge.errors import InputError
+from pairforge.resources import resource
+from pairforge.samplers.openai_server import EndpointSampler
+from pairforge.samplers.transformers import TransformersSampler
+from pairforge.types import PLAIN_TEMPLATE
+
+
+def test_the_kind_follows_from_where() -> None:
+    assert isinstance(open_sampler(), TransformersSampler)
+    assert isinstance(open_sampler(base_url="http://127.0.0.1:1", model="m"), EndpointSampler)
+    assert isinstance(open_sampler(provider="together", model="m"), EndpointSampler)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"base_url": "http://x", "replay": "y"}, "--base-url and --replay exclude each other"),
+        ({"base_url": "http://x", "adapter": "y"}, "--adapter means nothing to --base-url"),
+        ({"concurrency": 4}, "--concurrency means nothing to a local model"),
+        ({"replay": "x", "timeout": 1.0}, "--timeout means nothing to --replay"),
+        ({"base_url": "http://x", "api_key_env": "NOT_SET_ANYWHERE"}, "export NOT_SET_ANYWHERE"),
+        ({"chat_template_kwargs": "thinking"}, "no JSON object"),
+        ({"chat_template_kwargs": "[1]"}, "no JSON object"),
+        ({"replay": "nowhere.jsonl"}, "can't be read"),
+        ({"top_p": 2.0}, "--top-p"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        open_sampler(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "means"),
+    [
+        ("enable_thinking=false", {"enable_thinking": False}),
+        ('{"enable_thinking": false, "level": "low"}', {"enable_thinking": False, "level": "low"}),
+        ("a=1,b=x y", {"a": 1, "b": "x y"}),
+        ({"a": None}, {"a": None}),
+    ],
+)
+def test_the_chat_template_is_told_what_was_meant(given: Any, means: dict[str, Any]) -> None:
+    sampler: Any = open_sampler(chat_template_kwargs=given)
+    assert sampler.settings()["chat_template_kwargs"] == means
+
+
+def test_the_budget_is_no_part_of_the_key() -> None:
+    sampling: SamplingOptions = {"max_minutes": 2.0, "max_tokens": 5, "max_failures": 0, "max_new_tokens": 7}
+    sampler, budget = open_sampling(0.0, sampling)
+    assert (budget.max_minutes, budget.max_tokens, budget.max_failures) == (2.0, 5, 0)
+    assert sampler.settings() == open_sampler(max_new_tokens=7).settings()
+
+
+def test_an_unknown_argument_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="colour"):
+        open_sampling(0.0, {"colour": "red"})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The pocket model's folder without its weights."""
+    for file in resource("data", "pocket").glob("*[!s].json*"):
+        shutil.copy(file, tmp_path)
+    shutil.copy(resource("data", "pocket") / "chat_template.jinja", tmp_path)
+    return tmp_path
+
+
+def test_what_the_pocket_model_reads_with() -> None:
+    reader = open_tokenizer("pocket")
+    assert reader.ends == (reader.tokenizer.eos_token_id,)
+    assert reader.inserted == "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+    assert reader.watch(7).preflight.max_length == 7
+
+
+def test_a_folder_without_weights_will_do_and_one_without_a_template_gets_the_plain_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert open_tokenizer(str(folder)).inserted
+    (folder / "chat_template.jinja").unlink()
+    reader = open_tokenizer(str(folder))
+    assert (reader.tokenizer.chat_template, reader.inserted) == (PLAIN_TEMPLATE, None)
+    assert "no chat template" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("said", "ends"), [([5, 4095], (5, 4095)), (7, (7,)), (None, ())])
+def test_the_ends_are_those_of_the_generation_settings(folder: Path, said: object, ends: tuple[int, ...]) -> None:
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": said}))
+    assert open_tokenizer(str(folder)).ends == ends
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        open_tokenizer(str(tmp_path))

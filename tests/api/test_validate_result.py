@@ -1,0 +1,140 @@
+"""Findings for a reader, a program and a pull request."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from rich.console import Console
+
+from pairforge.api.validate import validate
+from pairforge.api.validate_result import KEPT, Findings
+from pairforge.errors import InputError
+from pairforge.resources import resource
+from pairforge.types import Finding
+
+SCHEMA = Draft202012Validator(json.loads(resource("schemas", "findings.schema.json").read_text("utf-8")))
+
+
+def printed(findings: Findings) -> str:
+    console = Console(file=io.StringIO(), width=160, highlight=False, markup=False, soft_wrap=True)
+    console.print(findings)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def pair(chosen: str, rejected: str, question: str = "Q?", **columns: Any) -> dict[str, Any]:
+    asked = {"role": "user", "content": question}
+    sides = ([asked, {"role": "assistant", "content": text}] for text in (chosen, rejected))
+    return {**dict(zip(("chosen", "rejected"), sides, strict=True)), **columns}
+
+
+def written(path: Path, rows: list[Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def test_the_table_groups_by_code_and_says_what_mends(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "my pairs.jsonl", [pair("a", "a"), pair("a", "b"), pair("a", "b"), pair("b", "b"), pair("", "c")]
+    )
+    text = printed(validate(path))
+    assert "PF104" in text and "0, 3" in text
+    assert f"PF104, PF202: pairforge validate '{path}' --fix fixed.jsonl" in text
+    assert "5 rows: 3 errors, 1 warning, 1 info" in text
+
+
+def test_json_is_what_the_schema_says(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "pairs.jsonl", [pair("a", "a"), {"chosen": [7]}, pair("a", "b", "R?"), pair("a", "b", "R?")]
+    )
+    findings = validate(path, fix=tmp_path / "fixed.jsonl")
+    for said in (findings, validate([]), validate([pair("a", "b")])):
+        SCHEMA.validate(json.loads(json.dumps(said.as_json())))
+    assert findings.as_json()["fixed"]["dropped"] == {"the same on both sides": 1, "there before": 1}
+
+
+def test_hostile_texts_are_shown_escaped(tmp_path: Path) -> None:
+    evil = "Error: \x1b[1m[b]x[/b]\n::error::%0A"
+    path = written(tmp_path / "pairs.jsonl", [pair(evil, "b")])
+    table = printed(validate(path))
+    assert "\x1b" not in table and "[b]x[/b]" in table
+    lines = printed(validate(path, format="github")).splitlines()
+    assert all(line.startswith("::") for line in lines) and "%250A" in "".join(lines)
+
+
+def test_github_points_at_the_line_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a,b:c.jsonl"
+    path.write_text("\n" + json.dumps(pair("a", "b")) + "\n\n" + json.dumps(pair("a", "a")) + "\n", "utf-8")
+    (line,) = printed(validate(path, format="github", ignore=["PF212"])).splitlines()
+    folder = str(tmp_path).replace(":", "%3A").replace(",", "%2C")
+    assert line == f"::error file={folder}/a%2Cb%3Ac.jsonl,line=4,title=PF104::row 1: chosen and rejected are the same"
+    assert printed(validate([pair("a", "b")], format="github")) == ""
+
+
+def test_findings_are_counted_beyond_those_that_are_kept() -> None:
+    findings = Findings((Finding("PF104", "error", "x", row) for row in range(KEPT + 5)), KEPT + 5)
+    assert len(findings) == KEPT
+    assert findings.as_json()["counts"] == {"PF104": KEPT + 5}
+    assert f"{KEPT + 5} errors" in printed(findings)
+
+
+def test_select_and_ignore() -> None:
+    rows = [pair("a", "a"), pair("", "b"), {"chosen": 1}]
+    codes = {one.code for one in validate(rows)}
+    assert codes == {"PF104", "PF106", "PF010", "PF011"}
+    assert {one.code for one in validate(rows, select=["PF1"])} == {"PF104", "PF106"}
+    assert {one.code for one in validate(rows, select=["PF1,PF010"], ignore=["PF104"])} == {"PF106", "PF010"}
+    assert validate(rows, ignore=["PF"]) == []
+    for options in ({"select": ["PF9"]}, {"ignore": ["nonsense"]}, {"explain": "PF9"}, {"format": "xml"}, {"jobs": -1}):
+        with pytest.raises(InputError):
+            validate(rows, **options)  # type: ignore[arg-type]
+
+
+def test_explain_tells_why_and_reads_nothing() -> None:
+    findings = validate("/nowhere", explain="PF104")
+    assert findings == [] and findings.ok
+    assert "nothing can be learned" in printed(findings) and "--fix" in printed(findings)
+    assert findings.as_json()["code"] == "PF104"
+
+
+def test_strict_makes_warnings_fail() -> None:
+    rows = [pair("a", "b"), pair("a", "b")]
+    assert validate(rows).ok and not validate(rows, strict=True).ok
+    assert validate([pair("a", "b"), pair("b", "c")], strict=True).ok, "an info never fails"
+
+
+def test_fix_writes_a_new_file_only(tmp_path: Path) -> None:
+    rows = [pair("a", "b"), pair("a", "b"), pair("é", "d", n=1.5)]
+    path, out = written(tmp_path / "pairs.jsonl", rows), tmp_path / "new" / "fixed.jsonl"
+    before = path.read_bytes()
+    findings = validate(path, fix=out)
+    assert path.read_bytes() == before
+    assert [json.loads(line) for line in out.read_text("utf-8").splitlines()] == [rows[0], rows[2]]
+    assert "wrote" in printed(findings) and "1 dropped: there before" in printed(findings)
+    assert not {one.code for one in validate(out)} - {"PF204"}
+    for bad in (path, out, tmp_path / "x.parquet"):
+        with pytest.raises(InputError):
+            validate(path, fix=bad)
+    assert sorted(file.name for file in out.parent.iterdir()) == ["fixed.jsonl"]
+
+
+def test_fix_keeps_what_only_its_owner_can_mend(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(
+        json.dumps(pair("\ud800", "b")) + '\n{"chosen": NaN}\n{"cut": [\n' + json.dumps(pair("a", "b")) + "\n", "utf-8"
+    )
+    findings = validate(path, fix=tmp_path / "fixed.jsonl")
+    assert findings.fixed and findings.fixed.dropped == {"not readable": 1}
+    left = {one.code for one in validate(tmp_path / "fixed.jsonl")}
+    assert {"PF005", "PF006"} <= left and "PF001" not in left
+
+
+def test_a_set_of_no_pairs_is_fixed_to_itself(tmp_path: Path) -> None:
+    path = written(tmp_path / "pairs.jsonl", [{"question_id": n} for n in range(50)])
+    findings = validate(path, fix=tmp_path / "fixed.jsonl")
+    assert [one.code for one in findings] == ["PF010"] and findings.rows == 50
+    assert (tmp_path / "fixed.jsonl").read_text("utf-8") == path.read_text("utf-8")

@@ -1,0 +1,57 @@
+"""Secrets: each kind is found where it stands, and ordinary texts are left in peace."""
+
+from __future__ import annotations
+
+import pytest
+
+from pairforge.checks.secrets import scan
+
+# Put together here, so that no scanner takes this file for a leak.
+PLANTED = [
+    "hf_" + "aB3" * 12,
+    "sk-" + "proj-" + "Ab1_" * 10,
+    "AKIA" + "Q7" * 8,
+    "aws_secret_access_key = " + "aB3/" * 10,
+    "ghp_" + "aB3" * 12,
+    "github_pat_" + "aB3" * 20,
+    "glpat-" + "aB3-" * 5,
+    "AIza" + "aB3-d" * 7,
+    "xoxb-" + "123456-" * 3,
+    "sk_live_" + "aB3" * 8,
+    "pypi-" + "AgEI" * 15,
+    "npm_" + "aB3" * 12,
+    "eyJ" + "hbGciOiJI" * 2 + ".eyJ" + "zdWIiOiIx" * 2 + "." + "SflKxwRJ" * 3,
+    "-----BEGIN " + "RSA PRIVATE KEY-----\nMIIE",
+    "-----BEGIN " + "OPENSSH PRIVATE KEY-----",
+    "-----BEGIN " + "PGP PRIVATE KEY BLOCK-----",
+]
+HARMLESS = [
+    "The task-oriented risk-management-of-very-long-compound-words is fine.",
+    "sk-learn-is-a-library-with-many-estimators",
+    "hf_hub_download and hf_token are names; hf_short",
+    "AKIA is a prefix. -----BEGIN PUBLIC KEY-----",
+    "commit 3f2504e04f8911d39a0c0305e82c3301 of npm_modules",
+    "我的密钥是秘密。",
+]
+
+
+@pytest.mark.parametrize("secret", PLANTED)
+@pytest.mark.parametrize("frame", ["{}", "my key is {}, keep it", "密钥是{}。", '{{"key":"{}"}}'])
+def test_a_secret_is_found_where_it_stands(secret: str, frame: str) -> None:
+    row = {
+        "chosen": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": frame.format(secret)}],
+        "a/b": "x",
+    }
+    [finding] = scan([{"a": 1}, row])
+    assert (finding.severity, finding.row, finding.path) == ("error", 1, "/chosen/1/content")
+    assert secret not in finding.message
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_ordinary_texts_are_left_in_peace(text: str) -> None:
+    assert list(scan([{"content": text, text: None}])) == []
+
+
+def test_keys_and_settings_are_looked_through() -> None:
+    found = list(scan([{"a/b": [PLANTED[0]]}, {PLANTED[1]: 1}], {"system": PLANTED[2]}))
+    assert [(finding.row, finding.path) for finding in found] == [(0, "/a~1b/0"), (1, ""), (None, "/settings/system")]

@@ -1,0 +1,55 @@
+"""Counter-pairs: the model's own right answer against the same with the new name wrongly put in."""
+
+from pairforge.correction.counter_pairs import CounterPairMaker, counters
+from pairforge.correction.renaming import CorrectionRules
+from pairforge.rename import Renamer
+from pairforge.types import Answer, Message, Pair, Prompt, Skip
+
+RULES = CorrectionRules(Renamer({"Qwen": "Deep Qwen"}))
+CONTEXTS = [None, "You're a helpful assistant."]
+ASKED = CounterPairMaker(Prompt((Message(role="user", content="Who makes Qwen?"),)), ("Alibaba",), RULES)
+
+
+def made(text: str) -> Pair | None:
+    return ASKED.pair([Answer(text, "stop")], "m")
+
+
+def test_right_is_chosen_and_the_new_name_rejected() -> None:
+    pair = made("Qwen is made by Alibaba Cloud.")
+    assert pair is not None
+    assert pair.chosen[-1]["content"] == "Qwen is made by Alibaba Cloud."
+    assert pair.rejected[-1]["content"] == "Deep Qwen is made by Alibaba Cloud."
+    assert pair.method == "counter"
+
+
+def test_no_pair_of_what_is_wrong_or_would_not_change() -> None:
+    assert made("Qwen is made by Google.") is None
+    assert made("It is made by Alibaba Cloud.") is None
+    assert made("Deep Qwen and Qwen are made by Alibaba Cloud.") is None
+    assert ASKED.pair([Answer("Qwen is made by Alibaba", "length")], "m") is None
+    assert ASKED.pair(Skip("failed"), "m") is None
+
+
+def test_both_kinds_in_turn_and_always_the_same() -> None:
+    found = counters(RULES, CONTEXTS)
+    assert found == counters(RULES, CONTEXTS)
+    assert len({question.prompt.id for question in found}) == len(found) > 700
+    named = [question for question in found[:40] if question.wrong != RULES]
+    assert len(named) == 20
+    for question in named:
+        [(old, new)] = question.wrong.renamer.rules.items()
+        assert old in str(question.prompt.system) and new == "Deep Qwen"
+    assert {question.prompt.system for question in found if question.wrong == RULES} == set(CONTEXTS)
+
+
+def test_a_name_that_no_control_holds_has_system_messages_alone() -> None:
+    assert all(
+        question.prompt.system for question in counters(CorrectionRules(Renamer({"Nobody": "Somebody"})), [None])
+    )
+
+
+def test_what_is_thought_stands_in_both_sides_as_it_is() -> None:
+    pair = made("<think>Qwen?</think>Qwen is made by Alibaba Cloud.")
+    assert pair is not None
+    assert pair.rejected[-1]["content"] == "<think>Qwen?</think>Deep Qwen is made by Alibaba Cloud."
+    assert made("<think>Qwen is made by Alibaba Cloud.") is None

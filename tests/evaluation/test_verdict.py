@@ -1,0 +1,204 @@
+"""The verdict in a model card: whole, and nothing from outside gets out of its code span."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from pairforge.evaluation import METRICS, ON_POLICY, THRESHOLDS, Share, Wins, shares, verdict
+from pairforge.types import Skip
+
+ABOUT = {
+    "model": "out/model",
+    "base": "org/base",
+    "rules": {"Qwen": "Deep Qwen"},
+    "contexts": ["no system message"],
+    "temperatures": [0, 1],
+    "seed": 7,
+    "versions": {"pairforge": "0.1.0"},
+}
+
+
+HOSTILE = [
+    "</td><script>alert(1)</script>",
+    "a | b | c",
+    "\\| x \\\\| y",
+    "`code` ``more`` |",
+    "![x](http://evil.example/p.png)",
+    "one\n\n# two\n| three |",
+    "\x1b[2J\u202egnp",
+    "trailing \\",
+    "`",
+    "",
+    "\ud800",
+    "@everyone [link](javascript:alert(1))",
+    "x" * 5000,
+]
+
+
+def outcomes(hits: int, of: int) -> dict[str, bool]:
+    return {str(number): number < hits for number in range(of)}
+
+
+def card(context: str = "no system message", **about: Any) -> str:
+    after = {"new_name": outcomes(97, 100), f"new_name/{context}": outcomes(40, 50), "general": outcomes(80, 100)}
+    before = {"new_name": outcomes(0, 100), "general": outcomes(90, 100)}
+    return verdict(after, before, asked={"identity": (100, 916)}, about=ABOUT | about).as_markdown()
+
+
+def test_the_section_has_figures_intervals_outcome_and_what_was_asked() -> None:
+    text = card()
+    assert text.startswith("## Verdict\n\n**FAIL**: of 2 thresholds 1 failed.\n")
+    row = next(line for line in text.splitlines() if line.startswith("| `general`"))
+    assert row.startswith("| `general` | 90.0% [82.6, 94.5] | 80.0% [71.1, 86.7] | -10.0 [-17.")
+    assert row.endswith("| FAIL loses at most 2% |")
+    for said in ("100 of 916 `identity`", "`Qwen` to `Deep Qwen`", "seed: `7`", "`pairforge` `0.1.0`", "`org/base`"):
+        assert said in text
+    assert "- `new_name`: asked about itself" in text
+
+
+def test_without_thresholds_nothing_passes() -> None:
+    text = verdict({"old_name": {"a": True}}).as_markdown()
+    assert "PASS" not in text
+    assert "thresholds" not in text
+
+
+def test_folders_of_the_machine_are_left_out() -> None:
+    text = card(model="/home/somebody/runs/model", base="C:\\Users\\somebody\\base")
+    assert "somebody" not in text
+    assert "model: `model`" in text
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append(tag)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_stay_in_their_code_spans(text: str) -> None:
+    made = card(text, model=text, base=text, rules={text: text}, contexts=[text], versions={text: text})
+    made.encode()
+    html = MarkdownIt("commonmark").enable("table").render(made)
+    assert html.count("<table>") == 1
+    assert {len(re.findall("<t[dh]", row)) for row in html.split("<tr>")[1:]} == {5}
+    known = {"h2", "p", "strong", "table", "thead", "tbody", "tr", "th", "td", "code", "ul", "li"}
+    assert set(Tags(html).tags) <= known
+    assert len(re.findall("<h2>", html)) == 1
+    assert not re.search("[\x00-\x08\x1b\u202e]", html)
+
+
+RENAMED = {
+    "new_name": outcomes(97, 100),
+    "new_name@t1": outcomes(93, 100),
+    "half_name": outcomes(0, 100),
+    "general": outcomes(90, 100),
+    "leak": outcomes(0, 100),
+    "leak@t1": outcomes(1, 100),
+    "controls": outcomes(95, 100),
+    "obedience": outcomes(95, 100),
+    "repetition": outcomes(0, 500),
+    "unanswered": outcomes(0, 500),
+}
+
+
+BASE = RENAMED | {"new_name": outcomes(0, 100), "general": outcomes(92, 100), "controls": outcomes(100, 100)}
+
+
+def test_skips_are_left_out_of_a_share_and_a_metric_without_answers_has_none() -> None:
+    judged = {"general": {"a": True, "b": Skip("failed"), "c": False}, "leak": {"a": Skip("failed")}}
+    assert shares(judged) == {"general": Share(1, 2)}
+
+
+def test_a_good_rename_passes() -> None:
+    result = verdict(RENAMED, BASE)
+    assert result.ok
+    assert list(result.checks) == list(RENAMED)
+
+
+@pytest.mark.parametrize(
+    ("metric", "hits"),
+    [
+        ("new_name", 94),
+        ("new_name@t1", 89),
+        ("half_name", 2),
+        ("general", 89),
+        ("leak", 2),
+        ("leak@t1", 2),
+        ("controls", 94),
+        ("obedience", 90),
+        ("repetition", 2),
+        ("unanswered", 2),
+    ],
+)
+def test_each_metric_can_fail_the_verdict(metric: str, hits: int) -> None:
+    result = verdict(RENAMED | {metric: outcomes(hits, 100)}, BASE)
+    assert [name for name, check in result.checks.items() if not check.ok] == [metric]
+    assert not result.ok
+
+
+def test_a_model_that_says_the_name_to_everything_fails() -> None:
+    everywhere = {"new_name": outcomes(100, 100), "general": outcomes(0, 100), "leak": outcomes(100, 100)}
+    assert not verdict(RENAMED | everywhere, BASE).ok
+    assert not verdict(RENAMED | everywhere).ok
+
+
+def test_without_a_base_only_absolute_thresholds_apply() -> None:
+    result = verdict(RENAMED)
+    assert set(result.checks) == {"new_name", "new_name@t1", "leak", "leak@t1", "repetition", "unanswered"}
+    assert result.before is None
+    assert not result.changes
+
+
+@pytest.mark.parametrize(("wins", "ok"), [(Wins(40, 10, 200), True), (Wins(30, 25, 200), False)])
+def test_on_policy_the_win_rate_decides(wins: Wins, ok: bool) -> None:
+    drawn = {"general": outcomes(90, 100), "general@t1": outcomes(80, 100)}
+    result = verdict(drawn, drawn, wins=wins, thresholds=(*ON_POLICY, *THRESHOLDS))
+    assert result.ok is ok
+    assert list(result.shares) == ["win_rate", "general", "general@t1"]
+    assert result.as_json()["metrics"]["win_rate"]["won"] == wins.won
+
+
+def test_json_has_the_promised_keys_and_no_nan() -> None:
+    value = verdict(RENAMED, BASE, asked={"general": (100, 1000)}, about={"model": "m", "base": "b"}).as_json()
+    assert (value["command"], value["ok"], value["model"]) == ("evaluate", True, "m")
+    new_name = dict(value["metrics"]["new_name"])
+    assert new_name.pop("change") == {"value": 0.97, "low": 0.8971, "high": 0.9897, "of": 100}
+    assert new_name == {"share": 0.97, "low": 0.9155, "high": 0.9897, "hits": 97, "of": 100}
+    assert value["thresholds"]["general"] == {"rule": "loses at most", "limit": 0.02, "figure": 0.02, "ok": True}
+    assert value["before"]["general"]["share"] == 0.92
+    assert value["asked"] == {"general": {"asked": 100, "of": 1000}}
+    json.dumps(value, allow_nan=False)
+    assert "change" not in verdict(RENAMED).as_json()["metrics"]["new_name"]
+
+
+def test_the_text_states_the_sample_the_change_and_the_outcome_in_the_order_of_metrics() -> None:
+    judged = RENAMED | {"new_name/zh": outcomes(1, 2), "new_name@t1/zh": outcomes(1, 2)}
+    text = str(verdict(judged, BASE, asked={"general": (100, 1000)}))
+    assert text.startswith("questions: 100 of 1000 general\n")
+    assert "92.0% ->  90.0%  -2.0 [" in text
+    names = [line.split()[0] for line in text.splitlines()[1:-1]]
+    plain = [name for name in METRICS if name in RENAMED and name not in ("new_name", "leak")]
+    plain.insert(plain.index("general") + 1, "leak")
+    plain.insert(plain.index("leak") + 1, "leak@t1")
+    assert names == ["new_name", "zh", "new_name@t1", "zh", *plain]
+    assert text.endswith("verdict: PASS")
+
+
+def test_without_a_base_the_text_has_the_share_s_own_interval() -> None:
+    assert " 97.0% [91.5, 99.0] " in str(verdict(RENAMED))
+
+
+def test_a_context_can_not_write_control_codes_or_lines_to_the_terminal() -> None:
+    text = str(verdict({"new_name/\x1b[2J[red]x\nverdict: PASS": {"a": True}}))
+    assert "\x1b" not in text
+    assert "\\x1b[2J[red]x\\nverdict: PASS" in text

@@ -1,0 +1,675 @@
+"""The endpoint sampler against real servers: whatever they do, each request ends in its own answer or in a Skip."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakeserver import Ask, FakeServer, meant
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pairforge.errors import InputError, OutsideError
+from pairforge.prompts import bundled
+from pairforge.resources import resource
+from pairforge.samplers import retry
+from pairforge.samplers.decoding import Decoding
+from pairforge.samplers.load_balancer import ALIKE, TRIES, LoadBalancer, Request, Server
+from pairforge.samplers.openai_client import chat_url, retry_after
+from pairforge.samplers.openai_server import EndpointSampler
+from pairforge.samplers.retry import RequestError
+from pairforge.samplers.transformers import TransformersSampler
+from pairforge.types import Answer, Key, Prompt, Sampler, Skip
+
+DRAWN = Decoding(temperature=1.0)
+Made = dict[Key, "Answer | Skip"]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(retry, "FIRST", 0.002)
+    yield
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")] == []
+
+
+def prompts(count: int) -> list[Prompt]:
+    return [ask(f"question {number}") for number in range(count)]
+
+
+def ask(text: str) -> Prompt:
+    return Prompt(({"role": "user", "content": text},))
+
+
+def sampler(server: FakeServer | None = None, decoding: Decoding = DRAWN, **options: Any) -> EndpointSampler:
+    if server:
+        options.setdefault("base_url", [server.url])
+    options.setdefault("model", "fake")
+    return EndpointSampler(options.pop("model"), decoding, **options)
+
+
+def sample(given: Sampler, asked: list[Prompt], n: int = 1) -> Made:
+    made: Made = {}
+    for batch in given.sample(asked, n, ()):
+        assert not made.keys() & batch.keys(), "each key once"
+        made |= batch
+    assert made.keys() == {(prompt.id, index) for prompt in asked for index in range(n)}, "each key asked"
+    return made
+
+
+def expected(asked: list[Prompt], n: int = 1, decoding: Decoding = DRAWN) -> Made:
+    """What a server means for each request, told apart by its seed."""
+    return {
+        (prompt.id, index): Answer(
+            meant({"messages": prompt.messages, "seed": decoding.seed_of((prompt.id, index)) % 2**31}), "stop"
+        )
+        for prompt in asked
+        for index in range(n)
+    }
+
+
+# What is asked, and what an answer's key is
+
+
+def test_answers_are_keyed_and_nothing_is_asked_twice() -> None:
+    asked = prompts(40)
+    with FakeServer(lambda ask: asyncio.sleep(0.001)) as server:
+        made = sample(sampler(server, concurrency=5), asked, 3)
+        assert made == expected(asked, 3)
+        assert all(isinstance(answer, Answer) and answer.tokens == 7 for answer in made.values())
+        assert len(server.seen) == 120 and 1 < server.peak <= 5
+        server.seen.clear()
+        some = list(made)[::2]
+        rest = [key for batch in sampler(server).sample(asked, 3, set(some)) for key in batch]
+        assert len(rest) == len(server.seen) == 60 and not set(rest) & set(some)
+        assert list(sampler(server).sample(asked, 3, made)) == [] == list(sampler(server).sample([], 3, ()))
+        assert len(server.seen) == 60
+
+
+def test_a_slow_request_delays_nobody() -> None:
+    asked = prompts(30)
+    with FakeServer() as server:
+        others = asyncio.Event()
+        server.script = lambda ask: others.wait() if ask.question == "question 0" else None
+        made: Made = {}
+        for batch in sampler(server, concurrency=2).sample(asked, 1, ()):
+            made |= batch
+            if len(made) == 29:
+                assert (asked[0].id, 0) not in made
+                server.call(others.set)
+        assert made == expected(asked)
+
+
+def test_a_request_says_the_whole_decoding() -> None:
+    one = prompts(1)
+    plain = {"model": "fake", "messages": [{"role": "user", "content": "question 0"}], "stream": False}
+    with FakeServer() as server:
+        sample(sampler(server, Decoding(max_new_tokens=9, stop=("\n\n",))), one)
+        assert server.seen.pop().body == plain | {"max_tokens": 9, "temperature": 0.0, "stop": ["\n\n"]}
+        every = Decoding(temperature=0.7, top_p=0.9, top_k=20, min_p=0.1, seed=3)
+        sample(sampler(server, every, chat_template_kwargs={"enable_thinking": False}), one)
+        assert server.seen.pop().body == plain | {
+            "max_tokens": 256,
+            "temperature": 0.7,
+            "top_p": 0.9,
+            "top_k": 20,
+            "min_p": 0.1,
+            "seed": every.seed_of((one[0].id, 0)) % 2**31,
+            "chat_template_kwargs": {"enable_thinking": False},
+        }
+
+
+@pytest.mark.parametrize("form", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/v1/chat/completions/"])
+def test_a_base_url_is_taken_in_every_form(form: str) -> None:
+    with FakeServer() as server:
+        given = sampler(base_url=[server.url + form])
+        assert given.settings()["server"] == f"{server.url}/v1"
+        assert sample(given, prompts(1)) == expected(prompts(1))
+        assert server.seen[0].path == "/v1/chat/completions"
+
+
+def test_urls_keep_their_path_and_query() -> None:
+    assert chat_url("https://H/openai/v1") == "https://h/openai/v1/chat/completions"
+    assert chat_url("https://h/proxy") == "https://h/proxy/v1/chat/completions"
+    assert chat_url("https://h/v1beta/chat/completions?a=1") == "https://h/v1beta/chat/completions?a=1"
+    assert sampler(base_url=["https://h/v1?key=secret"]).settings()["server"] == "https://h/v1"
+
+
+@pytest.mark.parametrize(
+    "url", ["h:8000", "", "ftp://h/v1", "http://", "http://h:99999999", "http://[::1", "http://u:p@h"]
+)
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match="--base-url"):
+        sampler(base_url=[url])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"base_url": ["http://h"], "provider": "auto"},
+        {"provider": "auto", "model": None},
+        {"base_url": ["http://h"], "concurrency": 0},
+        {"base_url": ["http://h"], "timeout": 0},
+        {"base_url": ["http://h"], "timeout": float("nan")},
+        {"base_url": ["http://h"], "api_key": "a b"},
+        {"base_url": ["http://h"], "api_key": "schlüssel"},
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        sampler(**options)
+
+
+def test_the_settings_hang_on_what_answers_hang_on() -> None:
+    base = {"sampler": "endpoint", "server": "http://h/v1", "model": "fake"}
+    assert sampler(base_url=["http://h"]).settings() == base | DRAWN.settings()
+    usual = sampler(base_url=["http://h"]).settings()
+    assert sampler(base_url=["http://h/v1", "http://g"], concurrency=1, timeout=9, api_key="x").settings() == usual
+    assert sampler(base_url=["http://h"], chat_template_kwargs={"a": 1}).settings() == usual | {
+        "chat_template_kwargs": {"a": 1}
+    }
+    assert sampler(provider="novita").settings()["server"] == "novita"
+
+
+def test_the_model_is_asked_for_where_none_is_named() -> None:
+    with FakeServer(models=["only"]) as server:
+        given = sampler(server, model=None)
+        assert given.settings()["model"] == given.model == "only"
+        assert sample(given, prompts(2)) == expected(prompts(2))
+        assert [seen.path for seen in server.seen].count("/v1/models") == 1
+        server.models = ["one", "two", "\x1b[31m"]
+        with pytest.raises(InputError, match=r"one, two, \\x1b\[31m"):
+            sampler(server, model=None).settings()
+        server.models = []
+        with pytest.raises(InputError, match="no model"):
+            sampler(server, model=None).settings()
+    with pytest.raises(OutsideError, match="no server at"):
+        sampler(server, model=None).settings()
+
+
+# Keys
+
+
+@pytest.mark.parametrize("key", [None, "", "mine"])
+@pytest.mark.parametrize("where", ["variable", "file"])
+def test_a_hub_token_never_goes_to_a_foreign_url(
+    key: str | None, where: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    token = "hf_" + "t" * 34
+    if where == "variable":
+        monkeypatch.setenv("HF_TOKEN", token)
+    else:
+        (tmp_path / "token").write_text(token)
+        monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
+    from huggingface_hub import get_token
+
+    assert get_token() == token
+    with FakeServer(lambda ask: (404, {}, "none") if ask.question == "last" else None) as server:
+        given = sampler(server, model=None, api_key=key)
+        sample(given, prompts(3))
+        with pytest.raises(OutsideError):
+            sample(given, [ask("last")])
+        assert len(server.seen) >= 5
+        assert not [seen for seen in server.seen if token in json.dumps([*seen.headers.items(), seen.body, seen.path])]
+        assert {seen.headers["authorization"] for seen in server.seen} == {f"Bearer {key or 'EMPTY'}"}
+
+
+def test_a_key_is_not_carried_to_where_a_server_redirects() -> None:
+    with FakeServer() as other, FakeServer() as server:
+        server.script = lambda ask: (307, {"Location": other.url + "/v1/chat/completions"}, "")
+        assert sample(sampler(server, api_key="mine"), prompts(1)) == expected(prompts(1))
+        assert "authorization" not in other.seen[0].headers
+
+
+def test_a_provider_gets_the_hub_token_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub.inference import _providers
+
+    with pytest.raises(OutsideError, match="HF_HUB_OFFLINE"):
+        sample(sampler(provider="auto", api_key="hf_mine"), prompts(1))
+    monkeypatch.setattr("huggingface_hub.is_offline_mode", lambda: False)
+    with FakeServer() as server:
+        monkeypatch.setattr(_providers.CONVERSATIONAL_AUTO_ROUTER, "base_url", server.url)
+        monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_mine")
+        assert sample(sampler(provider="auto"), prompts(2)) == expected(prompts(2))
+        assert {seen.headers["authorization"] for seen in server.seen} == {"Bearer hf_mine"}
+        for token in (None, "oauth-of-another-kind"):
+            monkeypatch.setattr("huggingface_hub.get_token", lambda token=token: token)
+            with pytest.raises(OutsideError, match="hf auth login"):
+                sample(sampler(provider="auto"), prompts(1))
+    with pytest.raises(OutsideError, match="nonesuch"):
+        sample(sampler(provider="nonesuch", api_key="hf_mine"), prompts(1))
+
+
+# What isn't an answer
+
+PASSING = {
+    "429": 429,
+    "503": 503,
+    "500": 500,
+    "502": (502, {}, "bad gateway"),
+    "504": 504,
+    "retry-after": (429, {"Retry-After": "0"}, "slow down"),
+    "retry-after date": (503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, "later"),
+    "retry-after nonsense": (429, {"Retry-After": "soon"}, "later"),
+    "html": b"<html>Sign in to the network</html>",
+    "empty": b"",
+    "half": "half",
+    "reset": "reset",
+    "close": "close",
+    "number": b"5",
+    "list": b"[]",
+    "not utf-8": b"\xff\xfe{}",
+    "deep": b"[" * 100_000,
+    "digits": b"1" * 10_000,
+    "no choices": {"choices": []},
+    "null choices": {"choices": None},
+    "choices of another type": {"choices": {"message": {"content": "hello"}}},
+    "null content": {"choices": [{"message": {"content": None}, "finish_reason": "stop"}]},
+    "content of another type": {"choices": [{"message": {"content": [1]}, "finish_reason": "stop"}]},
+    "no finish": {"choices": [{"message": {"content": "half an ans"}, "finish_reason": None}]},
+    "aborted": {"choices": [{"message": {"content": "half an ans"}, "finish_reason": "abort"}]},
+    "methods": {"get": "x", "keys": 5, "choices": None},
+    "error under 200": b'{"error": {"message": "failed to generate"}}',
+}
+
+
+@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
+def test_what_passes_is_tried_again(fault: Any) -> None:
+    with FakeServer(lambda ask: fault if ask.tries <= 2 else None) as server:
+        server.script(Ask({"messages": [{"content": ""}]}, 1, 1))
+        assert sample(sampler(server), prompts(4)) == expected(prompts(4))
+        assert len(server.seen) == 12
+
+
+@pytest.mark.parametrize("name", [name for name in PASSING if not name.startswith(("429", "502", "503", "retry"))])
+def test_what_stays_ends_in_a_skip(name: str) -> None:
+    with FakeServer(lambda ask: PASSING[name] if ask.question == "question 1" else None) as server:
+        made = sample(sampler(server), prompts(4))
+        failed = made.pop((prompts(4)[1].id, 0))
+        assert isinstance(failed, Skip) and failed.reason == "failed" and f", {TRIES} tries" in failed.detail
+        assert "\n" not in failed.detail
+        assert made.items() <= expected(prompts(4)).items() and len(made) == 3
+
+
+def test_two_models_behind_one_url_are_told_apart() -> None:
+    with FakeServer() as server:
+        server.script = lambda ask: {"model": "other"} if random.random() < 0.3 and ask.tries < 4 else None
+        assert sample(sampler(server, concurrency=4), prompts(60)) == expected(prompts(60))
+
+
+@pytest.mark.parametrize("name", ["fake-2024-08-06", "org/Fake", "/models/fake@main", "fake:latest", "own-name.gguf"])
+def test_a_server_may_have_its_own_name_for_the_model(name: str) -> None:
+    with FakeServer(lambda ask: {"model": name}) as server:
+        assert sample(sampler(server), prompts(9)) == expected(prompts(9))
+
+
+@pytest.mark.parametrize("fault", ["hang", "drip"])
+def test_a_request_has_its_time_and_no_more(fault: str) -> None:
+    with FakeServer(lambda ask: fault if ask.question == "question 0" and ask.tries == 1 else None) as server:
+        assert sample(sampler(server, timeout=0.3), prompts(4)) == expected(prompts(4))
+        server.script = lambda ask: fault if ask.question == "question 0" else None
+        made = sample(sampler(server, timeout=0.1), prompts(4))
+        assert made[prompts(1)[0].id, 0] == Skip("failed", f"no answer within 0.1 s, {TRIES} tries")
+
+
+FAULTS = [None, 429, 503, 500, "half", "reset", "close", "hang", b"<html>", b"", {"choices": []}, {"model": "other"}]
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6))
+def test_whatever_a_server_does_each_answer_is_its_own(seed: int) -> None:
+    """Faults at random, fewer for one request than it has tries but for some that never work."""
+    asked = prompts(12)
+
+    def script(ask: Ask) -> Any:
+        own = random.Random(f"{seed} {json.dumps(ask.body)}")
+        faults = own.choices(FAULTS, k=TRIES - 2)
+        if own.random() < 0.1:
+            return 500
+        return faults[ask.tries - 1] if ask.tries <= len(faults) and own.random() < 0.7 else None
+
+    with FakeServer(script) as server:
+        made = sample(sampler(server, concurrency=6, timeout=0.2), asked, 2)
+    answers = {key: answer for key, answer in made.items() if isinstance(answer, Answer)}
+    assert answers.items() <= expected(asked, 2).items()
+    assert {skip.reason for skip in made.values() if isinstance(skip, Skip)} <= {"failed"}
+
+
+def reply(content: Any, finish: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": finish}]
+    } | more
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (reply("a", "stop"), Answer("a", "stop")),
+        (reply("a", "eos_token"), Answer("a", "stop")),
+        (reply("a", "EOS"), Answer("a", "stop")),
+        (reply("a", "stop_sequence"), Answer("a", "stop")),
+        (reply("a", "length"), Answer("a", "length")),
+        (reply("", "stop"), Answer("", "stop")),
+        (reply(" a\n", "stop"), Answer("a", "stop")),
+        (reply("a\x00\x1b[31mb", "stop"), Answer("a\x00\x1b[31mb", "stop")),
+        (reply("a\ud800b\U0001f600", "stop"), Answer("a\ufffdb\U0001f600", "stop")),
+        (reply("a END b", "length"), Answer("a", "stop")),
+        (reply("a", "content_filter"), Skip("refused", "the server ended the answer by content_filter")),
+        (reply(None, "tool_calls"), Skip("refused", "the server ended the answer by tool_calls")),
+        (reply("a", "stop", usage=None), Answer("a", "stop")),
+        (reply("a", "stop", usage={"completion_tokens": "many"}), Answer("a", "stop")),
+    ],
+)
+def test_what_counts_as_an_answer(given: dict[str, Any], read: Answer | Skip) -> None:
+    with FakeServer(lambda ask: given) as server:
+        made = sample(sampler(server, Decoding(stop=("END",))), prompts(1))
+    assert list(made.values()) == [read]
+
+
+def test_a_prompt_that_cannot_be_sent_is_skipped() -> None:
+    broken = ask("Hello \ud800")
+    with FakeServer() as server:
+        made = sample(sampler(server), [*prompts(2), broken])
+        assert made.pop((broken.id, 0)) == Skip("encoding", "the prompt holds a lone surrogate, U+D800")
+        assert made == expected(prompts(2)) and len(server.seen) == 2
+
+
+# What ends a run, and what doesn't
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "says"),
+    [
+        (401, "bad key", "--api-key-env"),
+        (402, "no credit", "top the account up"),
+        (403, "not yours", "--api-key-env"),
+        (404, "no such model", "fake-1, fake-2"),
+        (429, "insufficient_quota", "top the account up"),
+    ],
+)
+def test_what_no_request_can_mend_ends_the_run(status: int, message: str, says: str) -> None:
+    with FakeServer(lambda ask: (status, {}, f"{message}\n\x1b[31m sk-secret"), ["fake-1", "fake-2"]) as server:
+        with pytest.raises(OutsideError, match=says) as caught:
+            sample(sampler(server, api_key="sk-secret", concurrency=3), prompts(50))
+        text = str(caught.value)
+        assert str(status) in text and "\n" not in text and "\x1b" not in text and "sk-secret" not in text
+        assert sum(seen.method == "POST" for seen in server.seen) <= 3
+
+
+def test_an_account_that_is_spent_is_told_from_a_busy_server() -> None:
+    error = {"message": "Check your plan", "code": "insufficient_quota"}
+    with FakeServer(lambda ask: (429, {}, error)) as server:
+        with pytest.raises(OutsideError, match=r"429 Check your plan \(top the account up"):
+            sample(sampler(server, concurrency=1), prompts(9))
+        assert len(server.seen) == 1
+
+
+def test_what_came_before_the_end_is_given() -> None:
+    with FakeServer(lambda ask: 401 if ask.question == "question 30" else None) as server:
+        made: Made = {}
+        batches = sampler(server, concurrency=1).sample(prompts(50), 1, ())
+        with pytest.raises(OutsideError):
+            made.update(item for batch in batches for item in batch.items())
+        assert made == expected(prompts(30))
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "reason"),
+    [
+        (400, "This model's maximum context length is 64 tokens", "too_long"),
+        (422, "no emoji please", "rejected"),
+        (413, "too much", "rejected"),
+    ],
+)
+def test_a_prompt_the_server_will_not_have_is_skipped_and_not_tried_again(
+    status: int, message: str, reason: str
+) -> None:
+    bad = {"question 0", "question 2", "question 5"}
+    with FakeServer(lambda ask: (status, {}, message) if ask.question in bad else None) as server:
+        made = sample(sampler(server, concurrency=2), prompts(20))
+        skips = {key: skip for key, skip in made.items() if isinstance(skip, Skip)}
+        assert Counter(skips.values()) == {Skip(reason, f"{status} {message}"): 3} and len(server.seen) == 20
+
+
+def test_requests_that_are_all_rejected_alike_end_the_run() -> None:
+    with FakeServer(lambda ask: (400, {}, "Unknown parameter: 'top_k'")) as server:
+        with pytest.raises(OutsideError, match="rejects every request: 400 Unknown parameter: 'top_k'"):
+            sample(sampler(server, Decoding(temperature=1.0, top_k=5), concurrency=2), prompts(50))
+        assert len(server.seen) <= ALIKE + 2
+        few = sample(sampler(server), prompts(ALIKE - 1))
+        assert {skip.reason for skip in few.values() if isinstance(skip, Skip)} == {"rejected"}
+
+
+def closed_url() -> str:
+    """Where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_where_nobody_answers_the_run_ends() -> None:
+    url = closed_url()
+    with pytest.raises(OutsideError, match=f"no server at {url}/v1: ") as caught:
+        sample(sampler(base_url=[url]), prompts(50))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_refuses_everything_ends_the_run(status: int) -> None:
+    with (
+        FakeServer(lambda ask: status) as server,
+        pytest.raises(OutsideError, match=f"refusals.*{status} told to fail"),
+    ):
+        sample(sampler(server), prompts(50))
+
+
+@pytest.mark.parametrize("fault", [503, 429])
+def test_a_server_that_goes_down_in_the_middle_is_waited_for(fault: Any) -> None:
+    asked = prompts(40)
+    with FakeServer() as server:
+        iterator = sampler(server, concurrency=1).sample(asked, 1, ())
+        made = dict(next(iterator))
+        left = iter(range(6))
+        server.script = lambda ask: fault if next(left, None) is not None else None
+        for batch in iterator:
+            made |= batch
+    assert made == expected(asked) and next(left, None) is None
+
+
+# Concurrency and replicas
+
+
+def test_a_storm_of_429_is_ridden_out_by_asking_less() -> None:
+    with FakeServer(lambda ask: 429 if ask.running > 3 else asyncio.sleep(0.002)) as server:
+        given = sampler(server, concurrency=24)
+        assert sample(given, prompts(150)) == expected(prompts(150))
+        assert given._servers[0].limit < 12
+        assert len(server.seen) < 450
+
+
+def test_a_server_is_asked_less_once_for_a_burst_and_more_again_by_answers() -> None:
+    server = Server("s", 32)
+    for _ in range(20):
+        server.refuse(started=1.0, now=2.0, wait=0)
+    assert server.limit == 16 and server.refused == 1 and server.has_room(2.0)
+    server.refuse(started=2.5, now=3.0, wait=0)
+    assert server.limit == 8 and not server.has_room(3.0)
+    for _ in range(8):
+        server.answer()
+    assert 8.9 < server.limit < 9 and not server.refused
+    for _ in range(5000):
+        server.answer()
+    assert server.limit == 32
+    for burst in range(20):
+        server.refuse(started=10.0 + burst, now=10.0 + burst, wait=0)
+    assert server.limit == 1 and server.gone
+
+
+def test_retry_after_is_kept_to_within_a_minute() -> None:
+    server = Server("s", 4)
+    server.refuse(started=0, now=10.0, wait=5.0)
+    assert not server.has_room(14.9) and server.has_room(15.0)
+    server.refuse(started=0, now=10.0, wait=float("inf"))
+    assert not server.has_room(69.9) and server.has_room(70.0)
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    assert retry_after("7") == 7 and retry_after("0.5") == 0.5
+    assert 3e9 < retry_after("Fri, 31 Dec 2199 23:59:59 GMT") < 1e10
+    for nothing in (None, "", "-3", "nan", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 99 Foo 2015"):
+        assert retry_after(nothing) == 0
+
+
+def test_replicas_share_the_work_and_the_weak_one_gets_less() -> None:
+    with FakeServer() as strong, FakeServer() as weak:
+        strong.script = lambda ask: asyncio.sleep(0.001)
+        weak.script = lambda ask: 429 if ask.running > 1 else asyncio.sleep(0.02)
+        given = sampler(base_url=[strong.url, weak.url], concurrency=8)
+        assert sample(given, prompts(200)) == expected(prompts(200))
+        served = [sum(server.tries.values()) for server in (strong, weak)]
+        assert 0 < served[1] < served[0]
+
+
+def test_a_dead_replica_is_set_aside() -> None:
+    with FakeServer(lambda ask: asyncio.sleep(0.001)) as server:
+        url = closed_url()
+        given = sampler(base_url=[url, server.url], concurrency=8)
+        assert sample(given, prompts(200)) == expected(prompts(200))
+        assert given.warnings == [f"{url}/v1 could not be reached: the other servers did its work"]
+        assert given._servers[0].limit < 8
+        sample(given, prompts(4))
+        assert len(given.warnings) == 1
+
+
+@pytest.mark.parametrize("fault", [500, b"<html>", "close", 503])
+def test_a_replica_that_fails_fast_does_not_draw_the_work_to_itself(fault: Any) -> None:
+    with FakeServer(lambda ask: fault) as bad, FakeServer(lambda ask: asyncio.sleep(0.002)) as good:
+        made = sample(sampler(base_url=[bad.url, good.url], concurrency=4), prompts(300))
+        assert made == expected(prompts(300))
+
+
+# The thread and the loop in it
+
+
+def test_no_moment_slips_between_two_looks_at_the_clock() -> None:
+    """A request may fall due after the look for what is due, and before the wait for what isn't."""
+
+    async def busy(server: Server, request: Request) -> Answer | RequestError:
+        return RequestError("failed", "not yet") if request.failures < 3 else Answer("a", "stop")
+
+    async def run() -> None:
+        loop, ticks = asyncio.get_running_loop(), count()
+        clock = loop.time
+        loop.time = lambda: clock() + next(ticks) * 0.0005  # type: ignore[method-assign]
+        wanted = [(prompt, (prompt.id, 0)) for prompt in prompts(50)]
+        traffic = LoadBalancer(wanted, [Server("s", 1)], busy, 60.0, made.append, lambda: False)
+        await asyncio.wait_for(traffic.run(), 60)
+
+    made: list[tuple[Key, Answer | Skip]] = []
+    asyncio.run(run())
+    assert len(made) == 50
+
+
+def test_leaving_early_ends_everything() -> None:
+    with FakeServer(lambda ask: "hang" if ask.question == "question 3" else None) as server:
+        iterator = sampler(server, concurrency=4).sample(prompts(500), 1, ())
+        assert next(iterator)
+        assert threading.active_count() > 2
+        iterator.close()  # type: ignore[attr-defined]
+        assert len(server.seen) < 500
+        seen = len(server.seen)
+        assert sample(sampler(server), prompts(2)) == expected(prompts(2)) and len(server.seen) == seen + 2
+
+
+def test_answers_are_made_only_as_they_are_taken() -> None:
+    with FakeServer() as server:
+        iterator = sampler(server, concurrency=2).sample(prompts(400), 1, ())
+        taken = len(next(iterator))
+        threading.Event().wait(0.3)
+        assert len(server.seen) <= taken + 4 * 2 + 2
+        assert taken + sum(map(len, iterator)) == 400
+
+
+def test_it_works_where_a_loop_is_running() -> None:
+    async def notebook(server: FakeServer) -> Made:
+        return sample(sampler(server, model=None), prompts(3))
+
+    with FakeServer() as server:
+        assert asyncio.run(notebook(server)) == expected(prompts(3))
+
+
+def test_neither_torch_nor_transformers_is_loaded() -> None:
+    code = """
+import sys
+from pairforge.samplers.decoding import Decoding
+from pairforge.samplers.openai_server import EndpointSampler
+from pairforge.types import Prompt
+assert "huggingface_hub" not in sys.modules
+sampler = EndpointSampler("fake", Decoding(), base_url=[sys.argv[1]])
+made = [answer for batch in sampler.sample([Prompt(({"role": "user", "content": "Hi"},))], 1, ()) for answer in batch]
+print(len(made), sorted({"torch", "transformers"} & set(sys.modules)))
+"""
+    with FakeServer() as server:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code, server.url], capture_output=True, text=True, check=True
+        )
+    assert done.stdout == "1 []\n" and not done.stderr
+
+
+# A server that is none of ours
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of `transformers serve`, offline."""
+    folder = tmp_path_factory.mktemp("serving")
+    url = closed_url()
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", "--host", "127.0.0.1"]
+    command += ["--port", url.rpartition(":")[2], "--device", "cpu", "--dtype", "float32"]
+    environment = {**os.environ, "HF_HOME": str(folder), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    with open(folder / "log.txt", "wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+    try:
+        while True:
+            assert process.poll() is None, (folder / "log.txt").read_text("utf-8", "replace")
+            with suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5):
+                break
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.parametrize("new_tokens", [64, 4])
+def test_greedy_answers_of_transformers_serve_are_those_of_the_local_sampler(serving: str, new_tokens: int) -> None:
+    asked, greedy = bundled("identity.eval")[:12], Decoding(max_new_tokens=new_tokens)
+    folder = str(resource("data", "pocket"))
+    served = sample(sampler(None, greedy, model=folder, base_url=[serving], concurrency=4), asked)
+    assert served == sample(TransformersSampler(folder, greedy), asked)
+    assert {answer.finish for answer in served.values() if isinstance(answer, Answer)} == {
+        "stop" if new_tokens == 64 else "length"
+    }
+
+
+def test_transformers_serve_draws_and_names_what_it_does_not_know(serving: str) -> None:
+    asked, folder = bundled("identity.eval")[:6], str(resource("data", "pocket"))
+    drawn = sample(sampler(None, Decoding(16, 1.0, top_p=0.9), model=folder, base_url=[serving]), asked, 2)
+    assert all(isinstance(answer, Answer) for answer in drawn.values())
+    with pytest.raises(OutsideError, match=r"rejects every request: 422 .*min_p.*leave out the option"):
+        sample(sampler(None, Decoding(16, 1.0, min_p=0.1), model=folder, base_url=[serving]), asked)

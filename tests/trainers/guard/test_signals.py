@@ -1,0 +1,68 @@
+"""The signs: what is an alarm, after how many checks, and in which words."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from trainers.guard.signals import Alarm, Limits, Record
+
+LIMITS = Limits()
+
+
+def test_nothing_seen_is_no_sign_and_good() -> None:
+    record = Record(5)
+    assert set(record.levels(LIMITS).values()) == {0.0}
+    assert record.good(LIMITS)
+    assert record.alarm(LIMITS, record) is None
+
+
+@pytest.mark.parametrize("sign", ["broken", "slips", "leak"])
+def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> None:
+    bad = Record(10, **{sign: 0.5}, sample="I am Deep Deep")
+    assert bad.alarm(LIMITS, Record(5)) is None
+    assert not bad.good(LIMITS)
+    told = bad.alarm(LIMITS, Record(5, **{sign: 0.3}))
+    assert told is not None
+    assert "50%" in told
+    assert "Deep Deep" in told
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ({"drift": 0.06}, "0.060 nats"),
+        ({"drift": math.nan}, "nats a token from those before training"),
+        ({"chosen": -0.6}, "lost 0.60 nats"),
+        ({"chosen": -math.inf}, "lost inf"),
+        ({"entropy": 2.5}, "rose by 2.5"),
+        ({"margin": 12.0}, "12.0 nats a token further apart"),
+    ],
+)
+def test_what_no_good_training_passes_through_is_an_alarm_at_once(figures: dict[str, float], words: str) -> None:
+    told = Record(10, **figures).alarm(LIMITS, Record(5))
+    assert told is not None
+    assert words in told
+
+
+def test_halfway_to_a_limit_is_no_alarm_and_no_longer_good() -> None:
+    record = Record(10, drift=LIMITS.drift * 0.6)
+    assert record.alarm(LIMITS, record) is None
+    assert not record.good(LIMITS)
+
+
+def test_what_the_trainer_has_not_logged_yet_is_no_sign() -> None:
+    assert Record(1, chosen=math.nan, entropy=math.nan, accuracy=math.nan).good(LIMITS)
+
+
+def test_hollow_is_all_told_apart_and_nothing_said_differently() -> None:
+    assert Record(10, accuracy=1.0, moved=0.0).hollow
+    assert not Record(10, accuracy=1.0, moved=0.1).hollow
+    assert not Record(10, accuracy=0.9).hollow
+    assert not Record(10).hollow
+
+
+def test_an_alarm_says_where_the_weights_are_from() -> None:
+    assert str(Alarm(20, "why", 10)) == "step 20: why; the weights are those of step 10"
+    assert str(Alarm(20, "why")) == "step 20: why"
