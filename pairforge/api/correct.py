@@ -168,8 +168,8 @@ def correct(
     """Makes correction pairs: rejected is the model's own answer, chosen the same with the name replaced.
 
     Names are given by `from_` and `to`, by `rules` (a mapping, or a file as `read_rules` takes it) or both, and found
-    as `Renamer` says; `CorrectionRules` tells of `about` and `thinking`. With `revise`, an instruction, a model rewrites
-    the answers, and what it makes of them is checked: see `Revision`. Prompts are asked with no system message and under
+    as `Renamer` says; `CorrectionRules` explains `about` and `thinking`. With `revise`, an instruction, a model rewrites
+    the answers, and its text is checked: see `Revision`. Prompts are asked with no system message and under
     "You're a helpful assistant.", or as `system` and `no_system` say. For each pair `counter` counter-pairs, in which
     the new name is wrong, and `retain` on-policy pairs are added and counted apart. Raises InputError.
     """
