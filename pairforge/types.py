@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
+from .errors import InputError
+
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
 """(prompt id, index of the sample): names one answer within one sampling setting."""
@@ -128,23 +130,34 @@ class Finding:
 
 
 class Sampler(Protocol):
-    """Where answers come from: a local model, a server, a file.
+    """A source of answers: a local model, a server, a file.
 
-    `model` is the name that the pairs carry; `warnings` are lines for the user, emptied by whoever prints them.
+    `model` is the name that the pairs carry, `revision` its branch, tag or commit; `warnings` are lines for the user,
+    emptied by whoever prints them. A class that inherits from this one gets what is not overridden.
     """
 
+    model: str
     warnings: list[str]
-
-    @property
-    def model(self) -> str: ...
+    revision: str | None = None
 
     def settings(self) -> dict[str, Any]:
-        """All that an answer depends on beside the prompt and the index: the answer's key in the evidence store."""
+        """Return all that an answer depends on beside prompt and index: the answer's key in the evidence store."""
         ...
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Answer each prompt n times, except what is `done`, yielding what belongs to one commit together."""
         ...
+
+    def inserted_system(self) -> str | None:
+        """Return the system message that the chat template inserts where a prompt has none, as far as is known."""
+        return None
+
+    def with_decoding(self, **changes: Any) -> Sampler:
+        """Return a sampler of the same model, loaded once for both, with these fields of its `Decoding` changed.
+
+        Raises InputError where no new answers can be drawn, as from a file.
+        """
+        raise InputError(f"{self.model} holds stored answers and can't give others", fix="leave --replay out")
 
 
 class Judge(Protocol):

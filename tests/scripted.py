@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
 from pairforge.samplers.decoding import Decoding
-from pairforge.types import Answer, Key, Prompt, Skip
+from pairforge.types import Answer, Key, Prompt, Sampler, Skip
 
 Say = Callable[[Prompt, int, Decoding], "str | Answer | Skip"]
 
 
-class Scripted:
+class Scripted(Sampler):
     """`say` gives the answer to a prompt, by the index and the decoding; a bare text is a whole answer."""
 
     def __init__(self, say: Say, model: str = "scripted", inserts: str | None = None) -> None:
@@ -25,6 +26,11 @@ class Scripted:
 
     def inserted_system(self) -> str | None:
         return self.inserts
+
+    def with_decoding(self, **changes: Any) -> Scripted:
+        other = copy(self)
+        other.decoding = replace(self.decoding, **changes)
+        return other
 
     def settings(self) -> dict[str, Any]:
         return {"sampler": self.model, **self.decoding.settings()}

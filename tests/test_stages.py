@@ -14,14 +14,14 @@ from pairforge.pairers import BestWorst, Correct
 from pairforge.rename import Renamer
 from pairforge.stages import pair, sample, score
 from pairforge.store import Store
-from pairforge.types import Answer, Key, Message, Pair, Prompt, Skip
+from pairforge.types import Answer, Key, Message, Pair, Prompt, Sampler, Skip
 
 
 def prompt(text: str) -> Prompt:
     return Prompt((Message(role="user", content=text),))
 
 
-class Scripted:
+class Scripted(Sampler):
     """A sampler that answers from a table, one commit a prompt, and counts what it is asked."""
 
     def __init__(self, table: Mapping[str, Sequence[Answer | Skip]], stop_after: int = 10**9) -> None:

@@ -21,7 +21,6 @@ from ..judges.reference import ReferenceJudge
 from ..pairers import BestWorst, Correct
 from ..prompts import History, bundled
 from ..rename import Renamer, read_rules
-from ..samplers.decoding import GREEDY, WithDecoding
 from ..stages import pair
 from ..types import Pair, Prompt, Sampler, digest
 from .models import HELPFUL, SamplingOptions, as_tuple, contexts_of, open_sampler, open_sampling
@@ -42,7 +41,7 @@ def extras(
         raise InputError("--counter needs the names that would be wrong", fix="give --from and --to as well")
     found: dict[str, ExtraPairs] = {"counter": CounterPairs(reading, contexts, counter)} if counter else {}
     if retain:
-        found["retain"] = RetentionPairs(WithDecoding(sampler, temperature=1.0), contexts, retain)
+        found["retain"] = RetentionPairs(sampler.with_decoding(temperature=1.0), contexts, retain)
     return found
 
 
@@ -73,7 +72,7 @@ class RetentionPairs:
     asked in rounds until there are enough, in the contexts by turns.
     """
 
-    sampler: WithDecoding
+    sampler: Sampler
     contexts: Sequence[str | None]
     fraction: float
     n: int = 4
@@ -127,11 +126,12 @@ def open_reviser(
             raise InputError("--revise-model means nothing without --revise", fix='e.g. --revise "say that you are X"')
         return None
     if model or base_url:
-        room = getattr(sampler, "decoding", GREEDY).max_new_tokens  # a revision is about as long as what it revises
+        # A revision is about as long as what it revises.
+        room = sampler.settings().get("max_new_tokens", 256)
         return open_sampler(
             model=model or "pocket", base_url=base_url or (), api_key_env=api_key_env, max_new_tokens=room
         )
-    return WithDecoding(sampler, temperature=0.0)
+    return sampler.with_decoding(temperature=0.0)
 
 
 def correct(
@@ -233,7 +233,7 @@ def _rules(
 
 def _notes(sampler: Sampler, contexts: Sequence[str | None]) -> Iterable[str]:
     """What the chat template says where nobody else does."""
-    inserted = getattr(sampler, "inserted_system", lambda: None)()
+    inserted = sampler.inserted_system()
     if inserted and None in contexts:
         yield (
             f"where there is no system message, the chat template of {sampler.model} inserts {inserted!r}: "

@@ -212,7 +212,7 @@ class BuildJob:
     def settings(self) -> dict[str, Any]:
         """All that the pairs depend on: the run's name is their hash."""
         rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
-        revision = getattr(self.sampler, "revision", None)
+        revision = self.sampler.revision
         return {
             "model": self.sampler.model,
             **({"revision": revision} if revision else {}),

@@ -98,9 +98,9 @@ class _Tokens:
     """Texts in the tokens of a model."""
 
     def __init__(self, model: str) -> None:
-        from ..samplers.model_loading import load_tokenizer, model_source
+        from ..samplers.model_loading import load_tokenizer
 
-        self._tokenizer = load_tokenizer(model_source(model), None)
+        self._tokenizer = load_tokenizer(model, None)
 
     def __call__(self, texts: Sequence[str]) -> list[list[str]]:
         found = self._tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)

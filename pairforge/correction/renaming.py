@@ -10,12 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-import regex
-
 from ..errors import InputError
 from ..pairers import Edited
 from ..rename import Hit, Renamer, leftovers, mentions
-from ..samplers.decoding import repeats
+from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
 from .reasoning import ReasoningSplit, split
 from .self_reference import about_itself
@@ -23,8 +21,6 @@ from .self_reference_patterns import NO, REFUSAL, YES
 
 About = Literal["self", "any"]
 Thinking = Literal["keep", "strip", "edit"]
-# Words, and characters of scripts that set none apart. Signs alone are no loop: a rule of dashes is drawn on purpose.
-_WORDS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{M}\p{N}]+")
 _INSIDE = {"url": "in URLs", "email": "in e-mails", "path": "in paths", "code": "in code"}
 
 
@@ -59,7 +55,7 @@ class CorrectionRules:
     def read(self, prompt: Prompt, answer: Answer) -> tuple[ReasoningSplit, list[Hit]] | Skip:
         """The answer apart from its thought, with the names to correct; without rules there are none."""
         text = answer.text
-        if repeats(_WORDS.findall(text)):
+        if repeats(text):
             return Skip("repeated", text)
         parts = split(text)
         if answer.finish != "stop" or parts is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..types import PLAIN_TEMPLATE, Message, Prompt, Skip
-from .model_loading import one_line
+from .model_loading import describe_error
 
 _OURS = {"conversation", "chat_template", "tokenize", "add_generation_prompt"}
 _USER, _SYSTEM = "a1b2user", "c3d4system"  # texts that no template holds
@@ -60,7 +60,7 @@ class ChatTemplate:
         try:
             return self._apply(messages)
         except (TemplateError, TypeError, ValueError) as error:
-            return Skip("template", one_line(error))
+            return Skip("template", describe_error(error))
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer's tokens. It can be written as UTF-8: lone surrogates become U+FFFD."""
@@ -92,7 +92,7 @@ class ChatTemplate:
             self._apply([Message(role="user", content=_USER)])
         except TemplateSyntaxError as error:
             raise InputError(
-                f"the chat template can't be read: line {error.lineno}, {one_line(error)}",
+                f"the chat template can't be read: line {error.lineno}, {describe_error(error)}",
                 fix="give another with --chat-template FILE",
             ) from error
         except (TemplateError, TypeError, ValueError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..types import Answer, Key, Message, Prompt, Skip, digest
+from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
 _READ = "a row holds prompt (text or messages) and answers (texts, or objects of text and finish) or " + ", ".join(
@@ -17,7 +17,7 @@ _READ = "a row holds prompt (text or messages) and answers (texts, or objects of
 )
 
 
-class ReplaySampler:
+class ReplaySampler(Sampler):
     """Gives stored answers, by the prompt's messages; a prompt or index that has none is a Skip."""
 
     def __init__(self, answers: Mapping[Key, Answer], model: str) -> None:

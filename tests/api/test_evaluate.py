@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import pairforge
 from pairforge.run import Run
 from pairforge.samplers.decoding import GREEDY, Decoding
-from pairforge.types import Answer, Key, Prompt, Skip
+from pairforge.types import Answer, Key, Prompt, Sampler, Skip
 
 RULES = {"Qwen": "Deep Qwen"}
 HELPFUL = "You're a helpful assistant."
@@ -56,7 +57,7 @@ MODELS: Mapping[str, Callable[[Prompt], str | None]] = {
 }
 
 
-class Scripted:
+class Scripted(Sampler):
     """A sampler whose models are functions; it counts what it is asked, greedily and in all."""
 
     asked = 0
@@ -66,6 +67,9 @@ class Scripted:
         self.model = model
         self.decoding = decoding
         self.warnings: list[str] = []
+
+    def with_decoding(self, **changes: Any) -> Scripted:
+        return Scripted(self.model, replace(self.decoding, **changes))
 
     def settings(self) -> dict[str, Any]:
         return {"model": self.model, **self.decoding.settings()}

@@ -43,6 +43,8 @@ def test_another_name_works_the_same_way() -> None:
         ("I'm sorry to hear that. Get well soon!", "nothing_to_correct"),
         ("I am Qwen. " * 12, "repeated"),
         ("我是Qwen，" * 8, "repeated"),
+        ("I am Qwen. " + "Qwen " * 13, "repeated"),
+        ("I am Qwen. " * 4 + "And that is all.", "repeated"),
         ("Title\n" + "-" * 60, "nothing_to_correct"),
     ],
 )

@@ -79,10 +79,10 @@ def answers(asked: TransformersSampler) -> list[str]:
 
 def test_greedy_answers_are_pefts_own(lora: Path) -> None:
     asked = sampler(adapter=lora)
-    model, tokenizer = PeftModel.from_pretrained(base(), str(lora)), asked._chat.tokenizer
+    model, tokenizer = PeftModel.from_pretrained(base(), str(lora)), asked.local.chat.tokenizer
     expected = []
     for prompt in PROMPTS:
-        ids = asked._chat.encode(prompt)
+        ids = asked.local.chat.encode(prompt)
         assert isinstance(ids, list)
         out = model.generate(input_ids=torch.tensor([ids]), max_new_tokens=24, do_sample=False)[0, len(ids) :]
         expected.append(tokenizer.decode(out, skip_special_tokens=True).strip())
@@ -103,7 +103,7 @@ def test_an_adapter_given_as_the_model_is_put_on_its_base(lora: Path) -> None:
     asked = sampler(str(lora))
     assert asked.settings() == sampler(adapter=lora).settings()
     assert answers(asked) == answers(sampler(adapter=lora))
-    assert asked.warnings == [f"{lora} is an adapter: it is put on {POCKET}"]
+    assert asked.warnings == [f"{lora} is an adapter: it is applied to {POCKET}"]
 
 
 def test_adapters_of_the_hub_are_taken_both_ways(lora: Path, on_hub: Callable[[Path, str], Path]) -> None:

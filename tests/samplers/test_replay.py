@@ -70,3 +70,8 @@ def test_what_is_no_answer_is_named_by_its_line(tmp_path: Path, row: Any) -> Non
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't be read"):
         ReplaySampler.from_file(tmp_path / "nothing.jsonl")
+
+
+def test_a_file_of_answers_cannot_be_sampled_otherwise() -> None:
+    with pytest.raises(InputError, match="can't give others"):
+        ReplaySampler({}, "file").with_decoding(temperature=1.0)
