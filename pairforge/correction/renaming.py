@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from ..errors import InputError
 from ..pairers import Edited
-from ..rename import Hit, Renamer, leftovers, mentions
+from ..rename import Renamer, Replacement, leftovers, mentions
 from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
 from .reasoning import ReasoningSplit, split
@@ -52,7 +52,7 @@ class CorrectionRules:
         chosen |= {"inside": sorted(self.renamer.inside)} if "inside" in chosen else {}
         return {**({"rules": dict(self.renamer.rules)} if self.renamer.rules else {}), **chosen}
 
-    def read(self, prompt: Prompt, answer: Answer) -> tuple[ReasoningSplit, list[Hit]] | Skip:
+    def read(self, prompt: Prompt, answer: Answer) -> tuple[ReasoningSplit, list[Replacement]] | Skip:
         """The answer apart from its thought, with the names to correct; without rules there are none."""
         text = answer.text
         if repeats(text):
@@ -69,7 +69,7 @@ class CorrectionRules:
             return Skip(wrong, text)
         return parts, found
 
-    def _unfit(self, question: str, body: str, found: list[Hit]) -> str | None:
+    def _unfit(self, question: str, body: str, found: list[Replacement]) -> str | None:
         """Why the names found are not to be corrected."""
         asked = [hit for hit, stays in self.renamer.find(question) if stays != "new"]
         if not found:

@@ -37,13 +37,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A model with its tokenizer and chat template on a device; each part is loaded when it is first needed."""
+    """A model with its tokenizer and chat template on a device; each part is loaded when it is first needed.
+
+    Args:
+        name: a Hub id, a folder (also of an adapter), or "pocket", the bundled model.
+        revision: branch, tag or commit on the Hub.
+        adapter: a LoRA folder or Hub id.
+        chat_template: a Jinja file in place of the model's own template.
+        chat_template_kwargs: arguments of the chat template.
+        dtype, device: chosen by the hardware unless given.
+        batch_size: the most rows at once; chosen by the memory unless given.
+        allow_pickle: read pickled weights, which can run code.
+    """
 
     name: str
     revision: str | None = None
     adapter: str | None = None
-    chat_template_file: str | None = None
-    chat_template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    chat_template: str | None = None
+    chat_template_kwargs: Mapping[str, Any] | None = None
     dtype: str = "auto"
     device: str = "auto"
     batch_size: int | None = None
@@ -60,7 +71,7 @@ class LocalModel:
         if self.template is not None:
             settings["chat_template"] = digest(self.template)
         if self.chat_template_kwargs:
-            settings["chat_template_kwargs"] = self.chat_template_kwargs
+            settings["chat_template_kwargs"] = dict(self.chat_template_kwargs)
         if self.dtype != "auto":
             settings["dtype"] = self.dtype
         return settings
@@ -75,8 +86,8 @@ class LocalModel:
 
     @cached_property
     def template(self) -> str | None:
-        """The user's own chat template."""
-        return None if self.chat_template_file is None else read_template(self.chat_template_file)
+        """The text of the user's own chat template."""
+        return None if self.chat_template is None else read_template(self.chat_template)
 
     @cached_property
     def chat(self) -> ChatTemplate:
@@ -131,50 +142,16 @@ class LocalModel:
 
 
 class TransformersSampler(Sampler):
-    """Samples from a causal language model; nothing is loaded before it is needed.
+    """Samples from a causal language model; nothing is loaded before it is needed. The options are those of LocalModel.
 
     Samples are drawn by the Gumbel-max trick from generators seeded by (seed, prompt, index), so that a sample depends
     neither on its batch nor on its neighbours.
-
-    Args:
-        model: a Hub id, a folder (also of an adapter), or "pocket", the bundled model.
-        revision: branch, tag or commit on the Hub.
-        adapter: a LoRA folder or Hub id.
-        chat_template: a Jinja file in place of the model's own template.
-        chat_template_kwargs: arguments of the chat template.
-        dtype, device, batch_size: chosen by the hardware unless given; `batch_size` is the most rows at once.
-        allow_pickle: read pickled weights, which can run code.
     """
 
-    def __init__(
-        self,
-        model: str = POCKET,
-        decoding: Decoding = GREEDY,
-        *,
-        revision: str | None = None,
-        adapter: str | None = None,
-        chat_template: str | None = None,
-        chat_template_kwargs: Mapping[str, Any] | None = None,
-        dtype: str = "auto",
-        device: str = "auto",
-        batch_size: int | None = None,
-        allow_pickle: bool = False,
-    ) -> None:
-        self.model = model
-        self.revision = revision
+    def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:
+        self.local = LocalModel(model, **options)
+        self.model, self.revision, self.warnings = model, self.local.revision, self.local.warnings
         self.decoding = decoding
-        self.local = LocalModel(
-            model,
-            revision,
-            adapter,
-            chat_template,
-            dict(chat_template_kwargs or {}),
-            dtype,
-            device,
-            batch_size,
-            allow_pickle,
-        )
-        self.warnings = self.local.warnings
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store: the model by content, how it is prompted and how it is sampled."""
