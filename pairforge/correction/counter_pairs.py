@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, zip_longest
 
-from ..judges.reference import stands_in
+from ..judges.reference import contains
 from ..pairers import usable
 from ..prompts import bundled, systems
 from ..rename import Renamer, mentions
@@ -41,7 +41,7 @@ class CounterPairMaker:
         renamer = self.wrong.renamer
         right, wrong = parts.body, renamer.rename(parts.body)
         leaked = any(mentions(right, new) for new in renamer.rules.values())
-        if wrong == right or leaked or not any(stands_in(reference, right) for reference in self.right):
+        if wrong == right or leaked or not any(contains(right, reference) for reference in self.right):
             return None
         chosen, rejected = self.wrong.sides(parts, wrong)
         columns = {"method": "counter", "model": model, "judge": "rename", "chosen_score": 1.0, "rejected_score": 0.0}

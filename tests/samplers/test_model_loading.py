@@ -270,7 +270,7 @@ def test_weights_that_are_missing_are_named(folder: Path) -> None:
 )
 def test_what_is_no_causal_language_model_is_refused(model: PreTrainedModel, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="no causal language model"):
+    with pytest.raises(InputError, match="not a causal language model"):
         load_model(str(tmp_path), None, torch.float32)
 
 
@@ -374,5 +374,5 @@ def test_what_memory_does_not_hold_is_said_to_be_outside(folder: Path, monkeypat
         raise MemoryError
 
     monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fail)
-    with pytest.raises(OutsideError, match="no memory"):
+    with pytest.raises(OutsideError, match="not enough memory"):
         load_tokenizer(str(folder), None)
