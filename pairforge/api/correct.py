@@ -13,8 +13,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..correction.counter_pairs import counters
-from ..correction.renaming import About, CorrectionRules, Renaming, Thinking, tally
+from ..correction.counter_pairs import counter_pair_makers
+from ..correction.renaming import About, CorrectionRules, Renaming, Thinking, count_names
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
@@ -58,7 +58,7 @@ class CounterPairs:
 
     def __call__(self, pairs: Sequence[Pair], desk: RunContext) -> list[Pair]:
         count = round(self.fraction * len(pairs))
-        questions = counters(self.reading, self.contexts)[: count + count // 2]
+        questions = counter_pair_makers(self.reading, self.contexts)[: count + count // 2]
         answers = desk.ask([question.prompt for question in questions], kind="counter")
         made = (question.pair(answers[question.prompt.id], desk.job.sampler.model) for question in questions)
         return [item for item in made if item][:count]
@@ -189,7 +189,7 @@ def correct(
         contexts,
         refine=refine,
         extras=extras(reading, contexts, sampler, counter, retain),
-        account=partial(tally, reading),
+        account=partial(count_names, reading),
         notes=partial(_notes, sampler, contexts),
     )
     return build(job, output, fresh, quiet)

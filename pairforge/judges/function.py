@@ -70,7 +70,7 @@ class FunctionJudge:
 
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """Return the one event loop of all calls, so that a function can keep clients; in a thread, as notebooks have one."""
+    """Return the event loop of all calls, so that a function can keep clients; in a thread, as notebooks have one."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     return loop
