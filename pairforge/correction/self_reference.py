@@ -30,10 +30,10 @@ _GREETING = regex.compile(r"^(?:\W*\p{L}{1,9}[!,.。，！？?]+\s*){0,2}")
 def about_itself(question: str, answer: str, names: Sequence[Span], asked: Sequence[Span] = ()) -> bool:
     """Return True if the old names in the answer, at `names`, are the speaker's own or its maker's.
 
-    They are where a sentence says so in the first person ("I am", "my name is", "created me", in two dozen languages). If
-    the question has the name too, at `asked`, and not as in "are you Qwen?", every one of them must. Without a first
-    person, a bare name is the speaker's where the question is put to "you" and doesn't hold the name as another's. What
-    the question says in the first person ("translate: I am Qwen") is the asker's, and so is the answer's.
+    A name is if its sentence says so in the first person ("I am", "my name is", "created me", in two dozen languages).
+    If the question has the name too, at `asked`, and not as in "are you Qwen?", all must be; else one suffices. Without
+    a first person, a bare name is the speaker's if the question asks "you" and doesn't have the name as another's.
+    What the question says in the first person ("translate: I am Qwen") is the asker's, and so is the answer's.
     """
     said, put = _contexts(answer, names), _contexts(question, asked)
     for before, after in put:
