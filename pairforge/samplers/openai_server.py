@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Container, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -69,13 +69,12 @@ class EndpointSampler(Sampler):
         given = [base_url] if isinstance(base_url, str) else base_url
         urls = list(dict.fromkeys(map(chat_url, given)))
         self._api_key = (api_key or "").strip()
+        valid_key = self._api_key.isascii() and self._api_key.isprintable() and " " not in self._api_key
         requirements = {
             "give either --base-url or --provider": bool(urls) != bool(provider),
             "--provider needs --model": bool(model or urls),
             "--concurrency and --timeout must be above 0": concurrency >= 1 and 0 < timeout < float("inf"),
-            "the API key may only hold ASCII characters and no spaces": self._api_key.isascii()
-            and self._api_key.isprintable()
-            and " " not in self._api_key,
+            "the API key may only hold ASCII characters and no spaces": valid_key,
         }
         for message, met in requirements.items():
             if not met:
@@ -97,7 +96,8 @@ class EndpointSampler(Sampler):
         """The name given, else that of the server's only model."""
         if self._given_model:
             return self._given_model
-        names = _run_in_thread(self._served_models())
+        with ThreadPoolExecutor(1) as thread:  # In a notebook this thread has a running event loop.
+            names = thread.submit(asyncio.run, self._served_models()).result()
         if len(names) == 1:
             return names[0]
         has = f"has several models: {shown_names(names)}" if names else "has no model"
@@ -223,9 +223,3 @@ def _batches(
         wake()
         if found := dict(filter(None, batch)):
             yield found
-
-
-def _run_in_thread(work: Coroutine[Any, Any, list[str]]) -> list[str]:
-    """Run a coroutine to its end, also from a thread whose event loop is running."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()

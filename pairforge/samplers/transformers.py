@@ -186,7 +186,8 @@ class TransformersSampler(Sampler):
                 if any(key not in done for key in batch):
                     generated = self._generate(batch, [ids[name] for name, _ in batch])
                     answers = {key: self._read(row) for key, row in zip(batch, generated, strict=True)}
-                    looping += sum(key not in done and _is_cut_loop(answer) for key, answer in answers.items())
+                    new = [a for key, a in answers.items() if key not in done and isinstance(a, Answer)]
+                    looping += sum(answer.finish == "length" and repeats(answer.text) for answer in new)
                     yield answers
         finally:
             if looping:
@@ -266,7 +267,3 @@ class TransformersSampler(Sampler):
         return Answer(
             text[: self.decoding.stop_at(text)].strip(), "stop" if row.finish == "stop" else "length", len(row.tokens)
         )
-
-
-def _is_cut_loop(answer: Answer | Skip) -> bool:
-    return isinstance(answer, Answer) and answer.finish == "length" and repeats(answer.text)
