@@ -20,7 +20,7 @@ Tell: TypeAlias = Callable[[int, int, int, int], None]
 
 
 class Message(TypedDict):
-    """One ChatML turn. A plain dict, so that it is JSON as it stands."""
+    """One ChatML turn. A plain dict, so that it is JSON without conversion."""
 
     role: str
     content: str

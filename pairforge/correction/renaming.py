@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from ..errors import InputError
 from ..pairers import Edited
-from ..rename import Renamer, Replacement, leftovers, mentions
+from ..rename import Renamer, Replacement, leftovers_of, mentions
 from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
 from .reasoning import ReasoningSplit, split_reasoning
@@ -146,8 +146,7 @@ def count_names(rules: CorrectionRules, pairs: Iterable[Pair], skips: Iterable[S
 
 def _leftovers(renamer: Renamer, text: str) -> Counter[str]:
     """Count the old names that are kept in a text, by their form or by what they are part of."""
-    options: Any = {item.name: getattr(renamer, item.name) for item in fields(renamer) if item.name != "rules"}
     counted = Counter[str]()
-    for left, count in leftovers(text, renamer.rules, **options).items():
+    for left, count in leftovers_of(renamer, text).items():
         counted[_INSIDE.get(left.reason, left.form)] += count
     return counted

@@ -17,7 +17,7 @@ import regex
 OPEN = r"\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\p{Javanese}\p{Balinese}"
 """Scripts that write words without spaces: none of their letters is a boundary."""
 _SPACED = rf"[\p{{L}}--[\p{{Latin}}\p{{Hangul}}\p{{Katakana}}\p{{Common}}{OPEN}]]"
-# By what a name begins or ends with: the letters that may not stand there as well.
+# By the first or last character of a name: the letters that may not be beside it.
 _LETTERS = {
     "latin": r"\p{Latin}",
     "digit": r"[\p{Latin}\d]",
@@ -30,8 +30,8 @@ _LETTERS = {
     "spaced": _SPACED,
 }
 _JOINERS = r"\u00ad\u200d\u2060"
-# Words of one letter, written as one with the name that follows. Hebrew mem is none of them: it begins participles too,
-# and what looks like "from" before a name is often a word of its own.
+# Words of one letter, written as one with the name that follows. Hebrew mem is not one of them: it begins participles
+# too, and what looks like "from" before a name is often a word of its own.
 _CLITICS = {"hebrew": "ו?(?:כ?ש)?[הבלכ]|ו?כ?ש|ו", "arabic": "[وف]?(?:[بك]?ال|لل|[بكل])|[وف]"}
 # Thai and Lao vowels that are written before or after their consonant make one syllable with it.
 _VOWELS_BEFORE, _VOWELS_AFTER = "[เแโใไເແໂໃໄ]", "[ะาำະາຳ]"
@@ -121,7 +121,7 @@ def _reasons(inside: frozenset[str], **patterns: str) -> regex.Pattern[str]:
 
 
 INSIDE = ("word", "version", "identifier", "tag", "url", "email", "path", "code")
-"""What a name may be part of: there it is not replaced, unless asked for."""
+"""The things that a name may be part of: there it is not replaced, unless asked for."""
 
 
 class Replacement(NamedTuple):

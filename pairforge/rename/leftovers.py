@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import regex
 
 from .boundaries import OPEN, NonProseSpans, left_boundary, right_boundary
-from .renamer import renamer
+from .renamer import Renamer, renamer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -44,13 +44,18 @@ class Leftover(NamedTuple):
 
 def leftovers(text: str, rules: Mapping[str, str], **options: Unpack[Options]) -> Counter[Leftover]:
     """Count what `rename` does not replace though it is an old name or looks like one."""
-    engine = renamer(rules, **options)
-    found = [(replacement.start, replacement.end, kept) for replacement, kept in engine.find(text)]
+    return leftovers_of(renamer(rules, **options), text)
+
+
+def leftovers_of(renamer: Renamer, text: str) -> Counter[Leftover]:
+    """Count what a renamer does not replace though it is an old name or looks like one."""
+    found = [(replacement.start, replacement.end, kept) for replacement, kept in renamer.find(text)]
     replaced = {at for start, end, kept in found if kept is None for at in range(start, end)}
     stayed = [(start, end, kept) for start, end, kept in found if kept and start not in replaced]
     counted = Counter(_leftover(text, start, end, kept) for start, end, kept in stayed if kept != "new")
-    if engine.match == "literal":
-        counted.update(_look_alikes(text, rules, replaced.union(*(range(start, end) for start, end, _ in stayed))))
+    if renamer.match == "literal":
+        known = replaced.union(*(range(start, end) for start, end, _ in stayed))
+        counted.update(_look_alikes(text, renamer.rules, known))
     return counted
 
 

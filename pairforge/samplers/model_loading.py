@@ -1,6 +1,6 @@
 """Load models, tokenizers and LoRA adapters from a folder or the Hub.
 
-What would answer at random (missing weights, an adapter of another model) is refused; errors are one line.
+Models that would answer at random (missing weights, an adapter of another model) are refused; errors are one line.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import InputError, OutsideError, PairforgeError
 from ..resources import resource
+from ..text import one_line
 from ..types import digest
 
 POCKET = "pocket"
@@ -308,7 +309,7 @@ def out_of_memory(error: BaseException) -> bool:
 
 def describe_error(error: BaseException) -> str:
     """Return an error as one line of bounded length, with its type first where the text alone would say little."""
-    line = " ".join(str(error).split())[:300]
+    line = one_line(error, 300)
     return line if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {line}"
 
 

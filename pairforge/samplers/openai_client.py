@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InputError, OutsideError
-from ..text import visible
+from ..text import one_line, visible
 from ..types import Answer, Prompt, Skip
 from .load_balancer import REJECTED
 from .retry import RequestError
@@ -80,11 +80,14 @@ def http_library() -> Any:
     return import_module(HfHubHTTPError.__bases__[0].__module__)
 
 
-def http_client(connections: int) -> Any:
-    """Return an HTTP client that keeps so many connections open."""
+def http_client(connections: int, timeout: float) -> Any:
+    """Return an HTTP client that keeps so many connections open; `timeout` seconds hold for each part of a request."""
     http = http_library()
-    limits = http.Limits(max_connections=None, max_keepalive_connections=connections)
-    return http.AsyncClient(limits=limits, follow_redirects=True)
+    return http.AsyncClient(
+        limits=http.Limits(max_connections=None, max_keepalive_connections=connections),
+        timeout=http.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
+        follow_redirects=True,
+    )
 
 
 async def served_models(url: str, key: str, client: Any) -> list[str]:
@@ -117,7 +120,6 @@ class ChatClient:
         url: where requests go.
         key: goes to that server alone.
         http: the client that `http_client` returns.
-        timeout: seconds for a part of a request, such as reading.
         parameters: are sent with each request, beside `model`, `messages` and `seed`.
         replies: reads what comes back.
     """
@@ -127,7 +129,6 @@ class ChatClient:
     key: str
     http: Any
     model: str
-    timeout: float
     parameters: Mapping[str, Any]
     replies: ReplyReader
 
@@ -140,7 +141,6 @@ class ChatClient:
                 self.url,
                 json=body if seed is None else body | {"seed": seed},
                 headers={"authorization": f"Bearer {self.key}"},
-                timeout=library.Timeout(self.timeout, connect=min(self.timeout, _CONNECT_TIMEOUT)),
             )
         except library.HTTPError as error:
             kind, text = type(error).__name__, shown(str(error), self.key)
@@ -247,8 +247,7 @@ def error_message(body: bytes) -> str:
 
 def shown(text: str, key: str = "") -> str:
     """Return a text from outside as one line that can be printed: escaped, of bounded length, without the key."""
-    plain = " ".join(text.split())
-    return visible(plain.replace(key, "(the key)") if key else plain)[:300]
+    return one_line(text.replace(key, "(the key)") if key else text, 300)
 
 
 def shown_names(names: list[str]) -> str:

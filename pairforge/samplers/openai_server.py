@@ -37,9 +37,9 @@ class EndpointSampler(Sampler):
     """Samples one model on one or more servers, which share the work, or at an inference provider of the Hub.
 
     A failed request is retried, and ends in an Answer or a Skip: "failed" after all retries, "rejected" or "too_long"
-    where the server does not accept the prompt, "refused" where it withholds the answer. What concerns all requests
-    (the key, the account, the model, no server) raises OutsideError. Greedy at temperature 0; else each sample carries
-    its own seed, which most servers follow as far as their batches allow.
+    where the server does not accept the prompt, "refused" where it withholds the answer. Errors that concern all
+    requests (the key, the account, the model, no server) raise OutsideError. Greedy at temperature 0; else each sample
+    has its own seed, which most servers follow as far as their batches allow.
 
     Raises InputError for options that don't go together.
 
@@ -143,12 +143,12 @@ class EndpointSampler(Sampler):
             return await clients[server].ask(request.prompt, seed)
 
         async def run() -> None:
-            async with http_client(most) as http:
+            async with http_client(most, self._timeout) as http:
                 for server, url in self._servers.items():
                     # A provider has names of its own for the Hub's models.
                     replies = ReplyReader(None if self.provider else model, self.decoding.stop)
                     name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
-                    clients[server] = ChatClient(server.name, url, key, http, name, self._timeout, parameters, replies)
+                    clients[server] = ChatClient(server.name, url, key, http, name, parameters, replies)
                 await balancer.run()
 
         servers = list(self._servers)
@@ -193,7 +193,7 @@ class EndpointSampler(Sampler):
             raise OutsideError("--provider goes through the Hub, and HF_HUB_OFFLINE is set", fix="unset it")
         if self._api_key and not self._api_key.startswith("hf_"):
             raise InputError(
-                "--provider needs a Hub token (hf_...), and the key of --api-key-env is none",
+                "--provider needs a Hub token (hf_...), and the key of --api-key-env is not one",
                 fix="for a provider's own key give the provider's --base-url",
             )
         token: str | None = self._api_key or get_token()
@@ -202,7 +202,7 @@ class EndpointSampler(Sampler):
         return token
 
     async def _served_models(self) -> list[str]:
-        async with http_client(1) as client:
+        async with http_client(1, self._timeout) as client:
             *others, last = self._servers.values()
             for url in others:
                 with suppress(OutsideError):
