@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import cast
 
 from ..errors import OutsideError
 from ..types import Answer, Key, Prompt, Skip
@@ -197,18 +195,10 @@ class LoadBalancer:
 
     async def _try(self, request: Request, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         started = loop.time()
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        deadline = loop.call_later(self._timeout, task.cancel)
         try:
-            outcome = await self._send(server, request)
-        except asyncio.CancelledError:
-            if self._stopped:
-                raise
-            if sys.version_info >= (3, 11):
-                task.uncancel()
+            outcome = await asyncio.wait_for(self._send(server, request), self._timeout)
+        except asyncio.TimeoutError:
             outcome = RequestError("failed", f"no answer within {self._timeout:g} s")
-        finally:
-            deadline.cancel()
         request.last_server = server
         if isinstance(outcome, RequestError):
             self._retry(outcome, request, server, started, loop.time())
