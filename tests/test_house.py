@@ -23,7 +23,8 @@ from pairforge.stopping import Budget
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    {"errors", "types", "resources", "text", "statistics", "repetition"},
+    {"errors"},
+    {"types", "resources", "text", "statistics", "repetition"},
     {"disk", "readers"},
     {"store", "stopping", "tokenization", "conversation", "pairers"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
