@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import functools
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,13 +16,10 @@ import click
 
 from ..errors import PairforgeError
 from ..text import visible
-from .options import PRINTED
 
 # The spellings of TRL and LLaMA-Factory, taken everywhere and shown nowhere.
 _ALIASES = {"model_name_or_path": "model", "dataset_name": "prompts", "output_dir": "output", "max_samples": "limit"}
 _GRACE = 15.0  # seconds that a stopped command has to tidy up
-PRESENTATION = ("as_json", "verbose")
-"""Parameters that shape what is printed and are no argument of the api."""
 
 
 class Main(click.Group):
@@ -125,8 +121,8 @@ def main() -> None:
     """Preference pairs from a model's own answers: made, checked, published, trained on, proven."""
 
 
-def _emit(result: Any, as_json: bool) -> int:
-    """Prints a result, as JSON or for a reader; returns its exit code."""
+def finish(result: Any, as_json: bool) -> int:
+    """Print a result, as JSON or for a reader; return its exit code."""
     if as_json:
         click.echo(json.dumps(result.as_json(), ensure_ascii=False))
     elif hasattr(result, "lines"):  # data, one row a line, as it comes
@@ -142,25 +138,8 @@ def _emit(result: Any, as_json: bool) -> int:
     return 0 if result.ok else int(getattr(result, "exit_code", 1))
 
 
-def command(name: str | None = None, group: click.Group = main) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command that prints what its function returns."""
-
-    def make(function: Callable[..., Any]) -> click.Command:
-        @functools.wraps(function)
-        def call(as_json: bool, verbose: bool, **arguments: Any) -> int:
-            _hush(verbose)
-            return _emit(function(**arguments), as_json)
-
-        # What was added first is listed last: after the command's own options.
-        own = call.__dict__.pop("__click_params__", [])
-        PRINTED(call).__dict__["__click_params__"].extend(own)
-        return group.command(name or function.__name__)(call)
-
-    return make
-
-
-def _hush(verbose: bool) -> None:
-    """Keeps the libraries' own progress bars and notes out of ours, unless asked for."""
+def quiet_libraries(verbose: bool) -> None:
+    """Keep the libraries' own progress bars and notes out of ours, unless asked for."""
     if not verbose:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
