@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from os import PathLike
 from pathlib import Path
@@ -47,8 +47,8 @@ def option(help: str, *, default: Any = MISSING, kw_only: bool = True, **more: A
         default: The value where the option is not given; without it, the option is required.
         kw_only: False for one that Python also takes without its name.
         more: `flags` (as click takes them, else `--name`), `type` where the default does not tell it, `metavar`,
-            `choices`, `at_least`, `at_most` and `above` for numbers, `repeat` for an option that may be given several
-            times, `argument` for one without a dash (`nargs` as click takes it), and `shown`, the default in words.
+            `choices`, `at_least`, `at_most` and `above` for numbers, `argument` for one without a dash (`nargs` as
+            click takes it), and `shown`, the default in words. An option whose default is () may be given repeatedly.
     """
     return field(default=default, kw_only=kw_only, metadata={"help": help, **more})
 
@@ -82,13 +82,15 @@ def part_of(options: Any, group: type[O], **changes: Any) -> O:
     return group(**{**given, **changes})
 
 
-def grouped(options: type) -> Iterator[tuple[str, Field[Any]]]:
-    """Yield the fields of an options class, each with its heading, in the order in which `--help` shows them."""
+def grouped(options: type) -> dict[str, list[Field[Any]]]:
+    """Return the fields of an options class by heading, in the order in which `--help` lists them."""
     known = {one.name: one for one in fields(options)}
+    found: dict[str, list[Field[Any]]] = {}
     for kind in options.__mro__:
         for name in vars(kind).get("__annotations__", ()):
             if one := known.pop(name, None):
-                yield kind.heading, one  # type: ignore[attr-defined]
+                found.setdefault(kind.heading, []).append(one)  # type: ignore[attr-defined]
+    return {**found, "Output": found.pop("Output")}
 
 
 @options
@@ -121,9 +123,7 @@ class DecodingOptions:
     top_p: float = option("Sample from the likeliest tokens that reach this probability; 1: from all.", default=1.0)
     top_k: int = option("Sample from this many of the likeliest tokens; 0: from all.", default=0)
     min_p: float = option("Leave out tokens below this share of the likeliest one's probability.", default=0.0)
-    stop: str | Sequence[str] = option(
-        "Text that ends an answer (repeatable).", default=(), metavar="TEXT", repeat=True
-    )
+    stop: str | Sequence[str] = option("Text that ends an answer.", default=(), metavar="TEXT")
     seed: int = option("Seed of the samples.", default=0)
 
 
@@ -131,7 +131,7 @@ class DecodingOptions:
 class ServerOptions:
     heading: ClassVar = "Server"
     base_url: str | Sequence[str] = option(
-        "Ask this OpenAI-compatible server (repeatable: replicas).", default=(), metavar="URL", repeat=True
+        "Ask this OpenAI-compatible server (several: replicas).", default=(), metavar="URL"
     )
     provider: str | None = option("Ask a Hugging Face inference provider.", default=None, metavar="NAME")
     api_key_env: str | None = option(
@@ -179,9 +179,7 @@ class SamplerOptions(TemperatureOption, SourceOptions):
 @options
 class ContextOptions:
     heading: ClassVar = "Prompts"
-    system: str | Sequence[str] = option(
-        "Ask under this system message (repeatable).", default=(), metavar="TEXT", repeat=True
-    )
+    system: str | Sequence[str] = option("Ask under this system message.", default=(), metavar="TEXT")
     no_system: bool = option("Ask with no system message.", default=False)
 
 
@@ -190,7 +188,7 @@ class PromptOptions(ContextOptions):
     heading: ClassVar = "Prompts"
     limit: int | None = option("Use the first N prompts.", default=None, type=int, metavar="N", at_least=1)
     columns: PromptColumns = option(
-        "Column that holds a part of the prompt, e.g. prompt=my_column.", default=(), metavar="NAME=COLUMN", repeat=True
+        "Column that holds a part of the prompt, e.g. prompt=my_column.", default=(), metavar="NAME=COLUMN"
     )
     history: History = option(
         "Ask the last user turn of a conversation, or all turns up to it.", default="last", choices=get_args(History)
@@ -212,11 +210,9 @@ class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, Ou
 class NameOptions:
     heading: ClassVar = "Names"
     from_: str | Sequence[str] = option(
-        "Name to replace (repeatable).", default=(), flags=("--from",), metavar="NAME", repeat=True, kw_only=False
+        "Name to replace.", default=(), flags=("--from",), metavar="NAME", kw_only=False
     )
-    to: str | Sequence[str] = option(
-        "New name, one for each --from.", default=(), metavar="NAME", repeat=True, kw_only=False
-    )
+    to: str | Sequence[str] = option("New name, one for each --from.", default=(), metavar="NAME", kw_only=False)
     rules: str | Path | Mapping[str, str] | None = option(
         "Names and their new names: JSON, CSV, TSV, or lines old -> new.", default=None, metavar="FILE"
     )
@@ -226,9 +222,7 @@ class NameOptions:
     match: Match = option("regex: --from is a regular expression.", default="literal", choices=get_args(Match))
     fold_width: bool = option("Treat full-width forms as the same name.", default=False)
     article: bool = option("Correct an English a or an before a new name.", default=False)
-    inside: str | Sequence[str] = option(
-        "Replace also inside url, path, code ... (repeatable).", default=(), metavar="KIND", repeat=True
-    )
+    inside: str | Sequence[str] = option("Replace also inside url, path, code ....", default=(), metavar="KIND")
     about: About = option("any: correct also what is said of others.", default="self", choices=get_args(About))
     thinking: Thinking = option(
         "<think> blocks: keep them as they are, strip them from both sides, or edit them too.",
@@ -328,11 +322,7 @@ class AskOptions(TemperatureOption, SourceOptions, OutputOptions):
     heading: ClassVar = "Questions"
     questions: str | Sequence[str] = option("Questions.", default=(), argument=True, nargs=-1, kw_only=False)
     model: str | Sequence[str] = option(
-        "Hub id or folder (repeatable).",
-        default=(),
-        flags=("-m", "--model"),
-        repeat=True,
-        shown="the latest run's, and its tuned one",
+        "Hub id or folder.", default=(), flags=("-m", "--model"), shown="the latest run's, and its tuned one"
     )
     system: str | None = option("System message.", default=None, metavar="TEXT")
 
@@ -362,11 +352,7 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
     )
     to: str | Sequence[str] | None = option("New name.", default=None, metavar="NAME", shown="the run's")
     system: str | Sequence[str] = option(
-        "Ask under this system message (repeatable).",
-        default=(),
-        metavar="TEXT",
-        repeat=True,
-        shown="the run's contexts",
+        "Ask under this system message.", default=(), metavar="TEXT", shown="the run's contexts"
     )
     judge: str | None = option(
         "Judge that compares sampled answers with the base's: reference, module:attr.",
@@ -375,11 +361,10 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         shown="the run's",
     )
     thresholds: str | Sequence[str] = option(
-        "Threshold in place of a default one, e.g. 'new_name/* at least 98%' (repeatable).",
+        "Threshold in place of a default one, e.g. 'new_name/* at least 98%'.",
         default=(),
         flags=("--threshold",),
         metavar="TEXT",
-        repeat=True,
     )
     greedy: bool = option("Leave out the questions at temperature 1.", default=False)
     limit: int | None = option("Ask at most N questions of each kind.", default=None, type=int, metavar="N", at_least=1)
@@ -405,11 +390,10 @@ class TokenizerOptions:
 class AuditOptions:
     heading: ClassVar = "Audit"
     expect: str | Sequence[str] = option(
-        "Term that is meant to differ (repeatable); a correction run names its own.",
+        "Term that is meant to differ; a correction run names its own.",
         default=(),
         flags=("--expect", "--term"),
         metavar="TERM",
-        repeat=True,
     )
     fail_on: FailOn = option("Exit with 1 from this verdict on.", default="high", choices=get_args(FailOn))
     max_prompts: int = option(
@@ -437,9 +421,8 @@ class ValidateOptions(DataArgument, TokenizerOptions):
         "Look only for these codes, or beginnings such as PF1. Shortcuts (PF3) are looked for only if named.",
         default=(),
         metavar="CODE",
-        repeat=True,
     )
-    ignore: str | Sequence[str] = option("Leave out these codes.", default=(), metavar="CODE", repeat=True)
+    ignore: str | Sequence[str] = option("Leave out these codes.", default=(), metavar="CODE")
     strict: bool = option("Exit with 1 on warnings, too.", default=False)
     explain: str | None = option("Say why a check matters, and check nothing.", default=None, metavar="CODE")
     against: PairSource | None = option(
@@ -487,12 +470,8 @@ class BalanceOptions(DataArgument, AuditOptions):
     heading: ClassVar = "Remedies"
     data: PairSource | None = option("", argument=True, metavar="IN", kw_only=False)
     out: str | PathLike[str] | None = option("", default=None, argument=True, metavar="[OUT]", kw_only=False)
-    select: str | Sequence[str] = option(
-        "Use only this remedy (repeatable): see docs/balance.md.", default=(), metavar="REMEDY", repeat=True
-    )
-    ignore: str | Sequence[str] = option(
-        "Leave out this remedy (repeatable).", default=(), metavar="REMEDY", repeat=True
-    )
+    select: str | Sequence[str] = option("Use only this remedy: see docs/balance.md.", default=(), metavar="REMEDY")
+    ignore: str | Sequence[str] = option("Leave out this remedy.", default=(), metavar="REMEDY")
     subsample: bool = option(
         "Drop pairs, at most a fifth, until both sides have what was found equally often.", default=False
     )

@@ -63,13 +63,15 @@ class Command(click.Command):
     """A command whose help lists its options by heading."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        listed: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
-                listed.setdefault(getattr(parameter, "heading", "Output"), []).append(record)
-        for heading in sorted(listed, key=lambda name: name == "Output"):
+        for heading in dict.fromkeys(one.heading for one in self.params if isinstance(one, Option)):
+            listed = [one.get_help_record(ctx) for one in self.get_params(ctx) if _heading(one) == heading]
             with formatter.section(heading):
-                formatter.write_dl(listed[heading])
+                formatter.write_dl(filter(None, listed))
+
+
+def _heading(one: click.Parameter) -> str:
+    """Return the heading of an option, and that of the last ones for click's own --help; "" for an argument."""
+    return getattr(one, "heading", "Output") if isinstance(one, click.Option) else ""
 
 
 click.Context.formatter_class = HelpFormatter
@@ -84,7 +86,9 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
         many = {"nargs": how["nargs"]} if "nargs" in how else {"default": default}
         return click.Argument([one.name], required=required, metavar=how.get("metavar"), **many)
     flags = how.get("flags") or (f"--{one.name.replace('_', '-')}",)
-    help = how["help"] + (f"  [default: {how['shown']}]" if "shown" in how else "")
+    repeated = default == ()
+    help = how["help"].removesuffix(".") + " (repeatable)." if repeated else how["help"]
+    help += f"  [default: {how['shown']}]" if "shown" in how else ""
     if default is True or default is False:
         return Option(
             [*flags, one.name], heading=heading, help=help, default=default, is_flag=True, show_default=default
@@ -99,7 +103,7 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
         heading=heading,
         help=help,
         default=default,
-        multiple=how.get("repeat", False),
+        multiple=repeated,
         show_default=default not in (None, ()),
         type=str if type_ in (tuple, type(None)) else type_,
         metavar=how.get("metavar") or (None if "choices" in how else {int: "N", float: "X"}.get(kind)),
@@ -121,7 +125,7 @@ def command(name: str, function: str, kind: type) -> click.Command:
         ),
         Option(["-v", "--verbose"], heading="Output", is_flag=True, help="Show warnings of the libraries, too."),
     ]
-    parameters = [parameter(heading, one) for heading, one in options.grouped(kind)]
+    parameters = [parameter(heading, one) for heading, group in options.grouped(kind).items() for one in group]
     # The arguments in the order in which Python takes them, which begins with those of the base class.
     order = [one.name for one in fields(kind)]
     arguments = sorted((p for p in parameters if isinstance(p, click.Argument)), key=lambda p: order.index(str(p.name)))
