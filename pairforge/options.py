@@ -90,7 +90,8 @@ def grouped(options: type) -> dict[str, list[Field[Any]]]:
         for name in vars(kind).get("__annotations__", ()):
             if one := known.pop(name, None):
                 found.setdefault(kind.heading, []).append(one)  # type: ignore[attr-defined]
-    return {**found, "Output": found.pop("Output")}
+    output = found.pop("Output")
+    return {**found, "Output": output}
 
 
 @options
