@@ -1,4 +1,4 @@
-"""The group of all commands: what every command prints, and how every command ends."""
+"""The group of all commands: how each prints its result, and how each ends."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import click
 from ..errors import PairforgeError
 from ..text import visible
 
-# The spellings of TRL and LLaMA-Factory, taken everywhere and shown nowhere.
+# The spellings of TRL and LLaMA-Factory: accepted everywhere, shown nowhere.
 _ALIASES = {"model_name_or_path": "model", "dataset_name": "prompts", "output_dir": "output", "max_samples": "limit"}
 _GRACE = 15.0  # seconds that a stopped command has to tidy up
 
 
 class Main(click.Group):
-    """Turns every known way to end into its exit code and at most one line; an unknown error keeps its traceback."""
+    """Ends each command with its exit code and at most one line; an unknown error keeps its traceback."""
 
     def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         signal.signal(signal.SIGTERM, _terminated)
@@ -57,18 +57,18 @@ class Main(click.Group):
             os._exit(130)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with _pipe():
+        with _closed_pipe():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _pipe():
+        with _closed_pipe():
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
 
 
 def _utf8(argument: str) -> str:
-    """An argument as it was meant: in a locale of ASCII alone, Python hands on the bytes of any other sign."""
+    """Decode an argument as UTF-8 in every locale: in an ASCII one, Python passes on the bytes of other characters."""
     try:
         return os.fsencode(argument).decode()
     except UnicodeError:
@@ -76,8 +76,8 @@ def _utf8(argument: str) -> str:
 
 
 @contextmanager
-def _pipe() -> Iterator[None]:
-    """A reader that has gone (`| head`) ends the command quietly, before click makes it an error."""
+def _closed_pipe() -> Iterator[None]:
+    """End quietly where the reader of stdout has gone (`| head`), before click makes it an error."""
     try:
         yield
     except BrokenPipeError:
@@ -86,7 +86,7 @@ def _pipe() -> Iterator[None]:
 
 
 def _drop_output() -> None:
-    """What is left to be written has nowhere to go: the interpreter would complain again when it flushes at exit."""
+    """Discard what is left to be written: the interpreter would complain again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -103,7 +103,7 @@ def _interrupted(number: int, frame: Any) -> None:
 
 
 def _end_soon(code: int) -> None:
-    """Ends this process even where some thread or connection would not: what is stored is whole at any moment."""
+    """End this process even where a thread or connection would not: what is stored is whole at any moment."""
     timer = threading.Timer(_GRACE, os._exit, (code,))
     timer.daemon = True
     timer.start()
