@@ -33,7 +33,7 @@ class FunctionJudge:
         # Read once: the code that runs is the one read here, however the file is edited meanwhile.
         # Without a source the name is used; a repr would hold an address, another one each time.
         definition = _definition(function)
-        sources = [text for file in _source_files(definition, name) if (text := _read_source(file))]
+        sources = list(_sources(definition, name))
         self._source = digest(sources or f"{definition.__module__}.{definition.__qualname__}")
 
     def settings(self) -> dict[str, Any]:
@@ -92,20 +92,16 @@ def _definition(function: Any) -> Any:
     return function if inspect.isroutine(function) or inspect.isclass(function) else type(function)
 
 
-def _source_files(definition: Any, name: str) -> Iterator[str]:
-    """Yield the source files that a score depends on: where the function was found, and where it is defined."""
+def _sources(definition: Any, name: str) -> Iterator[str]:
+    """Yield the texts that a score depends on: the files, or notebook cells, that name and define the judge."""
     found = name.rpartition(":")[0]
-    if file := found if found.endswith(".py") else getattr(sys.modules.get(found), "__file__", None):
-        yield file
+    files = [found if found.endswith(".py") else getattr(sys.modules.get(found), "__file__", None)]
     with contextlib.suppress(OSError, TypeError):
-        if file := inspect.getsourcefile(definition):
-            yield file
-
-
-def _read_source(file: str) -> str:
-    """Return the text of a source file or of a notebook's cell; empty where there is none."""
-    linecache.checkcache(file)
-    return "".join(linecache.getlines(file))
+        files.append(inspect.getsourcefile(definition))
+    for file in filter(None, files):
+        linecache.checkcache(file)
+        if text := "".join(linecache.getlines(file)):
+            yield text
 
 
 def _score(value: Any) -> float | Skip:

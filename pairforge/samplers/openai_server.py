@@ -96,8 +96,17 @@ class EndpointSampler(Sampler):
         """The name given, else that of the server's only model."""
         if self._given_model:
             return self._given_model
+
+        async def served() -> list[str]:
+            async with http_client(1, self._timeout) as client:
+                *others, last = self._servers.values()
+                for url in others:
+                    with suppress(OutsideError):
+                        return await served_models(url, self._key(), client)
+                return await served_models(last, self._key(), client)
+
         with ThreadPoolExecutor(1) as thread:  # In a notebook this thread has a running event loop.
-            names = thread.submit(asyncio.run, self._served_models()).result()
+            names = thread.submit(asyncio.run, served()).result()
         if len(names) == 1:
             return names[0]
         has = f"has several models: {shown_names(names)}" if names else "has no model"
@@ -200,14 +209,6 @@ class EndpointSampler(Sampler):
         if not token or not token.startswith("hf_"):
             raise OutsideError(f"no Hub token for --provider {self.provider}", fix="`hf auth login`")
         return token
-
-    async def _served_models(self) -> list[str]:
-        async with http_client(1, self._timeout) as client:
-            *others, last = self._servers.values()
-            for url in others:
-                with suppress(OutsideError):
-                    return await served_models(url, self._key(), client)
-            return await served_models(last, self._key(), client)
 
 
 def _batches(

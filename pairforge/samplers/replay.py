@@ -30,7 +30,7 @@ class ReplaySampler(Sampler):
         The model that the pairs will name is `model`, else the one that all rows name, else the file's name.
         """
         answers: dict[Key, Answer] = {}
-        named: set[str] = set()
+        models: set[str] = set()
         count: Counter[str] = Counter()
         try:
             lines = Path(path).read_text("utf-8-sig").split("\n")
@@ -39,13 +39,23 @@ class ReplaySampler(Sampler):
                 f"--replay {path} can't be read: {error}", fix="give a run folder or JSON Lines"
             ) from error
         for number, line in enumerate(lines, 1):
-            if line.strip():
-                prompt, given, by = _read(line, f"{path}:{number}")
-                for answer in given:
-                    answers[prompt.id, count[prompt.id]] = answer
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                asked = row["prompt"] if "prompt" in row else row["messages"]
+                turns = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
+                prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
+                given = next(row[key] for key in _TEXTS if key in row)
+                for item in given if isinstance(given, list) else [given]:
+                    answers[prompt.id, count[prompt.id]] = _answer(item)
                     count[prompt.id] += 1
-                named |= {by} if by else set()
-        return cls(answers, model or (named.pop() if len(named) == 1 else Path(path).name))
+                models.add(str(row.get("model", "")))
+            except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
+                message = f"{path}:{number}: not a prompt with answers: {error!r:.120}"
+                raise InputError(message, fix=_READ) from error
+        names = models - {""}
+        return cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store: the answers by content."""
@@ -57,19 +67,6 @@ class ReplaySampler(Sampler):
         missing = Skip("not_replayed", "no stored answer to this prompt")
         keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
         yield {key: self.answers.get(key, missing) for key in keys if key not in done}
-
-
-def _read(line: str, where: str) -> tuple[Prompt, list[Answer], str]:
-    try:
-        row = json.loads(line)
-        asked = row["prompt"] if "prompt" in row else row["messages"]
-        messages = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
-        turns = tuple(Message(role=turn["role"], content=turn["content"]) for turn in messages)
-        given = next(row[key] for key in _TEXTS if key in row)
-        answers = [_answer(item) for item in (given if isinstance(given, list) else [given])]
-        return Prompt(turns), answers, str(row.get("model", ""))
-    except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
-        raise InputError(f"{where}: not a prompt with answers: {error!r:.120}", fix=_READ) from error
 
 
 def _answer(value: Any) -> Answer:
