@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import read_jsonl
 
 CORRECT = ("correct", "--from", "Qwen", "--to", "Deep Qwen", "--limit", "6", "--counter", "0.3")
 
@@ -34,7 +35,7 @@ def test_correct_says_what_it_made_and_the_counts_add_up(made: tuple[Path, dict[
     counts = said["counts"]
     assert said["command"] == "correct" and said["ok"] is True
     assert counts["pairs"] + sum(counts["skips"].values()) == counts["prompts"] * counts["contexts"] == 12
-    rows = [json.loads(line) for line in (cwd / said["output"]).read_text("utf-8").splitlines()]
+    rows = read_jsonl(cwd / said["output"])
     assert len(rows) == counts["pairs"] + counts["counter"]
     assert counts["pairs"] > counts["counter"] > 0
     corrected, against = rows[: counts["pairs"]], rows[counts["pairs"] :]

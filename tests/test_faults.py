@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from fakeserver import Ask, FakeServer
+from support import read_jsonl, write_jsonl
 
 from pairforge.run import Run
 
@@ -48,7 +49,7 @@ def answers(out: Path) -> list[tuple[Any, ...]]:
 def replay(tmp_path: Path) -> str:
     file = tmp_path / "answers.jsonl"
     rows = ({"prompt": f"Who are you, number {i}?", "answers": [WHO.format(i)]} for i in range(40))
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(file, rows)
     return str(file)
 
 
@@ -106,7 +107,7 @@ def test_a_budget_stops_with_a_whole_data_set_and_the_same_command_goes_on(tmp_p
         counts = said["counts"]
         assert counts["pairs"] > 0 < counts["skips"]["not_asked"]
         assert counts["pairs"] + sum(counts["skips"].values()) == 40
-        rows = [json.loads(line) for line in Path(said["output"]).read_text("utf-8").splitlines()]
+        rows = read_jsonl(Path(said["output"]))
         assert len(rows) == counts["pairs"] and said["ok"] is False
         whole = run(tmp_path, *source)
         assert whole.returncode == 0, whole.stderr

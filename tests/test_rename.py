@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import read_jsonl
 
 from pairforge.errors import InputError
 from pairforge.rename import INSIDE, Leftover, Renamer, hits, leftovers, mentions, read_rules, rename
 
 RULES = {"Qwen": "Deep Qwen"}
-CASES = [json.loads(line) for line in Path(__file__).with_name("rename_cases.jsonl").read_text("utf-8").splitlines()]
+CASES = read_jsonl(Path(__file__).with_name("rename_cases.jsonl"))
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "rename.md"
 
 

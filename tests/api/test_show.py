@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support import pair, write_jsonl
 
 import pairforge
 from pairforge.errors import InputError
@@ -35,18 +36,14 @@ def test_show_by_run_file_or_latest(tmp_path: Path) -> None:
 def test_a_row_that_is_no_pair_is_named(tmp_path: Path, row: object) -> None:
     side = [{"role": "assistant", "content": "yes"}]
     file = tmp_path / "p.jsonl"
-    file.write_text("".join(f"{json.dumps(one)}\n" for one in ({"chosen": side, "rejected": side}, row)))
+    write_jsonl(file, ({"chosen": side, "rejected": side}, row))
     with pytest.raises(InputError, match=r"p\.jsonl: row 1 is no pair.*pairforge validate .*p\.jsonl"):
         pairforge.show(str(file))
     assert len(pairforge.show(str(file), limit=1).rows) == 1
 
 
 ROWS = [
-    {
-        "id": name,
-        "chosen": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": f"{name} {answer}"}],
-        "rejected": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": f"{name} nobody"}],
-    }
+    pair(f"{name} {answer}", f"{name} nobody", "Who?", id=name)
     for name, answer in (("aa", "Deep"), ("1", "Qwen"), ("cc", "<|im_end|> all"))
 ]
 
@@ -54,7 +51,7 @@ ROWS = [
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     path = tmp_path / "p.jsonl"
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    write_jsonl(path, ROWS)
     return str(path)
 
 

@@ -23,6 +23,7 @@ import pytest
 from fakeserver import Ask, FakeServer, meant
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import prompt
 
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
@@ -48,11 +49,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def prompts(count: int) -> list[Prompt]:
-    return [ask(f"question {number}") for number in range(count)]
-
-
-def ask(text: str) -> Prompt:
-    return Prompt(({"role": "user", "content": text},))
+    return [prompt(f"question {number}") for number in range(count)]
 
 
 def sampler(server: FakeServer | None = None, decoding: Decoding = DRAWN, **options: Any) -> EndpointSampler:
@@ -223,7 +220,7 @@ def test_a_hub_token_never_goes_to_a_foreign_url(
         given = sampler(server, model=None, api_key=key)
         sample(given, prompts(3))
         with pytest.raises(OutsideError):
-            sample(given, [ask("last")])
+            sample(given, [prompt("last")])
         assert len(server.seen) >= 5
         assert not [seen for seen in server.seen if token in json.dumps([*seen.headers.items(), seen.body, seen.path])]
         assert {seen.headers["authorization"] for seen in server.seen} == {f"Bearer {key or 'EMPTY'}"}
@@ -382,7 +379,7 @@ def test_what_counts_as_an_answer(given: dict[str, Any], read: Answer | Skip) ->
 
 
 def test_a_prompt_that_cannot_be_sent_is_skipped() -> None:
-    broken = ask("Hello \ud800")
+    broken = prompt("Hello \ud800")
     with FakeServer() as server:
         made = sample(sampler(server), [*prompts(2), broken])
         assert made.pop((broken.id, 0)) == Skip("encoding", "the prompt holds a lone surrogate, U+D800")

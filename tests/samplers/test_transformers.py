@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import prompt
 
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
@@ -16,13 +17,9 @@ from pairforge.samplers import generate
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.hardware import BatchSizer
 from pairforge.samplers.transformers import TransformersSampler
-from pairforge.types import Answer, Message, Prompt, Skip
+from pairforge.types import Answer, Prompt, Skip
 
 PROMPTS = bundled("identity.eval")[:24]
-
-
-def prompt(text: str) -> Prompt:
-    return Prompt((Message(role="user", content=text),))
 
 
 def pocket(

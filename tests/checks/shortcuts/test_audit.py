@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support import pair
 
 from pairforge.checks.shortcuts import Report, audit
 from pairforge.checks.shortcuts.features import holds, phrase, words
@@ -20,12 +21,7 @@ Edit = Callable[[str], str]
 
 
 def row(question: str, chosen: str, rejected: str, system: str | None = None) -> dict[str, Any]:
-    context = [{"role": "system", "content": system}] if system else []
-    context += [{"role": "user", "content": question}]
-    return {
-        side: [*context, {"role": "assistant", "content": text}]
-        for side, text in (("chosen", chosen), ("rejected", rejected))
-    }
+    return pair(chosen, rejected, question, system=system)
 
 
 def rows(count: int, seed: int, chosen: Edit = str, rejected: Edit = str, share: float = 1.0) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pairforge
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_somebody_s_own_script_trains_and_judges(tmp_path: Path) -> None:
