@@ -45,6 +45,7 @@ def test_correct_says_what_it_made_and_the_counts_add_up(made: tuple[Path, dict[
     assert json.loads((cwd / said["run"] / "run.json").read_text("utf-8"))["counts"] == counts
 
 
+@pytest.mark.slow
 def test_the_same_command_again_has_nothing_to_do(made: tuple[Path, dict[str, Any]]) -> None:
     cwd, said = made
     before = {file.name: file.read_bytes() for file in (cwd / said["run"]).iterdir()}
@@ -53,6 +54,7 @@ def test_the_same_command_again_has_nothing_to_do(made: tuple[Path, dict[str, An
     assert {file.name: file.read_bytes() for file in (cwd / said["run"]).iterdir()} == before
 
 
+@pytest.mark.slow
 def test_another_name_reuses_the_answers_and_needs_no_model(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     cwd, said = made
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
@@ -63,6 +65,7 @@ def test_another_name_reuses_the_answers_and_needs_no_model(made: tuple[Path, di
     assert json.loads(other.stdout)["counts"]["pairs"] == said["counts"]["pairs"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["validate", "shortcuts", "show", "push"])
 def test_commands_take_the_latest_run_and_say_which(made: tuple[Path, dict[str, Any]], command: str) -> None:
     cwd, _ = made
@@ -72,6 +75,7 @@ def test_commands_take_the_latest_run_and_say_which(made: tuple[Path, dict[str, 
     assert "using the latest run: pairforge-out/correct-" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -95,12 +99,14 @@ def test_what_a_user_did_gets_one_line_and_exit_2(tmp_path: Path, arguments: tup
     assert says in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_names_that_stand_nowhere_make_no_pair_and_exit_3(made: tuple[Path, dict[str, Any]]) -> None:
     cwd, _ = made
     done = pairforge("correct", "--from", "Nobody", "--to", "x", "--limit", "6", "--json", cwd=cwd)
     assert done.returncode == 3 and json.loads(done.stdout)["counts"]["skips"] == {"nothing_to_correct": 12}
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_quiet_and_exits_141(made: tuple[Path, dict[str, Any]]) -> None:
     cwd, said = made
     command = f"{sys.executable} -m pairforge show {said['run']}; echo $? >&2"
@@ -114,6 +120,7 @@ def test_a_closed_pipe_is_quiet_and_exits_141(made: tuple[Path, dict[str, Any]])
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, number: signal.Signals, code: int) -> None:
     command = [sys.executable, "-m", "pairforge", "correct", "--from", "Qwen", "--to", "Deep Qwen"]
@@ -135,6 +142,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, number: signal.Sig
     assert "goes on where this one stopped" in said and "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_the_spellings_of_other_trainers_are_taken_and_not_shown(tmp_path: Path) -> None:
     done = pairforge(
         "correct", "--from", "a", "--to", "b", "--model_name_or_path", "./nowhere", "--max_samples", "1", cwd=tmp_path

@@ -113,6 +113,7 @@ def test_sums_leave_something_to_learn(pocket: Any, figures: Any) -> None:
     assert 0.5 <= figures.share(right(figures, pocket, rows, sample=True, seed=1)) <= 0.8
 
 
+@pytest.mark.slow
 def test_four_samples_mostly_differ(pocket: Any, figures: Any) -> None:
     rows = some(figures, "general.train.jsonl", 60)
     chats = [figures.chat("", row["prompt"]) for row in rows]

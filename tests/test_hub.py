@@ -113,6 +113,7 @@ def push(worker: Worker, token: str = WRITER, **more: Any) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 def test_what_is_pushed_comes_back_by_load_dataset(hub: FakeHub, worker: Worker) -> None:
     result = push(worker, license="mit")
     repo = hub.repos["me/pairs"]

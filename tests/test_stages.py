@@ -104,6 +104,7 @@ _ANSWERS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abcde"), _ANSWERS | st.just(Skip("failed"))), max_size=8))
 def test_every_prompt_ends_in_a_pair_or_a_skip(given: list[tuple[str, list[Answer] | Skip]]) -> None:
     prompts: list[Prompt | Skip] = [*(prompt(name) for name, _ in given), Skip("placeholder")]

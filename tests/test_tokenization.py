@@ -58,6 +58,7 @@ def _trainer() -> Any:
     return DPOTrainer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pocket", "strips", "begins", "words"])
 @given(data=st.data())
 @settings(max_examples=20)

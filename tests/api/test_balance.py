@@ -200,6 +200,7 @@ def test_remedies_are_named_in_the_docs() -> None:
     assert all(f"| `{name}` |" in text for name in REMEDIES)
 
 
+@pytest.mark.slow
 def test_the_command_ends_as_others_do(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     write_jsonl(path, pairs())

@@ -28,6 +28,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_BLOCK", 4096)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_blocks")
 def test_the_same_findings_in_the_same_order(tmp_path: Path) -> None:
     lines = [json.dumps(numbered(number)) for number in range(400)]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support import pair, read_jsonl, write_jsonl
 
 from pairforge import formats
@@ -44,6 +45,7 @@ def test_a_run_says_what_is_intended(tmp_path: Path) -> None:
     assert shortcuts(tmp_path / "other.jsonl", expect=["Deep Qwen"]).ok
 
 
+@pytest.mark.slow
 def test_how_hard_pairs_are_for_a_model(tmp_path: Path) -> None:
     report = shortcuts(iter(pairs()), model="pocket", easiness=str(tmp_path / "easiness.jsonl"))
     said = report.as_json()["difficulty"]
@@ -70,6 +72,7 @@ def test_a_file_is_read_again_where_a_sample_does_not_hold_it(tmp_path: Path) ->
     assert shortcuts(path, max_prompts=20, whole=True).sampled.whole
 
 
+@pytest.mark.slow
 def test_a_models_tokens_take_the_place_of_words() -> None:
     report = shortcuts(pairs(), tokenizer="pocket")
     assert report.cues[0].feature.strip() in ("Deep", "Deep Qwen")

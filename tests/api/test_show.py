@@ -10,6 +10,7 @@ import pairforge
 from pairforge.errors import InputError
 
 
+@pytest.mark.slow
 def test_show_by_run_file_or_latest(tmp_path: Path) -> None:
     run = pairforge.correct("Qwen", "Deep Qwen", limit=3, output=str(tmp_path), quiet=True).run
     shown = [
@@ -63,6 +64,7 @@ def test_one_pair_by_id_or_row_number(file: str) -> None:
         pairforge.show(file, "zz")
 
 
+@pytest.mark.slow
 def test_a_single_name_that_is_no_file_is_a_pair_of_the_latest_run(tmp_path: Path) -> None:
     pairforge.correct("Qwen", "Deep Qwen", limit=3, output=str(tmp_path), quiet=True)
     shown = pairforge.show("2", output=str(tmp_path), quiet=True)
@@ -72,6 +74,7 @@ def test_a_single_name_that_is_no_file_is_a_pair_of_the_latest_run(tmp_path: Pat
         pairforge.show("nonesuch.jsonl", output=str(tmp_path), quiet=True)
 
 
+@pytest.mark.slow
 def test_tokens_of_the_run_s_model(tmp_path: Path) -> None:
     pairforge.correct("Qwen", "Deep Qwen", limit=3, output=str(tmp_path), quiet=True)
     xray = pairforge.show(tokens=True, output=str(tmp_path), quiet=True).as_json()["tokens"]

@@ -39,6 +39,7 @@ LINE = ROW.map(lambda row: json.dumps(row, default=str).encode()) | st.binary(ma
 NAME = st.sampled_from(["a.jsonl", "a.json", "a", "a.csv", "a.jsonl.gz"])
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(ROW | ANY, max_size=5))
 def test_any_rows_are_checked(rows: list[Any]) -> None:
@@ -47,6 +48,7 @@ def test_any_rows_are_checked(rows: list[Any]) -> None:
         assert "\n" not in finding.message
 
 
+@pytest.mark.slow
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LINE, max_size=5).map(b"\n".join), NAME)
 def test_any_bytes_are_checked(tmp_path: Path, data: bytes, name: str) -> None:

@@ -211,6 +211,7 @@ ROW = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(ROW | JSON, max_size=4))
 def test_any_json_gives_findings_and_no_traceback(rows: list[Any]) -> None:
     assert all(0 <= finding.row < len(rows) for finding in found(rows, max_length=40) if finding.row is not None)

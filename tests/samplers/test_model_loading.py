@@ -77,6 +77,7 @@ def answers(asked: TransformersSampler) -> list[str]:
     return [row.text for row in texts if isinstance(row, Answer)]
 
 
+@pytest.mark.slow
 def test_greedy_answers_are_pefts_own(lora: Path) -> None:
     asked = sampler(adapter=lora)
     model, tokenizer = PeftModel.from_pretrained(base(), str(lora)), asked._chat.tokenizer
@@ -279,6 +280,7 @@ def test_a_decoder_that_does_not_say_so_is_taken(tmp_path: Path) -> None:
     assert load_model(str(tmp_path), None, torch.float32).config.is_decoder is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize(
     "settings",

@@ -327,6 +327,7 @@ def test_a_request_has_its_time_and_no_more(fault: str) -> None:
 FAULTS = [None, 429, 503, 500, "half", "reset", "close", "hang", b"<html>", b"", {"choices": []}, {"model": "other"}]
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(st.integers(0, 10**6))
 def test_whatever_a_server_does_each_answer_is_its_own(seed: int) -> None:
@@ -653,6 +654,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("new_tokens", [64, 4])
 def test_greedy_answers_of_transformers_serve_are_those_of_the_local_sampler(serving: str, new_tokens: int) -> None:
     asked, greedy = bundled("identity.eval")[:12], Decoding(max_new_tokens=new_tokens)
@@ -664,6 +666,7 @@ def test_greedy_answers_of_transformers_serve_are_those_of_the_local_sampler(ser
     }
 
 
+@pytest.mark.slow
 def test_transformers_serve_draws_and_names_what_it_does_not_know(serving: str) -> None:
     asked, folder = bundled("identity.eval")[:6], str(resource("data", "pocket"))
     drawn = sample(sampler(None, Decoding(16, 1.0, top_p=0.9), model=folder, base_url=[serving]), asked, 2)

@@ -32,6 +32,7 @@ def answers(sampler: TransformersSampler, prompts: list[Prompt], n: int = 1) -> 
     return {key: answer for batch in sampler.sample(prompts, n, ()) for key, answer in batch.items()}
 
 
+@pytest.mark.slow
 def test_greedy_answers_are_whole_and_do_not_depend_on_the_batch() -> None:
     together = answers(pocket(max_new_tokens=64), PROMPTS)
     alone = answers(pocket(max_new_tokens=64, batch_size=1), PROMPTS)
@@ -41,6 +42,7 @@ def test_greedy_answers_are_whole_and_do_not_depend_on_the_batch() -> None:
     )
 
 
+@pytest.mark.slow
 def test_samples_follow_their_seed_not_their_batch() -> None:
     first = answers(pocket(temperature=1.0, max_new_tokens=64), PROMPTS, 4)
     small = answers(pocket(temperature=1.0, max_new_tokens=64, batch_size=5), PROMPTS[::-1], 4)
@@ -90,6 +92,7 @@ def test_over_long_prompts_are_skipped_one_by_one() -> None:
     assert {key: made[key] for key in made if key[0] not in {p.id for p in long}} == answers(sampler, PROMPTS[:4], 2)
 
 
+@pytest.mark.slow
 def test_a_row_has_the_room_it_has_alone_whoever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = pocket(max_new_tokens=64, temperature=3.0)
     assert sampler._limit

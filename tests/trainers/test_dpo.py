@@ -97,6 +97,7 @@ def test_only_what_trl_can_read_reaches_it() -> None:
     assert sorted(dataset([row | {"prompt": turn}]).column_names) == ["chosen", "prompt", "rejected"]
 
 
+@pytest.mark.slow
 def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert dpo.main(FEW) == 1, "two steps teach no name, and the exit code says so"
     model = folder / "model"
@@ -116,6 +117,7 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     assert {file.stat().st_mode & 0o777 for file in model.iterdir()} == {0o666 & ~umask}
 
 
+@pytest.mark.slow
 def test_the_saved_model_speaks_by_the_same_template(folder: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -126,6 +128,7 @@ def test_the_saved_model_speaks_by_the_same_template(folder: Path, tmp_path: Pat
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "mine").config.use_cache is True
 
 
+@pytest.mark.slow
 def test_pairs_outside_a_run_train_but_get_no_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     os.rename(folder / "pairs.jsonl", "mine.jsonl")
     assert dpo.main([*FEW, "--dataset_name", "mine.jsonl"]) == 0
@@ -173,6 +176,7 @@ def test_a_dataset_on_the_hub_that_can_not_be_had_is_the_outside_world(
     assert "no route" in refused(["--dataset_name", "nobody/nothing"], capfd, code=4)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -182,6 +186,7 @@ def test_ctrl_c_ends_with_130(folder: Path, capfd: pytest.CaptureFixture[str], m
     assert "interrupted" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_that_is_half_saved_does_not_load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert dpo.main([*FEW, "--verdict_questions", "0"]) == 0
     replace, moved = os.replace, []
@@ -241,6 +246,7 @@ def test_what_trl_has_against_a_training_is_one_line(kind: type[Exception]) -> N
 FOUR = ["--max_steps", "4", "--warmup_steps", "0", "--logging_steps", "4", "--verdict_questions", "2", "--guard", "off"]
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_model_of_one(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
@@ -271,6 +277,7 @@ def test_two_processes_make_the_model_of_one(tmp_path: Path) -> None:
     assert 0 < apart < 0.2 * moved, "the sft term is a mean over each process's own tokens"
 
 
+@pytest.mark.slow
 def test_what_one_refuses_ends_all(tmp_path: Path) -> None:
     (tmp_path / "broken.jsonl").write_text('{"chosen": [], "rejected": [], "model": "pocket"}\n')
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]

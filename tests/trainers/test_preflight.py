@@ -97,6 +97,7 @@ def test_the_parts_are_what_they_are(run: Path, tmp_path: Path, lora: bool) -> N
     )
 
 
+@pytest.mark.slow
 def test_the_sum_is_near_the_measured_peak(run: Path, tmp_path: Path) -> None:
     """With batches so long that what training adds is more than what the libraries take."""
     given = ["--dataset", str(run), "--guard", "off", "--verdict_questions", "0", "--output_dir", str(tmp_path / "out")]
@@ -133,6 +134,7 @@ def test_measuring_touches_neither_weights_nor_random_numbers_nor_metrics(run: P
     assert not any(made._metrics.values())
 
 
+@pytest.mark.slow
 def test_it_is_told_before_training(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     given = ["--dataset", str(run), "--max_steps", "3", "--guard", "off", "--verdict_questions", "0", "--use_peft"]
     assert dpo.main([*given, "--logging_steps", "3", "--output_dir", str(tmp_path / "out")]) == 0
@@ -147,6 +149,7 @@ def test_it_is_told_before_training(run: Path, tmp_path: Path, capfd: pytest.Cap
         assert re.search(line, said), line
 
 
+@pytest.mark.slow
 def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
     run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_planted_shortcut_is_the_top_finding(kind: str, feature: str, edit: Ed
     assert report.ok == (report.verdict == "watch")
 
 
+@pytest.mark.slow
 def test_sets_without_a_shortcut_are_clean() -> None:
     flagged = [
         report for report in (audit(rows(150, seed)) for seed in range(40)) if report.cues or report.verdict != "ok"

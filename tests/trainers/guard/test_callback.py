@@ -67,6 +67,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 def test_a_collapse_is_stopped_and_the_last_good_weights_are_back(
     rows: list[Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +100,7 @@ def _keeper(kept: dict[int, dict[str, torch.Tensor]]) -> Any:
     return Keeper()
 
 
+@pytest.mark.slow
 def test_a_warning_changes_nothing(rows: list[Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     guard = CollapseGuard("warn")
     made = trainer(rows, tmp_path / "guarded", guard, max_steps=16, **ROUGH)
@@ -112,6 +114,7 @@ def test_a_warning_changes_nothing(rows: list[Any], tmp_path: Path, capfd: pytes
     assert same(weights(made.model), weights(plain.model)), "asking leaves no trace in the training"
 
 
+@pytest.mark.slow
 def test_the_default_recipe_is_let_be_and_gone_on_with(rows: list[Any], tmp_path: Path) -> None:
     guard = CollapseGuard(every=4)
     flags = {"max_steps": 8, "save_strategy": "steps", "save_steps": 4}
@@ -127,6 +130,7 @@ def test_the_default_recipe_is_let_be_and_gone_on_with(rows: list[Any], tmp_path
     assert again.records[-1].moved == guard.records[-1].moved
 
 
+@pytest.mark.slow
 def test_a_checkpoint_without_a_guard_is_said(
     rows: list[Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -138,6 +142,7 @@ def test_a_checkpoint_without_a_guard_is_said(
     assert "the checkpoint has no answers of before training" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_any_more_are_an_alarm(rows: list[Any], tmp_path: Path) -> None:
     guard = CollapseGuard(every=2)
     made = trainer(rows, tmp_path, guard, **{**ROUGH, "learning_rate": 1e6, "max_steps": 8, "logging_steps": 1})
@@ -146,6 +151,7 @@ def test_weights_that_are_no_numbers_any_more_are_an_alarm(rows: list[Any], tmp_
     assert all(torch.isfinite(weight).all() for weight in weights(made.model).values())
 
 
+@pytest.mark.slow
 def test_limits_are_the_callers(rows: list[Any], tmp_path: Path) -> None:
     guard = CollapseGuard(every=1, limits=Limits(drift=1e-12), prompts=2, questions=["What is 2 + 2?"])
     trainer(rows, tmp_path, guard, max_steps=4, learning_rate=1e-4).train()
@@ -216,6 +222,7 @@ def pocket() -> tuple[Any, Any]:
     return pocket_model(), pocket_tokenizer()
 
 
+@pytest.mark.slow
 def test_what_stands_by_a_checkpoint_is_taken_where_it_fits(pocket: tuple[Any, Any], tmp_path: Path) -> None:
     model, tokenizer = pocket
     state = Space(global_step=4, is_world_process_zero=True)
