@@ -30,6 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     return cwd, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_correct_says_what_it_made_and_the_counts_add_up(made: tuple[Path, dict[str, Any]]) -> None:
     cwd, said = made
     counts = said["counts"]
