@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..conversation import as_message, messages
+from ..conversation import messages
 from ..types import Message, Skip, digest
 
 NAME = "kto"
@@ -80,7 +80,7 @@ def _answer(number: int, row: Any, lost: set[str]) -> _Answer | None:
 
 
 def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:
-    return [as_message(role, value)] if isinstance(value, str) else messages(value, lost) or []
+    return [Message(role=role, content=value)] if isinstance(value, str) else messages(value, lost) or []
 
 
 def _pair(good: _Answer, bad: _Answer, lost: Counter[str]) -> dict[str, Any]:
