@@ -257,9 +257,7 @@ SHAPES = (
         native=True,
     ),
     Shape(
-        "typed",
-        "whole conversations with typed content lists",
-        test=lambda row: _are_turns(row, "content", str, list),
+        "typed", "whole conversations with typed content lists", test=lambda row: _are_turns(row, "content", str, list)
     ),
     Shape(
         "sharegpt-lists",
