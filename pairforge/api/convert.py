@@ -27,9 +27,19 @@ _INFO = "dataset_info.json"
 
 
 @dataclass
-class _Tally:
-    """What became of the rows, and the columns that there are."""
+class Conversion:
+    """The outcome of a conversion.
 
+    `shape` names what was read, `rows` counts it; `pairs` and `written` count what is in the output. `skips` counts by
+    reason the rows that are not in it, `first` says where the first of each is; `lost` counts, by column, the rows of
+    which the target holds only the rest. `snippet` configures the trainer; `files` are those that were written.
+    """
+
+    output: Path
+    to: str
+    shape: str
+    snippet: str
+    files: list[Path]
     rows: int = 0
     pairs: int = 0
     written: int = 0
@@ -37,32 +47,7 @@ class _Tally:
     first: dict[str, str] = field(default_factory=dict)
     lost: Counter[str] = field(default_factory=Counter)
     columns: dict[str, None] = field(default_factory=dict)
-
-    def skip(self, skip: Skip, where: str) -> None:
-        self.skips[skip.reason] += 1
-        self.first.setdefault(skip.reason, where + skip.detail)
-
-
-@dataclass(frozen=True)
-class Converted:
-    """What became of a conversion.
-
-    `shape` names what was read, `rows` counts it; `skips` counts by reason the rows that are not in the output, `first`
-    says where the first of each is; `lost` counts, by column, the rows of which the target holds only the rest.
-    `snippet` is what the trainer must be told; `files` are those that were written.
-    """
-
-    output: Path
-    to: str
-    shape: str
-    rows: int
-    pairs: int
-    written: int
-    skips: Mapping[str, int]
-    first: Mapping[str, str]
-    lost: Mapping[str, int]
-    snippet: str
-    files: tuple[Path, ...]
+    """The columns of the output, in order."""
 
     @property
     def ok(self) -> bool:
@@ -70,7 +55,7 @@ class Converted:
         return not self.skips
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `pairforge convert --json` prints."""
+        """Return the object that `pairforge convert --json` prints."""
         return {
             "command": "convert",
             "ok": self.ok,
@@ -79,7 +64,7 @@ class Converted:
             "output": str(self.output),
             "files": [str(file) for file in self.files],
             "counts": {"rows": self.rows, "pairs": self.pairs, "written": self.written, "skips": dict(self.skips)},
-            "first": dict(self.first),
+            "first": self.first,
             "lost": dict(self.lost),
             "snippet": self.snippet,
         }
@@ -104,14 +89,21 @@ def convert(
     overwrite: bool = False,
     output: str | None = None,
     quiet: bool = False,
-) -> Converted:
-    """Write pairs of any known shape to the file `out` in the shape that a trainer reads.
+) -> Conversion:
+    """Write pairs of any known shape to a file in the shape that a trainer reads.
 
-    `data` is a run folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin, rows, or None for the
-    latest run. `out` ends in .jsonl, .json, .parquet or .csv. `to` is one of `formats.TARGETS`; for llamafactory a
-    `dataset_info.json` is written (or added to) beside the file. A column that some rows lack is null there.
+    A column that some rows lack is null there.
 
-    Raises InputError where the source holds no pairs, `out` exists (but with `overwrite`) or is the source itself.
+    Args:
+        data: A run folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin, rows, or None for the
+            latest run.
+        out: The file to write; its name ends in .jsonl, .json, .parquet or .csv.
+        to: One of `formats.TARGETS`. For llamafactory a `dataset_info.json` beside the file is written or added to.
+        overwrite: Replace `out` if it exists.
+        output: The folder that holds the runs.
+        quiet: Do not say which run is used.
+
+    Raises InputError where the source holds no pairs, `out` exists (without `overwrite`) or is the source itself.
     """
     path = Path(out)
     if to not in formats.TARGETS:
@@ -120,61 +112,51 @@ def convert(
         raise InputError(f"{path} is no name for pairs", fix="name another file")
     source = PairInput(data, output, quiet=quiet)
     check_output(path, _SUFFIXES, source, overwrite=overwrite)
-    tally = _Tally()
-    sample: dict[str, Any] = {}
     with source:
         shape, _ = formats.recognise(source.raw())
-        for row in _shaped(source.raw(), shape, to, path, tally):
-            sample = sample or row
-        if not tally.written:
-            first = next(iter(tally.first.values()), "no rows")
+        done = Conversion(path, to, shape.name, target_formats.snippet(to, path), [path])
+        first_row: dict[str, Any] = {}
+        for row in _converted(source.raw(), shape, done):
+            first_row = first_row or row
+        if not done.written:
+            first = next(iter(done.first.values()), "no rows")
             raise InputError(f"nothing to convert to {to}: {first}", fix="see what is wrong with: pairforge validate")
-        info = _info(path, overwrite) if to == "llamafactory" else None
-        rows = _shaped(source.raw(), shape, to, path, _Tally())
-        _write(({name: row.get(name) for name in tally.columns} for row in rows), path, list(tally.columns), sample)
+        info = _dataset_info(path, overwrite) if to == "llamafactory" else None
+        rows = _converted(source.raw(), shape, Conversion(path, to, shape.name, "", []))
+        _write(({name: row.get(name) for name in done.columns} for row in rows), path, list(done.columns), first_row)
     if info:
+        done.files.append(path.parent / _INFO)
         write_atomic(path.parent / _INFO, json.dumps(info, ensure_ascii=False, indent=2) + "\n")
-    return Converted(
-        output=path,
-        to=to,
-        shape=shape.name,
-        rows=tally.rows,
-        pairs=tally.pairs,
-        written=tally.written,
-        skips=dict(tally.skips),
-        first=tally.first,
-        lost=dict(tally.lost),
-        snippet=target_formats.snippet(to, path),
-        files=(path, *([path.parent / _INFO] if info else [])),
-    )
+    return done
 
 
-def _shaped(rows: Iterable[Any], shape: formats.Shape, to: str, path: Path, tally: _Tally) -> Iterator[dict[str, Any]]:
-    """The rows of the output; what becomes of those of the source is counted."""
-    target, suffix = formats.TARGETS[to], path.suffix.lower()
+def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> Iterator[dict[str, Any]]:
+    """The rows of the output; what becomes of those of the source is counted in `done`."""
+    target, suffix = formats.TARGETS[done.to], done.output.suffix.lower()
 
     def counted() -> Iterator[Any]:
         for row in rows:
-            tally.rows += 1
+            done.rows += 1
             yield row
 
-    for pair in formats.as_pairs(counted(), shape, tally.lost):
-        gone = set[str]()
-        made = pair if isinstance(pair, Skip) else target.rows(pair, gone)
+    for pair in formats.as_pairs(counted(), shape, done.lost):
+        lost = set[str]()
+        made = pair if isinstance(pair, Skip) else target.rows(pair, lost)
         if not isinstance(made, Skip):
             faults = (_check(row, suffix != ".parquet") for row in made)
             made = next(filter(None, faults), made)
         if isinstance(made, Skip):
-            tally.skip(made, "" if made is pair else f"row {tally.rows - 1}: ")
+            done.skips[made.reason] += 1
+            done.first.setdefault(made.reason, made.detail if made is pair else f"row {done.rows - 1}: {made.detail}")
             continue
-        tally.pairs += 1
-        tally.written += len(made)
+        done.pairs += 1
+        done.written += len(made)
         for row in made:
-            tally.columns |= dict.fromkeys(row)
+            done.columns |= dict.fromkeys(row)
             if suffix == ".csv":
-                gone |= {f"{name}, as it was: begins with '" for name, cell in row.items() if writers.is_formula(cell)}
+                lost |= {f"{name}, as it was: begins with '" for name, cell in row.items() if writers.is_formula(cell)}
             yield row
-        tally.lost.update(gone)
+        done.lost.update(lost)
 
 
 def _check(row: Mapping[str, Any], is_text: bool) -> Skip | None:
@@ -190,34 +172,34 @@ def _check(row: Mapping[str, Any], is_text: bool) -> Skip | None:
     return None
 
 
-def _write(rows: Iterable[Mapping[str, Any]], path: Path, columns: list[str], sample: Mapping[str, Any]) -> None:
-    suffix = path.suffix.lower()
+def _write(rows: Iterable[Mapping[str, Any]], path: Path, columns: list[str], first: Mapping[str, Any]) -> None:
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        if suffix == ".parquet":
-            other = [name for name in ("chosen", "rejected") if not isinstance(sample.get(name), list)]
+        if path.suffix.lower() == ".parquet":
+            other = [name for name in ("chosen", "rejected") if not isinstance(first.get(name), list)]
             formats.write_parquet(rows, path, other=other)
             return
         with atomic(path) as file:
-            if suffix == ".csv":
-                writers.write_csv(rows, file, columns)
-            elif suffix == ".json":
-                writers.write_array(rows, file)
-            else:
-                writers.write_lines(rows, file)
+            match path.suffix.lower():
+                case ".csv":
+                    writers.write_csv(rows, file, columns)
+                case ".json":
+                    writers.write_array(rows, file)
+                case _:
+                    writers.write_lines(rows, file)
 
 
-def _info(path: Path, overwrite: bool) -> dict[str, Any]:
-    """LLaMA-Factory's description of its data sets, with this one in it; what stands there is kept."""
-    place, entry = path.parent / _INFO, target_formats.dataset_info(path)
-    if not place.exists():
+def _dataset_info(path: Path, overwrite: bool) -> dict[str, Any]:
+    """LLaMA-Factory's description of its data sets, with this one in it; what it describes already is kept."""
+    file, entry = path.parent / _INFO, target_formats.dataset_info(path)
+    if not file.exists():
         return entry
     try:
-        known = json.loads(place.read_text("utf-8"))
+        known = json.loads(file.read_text("utf-8"))
         if not isinstance(known, dict):
-            raise ValueError("no object")
+            raise ValueError("not an object")
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{place} can't be read: {error}", fix="mend or move it") from error
+        raise InputError(f"{file} can't be read: {error}", fix="correct or move it") from error
     if not overwrite and known.get(path.stem, entry[path.stem]) != entry[path.stem]:
-        raise InputError(f"{place} describes another {path.stem!r}", fix="name another file, or add --overwrite")
+        raise InputError(f"{file} describes another {path.stem!r}", fix="name another file, or add --overwrite")
     return known | entry

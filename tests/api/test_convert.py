@@ -150,7 +150,7 @@ def test_llamafactory_s_description_is_written_and_added_to(pairs: Path, tmp_pat
     folder = tmp_path / "data"
     made = convert(pairs, folder / "mine.jsonl", to="llamafactory")
     info = folder / "dataset_info.json"
-    assert made.files == (folder / "mine.jsonl", info)
+    assert made.files == [folder / "mine.jsonl", info]
     assert list(json.loads(info.read_text())) == ["mine"]
     info.write_text(json.dumps({"other": {"file_name": "x.json"}, "taken": {"file_name": "y.json"}}))
     convert(pairs, folder / "more.json", to="llamafactory")

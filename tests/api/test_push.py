@@ -10,7 +10,7 @@ import pytest
 from datasets import Dataset, load_dataset
 from rich.console import Console
 
-from pairforge.api.push import Pushed, push
+from pairforge.api.push import PushOutcome, push
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
 from pairforge.run import Run
@@ -143,4 +143,4 @@ def test_arguments_are_checked_before_the_data(out: Path) -> None:
 
 
 def test_the_json_is_the_contract() -> None:
-    assert {"command", "ok", "pushed", "repo", "commit", "url"} <= Pushed("").as_json().keys()
+    assert {"command", "ok", "pushed", "repo", "commit", "url"} <= PushOutcome("").as_json().keys()
