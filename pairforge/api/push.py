@@ -91,7 +91,7 @@ def push(
     Pairs with errors, or with what looks like a secret, aren't built: see `findings`.
 
     Args:
-        data: A run folder, a file of pairs, rows, or None for the latest run; where there is none, the default one is made.
+        data: A run folder, a file of pairs, rows, or None for the latest run: the default one is made if there is none.
         repo: The data set on the Hub. Without it, or without a login, nothing leaves the machine.
         license: The licence to name in the card.
         private: Make a new data set private, and refuse one that is public.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -53,16 +53,26 @@ def show(
     output: str | None = None,
     quiet: bool = False,
 ) -> Shown:
-    """The first `limit` pairs of a file or run folder, by default of the latest run; or one, by id or row number.
+    """Return the first pairs of a file or run, or one of them, as a word diff or in tokens.
 
-    With `tokens` one pair (the first, where none is named) as TRL's DPOTrainer sees it when it trains `model` (that of
-    the run, where none is named) with `max_length`. A single name that is no file is taken for a pair of the latest
-    run. Raises InputError where a row is no pair, or the pair is not there.
+    Args:
+        data: A run folder, a file or whatever else holds pairs, or None for the latest run. A name that can't be one of
+            a file is taken for a pair of the latest run.
+        pair: The id or the row number (from 0) of one pair.
+        limit: How many pairs are shown.
+        tokens: Show one pair (the first, where none is named) as TRL's DPOTrainer sees it.
+        model: The model that it trains then; by default that of the run.
+        revision: The revision of the model.
+        max_length: Tokens of a side that count.
+        output: The folder that holds the runs.
+        quiet: Do not say which run is used.
+
+    Raises InputError where a row is not a pair, or the pair is not there, or there is no run.
     """
-    if data is not None and pair is None and not _is_place(data):
+    if data is not None and pair is None and data != "-" and not Path(data).exists() and not set(data) & set("/\\:."):
         data, pair = None, data
     source = PairInput(data, output, quiet=quiet)
-    rows = list(_chosen(enumerate(source), pair, 1 if tokens else limit))
+    rows = list(_chosen(source, pair, 1 if tokens else limit))
     if pair is not None and not rows:
         raise InputError(f"{source.name} has no pair {pair}", fix="give an id, or a row number counted from 0")
     for number, row in rows:
@@ -77,22 +87,17 @@ def show(
     return Shown(rows, _xray(number, row, *_model(source, row, model, revision), max_length, quiet))
 
 
-def _is_place(name: str) -> bool:
-    """Whether a name is one of a source of pairs, there or not, rather than of a pair."""
-    return Path(name).exists() or name == "-" or any(sign in name for sign in "/\\:.")
-
-
-def _chosen(rows: Iterable[tuple[int, Any]], pair: str | None, limit: int) -> Iterator[tuple[int, Any]]:
-    """The first rows, or the one that is named: by its id, else by its number."""
+def _chosen(rows: Iterable[Any], pair: str | None, limit: int) -> Iterable[tuple[int, Any]]:
+    """The first rows with their numbers, or the one that is named: by its id, else by its number."""
     if pair is None:
-        return islice(rows, limit)
-    by_number: list[tuple[int, Any]] = []
-    for number, row in rows:
+        return islice(enumerate(rows), limit)
+    by_number = []
+    for number, row in enumerate(rows):
         if isinstance(row, Mapping) and str(row.get("id")) == pair:
-            return iter([(number, row)])
+            return [(number, row)]
         if str(number) == pair:
             by_number = [(number, row)]
-    return iter(by_number)
+    return by_number
 
 
 def _model(
@@ -124,9 +129,9 @@ def _is_pair(row: Any) -> bool:
     if not isinstance(row, Mapping):
         return False
     prompt = row.get("prompt")
-    sides = [row.get("chosen"), row.get("rejected"), *([prompt] if isinstance(prompt, list) and prompt else [])]
-    return all(isinstance(side, list) and side and all(map(_is_message, side)) for side in sides)
-
-
-def _is_message(turn: Any) -> bool:
-    return isinstance(turn, Mapping) and all(isinstance(turn.get(key), str) for key in ("role", "content"))
+    for side in (row.get("chosen"), row.get("rejected"), *([prompt] if isinstance(prompt, list) and prompt else [])):
+        if not isinstance(side, list) or not side or not all(isinstance(turn, Mapping) for turn in side):
+            return False
+        if not all(isinstance(turn.get(key), str) for turn in side for key in ("role", "content")):
+            return False
+    return True
