@@ -15,7 +15,7 @@ from .errors import InputError, OutsideError
 
 @contextmanager
 def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
-    """Convert OSError and sqlite3 errors in the block to InputError and OutsideError; `needed` are the bytes to write."""
+    """Convert OSError and sqlite3 errors in the block to InputError/OutsideError; `needed` are the bytes to write."""
     try:
         yield
     except OSError as error:
