@@ -171,5 +171,5 @@ def test_a_broken_row_tells_what_mends_it(tmp_path: Path) -> None:
         True,
         "iconv -f latin1 -t utf-8 FILE > NEW",
         "iconv -f utf-16 -t utf-8 FILE > NEW",
-        "mend or remove that line",
+        "correct or remove that line",
     ]
