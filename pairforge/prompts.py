@@ -216,19 +216,19 @@ _PROMPTS = Wanted(
 
 
 def bundled(name: str) -> list[Prompt]:
-    """The prompts of one of the `BUNDLED` sets; the other keys of each line stand in `columns`."""
+    """Return the prompts of one of the `BUNDLED` sets; the other keys of each line are in `columns`."""
     return [prompt for prompt in read_prompts(name) if isinstance(prompt, Prompt)]
 
 
 def systems(split: str) -> list[dict[str, str]]:
-    """The bundled system messages that name another assistant: rows of `system`, `name`, `maker`, `lang`."""
+    """Return the bundled system messages that name another assistant: rows of `system`, `name`, `maker`, `lang`."""
     return [row for _, row in _rows(resource("data", "prompts", "systems.jsonl")) if row["split"] == split]
 
 
 def read_prompts(
     source: str | Path, *, columns: Mapping[str, str] | None = None, history: History = "last"
 ) -> list[Prompt | Skip]:
-    """All prompts of a source, one a row; a Skip for a row that holds none.
+    """Return all prompts of a source, one a row; a Skip for a row that holds none.
 
     `source` is what `readers.read` takes (a file, a folder, a data set of the Hub, `-`) or one of the `BUNDLED`
     sets. Of a conversation the last user turn is asked under its system message; with `history` "full" all turns before
@@ -243,7 +243,7 @@ def read_prompts(
         raise InputError(f"--history {history}: unknown", fix="use last or full")
     found: list[Prompt | Skip] = []
     missing, seen = dict.fromkeys(columns.values()), dict[Any, None]()
-    for where, row in list(_rows(source)):  # what can't be read is told first
+    for where, row in list(_rows(source)):  # what can't be read is reported first
         if missing and isinstance(row, Mapping):
             seen.update(dict.fromkeys(row))
             missing = {name: None for name in missing if name not in row}

@@ -56,18 +56,10 @@ class Conversion:
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `pairforge convert --json` prints."""
-        return {
-            "command": "convert",
-            "ok": self.ok,
-            "shape": self.shape,
-            "to": self.to,
-            "output": str(self.output),
-            "files": [str(file) for file in self.files],
-            "counts": {"rows": self.rows, "pairs": self.pairs, "written": self.written, "skips": dict(self.skips)},
-            "first": self.first,
-            "lost": dict(self.lost),
-            "snippet": self.snippet,
-        }
+        counts = {"rows": self.rows, "pairs": self.pairs, "written": self.written, "skips": dict(self.skips)}
+        said = {"command": "convert", "ok": self.ok, "shape": self.shape, "to": self.to, "output": str(self.output)}
+        said |= {"files": [str(file) for file in self.files], "counts": counts, "first": self.first}
+        return said | {"lost": dict(self.lost), "snippet": self.snippet}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         counts = outcome({"pairs": self.pairs, "skips": self.skips})
@@ -180,13 +172,10 @@ def _write(rows: Iterable[Mapping[str, Any]], path: Path, columns: list[str], fi
             formats.write_parquet(rows, path, other=other)
             return
         with atomic(path) as file:
-            match path.suffix.lower():
-                case ".csv":
-                    writers.write_csv(rows, file, columns)
-                case ".json":
-                    writers.write_array(rows, file)
-                case _:
-                    writers.write_lines(rows, file)
+            if path.suffix.lower() == ".csv":
+                writers.write_csv(rows, file, columns)
+            else:
+                (writers.write_array if path.suffix.lower() == ".json" else writers.write_lines)(rows, file)
 
 
 def _dataset_info(path: Path, overwrite: bool) -> dict[str, Any]:

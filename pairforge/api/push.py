@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import card, checks, formats, hub
 from ..checks import secrets
-from ..console import console as terminal
 from ..console import table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
@@ -35,6 +34,12 @@ class BuiltFile:
     size: int
     sha256: str
 
+    @classmethod
+    def of(cls, name: str, file: Path) -> BuiltFile:
+        """Return the description of a file on this disk."""
+        content = file.read_bytes()
+        return cls(name, len(content), hashlib.sha256(content).hexdigest())
+
 
 @dataclass(frozen=True)
 class PushOutcome:
@@ -55,17 +60,9 @@ class PushOutcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `pairforge push --json` prints."""
-        return {
-            "command": "push",
-            "ok": self.ok,
-            "pushed": self.pushed,
-            "repo": self.repo,
-            "commit": self.commit,
-            "url": self.url,
-            "folder": str(self.folder) if self.folder else None,
-            "note": self.note,
-            "findings": [finding.as_json() for finding in self.findings],
-        }
+        said = {"command": "push", "ok": self.ok, "pushed": self.pushed, "repo": self.repo, "commit": self.commit}
+        said |= {"url": self.url, "folder": str(self.folder) if self.folder else None, "note": self.note}
+        return said | {"findings": [finding.as_json() for finding in self.findings]}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self.findings:
@@ -88,7 +85,7 @@ def push(
 ) -> PushOutcome:
     """Build a data set and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
-    Pairs with errors, or with what looks like a secret, aren't built: see `findings`.
+    Pairs with errors or secrets aren't built: see `findings`.
 
     Args:
         data: A run folder, a file of pairs, rows, or None for the latest run: the default one is made if there is none.
@@ -101,7 +98,7 @@ def push(
         output: The folder that holds the runs.
         quiet: Print nothing on stderr.
 
-    Raises InputError for arguments, files and targets that can't be used, OutsideError for what Hub or network refuse.
+    Raises InputError for what can't be used, OutsideError for what Hub or network refuse.
     """
     if repo is not None:
         hub.check_repo(repo)
@@ -109,17 +106,17 @@ def push(
         raise InputError(f"--license {visible(license)!r} is not a licence id", fix="e.g. --license apache-2.0")
     source = PairInput(data, output, make=True, quiet=quiet)
     run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
-    findings = tuple(finding for finding in checks.check(rows) if finding.severity == "error")
-    findings += tuple(secrets.scan(rows, run.settings if run else None))
+    errors = (finding for finding in checks.check(rows) if finding.severity == "error")
+    findings = (*errors, *secrets.scan(rows, run.settings if run else None))
     if findings:
         return PushOutcome(f"not pushed: {len(findings)} errors in the pairs", repo=repo, findings=findings)
-    models = {str(row.get("model", "")) for row in rows} | {str(run.settings.get("model", "")) if run else ""}
+    models = {str(record.get("model") or "") for record in (*rows, run.settings if run else {})} - {""}
     bundled = resource("data", "pocket").resolve()
-    pocket = any(model == "pocket" or (model and Path(model).resolve() == bundled) for model in models)
+    pocket = any(model == "pocket" or Path(model).resolve() == bundled for model in models)
     folder = (run.path if run else out_dir(output) / f"push-{digest(rows, 10)}") / "hub"
-    files = _build(folder, rows, run, repo, license, pocket)
+    files = _build(folder, rows, run, license=license, repo=repo, pocket=pocket)
     if not quiet:
-        terminal().print(preview(folder, files), markup=False)
+        say(preview(folder, files))
     flag = " --allow-pocket" if pocket and not allow_pocket else ""
     how = f"pairforge push --repo {repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
     built = PushOutcome(f"built, not uploaded; to upload: {how}", folder, files, repo)
@@ -138,7 +135,7 @@ def push(
 
 
 def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
-    """The tree with sizes and hashes, and the first lines of the card below its header."""
+    """Return the tree with sizes and hashes, and the first lines of the card below its header."""
     from rich.filesize import decimal
 
     lines = [str(folder), *(f"  {file.path:<34} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
@@ -149,9 +146,7 @@ def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
     return visible("\n".join(lines))
 
 
-def _build(
-    folder: Path, rows: list[Any], run: Run | None, repo: str | None, license: str | None, pocket: bool
-) -> tuple[BuiltFile, ...]:
+def _build(folder: Path, rows: list[Any], run: Run | None, **card_fields: Any) -> tuple[BuiltFile, ...]:
     """Write data and card, each whole; the same pairs and settings give the same bytes."""
     data, readme = folder / hub.DATA_FILE, folder / hub.CARD_FILE
     dataset = formats.to_dataset(rows)
@@ -163,19 +158,8 @@ def _build(
         {"command": run.command, "settings": run.settings, "counts": run.counts} if run else {},
         features=dataset.features,
         data_file=hub.DATA_FILE,
-        data_sha256=_sha256(data),
-        license=license,
-        repo=repo,
-        pocket=pocket,
+        data_sha256=BuiltFile.of(hub.DATA_FILE, data).sha256,
+        **card_fields,
     )
     write_atomic(readme, text)
-    made = {hub.CARD_FILE: readme, hub.DATA_FILE: data}
-    return tuple(BuiltFile(name, path.stat().st_size, _sha256(path)) for name, path in made.items())
-
-
-def _sha256(path: Path) -> str:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(2**20), b""):
-            total.update(block)
-    return total.hexdigest()
+    return BuiltFile.of(hub.CARD_FILE, readme), BuiltFile.of(hub.DATA_FILE, data)

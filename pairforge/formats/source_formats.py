@@ -23,11 +23,6 @@ _SIDES = ("chosen", "rejected")
 _QUESTIONS = ("prompt", "question", "query", "instruction")
 
 
-def _whole_sides(row: Row, lost: set[str]) -> list[Message]:
-    """Nothing: the sides are whole conversations."""
-    return []
-
-
 def _in_transcripts(row: Row, lost: set[str]) -> list[Message]:
     """Nothing: the sides are whole, and begin with the text of a `prompt` that may be beside them."""
     if isinstance(prompt := row.get("prompt"), str) and not row["chosen"].strip().startswith(prompt.strip()):
@@ -112,18 +107,13 @@ def _are_answers(row: Row) -> bool:
     return all(isinstance(side, list) and side and role_of(side[0]) == "assistant" for side in sides)
 
 
-def _two_outputs(row: Row) -> bool:
-    output = row.get("output")
-    return isinstance(output, list) and len(output) > 1 and all(isinstance(text, str) for text in output)
-
-
 @dataclass(frozen=True)
 class Shape:
     """One way to write pairs: `what` names it for a reader.
 
-    A row is of this shape where it has the columns of `lists` and of `texts`, and `test` is true. `spent` are the
-    columns that the pair is made of beside the sides; all others are kept as they are. A check looks at `native` rows
-    unchanged: their sides are lists of messages already.
+    A row is of this shape where it has the columns of `lists` and of `texts`, and `test` is true. `context` gives the
+    messages before the sides (None: the sides are whole). `spent` are the columns that the pair is made of beside the
+    sides; all others are kept as they are. A check looks at `native` rows unchanged: their sides are lists of messages.
     """
 
     name: str
@@ -131,7 +121,7 @@ class Shape:
     lists: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     test: Callable[[Row], bool] = bool
-    context: Context = _whole_sides
+    context: Context | None = None
     sides: tuple[str, str] = _SIDES
     spent: tuple[str, ...] = ()
     native: bool = False
@@ -148,7 +138,7 @@ class Shape:
         if not isinstance(row, Mapping) or not self.fits(row):
             return None
         try:
-            context = self.context(row, lost)
+            context = self.context(row, lost) if self.context else []
         except NotTextError:
             return None
         if context is None:
@@ -210,7 +200,8 @@ SHAPES = (
         "alpaca-outputs",
         "alpaca with two outputs (instruction, input, output: [better, worse])",
         texts=("instruction",),
-        test=_two_outputs,
+        lists=("output",),
+        test=lambda row: len(row["output"]) > 1 and all(isinstance(text, str) for text in row["output"]),
         context=_texts,
         sides=("output", "output"),
         spent=_ALPACA,
@@ -307,7 +298,7 @@ def _what_else(row: Row) -> str:
 
 
 def shape_of(rows: Iterable[Any]) -> Shape:
-    """The shape that most of the first rows have; `UNKNOWN`, with what was found as `what`, where none has any."""
+    """Return the shape of most of the first rows; `UNKNOWN`, with what was found as `what`, where none has any."""
     seen = [row for row in islice(rows, LOOKED_AT) if isinstance(row, Mapping)]
     names = (next((shape.name for shape in SHAPES if shape.fits(row)), None) for row in seen)
     known = Counter(name for name in names if name)
@@ -317,15 +308,17 @@ def shape_of(rows: Iterable[Any]) -> Shape:
 
 
 def recognise(rows: Iterable[Any]) -> tuple[Shape, Iterator[Any]]:
-    """The shape of the rows, and all of them."""
+    """Return the shape of the rows, and all of them."""
     stream = iter(rows)
     start = list(islice(stream, LOOKED_AT))
     return shape_of(start), chain(start, stream)
 
 
 def presented(rows: Iterable[Any]) -> Iterator[Any]:
-    """The rows as a check is to see them, one for one: those of a foreign shape as pairs of whole conversations, others
-    as they stand. What doesn't fit the shape of the set stands as it is, too.
+    """Return the rows as a check is to see them, one for one.
+
+    Those of a foreign shape come as pairs of whole conversations, others as they are, and so do those that don't fit
+    the shape of the set.
     """
     shape, rows = recognise(rows)
     if shape.native or shape.name in (UNKNOWN.name, kto.NAME):
@@ -334,7 +327,7 @@ def presented(rows: Iterable[Any]) -> Iterator[Any]:
 
 
 def as_pairs(rows: Iterable[Any], shape: Shape, lost: Counter[str]) -> Iterator[dict[str, Any] | Skip]:
-    """Every row as a pair of whole conversations, or a Skip; `lost` counts, by name, what a pair can't hold.
+    """Yield every row as a pair of whole conversations, or a Skip; `lost` counts, by name, what a pair can't hold.
 
     Answers with labels are paired where a prompt has both labels. Raises InputError for `UNKNOWN`.
     """
