@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import card, checks, formats, hub
 from ..checks import secrets
-from ..console import table
+from ..console import note, table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
 from ..resources import resource
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 _CARD_LINES = 10
+_POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def push(
     folder = (run.path if run else out_dir(output) / f"push-{digest(rows, 10)}") / "hub"
     files = _build(folder, rows, run, license=license, repo=repo, pocket=pocket)
     if not quiet:
-        say(preview(folder, files))
+        note(preview(folder, files))
     flag = " --allow-pocket" if pocket and not allow_pocket else ""
     how = f"pairforge push --repo {repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
     built = PushOutcome(f"built, not uploaded; to upload: {how}", folder, files, repo)
@@ -125,13 +126,10 @@ def push(
     if not hub.logged_in():
         return replace(built, note=f"built, not uploaded: no login; hf auth login, then {how}")
     if flag:
-        raise InputError(
-            "these pairs were made by the bundled pocket model: figures on it are not figures of a real model",
-            fix="make pairs with --model, or add --allow-pocket",
-        )
+        raise InputError(_POCKET, fix="make pairs with --model, or add --allow-pocket")
     commit = hub.upload(folder, repo, card.stamp, private=private, yes=yes)
-    note = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
-    return replace(built, note=note, pushed=commit.new, commit=commit.sha, url=commit.url)
+    line = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
+    return replace(built, note=line, pushed=commit.new, commit=commit.sha, url=commit.url)
 
 
 def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
