@@ -17,6 +17,7 @@ ROLES = {
     **dict.fromkeys(("tool", "observation", "function_response"), "tool"),
 }
 """The role of a message for each name that speakers have, in small letters."""
+MESSAGE_ROLES = frozenset(ROLES.values())
 _ROLE_KEYS, _CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text", "parts")
 _CALLS = ("tool_calls", "function_call")
 _TEXT_PARTS = (None, "text", "input_text", "output_text")
@@ -59,11 +60,11 @@ class Turn:
     def of(cls, item: Any) -> Turn:
         """Read a turn such as {role, content} or ShareGPT's {from, value}. Raises NotTurnError where it is none."""
         role = role_of(item)
+        if role and len(item) == 2 and "content" in item:  # nearly all turns
+            return cls(role, item["content"])
         key = next((key for key in _CONTENT_KEYS if key in item), None) if role else None
         if role is None or (key is None and role != "assistant"):  # a call of a tool may come without words
             raise NotTurnError(one_line(f"{item!r}", 80))
-        if len(item) == 2 and key:
-            return cls(role, item[key])
         own = (next(name for name in _ROLE_KEYS if name in item), key)
         other = tuple(str(name) for name, value in item.items() if name not in own and value is not None)
         return cls(role, item.get(key), any(item.get(name) for name in _CALLS), other)
@@ -79,8 +80,11 @@ def role_of(item: Any) -> str | None:
     """Return the role that a turn names, as one of the values of `ROLES` if it is known; None where it names none."""
     if not isinstance(item, Mapping):
         return None
-    role = next((item[key] for key in _ROLE_KEYS if key in item), None)
-    return ROLES.get(role.strip().lower(), role) if isinstance(role, str) else None
+    for key in _ROLE_KEYS:
+        if key in item:
+            role = item[key]
+            return ROLES.get(role.strip().lower(), role) if isinstance(role, str) else None
+    return None
 
 
 def text_of(content: Any) -> str | None:
@@ -125,9 +129,10 @@ def messages(value: Any, lost: set[str]) -> list[Message] | None:
     try:
         for turn in turns_of(value):
             text = turn.text()
-            if text is None or turn.role not in ROLES.values():
+            if text is None or turn.role not in MESSAGE_ROLES:
                 return None
-            lost.update(f"{name} of a message" for name in turn.other)
+            if turn.other:
+                lost.update(f"{name} of a message" for name in turn.other)
             made.append(Message(role=turn.role, content=text))
     except ConversationError:
         return None

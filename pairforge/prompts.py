@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from .conversation import ROLES, NotTextError, NotTurnError, Turn, role_of, transcript, turns_of
+from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, transcript, turns_of
 from .errors import InputError
 from .readers import Row, Unreadable, Wanted, read
 from .readers.stream import name_of
@@ -132,7 +132,7 @@ def _of_list(value: Any) -> list[Turn]:
 
 def _asked(row: Mapping[str, Any], where: str, keys: Sequence[str]) -> list[Turn] | None:
     """The turns that the first of these columns with something in it holds; None where there is no such column."""
-    if role_of(row) in ROLES.values() and not any(key in row for key in ("prompt", *_TALKS)):
+    if role_of(row) in MESSAGE_ROLES and not any(key in row for key in ("prompt", *_TALKS)):
         with suppress(NotTurnError):
             return [Turn.of(row)]
     found = [key for key in keys if key in row]
