@@ -92,7 +92,7 @@ def _holds(row: Row, kind: type, *names: str) -> bool:
     return all(isinstance(row.get(name), kind) for name in names)
 
 
-def _are_turns(row: Row, key: str, *kinds: type) -> bool:
+def _are_turns(row: Row, key: str = "content", kinds: tuple[type, ...] = (str, list)) -> bool:
     """Both sides are lists of turns, each with content of these types under the key."""
     if not _holds(row, list, *_SIDES) or not (row["chosen"] and row["rejected"]):
         return False
@@ -218,7 +218,7 @@ SHAPES = (
         "trl-explicit",
         "a prompt list, and what follows it as chosen and rejected (TRL, explicit prompt)",
         lists=("prompt",),
-        test=lambda row: _are_turns(row, "content", str, list),
+        test=_are_turns,
         context=lambda row, lost: messages(row["prompt"], lost),
         spent=("prompt",),
         native=True,
@@ -235,7 +235,7 @@ SHAPES = (
         "trl-text-prompt",
         "a prompt text beside lists of messages",
         texts=("prompt",),
-        test=lambda row: _are_turns(row, "content", str, list),
+        test=_are_turns,
         context=_beside_lists,
         spent=("prompt",),
         native=True,
@@ -243,17 +243,15 @@ SHAPES = (
     Shape(
         "trl",
         "whole conversations as chosen and rejected (TRL)",
-        test=lambda row: _are_turns(row, "content", str),
+        test=partial(_are_turns, kinds=(str,)),
         spent=("prompt",),
         native=True,
     ),
-    Shape(
-        "typed", "whole conversations with typed content lists", test=lambda row: _are_turns(row, "content", str, list)
-    ),
+    Shape("typed", "whole conversations with typed content lists", test=_are_turns),
     Shape(
         "sharegpt-lists",
         "whole ShareGPT conversations (from, value) as chosen and rejected",
-        test=lambda row: _are_turns(row, "value", str, list),
+        test=partial(_are_turns, key="value"),
     ),
     Shape(
         "hh",
