@@ -32,7 +32,7 @@ _TRANSCRIPTS = (
 
 
 class ConversationError(Exception):
-    """What can't be read as a conversation of texts."""
+    """A value that can't be read as a conversation of texts."""
 
 
 class NotTurnError(ConversationError):

@@ -37,7 +37,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class UnusableError(Exception):
-    """This row holds no prompt; becomes its Skip."""
+    """A row without a prompt; becomes its Skip."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -238,7 +238,7 @@ def read_prompts(
     """
     columns = columns or {}
     if unknown := [name for name in columns if name not in NAMES]:
-        raise InputError(f"--columns {unknown[0]}: no part of a prompt", fix=f"use one of {', '.join(NAMES)}")
+        raise InputError(f"--columns {unknown[0]}: not a part of a prompt", fix=f"use one of {', '.join(NAMES)}")
     if history not in ("last", "full"):
         raise InputError(f"--history {history}: unknown", fix="use last or full")
     found: list[Prompt | Skip] = []

@@ -99,9 +99,9 @@ def convert(
     """
     path = Path(out)
     if to not in formats.TARGETS:
-        raise InputError(f"--to {to!r:.40} is none of {', '.join(formats.TARGETS)}", fix="e.g. --to trl")
+        raise InputError(f"--to {to!r:.40} is not one of {', '.join(formats.TARGETS)}", fix="e.g. --to trl")
     if path.name == _INFO:
-        raise InputError(f"{path} is no name for pairs", fix="name another file")
+        raise InputError(f"{path} is not a name for pairs", fix="name another file")
     source = PairInput(data, output, quiet=quiet)
     check_output(path, _SUFFIXES, source, overwrite=overwrite)
     with source:

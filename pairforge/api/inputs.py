@@ -1,4 +1,4 @@
-"""What the user named, as rows: the latest run, a run, a file, a folder, a data set on the Hub, stdin, or rows."""
+"""The pairs that a user names: the latest run, a run, a file, a folder, a data set on the Hub, stdin, or rows."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def check_output(
     Args:
         path: The file to write.
         suffixes: How its name may end.
-        source: What it is made from, which is never overwritten.
+        source: The pairs that it is made from: their file is never overwritten.
         overwrite: Replace a file that exists; None where the command has no such option.
 
     Raises InputError where it may not.

@@ -1,4 +1,4 @@
-"""`push`: pairs to a data set with a card, shown before it goes, then to the Hub in one commit."""
+"""The verb `push`: pairs as a data set with a card, shown first, then uploaded to the Hub in one commit."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class RunView:
 
 @dataclass
 class Removal:
-    """What was removed, or would be."""
+    """The runs and stored answers that were removed, or would be."""
 
     runs: Sequence[str]
     answers: int

@@ -1,4 +1,4 @@
-"""show: pairs as a word diff, or one pair in tokens, as the trainer sees it."""
+"""The verb `show`: pairs as a word diff, or one pair in tokens, as the trainer sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shapes in: how pairs are written elsewhere, told apart by many rows, and each row as a pair."""
+"""The shapes in: how pairs are written elsewhere, recognised from many rows, and each row as a pair."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ UNKNOWN = Shape("unknown", "no shape of pairs that is known", test=lambda row: F
 
 
 def _what_else(row: Row) -> str:
-    """What rows hold that are not pairs, for a reader."""
+    """The name of what rows hold that are not pairs."""
     if "instruction" in row and "output" in row:
         return "answers without a counterpart (instruction, output)"
     if isinstance(row.get("conversations"), list) or isinstance(row.get("messages"), list):
@@ -330,7 +330,7 @@ def as_pairs(rows: Iterable[Any], shape: Shape, lost: Counter[str]) -> Iterator[
     Answers with labels are paired where a prompt has both labels. Raises InputError for `UNKNOWN`.
     """
     if shape.name == UNKNOWN.name:
-        raise InputError(f"these are no pairs: {shape.what}", fix="the shapes that are read: docs/formats.md")
+        raise InputError(f"these are not pairs: {shape.what}", fix="the shapes that are read: docs/formats.md")
     if shape.name == kto.NAME:
         yield from kto.paired(rows, lost)
         return

@@ -127,7 +127,7 @@ class Decoder:
     def checked(self, value: Any, where: str) -> Any:
         """Return the value just decoded, or an Unreadable where a key was repeated in it."""
         repeated, self.repeated = self.repeated, None
-        what = f"{where}: the key {repeated!r:.80} stands twice in one object"
+        what = f"{where}: the key {repeated!r:.80} is repeated in one object"
         return value if repeated is None else Unreadable("repeated_key", what, "keep one of them")
 
 

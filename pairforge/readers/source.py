@@ -158,7 +158,7 @@ def _split(file: Path) -> str | None:
 
 
 def _chosen(where: str, splits: list[str], split: str | None) -> str:
-    """The split that is meant: the one that is named, or the only one. Two splits are never mixed in silence."""
+    """The split that is named, or the only one. Two splits are never mixed in silence."""
     if split in splits:
         return str(split)
     if split is None and len(splits) == 1:

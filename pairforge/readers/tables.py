@@ -51,7 +51,7 @@ def csv_rows(stream: io.BufferedReader, name: str, separator: str, wanted: Wante
             if not header:
                 names = [cell.strip() for cell in cells]
                 if repeated := [column for column in names if column and names.count(column) > 1]:
-                    what = f"{where}: the column {repeated[0]!r:.80} stands twice"
+                    what = f"{where}: the column {repeated[0]!r:.80} is repeated"
                     raise InputError(what, fix="name each column once")
                 header = names
             elif len(cells) > len(header):
@@ -146,7 +146,7 @@ def rows_of(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _nulls(array: Any) -> bool:
-    """Whether there is a null anywhere in it."""
+    """Nulls are anywhere in the array."""
     import pyarrow
 
     if array.null_count:

@@ -121,9 +121,9 @@ def test_never_in_place(pairs: Path, tmp_path: Path) -> None:
     [
         ("out.txt", "trl", "must end in"),
         ("out", "trl", "must end in"),
-        ("out.jsonl", "nonesuch", "is none of trl, "),
+        ("out.jsonl", "nonesuch", "is not one of trl, "),
         ("folder.json", "trl", "is a folder"),
-        ("dataset_info.json", "llamafactory", "no name for pairs"),
+        ("dataset_info.json", "llamafactory", "not a name for pairs"),
     ],
 )
 def test_what_can_t_be_written(pairs: Path, tmp_path: Path, out: str, to: str, said: str) -> None:
@@ -136,7 +136,7 @@ def test_what_can_t_be_written(pairs: Path, tmp_path: Path, out: str, to: str, s
     ("source", "said"),
     [
         ([], "no rows"),
-        ([{"instruction": "q", "output": "a"}], "no pairs: answers without a counterpart"),
+        ([{"instruction": "q", "output": "a"}], "not pairs: answers without a counterpart"),
         ([{"prompt": "q", "completion": "a", "label": True}], "nothing to convert to trl: row 0: "),
     ],
 )
