@@ -114,7 +114,7 @@ class PairView:
 
 @contextmanager
 def progress(label: str, quiet: bool = False) -> Iterator[Tell | None]:
-    """Show a bar with ETA and speed on a terminal, elsewhere a plain line every ten seconds; yield the function to report to.
+    """Show a bar with ETA and speed on a terminal, elsewhere a line every ten seconds; yield the function to report to.
 
     What an earlier process had done counts neither as speed nor as time.
     """

@@ -17,10 +17,11 @@ from ..checks.shortcuts.report import Severity3
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
+from ..options import PairData
 from ..run import Run
 from ..store import Store
 from .balance_result import Balanced, Ledger, Rows, advice
-from .inputs import PairData, PairInput, check_output
+from .inputs import PairInput, check_output
 from .models import as_tuple
 
 REMEDIES = ("repick", *MENDS, *DROPS, "contradictory")

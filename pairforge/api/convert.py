@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,10 @@ from ..console import outcome, table
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
 from ..formats import target_formats, writers
+from ..options import ConvertOptions, keywords
 from ..text import visible
 from ..types import Skip
-from .inputs import PairData, PairInput, check_output
+from .inputs import PairInput, check_output
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -73,48 +73,34 @@ class Conversion:
         yield "\n".join(visible(line) for line in self.snippet.splitlines())
 
 
-def convert(
-    data: PairData,
-    out: str | PathLike[str],
-    *,
-    to: str = "trl",
-    overwrite: bool = False,
-    output: str | None = None,
-    quiet: bool = False,
-) -> Conversion:
+@keywords(ConvertOptions)
+def convert(options: ConvertOptions) -> Conversion:
     """Write pairs of any known shape to a file in the shape that a trainer reads.
 
     A column that some rows lack is null there.
 
-    Args:
-        data: A run folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin, rows, or None for the
-            latest run.
-        out: The file to write; its name ends in .jsonl, .json, .parquet or .csv.
-        to: One of `formats.TARGETS`. For llamafactory a `dataset_info.json` beside the file is written or added to.
-        overwrite: Replace `out` if it exists.
-        output: The folder that holds the runs.
-        quiet: Do not say which run is used.
-
     Raises InputError where the source holds no pairs, `out` exists (without `overwrite`) or is the source itself.
     """
-    path = Path(out)
-    if to not in formats.TARGETS:
-        raise InputError(f"--to {to!r:.40} is not one of {', '.join(formats.TARGETS)}", fix="e.g. --to trl")
+    path = Path(options.out)
+    if options.to not in formats.TARGETS:
+        raise InputError(f"--to {options.to!r:.40} is not one of {', '.join(formats.TARGETS)}", fix="e.g. --to trl")
     if path.name == _INFO:
         raise InputError(f"{path} is not a name for pairs", fix="name another file")
-    source = PairInput(data, output, quiet=quiet)
-    check_output(path, _SUFFIXES, source, overwrite=overwrite)
+    source = PairInput(options.data, options.output, quiet=options.quiet)
+    check_output(path, _SUFFIXES, source, overwrite=options.overwrite)
     with source:
         shape, _ = formats.recognise(source.raw())
-        done = Conversion(path, to, shape.name, target_formats.snippet(to, path), [path])
+        done = Conversion(path, options.to, shape.name, target_formats.snippet(options.to, path), [path])
         first_row: dict[str, Any] = {}
         for row in _converted(source.raw(), shape, done):
             first_row = first_row or row
         if not done.written:
             first = next(iter(done.first.values()), "no rows")
-            raise InputError(f"nothing to convert to {to}: {first}", fix="see what is wrong with: pairforge validate")
-        info = _dataset_info(path, overwrite) if to == "llamafactory" else None
-        rows = _converted(source.raw(), shape, Conversion(path, to, shape.name, "", []))
+            raise InputError(
+                f"nothing to convert to {options.to}: {first}", fix="see what is wrong with: pairforge validate"
+            )
+        info = _dataset_info(path, options.overwrite) if options.to == "llamafactory" else None
+        rows = _converted(source.raw(), shape, Conversion(path, options.to, shape.name, "", []))
         _write(({name: row.get(name) for name in done.columns} for row in rows), path, list(done.columns), first_row)
     if info:
         done.files.append(path.parent / _INFO)

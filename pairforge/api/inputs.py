@@ -6,16 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from .. import formats
 from ..console import note
 from ..errors import InputError
+from ..options import PairData
 from ..readers.spool import RowSpool
 from ..run import Run, latest, out_dir
 
-PairData: TypeAlias = str | PathLike[str] | Iterable[Mapping[str, Any]] | None
-"""Pairs as a user gives them: a name, rows, or None for the latest run."""
 _DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
 
 

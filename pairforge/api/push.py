@@ -14,11 +14,12 @@ from ..checks import secrets
 from ..console import note, table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
+from ..options import PushOptions, keywords
 from ..resources import resource
 from ..run import Run, out_dir
 from ..text import visible
 from ..types import Finding, digest
-from .inputs import PairData, PairInput
+from .inputs import PairInput
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -72,62 +73,41 @@ class PushOutcome:
         yield visible(self.note)
 
 
-def push(
-    data: PairData = None,
-    *,
-    repo: str | None = None,
-    license: str | None = None,
-    private: bool = True,
-    dry_run: bool = False,
-    allow_pocket: bool = False,
-    yes: bool = False,
-    output: str | None = None,
-    quiet: bool = False,
-) -> PushOutcome:
+@keywords(PushOptions)
+def push(options: PushOptions) -> PushOutcome:
     """Build a data set and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
     Pairs with errors or secrets aren't built: see `findings`.
 
-    Args:
-        data: A run folder, a file of pairs, rows, or None for the latest run: the default one is made if there is none.
-        repo: The data set on the Hub. Without it, or without a login, nothing leaves the machine.
-        license: The licence to name in the card.
-        private: Make a new data set private, and refuse one that is public.
-        dry_run: Upload nothing.
-        allow_pocket: Allow pairs that the bundled pocket model made.
-        yes: Allow a data set that holds files of others: none is deleted, its card is replaced.
-        output: The folder that holds the runs.
-        quiet: Print nothing on stderr.
-
     Raises InputError for what can't be used, OutsideError for what Hub or network refuse.
     """
-    if repo is not None:
-        hub.check_repo(repo)
-    if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", license):
-        raise InputError(f"--license {visible(license)!r} is not a licence id", fix="e.g. --license apache-2.0")
-    source = PairInput(data, output, make=True, quiet=quiet)
+    if options.repo is not None:
+        hub.check_repo(options.repo)
+    if options.license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", options.license):
+        raise InputError(f"--license {visible(options.license)!r} is not a licence id", fix="e.g. --license apache-2.0")
+    source = PairInput(options.data, options.output, make=True, quiet=options.quiet)
     run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
     errors = (finding for finding in checks.check(rows) if finding.severity == "error")
     findings = (*errors, *secrets.scan(rows, run.settings if run else None))
     if findings:
-        return PushOutcome(f"not pushed: {len(findings)} errors in the pairs", repo=repo, findings=findings)
+        return PushOutcome(f"not pushed: {len(findings)} errors in the pairs", repo=options.repo, findings=findings)
     models = {str(record.get("model") or "") for record in (*rows, run.settings if run else {})} - {""}
     bundled = resource("data", "pocket").resolve()
     pocket = any(model == "pocket" or Path(model).resolve() == bundled for model in models)
-    folder = (run.path if run else out_dir(output) / f"push-{digest(rows, 10)}") / "hub"
-    files = _build(folder, rows, run, license=license, repo=repo, pocket=pocket)
-    if not quiet:
+    folder = (run.path if run else out_dir(options.output) / f"push-{digest(rows, 10)}") / "hub"
+    files = _build(folder, rows, run, license=options.license, repo=options.repo, pocket=pocket)
+    if not options.quiet:
         note(preview(folder, files))
-    flag = " --allow-pocket" if pocket and not allow_pocket else ""
-    how = f"pairforge push --repo {repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
-    built = PushOutcome(f"built, not uploaded; to upload: {how}", folder, files, repo)
-    if repo is None or dry_run:
+    flag = " --allow-pocket" if pocket and not options.allow_pocket else ""
+    how = f"pairforge push --repo {options.repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
+    built = PushOutcome(f"built, not uploaded; to upload: {how}", folder, files, options.repo)
+    if options.repo is None or options.dry_run:
         return built
     if not hub.logged_in():
         return replace(built, note=f"built, not uploaded: no login; hf auth login, then {how}")
     if flag:
         raise InputError(_POCKET, fix="make pairs with --model, or add --allow-pocket")
-    commit = hub.upload(folder, repo, card.stamp, private=private, yes=yes)
+    commit = hub.upload(folder, options.repo, card.stamp, private=options.private, yes=options.yes)
     line = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     return replace(built, note=line, pushed=commit.new, commit=commit.sha, url=commit.url)
 

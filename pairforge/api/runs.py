@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..console import outcome, table
 from ..disk import write_errors
 from ..errors import InputError
+from ..options import ListRunsOptions, RemoveRunsOptions, ShowRunOptions, keywords
 from ..run import Run, out_dir
 
 if TYPE_CHECKING:
@@ -72,29 +73,32 @@ class Removal:
         yield f"removed: {what}" if self.done else f"would remove: {what}; to do so add --yes"
 
 
-def list_runs(*, output: str | None = None, quiet: bool = False) -> RunList:
+@keywords(ListRunsOptions)
+def list_runs(options: ListRunsOptions) -> RunList:
     """Return all runs under the output folder: finished, unfinished and in use."""
-    folders = [path for path in out_dir(output).glob("*-*") if path.is_dir()]
+    folders = [path for path in out_dir(options.output).glob("*-*") if path.is_dir()]
     return RunList([_line(path) for path in sorted(folders, key=lambda path: (-_made(path), path.name))])
 
 
-def show_run(run: str | None = None, *, output: str | None = None, quiet: bool = False) -> RunView:
+@keywords(ShowRunOptions)
+def show_run(options: ShowRunOptions) -> RunView:
     """Return the settings and counts of a run, by default of the latest. Raises InputError where there is none."""
     from .inputs import latest_run
 
-    path = _folder(run, output) if run else latest_run(output, quiet=quiet)
+    path = _folder(options.run, options.output) if options.run else latest_run(options.output, quiet=options.quiet)
     return RunView(Run.at(path) or Run.load(path))
 
 
-def remove_runs(
-    runs: Sequence[str], *, answers: bool = False, yes: bool = False, output: str | None = None, quiet: bool = False
-) -> Removal:
+@keywords(RemoveRunsOptions)
+def remove_runs(options: RemoveRunsOptions) -> Removal:
     """Remove run folders, with the models trained in them; with `answers` also the stored answers no other run uses.
 
     Without `yes` nothing is removed, and the result says what would be. Raises InputError for a run in use, and for a
     folder that is not a run.
     """
-    named = [_folder(run, output) for run in ([runs] if isinstance(runs, str) else runs)]
+    named = [
+        _folder(run, options.output) for run in ([options.runs] if isinstance(options.runs, str) else options.runs)
+    ]
     paths = list({path.resolve(): path for path in named}.values())
     for path in paths:
         run = Run.at(path)
@@ -102,11 +106,15 @@ def remove_runs(
             raise InputError(f"{path} is not a run that can be read", fix=f"rm -r {shlex.quote(str(path))}, if it is")
         if run.in_use():
             raise run.busy()
-    count = sum(_forget(paths, out, dry=not yes) for out in {path.parent for path in paths}) if answers else 0
-    for path in paths if yes else ():
+    count = (
+        sum(_forget(paths, out, dry=not options.yes) for out in {path.parent for path in paths})
+        if options.answers
+        else 0
+    )
+    for path in paths if options.yes else ():
         with write_errors(path):
             shutil.rmtree(path)
-    return Removal([str(path) for path in paths], count, yes)
+    return Removal([str(path) for path in paths], count, options.yes)
 
 
 def _forget(paths: Sequence[Path], out: Path, dry: bool) -> int:

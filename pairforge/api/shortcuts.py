@@ -10,8 +10,9 @@ from pathlib import Path
 from ..checks.shortcuts import Report, audit
 from ..checks.shortcuts.report import Severity3
 from ..disk import write_atomic
+from ..options import PairData
 from .difficulty import Difficulties, difficulty
-from .inputs import PairData, PairInput
+from .inputs import PairInput
 from .models import as_tuple
 
 

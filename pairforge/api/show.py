@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..console import PairView
 from ..errors import InputError
+from ..options import ShowOptions, keywords
 from ..token_view import XRay
-from ..tokenization import MAX_LENGTH, render
+from ..tokenization import render
 from ..types import Skip
 from .inputs import PairInput
 from .models import open_tokenizer
@@ -41,38 +42,18 @@ class Shown:
             yield ""
 
 
-def show(
-    data: str | None = None,
-    pair: str | None = None,
-    *,
-    limit: int = 10,
-    tokens: bool = False,
-    model: str | None = None,
-    revision: str | None = None,
-    max_length: int = MAX_LENGTH,
-    output: str | None = None,
-    quiet: bool = False,
-) -> Shown:
+@keywords(ShowOptions)
+def show(options: ShowOptions) -> Shown:
     """Return the first pairs of a file or run, or one of them, as a word diff or in tokens.
-
-    Args:
-        data: A run folder, a file or whatever else holds pairs, or None for the latest run. A name that can't be one of
-            a file is taken for a pair of the latest run.
-        pair: The id or the row number (from 0) of one pair.
-        limit: How many pairs are shown.
-        tokens: Show one pair (the first, where none is named) as TRL's DPOTrainer sees it.
-        model: The model that it trains then; by default that of the run.
-        revision: The revision of the model.
-        max_length: Tokens of a side that count.
-        output: The folder that holds the runs.
-        quiet: Do not say which run is used.
 
     Raises InputError where a row is not a pair, or the pair is not there, or there is no run.
     """
-    if data is not None and pair is None and data != "-" and not Path(data).exists() and not set(data) & set("/\\:."):
+    data, pair = options.data, options.pair
+    # A name that can't be one of a source is taken for a pair of the latest run.
+    if isinstance(data, str) and pair is None and not (data == "-" or Path(data).exists() or set(data) & set("/\\:.")):
         data, pair = None, data
-    source = PairInput(data, output, quiet=quiet)
-    rows = list(_chosen(source, pair, 1 if tokens else limit))
+    source = PairInput(data, options.output, quiet=options.quiet)
+    rows = list(_chosen(source, pair, 1 if options.tokens else options.limit))
     if pair is not None and not rows:
         raise InputError(f"{source.name} has no pair {pair}", fix="give an id, or a row number counted from 0")
     for number, row in rows:
@@ -81,10 +62,13 @@ def show(
                 f"{source.name}: row {number} is not a pair of message lists",
                 fix=f"see why with: pairforge validate {source.name}",
             )
-    if not tokens or not rows:
+    if not options.tokens or not rows:
         return Shown(rows)
     number, row = rows[0]
-    return Shown(rows, _xray(number, row, *_model(source, row, model, revision), max_length, quiet))
+    return Shown(
+        rows,
+        _xray(number, row, *_model(source, row, options.model, options.revision), options.max_length, options.quiet),
+    )
 
 
 def _chosen(rows: Iterable[Any], pair: str | None, limit: int) -> Iterable[tuple[int, Any]]:

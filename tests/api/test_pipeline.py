@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 import pairforge
 from pairforge.store import Store
 
