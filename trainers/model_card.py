@@ -27,7 +27,7 @@ _SHAPE = ("per_device_train_batch_size", "gradient_accumulation_steps", "optim",
 @dataclass(frozen=True)
 class Facts:
     """What a card tells of a training. `base` and `dataset` are as the user named them, `rows` are those trained on;
-    `stopped` is what the guard said, and `verdict` Markdown.
+    `stopped` is what the guard said, `verdict` Markdown, and `curves` says whether the learning curves were drawn.
     """
 
     base: str
@@ -39,6 +39,7 @@ class Facts:
     guard: str
     stopped: str = ""
     verdict: str = ""
+    curves: bool = True
 
 
 def render(facts: Facts) -> str:
@@ -90,8 +91,8 @@ def _training(facts: Facts) -> str:
         "versions": _versions(),
     }
     table = "\n".join(f"| {name} | {_span(getattr(value, 'value', value))} |" for name, value in rows.items())
-    curves = f"![loss, margins, log-probabilities, and what the guard saw]({PICTURE})"
-    return f"## Training\n\n| | |\n|---|---|\n{table}\n\n{curves}"
+    curves = f"\n\n![loss, margins, log-probabilities, and what the guard saw]({PICTURE})" if facts.curves else ""
+    return f"## Training\n\n| | |\n|---|---|\n{table}{curves}"
 
 
 def _use(facts: Facts) -> str:

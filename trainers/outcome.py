@@ -60,11 +60,16 @@ class History:
         guard = {"action": self.action, "alarm": told, "records": self.records}
         return {"steps": self.steps, "log": _finite(list(self.log)), "guard": _finite(guard)}
 
-    def write(self, folder: Path) -> None:
-        """`history.json` and the curves, `training.svg`."""
+    def write(self, folder: Path) -> bool:
+        """Write `history.json` and the learning curves, `training.svg`; return False where no curves could be drawn."""
         alarm = self.guard.alarm if self.guard else None
         write(folder / "history.json", json.dumps(self.as_json(), ensure_ascii=False, indent=1) + "\n")
-        write(folder / PICTURE, draw(self.log, self.records, alarm.step if alarm else None))
+        try:
+            write(folder / PICTURE, draw(self.log, self.records, alarm.step if alarm else None))
+        except pairforge.InputError as error:
+            say(f"no learning curves: {error}")
+            return False
+        return True
 
 
 def _finite(value: Any) -> Any:
@@ -98,7 +103,7 @@ def before(job: TrainingJob, script: Any) -> None:
 
 def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, history: History) -> bool:
     """Judges the trained model, and writes all that belongs beside it; False where the verdict fails."""
-    history.write(job.output_dir)
+    curves = history.write(job.output_dir)
     if history.stopped:
         say(f"the guard stopped the training, and the saved weights are those from before: {history.stopped}")
     facts = Facts(
@@ -110,6 +115,7 @@ def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
         steps=history.steps,
         guard=script.guard,
         stopped=history.stopped,
+        curves=curves,
     )
     card = job.output_dir / "README.md"
     write(card, render(facts))  # should the verdict come to nothing

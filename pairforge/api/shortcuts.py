@@ -14,6 +14,7 @@ from ..checks.shortcuts import Report, audit
 from ..checks.shortcuts.report import Severity3
 from ..disk import write_atomic
 from ..run import Run
+from ..svg import require_matplotlib
 from .difficulty import Difficulties, difficulty
 from .models import as_tuple
 from .runs import pairs_file
@@ -50,6 +51,8 @@ def shortcuts(
 
     Raises InputError for a row that is no pair.
     """
+    if svg:
+        require_matplotlib("--svg")
     expect = as_tuple(expect)
     if data is None or isinstance(data, (str, PathLike)):
         path = pairs_file(data, output, quiet)

@@ -32,6 +32,7 @@ def test_it_says_from_what_and_on_what(tmp_path: Path) -> None:
     assert body.count("## Verdict") == 1
     assert "| loss | `1 sigmoid + 1 sft` |" in body
     assert "![" in body and "(training.svg)" in body
+    assert "training.svg" not in card(tmp_path, curves=False)[1]
     assert "trl 1." in body
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,16 @@ def test_it_is_plain_json_without_what_is_no_number(tmp_path: Path) -> None:
     assert told["guard"]["alarm"] == {"step": 7, "message": "half a name"}
     assert told["guard"]["records"] == [{"step": 5, "leak": None}]
     assert (tmp_path / "training.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_without_matplotlib_there_are_no_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert not History([{"step": 1, "loss": 1.0}], 9, False, "stop").write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"history.json"}
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "no learning curves" in line and 'pip install "pairforge[plot]"' in line
 
 
 def test_a_guard_that_only_warns_stops_nothing() -> None:
