@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -17,13 +17,11 @@ from ..errors import InputError
 from ..formats import target_formats, writers
 from ..text import visible
 from ..types import Skip
-from .runs import pairs_file
+from .inputs import PairData, PairInput, check_output
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-Rows = Callable[[], Iterable[Any]]
-"""The rows of the source, from the start each time."""
 _SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".csv")
 _INFO = "dataset_info.json"
 
@@ -99,7 +97,7 @@ class Converted:
 
 
 def convert(
-    data: str | PathLike[str] | Iterable[Mapping[str, Any]] | None,
+    data: PairData,
     out: str | PathLike[str],
     *,
     to: str = "trl",
@@ -116,19 +114,24 @@ def convert(
     Raises InputError where the source holds no pairs, `out` exists (but with `overwrite`) or is the source itself.
     """
     path = Path(out)
-    _check(path, to, overwrite)
-    source = _source(data, path, output, quiet)
-    shape, _ = formats.recognise(source())
+    if to not in formats.TARGETS:
+        raise InputError(f"--to {to!r:.40} is none of {', '.join(formats.TARGETS)}", fix="e.g. --to trl")
+    if path.name == _INFO:
+        raise InputError(f"{path} is no name for pairs", fix="name another file")
+    source = PairInput(data, output, quiet=quiet)
+    check_output(path, _SUFFIXES, source, overwrite=overwrite)
     tally = _Tally()
     sample: dict[str, Any] = {}
-    for row in _shaped(source(), shape, to, path, tally):
-        sample = sample or row
-    if not tally.written:
-        first = next(iter(tally.first.values()), "no rows")
-        raise InputError(f"nothing to convert to {to}: {first}", fix="see what is wrong with: pairforge validate")
-    info = _info(path, overwrite) if to == "llamafactory" else None
-    rows = _shaped(source(), shape, to, path, _Tally())
-    _write(({name: row.get(name) for name in tally.columns} for row in rows), path, list(tally.columns), sample)
+    with source:
+        shape, _ = formats.recognise(source.raw())
+        for row in _shaped(source.raw(), shape, to, path, tally):
+            sample = sample or row
+        if not tally.written:
+            first = next(iter(tally.first.values()), "no rows")
+            raise InputError(f"nothing to convert to {to}: {first}", fix="see what is wrong with: pairforge validate")
+        info = _info(path, overwrite) if to == "llamafactory" else None
+        rows = _shaped(source.raw(), shape, to, path, _Tally())
+        _write(({name: row.get(name) for name in tally.columns} for row in rows), path, list(tally.columns), sample)
     if info:
         write_atomic(path.parent / _INFO, json.dumps(info, ensure_ascii=False, indent=2) + "\n")
     return Converted(
@@ -146,40 +149,21 @@ def convert(
     )
 
 
-def _check(path: Path, to: str, overwrite: bool) -> None:
-    if to not in formats.TARGETS:
-        raise InputError(f"--to {to!r:.40} is none of {', '.join(formats.TARGETS)}", fix="e.g. --to trl")
-    if path.suffix.lower() not in _SUFFIXES:
-        raise InputError(
-            f"{path}: the name must end in {', '.join(_SUFFIXES)}", fix=f"e.g. {path.stem or 'pairs'}.jsonl"
-        )
-    if path.is_dir() or path.name == _INFO:
-        raise InputError(f"{path} is {'a folder' if path.is_dir() else 'no name for pairs'}", fix="name another file")
-    if path.exists() and not overwrite:
-        raise InputError(f"{path} exists", fix="name another file, or add --overwrite")
-
-
-def _source(data: Any, path: Path, output: str | None, quiet: bool) -> Rows:
-    if data is None:
-        data = pairs_file(None, output, quiet)
-    if isinstance(data, (str, PathLike)) and str(data) != "-":
-        place = str(data)
-        files = [] if formats.hub_id(place) else formats.files_of(place)
-        if any(path.exists() and file.exists() and path.samefile(file) for file in files):
-            raise InputError(f"{path} is the source itself, and nothing is converted in place", fix="name another file")
-        return lambda: formats.rows(place)
-    rows = list(formats.rows("-") if isinstance(data, (str, PathLike)) else data)
-    return lambda: iter(rows)
-
-
 def _shaped(rows: Iterable[Any], shape: formats.Shape, to: str, path: Path, tally: _Tally) -> Iterator[dict[str, Any]]:
     """The rows of the output; what becomes of those of the source is counted."""
-    target, check = formats.TARGETS[to], _checker(path)
-    for pair in formats.as_pairs(_counted(rows, tally), shape, tally.lost):
+    target, suffix = formats.TARGETS[to], path.suffix.lower()
+
+    def counted() -> Iterator[Any]:
+        for row in rows:
+            tally.rows += 1
+            yield row
+
+    for pair in formats.as_pairs(counted(), shape, tally.lost):
         gone = set[str]()
         made = pair if isinstance(pair, Skip) else target.rows(pair, gone)
         if not isinstance(made, Skip):
-            made = next(filter(None, map(check, made)), made)
+            faults = (_check(row, suffix != ".parquet") for row in made)
+            made = next(filter(None, faults), made)
         if isinstance(made, Skip):
             tally.skip(made, "" if made is pair else f"row {tally.rows - 1}: ")
             continue
@@ -187,33 +171,23 @@ def _shaped(rows: Iterable[Any], shape: formats.Shape, to: str, path: Path, tall
         tally.written += len(made)
         for row in made:
             tally.columns |= dict.fromkeys(row)
-            if path.suffix.lower() == ".csv":
+            if suffix == ".csv":
                 gone |= {f"{name}, as it was: begins with '" for name, cell in row.items() if writers.is_formula(cell)}
             yield row
         tally.lost.update(gone)
 
 
-def _counted(rows: Iterable[Any], tally: _Tally) -> Iterator[Any]:
-    for row in rows:
-        tally.rows += 1
-        yield row
-
-
-def _checker(path: Path) -> Callable[[Mapping[str, Any]], Skip | None]:
-    """Finds what no file can hold: numbers that are none, half a surrogate pair; in a text file, bytes."""
-
-    def check(row: Mapping[str, Any]) -> Skip | None:
-        try:
-            writers.encoded(row)
-        except UnicodeEncodeError:
-            return Skip("encoding", "half of a surrogate pair, which no UTF-8 file can hold")
-        except ValueError:
-            return Skip("not_finite", "a number that is NaN or infinite, which JSON can't hold")
-        except TypeError:
-            return None if path.suffix.lower() == ".parquet" else Skip("bytes", "bytes, which only .parquet can hold")
-        return None
-
-    return check
+def _check(row: Mapping[str, Any], is_text: bool) -> Skip | None:
+    """Why the row can't be in the file: a number that JSON lacks, half a surrogate pair, bytes in a text file."""
+    try:
+        writers.encoded(row)
+    except UnicodeEncodeError:
+        return Skip("encoding", "half of a surrogate pair, which no UTF-8 file can hold")
+    except ValueError:
+        return Skip("not_finite", "a number that is NaN or infinite, which JSON can't hold")
+    except TypeError:
+        return Skip("bytes", "bytes, which only .parquet can hold") if is_text else None
+    return None
 
 
 def _write(rows: Iterable[Mapping[str, Any]], path: Path, columns: list[str], sample: Mapping[str, Any]) -> None:

@@ -16,10 +16,10 @@ from ..console import table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
 from ..resources import resource
-from ..run import Run, out_dir
+from ..run import out_dir
 from ..text import visible
 from ..types import Finding, digest
-from .runs import latest_run
+from .inputs import PairData, PairInput
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -99,7 +99,7 @@ class _Source:
 
 
 def push(
-    data: str | Path | Iterable[Mapping[str, Any]] | None = None,
+    data: PairData = None,
     *,
     repo: str | None = None,
     license: str | None = None,
@@ -123,7 +123,10 @@ def push(
         hub.check_repo(repo)
     if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", license):
         raise InputError(f"--license {visible(license)!r} is no licence id", fix="e.g. --license apache-2.0")
-    source = _source(data, output, quiet)
+    given = PairInput(data, output, make=True, quiet=quiet)
+    run, rows = given.run, [dict(row) if isinstance(row, Mapping) else row for row in given.presented()]
+    content = {"command": run.command, "settings": run.settings, "counts": run.counts} if run else {}
+    source = _Source(rows, content, run.path if run else out_dir(output))
     findings = tuple(finding for finding in checks.check(source.rows) if finding.severity == "error")
     findings += tuple(secrets.scan(source.rows, source.run.get("settings")))
     if findings:
@@ -155,18 +158,6 @@ def preview(folder: Path, files: Iterable[File]) -> str:
     if "\nlicense: " not in header:
         lines += ["", "no licence is named: --license ID, e.g. apache-2.0"]
     return visible("\n".join(lines))
-
-
-def _source(data: str | Path | Iterable[Mapping[str, Any]] | None, output: str | None, quiet: bool) -> _Source:
-    if data is not None and not isinstance(data, str | Path):
-        return _Source([dict(row) for row in data], {}, out_dir(output))
-    path = Path(data) if data is not None else latest_run(output, quiet=quiet)
-    folder = path if path.is_dir() else path.parent
-    if path.is_dir() or (path.name == "pairs.jsonl" and (folder / "run.json").exists()):
-        run = Run.load(folder)
-        content = {"command": run.command, "settings": run.settings, "counts": run.counts}
-        return _Source(list(formats.read(run.pairs)), content, run.path)
-    return _Source(list(formats.read(path)), {}, out_dir(output))
 
 
 def _build(source: _Source, repo: str | None, license: str | None) -> tuple[File, ...]:

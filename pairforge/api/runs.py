@@ -7,53 +7,16 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..console import note, outcome, table
+from ..console import outcome, table
 from ..disk import write_errors
 from ..errors import InputError
-from ..formats import read_rows
-from ..run import Run, latest, out_dir
-from ..store import Store
-from .correct import correct
-from .models import as_tuple
+from ..run import Run, out_dir
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-
-
-def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
-    """The folder of the run that was made last; where there is none, the default correction run is made first."""
-    run = latest(out_dir(output))
-    if run is None:
-        if not quiet:
-            note(f'no run under {out_dir(output)}: making one with pairforge correct --from Qwen --to "Deep Qwen"')
-        run = correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run
-    elif not quiet:
-        note(f"using the latest run: {run.path}")
-    return run.path
-
-
-def are_rows(data: Any) -> bool:
-    """Whether rows are given, and no name of where they are."""
-    return data is not None and not isinstance(data, (str, PathLike))
-
-
-def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
-    """The pairs behind what a user names, for `formats.read`: those of a run, by its folder or its name, or of the
-    latest where nothing is named; a file, a folder of files, a Hub id and `-` as they are.
-    """
-    path = Path(data) if data else latest_run(output, quiet=quiet)
-    if not path.exists() and (named := out_dir(output) / path).exists():
-        path = named
-    return path / "pairs.jsonl" if any((path / name).exists() for name in ("run.json", "pairs.jsonl")) else path
-
-
-def read_pairs(data: str | PathLike[str] | None = None, output: str | None = None) -> list[Mapping[str, Any]]:
-    """The pairs of a file or run folder, by default of the latest run. Raises InputError where a row can't be read."""
-    return list(read_rows(pairs_file(data, output)))
 
 
 @dataclass
@@ -127,8 +90,8 @@ def list_runs(*, output: str | None = None, quiet: bool = False) -> Listed:
 
 def show_run(run: str | None = None, *, output: str | None = None, quiet: bool = False) -> RunView:
     """The settings and counts of a run folder, by default of the latest. Raises InputError where there is none."""
-    if not run and latest(out_dir(output)) is None:
-        raise InputError(f"no run under {out_dir(output)}", fix="make one: pairforge correct --help")
+    from .inputs import latest_run
+
     path = _folder(run, output) if run else latest_run(output, quiet=quiet)
     return RunView(Run.at(path) or Run.load(path))
 
@@ -140,7 +103,7 @@ def remove_runs(
 
     Without `yes` it only says what it would remove. Raises InputError for a run in use, and for a folder that is none.
     """
-    named = [_folder(run, output) for run in as_tuple(runs)]
+    named = [_folder(run, output) for run in ([runs] if isinstance(runs, str) else runs)]
     paths = list({path.resolve(): path for path in named}.values())
     for path in paths:
         run = Run.at(path)
@@ -157,6 +120,8 @@ def remove_runs(
 
 def _forget(paths: Sequence[Path], out: Path, dry: bool) -> int:
     """Removes the answers in `out` that these of its runs alone use; how many they are."""
+    from ..store import Store
+
     own = [settings for path in paths if path.parent == out for settings in _samplings(path)]
     others = [settings for path in out.glob("*-*") if path not in paths for settings in _samplings(path)]
     unused = [settings for number, settings in enumerate(own) if settings not in (*others, *own[:number])]

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..console import PairView
 from ..errors import InputError
-from ..formats import read_rows
-from ..run import Run
 from ..token_view import XRay
 from ..tokenization import MAX_LENGTH, render
 from ..types import Skip
+from .inputs import PairInput
 from .models import open_tokenizer
-from .runs import pairs_file
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -63,19 +61,20 @@ def show(
     """
     if data is not None and pair is None and not _is_place(data):
         data, pair = None, data
-    path = pairs_file(data, output, quiet)
-    rows = list(_chosen(enumerate(read_rows(path)), pair, 1 if tokens else limit))
+    source = PairInput(data, output, quiet=quiet)
+    rows = list(_chosen(enumerate(source), pair, 1 if tokens else limit))
     if pair is not None and not rows:
-        raise InputError(f"{path} has no pair {pair}", fix="give an id, or a row number counted from 0")
+        raise InputError(f"{source.name} has no pair {pair}", fix="give an id, or a row number counted from 0")
     for number, row in rows:
         if not _is_pair(row):
             raise InputError(
-                f"{path}: row {number} is no pair of message lists", fix=f"see why with: pairforge validate {path}"
+                f"{source.name}: row {number} is not a pair of message lists",
+                fix=f"see why with: pairforge validate {source.name}",
             )
     if not tokens or not rows:
         return Shown(rows)
     number, row = rows[0]
-    return Shown(rows, _xray(number, row, *_model(path, row, model, revision), max_length, quiet))
+    return Shown(rows, _xray(number, row, *_model(source, row, model, revision), max_length, quiet))
 
 
 def _is_place(name: str) -> bool:
@@ -96,12 +95,14 @@ def _chosen(rows: Iterable[tuple[int, Any]], pair: str | None, limit: int) -> It
     return iter(by_number)
 
 
-def _model(path: Path, row: Mapping[str, Any], model: str | None, revision: str | None) -> tuple[str, str | None]:
+def _model(
+    source: PairInput, row: Mapping[str, Any], model: str | None, revision: str | None
+) -> tuple[str, str | None]:
     """The model to read with, and its revision: the one named, else the run's, else the row's."""
-    run = Run.find(path.parent)
+    run = source.run
     name = model or (run.settings["model"] if run else row.get("model"))
     if not isinstance(name, str) or not name:
-        raise InputError(f"{path} names no model", fix="say which will be trained, with --model")
+        raise InputError(f"{source.name} names no model", fix="say which will be trained, with --model")
     return name, revision or (run.revision_of(name) if run else None)
 
 

@@ -12,7 +12,7 @@ Where pairs are read from, and what their cells in CSV are.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -86,7 +86,12 @@ def read(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
 
 def read_rows(source: str | Path) -> Iterator[Any]:
     """`read`, with an InputError at the first row that can't be read."""
-    for row in read(source):
+    return all_readable(read(source), str(source))
+
+
+def all_readable(rows: Iterable[Any], source: str) -> Iterator[Any]:
+    """Return the rows; raises InputError at the first Skip among them."""
+    for row in rows:
         if isinstance(row, Skip):
-            raise InputError(row.detail, fix=f"see all such rows with: pairforge validate {source}")
+            raise InputError(row.detail, fix=f"see all such rows with: pairforge validate {source}".rstrip())
         yield row
