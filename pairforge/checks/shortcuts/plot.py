@@ -65,18 +65,18 @@ def draw(points: Sequence[Point], threshold: float, title: str) -> str:
     return figure_svg(title, [draw_panel], columns=1, size=(11.0, 5.8))
 
 
-def points(votes: FeatureMatrix, significant: Discoveries, roots: Sequence[SelectedFeature]) -> tuple[Point, ...]:
+def points(matrix: FeatureMatrix, significant: Discoveries, selected: Sequence[SelectedFeature]) -> tuple[Point, ...]:
     """Return the findings with their names, and all other features as cells of (prompts told apart, wins).
 
     Of the cells the most common ones come first.
     """
-    wins, losses = votes.count()
+    wins, losses = matrix.count()
     total = wins + losses
     found = significant.q <= significant.level
     cells = np.unique(np.column_stack([total, wins, found])[total >= _FEWEST], axis=0)[::-1][:_MOST]
     named = [
-        Point(int(total[index]), float(wins[index] / total[index]), bool(found[index]), votes.features[index].name)
-        for index in (root.feature for root in roots)
+        Point(int(total[index]), float(wins[index] / total[index]), bool(found[index]), matrix.lookup(index).name)
+        for index in (one.feature for one in selected)
         if total[index]
     ]
     return (*named, *(Point(int(n), float(w / n), bool(s)) for n, w, s in cells))
