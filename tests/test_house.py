@@ -24,7 +24,7 @@ from pairforge.stopping import Budget
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors", "types", "resources", "text", "statistics", "repetition"},
-    {"disk", "readers"},
+    {"disk", "processes", "readers"},
     {"store", "stopping", "tokenization", "conversation", "pairers"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub", "card"},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import card, checks, formats, hub
-from ..checks import secrets
+from ..checks.secrets import SecretChecker
 from ..console import console as terminal
 from ..console import table
 from ..disk import write_atomic, write_errors
@@ -125,7 +125,9 @@ def push(
         raise InputError(f"--license {visible(license)!r} is no licence id", fix="e.g. --license apache-2.0")
     source = _source(data, output, quiet)
     findings = tuple(finding for finding in checks.check(source.rows) if finding.severity == "error")
-    findings += tuple(secrets.scan(source.rows, source.run.get("settings")))
+    look = SecretChecker().see
+    findings += tuple(one for index, row in enumerate(source.rows) for one in look(index, row))
+    findings += tuple(look(None, {"settings": source.run.get("settings")}))
     if findings:
         return Pushed(f"not pushed: {len(findings)} errors in the pairs", repo=repo, findings=findings)
     files = _build(source, repo, license)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...types import Finding
-from ..row import Sides
+from ..row import Sides, well_shaped
 from .baseline_classifier import BaselineScores, read
 from .counting import Tally, count, told_by
 from .extraction import Noticed, notice
@@ -255,9 +255,11 @@ class ShortcutChecker:
         self.expect = tuple(expect)
         self._sample = PairSample(most, seed)
 
-    def add(self, index: int, sides: Sides) -> None:
-        """Takes the next pair; rows that are none need not be shown."""
-        self._sample.add(AuditPair.of(index, sides))
+    def see(self, index: int, row: Any) -> list[Finding]:
+        """Take the next row, which may be no pair. There is nothing to report before the end."""
+        if well_shaped(row):
+            self._sample.add(AuditPair.of(index, Sides.of(row)))
+        return []
 
     def findings(self) -> Iterator[Finding]:
         """What `pairforge shortcuts` would report from grade medium on, as warnings; none for fewer than 20 pairs."""

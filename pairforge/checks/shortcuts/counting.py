@@ -217,35 +217,25 @@ def _looked(
     """The pairs in chunks, with what was seen in them."""
     stream = (pair for pair in pairs if pair.chosen != pair.rejected)
     chunks = iter(lambda: list(islice(stream, _CHUNK)), [])
-    if jobs < 2:
+    if jobs < 2 or getattr(counting.by, "__module__", "") == "__main__":  # other processes can't import that
         for chunk in chunks:
             yield chunk, counting.look(_texts(chunk))
         return
-    from concurrent.futures import Future, ProcessPoolExecutor
-    from multiprocessing import get_context
+    from ...processes import OrderedPool
 
-    start = (counting.features, counting.by)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _begin, start) as pool:
-        waiting = deque[tuple[list[AuditPair], Future[npt.NDArray[np.float64]]]]()
+    with OrderedPool(jobs, _look, counting.features, counting.by) as pool:
+        waiting = deque[list[AuditPair]]()
         for chunk in chunks:
-            waiting.append((chunk, pool.submit(_look, _texts(chunk))))
-            if len(waiting) > 2 * jobs:
-                first, found = waiting.popleft()
-                yield first, found.result()
-        for first, found in waiting:
-            yield first, found.result()
+            waiting.append(chunk)
+            yield from ((waiting.popleft(), found) for found in pool.put(_texts(chunk)))
+        yield from ((waiting.popleft(), found) for found in pool.rest())
 
 
 def _texts(chunk: Sequence[AuditPair]) -> list[tuple[str, str]]:
     return [(pair.chosen, pair.rejected) for pair in chunk]
 
 
-_OF_PROCESS: list[Counting] = []
-
-
-def _begin(features: Sequence[Feature], by: Split | None) -> None:
-    _OF_PROCESS[:] = [Counting(features, by)]
-
-
-def _look(pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float64]:
-    return _OF_PROCESS[0].look(pairs)
+def _look(
+    features: Sequence[Feature], by: Split | None
+) -> Callable[[Sequence[tuple[str, str]]], npt.NDArray[np.float64]]:
+    return Counting(features, by).look

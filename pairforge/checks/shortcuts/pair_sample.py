@@ -14,6 +14,7 @@ from ...errors import InputError
 from ...types import digest
 from .. import schema
 from ..row import Sides, answer, well_shaped
+from ..rule import RULES
 from ..schema import foreign
 
 _EACH = 25
@@ -176,7 +177,7 @@ def _hash(value: Any) -> bytes:
 
 def _refuse(index: int, row: Any) -> None:
     finding = next(schema.shape(index, row), None)
-    if finding and finding.code != "PF014":
+    if finding and RULES[finding.code].fatal:
         shape = foreign(row)
         what = f"it holds {shape}" if shape else finding.message
         raise InputError(
