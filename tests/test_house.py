@@ -23,7 +23,7 @@ from pairforge.stopping import Budget
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    {"errors", "types", "resources", "text", "statistics", "repetition"},
+    {"errors", "types", "resources", "text", "special_tokens", "statistics", "repetition", "refusals"},
     {"disk", "processes", "readers"},
     {"store", "stopping", "tokenization", "conversation", "pairers"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from ..special_tokens import SPECIAL_TOKENS, THOUGHT
 from .row import Sides
 from .rule import Seen, clip, rule
 
@@ -50,26 +51,14 @@ Patterns: TypeAlias = dict[str, "re.Pattern[str]"]
 """A pattern for each mark that it begins with."""
 
 _SPECIAL: Patterns = {
-    "<": re.compile(
-        r"<(?:[|｜][^\s|｜<>]{1,40}[|｜]>"
-        r"|(?:bos|eos|pad|unk|sop|eop|eoh|eoa|eom|eod|start_of_turn|end_of_turn|start_of_image|end_of_image)>"
-        r"|(?:extra_id_\d+|reserved_\d+|SPECIAL_\d+|fim_(?:prefix|middle|suffix)|seed:[a-z_:]+)>"
-        r"|(?:begin|beginning|end)_of_(?:text|sentence|turn)>|</?SYS>>|/s>\s*\Z|/s>\s*<s>|(?<=\]<)\][a-z_~]+\[>\[)"
-    ),
-    "[": re.compile(
-        r"\[(?:\|[a-z_]{1,20}\|\]|/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\]"
-        r"|(?:BOS|EOS|PAD|UNK|[gs]MASK)\])"
-    ),
+    "<": re.compile(rf"{SPECIAL_TOKENS['<']}|</s>\s*(?:\Z|<s>)|<(?<=\]<)\][a-z_~]+\[>\["),
+    "[": re.compile(SPECIAL_TOKENS["["]),
     "#": re.compile(r"###? ?(?:Instruction|Response|Human|Assistant)s?:[ \t]*$", re.M),
 }
 _BEGINS = re.compile(r"\s*<s>(?!.*</s>.*\S)", re.S)
 
-_WORDS = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|seed:think"
 _THINKING: Patterns = {
-    "<": re.compile(
-        rf"<(?:(/?)({_WORDS}|{_WORDS.title()}|{_WORDS.upper()})>|\|(begin|end)_of_(thought|solution)\|>"
-        r"|\|(START|END)_(THINKING)\|>)"
-    ),
+    "<": re.compile(rf"<(?:(/?)((?i:{THOUGHT}))>|\|(begin|end)_of_(thought|solution)\|>|\|(START|END)_(THINKING)\|>)"),
     "[": re.compile(r"\[(/?)(THINK)\]"),
     "◁": re.compile(r"◁(/?)(think)▷"),
 }
@@ -119,7 +108,7 @@ def special_token(sides: Sides) -> Iterator[Seen]:
 def _special(text: str) -> str | None:
     for found in _all(_SPECIAL, text):
         own_line = found.start() == 0 or found.group()[0] != "#" or text[found.start() - 1] == "\n"
-        if own_line and not _THINKING["<"].fullmatch(found.group()):
+        if own_line:
             return found.group().strip()
     if "</s>" in text and "<s" not in text:
         return "</s>"

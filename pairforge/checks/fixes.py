@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ..special_tokens import LEFTOVER_TOKEN
 from ..types import Skip
 from . import schema
 from .duplicates import key
@@ -83,11 +84,7 @@ def _too_deep(value: Any) -> bool:
 Texts: TypeAlias = tuple[str, str]
 """The chosen and the rejected answer."""
 
-_TOKEN = (
-    r"(?:<[|｜](?!(?:begin|end)_of_(?:thought|solution)|(?:START|END)_THINKING)[^\s|｜<>]{1,40}[|｜]>|</?s>|\[/?INST\]"
-    r"|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|\[(?:BOS|EOS|PAD)\]|<no(?:in|out)put>)"
-)
-_FIRST, _LAST = re.compile(rf"\s*({_TOKEN})\s*"), re.compile(rf"{_TOKEN}\Z")
+_FIRST, _LAST = re.compile(rf"\s*({LEFTOVER_TOKEN})\s*"), re.compile(rf"(?:{LEFTOVER_TOKEN})\Z")
 _LONGEST = 48
 """Characters in which the longest of these tokens stands."""
 

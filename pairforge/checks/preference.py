@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..refusals import refuses
+from ..special_tokens import SPECIAL_TOKENS, THOUGHT
 from ..types import Message
 from .error_messages import is_error
-from .refusals import refuses
 from .row import Sides, both
 from .rule import FIX, Seen, clip, rule
 
@@ -34,12 +35,13 @@ _BLANK = re.compile(
     r"""[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164
       \ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e01ef]+
     | &(?:nbsp|\#160|\#xa0|zwnj|zwj|\#8203);? | <br\s*/?> | <(p|div|span)>\s*</\1>
-    | <\|(?:im_end|eot_id|end|endoftext|assistant)\|> | </s>""",
+    | </s> | """
+    + SPECIAL_TOKENS["<"],
     re.X | re.I,
 )
 FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
 """Letters that are drawn as nothing."""
-_THOUGHT = ("think", "thinking", "thought", "reasoning")
+_THOUGHT = re.compile(rf"<({THOUGHT})>.*</\1>", re.S | re.I)
 
 
 _JOINING = """
@@ -240,10 +242,8 @@ def _is_blank(text: str, last: bool) -> bool:
     if (first.isalnum() and first not in FILLERS) or (first == "*" and len(text) > _ALIKE):
         return False
     text = text.strip()
-    if last and text[:2] in ("<t", "<r"):
-        for tag in _THOUGHT:
-            if text.startswith(f"<{tag}>") and f"</{tag}>" in text:
-                text = text.rpartition(f"</{tag}>")[2]
+    if last and text[:1] == "<" and (thought := _THOUGHT.match(text)):
+        text = text[thought.end() :]
     end = 0
     while found := _BLANK.match(text, end):
         end = found.end()

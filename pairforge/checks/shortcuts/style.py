@@ -12,6 +12,8 @@ from functools import partial
 from operator import eq
 from typing import TypeAlias
 
+from ...special_tokens import LEFTOVER_TOKEN, THOUGHT
+
 Measure: TypeAlias = Callable[[str], float]
 
 
@@ -173,7 +175,7 @@ STYLE: dict[str, Measure] = {
     "marks without a space": _pattern(r"[,;!?][A-Za-z]|[a-z]\.[A-Z]"),
     "carriage returns": _marks("\r"),
     "template tokens": _pattern(
-        r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?(?:INST|SYS)\]|<</?SYS>>|</?think>|<(?:start|end)_of_turn>|<no(?:in|out)put>|"
+        rf"{LEFTOVER_TOKEN}|</?{THOUGHT}>|"
         r"(?:^|\n)#{2,3} ?(?:Instruction|Response|Human|Assistant)\b|(?:^|\n\n)(?:Human|Assistant|User): |"
         r"\(truncated\)|\AError: |\{\{\w+\}\}",
         *("<", "[", "##", "Human:", "Assistant:", "User:", "(truncated)", "Error:", "{{"),
