@@ -17,7 +17,7 @@ from ..disk import write_atomic, write_errors
 from ..errors import InputError
 from ..resources import resource
 from ..run import Run, out_dir
-from ..text import visible
+from ..text import byte_size, visible
 from ..types import Finding, digest
 from .runs import latest_run
 
@@ -151,7 +151,7 @@ def push(
 
 def preview(folder: Path, files: Iterable[File]) -> str:
     """The tree with sizes and hashes, and the first lines of the card below its header."""
-    lines = [str(folder), *(f"  {file.path:<34} {_size(file.size):>9}  sha256 {file.sha256}" for file in files)]
+    lines = [str(folder), *(f"  {file.path:<34} {byte_size(file.size):>9}  sha256 {file.sha256}" for file in files)]
     header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
     lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:_CARD_LINES]), "  | ..."]
     if "\nlicense: " not in header:
@@ -191,10 +191,6 @@ def _build(source: _Source, repo: str | None, license: str | None) -> tuple[File
     write_atomic(readme, text)
     made = {hub.CARD_FILE: readme, hub.DATA_FILE: data}
     return tuple(File(name, path.stat().st_size, _sha256(path)) for name, path in made.items())
-
-
-def _size(count: int) -> str:
-    return f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB" if count < 10**6 else f"{count / 10**6:.1f} MB"
 
 
 def _sha256(path: Path) -> str:

@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from ..special_tokens import SPECIAL_TOKENS, THOUGHT
+from ..text import BIDI, CONTROL, FILLERS, JOINERS, TAGS, characters
 from .row import Sides
 from .rule import Seen, clip, rule
 
-_CONTROL = "\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
-_ALWAYS = "\\u2060-\\u2065\\u206a-\\u206f\\ufeff\\ufff9-\\ufffb\\ufffd\\U000e0000-\\U000e007f"
-_JOINERS = "\u00ad\u180e\u200b\u200c\u200d"
-_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
-_HIDDEN = re.compile(f"[{_CONTROL}{_ALWAYS}{_JOINERS}{_BIDI}\u202d\u202e]")
+_HIDDEN = re.compile(f"(?!\0)[{CONTROL}\ufffd{JOINERS}{BIDI}{FILLERS}{TAGS}]")
+_JOINERS, _DIRECTIONS = frozenset(characters(JOINERS)), frozenset(characters(BIDI)) - frozenset("\u202d\u202e")
 # Joiners, and the space that tells words apart where no space is written, belong to many scripts and to emoji.
 _JOINED = re.compile("[\u0590-\u109f\u1780-\u1aff\ua800-\uabff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
+_HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufefc]")
 
@@ -36,13 +35,14 @@ def hidden_character(sides: Sides) -> Iterator[Seen]:
 
 
 def hidden(text: str) -> str | None:
-    """The first character of a text that nobody sees, and that nothing there asks for."""
+    """Return the first character of a text that nobody sees, and that nothing there asks for."""
     text = _FLAG.sub("", text) if "\U0001f3f4" in text else text
     for match in _HIDDEN.finditer(text):
         char, at = match.group(), match.start()
-        if char in _JOINERS and (_JOINED.match(text, at + 1) or (at and _JOINED.match(text, at - 1))):
+        script = _JOINED if char in _JOINERS else _HANGUL if char in FILLERS else None
+        if script and (script.match(text, at + 1) or (at and script.match(text, at - 1))):
             continue
-        if char not in _BIDI or not _RIGHT_TO_LEFT.search(text):
+        if char not in _DIRECTIONS or not _RIGHT_TO_LEFT.search(text):
             return char
     return None
 

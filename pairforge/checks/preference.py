@@ -13,6 +13,7 @@ from typing import Any
 
 from ..refusals import refuses
 from ..special_tokens import SPECIAL_TOKENS, THOUGHT
+from ..text import FILLERS, INVISIBLE
 from ..types import Message
 from .error_messages import is_error
 from .row import Sides, both
@@ -32,15 +33,12 @@ SCORES = tuple(
 _ALIKE = 48
 """How many characters of both answers are compared first."""
 _BLANK = re.compile(
-    r"""[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164
-      \ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e01ef]+
+    rf"""[\s\u2800{INVISIBLE}]+
     | &(?:nbsp|\#160|\#xa0|zwnj|zwj|\#8203);? | <br\s*/?> | <(p|div|span)>\s*</\1>
     | </s> | """
     + SPECIAL_TOKENS["<"],
     re.X | re.I,
 )
-FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
-"""Letters that are drawn as nothing."""
 _THOUGHT = re.compile(rf"<({THOUGHT})>.*</\1>", re.S | re.I)
 
 
@@ -221,7 +219,7 @@ def _bare(text: str) -> str:
     return "".join(text.split()).casefold()
 
 
-_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]")
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
 @rule("PF106", prefilter=unusual)

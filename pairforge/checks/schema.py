@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..resources import resource
+from ..text import lone_surrogate
 from ..types import Finding, Skip
 from .row import MAX_DEPTH, TEXTS, well_shaped
 from .rule import FIX, RULES, Seen, clip, rule, rules_over
@@ -151,7 +152,7 @@ def surrogate(row: Any) -> Iterator[Seen]:
     Writing the set fails in the middle of the run.
     """
     for path, value in _leaves(row):
-        if isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        if isinstance(value, str) and lone_surrogate(value):
             yield "half of a surrogate pair", path
 
 
