@@ -20,7 +20,7 @@ from .errors import InputError
 from .readers import Row, Unreadable, Wanted, read
 from .readers.stream import name_of
 from .resources import resource
-from .text import one_line
+from .text import lone_surrogate, one_line
 from .types import Prompt, Skip
 
 _TALKS = ("messages", "conversations", "conversation", "turns")
@@ -36,7 +36,6 @@ READ = f"read are text lines, and rows with {', '.join(ASKED)}; or name the colu
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 _SPENT = {"prompt", *_TALKS, "instruction", "input", "output", *_SYSTEMS, "history", *_PAIRS, *_PAIRS.values()}
 _PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|<(?:NAME|AUTHOR)>")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History) -> Prompt | Skip:
@@ -47,7 +46,7 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
     try:
         messages = kept(_turns(row, where, columns, history), history)
         texts = [message["content"] for message in messages]
-        if any(map(_SURROGATE.search, texts)):
+        if any(map(lone_surrogate, texts)):
             raise UnusableError("encoding", "half a surrogate pair, which no UTF-8 text can hold")
         if any(map(_PLACEHOLDER.search, texts)):
             raise UnusableError("placeholder", f"{texts[-1]:.200}")

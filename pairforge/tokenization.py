@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from .text import error_line
 from .types import Skip
 
 Side: TypeAlias = Literal["chosen", "rejected"]
@@ -117,7 +118,7 @@ def _texts(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str, str] | Ski
         sides = [tokenizer.apply_chat_template(prompt + side, tokenize=False, **told) for side in (chosen, rejected)]
         "".join((asked, *sides)).encode()  # what can't be encoded can't be tokenised
     except Exception as error:  # noqa: BLE001 (a template is its authors' own code)
-        return Skip("template", " ".join(f"{type(error).__name__}: {error}".split())[:200])
+        return Skip("template", error_line(error))
     return asked, sides[0], sides[1]
 
 

@@ -23,8 +23,8 @@ from pairforge.stopping import Budget
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    {"errors", "types", "resources", "text", "statistics", "repetition"},
-    {"disk", "readers", "svg"},
+    {"errors", "types", "resources", "text", "special_tokens", "statistics", "repetition", "refusals"},
+    {"disk", "processes", "readers", "svg"},
     {"store", "stopping", "tokenization", "conversation", "pairers"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub", "card"},

@@ -25,10 +25,10 @@ from ..samplers.model_loading import (
     load_tokenizer,
     loading,
     model_source,
-    one_line,
     out_of_memory,
     resolve,
 )
+from ..text import edit_distance, error_line
 from ..tokenization import MAX_LENGTH, SIDES, Rendered, Side, common_prefix, render
 from ..types import Skip
 
@@ -148,7 +148,7 @@ def _attempt(model: Any, pairs: Sequence[Rendered]) -> list[_Seen] | Skip:
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        reason = one_line(error)
+        reason = error_line(error)
     # Not in the handler: there the error still holds the tensors.
     release(model.device)
     return Skip("oom", reason)
@@ -191,29 +191,6 @@ def _deficit(pair: Rendered, logits: Any) -> float | None:
     """Logits differ as the logarithms of the probabilities do."""
     one, other = (pair.kept(side)[pair.parting : pair.parting + 1] for side in SIDES)
     return float(logits[other[0]] - logits[one[0]]) if one and other else None
-
-
-def edit_distance(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens must be put in, taken out or replaced to make one of the other (Levenshtein).
-
-    A column of the matrix at once, as the bits of two integers: where a step down is +1, and where -1 (Myers 1999, A
-    fast bit-vector algorithm, as simplified by Hyyro 2003).
-    """
-    if not one:
-        return len(other)
-    places: dict[int, int] = {}
-    for index, token in enumerate(one):
-        places[token] = places.get(token, 0) | 1 << index
-    whole, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
-    up, down, distance = whole, 0, len(one)
-    for token in other:
-        same = places.get(token, 0)
-        level = (((same & up) + up) ^ up) | same
-        right, left = down | ~(level | up), up & level
-        distance += bool(right & last) - bool(left & last)
-        right, left = right << 1 | 1, left << 1
-        up, down = (left | ~(same | down | right)) & whole, right & (same | down) & whole
-    return distance
 
 
 _NAMED = 5

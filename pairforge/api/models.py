@@ -241,8 +241,8 @@ class ModelTokenizer:
     ends: tuple[int, ...]
     inserted: str | None
 
-    def watch(self, max_length: int) -> TokenizedChecker:
-        """Looks at rows for PF4xx while they go by."""
+    def checker(self, max_length: int) -> TokenizedChecker:
+        """Return what checks rows as training on the model sees them (PF4xx)."""
         return TokenizedChecker(self.tokenizer, max_length=max_length, ends=self.ends, inserted=self.inserted)
 
 

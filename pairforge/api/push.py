@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import card, checks, formats, hub
-from ..checks import secrets
+from ..checks.secrets import SecretChecker
 from ..console import console as terminal
 from ..console import table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
 from ..resources import resource
 from ..run import out_dir
-from ..text import visible
+from ..text import byte_size, visible
 from ..types import Finding, digest
 from .inputs import PairData, PairInput
 
@@ -128,7 +128,9 @@ def push(
     content = {"command": run.command, "settings": run.settings, "counts": run.counts} if run else {}
     source = _Source(rows, content, run.path if run else out_dir(output))
     findings = tuple(finding for finding in checks.check(source.rows) if finding.severity == "error")
-    findings += tuple(secrets.scan(source.rows, source.run.get("settings")))
+    look = SecretChecker().see
+    findings += tuple(one for index, row in enumerate(source.rows) for one in look(index, row))
+    findings += tuple(look(None, {"settings": source.run.get("settings")}))
     if findings:
         return Pushed(f"not pushed: {len(findings)} errors in the pairs", repo=repo, findings=findings)
     files = _build(source, repo, license)
@@ -152,7 +154,7 @@ def push(
 
 def preview(folder: Path, files: Iterable[File]) -> str:
     """The tree with sizes and hashes, and the first lines of the card below its header."""
-    lines = [str(folder), *(f"  {file.path:<34} {_size(file.size):>9}  sha256 {file.sha256}" for file in files)]
+    lines = [str(folder), *(f"  {file.path:<34} {byte_size(file.size):>9}  sha256 {file.sha256}" for file in files)]
     header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
     lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:_CARD_LINES]), "  | ..."]
     if "\nlicense: " not in header:
@@ -180,10 +182,6 @@ def _build(source: _Source, repo: str | None, license: str | None) -> tuple[File
     write_atomic(readme, text)
     made = {hub.CARD_FILE: readme, hub.DATA_FILE: data}
     return tuple(File(name, path.stat().st_size, _sha256(path)) for name, path in made.items())
-
-
-def _size(count: int) -> str:
-    return f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB" if count < 10**6 else f"{count / 10**6:.1f} MB"
 
 
 def _sha256(path: Path) -> str:

@@ -43,9 +43,9 @@ class Fixed:
         }
 
     def __str__(self) -> str:
-        told = [f"{count} dropped: {reason}" for reason, count in sorted(self.dropped.items())]
-        told += [f"{count} changed: {reason}" for reason, count in sorted(self.changed.items())]
-        return " · ".join([f"wrote {self.output}: {self.rows} rows", *(told or ["nothing to mend"])])
+        done = [f"{count} dropped: {reason}" for reason, count in sorted(self.dropped.items())]
+        done += [f"{count} changed: {reason}" for reason, count in sorted(self.changed.items())]
+        return " · ".join([f"wrote {self.output}: {self.rows} rows", *(done or ["nothing to fix"])])
 
 
 class Findings(list[Finding]):
@@ -66,16 +66,24 @@ class Findings(list[Finding]):
     ) -> None:
         super().__init__()
         self.counts: Counter[str] = Counter()
-        for finding in found:
-            self.counts[finding.code] += 1
-            if self.counts[finding.code] <= KEPT:
-                self.append(finding)
-        self.sort(key=lambda finding: (finding.row is None, finding.row or 0))
         self.rows = rows
         self.strict = strict
         self.source = source
         self.format = format
         self.fixed: Fixed | None = None
+        self.take(found)
+        self.sort_by_row()
+
+    def take(self, found: Iterable[Finding]) -> None:
+        """Count the findings, and keep the first ones of each code."""
+        for finding in found:
+            self.counts[finding.code] += 1
+            if self.counts[finding.code] <= KEPT:
+                self.append(finding)
+
+    def sort_by_row(self) -> None:
+        """Sort by row, and in a row by family; what is said of the dataset as a whole comes last."""
+        self.sort(key=lambda one: (True, 0, "") if one.row is None else (False, one.row, one.code[:3]))
 
     @property
     def ok(self) -> bool:
@@ -104,7 +112,12 @@ class Findings(list[Finding]):
         if by_code:
             lines = [self._line(by_code[code]) for code in sorted(by_code)]
             yield table("", ("code", "severity", "count", "rows", "what"), lines)
-            yield from self._mending(sorted(by_code))
+            fixes: dict[str, list[str]] = {}
+            for code in sorted(by_code):
+                if code in checks.RULES and (fix := checks.RULES[code].fix):
+                    fixes.setdefault(fix.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
+            yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in fixes.items())
+            yield "why each matters: pairforge validate --explain CODE"
         kinds = Counter[str]()
         for code, found in by_code.items():
             kinds[found[0].severity] += self.counts[code]
@@ -119,15 +132,6 @@ class Findings(list[Finding]):
         first = ", ".join(places[:_ROWS_SHOWN]) + (" ..." if len(places) > _ROWS_SHOWN else "")
         count = self.counts[findings[0].code]
         return findings[0].code, findings[0].severity, str(count), first or "the set", findings[0].message
-
-    def _mending(self, codes: Iterable[str]) -> Iterator[str]:
-        """The commands that mend what was found, each with the codes that it is for."""
-        commands: dict[str, list[str]] = {}
-        for code in codes:
-            if code in checks.RULES and (mend := checks.RULES[code].mend):
-                commands.setdefault(mend.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
-        yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in commands.items())
-        yield "why each matters: pairforge validate --explain CODE"
 
     def _annotations(self) -> Iterator[str]:
         """Workflow commands, one a finding: GitHub shows them beside the lines of the file."""
@@ -156,7 +160,7 @@ class Explanation(Findings):
             "code": one.code,
             "severity": one.severity,
             "why": one.why,
-            "mend": one.mend,
+            "mend": one.fix,
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 
+from ..text import INVISIBLE, characters
+
 _SHORT = 500
 """Longer texts are answers, unless they are a dump of some machine's."""
-_WRAPPED = " \t\r\n\"'`*_~<>[](){}#-=!?.:;,|$\\/⚠️❌🚫🛑\ufeff\u200b"
+_WRAPPED = " \t\r\n\"'`*_~<>[](){}#-=!?.:;,|$\\/⚠️❌🚫🛑" + characters(INVISIBLE)
 _EMPTY = """
 null none nan nil n/a na #n/a undefined nonetype void error err exception failed timeout tbd todo 无回答 无 空 なし
 #error! #ref! #value! #name? #num! #div/0! #null! econnrefused econnreset etimedout enotfound

@@ -13,20 +13,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ..special_tokens import LEFTOVER_TOKEN
 from ..types import Skip
 from . import schema
-from .answer_text import cut_off, error_sentinel
 from .duplicates import key
-from .preference import empty_answer, identical, nearly_identical
-from .row import MAX_DEPTH, Sides, well_shaped
+from .preference import cut_off, empty_answer, error_sentinel, identical, nearly_identical
+from .row import MAX_DEPTH, Sides
 
 
 class Fixes:
-    """Rows on their way to a file. `dropped` and `changed` count by reason, `kept` what comes out."""
+    """Fixes rows one after the other. `dropped` and `changed` count by reason, `kept` counts the rows that stay."""
 
     def __init__(self) -> None:
         self.kept = 0
@@ -34,22 +34,21 @@ class Fixes:
         self.changed: Counter[str] = Counter()
         self._seen: set[int] = set()
 
-    def mended(self, rows: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-        """The rows that stay, as they stay."""
-        for row in rows:
-            if reason := self._reason(row):
-                self.dropped[reason] += 1
-                continue
-            self.kept += 1
-            yield self._without_prompt(row)
+    def apply(self, row: Any) -> Mapping[str, Any] | None:
+        """Return the row as it stays, or None if it is dropped."""
+        if reason := self._reason(row):
+            self.dropped[reason] += 1
+            return None
+        self.kept += 1
+        return self._without_prompt(row)
 
     def _reason(self, row: Any) -> str:
-        """Why a row is dropped, if it is."""
+        """Return why a row is dropped, if it is."""
         if isinstance(row, Skip) or not isinstance(row, Mapping):
             return "not readable"
         if _too_deep(row):
             return "nested too deeply"
-        if not _is_pair(row):
+        if not schema.is_pair(row):
             return ""
         sides = Sides.of(dict(row))
         if any(identical(sides)) or any(nearly_identical(sides)):
@@ -63,16 +62,12 @@ class Fixes:
     def _without_prompt(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """The row without a text as prompt, where the conversations hold that text already."""
         prompt = row.get("prompt")
-        if type(prompt) is not str or not _is_pair(row):
+        if type(prompt) is not str or not schema.is_pair(row):
             return row
         if prompt.strip() not in {turn["content"].strip() for turn in Sides.of(dict(row)).context}:
             return row
         self.changed["a text as prompt taken out"] += 1
         return {name: value for name, value in row.items() if name != "prompt"}
-
-
-def _is_pair(row: Mapping[str, Any]) -> bool:
-    return well_shaped(row) or not any(found.code in schema.SHAPELESS for found in schema.shape(0, row))
 
 
 def _too_deep(value: Any) -> bool:
@@ -89,11 +84,7 @@ def _too_deep(value: Any) -> bool:
 Texts: TypeAlias = tuple[str, str]
 """The chosen and the rejected answer."""
 
-_TOKEN = (
-    r"(?:<[|｜](?!(?:begin|end)_of_(?:thought|solution)|(?:START|END)_THINKING)[^\s|｜<>]{1,40}[|｜]>|</?s>|\[/?INST\]"
-    r"|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|\[(?:BOS|EOS|PAD)\]|<no(?:in|out)put>)"
-)
-_FIRST, _LAST = re.compile(rf"\s*({_TOKEN})\s*"), re.compile(rf"{_TOKEN}\Z")
+_FIRST, _LAST = re.compile(rf"\s*({LEFTOVER_TOKEN})\s*"), re.compile(rf"(?:{LEFTOVER_TOKEN})\Z")
 _LONGEST = 48
 """Characters in which the longest of these tokens stands."""
 

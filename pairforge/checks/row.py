@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..text import BIDI, CONTROL, FILLERS, JOINERS, TAGS, characters, lone_surrogate
 from ..types import Message
 
 MAX_DEPTH = 64
@@ -41,7 +42,7 @@ def plain(value: Any, depth: int = 0) -> bool:
     """No text or number in the value is one that the PF004-PF007 rules would look at."""
     kind = type(value)
     if kind is str:
-        return "\0" not in value and (value.isascii() or _encodes(value))
+        return "\0" not in value and not lone_surrogate(value)
     if kind is dict:
         return depth < MAX_DEPTH and all(plain(item, depth + 1) for item in value.values()) and all(map(plain, value))
     if kind is list:
@@ -109,14 +110,6 @@ def _call(call: Any) -> bool:
     return (
         type(function) is dict and type(function.get("name")) is str and type(function.get("arguments")) in (dict, str)
     )
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @dataclass(slots=True)
@@ -213,12 +206,17 @@ def _visible(text: str) -> bool:
             rest = rest.replace(space, "")
         if not rest.isprintable():
             return False
-    return "\ufffd" not in text
+    for char in _UNSEEN:  # noqa: SIM110 (a generator would take twice as long)
+        if char in text:
+            return False
+    return True
 
 
-_CONTROLS = bytes((*range(9), 11, 12, *range(14, 32), 127))
+_CONTROLS = bytes(map(ord, characters(CONTROL)))
 _SPACES = "\t\r\u3000\xa0\u2009\u202f\u2028"
-"""Those that `isprintable` says no to, though they stand in many texts."""
+"""Those that `isprintable` says no to, though they are in many texts."""
+_UNSEEN = "".join(filter(str.isprintable, characters(CONTROL + JOINERS + BIDI + FILLERS + TAGS))) + "\ufffd"
+"""Those that it says yes to, though they are drawn as nothing, or mark a lost byte."""
 
 
 def _plain(turns: Sequence[Mapping[str, Any]]) -> list[Message]:

@@ -17,7 +17,7 @@ from ..types import Skip
 from .row import Sides, answer
 
 
-class Vocabulary:
+class CheckedTokenizer:
     """A tokenizer of transformers, asked what the rules of the trainer want to know.
 
     `ends` are the ids at which the model stops; none given: the tokenizer's special tokens.
@@ -55,7 +55,7 @@ class Vocabulary:
                 break
         return found
 
-    def hollow(self, ids: Sequence[int]) -> bool:
+    def blank_only(self, ids: Sequence[int]) -> bool:
         """Whether a completion is nothing but blanks and end tokens."""
         return all(token in self.ends or self.blank(token) for token in ids)
 
@@ -66,7 +66,7 @@ class Vocabulary:
             return next((token for token in sorted(found) if self.specials[token] in ids), None)
         return None
 
-    def unsaid(self, text: str, ids: Sequence[int]) -> float:
+    def lost_share(self, text: str, ids: Sequence[int]) -> float:
         """The share of a completion that the tokenizer can't hold.
 
         Unknown tokens among its tokens; where there is no such token, characters that are lost on the way there and
@@ -102,15 +102,15 @@ class TokenizedPair:
 
     sides: Sides
     rendered: Rendered
-    words: Vocabulary
+    tokenizer: CheckedTokenizer
 
     @property
-    def parted(self) -> bool:
+    def prompt_differs(self) -> bool:
         """The tokens of the prompt are not the beginning of both sides."""
         return self.rendered.shared < len(self.rendered.asked)
 
     @property
-    def texts_go_on(self) -> bool:
+    def texts_continue(self) -> bool:
         """The text of the prompt is the beginning of both sides."""
         return all(text.startswith(self.rendered.asked_text) for text in self.rendered.texts.values())
 
@@ -126,7 +126,7 @@ class TokenizedPair:
 
 
 @dataclass
-class Preflight:
+class TokenCounts:
     """What training on a set will have, counted row by row.
 
     `inserted` is the system message that the template gives the `without_system` rows that have none. `tokens` are

@@ -1,27 +1,26 @@
-"""Tells what a model thinks aloud from what it answers: `<think>...</think>` and the usual other spellings."""
+"""Splits a block of thought from the answer: `<think>...</think>` and the usual other spellings."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-_WORDS = r"(?:seed:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|analysis|scratchpad)"
+from ..special_tokens import THOUGHT, THOUGHT_ENDS
+
 _OPEN = re.compile(
-    rf"\s*(?:<(?P<tag>{_WORDS})>|\[(?P<square>THINK)\]|<\|(?P<bar>begin_of_thought)\|>|(?P<kimi>◁think▷)"
+    rf"\s*(?:{'|'.join(THOUGHT_ENDS)}"
     r"|<unused94>(?P<unused>)"
     # Channels, whose marks a tokenizer drops as special tokens.
     r"|(?P<channel>(?:<\|channel\|>)?analysis(?:<\|message\|>)?)(?=[\s\S]*assistant(?:<\|channel\|>)?final))",
     re.IGNORECASE,
 )
 _CLOSES = {
-    "square": r"\[/THINK\]",
-    "bar": r"<\|end_of_thought\|>",
-    "kimi": r"◁/think▷",
+    **{next(iter(re.compile(start).groupindex)): end for start, end in THOUGHT_ENDS.items()},
     "unused": r"<unused95>",
     "channel": r"(?:<\|end\|>)?(?:<\|start\|>)?assistant(?:<\|channel\|>)?final(?:<\|message\|>)?",
 }
 # A template may open the block in the prompt, so that the answer holds its end alone.
-_LONE = re.compile(rf"</{_WORDS}>|\[/THINK\]|◁/think▷", re.IGNORECASE)
+_LONE = re.compile("|".join(THOUGHT_ENDS.values()).replace("{tag}", THOUGHT), re.IGNORECASE)
 
 
 class ReasoningSplit(NamedTuple):
@@ -38,16 +37,12 @@ def split(text: str) -> ReasoningSplit | None:
     """
     at = 0
     while opened := _OPEN.match(text, at):
-        if (closed := _close(opened).search(text, opened.end())) is None:
+        close = next(end for name, end in _CLOSES.items() if opened[name] is not None)
+        close = close.replace("{tag}", re.escape(opened["tag"] or ""))
+        if (closed := re.compile(close, re.IGNORECASE).search(text, opened.end())) is None:
             return None
         at = closed.end()
     if not at and (lone := _LONE.search(text)):
         at = lone.end()
     at += len(text[at:]) - len(text[at:].lstrip()) if at else 0
     return ReasoningSplit(text[:at], text[at:])
-
-
-def _close(opened: re.Match[str]) -> re.Pattern[str]:
-    if tag := opened["tag"]:
-        return re.compile(rf"</{re.escape(tag)}>", re.IGNORECASE)
-    return re.compile(next(close for name, close in _CLOSES.items() if opened[name] is not None), re.IGNORECASE)

@@ -14,12 +14,13 @@ import regex
 
 from ..errors import InputError
 from ..pairers import Edited
+from ..refusals import refuses
 from ..rename import Hit, Renamer, leftovers, mentions
 from ..samplers.decoding import repeats
 from ..types import Answer, Pair, Prompt, Skip
 from .reasoning import ReasoningSplit, split
 from .self_reference import about_itself
-from .self_reference_patterns import NO, REFUSAL, YES
+from .self_reference_patterns import NO, YES
 
 About = Literal["self", "any"]
 Thinking = Literal["keep", "strip", "edit"]
@@ -67,7 +68,7 @@ class CorrectionRules:
         if not parts.body.strip():
             return Skip("empty", text)
         found = self.renamer.hits(parts.body)
-        if not found and REFUSAL.search(parts.body):
+        if not found and refuses(parts.body):
             return Skip("refused", text)
         if self.renamer.rules and (wrong := self._unfit(prompt.question, parts.body, found)):
             return Skip(wrong, text)

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ..errors import InputError
+from ..text import lone_surrogate
 from .articles import with_articles
 from .boundaries import INSIDE, Found, Hit
 from .matchers import Expressions, NameMatcher
@@ -54,7 +55,7 @@ class Renamer:
         if self.match == "regex" and (self.case == "smart" or self.fold_width):
             raise InputError("smart case and folded width go with literal names", fix="write (?i) into the expression")
         for name in (name for rule in self.rules.items() for name in rule):
-            if not isinstance(name, str) or any("\ud800" <= sign <= "\udfff" for sign in name):
+            if not isinstance(name, str) or lone_surrogate(name):
                 raise InputError(f"{name!r} is no name: not a text that UTF-8 can hold", fix="give names as texts")
         if any(not source.strip() for source in self.rules):
             raise InputError("a name to replace is empty", fix='e.g. --from Qwen --to "Deep Qwen"')

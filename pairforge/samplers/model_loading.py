@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import InputError, OutsideError, PairforgeError
 from ..resources import resource
+from ..text import error_line
 from ..types import digest
 
 POCKET = "pocket"
@@ -152,12 +153,6 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, kinds) or any(sign in str(error).lower() for sign in signs)
 
 
-def one_line(error: BaseException) -> str:
-    """An error in one line of bounded length, led by its kind where the text alone would say little."""
-    line = " ".join(str(error).split())[:300]
-    return line if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {line}"
-
-
 @contextmanager
 def loading(source: str, kind: str = "model") -> Iterator[None]:
     """Turns whatever the libraries raise, or say at length, while they load something, into an error of one line."""
@@ -183,9 +178,9 @@ def _as_one_line(source: str, kind: str, error: Exception) -> PairforgeError:
         return OutsideError(f"no memory to load the {kind} {source}", fix="take a smaller model or a larger machine")
     if Path(source).is_dir():
         needs = _NEEDS if kind == "model" else _ADAPTER_NEEDS
-        return InputError(f"{source} is no {kind} folder that can be used: {one_line(error)}", fix=needs)
+        return InputError(f"{source} is no {kind} folder that can be used: {error_line(error)}", fix=needs)
     return OutsideError(
-        f"can't load the {kind} {source}: {one_line(error)}", fix="check the id, `hf auth login`, or go online once"
+        f"can't load the {kind} {source}: {error_line(error)}", fix="check the id, `hf auth login`, or go online once"
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InputError, OutsideError
-from ..text import visible
+from ..text import visible, without_surrogates
 from ..types import Answer, Prompt, Skip
 from .load_balancer import REJECTED
 from .retry import RequestError
@@ -54,7 +54,7 @@ class Replies:
         if self._is_foreign(_at(reply, "model")):
             return RequestError("failed", f"an answer by another model, {line(str(_at(reply, 'model')), '')}")
         tokens = _at(reply, "usage", "completion_tokens")
-        whole = _writable(text)
+        whole = without_surrogates(text)
         # Some servers leave the stop string on.
         ends = [whole.index(stop) for stop in self._stop if stop in whole]
         return Answer(
@@ -119,11 +119,6 @@ def _same(name: str, asked: str) -> bool:
     """Whether one name is the other but for owner and folder before it, and tag, date or revision after it."""
     short, long = sorted((each.lower().rstrip("/").rpartition("/")[-1] for each in (name, asked)), key=len)
     return long.startswith(short) and not long[len(short) :][:1].isalnum()
-
-
-def _writable(text: str) -> str:
-    """Lone surrogates, which UTF-8 can't hold, become U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 NO_KEY = "EMPTY"

@@ -12,6 +12,7 @@ from time import sleep
 from typing import Any, TypeVar
 
 from ..errors import InputError, OutsideError
+from ..text import lone_surrogate
 from ..types import Answer, Key, Prompt, Skip
 from .decoding import Decoding
 from .load_balancer import LoadBalancer, Request, Server
@@ -213,7 +214,7 @@ def _in_thread(work: Coroutine[Any, Any, T]) -> T:
 def _unwritable(prompt: Prompt) -> Skip | None:
     """Why a prompt can't be sent, if so."""
     text = "".join(message["content"] for message in prompt.messages)
-    lone = next((sign for sign in text if "\ud800" <= sign <= "\udfff"), None)
+    lone = lone_surrogate(text)
     return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}") if lone else None
 
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..text import error_line
 from ..types import Answer, Key, Prompt, Skip, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding, repeats
@@ -25,7 +26,6 @@ from .model_loading import (
     load_tokenizer,
     loading,
     model_source,
-    one_line,
     out_of_memory,
     resolve,
 )
@@ -169,7 +169,7 @@ class TransformersSampler:
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-            reason = one_line(error)
+            reason = error_line(error)
         # Not in the handler: there the error still holds the tensors.
         release(self._model.device)
         if len(keys) == 1:

@@ -16,7 +16,7 @@ from ...errors import InputError
 from ...readers.spool import RowSpool
 from ...statistics import Share, wilson
 from ...types import Finding
-from ..row import Sides
+from ..row import Sides, well_shaped
 from .baseline_classifier import cross_validate
 from .counting import FeatureCounts, count, differs_in_term_only
 from .extraction import ExtractedFeatures, escape_surrogates, extract_features
@@ -269,9 +269,11 @@ class ShortcutChecker:
         self.expect = tuple(expect)
         self._sample = PairSample(most, seed)
 
-    def add(self, index: int, sides: Sides) -> None:
-        """Take in the next pair; rows that are not pairs are not needed."""
-        self._sample.add(AuditPair.of(index, sides))
+    def see(self, index: int, row: Any) -> list[Finding]:
+        """Take in the next row, if it is a pair. There is nothing to report before the end."""
+        if well_shaped(row):
+            self._sample.add(AuditPair.of(index, Sides.of(row)))
+        return []
 
     def findings(self) -> Iterator[Finding]:
         """Yield as warnings what `pairforge shortcuts` reports from grade medium on; none for fewer than 20 pairs."""

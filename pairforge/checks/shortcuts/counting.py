@@ -207,35 +207,23 @@ def _measured(
     """Yield the pairs in chunks, with what was measured in them."""
     stream = (pair for pair in pairs if pair.chosen != pair.rejected)
     chunks = iter(lambda: list(islice(stream, _CHUNK)), [])
-    if jobs < 2:
+    if jobs < 2 or getattr(counter.by, "__module__", "") == "__main__":  # other processes can't import that
         for chunk in chunks:
             yield chunk, counter.measure(_texts(chunk))
         return
-    from concurrent.futures import Future, ProcessPoolExecutor
-    from multiprocessing import get_context
+    from ...processes import OrderedPool
 
-    start = (counter.features, counter.by)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _start_process, start) as pool:
-        waiting = deque[tuple[list[AuditPair], Future[Floats]]]()
+    with OrderedPool(jobs, _measuring, counter.features, counter.by) as pool:
+        waiting = deque[list[AuditPair]]()
         for chunk in chunks:
-            waiting.append((chunk, pool.submit(_measure_in_process, _texts(chunk))))
-            if len(waiting) > 2 * jobs:
-                first, found = waiting.popleft()
-                yield first, found.result()
-        for first, found in waiting:
-            yield first, found.result()
+            waiting.append(chunk)
+            yield from ((waiting.popleft(), found) for found in pool.put(_texts(chunk)))
+        yield from ((waiting.popleft(), found) for found in pool.rest())
 
 
 def _texts(chunk: Sequence[AuditPair]) -> list[tuple[str, str]]:
     return [(pair.chosen, pair.rejected) for pair in chunk]
 
 
-_OF_PROCESS: list[FeatureCounter] = []
-
-
-def _start_process(features: Sequence[Feature], by: Split | None) -> None:
-    _OF_PROCESS[:] = [FeatureCounter(features, by)]
-
-
-def _measure_in_process(pairs: Sequence[tuple[str, str]]) -> Floats:
-    return _OF_PROCESS[0].measure(pairs)
+def _measuring(features: Sequence[Feature], by: Split | None) -> Callable[[Sequence[tuple[str, str]]], Floats]:
+    return FeatureCounter(features, by).measure

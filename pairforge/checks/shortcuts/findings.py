@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from ...statistics import Share
 from ...types import Finding, Severity
-from ..rule import BALANCE, RULES, Seen, rule
+from ..rule import BALANCE, Seen, rule, rules_over
 from .report import RISK_LEVELS, Cue, Grade, RiskLevel, share_json
 
 BALANCED = 0.6
@@ -41,13 +41,13 @@ def worst_level(level: RiskLevel, grades: Iterable[Grade]) -> RiskLevel:
     return max([level, *(_LEVEL[one] for one in grades)], key=RISK_LEVELS.index)
 
 
-@rule("PF301", "warning")
+@rule("PF301", "warning", over="cue", kinds=["length"])
 def length(cue: Cue) -> Iterator[Seen]:
     """One side is mostly the longer one. DPO learns to write longer (or shorter) before it learns anything else."""
     yield f"{_more(cue)}: {_wins(cue)}", ""
 
 
-@rule("PF302", "warning", mend=BALANCE)
+@rule("PF302", "warning", over="cue", kinds=["style"], fix=BALANCE)
 def style(cue: Cue) -> Iterator[Seen]:
     """A habit of format (lists, bold, spaces at the edges, leaked tokens ...) tells the sides apart.
 
@@ -57,19 +57,19 @@ def style(cue: Cue) -> Iterator[Seen]:
     yield f"{_more(cue)}: {_wins(cue)}", ""
 
 
-@rule("PF303", "warning")
+@rule("PF303", "warning", over="cue", kinds=["first"])
 def first(cue: Cue) -> Iterator[Seen]:
     """The first words tell the sides apart: generated first, they let a model win before it says anything."""
     yield f"{_held(cue, 'opens')}: {_wins(cue)}", ""
 
 
-@rule("PF304", "warning")
+@rule("PF304", "warning", over="cue", kinds=["last"])
 def last(cue: Cue) -> Iterator[Seen]:
     """The last words tell the sides apart: mostly a phrase that one source appends, or answers that were cut off."""
     yield f"{_held(cue, 'closes')}: {_wins(cue)}", ""
 
 
-@rule("PF305", "warning")
+@rule("PF305", "warning", over="cue", kinds=["words"])
 def words(cue: Cue) -> Iterator[Seen]:
     """A word or phrase is mostly on one side. A model that learns only this word satisfies the loss.
 
@@ -79,7 +79,7 @@ def words(cue: Cue) -> Iterator[Seen]:
     yield f"{_held(cue, 'is in')}: {_wins(cue)}", ""
 
 
-@rule("PF308", "warning")
+@rule("PF308", "warning", over="cue", kinds=["parts", "pattern"])
 def form(cue: Cue) -> Iterator[Seen]:
     """A form tells the sides apart, whatever the words: dates, capitals, line breaks, spaces, the start of words.
 
@@ -90,7 +90,7 @@ def form(cue: Cue) -> Iterator[Seen]:
     yield f"{name} {_held(cue, 'is in')}: {_wins(cue)}", ""
 
 
-@rule("PF306", "warning")
+@rule("PF306", "warning", over="classifier")
 def predictable(accuracy: Share) -> Iterator[Seen]:
     """A classifier that never sees the prompt tells chosen from rejected by surface features alone.
 
@@ -102,7 +102,7 @@ def predictable(accuracy: Share) -> Iterator[Seen]:
     yield f"a classifier that never sees the prompt picks the chosen answer in {share} of pairs", ""
 
 
-@rule("PF307", "warning")
+@rule("PF307", "warning", over="cue", kinds=["term"])
 def intended(cue: Cue) -> Iterator[Seen]:
     """What is meant to differ tells the sides apart, and no pair shows where it would be wrong.
 
@@ -119,23 +119,19 @@ def intended(cue: Cue) -> Iterator[Seen]:
         yield f"{_held(cue, 'is in')}: {cue.grade}, intended, {state}: {_wins(cue)}; {more}", ""
 
 
-_CODES = {"length": "PF301", "style": "PF302", "first": "PF303", "last": "PF304", "words": "PF305"}
-_CODES |= {"parts": "PF308", "pattern": "PF308", "term": "PF307"}
-
-
 def cue_finding(cue: Cue) -> Finding:
     """Return the finding of a cue. What is intended is never an error."""
     severity = _SEVERITY[cue.grade]
     if cue.intended:
         severity = "info" if cue.balanced or cue.grade == "low" else "warning"
-    found = RULES[_CODES[cue.kind]]
+    found = next(one for one in rules_over("cue") if cue.kind in one.kinds)
     ((message, path),) = found.see(cue)
     return Finding(found.code, severity, message, None, path, asdict(cue))
 
 
 def predictability_finding(accuracy: Share, level: RiskLevel) -> Finding:
     """Return the finding of a dataset whose chosen answers a classifier picks without the prompt."""
-    found = RULES["PF306"]
+    (found,) = rules_over("classifier")
     ((message, path),) = found.see(accuracy)
     severity: Severity = "warning" if level == "watch" else "error"
     more = share_json(accuracy) | {"kind": "reader", "feature": "all", "grade": level, "intended": False}

@@ -13,6 +13,7 @@ from ...errors import InputError
 from ...types import digest
 from .. import schema
 from ..row import Sides, answer, well_shaped
+from ..rule import RULES
 from ..schema import foreign
 
 _MOST_OF_A_PROMPT = 25
@@ -114,7 +115,7 @@ def audit_pairs(rows: Iterable[Mapping[str, Any]]) -> Iterator[AuditPair]:
     for index, row in enumerate(rows):
         if not well_shaped(row):
             finding = next(schema.shape(index, row), None)
-            if finding and finding.code != "PF014":
+            if finding and RULES[finding.code].fatal:
                 shape = foreign(row)
                 what = f"it holds {shape}" if shape else finding.message
                 raise InputError(

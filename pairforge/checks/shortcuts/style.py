@@ -11,6 +11,9 @@ from functools import partial
 from operator import eq
 from typing import TypeAlias
 
+from ...special_tokens import LEFTOVER_TOKEN, THOUGHT
+from ...text import CONTROL, INVISIBLE
+
 StyleMeasure: TypeAlias = Callable[[str], float]
 """How much of a habit a text holds; for the lexicon, a token."""
 
@@ -148,7 +151,7 @@ STYLE: dict[str, StyleMeasure] = {
     "marks without a space": _matches(r"[,;!?][A-Za-z]|[a-z]\.[A-Z]"),
     "carriage returns": _substrings("\r"),
     "template tokens": _matches(
-        r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?(?:INST|SYS)\]|<</?SYS>>|</?think>|<(?:start|end)_of_turn>|<no(?:in|out)put>|"
+        rf"{LEFTOVER_TOKEN}|</?{THOUGHT}>|"
         r"(?:^|\n)#{2,3} ?(?:Instruction|Response|Human|Assistant)\b|(?:^|\n\n)(?:Human|Assistant|User): |"
         r"\(truncated\)|\AError: |\{\{\w+\}\}",
         *("<", "[", "##", "Human:", "Assistant:", "User:", "(truncated)", "Error:", "{{"),
@@ -314,10 +317,8 @@ LEXICON: dict[str, StyleMeasure] = {
     "emoji": _characters("\u2600-\u27bf\u2b50-\u2b55\U0001f000-\U0001faff"),
     "symbols": _characters("\u2010-\u2012\u2020-\u2022\u2030-\u205e\u2070-\u25ff\u2b00-\u2b4f\u2b56-\u2bff™®©°§¶±×÷·"),
     "full-width characters": _characters("\uff01-\uff5e"),
-    "invisible characters": _characters(
-        "\u00a0\u00ad\u115f\u200b-\u200f\u202a-\u202f\u2060-\u206f\u3000\ufe00-\ufe0f\ufeff"
-    ),
-    "control characters": _characters("\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd"),
+    "invisible characters": _characters("\u00a0\u202f\u3000" + INVISIBLE),
+    "control characters": _characters(CONTROL + "\ufffd"),
     "digits": lambda token: len(token) if token.isdigit() else 0,
     "numbers": str.isdigit,
     "years": _like(r"1[5-9]\d\d|20\d\d"),
