@@ -129,7 +129,7 @@ def _column(audit: Report) -> dict[str, str]:
         "picked without the prompt": f"{audit.separability:.1%}",
     }
     if any(cue.intended for cue in audit.cues):
-        cells["beside what is intended"] = f"{audit.unintended.value:.1%}" if audit.unintended else "too few pairs"
+        cells["apart from what is intended"] = f"{audit.unintended.value:.1%}" if audit.unintended else "too few pairs"
     cells |= {f"by {kind} alone": f"{share.value:.1%}" for kind, share in audit.by.items()}
     return cells | {"findings": str(sum(one.severity != "info" for one in audit.findings))}
 

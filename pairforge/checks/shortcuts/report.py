@@ -156,7 +156,7 @@ class Report:
         """The report for a reader, a line a finding, the verdict last."""
         low, high = self.predictability.interval
         share = f"{self.separability:.1%} [{low:.1%}, {high:.1%}]"
-        beside = ", beside what is intended" if any(cue.intended for cue in self.cues) else ""
+        apart = ", apart from what is intended" if any(cue.intended for cue in self.cues) else ""
         by = ", ".join(f"{share.value:.0%} by {kind} alone" for kind, share in self.by.items())
         lines = list(map(_line, self.findings))
         if self.identical:
@@ -167,7 +167,7 @@ class Report:
         lines.append(f"a shortcut that shows in fewer than {self.sensitivity} of {sample} prompts would not be found")
         lines.append(f"a classifier that never sees the prompt picks the chosen answer in {share} of pairs ({by})")
         lines += str(self.difficulty).splitlines() if self.difficulty else []
-        return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{beside}"])
+        return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{apart}"])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
