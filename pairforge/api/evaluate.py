@@ -12,23 +12,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ..console import note
 from ..errors import InputError
 from ..evaluation import ON_POLICY, SAMPLED, THRESHOLDS, Threshold, Verdict, Wins, repeats, sampled, verdict
 from ..evaluation.questions import ModelNames, Question, label, questions
+from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
 from ..run import Run, latest, out_dir
 from ..samplers.decoding import WithDecoding
 from ..store import Store
 from ..types import Answer, Judge, Prompt, Sampler, Skip, digest
 from .correct import rules_of
-from .models import HELPFUL, SamplerOptions, answer, as_tuple, contexts_of, open_sampler, tuned_on
+from .models import HELPFUL, answer, as_tuple, contexts_of, open_sampler, tuned_on
 from .onpolicy import open_judge
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 
 _DRAWN = ("identity", "general")  # the kinds that are asked at temperature 1 too
 _ALL = ("repetition", "unanswered")  # the metrics of every question
@@ -139,23 +136,8 @@ def unscored(outcome: float | Skip) -> bool:
     return isinstance(outcome, Skip) and outcome.reason == "unjudged"
 
 
-def evaluate(
-    model: str | None = None,
-    *,
-    base: str | None = None,
-    run: str | None = None,
-    from_: str | Sequence[str] | None = None,
-    to: str | Sequence[str] | None = None,
-    system: Sequence[str] = (),
-    no_system: bool = False,
-    judge: str | None = None,
-    thresholds: str | Sequence[str] = (),
-    greedy: bool = False,
-    limit: int | None = None,
-    output: str | None = None,
-    quiet: bool = False,
-    **source: Unpack[SamplerOptions],
-) -> Verdict:
+@keywords(EvaluateOptions)
+def evaluate(options: EvaluateOptions) -> Verdict:
     """Asks a model the bundled held-out questions, and judges the answers; with a base, also what changed.
 
     All are asked greedily, those about the model itself and general ones also once at temperature 1, unless `greedy`.
@@ -168,19 +150,20 @@ def evaluate(
     `thresholds` are texts, "new_name/* at least 98%" or "general loses at most 0.01", each in place of the default for
     its metric. Raises InputError, also for one that can't be applied.
     """
-    found = _find_run(run, model, output)
-    model, base = _models(model, base, found)
-    rules = rules_of(from_ or (), to or ()) if from_ or to else _run_rules(found)
-    contexts = contexts_of(system, no_system, _run_contexts(found))
+    found = _find_run(options.run, options.model, options.output)
+    model, base = _models(options.model, options.base, found)
+    from_, to = options.from_ or (), options.to or ()
+    rules = rules_of(from_, to) if from_ or to else _run_rules(found)
+    contexts = contexts_of(options, _run_contexts(found))
+    limit, seed, quiet = options.limit, options.seed, options.quiet
     sets = questions(ModelNames(rules), contexts)
-    seed = source.get("seed", 0)
     drawn = {name: _draw(of, limit, seed) for name, of in sets.items()}
-    exam = Examination(drawn, twice=not (greedy or source.get("replay")))
-    scorer = _scorer(judge, found, compares=bool(base and exam.twice))
-    given = [Threshold.read(text) for text in as_tuple(thresholds)]
+    exam = Examination(drawn, twice=not (options.greedy or options.replay))
+    scorer = _scorer(options.judge, found, compares=bool(base and exam.twice))
+    given = [Threshold.read(text) for text in as_tuple(options.thresholds)]
     _check(given, exam.metrics | ({"win_rate"} if scorer else set()), base)
-    with closing(Store(out_dir(output))) as store:
-        asked = _samplers(model, base, found, source)
+    with closing(Store(out_dir(options.output))) as store:
+        asked = _samplers(model, base, found, options)
         answers = {name: exam.answers(sampler, store, quiet) for name, sampler in asked}
         after, before, won = exam.judged(answers[model]), exam.judged(answers[base]) if base else None, None
         if base and scorer:
@@ -195,12 +178,12 @@ def evaluate(
     return verdict(after, before, wins=won, thresholds=(*given, *defaults), asked=counts, about=about)
 
 
-def _samplers(model: str, base: str | None, run: Run | None, source: SamplerOptions) -> Iterator[tuple[str, Sampler]]:
-    """By name, the base's without the model's adapter, and the model's; one at a time, as memory may not hold both."""
-    plain: Any = {name: value for name, value in source.items() if name != "adapter"}
-    for name, how in ((base, plain), (model, source)):
+def _samplers(model: str, base: str | None, run: Run | None, options: EvaluateOptions) -> Iterator[tuple[str, Sampler]]:
+    """Yield the base's sampler, without the model's adapter, and the model's: memory may not hold both at once."""
+    for name, adapter in ((base, None), (model, options.adapter)):
         if name:
-            yield name, open_sampler(model=name, **{"revision": run.revision_of(name) if run else None, **how})
+            revision = options.revision or (run.revision_of(name) if run else None)
+            yield name, open_sampler(part_of(options, SamplerOptions, model=name, revision=revision, adapter=adapter))
 
 
 def _scorer(judge: str | None, run: Run | None, compares: bool) -> Judge | None:
