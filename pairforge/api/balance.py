@@ -6,7 +6,6 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,74 +13,60 @@ from ..checks.duplicates import Digests, contradictions
 from ..checks.fixes import DROPS, MENDS, mended
 from ..checks.row import Sides
 from ..checks.shortcuts import Cue, audit
-from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, unintended
-from ..checks.shortcuts.rebalancing import subsample as rows_to_drop
-from ..checks.shortcuts.report import RiskLevel
+from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subsample, unintended
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
+from ..options import BalanceOptions, keywords
 from ..readers.spool import RowSpool
 from ..run import Run
 from ..store import Store
 from .balance_result import Balanced, ChangeLog, advice
-from .inputs import PairData, PairInput, check_output
+from .inputs import PairInput, check_output
 from .models import as_tuple
 
 REMEDIES = ("repick", *MENDS, *DROPS, "contradictory")
 """The remedies that are used where none is named, in this order."""
 
 
-def balance(
-    data: PairData,
-    out: str | PathLike[str] | None = None,
-    *,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
-    subsample: bool = False,
-    expect: Sequence[str] = (),
-    fail_on: RiskLevel = "high",
-    max_prompts: int = 20_000,
-    seed: int = 0,
-    jobs: int = 1,
-    overwrite: bool = False,
-    output: str | None = None,
-    quiet: bool = False,
-) -> Balanced:
+@keywords(BalanceOptions)
+def balance(options: BalanceOptions) -> Balanced:
     """Fix what tells chosen from rejected too cheaply, and audit the pairs before and after.
 
-    Args:
-        data: A run folder, a file, rows, or None for the latest run.
-        out: The file of JSON Lines to write. What is dropped or changed is kept beside it, each row as it was, with the
-            reason. Without it nothing is written, and the result says what would be done.
-        select: The `REMEDIES` to use, all by default; `ignore` names those to leave out.
-        subsample: Also drop rows, at most a fifth, until each cue is as often on one side as on the other.
-        expect: Terms that are meant to differ.
-        fail_on: The verdict from which the result is not ok.
-        max_prompts, seed, jobs: See `shortcuts`; `seed` also draws the rows that `subsample` drops.
-        overwrite: Replace `out`, if it exists.
-        output: The folder of runs.
-        quiet: Print no notes.
+    Without `out`, a file of JSON Lines, nothing is written, and the result says what would be done. All `REMEDIES` are
+    used, or those that `select` names, but for those that `ignore` names; `subsample` also drops rows, at most a fifth,
+    until each cue is as often on one side as on the other. What is dropped or changed is kept beside `out`, each row as
+    it was, with the reason.
 
-    Raises:
-        InputError: A row is not a pair, nothing would be left, or `out` exists or is the source.
+    Raises InputError for a row that is not a pair, where nothing would be left, and where `out` exists (but with
+    `overwrite`) or is the source.
     """
-    wanted = _wanted(select, ignore)
-    source = PairInput(data, output, quiet=quiet)
-    path = None if out is None else Path(out)
+    selected, ignored = as_tuple(options.select), as_tuple(options.ignore)
+    for name in (*selected, *ignored):
+        if name not in REMEDIES:
+            raise InputError(f"no remedy is called {name!r:.40}", fix=f"one of {', '.join(REMEDIES)}")
+    wanted = frozenset(selected or REMEDIES) - frozenset(ignored)
+    source = PairInput(options.data, options.output, quiet=options.quiet)
+    path = None if options.out is None else Path(options.out)
     for written in (path, beside(path)) if path else ():
-        check_output(written, (".jsonl", ".ndjson"), source, overwrite=overwrite)
-    terms = [*as_tuple(expect), *source.new_names]
-
-    audited = partial(audit, expect=terms, most=max_prompts, seed=seed, jobs=jobs, fail_on=fail_on)
+        check_output(written, (".jsonl", ".ndjson"), source, overwrite=options.overwrite)
+    audited = partial(
+        audit,
+        expect=[*as_tuple(options.expect), *source.new_names],
+        most=options.max_prompts,
+        seed=options.seed,
+        jobs=options.jobs,
+        fail_on=options.fail_on,
+    )
     with ExitStack() as stack:
         given, changes = stack.enter_context(RowSpool(_writable(source))), ChangeLog()
         before = audited(given)
         repicker = _repicker(unintended(before.cues), source.run, given) if "repick" in wanted else None
         fixed = stack.enter_context(RowSpool(_fixed(given, wanted, repicker, changes)))
         kept, unbalanced = _KeptRows(fixed, changes.dropped), list[str]()
-        if subsample and any(True for _ in kept):
+        if options.subsample and any(True for _ in kept):
             measures = CueMeasures(unintended(audited(kept).cues))
-            drop, unbalanced = rows_to_drop(kept.numbered(), measures, seed)
+            drop, unbalanced = subsample(kept.numbered(), measures, options.seed)
             for row, cue in drop.items():
                 changes.drop(row, "subsample", f"drawn at random, against {cue!r}")
         if not any(True for _ in kept):
@@ -131,14 +116,6 @@ def _writable(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
             fix = "see all such rows with: pairforge validate"
             raise InputError(f"row {number} can't be written: {error}", fix=fix) from error
         yield row
-
-
-def _wanted(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str]:
-    chosen, left = (as_tuple(names) for names in (select, ignore))
-    for name in (*chosen, *left):
-        if name not in REMEDIES:
-            raise InputError(f"no remedy is called {name!r:.40}", fix=f"one of {', '.join(REMEDIES)}")
-    return frozenset(chosen or REMEDIES) - frozenset(left)
 
 
 def _repicker(cues: Sequence[Cue], run: Run | None, rows: Iterable[Mapping[str, Any]]) -> Repicker | None:

@@ -9,73 +9,43 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..checks.shortcuts import Report, audit
-from ..checks.shortcuts.report import RiskLevel
 from ..disk import write_atomic
+from ..options import ShortcutsOptions, keywords
 from ..svg import require_matplotlib
 from .difficulty import difficulty
-from .inputs import PairData, PairInput
+from .inputs import PairInput
 from .models import as_tuple
 
 
-def shortcuts(
-    data: PairData = None,
-    *,
-    expect: Sequence[str] = (),
-    fdr: float = 0.05,
-    fail_on: RiskLevel = "high",
-    max_prompts: int = 20_000,
-    whole: bool = False,
-    seed: int = 0,
-    jobs: int = 1,
-    tokenizer: str | None = None,
-    model: str | None = None,
-    svg: str | None = None,
-    easiness: str | None = None,
-    output: str | None = None,
-    quiet: bool = False,
-) -> Report:
+@keywords(ShortcutsOptions)
+def shortcuts(options: ShortcutsOptions) -> Report:
     """Audit pairs for what tells chosen from rejected most cheaply.
 
-    Args:
-        data: A run folder, a file, rows, or None for the latest run.
-        expect: Terms that are meant to differ; for the pairs of a correction run its new names are added.
-        fdr: The share of false findings that is allowed (false discovery rate).
-        fail_on: The verdict from which the report is not ok: "watch", "high", "critical".
-        max_prompts: Features are looked for in at most so many prompts, and counted in all rows.
-        whole: Look for features in all prompts.
-        seed: Draws the prompts.
-        jobs: How many processes count features.
-        tokenizer: A model whose tokens take the place of words.
-        model: The model to be trained: the report says how hard the pairs are for DPO on it, see `difficulty`.
-        svg: A file for the plot of the features.
-        easiness: A file for a line {"row", "easiness"} for each pair of the sample, with its numbers for `model`.
-        output: The folder of runs.
-        quiet: Print no notes.
-
-    Raises:
-        InputError: A row is not a pair, or matplotlib, which `svg` needs, is not installed.
+    The new names of a correction run are expected to differ. With `model`, the one to be trained, the report says how
+    hard the pairs are for DPO on it: see `difficulty`. Raises InputError for a row that is not a pair, and where `svg`
+    is given and matplotlib is not installed.
     """
-    if svg:
+    if options.svg:
         require_matplotlib("--svg")
-    with PairInput(data, output, quiet=quiet) as rows:
+    with PairInput(options.data, options.output, quiet=options.quiet) as rows:
         report = audit(
             rows,
-            [*as_tuple(expect), *rows.new_names],
-            level=fdr,
-            most=None if whole else max_prompts,
-            jobs=jobs,
-            seed=seed,
-            by=_ModelTokens(tokenizer) if tokenizer else None,
-            fail_on=fail_on,
+            [*as_tuple(options.expect), *rows.new_names],
+            level=options.fdr,
+            most=None if options.whole else options.max_prompts,
+            jobs=options.jobs,
+            seed=options.seed,
+            by=_ModelTokens(options.tokenizer) if options.tokenizer else None,
+            fail_on=options.fail_on,
         )
-        hard = difficulty(rows, model) if model else None
+        hard = difficulty(rows, options.model) if options.model else None
     report = replace(report, difficulty=hard)
-    if svg:
-        write_atomic(Path(svg), report.svg())
-    if easiness:
+    if options.svg:
+        write_atomic(Path(options.svg), report.svg())
+    if options.easiness:
         numbers = {one.row: asdict(one) for one in hard.pairs} if hard else {}
         lines = [{"row": row, "easiness": value} | numbers.get(row, {}) for row, value in report.easiness.items()]
-        write_atomic(Path(easiness), "".join(json.dumps(line) + "\n" for line in lines))
+        write_atomic(Path(options.easiness), "".join(json.dumps(line) + "\n" for line in lines))
     return report
 
 
