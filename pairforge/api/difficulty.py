@@ -55,8 +55,8 @@ class Difficulty:
     """<S+, S-> - |S+|^2, where S is the sum of the last hidden states from which the tokens of y are predicted, that is
     h(x, y_<k) for k = 1 .. |y| (centered hidden embedding similarity, Razin et al. 2024, definition 2)."""
     ches_normalised: float
-    """<S+, S-> / (|y+| |y-|) - |S+|^2 / |y+|^2, the length-normalised variant of the same: by it that paper leaves out
-    pairs. The higher within one set and model, the more the pair invites displacement; 0: the answers are one to it."""
+    """<S+, S-> / (|y+| |y-|) - |S+|^2 / |y+|^2, the length-normalised variant of the same: that paper leaves
+    out pairs by it. Of pairs of one dataset and model, a higher value means more displacement; 0: equal answers."""
 
 
 def measure(

@@ -90,18 +90,18 @@ class PairSample:
             return
         kept = self._pairs.get(pair.prompt, [])
         if self.most is not None:
-            lot = int.from_bytes(self._hash(pair.prompt).digest(), "big") if not kept else -1
-            if lot >= self._limit or len(kept) >= _MOST_OF_A_PROMPT:
+            rank = int.from_bytes(self._hash(pair.prompt).digest(), "big") if not kept else -1
+            if rank >= self._limit or len(kept) >= _MOST_OF_A_PROMPT:
                 self.whole = False
                 return
             if not kept:
-                heapq.heappush(self._draw, (-lot, pair.prompt))
+                heapq.heappush(self._draw, (-rank, pair.prompt))
         kept.append(pair)
         self._pairs[pair.prompt] = kept
         self.kept_pairs += 1
         while self.most is not None and (len(self._pairs) > self.most or self.kept_pairs > 2 * self.most):
-            lot, prompt = heapq.heappop(self._draw)
-            self._limit = -lot
+            rank, prompt = heapq.heappop(self._draw)
+            self._limit = -rank
             self.kept_pairs -= len(self._pairs.pop(prompt))
             self.whole = False
 

@@ -1,4 +1,4 @@
-"""A plot of the features of a set: how many prompts each tells apart, and how often it is right there.
+"""A plot of all features: how many prompts each tells apart, and how often it is on the chosen side there.
 
 After Gardner et al. 2021, Competency Problems, figure 1.
 """

@@ -156,7 +156,7 @@ def subsample(
     rows are drawn at random: dropping the easiest ones would make the next audit look better than the pairs are.
     """
     numbered = [(number, measures.signs(row)) for number, row in rows]
-    lots = {number: digest([seed, number]) for number, _ in numbered}
+    order = {number: digest([seed, number]) for number, _ in numbered}
     dropped: dict[int, str] = {}
     left: list[str] = []
     room = int(MOST * len(numbered))
@@ -166,6 +166,6 @@ def subsample(
         if abs(imbalance) > room - len(dropped):
             left.append(cue.phrase)
             continue
-        majority = sorted((number for number, sign in kept if sign == np.sign(imbalance)), key=lots.__getitem__)
+        majority = sorted((number for number, sign in kept if sign == np.sign(imbalance)), key=order.__getitem__)
         dropped |= dict.fromkeys(majority[: abs(imbalance)], cue.phrase)
     return dropped, left

@@ -74,14 +74,14 @@ class SampleSize:
 
 
 class Hardness(Protocol):
-    """How hard the pairs are for DPO on a model; its text is for a reader."""
+    """The difficulty of the pairs for DPO on a model; `str()` is its text."""
 
     def as_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
 class Report:
-    """How cheaply chosen can be told from rejected, and by what."""
+    """The result of an audit: how cheaply chosen can be told from rejected, and by what."""
 
     rows: int
     prompts: int

@@ -18,9 +18,11 @@ StyleMeasure: TypeAlias = Callable[[str], float]
 """How much of a habit a text holds; for the lexicon, a token."""
 
 
-def _matches(pattern: str, *required: str) -> StyleMeasure:
+def _matches(pattern: str, *required: str, non_ascii: bool = False) -> StyleMeasure:
     """Count the matches of a pattern, which is not searched where a text has none of the required parts."""
     find = re.compile(pattern).findall
+    if non_ascii:
+        return lambda text: 0 if text.isascii() else len(find(text))
     return lambda text: len(find(text)) if not required or any(part in text for part in required) else 0
 
 
@@ -92,7 +94,7 @@ STYLE: dict[str, StyleMeasure] = {
     ),
     "quoted words": _matches(r"(?<!\w)[\"'“‘«「『]\w+[\"'”’»」』](?!\w)", *"\"'“‘«「『"),
     "names of code": _matches(r"\b[A-Za-z]+(?:_[A-Za-z0-9]+)+\b|\w\(\)|\b\w+\.\w+\(", "_", "(", ")"),
-    "spaces beside Chinese": _matches(r"(?<=[\u4e00-\u9fff]) (?=\w)|(?<=\w) (?=[\u4e00-\u9fff])"),
+    "spaces beside Chinese": _matches(r"(?<=[\u4e00-\u9fff]) (?=\w)|(?<=\w) (?=[\u4e00-\u9fff])", non_ascii=True),
     "hashtags and mentions": _matches(r"(?<!\w)[#@][^\W\d]\w+", "#", "@"),
     "times": _matches(r"\b\d{1,2}:\d\d\b", ":"),
     "uncontracted forms": _substrings(
