@@ -70,6 +70,14 @@ def byte_size(count: float) -> str:
     return f"{count:.0f} B"
 
 
+def common_prefix(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return with how many items (tokens, messages) both sequences begin."""
+    for index, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return index
+    return min(len(one), len(other))
+
+
 def edit_distance(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
     """Return how many tokens must be inserted, deleted or replaced to make one of the other (Levenshtein distance).
 

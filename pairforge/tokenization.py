@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from .text import error_line
+from .text import common_prefix, error_line
 from .types import Skip
 
 Side: TypeAlias = Literal["chosen", "rejected"]
@@ -73,8 +73,7 @@ def split(row: Mapping[str, Any]) -> tuple[list[Any], list[Any], list[Any]]:
     prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
     if isinstance(prompt, list):
         return prompt, chosen, rejected
-    most = min(len(chosen), len(rejected))
-    at = next((index for index in range(most) if chosen[index] != rejected[index]), most - 1)
+    at = min(common_prefix(chosen, rejected), min(len(chosen), len(rejected)) - 1)
     return chosen[:at], chosen[at:], rejected[at:]
 
 
@@ -97,14 +96,6 @@ def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
         list(texts), add_special_tokens=False, padding=False, truncation=False, verbose=False
     )["input_ids"]
     return ids
-
-
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """With how many tokens both begin."""
-    for index, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return index
-    return min(len(one), len(other))
 
 
 def _texts(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str, str] | Skip:

@@ -149,16 +149,14 @@ def placeholder(sides: Sides) -> Iterator[Seen]:
     One that the question speaks of, or that stands in code, is none.
     """
     for name, index, role, text in sides.turns():
-        if role in ("assistant", "system") and (found := _unfilled(text)):
+        found = _holes(text) if role in ("assistant", "system") else None
+        if found and "`" in text:
+            found = _holes(_CODE.sub("", text))
+        if found:
             asked = (turn["content"] for turn in sides.context if turn["role"] == "user")
             if not any(found in text or "{{" in text or _TEMPLATES.search(text) for text in asked):
                 where = sides.pointer(name, index) + "/content"
                 yield f"the placeholder {clip(found, 40)} was not filled in", where
-
-
-def _unfilled(text: str) -> str | None:
-    found = _holes(text)
-    return _holes(_CODE.sub("", text)) if found and "`" in text else found
 
 
 def _holes(text: str) -> str | None:

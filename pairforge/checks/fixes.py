@@ -121,12 +121,8 @@ def without_edges(texts: Texts) -> Texts:
     return one, other
 
 
-def _same(sides: Sides) -> Iterable[str]:
-    return (message for rule in (identical, nearly_identical) for message, _ in rule(sides))
-
-
-def _cut(sides: Sides) -> Iterable[str]:
-    """Where both are cut off, it tells nothing."""
+def cut_on_one_side(sides: Sides) -> list[str]:
+    """Return which answer is cut off; if both are, that does not tell them apart."""
     found = [*cut_off(sides)]
     return [f"{path.split('/')[1]}: {message}" for message, path in found] if len(found) == 1 else []
 
@@ -135,13 +131,12 @@ MENDS: dict[str, Callable[[Texts], Texts]] = {"tokens": without_tokens, "spaces"
 """What is taken off, where it tells the sides apart; in this order."""
 
 DROPS: dict[str, Callable[[Sides], Iterable[str]]] = {
-    "same": _same,
+    "same": lambda sides: (message for one in (identical, nearly_identical) for message, _ in one(sides)),
     "empty": lambda sides: (message for message, _ in empty_answer(sides)),
     "error": lambda sides: (message for message, _ in error_sentinel(sides)),
-    "cut": _cut,
+    "cut": cut_on_one_side,
 }
 """Why a row is left out."""
-
 
 _TOLD = {"tokens": "template tokens at an edge of one answer", "spaces": "white space at an edge of one answer"}
 

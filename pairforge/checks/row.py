@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..text import BIDI, CONTROL, FILLERS, JOINERS, TAGS, characters, lone_surrogate
+from ..text import BIDI, CONTROL, FILLERS, JOINERS, TAGS, characters, common_prefix, lone_surrogate
 from ..types import Message
 
 MAX_DEPTH = 64
@@ -188,11 +188,7 @@ def answer(turns: Sequence[Message]) -> str:
 
 def _overlap(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[int, str]:
     """How many messages both begin with, and all texts, what is shared once. Raises TypeError for one that is none."""
-    shared = 0
-    for one, other in zip(chosen, rejected, strict=False):
-        if one != other:
-            break
-        shared += 1
+    shared = common_prefix(chosen, rejected)
     texts = [turn["content"] for turn in chosen]
     texts += [turn["content"] for turn in rejected[shared:]]
     return shared, "\n".join(texts)

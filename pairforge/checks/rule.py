@@ -65,6 +65,18 @@ class Rule:
             yield Finding(self.code, self.severity, message, row, path)
 
 
+class Observer:
+    """Sees every row once, in order. Each call returns what is known to be wrong and was not returned before."""
+
+    def see(self, index: int, row: Any) -> Iterable[Finding]:
+        """Take a row."""
+        return ()
+
+    def findings(self) -> Iterable[Finding]:
+        """Return what is left to report when all rows have been seen."""
+        return ()
+
+
 RULES: dict[str, Rule] = {}
 """Every rule by its code, in the order of definition."""
 

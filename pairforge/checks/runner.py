@@ -11,7 +11,7 @@ from ..types import Finding
 from . import schema
 from .dataset import Against, DatasetState
 from .row import Sides, plain, plain_beside, well_shaped
-from .rule import RULES, Rule, rules_over
+from .rule import RULES, Observer, Rule, rules_over
 
 ENOUGH = 20
 """If none of so many first rows is a pair, the check ends there."""
@@ -19,7 +19,7 @@ _A_ROW = 20
 """At most so many findings are reported for one row."""
 
 
-class RowChecker:
+class RowChecker(Observer):
     """Checks rows of pairs, and keeps what the rules over the dataset need.
 
     `codes` are those to look for (None: all that need nothing but the rows), `against` is what must not be trained on.

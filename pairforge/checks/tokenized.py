@@ -9,7 +9,7 @@ from typing import Any
 from ..tokenization import MAX_LENGTH, render
 from ..types import Finding, Skip
 from .row import Sides, well_shaped
-from .rule import Seen, clip, rule, rules_over
+from .rule import Observer, Seen, clip, rule, rules_over
 from .tokenized_pair import CheckedTokenizer, TokenCounts, TokenizedPair
 
 _LONGER = "pairforge train dpo --dataset_name {data} --max_length 2048"
@@ -176,7 +176,7 @@ _BATCH = 256
 """Rows that are tokenised together."""
 
 
-class TokenizedChecker:
+class TokenizedChecker(Observer):
     """Checks rows as training sees them, a batch at a time; others than pairs are left to the rules over rows.
 
     Args:

@@ -38,7 +38,7 @@ class CheckedTokenizer:
         self._marks = {token[:2] for token in self.specials}
         self._known: set[str] = set()
         self._lost: set[str] = set()
-        self.blank = cache(self._blank)
+        self.blank = cache(lambda token: not self.text([token]).strip())
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of these tokens, special ones included."""
@@ -87,9 +87,6 @@ class CheckedTokenizer:
             there = zip(tried, map(self.text, ids), strict=True)
             self._lost |= {sign for sign, back in there if _folded(sign) not in _folded(back)}
         self._known |= signs
-
-    def _blank(self, token: int) -> bool:
-        return not self.text([token]).strip()
 
 
 def _folded(text: str) -> str:

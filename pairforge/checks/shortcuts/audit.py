@@ -18,6 +18,7 @@ import numpy as np
 from ...errors import InputError
 from ...types import Finding
 from ..row import Sides, well_shaped
+from ..rule import Observer
 from .baseline_classifier import BaselineScores, read
 from .counting import Tally, count, told_by
 from .extraction import Noticed, notice
@@ -245,7 +246,7 @@ def _first(cue: Cue) -> tuple[bool, int, float]:
 _FEWEST = 20
 
 
-class ShortcutChecker:
+class ShortcutChecker(Observer):
     """Keeps a sample of the pairs that it is shown, and says at the end what tells their sides apart.
 
     `expect` names what is meant to differ; features are looked for and counted in at most `most` prompts.
