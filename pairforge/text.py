@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 
-# Character classes, to stand between the brackets of a pattern.
+# Character classes: what is written between the brackets of a pattern.
 CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 """Control characters other than tab and line ends."""
 BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"

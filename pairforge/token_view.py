@@ -35,7 +35,7 @@ class XRay:
 
     @classmethod
     def of(cls, tokenizer: Any, rendered: Rendered, **named: Any) -> XRay:
-        """The X-ray of a row rendered with this tokenizer."""
+        """Return the X-ray of a row rendered with this tokenizer."""
         spelt = {}
         for token in {*rendered.asked, *rendered.whole["chosen"], *rendered.whole["rejected"]}:
             text = tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -50,12 +50,12 @@ class XRay:
 
     @property
     def parting(self) -> int | None:
-        """The place of the first token where the sides part, from 0; None where they are the same."""
+        """Return the place of the first token where the sides part, from 0; None where they are the same."""
         sides = self.rendered.whole
         return None if sides["chosen"] == sides["rejected"] else self.rendered.parting
 
     def as_json(self) -> dict[str, Any]:
-        """Ids, texts and masks of what is kept of each side, and what `max_length` cuts off."""
+        """Return ids, texts and masks of what is kept of each side, and what `max_length` cuts off."""
         seen = self.rendered
         sides: dict[str, Any] = {
             side: {
@@ -102,7 +102,7 @@ class XRay:
             yield Text(f"{finding.code} {finding.severity}: {visible(finding.message)}")
 
     def _flow(self, ids: Iterable[int], plain: bool) -> Text:
-        """Tokens as running text with their edges visible, in shades or, plainly, by a line between them."""
+        """Return tokens as running text with visible edges: by shades, or in plain text by a line between them."""
         from rich.text import Text
 
         made = Text()

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import formats
 from ..checks.duplicates import Digests, contradictions
-from ..checks.fixes import DROPS, MENDS, mended
+from ..checks.fixes import DROPS, EDGES, fix_row
 from ..checks.row import Sides
 from ..checks.shortcuts import Cue, Report, audit
 from ..checks.shortcuts.rebalancing import Evidence, Repicker, RowFeatures, thinned, unintended
@@ -25,7 +25,7 @@ from .models import as_tuple
 from .runs import are_rows, pairs_file
 from .shortcuts import intended
 
-REMEDIES = ("repick", *MENDS, *DROPS, "contradictory")
+REMEDIES = ("repick", *EDGES, *DROPS, "contradictory")
 """Those that are used where none are named, in this order."""
 
 
@@ -133,7 +133,7 @@ def _mended(
         other = repicker.pick(row) if repicker else None
         if other:
             ledger.change(number, "repick", "other answers of the same prompt")
-        done = mended(other or row, wanted)
+        done = fix_row(other or row, wanted)
         for remedy, why in done.changes:
             ledger.change(number, remedy, why)
         if done.dropped:

@@ -28,7 +28,7 @@ _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 @dataclass(frozen=True)
 class Fixed:
-    """What `--fix` wrote: where, how many rows, and by reason how many were dropped and changed."""
+    """The outcome of `--fix`: where it wrote, how many rows, and by reason how many were dropped and changed."""
 
     output: str
     rows: int
@@ -50,7 +50,7 @@ class Fixed:
 
 
 class Findings(list[Finding]):
-    """What is wrong, in the order of the rows. Empty: nothing is wrong.
+    """Findings, in the order of the rows. Empty: nothing is wrong.
 
     `rows` counts those that were looked at, `counts` the findings by code: of one code at most `KEPT` are in the list.
     `source` names what was looked at, `format` is "table" or "github", `fixed` says what `--fix` wrote.
@@ -88,12 +88,12 @@ class Findings(list[Finding]):
 
     @property
     def ok(self) -> bool:
-        """No error; where strict, no warning either."""
+        """Return whether there is no error; where strict, no warning either."""
         wrong = ("error", "warning") if self.strict else ("error",)
         return not any(finding.severity in wrong for finding in self)
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `pairforge validate --json` prints: schemas/findings.schema.json."""
+        """Return the object that `pairforge validate --json` prints: schemas/findings.schema.json."""
         said = {
             "command": "validate",
             "ok": self.ok,
@@ -143,7 +143,7 @@ class Findings(list[Finding]):
 
 
 class Explanation(Findings):
-    """Why a check matters: `validate --explain`."""
+    """The result of `validate --explain`: why a check matters."""
 
     def __init__(self, code: str) -> None:
         super().__init__()

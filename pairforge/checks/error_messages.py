@@ -1,4 +1,4 @@
-"""Tells the text of an error, which some program stored in place of an answer, from an answer about errors."""
+"""Error messages that a program stored in place of an answer, as opposed to answers about errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EMPTY = """
 null none nan nil n/a na #n/a undefined nonetype void error err exception failed timeout tbd todo 无回答 无 空 なし
 #error! #ref! #value! #name? #num! #div/0! #null! econnrefused econnreset etimedout enotfound
 """
-# A full stop makes a sentence of them: "None." may be an answer, "Null." is none.
+# A full stop makes a sentence of them: "None." may be an answer, "Null." is not.
 _WITH_A_STOP = {
     "object object", "no response", "no answer", "no output", "no completion", "no content", "not available",
     "response error", "api error", "нет ответа", "keine antwort", "sin respuesta",
@@ -91,7 +91,7 @@ _ENGLISH = (
         r"(?:filtered|blocked|flagged|truncated|empty)(?:\s(?:by|due|because|as|for)\s.*|\W*)"
     ),
     r"(?:blocked|filtered|flagged)\s(?:by|due\sto)\s.*|content[\s_](?:filter\w*|policy\sviolation)(?:\W.{0,200})?",
-    # What an apology may stand before.
+    # What may follow an apology.
     r"(?:(?:(?:(?:i|we)(?:['’]m|['’]re|\ am|\ are)\ )?(?:very\ |so\ |really\ )?sorry|oops|uh[\ -]oh|hmm+|whoops"
     r"|apologies|(?:i|we)\ apologi[sz]e)(?:\ for\ (?:the|any|this)\ \w+)?[\s,.!:;–—-]*(?:but\ )?)?(?:"
     + "|".join(
@@ -204,7 +204,7 @@ _BESIDE = frozenset(_REPORTS.split())
 
 
 def is_error(text: str) -> bool:
-    """Whether the whole of the text is what a program says when it has no answer."""
+    """Return whether the whole text is what a program says when it has no answer."""
     first = text[:1]
     if len(text) >= 40 and first.isalnum() and not first.isascii() and first.lower() not in _FIRST_LETTERS:
         return False

@@ -1,4 +1,4 @@
-"""What a rule is: a decorated function with a stable code, a severity and a docstring that says why it matters."""
+"""Rules: functions with a stable code, a severity and a docstring that says why it matters, made by `@rule`."""
 
 from __future__ import annotations
 
