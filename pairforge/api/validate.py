@@ -15,8 +15,8 @@ from .. import checks, formats, prompts
 from ..checks.fixes import Fixes
 from ..checks.row import Sides, well_shaped
 from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, rules_over
-from ..checks.runner import ENOUGH, RowChecker
-from ..checks.schema import all_strange
+from ..checks.runner import RowChecker
+from ..checks.schema import ENOUGH, all_strange
 from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
@@ -107,7 +107,7 @@ def _observed(
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
         start = list(islice(rows, ENOUGH))
-        if strange := all_strange(start, ENOUGH):
+        if strange := all_strange(start):
             findings.take([strange] if strange.code in codes else [])
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
             rows = rows if path is not None else iter(())

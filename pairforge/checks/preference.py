@@ -65,7 +65,7 @@ _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 def unusual(sides: Sides) -> bool:
     """Return False only if no rule of this file finds anything: one context, two visible, whole, different answers."""
     chosen, rejected = sides.chosen, sides.rejected
-    if not sides.regular or not in_order(chosen) or not _COLUMNS.isdisjoint(sides.row):
+    if not sides.regular or _out_of_order(chosen) or not _COLUMNS.isdisjoint(sides.row):
         return True
     for turn in chosen:
         if not turn["content"] or turn["content"].isspace():
@@ -125,11 +125,6 @@ def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
             yield wrong[1], sides.pointer(name, wrong[0])
         if sides.regular:
             return
-
-
-def in_order(turns: Sequence[Message]) -> bool:
-    """Return whether every turn is where one of its role may be."""
-    return _out_of_order(turns) is None
 
 
 def _out_of_order(turns: Sequence[Message]) -> tuple[int, str] | None:

@@ -247,10 +247,14 @@ def is_pair(row: Any) -> bool:
     return well_shaped(row) or not any(RULES[found.code].fatal for found in shape(0, row))
 
 
-def all_strange(start: list[Any], enough: int) -> Finding | None:
+ENOUGH = 20
+"""If none of so many first rows is a pair, the check ends there."""
+
+
+def all_strange(start: list[Any]) -> Finding | None:
     """Return the one finding on a dataset of which none of the first rows is a pair."""
     shapes = [strange(row) for row in start]
-    if len(start) < enough or not all(shapes):
+    if len(start) < ENOUGH or not all(shapes):
         return None
     read = "`chosen` and `rejected` are read as lists of {role, content} messages"
     return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -173,11 +173,4 @@ class TokenCounts:
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts as a flat JSON object."""
-        names = ("rows", "signal", "not_rendered", "dropped", "cut", "alike", "without_system", "tokens")
-        counts = {name: getattr(self, name) for name in names}
-        return counts | {
-            "max_length": self.max_length,
-            "batch_size": self.batch_size,
-            "inserted": self.inserted,
-            "tokens_a_step": round(self.tokens_a_step),
-        }
+        return asdict(self) | {"signal": self.signal, "tokens_a_step": round(self.tokens_a_step)}
