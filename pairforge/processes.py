@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any
@@ -31,7 +30,10 @@ class _Context(SpawnContext):
 
 
 class OrderedPool:
-    """`jobs` processes. Each calls `make(*given)` once, and then what that returns with every block it is handed."""
+    """`jobs` processes. Each calls `make(*given)` once, and then what that returns with every block it is handed.
+
+    A context manager: on leaving it, the processes end. Raises OutsideError there, if one died before.
+    """
 
     def __init__(self, jobs: int, make: Callable[..., Callable[..., Any]], *given: Any) -> None:
         self._jobs = jobs
@@ -41,43 +43,30 @@ class OrderedPool:
     def __enter__(self) -> OrderedPool:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
         self._executor.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            what = "a process ended before its work was done: out of memory?"
+            raise OutsideError(what, fix="use fewer --jobs") from error
 
     def put(self, *block: Any) -> Iterator[Any]:
         """Hand over a block; yield the first results, where twice as many blocks as processes wait."""
-        with _death_reported():
-            self._waiting.append(self._executor.submit(_run, *block))
-        while len(self._waiting) > 2 * self._jobs:
-            yield self._first()
+        self._waiting.append(self._executor.submit(_run, *block))
+        return self.results(2 * self._jobs)
 
-    def rest(self) -> Iterator[Any]:
-        """Yield the results that have not come yet."""
-        while self._waiting:
-            yield self._first()
-
-    def _first(self) -> Any:
-        with _death_reported():
-            return self._waiting.popleft().result()
+    def results(self, waiting: int = 0) -> Iterator[Any]:
+        """Yield the first results, until so many blocks wait."""
+        while len(self._waiting) > waiting:
+            yield self._waiting.popleft().result()
 
 
-@contextmanager
-def _death_reported() -> Iterator[None]:
-    try:
-        yield
-    except BrokenProcessPool as error:
-        raise OutsideError(
-            "a process ended before its work was done: out of memory?", fix="use fewer --jobs"
-        ) from error
-
-
-_work: Callable[..., Any]
+_work: list[Callable[..., Any]] = []
+"""What this process does."""
 
 
 def _start(make: Callable[..., Callable[..., Any]], given: tuple[Any, ...]) -> None:
-    global _work
-    _work = make(*given)
+    _work[:] = [make(*given)]
 
 
 def _run(*block: Any) -> Any:
-    return _work(*block)
+    return _work[0](*block)

@@ -11,7 +11,6 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from .errors import InputError
 from .readers import Row, Unreadable, Wanted, read
 from .readers.stream import name_of
 from .resources import resource
-from .text import lone_surrogate, one_line
+from .text import common_prefix, lone_surrogate, one_line
 from .types import Prompt, Skip
 
 _TALKS = ("messages", "conversations", "conversation", "turns")
@@ -130,7 +129,7 @@ def _paired(row: Mapping[str, Any], key: str, where: str) -> list[Turn] | None:
         chosen, rejected = (talk(side, where) for side in sides)
     else:
         return None
-    return [a for a, _ in takewhile(lambda both: both[0] == both[1], zip(chosen, rejected, strict=False))]
+    return chosen[: common_prefix(chosen, rejected)]
 
 
 def _before(row: Mapping[str, Any], where: str) -> list[Turn]:

@@ -11,7 +11,7 @@ SPECIAL_TOKENS = {
     "[": r"\[(?:\|[a-z_]{1,20}\|\]|(?:BOS|EOS|PAD|UNK|[gs]MASK)\]"
     r"|/?(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\])",
 }
-"""Patterns of control tokens, by the character with which they begin; the tags of a block of thought are none."""
+"""Patterns of control tokens, by the character with which they begin; tags of a block of thought are left out."""
 LEFTOVER_TOKEN = "|".join((*SPECIAL_TOKENS.values(), "</?s>", "<no(?:in|out)put>"))
 """What a template or a prompt format leaves at the edge of a text."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 
-# Character classes, to stand between the brackets of a pattern.
+# Character classes: what is written between the brackets of a pattern.
 CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
 """Control characters other than tab and line ends."""
 BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -68,6 +68,14 @@ def byte_size(count: float) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit}"
     return f"{count:.0f} B"
+
+
+def common_prefix(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return with how many items (tokens, messages) both sequences begin."""
+    for index, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return index
+    return min(len(one), len(other))
 
 
 def edit_distance(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:

@@ -18,6 +18,7 @@ from pairforge.text import (
     VARIATIONS,
     byte_size,
     characters,
+    common_prefix,
     error_line,
     lone_surrogate,
     one_line,
@@ -77,3 +78,9 @@ def test_one_line_of_an_error() -> None:
 
 def test_sizes_for_a_reader() -> None:
     assert [byte_size(count) for count in (0, 999, 1500, 2.5e6, 3e9)] == ["0 B", "999 B", "1.5 kB", "2.5 MB", "3.0 GB"]
+
+
+def test_common_prefix() -> None:
+    assert common_prefix([1, 2, 3], [1, 2, 4]) == 2
+    assert common_prefix([1, 2], [1, 2, 4]) == common_prefix([1, 2, 4], [1, 2]) == 2
+    assert common_prefix([], [1]) == 0

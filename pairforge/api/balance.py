@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks.duplicates import Digests, contradictions
-from ..checks.fixes import DROPS, MENDS, mended
+from ..checks.fixes import DROPS, EDGES, fix_row
 from ..checks.row import Sides
 from ..checks.shortcuts import Cue, audit
 from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subsample, unintended
@@ -25,7 +25,7 @@ from .balance_result import Balanced, ChangeLog, advice
 from .inputs import PairInput, check_output
 from .models import as_tuple
 
-REMEDIES = ("repick", *MENDS, *DROPS, "contradictory")
+REMEDIES = ("repick", *EDGES, *DROPS, "contradictory")
 """The remedies that are used where none is named, in this order."""
 
 
@@ -140,7 +140,7 @@ def _fixed(
         other = repicker.pick(row) if repicker else None
         if other:
             changes.change(number, "repick", "other answers of the same prompt")
-        done = mended(other or row, wanted)
+        done = fix_row(other or row, wanted)
         for remedy, why in done.changes:
             changes.change(number, remedy, why)
         if done.dropped:

@@ -26,8 +26,8 @@ from ..samplers.model_loading import (
     out_of_memory,
     resolve,
 )
-from ..text import edit_distance, error_line
-from ..tokenization import MAX_LENGTH, SIDES, Rendered, Side, common_prefix, render
+from ..text import common_prefix, edit_distance, error_line
+from ..tokenization import MAX_LENGTH, SIDES, Rendered, Side, render
 from ..types import Skip
 
 _CHUNK = 512  # rows that are read ahead, so that pairs of like length can share a batch

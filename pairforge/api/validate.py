@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from .. import checks, formats, prompts
 from ..checks.fixes import Fixes
 from ..checks.row import Sides, well_shaped
-from ..checks.rule import ON_REQUEST, WITH_MODEL, rules_over
-from ..checks.runner import ENOUGH, RowChecker
-from ..checks.schema import all_strange
+from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, rules_over
+from ..checks.runner import RowChecker
+from ..checks.schema import ENOUGH, all_strange
 from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
@@ -30,18 +30,6 @@ from .models import as_tuple, open_tokenizer
 from .validate_result import Explanation, Findings, Fixed
 
 FORMATS = ("table", "github")
-
-
-class Observer(Protocol):
-    """Sees every row once, in order."""
-
-    def see(self, index: int, row: Any) -> Sequence[Finding]:
-        """Take a row; return what is known to be wrong so far, with this row or earlier ones."""
-        ...
-
-    def findings(self) -> Iterable[Finding]:
-        """Return what is left to report when all rows have been seen."""
-        ...
 
 
 def validate(
@@ -89,8 +77,6 @@ def validate(
         InputError: A source or an option can't be used.
     """
     if explain is not None:
-        if explain not in checks.RULES:
-            raise InputError(f"no check is called {explain!r:.40}", fix="their codes: docs/checks.md")
         return Explanation(explain)
     if format not in FORMATS:
         raise InputError(f"--format {format!r:.40} is not one of {', '.join(FORMATS)}", fix="e.g. --format github")
@@ -100,17 +86,10 @@ def validate(
     observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
     if model is not None:
         observers.append(open_tokenizer(model, revision, quiet).checker(max_length))
-    observers.append(LineNotes(noted))
-    over = {checks.RULES[code].over for code in codes}
-    if not over.isdisjoint(("cue", "classifier")):
-        # A run that made pairs says what is meant to differ in them.
-        observers.append(ShortcutChecker(source.new_names))
-    if "secrets" in over:
-        observers.append(SecretChecker())
+    observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=strict, source=source.name, format=format)
-    return _observed(
-        source.presented(max_row_bytes, noted), observers, codes, findings, None if fix is None else _place(Path(fix))
-    )
+    path = None if fix is None else _place(Path(fix))
+    return _observed(source.presented(max_row_bytes, noted), observers, codes, findings, path)
 
 
 def _observed(
@@ -126,7 +105,7 @@ def _observed(
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
         start = list(islice(rows, ENOUGH))
-        if strange := all_strange(start, ENOUGH):
+        if strange := all_strange(start):
             findings.take([strange] if strange.code in codes else [])
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
             rows = rows if path is not None else iter(())
@@ -143,6 +122,15 @@ def _observed(
     return findings
 
 
+def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
+    over = {checks.RULES[code].over for code in codes}
+    if not over.isdisjoint(("cue", "classifier")):
+        # A run that made pairs says what is meant to differ in them.
+        yield ShortcutChecker(source.new_names)
+    if "secrets" in over:
+        yield SecretChecker()
+
+
 def _parallel_checker(codes: frozenset[str], other: checks.Against | None, jobs: int) -> Observer:
     from .parallel import ParallelRowChecker
 
@@ -153,14 +141,14 @@ def _parallel_checker(codes: frozenset[str], other: checks.Against | None, jobs:
     return RowChecker(codes, other) if own else ParallelRowChecker(codes, other, jobs or os.cpu_count() or 1)
 
 
-class FixWriter:
+class FixWriter(Observer):
     """Writes what `Fixes` makes of each row."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.fixes = Fixes()
         self._file = file
 
-    def see(self, index: int, row: Any) -> Sequence[Finding]:
+    def see(self, index: int, row: Any) -> tuple[()]:
         if (fixed := self.fixes.apply(row)) is not None:
             try:
                 line = writers.encoded(fixed)
@@ -169,18 +157,12 @@ class FixWriter:
             self._file.write(line + b"\n")
         return ()
 
-    def findings(self) -> Sequence[Finding]:
-        return ()
 
-
-class LineNotes:
+class LineNotes(Observer):
     """Reports what was noted about the lines of a file while it was read."""
 
     def __init__(self, noted: set[str]) -> None:
         self._noted = noted
-
-    def see(self, index: int, row: Any) -> Sequence[Finding]:
-        return ()
 
     def findings(self) -> list[Finding]:
         return [finding for one in rules_over("lines") for finding in one.findings(None, self._noted)]

@@ -69,7 +69,7 @@ _NAMES = (
 )
 _NAMES = f"{_NAMES}|{_NAMES.upper()}"
 _WHOSE = "MODEL|BOT|AI|ASSISTANT|AUTHOR|COMPANY|DEVELOPER|CREATOR"
-# (?!) never matches: such a hole counts only behind what a name stands behind.
+# (?!) never matches: such a placeholder counts only after words that a name follows.
 _HOLES: Patterns = {
     "{": re.compile(rf"\{{(?:(?<![\w}}\\^_]\{{)(\{{\s*(?:{_NAMES})\s*\}}\}})|(?:{_NAMES})\}})"),
     "<": re.compile(
@@ -146,19 +146,17 @@ def _unbalanced(text: str) -> str | None:
 def placeholder(sides: Sides) -> Iterator[Seen]:
     """A placeholder of a template was not filled in, such as `{{NAME}}` or `<NAME>`: the model learns to say just that.
 
-    One that the question speaks of, or that stands in code, is none.
+    One that is in the question, or in code, does not count.
     """
     for name, index, role, text in sides.turns():
-        if role in ("assistant", "system") and (found := _unfilled(text)):
+        found = _holes(text) if role in ("assistant", "system") else None
+        if found and "`" in text:
+            found = _holes(_CODE.sub("", text))
+        if found:
             asked = (turn["content"] for turn in sides.context if turn["role"] == "user")
             if not any(found in text or "{{" in text or _TEMPLATES.search(text) for text in asked):
                 where = sides.pointer(name, index) + "/content"
                 yield f"the placeholder {clip(found, 40)} was not filled in", where
-
-
-def _unfilled(text: str) -> str | None:
-    found = _holes(text)
-    return _holes(_CODE.sub("", text)) if found and "`" in text else found
 
 
 def _holes(text: str) -> str | None:
@@ -170,6 +168,6 @@ def _holes(text: str) -> str | None:
 
 
 def _all(patterns: Patterns, text: str) -> list[re.Match[str]]:
-    """What any of the patterns finds, in the order of the text."""
+    """Return what any of the patterns finds, in the order of the text."""
     found = [match for mark, pattern in patterns.items() if mark in text for match in pattern.finditer(text)]
     return sorted(found, key=lambda match: match.start()) if len(found) > 1 else found

@@ -20,7 +20,7 @@ _LONG_ENOUGH = 24
 
 
 class Collector(Protocol):
-    """Keeps of each row what a rule over the dataset needs. Made without arguments, pickled, and joined in order."""
+    """Keeps what a rule over the dataset needs of each row. Made without arguments, pickled, and joined in order."""
 
     def add(self, index: int, sides: Sides) -> None: ...
 
@@ -31,7 +31,7 @@ C = TypeVar("C", bound=Collector)
 
 
 class DatasetState:
-    """What the given rules over the dataset need of its rows: some 150 bytes a row.
+    """State of the rules over the dataset: some 150 bytes a row.
 
     The states of parts that several processes looked at are joined in the order of the rows.
     """

@@ -23,11 +23,11 @@ BINS = 32
 SHINGLE = 8
 """Bytes of UTF-8 in a shingle: a word or so, in any script."""
 ALIKE = 0.85
-"""The share from which on two texts are nearly the same."""
+"""From this share of equal bytes on, two texts are near duplicates."""
 _PARTS = 3
 _BATCH = 256
 _LONGEST = 2**16
-"""How much of a text is looked at, in characters."""
+"""Characters of a text that are looked at."""
 _EMPTY = np.uint32(0xFFFFFFFF)
 
 
@@ -64,7 +64,7 @@ class Sketches:
 
     @property
     def systems(self) -> Keys:
-        """A key of each row's system message."""
+        """Return a hash of each row's system message."""
         return np.array(self._systems, dtype=np.uint64)
 
     @property

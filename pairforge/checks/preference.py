@@ -65,7 +65,7 @@ _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 def unusual(sides: Sides) -> bool:
     """Return False only if no rule of this file finds anything: one context, two visible, whole, different answers."""
     chosen, rejected = sides.chosen, sides.rejected
-    if not sides.regular or not in_order(chosen) or not _COLUMNS.isdisjoint(sides.row):
+    if not sides.regular or _out_of_order(chosen) or not _COLUMNS.isdisjoint(sides.row):
         return True
     for turn in chosen:
         if not turn["content"] or turn["content"].isspace():
@@ -115,7 +115,7 @@ def not_answered(sides: Sides) -> Iterator[Seen]:
 
 @rule("PF103", prefilter=unusual)
 def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
-    """Turns stand in an order that no chat has: many templates raise an error there, others print it as it is.
+    """Turns are in an order that no chat has: many templates raise an error there, others print it as it is.
 
     A system message comes first; then user and assistant take turns, the user first; tool turns follow the assistant's.
     """
@@ -127,13 +127,8 @@ def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
             return
 
 
-def in_order(turns: Sequence[Message]) -> bool:
-    """Whether every turn stands where one of its role may."""
-    return _out_of_order(turns) is None
-
-
 def _out_of_order(turns: Sequence[Message]) -> tuple[int, str] | None:
-    """The first turn that stands where none of its role may, and what to say of it."""
+    """Return the first turn that is where none of its role may be, and what is wrong with it."""
     roles = tuple([turn["role"] for turn in turns])
     return _known_order(roles) if len(roles) <= _ALIKE else _known_order.__wrapped__(roles)
 
@@ -176,11 +171,11 @@ def nearly_identical(sides: Sides) -> Iterator[Seen]:
 
 
 def apart(one: str, other: str) -> bool:
-    """A cheap look at the place where two answers first differ: it mostly tells that they are not nearly identical."""
+    """Return True only if two answers are not nearly identical: a cheap look at the place where they first differ."""
     one, other = one.lstrip(), other.lstrip()
     at = 0 if one[:1] != other[:1] else _parting(one, other)
     a, b = one[at : at + 1], other[at : at + 1]
-    if _stands_alone(a) and _stands_alone(b) and a.lower() != b.lower():
+    if _never_joined(a) and _never_joined(b) and a.lower() != b.lower():
         return True
     end = at + _ALIKE
     a, b = _bare(one[at:end]), _bare(other[at:end])
@@ -191,7 +186,7 @@ def apart(one: str, other: str) -> bool:
 
 
 def _parting(one: str, other: str) -> int:
-    """The first place at which two texts differ."""
+    """Return the first place at which two texts differ."""
     at, step = 0, 16
     while one[at : at + step] == other[at : at + step] and at < len(one):
         at += step
@@ -203,8 +198,8 @@ def _parting(one: str, other: str) -> int:
     return at
 
 
-def _stands_alone(char: str) -> bool:
-    """A character that no form of Unicode joins with what is before it, or writes otherwise."""
+def _never_joined(char: str) -> bool:
+    """Return whether no normal form of Unicode joins a character with the one before it, or changes it."""
     return "!" <= char <= "~" or "\u4e00" <= char <= "\u9fff" or char.lower() in _CYRILLIC
 
 
@@ -213,7 +208,7 @@ _CYRILLIC = frozenset("абвгдежзиклмнопрстуфхцчшщъыь�
 
 
 def _bare(text: str) -> str:
-    """A text without spaces and invisible characters, its letters in one form and one case."""
+    """Return a text without spaces and invisible characters, its letters in one form and one case."""
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     return "".join(text.split()).casefold()
@@ -275,7 +270,7 @@ def cut_off(sides: Sides) -> Iterator[Seen]:
 
 
 def breaks_off(text: str) -> str:
-    """Where a text shows that it was cut off."""
+    """Return how a text shows that it was cut off; an empty text if it does not."""
     if "`" in text and text.count("```") % 2 == 1:
         return "a block of code is not closed"
     last = text[-1:]
@@ -326,7 +321,7 @@ def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
 
 
 def scored_below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The columns in which chosen is scored below rejected."""
+    """Return the columns in which chosen is scored below rejected."""
     for better, worse in SCORES:
         if better in row:
             high, low = row[better], row.get(worse)

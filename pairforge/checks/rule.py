@@ -1,4 +1,4 @@
-"""What a rule is: a decorated function with a stable code, a severity and a docstring that says why it matters."""
+"""Rules: functions with a stable code, a severity and a docstring that says why it matters, made by `@rule`."""
 
 from __future__ import annotations
 
@@ -63,6 +63,18 @@ class Rule:
         """Return what the rule finds in a row (None: in the dataset as a whole)."""
         for message, path in self.see(*subject):
             yield Finding(self.code, self.severity, message, row, path)
+
+
+class Observer:
+    """Sees every row once, in order. Each call returns what is known to be wrong and was not returned before."""
+
+    def see(self, index: int, row: Any) -> Iterable[Finding]:
+        """Take a row."""
+        return ()
+
+    def findings(self) -> Iterable[Finding]:
+        """Return what is left to report when all rows have been seen."""
+        return ()
 
 
 RULES: dict[str, Rule] = {}

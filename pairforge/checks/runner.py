@@ -11,15 +11,13 @@ from ..types import Finding
 from . import schema
 from .dataset import Against, DatasetState
 from .row import Sides, plain, plain_beside, well_shaped
-from .rule import RULES, Rule, rules_over
+from .rule import RULES, Observer, Rule, rules_over
 
-ENOUGH = 20
-"""If none of so many first rows is a pair, the check ends there."""
 _A_ROW = 20
 """At most so many findings are reported for one row."""
 
 
-class RowChecker:
+class RowChecker(Observer):
     """Checks rows of pairs, and keeps what the rules over the dataset need.
 
     `codes` are those to look for (None: all that need nothing but the rows), `against` is what must not be trained on.
@@ -94,8 +92,8 @@ def check(
     one finding says so and the check ends.
     """
     stream = iter(data)
-    start = list(islice(stream, ENOUGH))
-    if strange := schema.all_strange(start, ENOUGH):
+    start = list(islice(stream, schema.ENOUGH))
+    if strange := schema.all_strange(start):
         yield from [strange] if codes is None or strange.code in codes else []
         return
     checker = RowChecker(codes, against)

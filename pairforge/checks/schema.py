@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @lru_cache
 def validator() -> Validator:
-    """The validator of schemas/pair.schema.json."""
+    """Return the validator of schemas/pair.schema.json."""
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator(json.loads(resource("schemas", "pair.schema.json").read_text("utf-8")))
@@ -31,7 +31,7 @@ _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false
 
 
 def said(error: ValidationError) -> Seen:
-    """One line for an error of the schema, without the value where that may be long."""
+    """Return one line for an error of the schema, without the value where that may be long."""
     row: Any = error.instance
     rule: Any = error.validator_value
     schema: Any = error.schema
@@ -46,7 +46,7 @@ def said(error: ValidationError) -> Seen:
         case "type":
             return f"{name} is {found}, not {_wanted(rule, error)}{'' if path else _hint(row)}", path
         case "enum":
-            return f"{name.strip('`')} {clip(row)} is none of {', '.join(rule)}", path
+            return f"{name.strip('`')} {clip(row)} is not one of {', '.join(rule)}", path
         case "const":
             return f"{name.strip('`')} is {clip(row)}, where only {rule} may be", path
         case "minItems":
@@ -69,7 +69,7 @@ def _hint(row: Any) -> str:
 
 
 def foreign(row: Any) -> str | None:
-    """The name of another well-known shape of rows, if the row has one."""
+    """Return the name of another well-known shape of rows, if the row has one."""
     if not isinstance(row, Mapping):
         return None
     sides = [row.get(name) for name in ("chosen", "rejected")]
@@ -84,7 +84,7 @@ def foreign(row: Any) -> str | None:
 
 
 def strange(row: Any) -> str | None:
-    """What a row holds that is no pair at all, by shape or by keys; None where a side is there."""
+    """Return what a row holds that is not a pair at all, by shape or by keys; None where a side is there."""
     if shape := foreign(row):
         return shape
     if not isinstance(row, Mapping) or "chosen" in row or "rejected" in row:
@@ -93,12 +93,12 @@ def strange(row: Any) -> str | None:
 
 
 def keys(row: Mapping[Any, Any]) -> str:
-    """The first keys of a row, for a reader."""
+    """Return the first keys of a row, for a reader."""
     return ", ".join(clip(key, 30) for key in list(row)[:8]) or "no key"
 
 
 def token(key: object) -> str:
-    """One part of a JSON pointer, escaped."""
+    """Return one part of a JSON pointer, escaped."""
     return str(key)[:80].replace("~", "~0").replace("/", "~1")
 
 
@@ -108,7 +108,7 @@ CONVERT = "pairforge convert {data} pairs.jsonl --to trl"
 
 @rule("PF001", over="value", fatal=True, fix=FIX)
 def not_json(row: Any) -> Iterator[Seen]:
-    """The line is no whole JSON value: mostly a file that was cut off while it was written or fetched.
+    """The line is not a whole JSON value: mostly a file that was cut off while it was written or fetched.
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
@@ -125,7 +125,7 @@ def not_utf8(row: Any) -> Iterator[Seen]:
 
 @rule("PF003", over="value", fatal=True, fix=FIX)
 def repeated_key(row: Any) -> Iterator[Seen]:
-    """A key stands twice in one object. Readers disagree: one keeps the last value, one the first, one crashes."""
+    """A key occurs twice in one object. Readers disagree: one keeps the last value, one the first, one crashes."""
     if isinstance(row, Skip) and row.reason == "repeated_key":
         yield row.detail, ""
 
@@ -174,14 +174,14 @@ def nul(row: Any) -> Iterator[Seen]:
 
 @rule("PF010", over="schema", fatal=True, fix=CONVERT)
 def not_a_pair(error: ValidationError) -> Iterator[Seen]:
-    """The row is no object with `chosen` and `rejected`: nothing to prefer over anything."""
+    """The row is not an object with `chosen` and `rejected`: nothing to prefer over anything."""
     if not error.absolute_path:
         yield said(error)
 
 
 @rule("PF011", over="schema", fatal=True, fix=CONVERT)
 def not_messages(error: ValidationError) -> Iterator[Seen]:
-    """A side is no list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
+    """A side is not a list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
     if len(error.absolute_path) == 1 and error.absolute_path[0] in ("chosen", "rejected", "prompt"):
         yield said(error)
 
@@ -190,7 +190,7 @@ def not_messages(error: ValidationError) -> Iterator[Seen]:
 def not_a_message(error: ValidationError) -> Iterator[Seen]:
     """A message is not {"role", "content"} with a text as content, nor one with documented parts or tool calls.
 
-    A chat template renders null as "None", an object as its Python repr, and drops other keys without a word.
+    A chat template renders null as "None", an object as its Python repr, and drops other keys silently.
     """
     if len(error.absolute_path) > 1 and not _of_role(error):
         yield said(error)
@@ -198,7 +198,7 @@ def not_a_message(error: ValidationError) -> Iterator[Seen]:
 
 @rule("PF013", over="schema", fatal=True)
 def unknown_role(error: ValidationError) -> Iterator[Seen]:
-    """A role is none of system, user, assistant, tool, or its turn holds what only another role may.
+    """A role is not one of system, user, assistant, tool, or its turn holds what only another role may.
 
     Many chat templates print it as it is: a turn of a kind that the model never saw.
     """
@@ -247,17 +247,21 @@ def is_pair(row: Any) -> bool:
     return well_shaped(row) or not any(RULES[found.code].fatal for found in shape(0, row))
 
 
-def all_strange(start: list[Any], enough: int) -> Finding | None:
+ENOUGH = 20
+"""If none of so many first rows is a pair, the check ends there."""
+
+
+def all_strange(start: list[Any]) -> Finding | None:
     """Return the one finding on a dataset of which none of the first rows is a pair."""
     shapes = [strange(row) for row in start]
-    if len(start) < enough or not all(shapes):
+    if len(start) < ENOUGH or not all(shapes):
         return None
     read = "`chosen` and `rejected` are read as lists of {role, content} messages"
     return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
 
 
 def _leaves(row: Any) -> Iterator[tuple[str, Any]]:
-    """Every text and number of a row, and its keys, with a JSON pointer; `_TOO_DEEP` for what lies too deep."""
+    """Yield every text and number of a row, and its keys, with a JSON pointer; `_TOO_DEEP` for what is too deep."""
     stack: list[tuple[str, Any, int]] = [("", row, 0)]
     while stack:
         path, value, depth = stack.pop()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..types import Finding
-from .rule import Seen, rule, rules_over
+from .rule import Observer, Seen, rule, rules_over
 from .schema import token
 
 # Shapes with a fixed prefix or frame only: a text seldom holds one by chance.
@@ -42,16 +42,12 @@ def secret(value: Any) -> Iterator[Seen]:
             yield f"holds what looks like {_NAMES[(found.lastindex or 1) - 1]}", path
 
 
-class SecretChecker:
+class SecretChecker(Observer):
     """Checks every row, a pair or not."""
 
     def see(self, index: int | None, row: Any) -> list[Finding]:
         """Return the secrets in a row (None: in what belongs to the dataset as a whole)."""
         return [finding for one in rules_over("secrets") for finding in one.findings(index, row)]
-
-    def findings(self) -> list[Finding]:
-        """Return nothing more: a secret is in a single row."""
-        return []
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:

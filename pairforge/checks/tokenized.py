@@ -9,7 +9,7 @@ from typing import Any
 from ..tokenization import MAX_LENGTH, render
 from ..types import Finding, Skip
 from .row import Sides, well_shaped
-from .rule import Seen, clip, rule, rules_over
+from .rule import Observer, Seen, clip, rule, rules_over
 from .tokenized_pair import CheckedTokenizer, TokenCounts, TokenizedPair
 
 _LONGER = "pairforge train dpo --dataset_name {data} --max_length 2048"
@@ -28,9 +28,9 @@ def not_rendered(row: Skip) -> Iterator[Seen]:
 
 @rule("PF402", "warning", over="tokenized")
 def prompt_rewritten(pair: TokenizedPair) -> Iterator[Seen]:
-    """The template writes the prompt differently once the answer stands behind it.
+    """The template writes the prompt differently once the answer follows it.
 
-    The trainer leaves out what differs, so the answer is trained behind another context than the one in which the
+    The trainer leaves out what differs, so the answer is trained after another context than the one in which the
     model will be asked: without the system message, without its earlier thoughts, or without the opening `<think>`.
     """
     if pair.prompt_differs and not pair.texts_continue:
@@ -43,7 +43,7 @@ def prompt_rewritten(pair: TokenizedPair) -> Iterator[Seen]:
 def merged_seam(pair: TokenizedPair) -> Iterator[Seen]:
     """The last token of the prompt and the first of the answer become one, so the prompt is cut before it.
 
-    When the model is asked, that seam is not there: what it learned begins at tokens that it will never be at.
+    When the model is asked, that token does not occur: what it learned begins at tokens that it will never see.
     """
     if pair.prompt_differs and pair.texts_continue:
         seen = pair.rendered
@@ -57,7 +57,7 @@ def merged_seam(pair: TokenizedPair) -> Iterator[Seen]:
 def same_tokens(pair: TokenizedPair) -> Iterator[Seen]:
     """The sides differ as texts, but the trainer sees the same tokens twice: nothing can be learned from the row.
 
-    What differs lies behind `max_length`, or the template or the tokenizer leaves it out.
+    What differs is beyond `max_length`, or the template or the tokenizer leaves it out.
     """
     seen = pair.rendered
     if seen.dropped or pair.sides.chosen == pair.sides.rejected or seen.kept("chosen") != seen.kept("rejected"):
@@ -65,7 +65,7 @@ def same_tokens(pair: TokenizedPair) -> Iterator[Seen]:
     if seen.whole["chosen"] == seen.whole["rejected"]:
         yield "both sides become the same tokens", ""
     else:
-        yield f"the sides first differ at token {seen.parting + 1}, behind the {seen.limit} that are kept", ""
+        yield f"the sides first differ at token {seen.parting + 1}, beyond the {seen.limit} that are kept", ""
 
 
 @rule("PF405", "warning", over="tokenized")
@@ -73,7 +73,7 @@ def no_end(pair: TokenizedPair) -> Iterator[Seen]:
     """A completion does not end with a token at which the model stops, so training never shows it where to stop."""
     for side, ids in pair.completions():
         if ids and not pair.tokenizer.endings(ids):
-            yield f"{side} ends with {clip(pair.tokenizer.text(ids[-3:]))}, which is no end token", f"/{side}"
+            yield f"{side} ends with {clip(pair.tokenizer.text(ids[-3:]))}, which is not an end token", f"/{side}"
 
 
 @rule("PF406", "warning", over="tokenized")
@@ -176,7 +176,7 @@ _BATCH = 256
 """Rows that are tokenised together."""
 
 
-class TokenizedChecker:
+class TokenizedChecker(Observer):
     """Checks rows as training sees them, a batch at a time; others than pairs are left to the rules over rows.
 
     Args:

@@ -113,7 +113,7 @@ def test_messages_name_what_was_found() -> None:
     said = {(finding.row, finding.path): finding.message for finding in check(rows)}
     assert "is a text, not a list of messages" in said[0, "/chosen"]
     assert "is an object" in said[1, "/rejected"]
-    assert said[2, "/chosen/0/role"] == "role 'human' is none of system, user, assistant, tool"
+    assert said[2, "/chosen/0/role"] == "role 'human' is not one of system, user, assistant, tool"
     assert said[3, ""].startswith("`chosen`, `rejected` missing: found 'a/b'")
 
 

@@ -17,6 +17,7 @@ from ...readers.spool import RowSpool
 from ...statistics import Share, wilson
 from ...types import Finding
 from ..row import Sides, well_shaped
+from ..rule import Observer
 from .baseline_classifier import cross_validate
 from .counting import FeatureCounts, count, differs_in_term_only
 from .extraction import ExtractedFeatures, escape_surrogates, extract_features
@@ -259,7 +260,7 @@ def _unintended(matrix: FeatureMatrix, prompt: Ints) -> Share | None:
     return cross_validate(matrix, prompt, ~(term | matrix.is_kind("parts")), pairs=rest).accuracy(rest)
 
 
-class ShortcutChecker:
+class ShortcutChecker(Observer):
     """Keeps a sample of the pairs that it is given, and reports at the end what tells their sides apart.
 
     `expect` names what is meant to differ; features are looked for and counted in at most `most` prompts.
@@ -270,7 +271,7 @@ class ShortcutChecker:
         self._sample = PairSample(most, seed)
 
     def see(self, index: int, row: Any) -> list[Finding]:
-        """Take in the next row, if it is a pair. There is nothing to report before the end."""
+        """Take a row, and keep it if it is a pair. There is nothing to report before the end."""
         if well_shaped(row):
             self._sample.add(AuditPair.of(index, Sides.of(row)))
         return []

@@ -218,7 +218,7 @@ def _measured(
         for chunk in chunks:
             waiting.append(chunk)
             yield from ((waiting.popleft(), found) for found in pool.put(_texts(chunk)))
-        yield from ((waiting.popleft(), found) for found in pool.rest())
+        yield from ((waiting.popleft(), found) for found in pool.results())
 
 
 def _texts(chunk: Sequence[AuditPair]) -> list[tuple[str, str]]:
