@@ -29,6 +29,8 @@ LAYERS = (
     {"api"},
     {"cli", "__main__", "__init__"},
 )
+CROSS_CUTTING = {"bootstrap", "examples", "faults", "fuzz", "house", "kills", "offline", "packaging", "readme"}
+"""The tests of no single module; those of data/ and docs/ are named `data_*` and `docs_*`."""
 HEAVY = {"torch", "transformers", "datasets", "trl", "huggingface_hub", "pyarrow", "jsonschema", "matplotlib", "numpy"}
 
 
@@ -144,6 +146,15 @@ def test_one_name_means_one_thing() -> None:
         if isinstance(node, ast.ClassDef)
     )
     assert not {name: count for name, count in (stems + classes).items() if count > 1}
+
+
+def test_tests_mirror_the_package() -> None:
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        name = path.stem.removeprefix("test_")
+        if name not in CROSS_CUTTING and not name.startswith(("data_", "docs_")):
+            folder = path.parent.relative_to(ROOT / "tests")
+            module = (ROOT if folder.parts[:1] == ("trainers",) else ROOT / "pairforge") / folder / name
+            assert module.with_suffix(".py").is_file() or module.is_dir(), f"{place(path)} is the test of no module"
 
 
 def test_no_import_circle() -> None:
