@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .errors import InputError, OutsideError, PairforgeError
-from .text import visible
+from .text import escaped, visible
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -169,7 +169,7 @@ class _Upload:
         if self.private and not head.private:
             raise InputError(f"{self.repo} is public on the Hub", fix="push there with --public, or to another --repo")
         if head.foreign and not self.yes:
-            names = ", ".join(visible(name).replace("\n", "\\n") for name in head.foreign[:5])
+            names = ", ".join(escaped(name) for name in head.foreign[:5])
             raise InputError(
                 f"{self.repo} holds files that pairforge didn't make: {names}{' ...' if len(head.foreign) > 5 else ''}",
                 fix="choose another --repo, or --yes to put the pairs beside them and replace the card",

@@ -35,6 +35,11 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
+def escaped(text: str) -> str:
+    """Return what `visible` does, with line ends and tabs as escapes, too."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def one_line(text: object, length: int = 120) -> str:
     """Return what comes from outside, cut and made safe for a message of one line."""
     return visible(" ".join(str(text).split())[:length])

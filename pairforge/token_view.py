@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from .text import visible
+from .text import escaped, visible
 from .tokenization import SIDES, Rendered
 from .types import Finding
 
@@ -107,7 +107,7 @@ class XRay:
 
         made = Text()
         for index, token in enumerate(ids):
-            text = _printable(self.spelt[token])
+            text = escaped(self.spelt[token])
             style = _SHADES[index % 2] + (" bold magenta" if token in self.special else "")
             made.append(text + _EDGE if plain else text, style=style)
             if text.endswith("\\n"):
@@ -131,7 +131,7 @@ class XRay:
             styles = ["dim strike"] * 2 if cut else ["dim"] * 2 if same else ["green", "red"]
             cells = [Text(str(at))]
             for token, style in zip(pair, styles, strict=True):
-                text = "" if token is None else f'"{_printable(self.spelt[token])}"'
+                text = "" if token is None else f'"{escaped(self.spelt[token])}"'
                 cells += [Text("" if token is None else str(token), style=style), Text(text, style=style)]
             remarks = ["<- they part here"] * (at == self.parting) + ["cut"] * cut
             table.add_row(*cells, Text(", ".join(remarks), style="bold yellow"))
@@ -148,7 +148,3 @@ class XRay:
             yield f"shared: {seen.parting} tokens, {seen.parting - seen.shared} of them in the completion"
         if seen.dropped:
             yield f"TRL drops the pair: its context alone fills {seen.limit} tokens"
-
-
-def _printable(text: str) -> str:
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")

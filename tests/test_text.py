@@ -20,6 +20,7 @@ from pairforge.text import (
     characters,
     common_prefix,
     error_line,
+    escaped,
     lone_surrogate,
     one_line,
     visible,
@@ -74,6 +75,10 @@ def test_one_line_of_an_error() -> None:
     assert error_line(ValueError("a\n b\x1b")) == "a b\\x1b"
     assert error_line(RuntimeError("a")) == "RuntimeError: a"
     assert one_line(["a"], 3) == "['a"
+
+
+def test_texts_in_a_cell() -> None:
+    assert escaped("a\n\tb\u200b") == "a\\n\\tb\\u200b"
 
 
 def test_sizes_for_a_reader() -> None:

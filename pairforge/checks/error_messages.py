@@ -9,7 +9,8 @@ from ..text import INVISIBLE, characters
 
 _SHORT = 500
 """Longer texts are answers, unless they are a dump of some machine's."""
-_WRAPPED = " \t\r\n\"'`*_~<>[](){}#-=!?.:;,|$\\/⚠️❌🚫🛑" + characters(INVISIBLE)
+_WRAPPED = " \t\r\n\"'`*_~<>[](){}#-=!?.:;,|$\\/⚠️❌🚫🛑"
+_UNSEEN = frozenset(characters(INVISIBLE))
 _EMPTY = """
 null none nan nil n/a na #n/a undefined nonetype void error err exception failed timeout tbd todo 无回答 无 空 なし
 #error! #ref! #value! #name? #num! #div/0! #null! econnrefused econnreset etimedout enotfound
@@ -165,7 +166,7 @@ def is_error(text: str) -> bool:
     if len(text) >= 40 and first.isalnum() and not first.isascii() and first.lower() not in _FIRST_LETTERS:
         return False
     if len(text) <= _SHORT:
-        if _says_so(text.lstrip(_WRAPPED)):
+        if _says_so(_unwrapped(text)):
             return True
         if len(text) < 40 and text.strip(" \t\r\n\"'`*_<>|[](){}$-").lower() in _NOTHING:
             return True
@@ -174,7 +175,13 @@ def is_error(text: str) -> bool:
         return False
     if text[0] in "{[`" and len(text) <= _SHORT * 8 and _is_error_object(text):
         return True
-    return _DUMP.match(text[: _SHORT * 2].lstrip(_WRAPPED).lower()) is not None
+    return _DUMP.match(_unwrapped(text[: _SHORT * 2]).lower()) is not None
+
+
+def _unwrapped(text: str) -> str:
+    text = text.lstrip(_WRAPPED)
+    # So many characters are costly to strip: only where there is one of them.
+    return text.lstrip(_WRAPPED + "".join(_UNSEEN)) if text[:1] in _UNSEEN else text
 
 
 def _says_so(head: str) -> bool:

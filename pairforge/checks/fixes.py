@@ -17,7 +17,7 @@ from ..types import Skip
 from . import schema
 from .duplicates import key
 from .preference import cut_off, empty_answer, error_sentinel, identical, nearly_identical
-from .row import MAX_DEPTH, Sides
+from .row import Sides
 
 
 class Fixes:
@@ -41,7 +41,7 @@ class Fixes:
         """Return why a row is dropped, if it is."""
         if isinstance(row, Skip) or not isinstance(row, Mapping):
             return "not readable"
-        if _too_deep(row):
+        if any(schema.over_limits(row)):
             return "nested too deeply"
         if not schema.is_pair(row):
             return ""
@@ -63,17 +63,6 @@ class Fixes:
             return row
         self.changed["a text as prompt taken out"] += 1
         return {name: value for name, value in row.items() if name != "prompt"}
-
-
-def _too_deep(value: Any) -> bool:
-    waiting = [(value, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if isinstance(value, (Mapping, list, tuple)):
-            if depth >= MAX_DEPTH:
-                return True
-            waiting += [(item, depth + 1) for item in (value.values() if isinstance(value, Mapping) else value)]
-    return False
 
 
 Texts: TypeAlias = tuple[str, str]

@@ -53,11 +53,12 @@ class RowChecker(Observer):
         else:
             found = list(islice(schema.values(index, row), _A_ROW))
             if not any(RULES[one.code].fatal for one in found):
-                found = [*islice(schema.shape(index, row), _A_ROW), *found]
+                found += islice(schema.shape(index, row), _A_ROW)
             if any(RULES[one.code].fatal for one in found):
-                return self._selected(sorted(found, key=lambda one: one.code)[:_A_ROW])
+                return self._selected(found[:_A_ROW])
             sides = Sides.of(row)
-        found = self._selected(found) + self._check_sides(index, sides)
+        found = self._selected(found) if found else found
+        found += self._check_sides(index, sides)
         self.state.add(index, sides, found)
         return found
 
@@ -66,7 +67,7 @@ class RowChecker(Observer):
         return self.state.findings(self._dataset_rules, self.against)
 
     def _selected(self, found: list[Finding]) -> list[Finding]:
-        return [one for one in found if self._codes is None or one.code in self._codes] if found else found
+        return [one for one in found if self._codes is None or one.code in self._codes]
 
     def _check_sides(self, index: int, sides: Sides) -> list[Finding]:
         due: list[Rule] = []

@@ -141,7 +141,7 @@ def over_limits(row: Any) -> Iterator[Seen]:
             yield row.detail, ""
     else:
         yield from (
-            (f"nested more than {MAX_DEPTH} levels deep", path) for path, value in _leaves(row) if value is _TOO_DEEP
+            (f"nested more than {MAX_DEPTH} levels deep", path) for path, value in leaves(row) if value is _TOO_DEEP
         )
 
 
@@ -151,7 +151,7 @@ def surrogate(row: Any) -> Iterator[Seen]:
 
     Writing the set fails in the middle of the run.
     """
-    for path, value in _leaves(row):
+    for path, value in leaves(row):
         if isinstance(value, str) and lone_surrogate(value):
             yield "half of a surrogate pair", path
 
@@ -159,7 +159,7 @@ def surrogate(row: Any) -> Iterator[Seen]:
 @rule("PF006", over="value")
 def not_finite(row: Any) -> Iterator[Seen]:
     """A number is NaN or infinite. JSON has no such numbers, and sorting by NaN lies: no comparison with it is true."""
-    for path, value in _leaves(row):
+    for path, value in leaves(row):
         if isinstance(value, float) and not math.isfinite(value):
             yield f"{value} is not a finite number", path
 
@@ -167,7 +167,7 @@ def not_finite(row: Any) -> Iterator[Seen]:
 @rule("PF007", over="value")
 def nul(row: Any) -> Iterator[Seen]:
     """A text holds a NUL character: left by a broken decoder, and cut off there by whatever is written in C."""
-    for path, value in _leaves(row):
+    for path, value in leaves(row):
         if isinstance(value, str) and "\0" in value:
             yield "a NUL character in a text", path
 
@@ -260,7 +260,7 @@ def all_strange(start: list[Any]) -> Finding | None:
     return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
 
 
-def _leaves(row: Any) -> Iterator[tuple[str, Any]]:
+def leaves(row: Any) -> Iterator[tuple[str, Any]]:
     """Yield every text and number of a row, and its keys, with a JSON pointer; `_TOO_DEEP` for what is too deep."""
     stack: list[tuple[str, Any, int]] = [("", row, 0)]
     while stack:

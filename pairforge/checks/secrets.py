@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ..types import Finding
 from .rule import Observer, Seen, rule, rules_over
-from .schema import token
+from .schema import leaves
 
 # Shapes with a fixed prefix or frame only: a text seldom holds one by chance.
 _KINDS = {
@@ -37,8 +37,8 @@ def secret(value: Any) -> Iterator[Seen]:
     `push` looks for secrets in the rows and in the settings of the run, `validate` only with `--select PF5`. A finding
     names the kind and the place, never the secret.
     """
-    for path, text in _texts(value, ""):
-        if found := _PATTERN.search(text):
+    for path, text in leaves(value):
+        if isinstance(text, str) and (found := _PATTERN.search(text)):
             yield f"holds what looks like {_NAMES[(found.lastindex or 1) - 1]}", path
 
 
@@ -48,16 +48,3 @@ class SecretChecker(Observer):
     def see(self, index: int | None, row: Any) -> list[Finding]:
         """Return the secrets in a row (None: in what belongs to the dataset as a whole)."""
         return [finding for one in rules_over("secrets") for finding in one.findings(index, row)]
-
-
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield every text in a JSON value, keys too, with the JSON pointer to it."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield path, str(key)
-            yield from _texts(item, f"{path}/{token(key)}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _texts(item, f"{path}/{index}")

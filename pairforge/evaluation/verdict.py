@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..statistics import Change, Share, Wins
-from ..text import visible
+from ..text import escaped
 from .metrics import METRICS, Judged, Measured
 from .thresholds import THRESHOLDS, Threshold, ThresholdCheck, checks
 
@@ -81,7 +81,7 @@ def _away(name: str) -> str:
 
 def code(value: Any) -> str:
     """A code span of one line, in a table too: in it nothing is a link, markup or the end of a cell."""
-    text = visible(str(value)).replace("\n", "\\n").replace("\t", "\\t") or " "
+    text = escaped(str(value)) or " "
     text = text if len(text) <= _LONGEST else text[:_LONGEST] + " [...]"
     text = text.encode("utf-8", "backslashreplace").decode("utf-8").replace("|", "¦")  # no escape holds in every reader
     ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
@@ -146,7 +146,7 @@ class Verdict:
         share, past, change = self.shares[name], (self.before or {}).get(name), self.changes.get(name)
         was = "" if self.before is None else f"{past.value:6.1%} -> " if past else " " * 10
         now = f"{share.value:6.1%}  {change}" if change else str(share)
-        label = visible("  " + name.split("/", 1)[1] if "/" in name else name).replace("\n", "\\n").replace("\t", "\\t")
+        label = escaped("  " + name.split("/", 1)[1] if "/" in name else name)
         return f"  {label:30} {was}{now:30} {self.checks.get(name, '')}".rstrip()
 
 

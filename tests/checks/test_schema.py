@@ -192,3 +192,8 @@ def test_schemas_are_schemas(name: str) -> None:
     assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema(name)["$id"] == f"urn:pairforge:schema:{name}:1"
     assert all(reference.startswith("#/$defs/") for reference in references(schema(name)))
+
+
+def test_a_row_of_no_shape_with_many_broken_texts_is_no_pair() -> None:
+    row = {"chosen": ["\ud800"] * 30, "rejected": "no list"}
+    assert {one.code for one in check([row])} == {"PF005"}
