@@ -147,9 +147,11 @@ def test_nothing_in_the_data_can_act(hostile: str) -> None:
 
 
 def test_folders_of_the_machine_stay_at_home() -> None:
+    rows = [pair(model="/home/ann/models/mine")]
     settings = {"model": "/home/ann/models/mine", "prompts": "C:\\Users\\ann\\p.jsonl", "system": "/help me"}
-    text = render(run=RUN | {"settings": settings})
+    text = render(rows, run=RUN | {"settings": settings})
     assert "ann" not in text
+    assert "- model: `mine`" in text
     assert '"model": "mine"' in text
     assert '"prompts": "p.jsonl"' in text
     assert '"system": "/help me"' in text

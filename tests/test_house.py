@@ -24,10 +24,10 @@ from pairforge.stopping import Budget
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors", "types", "resources", "text", "statistics", "repetition"},
-    {"disk", "readers"},
-    {"store", "stopping", "tokenization", "conversation", "pairers"},
+    {"disk", "markdown", "readers"},
+    {"store", "stopping", "tokenization", "conversation", "pairers", "card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
-    {"stages", "correction", "evaluation", "hub", "card"},
+    {"stages", "correction", "evaluation", "hub"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )

@@ -1,4 +1,4 @@
-"""`push`: pairs to a data set with a card, shown before it goes, then to the Hub in one commit."""
+"""push: build a dataset with a card from pairs, show it, and upload it to the Hub in one commit."""
 
 from __future__ import annotations
 
@@ -28,21 +28,25 @@ _CARD_LINES = 10
 
 
 @dataclass(frozen=True)
-class File:
-    """One file of the data set: its path in the repository, bytes, SHA-256 in hex."""
+class UploadFile:
+    """A file of the dataset: its path in the repository, its size in bytes, and its SHA-256 in hex."""
 
     path: str
     size: int
     sha256: str
 
+    def __str__(self) -> str:
+        size = f"{self.size} B" if self.size < 1000 else f"{self.size / 1e3:.1f} kB"
+        return f"{self.path:<34} {size if self.size < 1e6 else f'{self.size / 1e6:.1f} MB':>9}  sha256 {self.sha256}"
+
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a push. `ok` is False where findings refused it; `note` says the outcome in one line."""
+    """The outcome of a push: `note` says it in one line, `ok` is False where `findings` prevented it."""
 
     note: str
     folder: Path | None = None
-    files: tuple[File, ...] = ()
+    files: tuple[UploadFile, ...] = ()
     repo: str | None = None
     pushed: bool = False
     commit: str | None = None
@@ -54,7 +58,7 @@ class Pushed:
         return not any(finding.severity == "error" for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `pairforge push --json` prints."""
+        """Return the object that `pairforge push --json` prints."""
         return {
             "command": "push",
             "ok": self.ok,
@@ -69,16 +73,17 @@ class Pushed:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self.findings:
-            places = ((str(f.row) if f.row is not None else "set", f.path) for f in self.findings)
-            rows = [(row, path, f.code, f.message) for (row, path), f in zip(places, self.findings, strict=True)]
+            rows = [("set" if f.row is None else str(f.row), f.path, f.code, f.message) for f in self.findings]
             yield table("", ("row", "path", "code", "error"), rows)
         yield visible(self.note)
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Pairs to push, unchecked (a row that can't be read is a Skip), the content of the `run.json` that they come from,
-    empty where no run made them, and the folder that the data set is built under.
+    """The pairs to push, not yet checked (a row that can't be read is a Skip).
+
+    `run` is the content of the `run.json` that they come from, empty for pairs that were not made by a run; `parent` is
+    the folder in which the dataset is built.
     """
 
     rows: list[Any]
@@ -87,12 +92,12 @@ class _Source:
 
     @property
     def folder(self) -> Path:
-        """Where the data set is built; rows that no run made get a folder by their content."""
+        """The folder of the dataset; rows that were not made by a run get one named by their content."""
         return (self.parent if self.run else self.parent / f"push-{digest(self.rows, 10)}") / "hub"
 
     @property
     def pocket(self) -> bool:
-        """Whether the bundled pocket model made any of them."""
+        """True if the bundled pocket model made any of them."""
         bundled = resource("data", "pocket").resolve()
         models = {str(row.get("model", "")) for row in self.rows} | {str(self.run.get("settings", {}).get("model", ""))}
         return any(model == "pocket" or (model and Path(model).resolve() == bundled) for model in models)
@@ -110,19 +115,29 @@ def push(
     output: str | None = None,
     quiet: bool = False,
 ) -> Pushed:
-    """Build a data set and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
+    """Build a dataset and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
-    `data` is a run folder, a file of pairs, rows, or None for the latest run. Without `repo`, without a login or with
-    `dry_run` nothing leaves the machine. `private` makes a new dataset private and refuses one that is public; `yes`
-    allows one that holds files of others (none is deleted, its card is replaced); `allow_pocket` allows pairs made by
-    the bundled pocket model. Pairs with errors, or with what looks like a secret, aren't built: see `findings`.
+    Pairs with errors, or with what looks like a secret, are not built: see `findings` of the result.
 
-    Raises InputError for arguments, files and targets that can't be used, OutsideError for what Hub or network refuse.
+    Args:
+        data: a run folder, a file of pairs, rows, or None for the latest run.
+        repo: the dataset on the Hub, OWNER/NAME; without it, or without a login, nothing leaves the machine.
+        license: the licence's id for the card.
+        private: create the dataset as a private one, and refuse one that is public.
+        dry_run: build and show, don't upload.
+        allow_pocket: allow pairs made by the bundled pocket model.
+        yes: allow a dataset with files that pairforge didn't make (none is deleted, its card is replaced).
+        output: the folder of all runs.
+        quiet: show nothing on stderr.
+
+    Raises:
+        InputError: an argument, a file or the target can't be used.
+        OutsideError: the Hub or the network refuses.
     """
     if repo is not None:
         hub.check_repo(repo)
     if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", license):
-        raise InputError(f"--license {visible(license)!r} is no licence id", fix="e.g. --license apache-2.0")
+        raise InputError(f"--license {visible(license)!r} is not the id of a licence", fix="e.g. --license apache-2.0")
     source = _source(data, output, quiet)
     findings = tuple(finding for finding in checks.check(source.rows) if finding.severity == "error")
     findings += tuple(secrets.scan(source.rows, source.run.get("settings")))
@@ -142,18 +157,18 @@ def push(
             "these pairs were made by the bundled pocket model: figures on it are not figures of a real model",
             fix="make pairs with --model, or add --allow-pocket",
         )
-    commit = hub.upload(source.folder, repo, card.stamp, private=private, yes=yes)
+    commit = hub.upload(source.folder, repo, private=private, yes=yes)
     note = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     return Pushed(note, source.folder, files, repo, commit.new, commit.sha, commit.url)
 
 
-def preview(folder: Path, files: Iterable[File]) -> str:
-    """The tree with sizes and hashes, and the first lines of the card below its header."""
-    lines = [str(folder), *(f"  {file.path:<34} {_size(file.size):>9}  sha256 {file.sha256}" for file in files)]
+def preview(folder: Path, files: Iterable[UploadFile]) -> str:
+    """Return the list of files with sizes and digests, and the first lines of the card below its header."""
+    lines = [str(folder), *(f"  {file}" for file in files)]
     header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
     lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:_CARD_LINES]), "  | ..."]
     if "\nlicense: " not in header:
-        lines += ["", "no licence is named: --license ID, e.g. apache-2.0"]
+        lines += ["", "no licence is given: --license ID, e.g. apache-2.0"]
     return visible("\n".join(lines))
 
 
@@ -169,8 +184,8 @@ def _source(data: str | Path | Iterable[Mapping[str, Any]] | None, output: str |
     return _Source(list(formats.read(path)), {}, out_dir(output))
 
 
-def _build(source: _Source, repo: str | None, license: str | None) -> tuple[File, ...]:
-    """Write data and card, each whole; the same pairs and settings give the same bytes."""
+def _build(source: _Source, repo: str | None, license: str | None) -> tuple[UploadFile, ...]:
+    """Write data and card, each atomically; the same pairs and settings give the same bytes."""
     data, readme = source.folder / hub.DATA_FILE, source.folder / hub.CARD_FILE
     dataset = formats.to_dataset(source.rows)
     with write_errors(data):
@@ -181,23 +196,13 @@ def _build(source: _Source, repo: str | None, license: str | None) -> tuple[File
         source.run,
         features=dataset.features,
         data_file=hub.DATA_FILE,
-        data_sha256=_sha256(data),
+        data_sha256=hashlib.sha256(data.read_bytes()).hexdigest(),
         license=license,
         repo=repo,
         pocket=source.pocket,
     )
     write_atomic(readme, text)
-    made = {hub.CARD_FILE: readme, hub.DATA_FILE: data}
-    return tuple(File(name, path.stat().st_size, _sha256(path)) for name, path in made.items())
-
-
-def _size(count: int) -> str:
-    return f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB" if count < 10**6 else f"{count / 10**6:.1f} MB"
-
-
-def _sha256(path: Path) -> str:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(2**20), b""):
-            total.update(block)
-    return total.hexdigest()
+    contents = {hub.CARD_FILE: readme.read_bytes(), hub.DATA_FILE: data.read_bytes()}
+    return tuple(
+        UploadFile(name, len(content), hashlib.sha256(content).hexdigest()) for name, content in contents.items()
+    )
