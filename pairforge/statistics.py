@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
@@ -9,6 +10,13 @@ from typing import Any
 
 _Z = 1.959963984540054  # of the normal distribution, 95 % lie within
 _HALVINGS = 60
+
+
+def sample_indices(count: int, limit: int | None, seed: int) -> list[int]:
+    """Return the indices of a random sample of at most `limit` of `count` items, in order."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return sorted(random.Random(seed).sample(range(count), limit))
 
 
 @dataclass(frozen=True)

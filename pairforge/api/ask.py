@@ -10,7 +10,7 @@ from ..console import table
 from ..run import Run, latest, out_dir
 from ..store import Store
 from ..types import Answer, Message, Prompt, Skip
-from .models import SamplerOptions, answer, open_sampler, tuned_on
+from .models import SamplerOptions, answer, shared_sampler, tuned_on
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -57,7 +57,7 @@ def ask(
     answers: dict[str, dict[str, str]] = {}
     for name in models:
         named: Any = {"revision": run.revision_of(name) if run else None, **source, "model": name}
-        sampler = open_sampler(temperature=temperature, **named)
+        sampler = shared_sampler(temperature=temperature, **named)
         given = answer(prompts, sampler, 1, store, f"ask: {name}", quiet)
         answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     store.close()

@@ -9,7 +9,9 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -114,6 +116,32 @@ def open_sampler(
         timeout=timeout,
         chat_template_kwargs=rendering,
     )
+
+
+_shared: ContextVar[dict[str, Sampler] | None] = ContextVar("_shared", default=None)
+
+
+@contextmanager
+def share_samplers() -> Iterator[None]:
+    """Within the block, `ask` and `evaluate` open a model once: its weights are loaded once and kept until the end."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def shared_sampler(**options: Any) -> Sampler:
+    """Return `open_sampler(**options)`, or the sampler already opened so in a `share_samplers` block."""
+    opened = _shared.get()
+    if opened is None:
+        return open_sampler(**options)
+    arguments = inspect.signature(open_sampler).bind(**options)
+    arguments.apply_defaults()
+    key = repr(arguments)
+    if key not in opened:
+        opened[key] = open_sampler(**options)
+    return opened[key]
 
 
 _HERE = "a local model"

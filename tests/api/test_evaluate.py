@@ -251,7 +251,7 @@ def test_a_judge_is_asked_for_no_score_twice_and_told_apart_when_it_changed(
     made.finish([], [], {"pairs": 0, "skips": {}})
     own = evaluate(tmp_path, "parrot", base="base", run=str(made.path), limit=20)
     assert own.shares["win_rate"] == first.shares["win_rate"]
-    assert "is not what it was when the run was made" in capsys.readouterr().err
+    assert "has changed since the run was made" in capsys.readouterr().err
 
 
 def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
@@ -289,7 +289,7 @@ def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("new_name 98", "is none"),
+        ("new_name 98", "cannot parse"),
         ("nonesuch at least 98%", "not measured here"),
         ("new_name/fr at least 98%", "not measured here"),
         ("old_name/* at most 0", "not measured here"),
