@@ -19,15 +19,15 @@ UNSET = "unset"
 CORRECTIONS = ("correct", "revise")
 """Methods whose pairs are an answer and the same answer, edited."""
 _DECISIVE_FLAGS = (
-    ["beta", "loss_type", "loss_weights", "ld_alpha", "label_smoothing", "f_divergence_type", "f_alpha_divergence_coef"]
-    + ["discopop_tau", "use_weighting", "dpop_lambda", "sync_ref_model", "ref_model_mixup_alpha", "ref_model_sync_steps"]
-    + ["max_length", "truncation_mode", "per_device_train_batch_size", "gradient_accumulation_steps", "seed", "data_seed"]
-    + ["learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "weight_decay", "max_grad_norm"]
-    + ["optim", "optim_args", "adam_beta1", "adam_beta2", "adam_epsilon", "neftune_noise_alpha"]
-    + ["model_revision", "dtype", "load_in_4bit", "load_in_8bit", "use_peft", "lora_r", "lora_alpha", "lora_dropout"]
-    + ["lora_target_modules", "lora_target_parameters", "lora_modules_to_save", "lora_task_type", "use_rslora", "use_dora"]
-)
-"""The flags that change the weights of a training; all but those that set its length."""
+    "beta", "loss_type", "loss_weights", "ld_alpha", "label_smoothing", "f_divergence_type", "f_alpha_divergence_coef",
+    "discopop_tau", "use_weighting", "dpop_lambda", "sync_ref_model", "ref_model_mixup_alpha", "ref_model_sync_steps",
+    "max_length", "truncation_mode", "per_device_train_batch_size", "gradient_accumulation_steps", "seed", "data_seed",
+    "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "weight_decay", "max_grad_norm",
+    "optim", "optim_args", "adam_beta1", "adam_beta2", "adam_epsilon", "neftune_noise_alpha", "model_revision", "dtype",
+    "load_in_4bit", "load_in_8bit", "use_peft", "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules",
+    "lora_target_parameters", "lora_modules_to_save", "lora_task_type", "use_rslora", "use_dora",
+)  # fmt: skip
+"""The flags that decide the weights of a training, but for those that set its length."""
 
 
 @dataclass

@@ -126,8 +126,8 @@ def test_a_verdict_that_comes_to_nothing_leaves_a_card(folder: Path, monkeypatch
     def fails(*_: Any, **__: Any) -> Any:
         raise pairforge.OutsideError("the disk is full")
 
-    monkeypatch.setattr("trainers.outcome._after", fails)
-    monkeypatch.setattr("trainers.dpo.before", lambda *_: None)
+    monkeypatch.setattr("trainers.outcome._ask_and_evaluate", fails)
+    monkeypatch.setattr("trainers.dpo.show_before", lambda *_: None)
     assert dpo.main([*FEW, "--guard", "off", "--verdict_questions", "2"]) == 4
     assert "sigmoid" in (folder / "model" / "README.md").read_text("utf-8")
 

@@ -16,7 +16,7 @@ import torch
 import pairforge
 from pairforge.resources import resource
 from trainers import dpo, flags, preflight
-from trainers.data import dataset
+from trainers.data import trl_dataset
 from trainers.recipes import recipe
 
 POCKET = str(resource("data", "pocket"))
@@ -26,7 +26,7 @@ PEAK = """
 import sys, threading, time
 from trainers import dpo, preflight
 
-peak, told, watching = 0, preflight.tell, True
+peak, told, watching = 0, preflight.report, True
 
 def watch():
     global peak
@@ -34,12 +34,12 @@ def watch():
         peak = max(peak, preflight.resident())
         time.sleep(0.002)
 
-def tell(trainer, done):
-    parts = preflight.memory(trainer, preflight.Lengths.of(trainer).longest)
+def report(trainer, done):
+    parts = preflight.memory(trainer, preflight.BatchLengths.of(trainer).longest)
     print("told", sum(parts.values()), preflight.resident(), file=sys.stderr)
     threading.Thread(target=watch, daemon=True).start()
 
-dpo.tell = tell
+dpo.report = report
 dpo.main(sys.argv[1:])
 print("peak", peak, file=sys.stderr)
 """
@@ -56,8 +56,8 @@ def trainer(run: Path, folder: Path, *argv: str) -> Any:
 
     with dpo._less_noise():
         _, config, chosen = flags.parse(list(argv), {**dpo.defaults(recipe("correct"), 1), "output_dir": str(folder)})
-        dpo._load_as(config, chosen)
-        rows = dataset(pairforge.read_pairs(run))
+        dpo._set_model_options(config, chosen)
+        rows = trl_dataset(pairforge.read_pairs(run))
         return DPOTrainer(POCKET, args=config, train_dataset=rows, peft_config=get_peft_config(chosen))
 
 
@@ -82,7 +82,7 @@ def saved_bytes(trainer: Any, pairs: list[int]) -> int:
 @pytest.mark.parametrize("lora", [False, True])
 def test_the_parts_are_what_they_are(run: Path, tmp_path: Path, lora: bool) -> None:
     made = trainer(run, tmp_path, *(["--use_peft"] if lora else []))
-    lengths = preflight.Lengths.of(made)
+    lengths = preflight.BatchLengths.of(made)
     parts = preflight.memory(made, lengths.typical)
     every = sum(one.numel() for one in made.model.parameters())
     trained = sum(one.numel() for one in made.model.parameters() if one.requires_grad)
@@ -123,7 +123,7 @@ def test_measuring_touches_neither_weights_nor_random_numbers_nor_metrics(run: P
     made = trainer(run, tmp_path)
     weights = {name: weight.clone() for name, weight in made.model.state_dict().items()}
     state, training = torch.get_rng_state(), made.model.training
-    step, cost = preflight.seconds(made, preflight.Lengths.of(made).pairs)
+    step, cost = preflight.seconds(made, preflight.BatchLengths.of(made).pairs)
     assert step > 0 and cost > 0
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(weight, weights[name]) for name, weight in made.model.state_dict().items())

@@ -11,7 +11,7 @@ import torch
 
 import pairforge
 from pairforge.resources import resource
-from trainers.data import dataset
+from trainers.data import trl_dataset
 from trainers.guard import CollapseGuard, Limits
 from trainers.recipes import hardware, recipe
 
@@ -46,7 +46,7 @@ def trainer(rows: list[Any], folder: Path, guard: CollapseGuard | None = None, *
     made = trl.DPOTrainer(
         model=pocket,
         args=config,
-        train_dataset=dataset(rows),
+        train_dataset=trl_dataset(rows),
         processing_class=AutoTokenizer.from_pretrained(pocket),
     )
     if guard:
@@ -71,7 +71,7 @@ def test_a_collapse_is_stopped_and_the_last_good_weights_are_back(
     assert guard.alarm is not None
     assert made.state.global_step == guard.alarm.step < made.state.max_steps
     assert "Deep Deep" in guard.alarm.message
-    assert "guard: step" in capfd.readouterr().err
+    assert "guard: alarm at step" in capfd.readouterr().err
     assert [record.step for record in guard.records][:3] == [0, 5, 10]
     assert guard.records[0].broken == 0 == guard.records[0].moved
     assert guard.alarm.restored is not None
@@ -130,7 +130,7 @@ def test_a_checkpoint_without_a_guard_is_said(
     guard = CollapseGuard(every=1)
     trainer(rows, tmp_path, guard, **flags).train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
     assert [record.step for record in guard.records] == [2, 3]
-    assert "the checkpoint has no answers of before training" in capfd.readouterr().err
+    assert "the checkpoint has no answers from before training" in capfd.readouterr().err
 
 
 def test_weights_that_are_no_numbers_any_more_are_an_alarm(rows: list[Any], tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_limits_are_the_callers(rows: list[Any], tmp_path: Path) -> None:
     guard = CollapseGuard(every=1, limits=Limits(drift=1e-12), prompts=2, questions=["What is 2 + 2?"])
     trainer(rows, tmp_path, guard, max_steps=4, learning_rate=1e-4).train()
     assert guard.alarm is not None
-    assert "nats a token from those before training" in guard.alarm.message
+    assert "KL divergence from the initial model" in guard.alarm.message
 
 
 def test_another_action_is_refused() -> None:
-    with pytest.raises(pairforge.InputError, match="no such action"):
+    with pytest.raises(pairforge.InputError, match="no action"):
         CollapseGuard("shout")  # type: ignore[arg-type]

@@ -33,11 +33,11 @@ def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> Non
     ("figures", "words"),
     [
         ({"drift": 0.06}, "0.060 nats"),
-        ({"drift": math.nan}, "nats a token from those before training"),
+        ({"drift": math.nan}, "KL divergence from the initial model"),
         ({"chosen": -0.6}, "lost 0.60 nats"),
         ({"chosen": -math.inf}, "lost inf"),
         ({"entropy": 2.5}, "rose by 2.5"),
-        ({"margin": 12.0}, "12.0 nats a token further apart"),
+        ({"margin": 12.0}, "12.0 nats/token (limit 10) further apart"),
     ],
 )
 def test_what_no_good_training_passes_through_is_an_alarm_at_once(figures: dict[str, float], words: str) -> None:
@@ -56,11 +56,11 @@ def test_what_the_trainer_has_not_logged_yet_is_no_sign() -> None:
     assert Record(1, chosen=math.nan, entropy=math.nan, accuracy=math.nan).good(LIMITS)
 
 
-def test_hollow_is_all_told_apart_and_nothing_said_differently() -> None:
-    assert Record(10, accuracy=1.0, moved=0.0).hollow
-    assert not Record(10, accuracy=1.0, moved=0.1).hollow
-    assert not Record(10, accuracy=0.9).hollow
-    assert not Record(10).hollow
+def test_no_change_is_full_accuracy_and_the_same_answers() -> None:
+    assert Record(10, accuracy=1.0, moved=0.0).no_change
+    assert not Record(10, accuracy=1.0, moved=0.1).no_change
+    assert not Record(10, accuracy=0.9).no_change
+    assert not Record(10).no_change
 
 
 def test_an_alarm_says_where_the_weights_are_from() -> None:

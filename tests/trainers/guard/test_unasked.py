@@ -13,7 +13,7 @@ import torch
 
 from pairforge.resources import resource
 from trainers.guard import Alarm, CollapseGuard
-from trainers.guard.interview import Interview, tokenised
+from trainers.guard.interview import Interview, tokenized
 
 ROWS = [{"prompt_ids": [5, 6], "chosen_ids": [7] * 100, "rejected_ids": [8] * 100}]
 ARGS = Space(beta=0.1, device="cpu", output_dir="out")
@@ -29,13 +29,13 @@ def begun(rows: list[dict[str, Any]]) -> tuple[CollapseGuard, Any, Any]:
     return guard, state, Space(should_training_stop=False, should_save=True)
 
 
-@pytest.mark.parametrize(("lost", "rings"), [(30.0, False), (60.0, True), (math.nan, True)])
-def test_what_is_lost_counts_by_the_token_where_the_model_can_not_be_asked(lost: float, rings: bool) -> None:
+@pytest.mark.parametrize(("lost", "alarm"), [(30.0, False), (60.0, True), (math.nan, True)])
+def test_what_is_lost_counts_by_the_token_where_the_model_can_not_be_asked(lost: float, alarm: bool) -> None:
     guard, state, control = begun(ROWS)
     guard.on_log(ARGS, state, control, {"rewards/chosen": -0.1 * lost, "loss": 0.1})
     guard.on_step_end(ARGS, state, control, model=None)
-    assert bool(guard.alarm) == control.should_training_stop == rings
-    assert control.should_save != rings, "there is nothing to go on from"
+    assert bool(guard.alarm) == control.should_training_stop == alarm
+    assert control.should_save != alarm, "there is nothing to go on from"
 
 
 def test_where_lengths_are_not_known_no_loss_is_an_alarm() -> None:
@@ -49,7 +49,7 @@ def test_images_are_not_read() -> None:
     class Pictures:
         column_names = ("images", "prompt", "chosen", "rejected")
 
-    assert tokenised(Pictures()) == []
+    assert tokenized(Pictures()) == []
 
 
 def test_a_stopped_training_ends_with_the_good_weights_whatever_was_loaded_at_its_end() -> None:
@@ -59,7 +59,7 @@ def test_a_stopped_training_ends_with_the_good_weights_whatever_was_loaded_at_it
         for step, value in ((1, 1.0), (2, 2.0)):
             model.weight.fill_(value)
             guard._keep(step, model)
-        guard._raise(3, "it only says Deep", model)
+        guard._raise_alarm(3, "it only says Deep", model)
         assert guard.alarm == Alarm(3, "it only says Deep", restored=2)
         model.weight.fill_(9.0)
     guard.on_epoch_end(ARGS, None, control)
@@ -86,7 +86,7 @@ def test_what_stands_by_a_checkpoint_is_taken_where_it_fits(pocket: tuple[Any, A
     def guard(questions: tuple[str, ...]) -> CollapseGuard:
         made = CollapseGuard(questions=questions)
         made._interview = Interview.of(ROWS, Space(tokenizer=tokenizer), model, 1, questions)
-        made._speaks = True
+        made._first_process = True
         return made
 
     for questions in ((), ("What is 2 + 2?",)):
@@ -94,9 +94,9 @@ def test_what_stands_by_a_checkpoint_is_taken_where_it_fits(pocket: tuple[Any, A
         first._entropy = 1.5
         first.on_save(args, state, None)
         again = guard(questions)
-        assert again._go_on(file)
+        assert again._resume(file)
         assert again._entropy == 1.5
-    assert not guard(("What is 2 + 2?", "Who?"))._go_on(file), "other questions"
+    assert not guard(("What is 2 + 2?", "Who?"))._resume(file), "other questions"
     file.write_text(json.dumps(json.loads(file.read_text()))[:-20])
-    assert not guard(questions)._go_on(file), "cut off"
-    assert not guard(questions)._go_on(tmp_path / "none.json")
+    assert not guard(questions)._resume(file), "cut off"
+    assert not guard(questions)._resume(tmp_path / "none.json")
