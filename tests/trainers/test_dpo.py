@@ -128,8 +128,6 @@ def test_the_weights_of_base_and_tuned_model_are_loaded_once_each(
         return load(source, *options)
 
     monkeypatch.setattr(sampler, "load_model", counted)
-    shutil.rmtree(folder.parent / "store", ignore_errors=True)
-    (folder.parent / "evidence.sqlite").unlink(missing_ok=True)
     assert dpo.main(FEW) == 1
     assert loaded == ["pocket", "model"]
     out = capfd.readouterr().out
@@ -178,7 +176,7 @@ def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: 
     assert "guard" in refused(["--guard", "sometimes"], capfd)
     assert "--beat" in refused(["--beat", "0.1"], capfd)
     for flag in ("--max_samples", "--verdict_questions", "--dpop_lambda"):
-        assert f"{flag} is at least" in refused([flag, "-1"], capfd)
+        assert f"{flag} must be at least" in refused([flag, "-1"], capfd)
     assert "Unknown loss type: best" in refused([*FEW, "--loss_type", "best", "--verdict_questions", "0"], capfd)
     Path("file").write_text("")
     assert "file" in refused(["--output_dir", "file"], capfd)
