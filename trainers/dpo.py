@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pairforge
+from pairforge.api.models import open_tokenizer
 from pairforge.statistics import sample_indices
 
 from .checkpoints import save, stamping, step_of, to_resume
@@ -140,7 +141,7 @@ def _trl_errors() -> Iterator[None]:
 
 
 def _trainer(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> Any:
-    source = pairforge.model_source(job.model)
+    source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
     _set_hardware_options(source, config)
     kind = trl().DPOTrainer
     if "dpop" in config.loss_type:
@@ -152,7 +153,7 @@ def _trainer(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, c
         args=config,
         train_dataset=trl_dataset(rows),
         eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
-        processing_class=_tokenizer(source, config.model_init_kwargs["revision"]),
+        processing_class=open_tokenizer(source, revision, quiet=config.process_index != 0).tokenizer,
         quantization_config=trl().get_quantization_config(chosen),
         peft_config=trl().get_peft_config(chosen),
     )
@@ -181,16 +182,6 @@ def _set_hardware_options(source: str, config: Any) -> None:
         known = AutoConfig.from_pretrained(source, revision=config.model_init_kwargs["revision"])
         if not any("expert" in name for name in known.to_dict()):
             config.ddp_find_unused_parameters = False
-
-
-def _tokenizer(source: str, revision: str) -> Any:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-    if not tokenizer.chat_template:
-        say(f"{source} has no chat template: a plain one (User: / Assistant:) is used")
-        tokenizer.chat_template = pairforge.PLAIN_TEMPLATE
-    return tokenizer
 
 
 @contextmanager

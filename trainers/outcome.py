@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .data import CORRECTIONS, TrainingJob
 from .flags import QUESTIONS
 from .learning_curves import draw
 from .log_lines import say
-from .model_card import PICTURE, TrainingFacts, render
+from .model_card import PICTURE, render
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
     history.write(job.output_dir)
     if history.stopped:
         say(f"the guard stopped the training, and the saved weights are those from before: {history.stopped}")
-    facts = TrainingFacts(
+    card = job.output_dir / "README.md"
+    described = partial(
+        render,
         base=job.model,
         dataset=script.dataset_name or str(job.run),
         rows=rows,
@@ -104,8 +107,7 @@ def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
         guard=script.guard,
         stopped=history.stopped,
     )
-    card = job.output_dir / "README.md"
-    write_atomic(card, render(facts))  # in case the evaluation fails
+    write_atomic(card, described())  # in case the evaluation fails
     if not has_verdict(job, script):
         say(f"no verdict; for one: pairforge evaluate -m {job.output_dir} --base {job.model} --from OLD --to NEW")
         return True
@@ -116,7 +118,7 @@ def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
     _show("after training", asked)
     _show("", verdict)
     write_atomic(job.output_dir / "verdict.json", json.dumps(verdict.as_json(), ensure_ascii=False, indent=2) + "\n")
-    write_atomic(card, render(replace(facts, verdict=verdict.as_markdown())))
+    write_atomic(card, described(verdict=verdict.as_markdown()))
     return bool(verdict.ok)
 
 

@@ -205,7 +205,8 @@ def _samplers(model: str, base: str | None, run: Run | None, source: SamplerOpti
     without_adapter: Any = {name: value for name, value in source.items() if name != "adapter"}
     for name, options in ((base, without_adapter), (model, source)):
         if name:
-            yield name, shared_sampler(**{"revision": run.revision_of(name) if run else None, **options, "model": name})
+            own = {"revision": run.revision_of(name) if run else None, "temperature": 0.0}
+            yield name, shared_sampler(**{**own, **options, "model": name})
 
 
 def _scorer(judge: str | None, run: Run | None, compares: bool) -> Judge | None:

@@ -118,7 +118,7 @@ def open_sampler(
     )
 
 
-_shared: ContextVar[dict[str, Sampler] | None] = ContextVar("_shared", default=None)
+_shared: ContextVar[dict[str, Sampler]] = ContextVar("_shared")
 
 
 @contextmanager
@@ -132,15 +132,9 @@ def share_samplers() -> Iterator[None]:
 
 
 def shared_sampler(**options: Any) -> Sampler:
-    """Return `open_sampler(**options)`, or the sampler already opened so in a `share_samplers` block."""
-    opened = _shared.get()
-    if opened is None:
-        return open_sampler(**options)
-    arguments = inspect.signature(open_sampler).bind(**options)
-    arguments.apply_defaults()
-    key = repr(arguments)
-    if key not in opened:
-        opened[key] = open_sampler(**options)
+    """Return `open_sampler(**options)`, or the sampler opened with the same options in this `share_samplers` block."""
+    opened, key = _shared.get({}), repr(sorted(options.items()))
+    opened[key] = opened.get(key) or open_sampler(**options)
     return opened[key]
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from trl import DPOConfig
 
-from trainers.model_card import TrainingFacts, render
+from trainers.model_card import render
 
 # TRL uses a name that transformers calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing. is deprecated:FutureWarning")
@@ -19,7 +19,7 @@ def card(folder: Path, **more: Any) -> tuple[dict[str, Any], str]:
     config = DPOConfig(output_dir=str(folder / "tuned"), loss_type=["sigmoid", "sft"], report_to="none", bf16=False)
     given = {"base": "org/base", "dataset": "org/pairs", "rows": [{"method": "correct"}], "config": config}
     given |= {"adapter": False, "steps": 3, "guard": "stop"}
-    text = render(TrainingFacts(**(given | more)))
+    text = render(**(given | more))
     header, _, body = text.removeprefix("---\n").partition("\n---\n")
     return yaml.safe_load(header), body
 

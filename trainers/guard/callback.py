@@ -23,7 +23,7 @@ from pairforge.disk import write_atomic
 from ..checkpoints import checkpoint_folder
 from ..log_lines import say
 from .interview import QUESTIONS, Interview, tokenized
-from .signals import Alarm, Limits, Logged, Record
+from .signals import Alarm, Limits, Record
 
 _NAME = "guard.json"
 
@@ -64,14 +64,15 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         self._prompts, self._questions = prompts, questions
         self._interview: Interview | None = None
         self._good: tuple[int, dict[str, Any]] | None = None
-        self._logged, self._entropy, self._length = Logged(), math.nan, math.nan
+        self._logged: dict[str, Any] = {}
+        self._entropy = self._length = math.nan
         self._noted_no_change = self._first_process = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Ask everything once before the first step; a resumed training reads the answers saved with its checkpoint."""
         self.alarm, self.records, self._first_process = None, [], state.is_world_process_zero
         self._interview, self._good, self._noted_no_change = None, None, False
-        self._logged, self._entropy = Logged(), math.nan
+        self._logged, self._entropy = {}, math.nan
         rows = tokenized(given["train_dataloader"].dataset)
         self._length = sum(len(row["chosen_ids"]) for row in rows) / len(rows) if rows else math.nan
         if not _is_whole(given["model"]):
@@ -94,12 +95,12 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         reward = float(logs["rewards/chosen"])
         scale = getattr(args, "beta", 0) * max(self._length, 1.0) or math.nan
         broken = not (math.isfinite(reward) and math.isfinite(float(logs.get("loss", 0.0))))
-        self._logged = Logged(
-            chosen=-math.inf if broken else reward / scale,
-            margin=float(logs.get("rewards/margins", math.nan)) / scale,
-            entropy=entropy - self._entropy,
-            accuracy=float(logs.get("rewards/accuracies", math.nan)),
-        )
+        self._logged = {
+            "chosen": -math.inf if broken else reward / scale,
+            "margin": float(logs.get("rewards/margins", math.nan)) / scale,
+            "entropy": entropy - self._entropy,
+            "accuracy": float(logs.get("rewards/accuracies", math.nan)),
+        }
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Check the model at certain steps, and stop the training on an alarm."""
@@ -139,7 +140,7 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         """Check the model once; report an alarm and restore the good weights."""
         measured = self._interview.check(model) if self._interview else {}
         before = self.records[-1] if self.records else None
-        record = Record(step, **measured, **asdict(self._logged))
+        record = Record(step, **measured, **self._logged)
         self.records.append(record)
         if _in_any_process(why := record.alarm(self.limits, before or Record(step)), device):
             self._raise_alarm(step, why or "another process detected a collapse", model)

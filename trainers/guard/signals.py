@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-NAN = math.nan
 _TWICE = ("broken", "slips", "leak")
 """Signals that must reach their limit at two checks in a row."""
 
@@ -37,25 +36,13 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Logged:
-    """The trainer's last log, NaN before the first.
-
-    `chosen` is the gain of the chosen completions on the reference and `margin` its excess over that of the rejected
-    ones, in nats per token; `entropy` is in nats per token above the first that was logged; `accuracy` is the share of
-    pairs whose chosen side has the higher reward.
-    """
-
-    chosen: float = NAN
-    margin: float = NAN
-    entropy: float = NAN
-    accuracy: float = NAN
-
-
-@dataclass(frozen=True)
 class Record:
     """The result of one check: shares of the answers, KL divergence, an example, and the trainer's last log.
 
-    `moved` is the share of the answers to training prompts that are no longer those of before training.
+    `moved` is the share of the answers to training prompts that are no longer those of before training. Of the log,
+    NaN before the first, `chosen` is the gain of the chosen completions on the reference and `margin` its excess over
+    that of the rejected ones, in nats per token; `entropy` is in nats per token above the first that was logged;
+    `accuracy` is the share of pairs whose chosen side has the higher reward.
     """
 
     step: int
@@ -65,10 +52,10 @@ class Record:
     drift: float = 0.0
     moved: float = 0.0
     sample: str = ""
-    chosen: float = NAN
-    margin: float = NAN
-    entropy: float = NAN
-    accuracy: float = NAN
+    chosen: float = math.nan
+    margin: float = math.nan
+    entropy: float = math.nan
+    accuracy: float = math.nan
 
     @property
     def no_change(self) -> bool:
