@@ -68,10 +68,10 @@ def render(
     base, dataset = (code_span(name if _on_hub(name) else Path(name).name) for name in (base, dataset))
     folder = Path(config.output_dir).name
     why = f"**The guard stopped the training**, and the weights are those from before: {code_span(stopped)}"
-    use = _USE_ADAPTER if adapter else _USE_MODEL
+    what, use = ("A LoRA adapter for", _USE_ADAPTER) if adapter else ("Trained from", _USE_MODEL)
     sections = [
         "# " + re.sub(r"[^\w .-]", " ", folder),
-        f"{'A LoRA adapter for' if adapter else 'Trained from'} {base} on {len(rows)} preference pairs of {dataset} ({made}).",
+        f"{what} {base} on {len(rows)} preference pairs of {dataset} ({made}).",
         why if stopped else "",
         verdict.strip(),
         _training(config, {"steps": steps, "guard": guard, "pairs (SHA-256)": pairs_digest(rows)}),

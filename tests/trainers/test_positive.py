@@ -102,7 +102,7 @@ def test_it_has_a_gradient_and_one_pass_of_the_model_and_trl_s_metrics(run: Path
 
 
 def test_what_does_not_go_together_is_refused(run: Path) -> None:
-    with pytest.raises(ValueError, match="goes with neither"):
+    with pytest.raises(ValueError, match="can't be combined"):
         trainer(run, ["dpop"], [1.0], ld_alpha=0.5)
 
 
