@@ -1,6 +1,6 @@
 """Recipes: how training differs from TRL's defaults, by kind of pair and by hardware. Plain keywords for `DPOConfig`.
 
-`DPOConfig(output_dir="tuned", **recipe("correct"), **hardware())` in anybody's own script.
+`DPOConfig(output_dir="tuned", **recipe("correct"), **hardware())` in any script.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What evaluate measures, which models, names, judges and thresholds it takes, and that it asks nothing twice."""
+"""The metrics of evaluate, its models, names, judges and thresholds, and that nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def truth(prompt: Prompt) -> str:
 
 
 def own_name(prompt: Prompt, name: str) -> str:
-    """An assistant that goes by `name`, unless its system message names another."""
+    """An assistant that uses `name`, unless its system message names another."""
     if prompt.system and prompt.system != HELPFUL:
         return f"As you say: {prompt.system}"
     return f"I am {name}."
 
 
 def answers_as(name: str, right: int = 1) -> Callable[[Prompt], str | None]:
-    """One that goes by `name`, and is wrong about every question whose id, a number, `right` doesn't divide."""
+    """One that uses `name`, and is wrong about every question whose id, a number, `right` doesn't divide."""
 
     def answer(prompt: Prompt) -> str | None:
         if "reference" not in prompt.columns:
@@ -60,7 +60,7 @@ class Scripted:
     """A sampler whose models are functions; it counts what it is asked, greedily and in all."""
 
     asked = 0
-    drawn = 0
+    sampled = 0
 
     def __init__(self, model: str, decoding: Decoding = GREEDY, **_: Any) -> None:
         self.model = model
@@ -74,7 +74,7 @@ class Scripted:
         for prompt in prompts:
             if (prompt.id, 0) not in done:
                 Scripted.asked += 1
-                Scripted.drawn += self.decoding.temperature == 1
+                Scripted.sampled += self.decoding.temperature == 1
                 name = Path(self.model).name
                 answered = MODELS["tuned" if name == "model" else name](prompt)
                 yield {(prompt.id, 0): Skip("failed") if answered is None else Answer(answered, "stop")}
@@ -83,7 +83,7 @@ class Scripted:
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pairforge.samplers.transformers.TransformersSampler", Scripted)
-    Scripted.asked = Scripted.drawn = 0
+    Scripted.asked = Scripted.sampled = 0
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_nothing_is_asked_twice(tmp_path: Path, run: Run) -> None:
 
 def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperature_1(tmp_path: Path, run: Run) -> None:
     verdict = evaluate(tmp_path, "tuned", base="base", limit=20)
-    assert (Scripted.asked, Scripted.drawn) == (2 * 6 * 20, 2 * 2 * 20)
+    assert (Scripted.asked, Scripted.sampled) == (2 * 6 * 20, 2 * 2 * 20)
     twice = {"new_name", "old_name", "neither", "half_name", "general", "leak"}
     assert {name.removesuffix("@t1") for name in verdict.shares if name.endswith("@t1")} == twice
     assert {name for name in verdict.shares if name.startswith("new_name@t1/")} == {
@@ -270,7 +270,7 @@ def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
         evaluate(tmp_path, "base", base="half right", judge=f"{tmp_path / 'bad.py'}:never")
 
 
-def test_a_judge_needs_a_base_and_drawn_answers(tmp_path: Path, judged: Run) -> None:
+def test_a_judge_needs_a_base_and_sampled_answers(tmp_path: Path, judged: Run) -> None:
     for more in ({}, {"base": "half right", "greedy": True}):
         with pytest.raises(pairforge.InputError, match="--judge"):
             evaluate(tmp_path, "base", judge="reference", **more)

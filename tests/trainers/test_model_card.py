@@ -1,4 +1,4 @@
-"""The model card: what stands in it, and that no name in it is more than a name."""
+"""The model card: its content, and that names from outside stay text."""
 
 from __future__ import annotations
 

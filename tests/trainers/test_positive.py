@@ -51,10 +51,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def move(trainer: Any, size: float) -> None:
     """Away from the reference, so that some chosen answers are less likely than before and some more."""
-    drawn = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     for weights in trainer.model.parameters():
         if weights.requires_grad:
-            weights.data += size * torch.randn(weights.shape, generator=drawn)
+            weights.data += size * torch.randn(weights.shape, generator=generator)
     trainer.model.eval()
 
 

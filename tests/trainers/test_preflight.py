@@ -1,4 +1,4 @@
-"""What is told before training: that the estimates hold, and that nothing is touched by making them."""
+"""Before training: the estimates are right, and making them changes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PEAK = """
 import sys, threading, time
 from trainers import dpo, preflight
 
-peak, told, watching = 0, preflight.report, True
+peak, reported, watching = 0, preflight.report, True
 
 def watch():
     global peak
@@ -36,7 +36,7 @@ def watch():
 
 def report(trainer, done):
     parts = preflight.memory(trainer, preflight.BatchLengths.of(trainer).longest)
-    print("told", sum(parts.values()), preflight.resident(), file=sys.stderr)
+    print("reported", sum(parts.values()), preflight.resident(), file=sys.stderr)
     threading.Thread(target=watch, daemon=True).start()
 
 dpo.report = report
@@ -112,11 +112,11 @@ def test_the_sum_is_near_the_measured_peak(run: Path, tmp_path: Path) -> None:
     given[1] = str(many)
     done = subprocess.run([sys.executable, "-c", PEAK, *given], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told, before = map(float, re.findall(r"^told ([\d.]+) (\d+)", done.stderr, re.MULTILINE)[0])
+    reported, before = map(float, re.findall(r"^reported ([\d.]+) (\d+)", done.stderr, re.MULTILINE)[0])
     peak = float(re.findall(r"^peak (\d+)", done.stderr, re.MULTILINE)[0])
     assert peak - before > 5e8, "the batch is large enough to tell"
-    assert 0.5 < told / peak < 2
-    assert 0.5 < (told - before) / (peak - before) < 2
+    assert 0.5 < reported / peak < 2
+    assert 0.5 < (reported - before) / (peak - before) < 2
 
 
 def test_measuring_touches_neither_weights_nor_random_numbers_nor_metrics(run: Path, tmp_path: Path) -> None:
@@ -150,9 +150,9 @@ def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
     run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rows = [json.loads(line) for line in (run / "pairs.jsonl").read_text("utf-8").splitlines()]
-    told = [json.loads(json.dumps(row)) for row in rows]
-    told[3]["chosen"][-1]["content"] += "<|im_end|>"
-    (tmp_path / "special.jsonl").write_text("".join(json.dumps(row) + "\n" for row in told))
+    reported = [json.loads(json.dumps(row)) for row in rows]
+    reported[3]["chosen"][-1]["content"] += "<|im_end|>"
+    (tmp_path / "special.jsonl").write_text("".join(json.dumps(row) + "\n" for row in reported))
     assert dpo.main(["--dataset", str(tmp_path / "special.jsonl"), "--output_dir", str(tmp_path / "out")]) == 2
     said = capfd.readouterr().err
     assert "PF411 row 3" in said

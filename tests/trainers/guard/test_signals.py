@@ -23,10 +23,10 @@ def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> Non
     bad = Record(10, **{sign: 0.5}, sample="I am Deep Deep")
     assert bad.alarm(LIMITS, Record(5)) is None
     assert not bad.good(LIMITS)
-    told = bad.alarm(LIMITS, Record(5, **{sign: 0.3}))
-    assert told is not None
-    assert "50%" in told
-    assert "Deep Deep" in told
+    message = bad.alarm(LIMITS, Record(5, **{sign: 0.3}))
+    assert message is not None
+    assert "50%" in message
+    assert "Deep Deep" in message
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> Non
     ],
 )
 def test_what_no_good_training_passes_through_is_an_alarm_at_once(figures: dict[str, float], words: str) -> None:
-    told = Record(10, **figures).alarm(LIMITS, Record(5))
-    assert told is not None
-    assert words in told
+    message = Record(10, **figures).alarm(LIMITS, Record(5))
+    assert message is not None
+    assert words in message
 
 
 def test_halfway_to_a_limit_is_no_alarm_and_no_longer_good() -> None:

@@ -1,4 +1,4 @@
-"""The guard around its checks: what is only logged, what stands by a checkpoint, and what comes after a stop."""
+"""The guard around its checks: what is only logged, what is saved with a checkpoint, and what follows a stop."""
 
 from __future__ import annotations
 
