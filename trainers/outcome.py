@@ -85,8 +85,7 @@ def has_verdict(job: TrainingJob, script: Any) -> bool:
 
 def show_before(job: TrainingJob, script: Any) -> None:
     """Print the answers of the model and its metrics before training."""
-    asked, verdict = _ask_and_evaluate(job, script, job.model)
-    _show("before training", asked)
+    verdict = _ask_and_evaluate(job, script, job.model, "before training")
     _show("", replace(verdict, checks={}))  # the thresholds are for a trained model
 
 
@@ -114,18 +113,18 @@ def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
     gc.collect()  # the trainer's models
     if config.world_size > 1:  # the base was not asked before training; its answers are stored, its weights freed
         _ask_and_evaluate(job, script, job.model)
-    asked, verdict = _ask_and_evaluate(job, script, str(job.output_dir))
-    _show("after training", asked)
+    verdict = _ask_and_evaluate(job, script, str(job.output_dir), "after training")
     _show("", verdict)
     write_atomic(job.output_dir / "verdict.json", json.dumps(verdict.as_json(), ensure_ascii=False, indent=2) + "\n")
     write_atomic(card, described(verdict=verdict.as_markdown()))
     return bool(verdict.ok)
 
 
-def _ask_and_evaluate(job: TrainingJob, script: Any, model: str) -> tuple[Any, Any]:
-    """Ask and evaluate the base, or the tuned model beside it, whose weights are loaded once.
+def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = "") -> Any:
+    """Ask the base, or the tuned model beside it, and return the verdict; show the answers under the title, if any.
 
-    Those of the base are not loaded again for the tuned model's verdict: its answers are in the evidence store.
+    Weights are loaded once: the tuned model's for all questions, and the base's not again for the tuned model's
+    verdict, as its answers are in the evidence store.
     """
     limit = QUESTIONS if job.method in CORRECTIONS else None
     if script.verdict_questions is not None:
@@ -133,9 +132,11 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str) -> tuple[Any, A
     base = None if model == job.model else job.model
     with share_samplers():
         asked = pairforge.ask(model=[name for name in (base, model) if name])
+        if title:
+            _show(f"== {title}", asked)
         verdict = pairforge.evaluate(model, base=base, run=str(job.run), limit=limit)
     gc.collect()  # training, or the next model, needs the memory
-    return asked, verdict
+    return verdict
 
 
 def _show(title: str, result: Any) -> None:
@@ -144,6 +145,6 @@ def _show(title: str, result: Any) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
     with console.capture() as capture:  # rich would end with 1 where stdout is closed: the verdict's exit code
         if title:
-            console.print(f"== {title}")
+            console.print(title)
         console.print(result)
     print(capture.get(), end="", flush=True)
