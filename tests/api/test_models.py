@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from pairforge.api.models import SamplingOptions, open_sampler, open_sampling, open_tokenizer
+from pairforge.api.models import (
+    SamplingOptions,
+    open_sampler,
+    open_sampling,
+    open_tokenizer,
+    share_samplers,
+    shared_sampler,
+)
 from pairforge.errors import InputError
 from pairforge.resources import resource
 from pairforge.samplers.openai_server import EndpointSampler
@@ -103,3 +110,12 @@ def test_the_ends_are_those_of_the_generation_settings(folder: Path, said: objec
 def test_no_such_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         open_tokenizer(str(tmp_path))
+
+
+def test_within_a_block_a_sampler_is_opened_once() -> None:
+    with share_samplers():
+        one = shared_sampler(model="pocket", temperature=0.0)
+        assert shared_sampler(temperature=0.0, model="pocket") is one
+        assert shared_sampler(model="pocket", temperature=1.0) is not one
+    assert shared_sampler(model="pocket", temperature=0.0) is not one
+    assert shared_sampler(model="pocket", temperature=0.0) is not one
