@@ -253,5 +253,5 @@ def test_a_reader_that_has_gone_is_no_failing_verdict(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("kind", [ImportError, NotImplementedError, RuntimeError, ValueError])
 def test_what_trl_has_against_a_training_is_one_line(kind: type[Exception]) -> None:
-    with pytest.raises(pairforge.InputError, match=r"so: it needs wandb \(see"), dpo._refusing():
+    with pytest.raises(pairforge.InputError, match=r"flags: it needs wandb \(see"), dpo._trl_errors():
         raise kind("it needs wandb\nand more")
