@@ -14,7 +14,7 @@ from trl import DPOConfig, DPOTrainer
 
 import pairforge
 from pairforge.resources import resource
-from trainers.data import dataset
+from trainers.data import trl_dataset
 from trainers.positive import PositiveDPOTrainer, dpop_loss
 from trainers.recipes import hardware
 
@@ -39,7 +39,7 @@ def trainer(folder: Path, losses: list[str], weights: list[float], lora: bool = 
     given = {"output_dir": str(folder), "loss_type": losses, "loss_weights": weights, "beta": BETA}
     config = DPOConfig(**hardware(), **given, report_to="none", disable_tqdm=True, **more)
     adapter = LoraConfig(task_type="CAUSAL_LM", target_modules="all-linear", r=4) if lora else None
-    rows = dataset(pairforge.read_pairs(folder / "pairs.jsonl"))
+    rows = trl_dataset(pairforge.read_pairs(folder / "pairs.jsonl"))
     return PositiveDPOTrainer(POCKET, args=config, train_dataset=rows, peft_config=adapter, dpop_lambda=LAMBDA)
 
 
