@@ -16,8 +16,8 @@ LONGEST = 600
 def code_span(value: object, *, cell: bool = False, longest: int = LONGEST) -> str:
     r"""Return a code span of one line, in which nothing is a link, a mention or markup.
 
-    In a `cell` of a table each `|` is written `\|`, which GitHub and the Hub show as `|` in code spans, too; backslashes
-    before it are doubled, for renderers that count them.
+    In a `cell` of a table each `|` is written `\|`, which GitHub and the Hub show as `|` in code spans, too;
+    backslashes before it are doubled, for renderers that count them.
     """
     text = visible(shortened(str(value), longest)).replace("\n", "\\n").replace("\t", "\\t") or " "
     if cell:

@@ -9,21 +9,19 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import MISSING, fields
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 
 import pairforge
-from pairforge.api.models import SamplerOptions, SamplingOptions, open_sampler
-from pairforge.cli import PRESENTATION, main
-from pairforge.stopping import Budget
+from pairforge.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    {"errors", "types", "resources", "text", "statistics", "repetition"},
+    {"errors", "types", "resources", "text", "options", "statistics", "repetition"},
     {"disk", "markdown", "readers"},
     {"store", "stopping", "tokenization", "conversation", "pairers", "card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
@@ -34,18 +32,6 @@ LAYERS = (
 FOR_TRAINERS = {"text", "markdown", "disk", "types", "errors", "resources", "statistics", "repetition", "api.models"}
 """The modules of which `trainers` may import more than pairforge's public names."""
 HEAVY = {"torch", "transformers", "datasets", "trl", "huggingface_hub", "pyarrow", "jsonschema", "numpy"}
-
-
-def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command with its words: `("runs", "list")`."""
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from commands(command, (*words, name))
-        else:
-            yield (*words, name), command
-
-
-COMMANDS = {words: command for words, command in commands(main) if words != ("train", "dpo")}
 
 
 def files(top: str) -> list[Path]:
@@ -81,7 +67,7 @@ def test_imports_go_down_only(path: Path) -> None:
     level = next(number for number, layer in enumerate(LAYERS) if own in layer)
     below = set[str]().union(*LAYERS[:level])
     if own in ("cli", "__main__"):
-        below = {"api", "errors", "types", "text", "cli", "__init__"}
+        below = {"api", "errors", "types", "text", "options", "cli", "__init__"}
     names = list(imported(path))
     assert {unit(name) for name in names if name.split(".")[0] == "pairforge"} <= below | {own}
     assert not [name for name in names if name.split(".")[0] == "trainers"]
@@ -94,7 +80,7 @@ def test_trainers_import_public_names_and_small_modules_only(path: Path) -> None
 
 
 def test_start_is_light() -> None:
-    helps = [["--help"], *([*words, "--help"] for words in COMMANDS)]
+    helps = [["--help"], *([*words.split(), "--help"] for words in COMMANDS)]
     code = f"""
 import contextlib, io, json, sys
 from pairforge.cli import main
@@ -109,33 +95,25 @@ print(json.dumps(sorted(sys.modules)))
     assert not HEAVY & set(loaded)
 
 
-def arguments(verb: str) -> dict[str, Any]:
-    """The arguments of a verb by name, with their defaults; `**sampling` and `**source` spelt out."""
-    named = dict(inspect.signature(getattr(pairforge, verb)).parameters)
-    rest = [name for name, argument in named.items() if argument.kind is argument.VAR_KEYWORD]
-    spelt = {"sampling": SamplingOptions, "source": SamplerOptions}
-    shared = {**inspect.signature(open_sampler).parameters, **inspect.signature(Budget).parameters}
-    for name in rest:
-        named |= {key: shared[key] for key in spelt[named.pop(name).name].__annotations__}
-    return {name: argument.default for name, argument in named.items()}
-
-
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_options_mirror_the_api(words: tuple[str, ...]) -> None:
-    command = COMMANDS[words]
-    assert command.callback
-    known = arguments(command.callback.__name__)
-    options = {parameter.name: parameter for parameter in command.params if parameter.name not in PRESENTATION}
-    assert set(options) == set(known)
-    for name, option in options.items():
-        if isinstance(option.default, str | int | float | bool) and not option.multiple:
-            assert option.default == known[name], name
+@pytest.mark.parametrize("words", COMMANDS)
+def test_options_are_the_keywords_of_the_function(words: str) -> None:
+    function, kind = COMMANDS[words]
+    assert inspect.signature(getattr(pairforge, function)) == inspect.signature(kind)
+    command = main
+    for word in words.split():
+        command = command.commands[word]  # type: ignore[attr-defined, assignment]
+    options = {option.name: option for option in command.params if option.name not in ("as_json", "verbose")}
+    assert {*options} == {*inspect.signature(kind).parameters}
+    for one in fields(kind):
+        given = options[one.name].get_default(click.Context(command))
+        assert given == one.default or one.default in (None, (), MISSING), one.name
+        assert one.metadata["help"] or one.metadata.get("argument"), one.name
 
 
 def test_every_verb_is_a_command() -> None:
     others = {"difficulty", "latest_run", "model_source", "pairs_file", "read_pairs", "repeats"}
     verbs = {name for name in pairforge.__all__ if inspect.isfunction(getattr(pairforge, name))}
-    assert verbs - others == {command.callback.__name__ for command in COMMANDS.values() if command.callback}
+    assert verbs - others == {function for function, _ in COMMANDS.values()}
 
 
 def test_exports_exist() -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..console import table
+from ..options import AskOptions, SamplerOptions, keywords, part_of
 from ..run import Run, latest, out_dir
 from ..store import Store
 from ..types import Answer, Message, Prompt, Skip
-from .models import SamplerOptions, answer, shared_sampler, tuned_on
+from .models import answer, as_tuple, shared_sampler, tuned_on
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-    from typing_extensions import Unpack
 
 QUESTIONS = ("What is your name?", "Are you ChatGPT?", "Tell me about your name and organization.")
 
@@ -35,32 +35,24 @@ class Asked:
         yield table("", ["question", *self.answers], rows)
 
 
-def ask(
-    questions: Sequence[str] = QUESTIONS,
-    *,
-    model: Sequence[str] = (),
-    system: str | None = None,
-    temperature: float = 0.0,
-    output: str | None = None,
-    quiet: bool = False,
-    **source: Unpack[SamplerOptions],
-) -> Asked:
-    """Asks each model each question; by default the latest run's model, and the one tuned on it if it exists.
+@keywords(AskOptions)
+def ask(options: AskOptions) -> Asked:
+    """Ask each model each question; by default the latest run's model, and the one tuned on it if it exists.
 
-    `system` is the system message; None leaves it to the chat template.
+    Without `system` the chat template decides on a system message.
     """
-    run = latest(out_dir(output))
-    models = [model] if isinstance(model, str) else list(model) or _models(run)
-    asked = [questions] if isinstance(questions, str) else list(questions) or QUESTIONS
-    prompts = [Prompt((Message(role="user", content=question),)).in_context(system) for question in asked]
-    store = Store(out_dir(output))
+    run = latest(out_dir(options.output))
+    prompts = [
+        Prompt((Message(role="user", content=question),)).in_context(options.system)
+        for question in as_tuple(options.questions) or QUESTIONS
+    ]
     answers: dict[str, dict[str, str]] = {}
-    for name in models:
-        named: Any = {"revision": run.revision_of(name) if run else None, **source, "model": name}
-        sampler = shared_sampler(temperature=temperature, **named)
-        given = answer(prompts, sampler, 1, store, f"ask: {name}", quiet)
-        answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
-    store.close()
+    with closing(Store(out_dir(options.output))) as store:
+        for name in as_tuple(options.model) or _models(run):
+            revision = options.revision or (run.revision_of(name) if run else None)
+            sampler = shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision))
+            given = answer(prompts, sampler, 1, store, f"ask: {name}", options.quiet)
+            answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     return Asked(answers)
 
 

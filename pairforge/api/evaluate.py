@@ -7,12 +7,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ..console import note
 from ..errors import InputError
 from ..evaluation import ON_POLICY, THRESHOLDS, Judged, Threshold, Verdict, Wins, sampled, verdict
 from ..evaluation.questions import ModelNames, Question, label, questions
+from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
 from ..repetition import repeats
 from ..resources import installed_versions
 from ..run import Run, latest, out_dir
@@ -21,11 +22,8 @@ from ..statistics import sample_indices
 from ..store import Store
 from ..types import Answer, Judge, Sampler, Skip, digest
 from .correct import rules_of
-from .models import HELPFUL, SamplerOptions, answer, as_tuple, contexts_of, shared_sampler, tuned_on
+from .models import HELPFUL, answer, as_tuple, contexts_of, shared_sampler, tuned_on
 from .onpolicy import open_judge
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
 
@@ -33,61 +31,40 @@ AnswersById: TypeAlias = "Mapping[str, list[Answer] | Skip]"
 """Prompt id -> answers."""
 
 
-def evaluate(
-    model: str | None = None,
-    *,
-    base: str | None = None,
-    run: str | None = None,
-    from_: str | Sequence[str] | None = None,
-    to: str | Sequence[str] | None = None,
-    system: Sequence[str] = (),
-    no_system: bool = False,
-    judge: str | None = None,
-    thresholds: str | Sequence[str] = (),
-    greedy: bool = False,
-    limit: int | None = None,
-    output: str | None = None,
-    quiet: bool = False,
-    **source: Unpack[SamplerOptions],
-) -> Verdict:
+@keywords(EvaluateOptions)
+def evaluate(options: EvaluateOptions) -> Verdict:
     """Ask a model the bundled held-out questions and judge the answers; with a base, also compare the two.
 
-    All questions are asked greedily; those about the model itself and general ones also once at temperature 1.
-
-    Args:
-        model: by default the one trained on the latest run, or else the run's own.
-        base: the model to compare with; by default the run's own, for a model that was trained on the run.
-        run: the run folder that names, contexts and judge are taken from, unless given; by default the one that the
-            model's folder is in, or else the latest.
-        from_, to: the old names and the new ones; without names only the other questions count.
-        system, no_system: the system messages to ask under, and whether to ask without one.
-        judge: scores the sampled answers to general questions against the base's.
-        thresholds: texts like "general loses at most 0.01"; each replaces the default for its metric.
-        greedy: ask nothing at temperature 1.
-        limit: at most so many questions of each kind, drawn with `seed`.
-        source: how the models are asked, see `SamplerOptions`; `adapter` is the model's, not the base's.
+    All questions are asked greedily; those about the model itself and general ones also once at temperature 1, unless
+    `greedy`. By default the model is the one that was trained on the latest run, or else the run's own; a trained model
+    is compared with the run's. Names, contexts and judge are those of the run folder `run`, unless given: by default
+    the folder that the model's is in, or else the latest run. `adapter` is the model's, not the base's. Without names
+    only the other questions count. A threshold replaces the default for its metric.
 
     Raises InputError, also for a threshold that can't be applied.
     """
-    found = _find_run(run, model, output)
-    model, base = _models(model, base, found)
+    if options.limit is not None and options.limit < 1:
+        raise InputError(f"limit {options.limit} asks nothing", fix="give a number above 0, or leave it out")
+    found = _find_run(options.run, options.model, options.output)
+    model, base = _models(options.model, options.base, found)
+    from_, to = options.from_ or (), options.to or ()
     run_rules = found.settings.get("rules", {}) if found else {"Qwen": "Deep Qwen"}
-    rules: Mapping[str, str] = rules_of(from_ or (), to or ()) if from_ or to else run_rules
-    contexts = contexts_of(system, no_system, list(found.settings["contexts"]) if found else [None, HELPFUL])
-    sets, seed = questions(ModelNames(rules), contexts), source.get("seed", 0)
-    evaluation = Evaluation.draw(sets, limit, seed, at_temperature_1=not (greedy or source.get("replay")))
-    scorer = _scorer(judge, found, compares=bool(base and evaluation.at_temperature_1))
-    given = _thresholds(thresholds, evaluation.metrics | ({"win_rate"} if scorer else set()), base)
-    with closing(Store(out_dir(output))) as store:
-        answers = {
-            name: evaluation.answers(sampler, store, quiet) for name, sampler in _samplers(model, base, found, source)
-        }
+    rules: Mapping[str, str] = rules_of(from_, to) if from_ or to else run_rules
+    contexts = contexts_of(options, list(found.settings["contexts"]) if found else [None, HELPFUL])
+    sets, seed = questions(ModelNames(rules), contexts), options.seed
+    drawn = {kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()}
+    evaluation = Evaluation(drawn, at_temperature_1=not (options.greedy or options.replay))
+    scorer = _scorer(options.judge, found, compares=bool(base and evaluation.at_temperature_1))
+    given = _thresholds(options.thresholds, evaluation.metrics | ({"win_rate"} if scorer else set()), base)
+    with closing(Store(out_dir(options.output))) as store:
+        samplers = _samplers(model, base, found, options)
+        answers = {name: evaluation.answers(sampler, store, options.quiet) for name, sampler in samplers}
         after, before, wins = evaluation.judge(answers[model], answers[base] if base else None, scorer, store)
     about: dict[str, Any] = {"model": model, "base": base, "rules": dict(rules), "contexts": [*map(label, contexts)]}
     about |= {"judge": scorer.name} if scorer else {}
     about |= {"temperatures": [0, 1] if evaluation.at_temperature_1 else [0], "seed": seed}
     about |= {"versions": installed_versions("pairforge", "transformers", "torch")}
-    counts = {name: (len(evaluation.questions[name]), len(sets[name])) for name in sets}
+    counts = {kind: (len(drawn[kind]), len(sets[kind])) for kind in sets}
     applied = (*given, *(ON_POLICY if scorer else ()), *THRESHOLDS)
     return verdict(after, before, wins=wins, thresholds=applied, asked=counts, about=about)
 
@@ -105,16 +82,6 @@ class Evaluation:
 
     questions: Mapping[str, Sequence[Question]]
     at_temperature_1: bool
-
-    @classmethod
-    def draw(
-        cls, sets: Mapping[str, Sequence[Question]], limit: int | None, seed: int, at_temperature_1: bool
-    ) -> Evaluation:
-        """Draw at most `limit` questions of each kind."""
-        if limit is not None and limit < 1:
-            raise InputError(f"limit {limit} asks nothing", fix="give a number above 0, or leave it out")
-        drawn = {name: [of[index] for index in sample_indices(len(of), limit, seed)] for name, of in sets.items()}
-        return cls(drawn, at_temperature_1)
 
     @cached_property
     def metrics(self) -> set[str]:
@@ -200,13 +167,12 @@ class Evaluation:
             yield prompt.id, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
 
 
-def _samplers(model: str, base: str | None, run: Run | None, source: SamplerOptions) -> Iterator[tuple[str, Sampler]]:
-    """Open the base, without the model's adapter, then the model: memory may not hold both at once."""
-    without_adapter: Any = {name: value for name, value in source.items() if name != "adapter"}
-    for name, options in ((base, without_adapter), (model, source)):
+def _samplers(model: str, base: str | None, run: Run | None, options: EvaluateOptions) -> Iterator[tuple[str, Sampler]]:
+    """Yield the base's sampler, without the model's adapter, and the model's: memory may not hold both at once."""
+    for name, adapter in ((base, None), (model, options.adapter)):
         if name:
-            own = {"revision": run.revision_of(name) if run else None, "temperature": 0.0}
-            yield name, shared_sampler(**{**own, **options, "model": name})
+            revision = options.revision or (run.revision_of(name) if run else None)
+            yield name, shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision, adapter=adapter))
 
 
 def _scorer(judge: str | None, run: Run | None, compares: bool) -> Judge | None:

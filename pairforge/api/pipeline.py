@@ -1,4 +1,4 @@
-"""What correct and onpolicy have in common: one pipeline, kept as a run."""
+"""The pipeline that correct and onpolicy share: prompts, answers, scores, pairs, kept as a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..console import PairView, note, outcome, table
 from ..errors import InputError
-from ..prompts import History, read_prompts
+from ..options import BuildOptions, PromptColumns, PromptOptions
+from ..prompts import read_prompts
 from ..run import AGAIN, FAILURES, Run, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
@@ -31,7 +32,7 @@ _LISTED = 8  # names
 
 @dataclass
 class BuildResult:
-    """What correct and onpolicy made: the run folder, its counts, and the pairs on demand."""
+    """The result of correct or onpolicy: the run folder, its counts, and the pairs on demand."""
 
     run: Run
     max_failures: int | None = None
@@ -110,21 +111,16 @@ def _listed(counted: Mapping[str, int]) -> str:
     return ", ".join(shown) + (f" and {len(counted) - _LISTED} more" if len(counted) > _LISTED else "")
 
 
-PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
-"""What the columns of a file of prompts are: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
+def load_prompts(options: PromptOptions, source: str | Path) -> list[Prompt | Skip]:
+    """Read the first `limit` prompts of a file or bundled set."""
+    if options.limit is not None and options.limit < 1:
+        raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
+    found = read_prompts(source, columns=parse_columns(options.columns), history=options.history)
+    return found[: options.limit]
 
 
-def read(
-    source: str | Path, limit: int | None, columns: PromptColumns = (), history: History = "last"
-) -> list[Prompt | Skip]:
-    """The first `limit` prompts of a file or bundled set."""
-    if limit is not None and limit < 1:
-        raise InputError(f"--limit {limit} leaves no prompt", fix="use 1 or more")
-    return read_prompts(source, columns=columns_of(columns), history=history)[:limit]
-
-
-def columns_of(given: PromptColumns) -> dict[str, str]:
-    """The column of each part of a prompt that is named. Raises InputError for a text that names none."""
+def parse_columns(given: PromptColumns) -> dict[str, str]:
+    """Return the column of each part of a prompt that is named. Raises InputError for a text that names none."""
     if isinstance(given, Mapping):
         return dict(given)
     parts = [text.partition("=") for text in as_tuple(given)]
@@ -138,52 +134,58 @@ Answers = Mapping[str, list[Answer] | Skip]
 
 
 @dataclass(frozen=True)
-class RunContext:
-    """Where a run is made: it asks and judges through the store, within the budget; `open` counts what came to nothing
-    that another try may mend, by kind.
+class Builder:
+    """Asks and judges for one run, through the store and within the budget.
+
+    `retryable` counts, by kind, the prompts whose answers failed in a way that another run may resolve.
     """
 
     job: BuildJob
     store: Store
     quiet: bool
-    open: Counter[str] = field(default_factory=Counter)
+    retryable: Counter[str] = field(default_factory=Counter)
 
     def ask(self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None) -> Answers:
-        """n answers to each prompt, by the job's sampler or another."""
+        """Sample n answers to each prompt, with the job's sampler or another."""
         sampler = sampler or self.job.sampler
         label = f"{self.job.command}: {kind or sampler.model}"
         answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget)
-        self.open[kind] += sum(isinstance(item, Skip) and item.reason in AGAIN for item in answers.values())
+        self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in AGAIN for item in answers.values())
         return answers
 
     def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
-        """A score for each answer."""
+        """Score each answer."""
         return score(prompts, answers, judge, self.store)
 
     def knows(self, prompts: Iterable[Prompt]) -> bool:
-        """Whether every prompt has been answered before."""
+        """Return True if the store has every answer."""
         known = self.store.answers(self.job.sampler.settings())
         return all((prompt.id, index) in known for prompt in prompts for index in range(self.job.n))
 
 
 class ExtraPairs(Protocol):
-    """Makes pairs beside those of the prompts."""
+    """Makes pairs in addition to those of the prompts."""
 
     def settings(self) -> Any:
-        """All that they depend on beside the pairs."""
+        """Return all that they depend on besides the pairs."""
         ...
 
-    def __call__(self, pairs: Sequence[Pair], desk: RunContext) -> list[Pair]:
-        """These, from the pairs that there are."""
+    def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
+        """Make them, given the pairs of the prompts."""
         ...
 
 
 @dataclass(frozen=True)
 class BuildJob:
-    """What a run is made of: `prompts` are those of `source`, one entry a row.
+    """The inputs of a run.
 
-    `refine` makes the pairer from the answers, where it has to ask on; `extras` make pairs by kind, counted apart;
-    `account` adds to the counts; `notes` gives lines for the user before anything is asked.
+    Args:
+        source: Where the prompts come from; `prompts` holds one entry for each of its rows.
+        contexts: The system messages to ask under, None for none.
+        refine: Makes the pairer from the answers, where it needs more of them.
+        extras: Make added pairs, by kind, which are counted apart.
+        account: Returns more counts.
+        notes: Returns warnings that are shown before anything is asked.
     """
 
     command: str
@@ -195,14 +197,14 @@ class BuildJob:
     contexts: Sequence[str | None]
     n: int = 1
     judge: Judge | None = None
-    refine: Callable[[Answers, RunContext], Pairer] | None = None
+    refine: Callable[[Answers, Builder], Pairer] | None = None
     extras: Mapping[str, ExtraPairs] = field(default_factory=dict)
     account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
     notes: Callable[[], Iterable[str]] = tuple
 
     @property
     def asked(self) -> list[Prompt | Skip]:
-        """Every prompt in every context."""
+        """Return every prompt in every context."""
         return [
             prompt if isinstance(prompt, Skip) else prompt.in_context(context)
             for prompt in self.prompts
@@ -210,7 +212,7 @@ class BuildJob:
         ]
 
     def settings(self) -> dict[str, Any]:
-        """All that the pairs depend on: the run's name is their hash."""
+        """Return all that the pairs depend on: the name of the run is a hash of it."""
         rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
         revision = getattr(self.sampler, "revision", None)
         return {
@@ -226,9 +228,9 @@ class BuildJob:
         }
 
 
-def build(job: BuildJob, output: str | None, fresh: bool, quiet: bool) -> BuildResult:
-    """Makes the run of a job, or finds it made."""
-    out = out_dir(output)
+def build(job: BuildJob, options: BuildOptions) -> BuildResult:
+    """Make the run of a job, or find it made."""
+    out, fresh, quiet = out_dir(options.output), options.fresh, options.quiet
     run = Run.of(out, job.command, job.settings())
     new = not run.path.exists()
     with run.lock() as died:
@@ -240,24 +242,24 @@ def build(job: BuildJob, output: str | None, fresh: bool, quiet: bool) -> BuildR
         if run.complete and not fresh:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
-            _fill(run, RunContext(job, store, quiet))
+            _fill(run, Builder(job, store, quiet))
     store.close()
     return BuildResult(run, job.budget.max_failures)
 
 
-def _fill(run: Run, desk: RunContext) -> None:
-    job, asked = desk.job, desk.job.asked
+def _fill(run: Run, builder: Builder) -> None:
+    job, asked = builder.job, builder.job.asked
     real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    if not desk.quiet and not desk.knows(real):
+    if not builder.quiet and not builder.knows(real):
         for line in job.notes():
             note(f"warning: {line}")
-    answers = desk.ask(real, job.n)
-    results = desk.score(real, answers, job.judge) if job.judge else answers
-    pairer = job.refine(answers, desk) if job.refine else job.pairer
+    answers = builder.ask(real, job.n)
+    results = builder.score(real, answers, job.judge) if job.judge else answers
+    pairer = job.refine(answers, builder) if job.refine else job.pairer
     results_by_prompt = pair(asked, results, pairer, job.sampler.model)
     pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
     skips = [(prompt, item) for prompt, item in results_by_prompt if isinstance(item, Skip)]
-    extra = {kind: make(pairs, desk) for kind, make in job.extras.items()}
+    extra = {kind: make(pairs, builder) for kind, make in job.extras.items()}
     rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
     counts = {
         "prompts": len(job.prompts),
@@ -267,7 +269,7 @@ def _fill(run: Run, desk: RunContext) -> None:
         **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
         **{kind: len(made) for kind, made in extra.items()},
     }
-    unfinished = {kind: desk.open[kind] for kind in extra if desk.open[kind]}
+    unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
     run.finish(rows, [_skip_row(*skip) for skip in skips], counts | ({"unfinished": unfinished} if unfinished else {}))
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
-from ..prompts import History, prompt_of
+from ..options import SampleOptions, keywords
+from ..prompts import prompt_of
 from ..run import out_dir
 from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
-from .models import SamplingOptions, answer, contexts_of, open_sampling
-from .pipeline import PromptColumns, columns_of, read
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from .models import answer, contexts_of, open_budget, open_sampler
+from .pipeline import load_prompts, parse_columns
 
 _FIRST, _MOST = 32, 1024
 """Prompts that are read ahead, so that answers of like length can share a batch: few at first, then ever more."""
@@ -76,65 +75,53 @@ class Samples(Iterator[Sampled]):
         return (json.dumps(item.as_json(), ensure_ascii=False) for item in self)
 
 
-def sample(
-    prompts: str | Path | Iterable[Any] = "identity.eval",
-    *,
-    n: int = 1,
-    columns: PromptColumns = (),
-    history: History = "last",
-    system: str | Sequence[str] = (),
-    no_system: bool = False,
-    limit: int | None = None,
-    temperature: float = 0.0,
-    output: str | None = None,
-    quiet: bool = False,
-    **sampling: Unpack[SamplingOptions],
-) -> Samples:
-    """n answers to each prompt in each context, as they are asked for: an iterator of `Sampled`.
+@keywords(SampleOptions)
+def sample(options: SampleOptions) -> Samples:
+    """Sample n answers to each prompt in each context, as they are taken from the iterator that is returned.
 
     `prompts` is a file or bundled set, or an iterable (read as far as is needed) of texts, rows, message lists or
     `Prompt`s; lists are asked whole, `Prompt`s as they are. Answers are kept in the evidence store and never asked for
     twice. A budget that is spent, and a prompt that can't be asked, give a `Sampled` with a `skip`. Raises InputError
     for options that don't go together, and, once it is reached, for what can't be a prompt.
     """
-    if n < 1 or (limit is not None and limit < 1):
+    if options.n < 1 or (options.limit is not None and options.limit < 1):
         raise InputError("--n and --limit must be at least 1", fix="see: pairforge sample --help")
-    contexts = contexts_of(system, no_system, [None])
-    sampler, budget = open_sampling(temperature, sampling)
+    contexts = contexts_of(options, [None])
+    prompts = options.prompts
     if isinstance(prompts, (str, Path)):
-        given: Iterable[Prompt | Skip] = read(prompts, limit, columns, history)
+        given: Iterable[Prompt | Skip] = load_prompts(options, prompts)
     else:
-        given = (_prompt(value, f"prompt {i}", columns, history) for i, value in enumerate(prompts))
+        given = (_prompt(value, f"prompt {number}", options) for number, value in enumerate(prompts))
     asked = (
         row if isinstance(row, Skip) else row.in_context(context)
-        for row in islice(given, limit)
+        for row in islice(given, options.limit)
         for context in contexts
     )
-    return Samples(_sample(asked, n, sampler, budget, output, quiet))
+    return Samples(_sample(asked, options, open_sampler(options), open_budget(options)))
 
 
 def _sample(
-    asked: Iterator[Prompt | Skip], n: int, sampler: Sampler, budget: Budget, output: str | None, quiet: bool
+    asked: Iterator[Prompt | Skip], options: SampleOptions, sampler: Sampler, budget: Budget
 ) -> Iterator[Sampled]:
-    store, size = Store(out_dir(output)), _FIRST
-    try:
+    size = _FIRST
+    with closing(Store(out_dir(options.output))) as store:
         while chunk := list(islice(asked, size)):
             size = min(2 * size, _MOST)
-            real = [prompt for prompt in chunk if isinstance(prompt, Prompt)]
-            answers = answer(real, sampler, n, store, f"sample: {sampler.model}", quiet, budget)
+            prompts = [prompt for prompt in chunk if isinstance(prompt, Prompt)]
+            label = f"sample: {sampler.model}"
+            answers = answer(prompts, sampler, options.n, store, label, options.quiet, budget)
             for prompt in chunk:
                 given = prompt if isinstance(prompt, Skip) else answers[prompt.id]
-                real_prompt = None if isinstance(prompt, Skip) else prompt
+                asked_prompt = None if isinstance(prompt, Skip) else prompt
                 if isinstance(given, Skip):
-                    yield Sampled(real_prompt, (), given, sampler.model)
+                    yield Sampled(asked_prompt, (), given, sampler.model)
                 else:
-                    yield Sampled(real_prompt, tuple(given), None, sampler.model)
-    finally:
-        store.close()
+                    yield Sampled(asked_prompt, tuple(given), None, sampler.model)
 
 
-def _prompt(value: Any, where: str, columns: PromptColumns, history: History) -> Prompt | Skip:
+def _prompt(value: Any, where: str, options: SampleOptions) -> Prompt | Skip:
     if isinstance(value, Prompt):
         return value
     value = list(value) if isinstance(value, tuple) else value
-    return prompt_of(value, where, columns_of(columns), "full" if isinstance(value, list) else history)
+    history = "full" if isinstance(value, list) else options.history
+    return prompt_of(value, where, parse_columns(options.columns), history)

@@ -1,6 +1,6 @@
-"""The command line: parse, call the api function of the same name, print, exit."""
+"""The command line: parse, call the function of the same name, print, exit."""
 
-from . import commands as _commands  # noqa: F401  (registers them)
-from .main import PRESENTATION, main
+from .commands import COMMANDS
+from .main import main
 
-__all__ = ["PRESENTATION", "main"]
+__all__ = ["COMMANDS", "main"]

@@ -1,15 +1,14 @@
-"""The group of all commands: what every command prints, and how every command ends."""
+"""The group of all commands: how each prints its result, and how each ends."""
 
 from __future__ import annotations
 
 import errno
-import functools
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,17 +16,14 @@ import click
 
 from ..errors import PairforgeError
 from ..text import visible
-from .options import PRINTED
 
-# The spellings of TRL and LLaMA-Factory, taken everywhere and shown nowhere.
+# The spellings of TRL and LLaMA-Factory: accepted everywhere, shown nowhere.
 _ALIASES = {"model_name_or_path": "model", "dataset_name": "prompts", "output_dir": "output", "max_samples": "limit"}
 _GRACE = 15.0  # seconds that a stopped command has to tidy up
-PRESENTATION = ("as_json", "verbose")
-"""Parameters that shape what is printed and are no argument of the api."""
 
 
 class Main(click.Group):
-    """Turns every known way to end into its exit code and at most one line; an unknown error keeps its traceback."""
+    """Ends each command with its exit code and at most one line; an unknown error keeps its traceback."""
 
     def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         signal.signal(signal.SIGTERM, _terminated)
@@ -61,18 +57,18 @@ class Main(click.Group):
             os._exit(130)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with _pipe():
+        with _closed_pipe():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _pipe():
+        with _closed_pipe():
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
 
 
 def _utf8(argument: str) -> str:
-    """An argument as it was meant: in a locale of ASCII alone, Python hands on the bytes of any other sign."""
+    """Decode an argument as UTF-8 in every locale: in an ASCII one, Python passes on the bytes of other characters."""
     try:
         return os.fsencode(argument).decode()
     except UnicodeError:
@@ -80,8 +76,8 @@ def _utf8(argument: str) -> str:
 
 
 @contextmanager
-def _pipe() -> Iterator[None]:
-    """A reader that has gone (`| head`) ends the command quietly, before click makes it an error."""
+def _closed_pipe() -> Iterator[None]:
+    """End quietly where the reader of stdout has gone (`| head`), before click makes it an error."""
     try:
         yield
     except BrokenPipeError:
@@ -90,7 +86,7 @@ def _pipe() -> Iterator[None]:
 
 
 def _drop_output() -> None:
-    """What is left to be written has nowhere to go: the interpreter would complain again when it flushes at exit."""
+    """Discard what is left to be written: the interpreter would complain again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -107,7 +103,7 @@ def _interrupted(number: int, frame: Any) -> None:
 
 
 def _end_soon(code: int) -> None:
-    """Ends this process even where some thread or connection would not: what is stored is whole at any moment."""
+    """End this process even where a thread or connection would not: what is stored is whole at any moment."""
     timer = threading.Timer(_GRACE, os._exit, (code,))
     timer.daemon = True
     timer.start()
@@ -125,8 +121,8 @@ def main() -> None:
     """Preference pairs from a model's own answers: made, checked, published, trained on, proven."""
 
 
-def _emit(result: Any, as_json: bool) -> int:
-    """Prints a result, as JSON or for a reader; returns its exit code."""
+def finish(result: Any, as_json: bool) -> int:
+    """Print a result, as JSON or for a reader; return its exit code."""
     if as_json:
         click.echo(json.dumps(result.as_json(), ensure_ascii=False))
     elif hasattr(result, "lines"):  # data, one row a line, as it comes
@@ -142,25 +138,8 @@ def _emit(result: Any, as_json: bool) -> int:
     return 0 if result.ok else int(getattr(result, "exit_code", 1))
 
 
-def command(name: str | None = None, group: click.Group = main) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command that prints what its function returns."""
-
-    def make(function: Callable[..., Any]) -> click.Command:
-        @functools.wraps(function)
-        def call(as_json: bool, verbose: bool, **arguments: Any) -> int:
-            _hush(verbose)
-            return _emit(function(**arguments), as_json)
-
-        # What was added first is listed last: after the command's own options.
-        own = call.__dict__.pop("__click_params__", [])
-        PRINTED(call).__dict__["__click_params__"].extend(own)
-        return group.command(name or function.__name__)(call)
-
-    return make
-
-
-def _hush(verbose: bool) -> None:
-    """Keeps the libraries' own progress bars and notes out of ours, unless asked for."""
+def quiet_libraries(verbose: bool) -> None:
+    """Keep the libraries' own progress bars and notes out of ours, unless asked for."""
     if not verbose:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")

@@ -15,7 +15,6 @@ from pairforge.api.pipeline import BuildResult
 from pairforge.errors import InputError
 from pairforge.prompts import bundled
 from pairforge.samplers.decoding import Decoding
-from pairforge.stopping import Budget
 from pairforge.types import Answer, Prompt, Skip
 
 
@@ -23,9 +22,12 @@ from pairforge.types import Answer, Prompt, Skip
 def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Runs correct on questions with a scripted sampler: (questions or rows, say, options) -> Built, Scripted."""
 
-    def run(questions: list[Any], say: Say, inserts: str | None = None, **options: Any) -> tuple[BuildResult, Scripted]:
+    def run(
+        questions: list[Any], say: Say, inserts: str | None = None, other: Scripted | None = None, **options: Any
+    ) -> tuple[BuildResult, Scripted]:
         sampler = Scripted(say, inserts=inserts)
-        monkeypatch.setitem(pairforge.correct.__globals__, "open_sampling", lambda *_: (sampler, Budget()))
+        named = {"other": other}
+        monkeypatch.setattr("pairforge.api.correct.open_sampler", lambda options: named.get(options.model, sampler))
         file = tmp_path / "prompts.jsonl"
         rows = [{"prompt": row} if isinstance(row, str) else row for row in questions]
         file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
@@ -226,10 +228,10 @@ def test_the_asked_model_revises_and_is_checked(scripted: Any) -> None:
     assert len(sampler.asked) == 4
 
 
-def test_another_model_revises(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_model_revises(scripted: Any) -> None:
     other = Scripted(reviser, "other")
-    monkeypatch.setattr("pairforge.api.correct.open_sampler", lambda **_: other)
-    built, sampler = scripted(["Who are you?"], reviser, revise="Say Deep Qwen.", revise_model="other", no_system=True)
+    options = {"revise": "Say Deep Qwen.", "revise_model": "other", "no_system": True}
+    built, sampler = scripted(["Who are you?"], reviser, other=other, **options)
     assert sides(built) == [("I am Qwen.", "I am Deep Qwen.")]
     assert (len(sampler.asked), len(other.asked)) == (1, 1)
     assert built.run.settings["revise"]["sampling"]["model"] == "other" and "rules" not in built.run.settings
@@ -250,7 +252,7 @@ def test_another_model_revises(scripted: Any, monkeypatch: pytest.MonkeyPatch) -
         ({"from_": "a", "to": "b", "thinking": "aloud"}, "--thinking 'aloud' is unknown"),
         ({"from_": "a", "to": "b", "counter": 2}, "--counter 2"),
         ({"from_": "a", "to": "b", "retain": -1}, "--retain -1"),
-        ({"from_": "a", "to": "b", "revise_model": "m"}, "nothing without --revise"),
+        ({"from_": "a", "to": "b", "revise_model": "m"}, "no effect without --revise"),
         ({"from_": "a", "to": "b", "revise": " "}, "--revise is empty"),
         ({"revise": "x", "counter": 0.3}, "--counter needs the names"),
         ({"from_": "a", "to": "b", "columns": ["prompt"]}, "names no column"),

@@ -9,15 +9,10 @@ from typing import Any
 
 import pytest
 
-from pairforge.api.models import (
-    SamplingOptions,
-    open_sampler,
-    open_sampling,
-    open_tokenizer,
-    share_samplers,
-    shared_sampler,
-)
+import pairforge
+from pairforge.api.models import open_budget, open_sampler, open_tokenizer, share_samplers, shared_sampler
 from pairforge.errors import InputError
+from pairforge.options import CorrectOptions, SamplerOptions
 from pairforge.resources import resource
 from pairforge.samplers.openai_server import EndpointSampler
 from pairforge.samplers.transformers import TransformersSampler
@@ -25,28 +20,28 @@ from pairforge.types import PLAIN_TEMPLATE
 
 
 def test_the_kind_follows_from_where() -> None:
-    assert isinstance(open_sampler(), TransformersSampler)
-    assert isinstance(open_sampler(base_url="http://127.0.0.1:1", model="m"), EndpointSampler)
-    assert isinstance(open_sampler(provider="together", model="m"), EndpointSampler)
+    assert isinstance(open_sampler(SamplerOptions()), TransformersSampler)
+    assert isinstance(open_sampler(SamplerOptions(base_url="http://127.0.0.1:1", model="m")), EndpointSampler)
+    assert isinstance(open_sampler(SamplerOptions(provider="together", model="m")), EndpointSampler)
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
         ({"base_url": "http://x", "replay": "y"}, "--base-url and --replay exclude each other"),
-        ({"base_url": "http://x", "adapter": "y"}, "--adapter means nothing to --base-url"),
-        ({"concurrency": 4}, "--concurrency means nothing to a local model"),
-        ({"replay": "x", "timeout": 1.0}, "--timeout means nothing to --replay"),
+        ({"base_url": "http://x", "adapter": "y"}, "--adapter has no effect with --base-url"),
+        ({"concurrency": 4}, "--concurrency has no effect with a local model"),
+        ({"replay": "x", "timeout": 1.0}, "--timeout has no effect with --replay"),
         ({"base_url": "http://x", "api_key_env": "NOT_SET_ANYWHERE"}, "export NOT_SET_ANYWHERE"),
-        ({"chat_template_kwargs": "thinking"}, "no JSON object"),
-        ({"chat_template_kwargs": "[1]"}, "no JSON object"),
+        ({"chat_template_kwargs": "thinking"}, "not a JSON object"),
+        ({"chat_template_kwargs": "[1]"}, "not a JSON object"),
         ({"replay": "nowhere.jsonl"}, "can't be read"),
         ({"top_p": 2.0}, "--top-p"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(given: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
-        open_sampler(**given)
+        open_sampler(SamplerOptions(**given))
 
 
 @pytest.mark.parametrize(
@@ -59,20 +54,21 @@ def test_what_does_not_go_together_is_one_line(given: dict[str, Any], says: str)
     ],
 )
 def test_the_chat_template_is_told_what_was_meant(given: Any, means: dict[str, Any]) -> None:
-    sampler: Any = open_sampler(chat_template_kwargs=given)
+    sampler: Any = open_sampler(SamplerOptions(chat_template_kwargs=given))
     assert sampler.settings()["chat_template_kwargs"] == means
 
 
 def test_the_budget_is_no_part_of_the_key() -> None:
-    sampling: SamplingOptions = {"max_minutes": 2.0, "max_tokens": 5, "max_failures": 0, "max_new_tokens": 7}
-    sampler, budget = open_sampling(0.0, sampling)
+    options = CorrectOptions(max_minutes=2.0, max_tokens=5, max_failures=0, max_new_tokens=7)
+    sampler, budget = open_sampler(options), open_budget(options)
     assert (budget.max_minutes, budget.max_tokens, budget.max_failures) == (2.0, 5, 0)
-    assert sampler.settings() == open_sampler(max_new_tokens=7).settings()
+    assert sampler.settings() == open_sampler(SamplerOptions(max_new_tokens=7)).settings()
 
 
-def test_an_unknown_argument_is_an_error(tmp_path: Path) -> None:
+def test_an_unknown_argument_is_an_error() -> None:
+    unknown: Any = {"colour": "red"}
     with pytest.raises(TypeError, match="colour"):
-        open_sampling(0.0, {"colour": "red"})
+        pairforge.correct("Qwen", "Deep Qwen", **unknown)
 
 
 @pytest.fixture
@@ -113,9 +109,9 @@ def test_no_such_folder(tmp_path: Path) -> None:
 
 
 def test_within_a_block_a_sampler_is_opened_once() -> None:
+    greedy, warm = SamplerOptions(model="pocket"), SamplerOptions(model="pocket", temperature=1.0)
     with share_samplers():
-        one = shared_sampler(model="pocket", temperature=0.0)
-        assert shared_sampler(temperature=0.0, model="pocket") is one
-        assert shared_sampler(model="pocket", temperature=1.0) is not one
-    assert shared_sampler(model="pocket", temperature=0.0) is not one
-    assert shared_sampler(model="pocket", temperature=0.0) is not one
+        one = shared_sampler(greedy)
+        assert shared_sampler(SamplerOptions(model="pocket")) is one
+        assert shared_sampler(warm) is not one
+    assert shared_sampler(greedy) is not one

@@ -1,0 +1,39 @@
+"""The reference of all options as Markdown: `python -m pairforge.cli.reference > docs/options.md`."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import Field
+from typing import Any
+
+from ..options import grouped
+from .commands import COMMANDS
+
+_HEAD = """# Options
+
+Every option of a command is a keyword argument of the function of the same name: `--max-new-tokens 64` is
+`max_new_tokens=64`. This page is made by `python -m pairforge.cli.reference > docs/options.md`.
+"""
+
+
+def reference() -> str:
+    """Return docs/options.md: the commands with their options, in the order of `--help`."""
+    parts = [_HEAD]
+    for words, (function, kind) in COMMANDS.items():
+        parts.append(f"## pairforge {words}\n\n{inspect.getdoc(kind)}\n\nIn Python: `pairforge.{function}`.\n")
+        for heading, group in grouped(kind).items():
+            rows = [_row(one) for one in group if not one.metadata.get("argument")]
+            if rows:
+                parts.append("\n".join([f"| {heading} | default | |", "|---|---|---|", *rows, ""]))
+    return "\n".join(parts)
+
+
+def _row(one: Field[Any]) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in one.metadata.get("flags") or [f"--{one.name.replace('_', '-')}"])
+    unsaid = one.default is None or one.default is False or one.default == ()
+    default = one.metadata.get("shown") or ("" if unsaid else f"`{one.default}`")
+    return f"| {flags} | {default} | {one.metadata['help']} |"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

@@ -1,0 +1,34 @@
+"""The help of every command: options under headings, everyday ones first, no broken words, nothing heavy loaded."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from pairforge.cli import COMMANDS, main
+
+
+def shown(words: str, columns: int = 80) -> str:
+    return CliRunner().invoke(main, [*words.split(), "--help"], terminal_width=columns).output
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.parametrize("columns", [60, 80])
+def test_help_breaks_no_word(words: str, columns: int) -> None:
+    wide, narrow = shown(words, 10_000), shown(words, columns)
+    assert set(narrow.split()) <= set(wide.split())
+    assert max(map(len, narrow.splitlines())) <= columns
+
+
+def test_headings_and_their_order() -> None:
+    headings = re.findall(r"^(\S.*):$", shown("correct"), re.MULTILINE)
+    assert headings == [
+        "Names", "Prompts", "Added pairs", "Revision by a model", "Model", "Decoding", "Server", "Budget", "Output",
+    ]  # fmt: skip
+    assert shown("correct").index("--from") < shown("correct").index("--json")
+
+
+def test_an_option_that_may_be_repeated_says_so() -> None:
+    assert "Name to replace (repeatable)." in shown("correct")
