@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ..console import console as terminal
 from ..console import table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
+from ..options import PushOptions, keywords
 from ..resources import resource
 from ..run import Run, out_dir
 from ..text import visible
@@ -103,52 +105,34 @@ class _Source:
         return any(model == "pocket" or (model and Path(model).resolve() == bundled) for model in models)
 
 
-def push(
-    data: str | Path | Iterable[Mapping[str, Any]] | None = None,
-    *,
-    repo: str | None = None,
-    license: str | None = None,
-    private: bool = True,
-    dry_run: bool = False,
-    allow_pocket: bool = False,
-    yes: bool = False,
-    output: str | None = None,
-    quiet: bool = False,
-) -> Pushed:
+@keywords(PushOptions)
+def push(options: PushOptions) -> Pushed:
     """Build a dataset and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
-    Pairs with errors, or with what looks like a secret, are not built: see `findings` of the result.
-
-    Args:
-        data: a run folder, a file of pairs, rows, or None for the latest run.
-        repo: the dataset on the Hub, OWNER/NAME; without it, or without a login, nothing leaves the machine.
-        license: the licence's id for the card.
-        private: create the dataset as a private one, and refuse one that is public.
-        dry_run: build and show, don't upload.
-        allow_pocket: allow pairs made by the bundled pocket model.
-        yes: allow a dataset with files that pairforge didn't make (none is deleted, its card is replaced).
-        output: the folder of all runs.
-        quiet: show nothing on stderr.
+    `data` is a run folder, a file of pairs, rows, or None for the latest run. Pairs with errors, or with what looks like
+    a secret, are not built: see `findings` of the result. Without `repo`, without a login or with `dry_run` nothing
+    leaves the machine. `private` also refuses a dataset that is public; `yes` deletes no file, but replaces the card.
 
     Raises:
         InputError: an argument, a file or the target can't be used.
         OutsideError: the Hub or the network refuses.
     """
+    repo, license = options.repo, options.license
     if repo is not None:
         hub.check_repo(repo)
     if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", license):
         raise InputError(f"--license {visible(license)!r} is not the id of a licence", fix="e.g. --license apache-2.0")
-    source = _source(data, output, quiet)
+    source = _source(options.data, options.output, options.quiet)
     findings = tuple(finding for finding in checks.check(source.rows) if finding.severity == "error")
     findings += tuple(secrets.scan(source.rows, source.run.get("settings")))
     if findings:
         return Pushed(f"not pushed: {len(findings)} errors in the pairs", repo=repo, findings=findings)
     files = _build(source, repo, license)
-    if not quiet:
+    if not options.quiet:
         terminal().print(preview(source.folder, files), markup=False)
-    flag = " --allow-pocket" if source.pocket and not allow_pocket else ""
+    flag = " --allow-pocket" if source.pocket and not options.allow_pocket else ""
     how = f"pairforge push --repo {repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
-    if repo is None or dry_run:
+    if repo is None or options.dry_run:
         return Pushed(f"built, not uploaded; to upload: {how}", source.folder, files, repo)
     if not hub.logged_in():
         return Pushed(f"built, not uploaded: no login; hf auth login, then {how}", source.folder, files, repo)
@@ -157,7 +141,7 @@ def push(
             "these pairs were made by the bundled pocket model: figures on it are not figures of a real model",
             fix="make pairs with --model, or add --allow-pocket",
         )
-    commit = hub.upload(source.folder, repo, private=private, yes=yes)
+    commit = hub.upload(source.folder, repo, private=options.private, yes=options.yes)
     note = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     return Pushed(note, source.folder, files, repo, commit.new, commit.sha, commit.url)
 
@@ -172,8 +156,8 @@ def preview(folder: Path, files: Iterable[UploadFile]) -> str:
     return visible("\n".join(lines))
 
 
-def _source(data: str | Path | Iterable[Mapping[str, Any]] | None, output: str | None, quiet: bool) -> _Source:
-    if data is not None and not isinstance(data, str | Path):
+def _source(data: Any, output: str | None, quiet: bool) -> _Source:
+    if data is not None and not isinstance(data, str | PathLike):
         return _Source([dict(row) for row in data], {}, out_dir(output))
     path = Path(data) if data is not None else latest_run(output, quiet=quiet)
     folder = path if path.is_dir() else path.parent
