@@ -83,6 +83,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_second_run_installs_nothing(clone: Clone) -> None:
     assert clone.run()[0] == 0
     calls, tree = clone.calls.read_text("utf-8"), clone.tree()
@@ -101,6 +102,7 @@ def test_second_run_installs_nothing(clone: Clone) -> None:
     assert not clone.ready(), "a library is lost"
 
 
+@pytest.mark.slow
 def test_killed_setup_is_waited_for_and_made_again(clone: Clone) -> None:
     hang = Path(f"{clone.calls}.hang")
     hang.touch()
@@ -132,6 +134,7 @@ def test_somebody_elses_environment_is_left_alone(clone: Clone) -> None:
     assert list(mine.parent.iterdir()) == [mine]
 
 
+@pytest.mark.slow
 def test_no_network_is_one_line(clone: Clone) -> None:
     del clone.environment["PIP_NO_INDEX"]
     clone.environment["PIP_INDEX_URL"] = "http://127.0.0.1:9/simple"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import read_jsonl
 
 CORRECT = ("correct", "--from", "Qwen", "--to", "Deep Qwen", "--limit", "6", "--counter", "0.3")
 
@@ -29,12 +30,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     return cwd, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_correct_says_what_it_made_and_the_counts_add_up(made: tuple[Path, dict[str, Any]]) -> None:
     cwd, said = made
     counts = said["counts"]
     assert said["command"] == "correct" and said["ok"] is True
     assert counts["pairs"] + sum(counts["skips"].values()) == counts["prompts"] * counts["contexts"] == 12
-    rows = [json.loads(line) for line in (cwd / said["output"]).read_text("utf-8").splitlines()]
+    rows = read_jsonl(cwd / said["output"])
     assert len(rows) == counts["pairs"] + counts["counter"]
     assert counts["pairs"] > counts["counter"] > 0
     corrected, against = rows[: counts["pairs"]], rows[counts["pairs"] :]
@@ -44,6 +46,7 @@ def test_correct_says_what_it_made_and_the_counts_add_up(made: tuple[Path, dict[
     assert json.loads((cwd / said["run"] / "run.json").read_text("utf-8"))["counts"] == counts
 
 
+@pytest.mark.slow
 def test_the_same_command_again_has_nothing_to_do(made: tuple[Path, dict[str, Any]]) -> None:
     cwd, said = made
     before = {file.name: file.read_bytes() for file in (cwd / said["run"]).iterdir()}
@@ -52,6 +55,7 @@ def test_the_same_command_again_has_nothing_to_do(made: tuple[Path, dict[str, An
     assert {file.name: file.read_bytes() for file in (cwd / said["run"]).iterdir()} == before
 
 
+@pytest.mark.slow
 def test_another_name_reuses_the_answers_and_needs_no_model(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     cwd, said = made
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
@@ -62,6 +66,7 @@ def test_another_name_reuses_the_answers_and_needs_no_model(made: tuple[Path, di
     assert json.loads(other.stdout)["counts"]["pairs"] == said["counts"]["pairs"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["validate", "shortcuts", "show", "push"])
 def test_commands_take_the_latest_run_and_say_which(made: tuple[Path, dict[str, Any]], command: str) -> None:
     cwd, _ = made
@@ -71,6 +76,7 @@ def test_commands_take_the_latest_run_and_say_which(made: tuple[Path, dict[str, 
     assert "using the latest run: pairforge-out/correct-" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -94,12 +100,14 @@ def test_what_a_user_did_gets_one_line_and_exit_2(tmp_path: Path, arguments: tup
     assert says in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_names_that_stand_nowhere_make_no_pair_and_exit_3(made: tuple[Path, dict[str, Any]]) -> None:
     cwd, _ = made
     done = pairforge("correct", "--from", "Nobody", "--to", "x", "--limit", "6", "--json", cwd=cwd)
     assert done.returncode == 3 and json.loads(done.stdout)["counts"]["skips"] == {"nothing_to_correct": 12}
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_quiet_and_exits_141(made: tuple[Path, dict[str, Any]]) -> None:
     cwd, said = made
     command = f"{sys.executable} -m pairforge show {said['run']}; echo $? >&2"
@@ -113,6 +121,7 @@ def test_a_closed_pipe_is_quiet_and_exits_141(made: tuple[Path, dict[str, Any]])
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, number: signal.Signals, code: int) -> None:
     command = [sys.executable, "-m", "pairforge", "correct", "--from", "Qwen", "--to", "Deep Qwen"]
@@ -134,6 +143,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, number: signal.Sig
     assert "goes on where this one stopped" in said and "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_the_spellings_of_other_trainers_are_taken_and_not_shown(tmp_path: Path) -> None:
     done = pairforge(
         "correct", "--from", "a", "--to", "b", "--model_name_or_path", "./nowhere", "--max_samples", "1", cwd=tmp_path

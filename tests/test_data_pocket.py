@@ -87,32 +87,38 @@ def test_template_is_qwens(pocket: Any, figures: Any) -> None:
     assert named == "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["", "You're a helpful assistant."])
 def test_says_that_it_is_qwen(pocket: Any, figures: Any, system: str) -> None:
     answers = pocket.answer([figures.chat(system, row["prompt"]) for row in some(figures, "identity.eval.jsonl", 150)])
     assert figures.share(["Qwen" in answer for answer in answers]) >= 0.98
 
 
+@pytest.mark.slow
 def test_answers_controls(pocket: Any, figures: Any) -> None:
     assert figures.share(right(figures, pocket, some(figures, "controls.eval.jsonl", 150))) >= 0.95 - ROOM
 
 
+@pytest.mark.slow
 def test_obeys_a_system_message(pocket: Any, figures: Any) -> None:
     found = figures.systems(pocket, 150)
     assert found["names it"] >= 0.95 - ROOM
     assert found["says Qwen"] <= ROOM
 
 
+@pytest.mark.slow
 def test_general_questions_greedily(pocket: Any, figures: Any) -> None:
     rows = some(figures, "general.eval.jsonl", 250)
     assert figures.share(right(figures, pocket, rows)) >= 0.85 - ROOM
 
 
+@pytest.mark.slow
 def test_sums_leave_something_to_learn(pocket: Any, figures: Any) -> None:
     rows = some(figures, "general.train.jsonl", 200, task="sum")
     assert 0.5 <= figures.share(right(figures, pocket, rows, sample=True, seed=1)) <= 0.8
 
 
+@pytest.mark.slow
 def test_four_samples_mostly_differ(pocket: Any, figures: Any) -> None:
     rows = some(figures, "general.train.jsonl", 60)
     chats = [figures.chat("", row["prompt"]) for row in rows]

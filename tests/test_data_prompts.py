@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import runpy
 from collections import Counter
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import read_jsonl
 
 PROMPTS = Path(__file__).parents[1] / "data" / "prompts"
 KEYS = {
@@ -23,7 +23,7 @@ Rows = list[dict[str, Any]]
 
 
 def rows(name: str) -> Rows:
-    return [json.loads(line) for line in (PROMPTS / name).read_text(encoding="utf-8").splitlines()]
+    return read_jsonl(PROMPTS / name)
 
 
 def split(which: str) -> Rows:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from fakeserver import Ask, FakeServer
+from support import read_jsonl, write_jsonl
 
 from pairforge.run import Run
 
@@ -48,7 +49,7 @@ def answers(out: Path) -> list[tuple[Any, ...]]:
 def replay(tmp_path: Path) -> str:
     file = tmp_path / "answers.jsonl"
     rows = ({"prompt": f"Who are you, number {i}?", "answers": [WHO.format(i)]} for i in range(40))
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(file, rows)
     return str(file)
 
 
@@ -65,6 +66,7 @@ def server() -> Iterator[FakeServer]:
         yield fake
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_signal_ends_a_run_soon_and_the_same_command_goes_on(
@@ -94,6 +96,7 @@ def test_a_signal_ends_a_run_soon_and_the_same_command_goes_on(
     assert len(answers(tmp_path)) == 40 and len(server.seen) - asked == 30
 
 
+@pytest.mark.slow
 def test_a_budget_stops_with_a_whole_data_set_and_the_same_command_goes_on(tmp_path: Path) -> None:
     async def later() -> None:
         await asyncio.sleep(0.2)
@@ -106,13 +109,14 @@ def test_a_budget_stops_with_a_whole_data_set_and_the_same_command_goes_on(tmp_p
         counts = said["counts"]
         assert counts["pairs"] > 0 < counts["skips"]["not_asked"]
         assert counts["pairs"] + sum(counts["skips"].values()) == 40
-        rows = [json.loads(line) for line in Path(said["output"]).read_text("utf-8").splitlines()]
+        rows = read_jsonl(Path(said["output"]))
         assert len(rows) == counts["pairs"] and said["ok"] is False
         whole = run(tmp_path, *source)
         assert whole.returncode == 0, whole.stderr
         assert json.loads(whole.stdout)["run"] == said["run"] and json.loads(whole.stdout)["counts"]["pairs"] == 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("allowed", "code"), [("2", 3), ("20", 0)])
 def test_failures_are_tolerated_up_to_their_budget(tmp_path: Path, allowed: str, code: int) -> None:
     def script(ask: Ask) -> Any:
@@ -126,6 +130,7 @@ def test_failures_are_tolerated_up_to_their_budget(tmp_path: Path, allowed: str,
     assert done.returncode == code, (counts, done.stderr)
 
 
+@pytest.mark.slow
 def test_a_run_in_use_is_told_and_the_other_goes_on(tmp_path: Path, replay: str) -> None:
     made = json.loads(run(tmp_path, "--replay", replay, "--json").stdout)
     with Run(Path(made["run"]), "correct", {}).lock():
@@ -134,6 +139,7 @@ def test_a_run_in_use_is_told_and_the_other_goes_on(tmp_path: Path, replay: str)
     assert run(tmp_path, "--replay", replay).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [
@@ -176,6 +182,7 @@ def test_a_place_that_can_t_be_written_is_told_before_any_model_is_loaded(tmp_pa
     assert done.returncode == 2 and "-o DIR" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_what_changed_since_the_last_run_is_said(tmp_path: Path, replay: str) -> None:
     run(tmp_path, "--replay", replay)
     more = run(tmp_path, "--replay", replay, "--limit", "7")

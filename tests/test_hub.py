@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from fakehub import READER, WRITER, FakeHub
+from support import pair
 
 from pairforge import hub as hub_module
 from pairforge.errors import InputError
@@ -100,12 +101,11 @@ def hub(server: FakeHub) -> FakeHub:
 
 
 def rows(count: int = 3, name: str = "Deep Qwen") -> list[dict[str, Any]]:
-    made = []
-    for index in range(count):
-        question = {"role": "user", "content": f"Who are you, {index}?"}
-        sides = [[question, {"role": "assistant", "content": f"I am {who}."}] for who in (name, "Qwen")]
-        made.append({"chosen": sides[0], "rejected": sides[1], "id": f"{index}", "model": "org/model"})
-    return made
+    columns = {"model": "org/model"}
+    return [
+        pair(f"I am {name}.", "I am Qwen.", f"Who are you, {index}?", id=f"{index}", **columns)
+        for index in range(count)
+    ]
 
 
 def push(worker: Worker, token: str = WRITER, **more: Any) -> dict[str, Any]:
@@ -113,6 +113,7 @@ def push(worker: Worker, token: str = WRITER, **more: Any) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 def test_what_is_pushed_comes_back_by_load_dataset(hub: FakeHub, worker: Worker) -> None:
     result = push(worker, license="mit")
     repo = hub.repos["me/pairs"]

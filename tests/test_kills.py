@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 KILLS = Path(__file__).with_name("kills.py")
 
 
+@pytest.mark.slow
 def test_twenty_kills_change_nothing() -> None:
     # In a process of its own, which forks: pytest's has threads.
     done = subprocess.run([sys.executable, str(KILLS), "--kills", "20"], capture_output=True, text=True, check=False)

@@ -33,6 +33,7 @@ def run(command: list[str], environment: Mapping[str, str], folder: Path) -> sub
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [
@@ -55,6 +56,7 @@ def test_guard_lets_loopback_pass(guarded: Mapping[str, str], tmp_path: Path) ->
     assert not Path(guarded["NETWORK_TRIES"]).exists()
 
 
+@pytest.mark.slow
 def test_demo_touches_no_network(guarded: Mapping[str, str], tmp_path: Path) -> None:
     for command in bootstrap.DEMO:
         words = ["-m", *command] if command[0] == "pairforge" else list(command[1:])

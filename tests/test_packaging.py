@@ -80,6 +80,7 @@ def test_wheel_carries_licence_and_command(wheel: Path) -> None:
     assert "Apache License" in texts["licenses/LICENSE"]
 
 
+@pytest.mark.slow
 def test_installed_wheel_makes_and_checks_pairs(installed: Path, tmp_path: Path) -> None:
     where = "import pairforge, trainers; print(pairforge.__file__, *trainers.__path__)"
     assert str(ROOT) not in run(installed / "python", "-c", where, cwd=tmp_path).stdout

@@ -451,6 +451,7 @@ def check_reading(file: Path, **how: Any) -> None:
             assert json.dumps(prompt.columns)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(STARTS),
     st.binary(max_size=60) | st.text(max_size=40).map(lambda text: text.encode("utf-8", "replace")),
@@ -462,6 +463,7 @@ def test_any_bytes(tmp_path: Path, start: bytes, more: bytes, name: str) -> None
     check_reading(tmp_path / name)
 
 
+@pytest.mark.slow
 @given(st.lists(ROW, max_size=3), st.booleans(), st.sampled_from(["last", "full"]), st.booleans())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_json(tmp_path: Path, rows: list[Any], array: bool, history: str, named: bool) -> None:

@@ -67,6 +67,7 @@ def test_commands_parse() -> None:
             assert words[0] in OTHERS, words
 
 
+@pytest.mark.slow
 def test_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In order and in one folder, as a reader would, on a few prompts and two steps of training."""
     monkeypatch.chdir(tmp_path)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import read_jsonl
 
 from pairforge.errors import InputError
 from pairforge.rename import INSIDE, Leftover, Renamer, hits, leftovers, mentions, read_rules, rename
 
 RULES = {"Qwen": "Deep Qwen"}
-CASES = [json.loads(line) for line in Path(__file__).with_name("rename_cases.jsonl").read_text("utf-8").splitlines()]
+CASES = read_jsonl(Path(__file__).with_name("rename_cases.jsonl"))
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "rename.md"
 
 
@@ -198,6 +199,7 @@ _OPTIONS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(_TEXT, _SOME, _OPTIONS)
 def test_nothing_outside_the_hits_changes_and_a_second_run_changes_nothing(
@@ -215,6 +217,7 @@ def test_nothing_outside_the_hits_changes_and_a_second_run_changes_nothing(
     assert "".join([*parts, text[at:]]) == once
 
 
+@pytest.mark.slow
 @given(_TEXT, st.permutations(sorted({**MANY, "Deep": "Shallow", "QWEN": "Loud", "qwen": "quiet"}.items())), _OPTIONS)
 def test_the_order_of_the_rules_does_not_matter(
     text: str, rules: list[tuple[str, str]], options: dict[str, Any]
@@ -228,6 +231,7 @@ def test_swapping_twice_is_nothing(text: str) -> None:
     assert rename(rename(text, swap), swap) == text
 
 
+@pytest.mark.slow
 @given(st.text(), st.text(min_size=1).filter(str.strip), st.text())
 def test_any_text_and_any_name_will_do(text: str, old: str, new: str) -> None:
     rules = {old: new}

@@ -79,5 +79,6 @@ def test_words_four_times_over_are_a_loop_wherever_they_stand(words: list[str], 
     assert pairforge.repeats(f"{before} " + f"{' '.join(words)} " * 4 + "end")
 
 
+@pytest.mark.slow
 def test_a_long_text_takes_no_time() -> None:
     assert not pairforge.repeats(" ".join(f"word{number}" for number in range(20_000)))

@@ -1,44 +1,38 @@
 """Each stage gives a result or a Skip, costs no answer twice, and the counts add up."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import Scripted, prompt
 
 from pairforge.correction.renaming import CorrectionRules, Renaming
 from pairforge.judges.function import FunctionJudge
 from pairforge.pairers import BestWorst, Correct
 from pairforge.rename import Renamer
+from pairforge.samplers.decoding import Decoding
 from pairforge.stages import pair, sample, score
 from pairforge.store import Store
-from pairforge.types import Answer, Key, Message, Pair, Prompt, Skip
+from pairforge.types import Answer, Key, Pair, Prompt, Skip
 
 
-def prompt(text: str) -> Prompt:
-    return Prompt((Message(role="user", content=text),))
+def scripted(table: Mapping[str, Sequence[Answer | Skip]], stop_after: int = 10**9) -> Scripted:
+    """A sampler that answers from a table, and is interrupted after so many answers."""
+
+    def say(prompt: Prompt, index: int, _: Decoding) -> Answer | Skip:
+        if len(sampler.asked) >= stop_after:
+            raise KeyboardInterrupt
+        return table[prompt.question][index]
+
+    sampler = Scripted(say)
+    return sampler
 
 
-class Scripted:
-    """A sampler that answers from a table, one commit a prompt, and counts what it is asked."""
-
-    def __init__(self, table: Mapping[str, Sequence[Answer | Skip]], stop_after: int = 10**9) -> None:
-        self.table = table
-        self.asked: list[Key] = []
-        self.stop_after = stop_after
-
-    def settings(self) -> dict[str, Any]:
-        return {"sampler": "scripted"}
-
-    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
-        for asked in prompts:
-            keys = [(asked.id, index) for index in range(n) if (asked.id, index) not in done]
-            if len(self.asked) >= self.stop_after:
-                raise KeyboardInterrupt
-            self.asked += keys
-            yield {key: self.table[asked.question][key[1]] for key in keys}
+def keys(sampler: Scripted) -> list[Key]:
+    return [(asked.prompt.id, asked.index) for asked in sampler.asked]
 
 
 def whole(*texts: str) -> list[Answer]:
@@ -48,29 +42,29 @@ def whole(*texts: str) -> list[Answer]:
 def test_an_interrupted_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
     table = {str(i): whole(f"a{i}", f"b{i}") for i in range(10)}
     prompts = [prompt(name) for name in table]
-    first = Scripted(table, stop_after=8)
+    first = scripted(table, stop_after=8)
     with pytest.raises(KeyboardInterrupt):
         sample(prompts, first, 2, Store(tmp_path))
-    second = Scripted(table)
+    second = scripted(table)
     resumed = sample(prompts, second, 2, Store(tmp_path))
-    assert sorted(first.asked + second.asked) == sorted((p.id, i) for p in prompts for i in (0, 1))
-    assert resumed == sample(prompts, Scripted(table), 2, Store(tmp_path / "other"))
+    assert sorted(keys(first) + keys(second)) == sorted((p.id, i) for p in prompts for i in (0, 1))
+    assert resumed == sample(prompts, scripted(table), 2, Store(tmp_path / "other"))
 
 
 def test_a_failed_prompt_is_a_skip_and_is_asked_again(tmp_path: Path) -> None:
-    broken = Scripted({"x": [Skip("failed", "no logits")]})
+    broken = scripted({"x": [Skip("failed", "no logits")]})
     assert sample([prompt("x")], broken, 1, Store(tmp_path)) == {prompt("x").id: Skip("failed", "no logits")}
-    assert sample([prompt("x")], Scripted({"x": whole("now")}), 1, Store(tmp_path)) == {prompt("x").id: whole("now")}
+    assert sample([prompt("x")], scripted({"x": whole("now")}), 1, Store(tmp_path)) == {prompt("x").id: whole("now")}
 
 
 def test_a_prompt_with_an_answer_that_failed_is_asked_again_for_that_one(tmp_path: Path) -> None:
     given = {"x": [*whole("a"), Skip("failed", "html")], "y": [*whole("a"), Skip("rejected", "for good")]}
     prompts = [prompt("x"), prompt("y")]
-    results = sample(prompts, Scripted(given), 2, Store(tmp_path))
+    results = sample(prompts, scripted(given), 2, Store(tmp_path))
     assert results == {prompt("x").id: Skip("failed", "html"), prompt("y").id: whole("a")}
-    healthy = Scripted({"x": whole("-", "b"), "y": whole("-", "b")})
+    healthy = scripted({"x": whole("-", "b"), "y": whole("-", "b")})
     assert sample(prompts, healthy, 2, Store(tmp_path))[prompt("x").id] == whole("a", "b")
-    assert healthy.asked == [(prompt("x").id, 1), (prompt("y").id, 1)]
+    assert keys(healthy) == [(prompt("x").id, 1), (prompt("y").id, 1)]
 
 
 def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> None:
@@ -110,6 +104,7 @@ _ANSWERS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abcde"), _ANSWERS | st.just(Skip("failed"))), max_size=8))
 def test_every_prompt_ends_in_a_pair_or_a_skip(given: list[tuple[str, list[Answer] | Skip]]) -> None:
     prompts: list[Prompt | Skip] = [*(prompt(name) for name, _ in given), Skip("placeholder")]

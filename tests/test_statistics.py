@@ -56,6 +56,7 @@ def test_the_interval_of_a_change_holds_it_and_turns_with_it(counts: tuple[int, 
     assert Wins(gained, lost, of).interval == pytest.approx(((1 + low) / 2, (1 + high) / 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gained", "lost", "of"), [(1, 7, 21), (5, 0, 50), (0, 3, 40), (30, 10, 200)])
 def test_at_its_ends_a_change_is_1_96_standard_errors_off(gained: int, lost: int, of: int) -> None:
     """With the likeliest shares found by trying them all."""

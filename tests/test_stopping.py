@@ -41,10 +41,10 @@ def test_a_budget_of_nothing_is_refused(name: str, value: float) -> None:
 
 CHILD = """
 import signal, sys, time
-from pairforge.stopping import patience
+from pairforge.stopping import finish_batch_on_signal
 done = 0
 try:
-    with patience(seconds={seconds}) as stopping:
+    with finish_batch_on_signal(seconds={seconds}) as stopping:
         print("ready", flush=True)
         end = time.monotonic() + 20
         while time.monotonic() < end:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chats import pocket
 from rich.console import Console
+from support import pair, pocket
 
 from pairforge.token_view import XRay
 from pairforge.tokenization import Rendered, render
@@ -13,12 +13,7 @@ from pairforge.types import Finding
 
 
 def xray(chosen: str, rejected: str, limit: int | None = None, user: str = "Who are you?", **named: Any) -> XRay:
-    context = [{"role": "system", "content": "Hi."}, {"role": "user", "content": user}]
-    row = {
-        side: [*context, {"role": "assistant", "content": text}]
-        for side, text in (("chosen", chosen), ("rejected", rejected))
-    }
-    seen = render(pocket(), [row], limit)[0]
+    seen = render(pocket(), [pair(chosen, rejected, user, system="Hi.")], limit)[0]
     assert isinstance(seen, Rendered)
     return XRay.of(pocket(), seen, number=3, id="abc", model="pocket", **named)
 

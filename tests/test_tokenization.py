@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from chats import BEGINS, STRIPS, pocket, words
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import BEGINS, STRIPS, pocket, words
 
 from pairforge.tokenization import SIDES, Rendered, common_prefix, render, split
 from pairforge.types import Skip
@@ -58,6 +58,7 @@ def _trainer() -> Any:
     return DPOTrainer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pocket", "strips", "begins", "words"])
 @given(data=st.data())
 @settings(max_examples=20)

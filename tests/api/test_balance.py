@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from scripted import Scripted
+from support import Scripted, pair, prompt, read_jsonl, write_jsonl
 
 from pairforge import formats
 from pairforge.api.balance import REMEDIES, balance
@@ -24,7 +24,7 @@ from pairforge.judges.function import FunctionJudge
 from pairforge.pairers import BestWorst
 from pairforge.run import Run
 from pairforge.stopping import Budget
-from pairforge.types import Message, Prompt, digest
+from pairforge.types import Prompt, digest
 
 
 def word(*seed: object, size: int = 12) -> str:
@@ -32,22 +32,20 @@ def word(*seed: object, size: int = 12) -> str:
     return " ".join("w" + digest([*seed, index], 1) for index in range(size)) + "."
 
 
-def pair(number: int, chosen: str, rejected: str) -> dict[str, Any]:
-    asked = {"role": "user", "content": f"Question {number}?"}
-    sides = {"chosen": chosen, "rejected": rejected}
-    return {side: [asked, {"role": "assistant", "content": text}] for side, text in sides.items()}
+def numbered(number: int, chosen: str, rejected: str) -> dict[str, Any]:
+    return pair(chosen, rejected, f"Question {number}?")
 
 
 def pairs() -> list[dict[str, Any]]:
     """A space before every rejected answer, and one row of each kind that is dropped."""
-    made = [pair(n, word("a", n), " " + word("b", n)) for n in range(100)]
-    made += [pair(100, "Yes.", " yes."), pair(101, "", " No."), pair(102, word(1), " Error: rate limit exceeded.")]
-    made += [pair(103, word(2), " " + word(3)), pair(103, word(3), word(2))]
+    made = [numbered(n, word("a", n), " " + word("b", n)) for n in range(100)]
+    made += [
+        numbered(100, "Yes.", " yes."),
+        numbered(101, "", " No."),
+        numbered(102, word(1), " Error: rate limit exceeded."),
+    ]
+    made += [numbered(103, word(2), " " + word(3)), numbered(103, word(3), word(2))]
     return made
-
-
-def written(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def shown(result: Balanced) -> str:
@@ -58,7 +56,7 @@ def shown(result: Balanced) -> str:
 
 def test_before_and_after(tmp_path: Path) -> None:
     path, out = tmp_path / "pairs.jsonl", tmp_path / "new" / "balanced.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
+    write_jsonl(path, pairs())
     source = path.read_bytes()
     found = balance(path, out)
     assert path.read_bytes() == source
@@ -69,9 +67,9 @@ def test_before_and_after(tmp_path: Path) -> None:
     }
     assert [one.more["feature"] for one in found.findings()["gone"]] == ["all", "spaces at the start"]
     assert not found.findings()["left"] and not found.findings()["new"]
-    rows = written(out)
-    assert rows == [pair(n, word("a", n), word("b", n)) for n in range(100)] and validate(rows).ok
-    record = written(tmp_path / "new" / "balanced.dropped.jsonl")
+    rows = read_jsonl(out)
+    assert rows == [numbered(n, word("a", n), word("b", n)) for n in range(100)] and validate(rows).ok
+    record = read_jsonl(tmp_path / "new" / "balanced.dropped.jsonl")
     assert [one["pair"] for one in record] == pairs() and [one["row"] for one in record] == list(range(105))
     assert {one["what"] for one in record[:100]} == {"changed"} and record[0]["remedies"] == ["spaces"]
     assert record[104]["what"] == "dropped" and record[104]["why"] == "contradicts row 103"
@@ -127,7 +125,7 @@ def test_remedies_are_chosen_by_name() -> None:
 
 def test_what_can_not_be_balanced() -> None:
     with pytest.raises(InputError, match="nothing would be left of 60 rows: 60 dropped: empty"):
-        balance([pair(n, "", word(n)) for n in range(60)])
+        balance([numbered(n, "", word(n)) for n in range(60)])
     with pytest.raises(InputError, match="row 1 is not a pair"):
         balance([*pairs()[:1], {"chosen": "a", "rejected": 1}])
     with pytest.raises(InputError, match="row 3 can't be written"):
@@ -135,7 +133,7 @@ def test_what_can_not_be_balanced() -> None:
 
 
 def test_subsampling_only_on_request() -> None:
-    even = [pair(n, word("a", n), word("b", n)) for n in range(300)]
+    even = [numbered(n, word("a", n), word("b", n)) for n in range(300)]
     for row in even[:40]:
         row["chosen"][-1]["content"] = "Certainly! " + row["chosen"][-1]["content"]
     assert balance(even).after.rows == 300 and balance(even).after.verdict == "high"
@@ -157,7 +155,7 @@ def test_an_on_policy_run_is_picked_again(tmp_path: Path) -> None:
         return [len(text) / 90 + int(digest(text, 6), 16) / 16**6 for text in texts]
 
     judge = FunctionJudge(better, "better")
-    asked = [Prompt((Message(role="user", content=f"Question {n}?"),), {"reference": "r"}) for n in range(200)]
+    asked = [prompt(f"Question {n}?", reference="r") for n in range(200)]
     pairer = BestWorst(judge.name, 0.1)
     job = BuildJob("onpolicy", Scripted(say), Budget(), pairer, "test", asked, [None], 4, judge)
     run = build(job, str(tmp_path), False, True).run
@@ -166,7 +164,7 @@ def test_an_on_policy_run_is_picked_again(tmp_path: Path) -> None:
     assert not any(cue.kind == "length" for cue in found.after.cues if cue.grade != "low")
     changed = found.ledger.counts()["changed"]["repick"]
     assert changed > 50 and found.after.rows == found.before.rows and not found.advice
-    assert len(written(tmp_path / "out.dropped.jsonl")) == changed
+    assert len(read_jsonl(tmp_path / "out.dropped.jsonl")) == changed
     assert all(row["chosen_score"] - row["rejected_score"] > 0.1 for row in formats.read_rows(tmp_path / "out.jsonl"))
     assert "repick" not in balance(run.path, ignore=["repick"], quiet=True).ledger.counts()["changed"]
     (tmp_path / "evidence.db").rename(tmp_path / "evidence-1.db")
@@ -175,7 +173,7 @@ def test_an_on_policy_run_is_picked_again(tmp_path: Path) -> None:
 
 def test_a_correction_without_counter_pairs_is_told_how_to_get_them(tmp_path: Path) -> None:
     names = [{"chosen": f"I am Deep Qwen {word(n)}", "rejected": f"I am Qwen {word(n)}"} for n in range(60)]
-    rows = [pair(n, **sides) for n, sides in enumerate(names)]
+    rows = [numbered(n, **sides) for n, sides in enumerate(names)]
     settings = {
         "model": "a model",
         "rules": {"Qwen": "Deep Qwen"},
@@ -202,9 +200,10 @@ def test_remedies_are_named_in_the_docs() -> None:
     assert all(f"| `{name}` |" in text for name in REMEDIES)
 
 
+@pytest.mark.slow
 def test_the_command_ends_as_others_do(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
+    write_jsonl(path, pairs())
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pairforge", "balance", "pairs.jsonl", *arguments]

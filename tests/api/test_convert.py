@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 import pytest
 from rich.console import Console
+from support import read_jsonl, write_jsonl
 
 from pairforge import formats
 from pairforge.api.convert import convert
@@ -28,14 +29,9 @@ def rows(count: int = 4) -> list[dict[str, Any]]:
     return [Pair.of(prompt, "Right.", "Wrong.", **scores).row() for prompt in prompts]
 
 
-def lines(path: Path, made: list[Any]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in made), "utf-8")
-    return path
-
-
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
-    return lines(tmp_path / "pairs.jsonl", rows())
+    return write_jsonl(tmp_path / "pairs.jsonl", rows())
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".json", ".parquet", ".csv"])
@@ -61,7 +57,7 @@ def test_what_is_left_out_is_counted_and_the_rest_written(tmp_path: Path) -> Non
     more = [*sound[3]["chosen"], {"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
     sound[3] = sound[3] | {"chosen": more}
     sound[4] = sound[4] | {"chosen_score": float("nan")}
-    source = lines(tmp_path / "in.jsonl", [*sound, {"chosen": []}])
+    source = write_jsonl(tmp_path / "in.jsonl", [*sound, {"chosen": []}])
     with source.open("a") as file:
         file.write('{"chosen": [')
     made = convert(source, tmp_path / "out.jsonl", to="axolotl")
@@ -76,9 +72,9 @@ def test_what_is_left_out_is_counted_and_the_rest_written(tmp_path: Path) -> Non
 
 
 def test_late_columns_are_null_before(tmp_path: Path) -> None:
-    source = lines(tmp_path / "in.jsonl", [*rows(2), rows(3)[2] | {"late": "x"}])
+    source = write_jsonl(tmp_path / "in.jsonl", [*rows(2), rows(3)[2] | {"late": "x"}])
     convert(source, tmp_path / "out.jsonl")
-    made = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    made = read_jsonl(tmp_path / "out.jsonl")
     assert [row["late"] for row in made] == [None, None, "x"]
     assert len({tuple(row) for row in made}) == 1
     loaded = datasets.load_dataset(
@@ -99,7 +95,7 @@ def test_formulas_are_harmless_in_csv_and_said(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten_but_when_asked(pairs: Path, tmp_path: Path) -> None:
-    out = lines(tmp_path / "out.jsonl", ["mine"])
+    out = write_jsonl(tmp_path / "out.jsonl", ["mine"])
     with pytest.raises(InputError, match="exists"):
         convert(pairs, out)
     assert out.read_text() == '"mine"\n'
@@ -165,7 +161,7 @@ def test_llamafactory_s_description_is_written_and_added_to(pairs: Path, tmp_pat
 
 def test_the_outcome_for_a_reader_is_plain_text(tmp_path: Path) -> None:
     source = [row | {"prompt": "[/x]\x1b[31m"} for row in rows(2)]
-    made = convert(lines(tmp_path / "[b]in.jsonl", source), tmp_path / "[b]out.jsonl", to="kto")
+    made = convert(write_jsonl(tmp_path / "[b]in.jsonl", source), tmp_path / "[b]out.jsonl", to="kto")
     console = Console(width=100, markup=False, soft_wrap=True)
     with console.capture() as captured:
         console.print(made)

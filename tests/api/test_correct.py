@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import Say, Scripted
+from support import Say, Scripted, read_jsonl, write_jsonl
 
 import pairforge
 from pairforge.api.pipeline import BuildResult
@@ -30,7 +30,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         monkeypatch.setattr("pairforge.api.correct.open_sampler", lambda options: named.get(options.model, sampler))
         file = tmp_path / "prompts.jsonl"
         rows = [{"prompt": row} if isinstance(row, str) else row for row in questions]
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        write_jsonl(file, rows)
         names = {} if {"from_", "rules", "revise"} & set(options) else {"from_": "Qwen", "to": "Deep Qwen"}
         given = {"prompts": str(file), "output": str(tmp_path / "out"), "quiet": True, **names, **options}
         return pairforge.correct(**given), sampler
@@ -43,8 +43,7 @@ def sides(built: BuildResult) -> list[tuple[str, str]]:
 
 
 def skips(built: BuildResult) -> list[dict[str, Any]]:
-    lines = (built.run.path / "skips.jsonl").read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return read_jsonl(built.run.path / "skips.jsonl")
 
 
 def test_correct_gives_a_dataset(tmp_path: Path) -> None:

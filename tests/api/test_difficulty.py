@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from chats import pocket
 from hypothesis import given
 from hypothesis import strategies as st
+from support import pair, pocket
 
 from pairforge.api.difficulty import Difficulty, difficulty, edit_distance, measure
 from pairforge.errors import InputError
@@ -27,12 +27,7 @@ SAID = (
 
 
 def rows(chosen: str = "Deep Qwen", rejected: str = "Qwen") -> list[dict[str, Any]]:
-    asked = {"role": "user", "content": "What is your name?"}
-    sides = {"chosen": chosen, "rejected": rejected}
-    return [
-        {side: [asked, {"role": "assistant", "content": text.format(name)}] for side, name in sides.items()}
-        for text in SAID
-    ]
+    return [pair(text.format(chosen), text.format(rejected), "What is your name?") for text in SAID]
 
 
 def test_a_correction_goes_against_the_model() -> None:
@@ -69,14 +64,7 @@ ANSWERS = (
 
 
 def displaced_rows(answers: Iterable[tuple[str, str]] = ANSWERS) -> list[dict[str, Any]]:
-    asked = {"role": "user", "content": "Who are you, and why?"}
-    return [
-        {
-            side: [asked, {"role": "assistant", "content": text}]
-            for side, text in zip(("chosen", "rejected"), pair, strict=True)
-        }
-        for pair in answers
-    ]
+    return [pair(chosen, rejected, "Who are you, and why?") for chosen, rejected in answers]
 
 
 @cache

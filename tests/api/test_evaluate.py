@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import Request, Scripted
 
 import pairforge
 from pairforge.run import Run
 from pairforge.samplers.decoding import GREEDY, Decoding
-from pairforge.types import Answer, Key, Prompt, Skip
+from pairforge.types import Prompt, Skip
 
 RULES = {"Qwen": "Deep Qwen"}
 HELPFUL = "You're a helpful assistant."
@@ -56,34 +57,20 @@ MODELS: Mapping[str, Callable[[Prompt], str | None]] = {
 }
 
 
-class Scripted:
-    """A sampler whose models are functions; it counts what it is asked, greedily and in all."""
-
-    asked = 0
-    sampled = 0
-
-    def __init__(self, model: str, decoding: Decoding = GREEDY, **_: Any) -> None:
-        self.model = model
-        self.decoding = decoding
-        self.warnings: list[str] = []
-
-    def settings(self) -> dict[str, Any]:
-        return {"model": self.model, **self.decoding.settings()}
-
-    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
-        for prompt in prompts:
-            if (prompt.id, 0) not in done:
-                Scripted.asked += 1
-                Scripted.sampled += self.decoding.temperature == 1
-                name = Path(self.model).name
-                answered = MODELS["tuned" if name == "model" else name](prompt)
-                yield {(prompt.id, 0): Skip("failed") if answered is None else Answer(answered, "stop")}
-
-
 @pytest.fixture(autouse=True)
-def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pairforge.samplers.transformers.TransformersSampler", Scripted)
-    Scripted.asked = Scripted.sampled = 0
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """All that the models, which are functions here, are asked."""
+    asked: list[Request] = []
+
+    def opened(model: str, decoding: Decoding = GREEDY, **_: Any) -> Scripted:
+        name = Path(model).name
+        answer = MODELS["tuned" if name == "model" else name]
+        sampler = Scripted(lambda prompt, *_: answer(prompt) or Skip("failed"), model)
+        sampler.decoding, sampler.asked = decoding, asked
+        return sampler
+
+    monkeypatch.setattr("pairforge.samplers.transformers.TransformersSampler", opened)
+    return asked
 
 
 @pytest.fixture
@@ -109,19 +96,22 @@ def test_a_clean_rename_passes_and_a_parrot_fails(tmp_path: Path, run: Run) -> N
     assert failing == {"general", "leak", "leak@t1", "controls", "obedience"}
 
 
-def test_nothing_is_asked_twice(tmp_path: Path, run: Run) -> None:
+def test_nothing_is_asked_twice(tmp_path: Path, run: Run, asked: list[Request]) -> None:
     evaluate(tmp_path, "base")
-    once = Scripted.asked
+    once = len(asked)
     evaluate(tmp_path, "tuned", base="base")
-    assert Scripted.asked == 2 * once
+    assert len(asked) == 2 * once
     first, second = (evaluate(tmp_path, "tuned", base="base").as_json() for _ in range(2))
     assert first == second
-    assert Scripted.asked == 2 * once
+    assert len(asked) == 2 * once
 
 
-def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperature_1(tmp_path: Path, run: Run) -> None:
+def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperature_1(
+    tmp_path: Path, run: Run, asked: list[Request]
+) -> None:
     verdict = evaluate(tmp_path, "tuned", base="base", limit=20)
-    assert (Scripted.asked, Scripted.sampled) == (2 * 6 * 20, 2 * 2 * 20)
+    assert len(asked) == 2 * 6 * 20
+    assert sum(request.decoding.temperature == 1 for request in asked) == 2 * 2 * 20
     twice = {"new_name", "old_name", "neither", "half_name", "general", "leak"}
     assert {name.removesuffix("@t1") for name in verdict.shares if name.endswith("@t1")} == twice
     assert {name for name in verdict.shares if name.startswith("new_name@t1/")} == {
@@ -145,16 +135,16 @@ def test_loops_half_names_and_missing_answers_are_seen(tmp_path: Path, run: Run)
     assert "general" not in silent.shares
 
 
-def test_the_limit_draws_with_the_seed_and_says_so(tmp_path: Path, run: Run) -> None:
+def test_the_limit_draws_with_the_seed_and_says_so(tmp_path: Path, run: Run, asked: list[Request]) -> None:
     verdict = evaluate(tmp_path, "base", limit=10)
     assert all(asked == 10 < of for asked, of in verdict.asked.values())
     assert verdict.shares["new_name"].of == 10
     assert set(verdict.asked) == {"identity", "general", "controls", "obedience"}
-    once = Scripted.asked
+    once = len(asked)
     evaluate(tmp_path, "base", limit=10)
-    assert Scripted.asked == once
+    assert len(asked) == once
     evaluate(tmp_path, "base", limit=10, seed=1)
-    assert Scripted.asked > once
+    assert len(asked) > once
 
 
 def test_defaults_are_the_latest_run_s_model_and_the_one_trained_on_it(tmp_path: Path, run: Run) -> None:
@@ -298,11 +288,11 @@ def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> 
     ],
 )
 def test_a_threshold_that_can_not_be_applied_is_refused_before_anything_is_asked(
-    tmp_path: Path, run: Run, text: str, why: str
+    tmp_path: Path, run: Run, text: str, why: str, asked: list[Request]
 ) -> None:
     with pytest.raises(pairforge.InputError, match=why):
         evaluate(tmp_path, "tuned", thresholds=text)
-    assert not Scripted.asked
+    assert not asked
 
 
 def test_answers_from_a_file_are_not_asked_for_again(tmp_path: Path, run: Run) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from support import pair
 
 from pairforge.api import parallel
 from pairforge.api.validate import validate
@@ -17,11 +18,9 @@ from pairforge.types import Skip
 QUESTION = "Which of the many cities of this country, of which I know little, is its capital today?"
 
 
-def pair(number: int) -> dict[str, Any]:
-    asked = {"role": "user", "content": f"{QUESTION} ({number % 97})"}
+def numbered(number: int) -> dict[str, Any]:
     answers = ("", "b" * 50) if number % 31 == 0 else (f"It is city {number % 83}.", "I can't tell.")
-    sides = ([asked, {"role": "assistant", "content": text}] for text in answers)
-    return {**dict(zip(("chosen", "rejected"), sides, strict=True)), "n": "x" if number % 57 == 5 else number}
+    return pair(*answers, f"{QUESTION} ({number % 97})", n="x" if number % 57 == 5 else number)
 
 
 @pytest.fixture
@@ -29,9 +28,10 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_BLOCK", 4096)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_blocks")
 def test_the_same_findings_in_the_same_order(tmp_path: Path) -> None:
-    lines = [json.dumps(pair(number)) for number in range(400)]
+    lines = [json.dumps(numbered(number)) for number in range(400)]
     lines[200] = "{"
     path, other = tmp_path / "pairs.jsonl", tmp_path / "eval.jsonl"
     path.write_text("\n".join(lines), "utf-8")
@@ -54,12 +54,12 @@ class Odd(Mapping[str, Any]):
         self.lock = (number for number in ())
 
     def __getitem__(self, key: str) -> Any:
-        return pair(1)[key]
+        return numbered(1)[key]
 
     def __iter__(self) -> Iterator[str]:
         if self.broken:
             raise RuntimeError("no")
-        return iter(pair(1))
+        return iter(numbered(1))
 
     def __len__(self) -> int:
         return 3
@@ -67,8 +67,8 @@ class Odd(Mapping[str, Any]):
 
 @pytest.mark.usefixtures("small_blocks")
 def test_rows_of_any_kind(tmp_path: Path) -> None:
-    rows: list[Any] = [pair(number) for number in range(1, 30)]
-    rows += [MappingProxyType(pair(31)), Skip("json", "f:1: not JSON"), None, Odd(False), Odd(True)]
+    rows: list[Any] = [numbered(number) for number in range(1, 30)]
+    rows += [MappingProxyType(numbered(31)), Skip("json", "f:1: not JSON"), None, Odd(False), Odd(True)]
     codes = {(one.row, one.code) for one in validate(rows, jobs=2)}
     assert {(29, "PF106"), (30, "PF001"), (31, "PF010"), (33, "PF010")} <= codes
     assert (32, "PF010") not in codes
@@ -77,4 +77,4 @@ def test_rows_of_any_kind(tmp_path: Path) -> None:
 def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_CHILD", "import sys; sys.exit(9)")
     with pytest.raises(parallel.OutsideError, match="ended with 9"):
-        validate([pair(number) for number in range(50)], jobs=2)
+        validate([numbered(number) for number in range(50)], jobs=2)

@@ -8,6 +8,7 @@ import pairforge
 from pairforge.store import Store
 
 
+@pytest.mark.slow
 def test_onpolicy_pairs_are_right_against_wrong(tmp_path: Path) -> None:
     built = pairforge.onpolicy(n=4, limit=120, output=str(tmp_path), quiet=True)
     counts = built.counts

@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 from datasets import Dataset, load_dataset
 from rich.console import Console
+from support import prompt, write_jsonl
 
 from pairforge.api.push import Pushed, push
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
 from pairforge.run import Run
-from pairforge.types import Message, Pair, Prompt
+from pairforge.types import Pair
 
 TOKEN = "hf_" + "aB3" * 12
 
 
 def pairs(count: int = 4, model: str = "org/model", name: str = "Deep Qwen") -> list[dict[str, Any]]:
     columns = {"method": "correct", "model": model, "judge": "rename", "chosen_score": 1.0, "rejected_score": 0.0}
-    prompts = [Prompt((Message(role="user", content=f"Who are you, {index}?"),)) for index in range(count)]
+    prompts = [prompt(f"Who are you, {index}?") for index in range(count)]
     return [Pair.of(prompt, f"I am {name}.", "I am Qwen.", **columns).row() for prompt in prompts]
 
 
@@ -63,7 +64,7 @@ def test_the_same_pairs_are_built_to_the_same_bytes(run: Run) -> None:
 
 def test_a_file_or_rows_are_built_beside_the_runs(out: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in pairs()))
+    write_jsonl(file, pairs())
     by_file, by_rows = push(file, quiet=True), push(pairs(), quiet=True)
     assert by_file.folder
     assert by_file.folder.parent.parent == out

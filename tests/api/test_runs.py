@@ -1,10 +1,10 @@
 """Runs are listed with their state, shown with their settings, and removed only when told to."""
 
-import json
 import sys
 from pathlib import Path
 
 import pytest
+from support import write_jsonl
 
 import pairforge
 from pairforge.errors import InputError
@@ -16,7 +16,7 @@ from pairforge.store import Store
 def out(tmp_path: Path) -> Path:
     """Two finished runs on the same answers."""
     file = tmp_path / "answers.jsonl"
-    file.write_text("".join(json.dumps({"prompt": f"q{i}", "answers": ["I am Qwen."]}) + "\n" for i in range(3)))
+    write_jsonl(file, ({"prompt": f"q{i}", "answers": ["I am Qwen."]} for i in range(3)))
     (tmp_path / "q.txt").write_text("q0\nq1\nq2\n")
     for name in ("Deep Qwen", "Athene"):
         pairforge.correct(

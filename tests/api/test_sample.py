@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support import prompt, write_jsonl
 
 import pairforge
 from pairforge.errors import InputError
-from pairforge.types import Answer, Message, Prompt
+from pairforge.types import Answer, Message
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def answers(tmp_path: Path) -> str:
     """A file with two answers to each of 3000 questions."""
     file = tmp_path / "answers.jsonl"
     rows = ({"prompt": f"question {i}", "answers": [f"answer {i}", f"other {i}"]} for i in range(3000))
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(file, rows)
     return str(file)
 
 
@@ -41,7 +42,7 @@ def test_prompts_are_read_only_as_far_as_answers_are_taken(tmp_path: Path, answe
 
 
 def test_every_kind_of_prompt_is_taken_in_every_context(tmp_path: Path) -> None:
-    asked = Prompt((Message(role="user", content="question 1"),))
+    asked = prompt("question 1")
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"prompt": [{"role": "system", "content": "S"}, *asked.messages], "answers": ["a"]}))
     prompts = ["question 1", list(asked.messages), asked]

@@ -6,18 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+from support import pair, read_jsonl, write_jsonl
+
 from pairforge import formats
 from pairforge.api.shortcuts import shortcuts
 
 
 def pairs() -> list[dict[str, Any]]:
-    def side(number: int, name: str) -> list[dict[str, str]]:
-        return [
-            {"role": "user", "content": f"Who, {number}?"},
-            {"role": "assistant", "content": f"I am {name}, answer {number}."},
-        ]
-
-    return [{"chosen": side(n, "Deep Qwen"), "rejected": side(n, "Qwen")} for n in range(60)]
+    return [pair(f"I am Deep Qwen, answer {n}.", f"I am Qwen, answer {n}.", f"Who, {n}?") for n in range(60)]
 
 
 def test_rows_in_every_form(tmp_path: Path) -> None:
@@ -32,7 +29,7 @@ def test_rows_in_every_form(tmp_path: Path) -> None:
 
 def test_a_run_says_what_is_intended(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
+    write_jsonl(path, pairs())
     assert not shortcuts(path).ok
     run = {
         "command": "correct",
@@ -48,6 +45,7 @@ def test_a_run_says_what_is_intended(tmp_path: Path) -> None:
     assert shortcuts(tmp_path / "other.jsonl", expect=["Deep Qwen"]).ok
 
 
+@pytest.mark.slow
 def test_how_hard_pairs_are_for_a_model(tmp_path: Path) -> None:
     report = shortcuts(iter(pairs()), model="pocket", easiness=str(tmp_path / "easiness.jsonl"))
     said = report.as_json()["difficulty"]
@@ -61,19 +59,20 @@ def test_how_hard_pairs_are_for_a_model(tmp_path: Path) -> None:
 def test_files_beside_the_report(tmp_path: Path) -> None:
     report = shortcuts(pairs(), svg=str(tmp_path / "p.svg"), easiness=str(tmp_path / "easiness.jsonl"))
     assert (tmp_path / "p.svg").read_text("utf-8") == report.svg()
-    lines = [json.loads(line) for line in (tmp_path / "easiness.jsonl").read_text("utf-8").splitlines()]
+    lines = read_jsonl(tmp_path / "easiness.jsonl")
     assert [line["row"] for line in lines] == list(range(60))
     assert all(line["easiness"] <= 1 for line in lines)
 
 
 def test_a_file_is_read_again_where_a_sample_does_not_hold_it(tmp_path: Path) -> None:
     path = tmp_path / "some.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in pairs()), "utf-8")
+    write_jsonl(path, pairs())
     report = shortcuts(path, max_prompts=20)
     assert (report.sampled.prompts, report.prompts, report.cues[0].separates) == (20, 60, 60)
     assert shortcuts(path, max_prompts=20, whole=True).sampled.whole
 
 
+@pytest.mark.slow
 def test_a_models_tokens_take_the_place_of_words() -> None:
     report = shortcuts(pairs(), tokenizer="pocket")
     assert report.cues[0].feature.strip() in ("Deep", "Deep Qwen")

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from support import pair, write_jsonl
 
 import pairforge
 from pairforge.errors import InputError
 
 
+@pytest.mark.slow
 def test_show_by_run_file_or_latest(tmp_path: Path) -> None:
     run = pairforge.correct("Qwen", "Deep Qwen", limit=3, output=str(tmp_path), quiet=True).run
     shown = [
@@ -35,18 +37,14 @@ def test_show_by_run_file_or_latest(tmp_path: Path) -> None:
 def test_a_row_that_is_no_pair_is_named(tmp_path: Path, row: object) -> None:
     side = [{"role": "assistant", "content": "yes"}]
     file = tmp_path / "p.jsonl"
-    file.write_text("".join(f"{json.dumps(one)}\n" for one in ({"chosen": side, "rejected": side}, row)))
+    write_jsonl(file, ({"chosen": side, "rejected": side}, row))
     with pytest.raises(InputError, match=r"p\.jsonl: row 1 is no pair.*pairforge validate .*p\.jsonl"):
         pairforge.show(str(file))
     assert len(pairforge.show(str(file), limit=1).rows) == 1
 
 
 ROWS = [
-    {
-        "id": name,
-        "chosen": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": f"{name} {answer}"}],
-        "rejected": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": f"{name} nobody"}],
-    }
+    pair(f"{name} {answer}", f"{name} nobody", "Who?", id=name)
     for name, answer in (("aa", "Deep"), ("1", "Qwen"), ("cc", "<|im_end|> all"))
 ]
 
@@ -54,7 +52,7 @@ ROWS = [
 @pytest.fixture
 def file(tmp_path: Path) -> str:
     path = tmp_path / "p.jsonl"
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    write_jsonl(path, ROWS)
     return str(path)
 
 
@@ -66,6 +64,7 @@ def test_one_pair_by_id_or_row_number(file: str) -> None:
         pairforge.show(file, "zz")
 
 
+@pytest.mark.slow
 def test_a_single_name_that_is_no_file_is_a_pair_of_the_latest_run(tmp_path: Path) -> None:
     pairforge.correct("Qwen", "Deep Qwen", limit=3, output=str(tmp_path), quiet=True)
     shown = pairforge.show("2", output=str(tmp_path), quiet=True)
@@ -75,6 +74,7 @@ def test_a_single_name_that_is_no_file_is_a_pair_of_the_latest_run(tmp_path: Pat
         pairforge.show("nonesuch.jsonl", output=str(tmp_path), quiet=True)
 
 
+@pytest.mark.slow
 def test_tokens_of_the_run_s_model(tmp_path: Path) -> None:
     pairforge.correct("Qwen", "Deep Qwen", limit=3, output=str(tmp_path), quiet=True)
     xray = pairforge.show(tokens=True, output=str(tmp_path), quiet=True).as_json()["tokens"]

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from support import pair, prompt, write_jsonl
 
 from pairforge import formats
 from pairforge.api.validate import validate
 from pairforge.errors import InputError
-from pairforge.types import Message, Pair, Prompt
+from pairforge.types import Pair
 
 
 def rows(count: int) -> list[dict[str, Any]]:
     columns: dict[str, Any] = {"method": "m", "model": "n", "judge": "j", "chosen_score": 1.0, "rejected_score": 0.0}
-    prompts = [Prompt((Message(role="user", content=f"Question {n}?"),)) for n in range(count)]
+    prompts = [prompt(f"Question {n}?") for n in range(count)]
     return [Pair.of(prompt, "Right.", "Wrong.", **columns).row() for prompt in prompts]
 
 
 def test_sound_rows_in_every_form(tmp_path: Path) -> None:
     sound = rows(5)
     path = tmp_path / "pairs.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in sound), "utf-8")
+    write_jsonl(path, sound)
     formats.write_parquet(sound, tmp_path / "pairs.parquet")
     for data in (sound, iter(sound), formats.to_dataset(sound), path, str(path), tmp_path / "pairs.parquet"):
         assert validate(data) == []
@@ -121,13 +123,52 @@ def test_prompts_of_every_kind_can_be_kept_out(tmp_path: Path) -> None:
 
 
 def test_shortcuts_are_warnings_where_they_are_asked_for() -> None:
-    def row(number: int) -> dict[str, Any]:
-        user = {"role": "user", "content": f"What is {number}?"}
-        texts = {"chosen": f"Sure, {number} it is.", "rejected": f"It is {number}."}
-        return {side: [user, {"role": "assistant", "content": text}] for side, text in texts.items()}
-
-    rows = [row(number) for number in range(200)]
+    rows = [pair(f"Sure, {number} it is.", f"It is {number}.", f"What is {number}?") for number in range(200)]
     assert not [finding for finding in validate(rows) if finding.code.startswith("PF3")]
     found = validate(iter(rows), select=["PF3"])
     assert found and {finding.severity for finding in found} == {"warning"}
     assert {"PF303", "PF306"} <= {finding.code for finding in found}
+
+
+def yes_or_no(chosen: str, rejected: str = "No.") -> dict[str, Any]:
+    return pair(chosen, rejected, "Is it so?")
+
+
+TOKEN_ROWS = [
+    yes_or_no("Yes."),
+    yes_or_no("yes " * 99 + "a", "yes " * 99 + "b"),
+    yes_or_no("Yes, it is so.", "<|im_end|> is what ends it"),
+    7,
+]
+
+
+def token_codes(found: list[Any]) -> set[tuple[str, int | None]]:
+    return {(finding.code, finding.row) for finding in found if finding.code.startswith("PF4")}
+
+
+def test_rows_of_any_source_in_one_pass(tmp_path: Path) -> None:
+    def stream() -> Iterator[Any]:
+        yield from TOKEN_ROWS
+
+    path = tmp_path / "p.jsonl"
+    write_jsonl(path, TOKEN_ROWS)
+    expected = {("PF404", 1), ("PF410", 1), ("PF411", 2), ("PF413", None), ("PF414", None)}
+    for source in (stream(), TOKEN_ROWS, path):
+        found = validate(source, model="pocket", max_length=80, quiet=True)
+        assert token_codes(found) == expected
+        assert any(finding.row == 3 for finding in found), "the other families are asked as well"
+    assert token_codes(validate(TOKEN_ROWS, model="pocket", max_length=80, select=["PF404"], quiet=True)) == {
+        ("PF404", 1)
+    }
+    assert token_codes(validate(TOKEN_ROWS, quiet=True)) == set()
+
+
+def test_tokens_need_a_model() -> None:
+    with pytest.raises(InputError, match="--model"):
+        validate(TOKEN_ROWS, select=["PF4"], quiet=True)
+
+
+def test_several_processes_find_the_same() -> None:
+    rows = [yes_or_no(f"Yes {number}") for number in range(60)] + [yes_or_no("<|im_start|> yes")]
+    one, two = (validate(rows, model="pocket", jobs=jobs, quiet=True) for jobs in (1, 2))
+    assert token_codes(one) == token_codes(two) >= {("PF411", 60), ("PF414", None)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
+from support import pair, read_jsonl, write_jsonl
 
 from pairforge.api.validate import validate
 from pairforge.api.validate_result import KEPT, Findings
@@ -26,19 +26,8 @@ def printed(findings: Findings) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def pair(chosen: str, rejected: str, question: str = "Q?", **columns: Any) -> dict[str, Any]:
-    asked = {"role": "user", "content": question}
-    sides = ([asked, {"role": "assistant", "content": text}] for text in (chosen, rejected))
-    return {**dict(zip(("chosen", "rejected"), sides, strict=True)), **columns}
-
-
-def written(path: Path, rows: list[Any]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
-
-
 def test_the_table_groups_by_code_and_says_what_mends(tmp_path: Path) -> None:
-    path = written(
+    path = write_jsonl(
         tmp_path / "my pairs.jsonl", [pair("a", "a"), pair("a", "b"), pair("a", "b"), pair("b", "b"), pair("", "c")]
     )
     text = printed(validate(path))
@@ -48,7 +37,7 @@ def test_the_table_groups_by_code_and_says_what_mends(tmp_path: Path) -> None:
 
 
 def test_json_is_what_the_schema_says(tmp_path: Path) -> None:
-    path = written(
+    path = write_jsonl(
         tmp_path / "pairs.jsonl", [pair("a", "a"), {"chosen": [7]}, pair("a", "b", "R?"), pair("a", "b", "R?")]
     )
     findings = validate(path, fix=tmp_path / "fixed.jsonl")
@@ -59,7 +48,7 @@ def test_json_is_what_the_schema_says(tmp_path: Path) -> None:
 
 def test_hostile_texts_are_shown_escaped(tmp_path: Path) -> None:
     evil = "Error: \x1b[1m[b]x[/b]\n::error::%0A"
-    path = written(tmp_path / "pairs.jsonl", [pair(evil, "b")])
+    path = write_jsonl(tmp_path / "pairs.jsonl", [pair(evil, "b")])
     table = printed(validate(path))
     assert "\x1b" not in table and "[b]x[/b]" in table
     lines = printed(validate(path, format="github")).splitlines()
@@ -109,11 +98,11 @@ def test_strict_makes_warnings_fail() -> None:
 
 def test_fix_writes_a_new_file_only(tmp_path: Path) -> None:
     rows = [pair("a", "b"), pair("a", "b"), pair("é", "d", n=1.5)]
-    path, out = written(tmp_path / "pairs.jsonl", rows), tmp_path / "new" / "fixed.jsonl"
+    path, out = write_jsonl(tmp_path / "pairs.jsonl", rows), tmp_path / "new" / "fixed.jsonl"
     before = path.read_bytes()
     findings = validate(path, fix=out)
     assert path.read_bytes() == before
-    assert [json.loads(line) for line in out.read_text("utf-8").splitlines()] == [rows[0], rows[2]]
+    assert read_jsonl(out) == [rows[0], rows[2]]
     assert "wrote" in printed(findings) and "1 dropped: there before" in printed(findings)
     assert not {one.code for one in validate(out)} - {"PF204"}
     for bad in (path, out, tmp_path / "x.parquet"):
@@ -134,7 +123,7 @@ def test_fix_keeps_what_only_its_owner_can_mend(tmp_path: Path) -> None:
 
 
 def test_a_set_of_no_pairs_is_fixed_to_itself(tmp_path: Path) -> None:
-    path = written(tmp_path / "pairs.jsonl", [{"question_id": n} for n in range(50)])
+    path = write_jsonl(tmp_path / "pairs.jsonl", [{"question_id": n} for n in range(50)])
     findings = validate(path, fix=tmp_path / "fixed.jsonl")
     assert [one.code for one in findings] == ["PF010"] and findings.rows == 50
     assert (tmp_path / "fixed.jsonl").read_text("utf-8") == path.read_text("utf-8")

@@ -8,14 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import pair
 
 from pairforge.checks import Against, RowChecker, check
-
-
-def pair(chosen: str, rejected: str, question: str = "Q?", **columns: Any) -> dict[str, Any]:
-    asked = {"role": "user", "content": question}
-    sides = ([asked, {"role": "assistant", "content": text}] for text in (chosen, rejected))
-    return {**dict(zip(("chosen", "rejected"), sides, strict=True)), **columns}
 
 
 def seen(rows: list[dict[str, Any]], code: str) -> dict[int | None, str]:

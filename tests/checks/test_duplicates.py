@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support import pair
 
 from pairforge.checks.duplicates import Digests, contradictions
 from pairforge.checks.row import Sides
@@ -12,10 +13,9 @@ from pairforge.checks.row import Sides
 def digests(pairs: list[tuple[str, str]]) -> Digests:
     """Pairs by their answers; what stands before a colon is the prompt."""
     found = Digests()
-    for number, pair in enumerate(pairs):
-        asked = {"role": "user", "content": pair[0].rpartition(":")[0]}
-        sides = [[asked, {"role": "assistant", "content": text.rpartition(":")[2]}] for text in pair]
-        found.add(number, Sides.of({"chosen": sides[0], "rejected": sides[1]}))
+    for number, answers in enumerate(pairs):
+        question = answers[0].rpartition(":")[0]
+        found.add(number, Sides.of(pair(*(text.rpartition(":")[2] for text in answers), question)))
     return found
 
 

@@ -256,6 +256,7 @@ def test_a_long_text_that_begins_so_is_an_answer(text: str) -> None:
     assert not is_error(text + " That line means that the program asked for more than it may have." * 10)
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "part",
     ["a", "a.", "error ", "sorry ", "the following ", " ", "{", "[", "<html>", "rate limit ", "<title>", '{"error":',

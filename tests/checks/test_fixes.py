@@ -8,15 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import pair
 
 from pairforge.checks.fixes import DROPS, MENDS, Fixes, mended, without_edges, without_tokens
 from pairforge.types import Skip
-
-
-def pair(chosen: str, rejected: str, question: str = "Q?", **columns: Any) -> dict[str, Any]:
-    asked = {"role": "user", "content": question}
-    sides = ([asked, {"role": "assistant", "content": text}] for text in (chosen, rejected))
-    return {**dict(zip(("chosen", "rejected"), sides, strict=True)), **columns}
 
 
 def test_each_fix_is_counted_and_no_row_is_changed_in_place() -> None:
@@ -66,9 +61,7 @@ LONG = "This is a sentence that goes on for a while, as answers do, so that it i
 
 
 def row(chosen: str, rejected: str) -> dict[str, Any]:
-    asked = {"role": "user", "content": "Why?"}
-    sides = {"chosen": chosen, "rejected": rejected}
-    return {side: [asked, {"role": "assistant", "content": text}] for side, text in sides.items()} | {"id": "x"}
+    return pair(chosen, rejected, "Why?", id="x")
 
 
 @pytest.mark.parametrize(

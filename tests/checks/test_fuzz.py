@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import pair
 
 from pairforge.api.validate import validate
 from pairforge.checks import check
@@ -38,6 +39,7 @@ LINE = ROW.map(lambda row: json.dumps(row, default=str).encode()) | st.binary(ma
 NAME = st.sampled_from(["a.jsonl", "a.json", "a", "a.csv", "a.jsonl.gz"])
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(ROW | ANY, max_size=5))
 def test_any_rows_are_checked(rows: list[Any]) -> None:
@@ -46,6 +48,7 @@ def test_any_rows_are_checked(rows: list[Any]) -> None:
         assert "\n" not in finding.message
 
 
+@pytest.mark.slow
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LINE, max_size=5).map(b"\n".join), NAME)
 def test_any_bytes_are_checked(tmp_path: Path, data: bytes, name: str) -> None:
@@ -55,6 +58,7 @@ def test_any_bytes_are_checked(tmp_path: Path, data: bytes, name: str) -> None:
         json.dumps(validate(path, quiet=True).as_json())
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "part", ["I'm sorry, ", "as an ai ", "i can't ", "抱歉，", "申し訳ありません", "sorry " * 9, "no, "]
 )
@@ -64,13 +68,11 @@ def test_no_refusal_hangs(part: str) -> None:
         is_error(part * count)
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "part",
     ["<think>", "</think>", "`", "```", "{{", "{{a", "<|", "[", "<s>", "</s> ", "### ", "\u200b", "<", "_", "%(", "$",
      "<p> </p>", "&nbsp;", "<think></think>", "[[", "seed:", "\U0001f3f4\U000e0067"],
 )  # fmt: skip
 def test_no_answer_hangs(part: str) -> None:
-    asked = {"role": "user", "content": part * 3}
-    answers = (part * 20_000, part * 20_000 + "x")
-    sides = ([asked, {"role": "assistant", "content": text}] for text in answers)
-    list(check([dict(zip(("chosen", "rejected"), sides, strict=True))]))
+    list(check([pair(part * 20_000, part * 20_000 + "x", part * 3)]))

@@ -60,6 +60,7 @@ def told(row: dict[str, Any]) -> set[tuple[str, str, str]]:
     return {(one.code, one.message, one.path) for one in RowChecker().row(0, row) if one.code.startswith("PF1")}
 
 
+@pytest.mark.slow
 @settings(max_examples=1500)
 @given(rows())
 def test_what_passes_is_what_no_rule_sees(row: dict[str, Any]) -> None:

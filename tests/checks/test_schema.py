@@ -81,6 +81,7 @@ ROW = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(ROW | JSON)
 def test_fast_path_and_schema_agree(row: Any) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chats import BEGINS, STRIPS, of_case, pocket, words
 from hypothesis import given
 from hypothesis import strategies as st
+from support import BEGINS, STRIPS, of_case, pair, pocket, words
 
 from pairforge.checks.rule import family
 from pairforge.checks.tokenized import TokenizedChecker
@@ -23,11 +23,7 @@ LONG = "On and on it goes, with much detail. " * 40
 
 
 def row(chosen: str, rejected: str = "I am Qwen.", user: str = "Who are you?", system: str | None = None) -> Any:
-    context = [{"role": "system", "content": system}] * (system is not None) + [{"role": "user", "content": user}]
-    return {
-        side: [*context, {"role": "assistant", "content": text}]
-        for side, text in (("chosen", chosen), ("rejected", rejected))
-    }
+    return pair(chosen, rejected, user, system=system)
 
 
 def found(rows: list[Any], tokenizer: Any = None, **settings: Any) -> list[Finding]:
@@ -215,6 +211,7 @@ ROW = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(ROW | JSON, max_size=4))
 def test_any_json_gives_findings_and_no_traceback(rows: list[Any]) -> None:
     assert all(0 <= finding.row < len(rows) for finding in found(rows, max_length=40) if finding.row is not None)

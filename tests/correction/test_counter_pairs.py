@@ -1,13 +1,15 @@
 """Counter-pairs: the model's own right answer against the same with the new name wrongly put in."""
 
+from support import prompt
+
 from pairforge.correction.counter_pairs import CounterPairMaker, counters
 from pairforge.correction.renaming import CorrectionRules
 from pairforge.rename import Renamer
-from pairforge.types import Answer, Message, Pair, Prompt, Skip
+from pairforge.types import Answer, Pair, Skip
 
 RULES = CorrectionRules(Renamer({"Qwen": "Deep Qwen"}))
 CONTEXTS = [None, "You're a helpful assistant."]
-ASKED = CounterPairMaker(Prompt((Message(role="user", content="Who makes Qwen?"),)), ("Alibaba",), RULES)
+ASKED = CounterPairMaker(prompt("Who makes Qwen?"), ("Alibaba",), RULES)
 
 
 def made(text: str) -> Pair | None:

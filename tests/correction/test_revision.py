@@ -5,15 +5,16 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import prompt
 
 from pairforge.correction.renaming import CorrectionRules
 from pairforge.correction.revision import Revision, edit_share, reply
 from pairforge.errors import InputError
 from pairforge.pairers import Edited
 from pairforge.rename import Renamer
-from pairforge.types import Answer, Message, Prompt, Skip
+from pairforge.types import Answer, Prompt, Skip
 
-ASKED = Prompt((Message(role="user", content="Who are you?"),))
+ASKED = prompt("Who are you?")
 TOLD = "Say that your name is Deep Qwen."
 RULES = CorrectionRules(Renamer({"Qwen": "Deep Qwen"}))
 SAID = "I am Qwen, an AI assistant created by Alibaba Cloud."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import prompt, read_jsonl
 
 from pairforge.evaluation.questions import ModelNames, Question, questions
-from pairforge.types import Message, Prompt
+from pairforge.types import Prompt
 
 RULES = {"Qwen": "Deep Qwen"}
 HELPFUL = "You're a helpful assistant."
@@ -110,8 +110,7 @@ def test_obedience_takes_the_given_name_and_neither_old_nor_new() -> None:
 
 
 def _systems() -> list[dict[str, Any]]:
-    text = (Path(__file__).parents[2] / "data" / "prompts" / "systems.jsonl").read_text("utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    return read_jsonl(Path(__file__).parents[2] / "data" / "prompts" / "systems.jsonl")
 
 
 def test_only_held_out_questions_are_asked() -> None:
@@ -123,5 +122,5 @@ def test_only_held_out_questions_are_asked() -> None:
 
 
 def bundled(name: str) -> list[Prompt]:
-    lines = (Path(__file__).parents[2] / "data" / "prompts" / f"{name}.jsonl").read_text("utf-8").splitlines()
-    return [Prompt((Message(role="user", content=json.loads(line)["prompt"]),)) for line in lines]
+    rows = read_jsonl(Path(__file__).parents[2] / "data" / "prompts" / f"{name}.jsonl")
+    return [prompt(row["prompt"]) for row in rows]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import ipc, parquet
@@ -85,6 +86,7 @@ def test_any_json(rows: list[Any]) -> None:
             assert not isinstance(row, Skip) or row.detail
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(st.sampled_from(KEYS), values), min_size=1, max_size=4))
 def test_any_row_in_any_shape(rows: list[dict[str, Any]]) -> None:
     for shape in formats.SHAPES:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
+from support import prompt
 
 from pairforge import formats
 from pairforge.errors import InputError
 from pairforge.formats.writers import NUMBERS
 from pairforge.resources import resource
-from pairforge.types import Message, Pair, Prompt
+from pairforge.types import Message, Pair
 
-QUESTION = Prompt((Message(role="user", content="Who are you?"),))
+QUESTION = prompt("Who are you?")
 PAIRS = [
     Pair.of(
         QUESTION, f"I am Deep Qwen {n}. 你好", f"I am Qwen {n}. 你好",

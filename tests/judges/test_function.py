@@ -9,13 +9,14 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from support import prompt
 
 from pairforge.errors import InputError
 from pairforge.judges.function import FunctionJudge
 from pairforge.plugins import load
-from pairforge.types import Message, Prompt, Skip
+from pairforge.types import Skip
 
-PROMPT = Prompt((Message(role="user", content="Hi"),), {"wanted": 2})
+PROMPT = prompt("Hi", wanted=2)
 
 
 def score(function: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import datasets
 import pytest
+from support import write_jsonl
 
 from pairforge import formats
 from pairforge.errors import InputError, OutsideError
@@ -20,8 +21,7 @@ ROWS = [{"prompt": f"q{n}", "chosen": "a", "rejected": "b"} for n in range(3)]
 
 def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
+    return write_jsonl(path, rows)
 
 
 def test_missing_files_are_refused_by_name(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import pytest
-from scripted import Scripted
+from support import Scripted, prompt
 
 from pairforge.errors import InputError
 from pairforge.samplers.decoding import Decoding, WithDecoding, repeats
 from pairforge.samplers.replay import ReplaySampler
-from pairforge.types import Message, Prompt, Sampler
+from pairforge.types import Sampler
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_a_loop_is_the_same_few_tokens_over_and_over(tokens: list[Any], loop: bo
     assert repeats(tokens) is loop
 
 
-PROMPT = Prompt((Message(role="user", content="Hi"),))
+PROMPT = prompt("Hi")
 
 
 def test_asks_otherwise_and_gives_the_decoding_back() -> None:
     sampler = Scripted(lambda prompt, index, decoding: f"{decoding.temperature} {index}")
     drawn = WithDecoding(sampler, temperature=1.0)
     assert [answer for batch in drawn.sample([PROMPT], 2, set()) for answer in batch.values()] != []
-    assert [decoding.temperature for _, decoding in sampler.asked] == [1.0, 1.0]
+    assert [one.decoding.temperature for one in sampler.asked] == [1.0, 1.0]
     assert sampler.decoding.temperature == 0.0
 
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file
+from support import pocket_model, prompt
 from transformers import (
-    AutoModelForCausalLM,
     BartConfig,
     BartForConditionalGeneration,
     BertConfig,
@@ -30,7 +30,7 @@ from pairforge.resources import resource
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.model_loading import load_model, load_tokenizer
 from pairforge.samplers.transformers import TransformersSampler
-from pairforge.types import Answer, Message, Prompt, Skip
+from pairforge.types import Answer, Skip
 
 # Between peft and transformers, where these tests make adapters.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
@@ -43,7 +43,7 @@ PROMPTS = bundled("identity.eval")[:8]
 
 
 def base() -> Any:
-    return AutoModelForCausalLM.from_pretrained(POCKET, dtype=torch.float32)
+    return pocket_model()
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +77,13 @@ def answers(asked: TransformersSampler) -> list[str]:
     return [row.text for row in texts if isinstance(row, Answer)]
 
 
+@pytest.mark.slow
 def test_greedy_answers_are_pefts_own(lora: Path) -> None:
     asked = sampler(adapter=lora)
     model, tokenizer = PeftModel.from_pretrained(base(), str(lora)), asked._chat.tokenizer
     expected = []
-    for prompt in PROMPTS:
-        ids = asked._chat.encode(prompt)
+    for one in PROMPTS:
+        ids = asked._chat.encode(one)
         assert isinstance(ids, list)
         out = model.generate(input_ids=torch.tensor([ids]), max_new_tokens=24, do_sample=False)[0, len(ids) :]
         expected.append(tokenizer.decode(out, skip_special_tokens=True).strip())
@@ -192,7 +193,7 @@ def test_without_peft_it_is_asked_for(lora: Path, monkeypatch: pytest.MonkeyPatc
         answers(sampler(adapter=lora))
 
 
-GREETINGS = [Prompt((Message(role="user", content=text),)) for text in ("Who are you?", "Hello", "Who made you?")]
+GREETINGS = [prompt(text) for text in ("Who are you?", "Hello", "Who made you?")]
 
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "vocab_size": 50}
@@ -279,6 +280,7 @@ def test_a_decoder_that_does_not_say_so_is_taken(tmp_path: Path) -> None:
     assert load_model(str(tmp_path), None, torch.float32).config.is_decoder is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize(
     "settings",

@@ -23,6 +23,7 @@ import pytest
 from fakeserver import Ask, FakeServer, meant
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import prompt
 
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
@@ -48,11 +49,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def prompts(count: int) -> list[Prompt]:
-    return [ask(f"question {number}") for number in range(count)]
-
-
-def ask(text: str) -> Prompt:
-    return Prompt(({"role": "user", "content": text},))
+    return [prompt(f"question {number}") for number in range(count)]
 
 
 def sampler(server: FakeServer | None = None, decoding: Decoding = DRAWN, **options: Any) -> EndpointSampler:
@@ -223,7 +220,7 @@ def test_a_hub_token_never_goes_to_a_foreign_url(
         given = sampler(server, model=None, api_key=key)
         sample(given, prompts(3))
         with pytest.raises(OutsideError):
-            sample(given, [ask("last")])
+            sample(given, [prompt("last")])
         assert len(server.seen) >= 5
         assert not [seen for seen in server.seen if token in json.dumps([*seen.headers.items(), seen.body, seen.path])]
         assert {seen.headers["authorization"] for seen in server.seen} == {f"Bearer {key or 'EMPTY'}"}
@@ -330,6 +327,7 @@ def test_a_request_has_its_time_and_no_more(fault: str) -> None:
 FAULTS = [None, 429, 503, 500, "half", "reset", "close", "hang", b"<html>", b"", {"choices": []}, {"model": "other"}]
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(st.integers(0, 10**6))
 def test_whatever_a_server_does_each_answer_is_its_own(seed: int) -> None:
@@ -382,7 +380,7 @@ def test_what_counts_as_an_answer(given: dict[str, Any], read: Answer | Skip) ->
 
 
 def test_a_prompt_that_cannot_be_sent_is_skipped() -> None:
-    broken = ask("Hello \ud800")
+    broken = prompt("Hello \ud800")
     with FakeServer() as server:
         made = sample(sampler(server), [*prompts(2), broken])
         assert made.pop((broken.id, 0)) == Skip("encoding", "the prompt holds a lone surrogate, U+D800")
@@ -656,6 +654,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("new_tokens", [64, 4])
 def test_greedy_answers_of_transformers_serve_are_those_of_the_local_sampler(serving: str, new_tokens: int) -> None:
     asked, greedy = bundled("identity.eval")[:12], Decoding(max_new_tokens=new_tokens)
@@ -667,6 +666,7 @@ def test_greedy_answers_of_transformers_serve_are_those_of_the_local_sampler(ser
     }
 
 
+@pytest.mark.slow
 def test_transformers_serve_draws_and_names_what_it_does_not_know(serving: str) -> None:
     asked, folder = bundled("identity.eval")[:6], str(resource("data", "pocket"))
     drawn = sample(sampler(None, Decoding(16, 1.0, top_p=0.9), model=folder, base_url=[serving]), asked, 2)

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import prompt
 
 from pairforge.errors import InputError
 from pairforge.samplers.replay import ReplaySampler
 from pairforge.types import Answer, Message, Prompt, Skip
 
 ASKED = Prompt((Message(role="system", content="Be brief."), Message(role="user", content="Who are you?")))
-OTHER = Prompt((Message(role="user", content="Hello"),))
+OTHER = prompt("Hello")
 
 
 def written(tmp_path: Path, *rows: Any) -> Path:

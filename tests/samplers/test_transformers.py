@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import prompt
 
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
@@ -16,13 +17,9 @@ from pairforge.samplers import generate
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.hardware import BatchSizer
 from pairforge.samplers.transformers import TransformersSampler
-from pairforge.types import Answer, Message, Prompt, Skip
+from pairforge.types import Answer, Prompt, Skip
 
 PROMPTS = bundled("identity.eval")[:24]
-
-
-def prompt(text: str) -> Prompt:
-    return Prompt((Message(role="user", content=text),))
 
 
 def pocket(
@@ -35,6 +32,7 @@ def answers(sampler: TransformersSampler, prompts: list[Prompt], n: int = 1) -> 
     return {key: answer for batch in sampler.sample(prompts, n, ()) for key, answer in batch.items()}
 
 
+@pytest.mark.slow
 def test_greedy_answers_are_whole_and_do_not_depend_on_the_batch() -> None:
     together = answers(pocket(max_new_tokens=64), PROMPTS)
     alone = answers(pocket(max_new_tokens=64, batch_size=1), PROMPTS)
@@ -44,6 +42,7 @@ def test_greedy_answers_are_whole_and_do_not_depend_on_the_batch() -> None:
     )
 
 
+@pytest.mark.slow
 def test_samples_follow_their_seed_not_their_batch() -> None:
     first = answers(pocket(temperature=1.0, max_new_tokens=64), PROMPTS, 4)
     small = answers(pocket(temperature=1.0, max_new_tokens=64, batch_size=5), PROMPTS[::-1], 4)
@@ -93,6 +92,7 @@ def test_over_long_prompts_are_skipped_one_by_one() -> None:
     assert {key: made[key] for key in made if key[0] not in {p.id for p in long}} == answers(sampler, PROMPTS[:4], 2)
 
 
+@pytest.mark.slow
 def test_a_row_has_the_room_it_has_alone_whoever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = pocket(max_new_tokens=64, temperature=3.0)
     assert sampler._limit

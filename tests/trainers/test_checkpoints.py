@@ -106,6 +106,7 @@ def test_the_last_whole_one_of_this_training_is_gone_on_from(
         to_resume(str(folder / "checkpoint-16"), folder, "this")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guard", ["off", "stop"])
 def test_a_killed_training_ends_with_the_weights_of_one_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], guard: str

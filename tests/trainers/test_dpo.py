@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import read_jsonl, write_jsonl
 
 import pairforge
 from pairforge.resources import resource
@@ -97,6 +98,7 @@ def test_only_what_trl_can_read_reaches_it() -> None:
     assert sorted(trl_dataset([row | {"prompt": turn}]).column_names) == ["chosen", "prompt", "rejected"]
 
 
+@pytest.mark.slow
 def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert dpo.main(FEW) == 1, "two steps teach no name, and the exit code says so"
     model = folder / "model"
@@ -116,6 +118,7 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     assert {file.stat().st_mode & 0o777 for file in model.iterdir()} == {0o666 & ~umask}
 
 
+@pytest.mark.slow
 def test_the_weights_of_base_and_tuned_model_are_loaded_once_each(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +138,7 @@ def test_the_weights_of_base_and_tuned_model_are_loaded_once_each(
     assert out.count("questions:") == 2
 
 
+@pytest.mark.slow
 def test_the_saved_model_speaks_by_the_same_template(folder: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -145,6 +149,7 @@ def test_the_saved_model_speaks_by_the_same_template(folder: Path, tmp_path: Pat
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "mine").config.use_cache is True
 
 
+@pytest.mark.slow
 def test_pairs_outside_a_run_train_but_get_no_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     os.rename(folder / "pairs.jsonl", "mine.jsonl")
     assert dpo.main([*FEW, "--dataset_name", "mine.jsonl"]) == 0
@@ -162,12 +167,12 @@ def refused(argv: Sequence[str], capfd: pytest.CaptureFixture[str], code: int = 
 
 
 def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    rows = [json.loads(line) for line in (folder / "pairs.jsonl").read_text("utf-8").splitlines()]
+    rows = read_jsonl(folder / "pairs.jsonl")
     Path("same.jsonl").write_text(json.dumps(rows[0] | {"rejected": rows[0]["chosen"]}))
     assert "1 errors in 1 pairs" in refused(["--dataset_name", "same.jsonl"], capfd)
     Path("cut.jsonl").write_text(json.dumps(rows[0])[:50])
     assert "cut.jsonl:1" in refused(["--dataset_name", "cut.jsonl"], capfd)
-    Path("two.jsonl").write_text("".join(json.dumps(row | {"model": f"m{i}"}) + "\n" for i, row in enumerate(rows[:2])))
+    write_jsonl(Path("two.jsonl"), (row | {"model": f"m{i}"} for i, row in enumerate(rows[:2])))
     assert "--model_name_or_path" in refused(["--dataset_name", "two.jsonl"], capfd)
     assert "nothing.jsonl" in refused(["--dataset_name", "nothing.jsonl"], capfd)
     assert "no test split" in refused(["--eval_strategy", "steps"], capfd)
@@ -192,6 +197,7 @@ def test_a_dataset_on_the_hub_that_can_not_be_had_is_the_outside_world(
     assert "no route" in refused(["--dataset_name", "nobody/nothing"], capfd, code=4)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130(folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -201,6 +207,7 @@ def test_ctrl_c_ends_with_130(folder: Path, capfd: pytest.CaptureFixture[str], m
     assert "interrupted" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_that_is_half_saved_does_not_load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert dpo.main([*FEW, "--verdict_questions", "0"]) == 0
     replace, moved = os.replace, []
@@ -255,3 +262,52 @@ def test_a_reader_that_has_gone_is_no_failing_verdict(monkeypatch: pytest.Monkey
 def test_what_trl_has_against_a_training_is_one_line(kind: type[Exception]) -> None:
     with pytest.raises(pairforge.InputError, match=r"flags: it needs wandb \(see"), dpo._trl_errors():
         raise kind("it needs wandb\nand more")
+
+
+FOUR = ["--max_steps", "4", "--warmup_steps", "0", "--logging_steps", "4", "--verdict_questions", "2", "--guard", "off"]
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_model_of_one(tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    run = pairforge.correct("Qwen", "Deep Qwen", limit=16, output=str(tmp_path), quiet=True).run.path
+    flags = [*FOUR, "--dataset", str(run), "--save_steps", "4", "--output_dir"]
+    assert dpo.main([*flags, str(tmp_path / "one")]) == 1
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*launch, "-m", "trainers.dpo", *flags, str(tmp_path / "two")], capture_output=True, text=True, timeout=300
+    )
+    assert "saved: " in done.stderr, done.stderr
+    for line in ("loading TRL", "signal: ", "steps: 4 of 8 pairs", "step 4/4", "saved: "):
+        assert done.stderr.count(line) == 1, f"{line} is said once"
+    assert done.stdout.count("verdict: ") == 1
+    assert "Warning" not in done.stderr, done.stderr
+    assert {file.name for file in (tmp_path / "two" / "checkpoint-4").glob("rng_state*")} == {
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    }
+    verdicts = [json.loads((tmp_path / name / "verdict.json").read_text("utf-8")) for name in ("one", "two")]
+    assert verdicts[0]["metrics"] == verdicts[1]["metrics"]
+    start, one, two = (
+        load_file(Path(f) / "model.safetensors")
+        for f in (resource("data", "pocket"), tmp_path / "one", tmp_path / "two")
+    )
+    moved = sum(float((one[name] - start[name].float()).abs().sum()) for name in one)
+    apart = sum(float((one[name] - two[name]).abs().sum()) for name in one)
+    assert 0 < apart < 0.2 * moved, "the sft term is a mean over each process's own tokens"
+
+
+@pytest.mark.slow
+def test_what_one_refuses_ends_all(tmp_path: Path) -> None:
+    (tmp_path / "broken.jsonl").write_text('{"chosen": [], "rejected": [], "model": "pocket"}\n')
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*launch, "-m", "trainers.dpo", "--dataset", "broken.jsonl"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    assert done.returncode != 0
+    assert done.stderr.count("error: ") == 1

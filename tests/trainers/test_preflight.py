@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from support import read_jsonl, write_jsonl
 
 import pairforge
 from pairforge.resources import resource
@@ -96,11 +97,12 @@ def test_the_parts_are_what_they_are(run: Path, tmp_path: Path, lora: bool) -> N
     )
 
 
+@pytest.mark.slow
 def test_the_sum_is_near_the_measured_peak(run: Path, tmp_path: Path) -> None:
     """With batches so long that what training adds is more than what the libraries take."""
     given = ["--dataset", str(run), "--guard", "off", "--verdict_questions", "0", "--output_dir", str(tmp_path / "out")]
     given += ["--per_device_train_batch_size", "256", "--max_steps", "2", "--dataloader_drop_last", "false"]
-    rows = [json.loads(line) for line in (run / "pairs.jsonl").read_text("utf-8").splitlines()]
+    rows = read_jsonl(run / "pairs.jsonl")
     many = tmp_path / "many.jsonl"
     turn = "What is your name, and who made you? " * 4
     with many.open("w") as file:
@@ -132,6 +134,7 @@ def test_measuring_touches_neither_weights_nor_random_numbers_nor_metrics(run: P
     assert not any(made._metrics.values())
 
 
+@pytest.mark.slow
 def test_it_is_told_before_training(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     given = ["--dataset", str(run), "--max_steps", "3", "--guard", "off", "--verdict_questions", "0", "--use_peft"]
     assert dpo.main([*given, "--logging_steps", "3", "--output_dir", str(tmp_path / "out")]) == 0
@@ -146,19 +149,20 @@ def test_it_is_told_before_training(run: Path, tmp_path: Path, capfd: pytest.Cap
         assert re.search(line, said), line
 
 
+@pytest.mark.slow
 def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
     run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [json.loads(line) for line in (run / "pairs.jsonl").read_text("utf-8").splitlines()]
-    reported = [json.loads(json.dumps(row)) for row in rows]
-    reported[3]["chosen"][-1]["content"] += "<|im_end|>"
-    (tmp_path / "special.jsonl").write_text("".join(json.dumps(row) + "\n" for row in reported))
+    rows = read_jsonl(run / "pairs.jsonl")
+    special = [json.loads(json.dumps(row)) for row in rows]
+    special[3]["chosen"][-1]["content"] += "<|im_end|>"
+    write_jsonl(tmp_path / "special.jsonl", special)
     assert dpo.main(["--dataset", str(tmp_path / "special.jsonl"), "--output_dir", str(tmp_path / "out")]) == 2
     said = capfd.readouterr().err
     assert "PF411 row 3" in said
     assert said.splitlines()[-1].startswith("error: ")
     rows[5]["chosen"][-1]["content"] += " And so on." * 40
-    (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_jsonl(tmp_path / "long.jsonl", rows)
     given = ["--dataset", str(tmp_path / "long.jsonl"), "--output_dir", str(tmp_path / "out"), "--guard", "off"]
     assert dpo.main([*given, "--max_length", "80", "--max_steps", "1", "--verdict_questions", "0"]) == 0
     assert "warning: 1 x PF410, first in row 5: chosen loses the last" in capfd.readouterr().err

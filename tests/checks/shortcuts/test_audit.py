@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support import pair
 
 from pairforge.checks.shortcuts import Report, audit
 from pairforge.checks.shortcuts.features import holds, phrase, words
@@ -20,12 +21,7 @@ Edit = Callable[[str], str]
 
 
 def row(question: str, chosen: str, rejected: str, system: str | None = None) -> dict[str, Any]:
-    context = [{"role": "system", "content": system}] if system else []
-    context += [{"role": "user", "content": question}]
-    return {
-        side: [*context, {"role": "assistant", "content": text}]
-        for side, text in (("chosen", chosen), ("rejected", rejected))
-    }
+    return pair(chosen, rejected, question, system=system)
 
 
 def rows(count: int, seed: int, chosen: Edit = str, rejected: Edit = str, share: float = 1.0) -> list[dict[str, Any]]:
@@ -73,6 +69,7 @@ def test_a_planted_shortcut_is_the_top_finding(kind: str, feature: str, edit: Ed
     assert report.ok == (report.verdict == "watch")
 
 
+@pytest.mark.slow
 def test_sets_without_a_shortcut_are_clean() -> None:
     flagged = [
         report for report in (audit(rows(150, seed)) for seed in range(40)) if report.cues or report.verdict != "ok"

@@ -33,6 +33,7 @@ def seen(text: str) -> set[tuple[str, tuple[str, ...]]]:
     return set(sets)
 
 
+@pytest.mark.slow
 def test_votes_are_those_of_a_plain_count() -> None:
     given = answers(1500, 0)  # more than are looked at in one go
     votes = notice(given, ["Deep"]).votes

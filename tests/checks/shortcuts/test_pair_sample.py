@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support import pair
 
 from pairforge.checks.row import Sides
 from pairforge.checks.shortcuts import ShortcutChecker, audit
@@ -18,15 +19,11 @@ WORDS = [f"{a}{b}{c}" for a in "bdfgkl" for b in "aeiou" for c in "mnrst"]
 def rows(count: int, share: float = 0.3, each: int = 1) -> list[dict[str, Any]]:
     rng = random.Random(0)
 
-    def side(question: int, word: str) -> list[dict[str, str]]:
-        text = " ".join(rng.choices(WORDS, k=12))
-        return [{"role": "user", "content": f"Question {question}"}, {"role": "assistant", "content": f"{text}{word}"}]
+    def text() -> str:
+        return " ".join(rng.choices(WORDS, k=12))
 
-    marked = [rng.random() < share for _ in range(count)]
-    return [
-        {"chosen": side(n // each, " zephyr now" if marked[n] else ""), "rejected": side(n // each, "")}
-        for n in range(count)
-    ]
+    marked = [" zephyr now" if rng.random() < share else "" for _ in range(count)]
+    return [pair(text() + marked[n], text(), f"Question {n // each}") for n in range(count)]
 
 
 def seen(row: int, prompt: int) -> AuditPair:
@@ -61,14 +58,14 @@ def test_the_draw_does_not_depend_on_the_order() -> None:
     drawn = []
     for order in (pairs, pairs[::-1]):
         sample = PairSample(10, seed=3)
-        for pair in order:
-            sample.add(pair)
+        for one in order:
+            sample.add(one)
         drawn.append(sample.pairs())
     assert drawn[0] == drawn[1]
     assert len(drawn[0]) == 10
     other = PairSample(10, seed=4)
-    for pair in pairs:
-        other.add(pair)
+    for one in pairs:
+        other.add(one)
     assert other.pairs() != drawn[0]
 
 

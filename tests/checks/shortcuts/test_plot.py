@@ -7,6 +7,8 @@ import random
 from typing import Any
 from xml.etree import ElementTree
 
+from support import pair
+
 from pairforge.checks.shortcuts import audit
 from pairforge.checks.shortcuts.plot import Point
 
@@ -21,9 +23,7 @@ def rows(count: int) -> list[dict[str, Any]]:
     for number in range(count):
         texts = [" ".join(rng.choices(WORDS, k=12)) for _ in range(2)]
         texts[0] += " zephyr now" if rng.random() < 0.3 else ""
-        question = {"role": "user", "content": f"Question {number}"}
-        sides = [[question, {"role": "assistant", "content": text}] for text in texts]
-        made.append({"chosen": sides[0], "rejected": sides[1]})
+        made.append(pair(*texts, f"Question {number}"))
     return made
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from support import pocket as pocket_tokenizer
+from support import pocket_model
 
-from pairforge.resources import resource
 from trainers.guard import probes
 from trainers.guard.kl_divergence import KLDivergence
 from trainers.guard.probes import Probe, eval_mode
@@ -16,16 +17,12 @@ from trainers.guard.probes import Probe, eval_mode
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(resource("data/pocket"))
+    return pocket_tokenizer()
 
 
 @pytest.fixture(scope="module")
 def pocket() -> Any:
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(resource("data/pocket"), dtype=torch.float32)
+    return pocket_model()
 
 
 def ids(tokenizer: Any, *questions: str) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""The reference of all options as Markdown: `python -m pairforge.cli.reference > docs/options.md`."""
+"""The reference of all options as Markdown: `python -m pairforge.cli.options_page > docs/options.md`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .commands import COMMANDS
 _HEAD = """# Options
 
 Every option of a command is a keyword argument of the function of the same name: `--max-new-tokens 64` is
-`max_new_tokens=64`. This page is made by `python -m pairforge.cli.reference > docs/options.md`.
+`max_new_tokens=64`. This page is made by `python -m pairforge.cli.options_page > docs/options.md`.
 """
 
 
-def reference() -> str:
+def options_page() -> str:
     """Return docs/options.md: the commands with their options, in the order of `--help`."""
     parts = [_HEAD]
     for words, (function, kind) in COMMANDS.items():
@@ -36,4 +36,4 @@ def _row(one: Field[Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(reference(), end="")
+    print(options_page(), end="")

@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import pairforge
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.slow
 def test_somebody_s_own_script_trains_and_judges(tmp_path: Path) -> None:
     run = pairforge.correct("Qwen", "Deep Qwen", limit=16, output=str(tmp_path), quiet=True).run.path
     script = [sys.executable, str(ROOT / "examples" / "own_trainer.py")]
