@@ -110,8 +110,8 @@ def push(options: PushOptions) -> Pushed:
     """Build a dataset and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
     `data` is a run folder, a file of pairs, rows, or None for the latest run. Pairs with errors, or with what looks
-    like a secret, are not built: see `findings` of the result. Without `repo`, without a login or with `dry_run` nothing
-    leaves the machine. `private` also refuses a dataset that is public; `yes` deletes no file, but replaces the card.
+    like a secret, are not built: see `findings` of the result. Without `repo`, without a login or with `dry_run`
+    nothing leaves the machine. `private` also refuses a public dataset; `yes` deletes no file, but replaces the card.
 
     Raises:
         InputError: an argument, a file or the target can't be used.
