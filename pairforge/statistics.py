@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
@@ -23,6 +24,13 @@ def wilson(hits: float, of: float, z: float = Z95) -> tuple[float, float]:
     center = (p + z * z / (2 * of)) / (1 + z * z / of)
     half = z / (1 + z * z / of) * sqrt(p * (1 - p) / of + z * z / (4 * of * of))
     return max(0.0, center - half) if hits else 0.0, min(1.0, center + half) if hits < of else 1.0
+
+
+def sample_indices(count: int, limit: int | None, seed: int) -> list[int]:
+    """Return the indices of a random sample of at most `limit` of `count` items, in order."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return sorted(random.Random(seed).sample(range(count), limit))
 
 
 @dataclass(frozen=True)
