@@ -59,7 +59,7 @@ AUDIT = options(
     "--select",
     multiple=True,
     metavar="CODE",
-    help="Look only for these: codes, or beginnings such as PF1. Shortcuts (PF3) and secrets (PF5) are looked for only where named.",
+    help="Look only for these codes, or beginnings (PF1). Shortcuts (PF3) and secrets (PF5) only where named.",
 )
 @click.option("--ignore", multiple=True, metavar="CODE", help="Leave these out.")
 @click.option("--against", metavar="FILE", help="Pairs or prompts that must not be trained on, e.g. an evaluation set.")

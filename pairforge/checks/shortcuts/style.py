@@ -12,6 +12,7 @@ from functools import partial
 from operator import eq
 from typing import TypeAlias
 
+from ...refusals import refuses
 from ...special_tokens import LEFTOVER_TOKEN, THOUGHT
 from ...text import CONTROL, INVISIBLE
 
@@ -84,6 +85,10 @@ def _repeated(text: str) -> float:
     return len(found) - len(set(found))
 
 
+_apologies = _said(
+    "sorry|apolog|i cannot|i can't|i can’t|i'm unable|i am unable|i'm not able|as an ai|i don’t think|"
+    "抱歉|对不起|作为人工智能|作为一个人工智能|作为ai"
+)
 STYLE: dict[str, Measure] = {
     "lines": _marks("\n"),
     "paragraphs": _marks("\n\n"),
@@ -124,10 +129,7 @@ STYLE: dict[str, Measure] = {
         *("do not", "does not", "did not", "is not", "are not", "was not", "were not", "could not", "should not"),
         *("would not", "will not", "cannot", "I am", "I have", "I will", "t is"),
     ),
-    "apologies and refusals": _said(
-        "sorry|apolog|i cannot|i can't|i can’t|i'm unable|i am unable|i'm not able|as an ai|i don’t think|"
-        "抱歉|对不起|作为人工智能|作为一个人工智能|作为ai"
-    ),
+    "apologies and refusals": lambda text: _apologies(text) + refuses(text),
     "affirmative openings": _begins(
         r"\W*(?:certainly|sure|of course|absolutely|definitely|yes|great question|happy to|当然|好的|是的)", re.I
     ),
