@@ -419,7 +419,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
 
     heading: ClassVar = "Checks"
     select: str | Sequence[str] = option(
-        "Look only for these codes, or beginnings such as PF1. Shortcuts (PF3) are looked for only if named.",
+        "Look only for these codes, or beginnings (PF1). Shortcuts (PF3) and secrets (PF5) only where named.",
         default=(),
         metavar="CODE",
     )

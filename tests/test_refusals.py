@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pairforge.api.validate import validate
+from pairforge.checks.shortcuts.style import STYLE
 from pairforge.correction.renaming import CorrectionRules
 from pairforge.rename.renamer import renamer
 from pairforge.types import Answer, Message, Prompt, Skip
@@ -54,3 +55,4 @@ def test_correct_and_validate_agree(text: str) -> None:
     sides = {"chosen": text, "rejected": "It is a lamp, I think, and a rather old one."}
     row = {side: [question, {"role": "assistant", "content": said}] for side, said in sides.items()}
     assert ("PF112" in validate([row]).counts) == (text in REFUSALS)
+    assert text in ANSWERS or STYLE["apologies and refusals"](text) > 0

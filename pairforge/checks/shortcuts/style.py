@@ -11,6 +11,7 @@ from functools import partial
 from operator import eq
 from typing import TypeAlias
 
+from ...refusals import refuses
 from ...special_tokens import LEFTOVER_TOKEN, THOUGHT
 from ...text import CONTROL, INVISIBLE
 
@@ -61,6 +62,10 @@ def _repeated_sentences(text: str) -> float:
     return len(found) - len(set(found))
 
 
+_apologies = _phrases(
+    "sorry|apolog|i cannot|i can't|i can’t|i'm unable|i am unable|i'm not able|as an ai|i don’t think|"
+    "抱歉|对不起|作为人工智能|作为一个人工智能|作为ai"
+)
 STYLE: dict[str, StyleMeasure] = {
     "lines": _substrings("\n"),
     "paragraphs": _substrings("\n\n"),
@@ -101,10 +106,7 @@ STYLE: dict[str, StyleMeasure] = {
         *("do not", "does not", "did not", "is not", "are not", "was not", "were not", "could not", "should not"),
         *("would not", "will not", "cannot", "I am", "I have", "I will", "t is"),
     ),
-    "apologies and refusals": _phrases(
-        "sorry|apolog|i cannot|i can't|i can’t|i'm unable|i am unable|i'm not able|as an ai|i don’t think|"
-        "抱歉|对不起|作为人工智能|作为一个人工智能|作为ai"
-    ),
+    "apologies and refusals": lambda text: _apologies(text) + refuses(text),
     "affirmative openings": _begins(
         r"\W*(?:certainly|sure|of course|absolutely|definitely|yes|great question|happy to|当然|好的|是的)", re.I
     ),
