@@ -1,4 +1,4 @@
-"""What the user named, as rows: the latest run, a run, a file, a folder, a data set on the Hub, stdin, or rows."""
+"""The pairs that a user names: the latest run, a run, a file, a folder, a data set on the Hub, stdin, or rows."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from .. import formats
 from ..console import note
 from ..errors import InputError
+from ..options import PairData
 from ..readers.spool import RowSpool
 from ..run import Run, latest, out_dir
 
-PairData: TypeAlias = str | PathLike[str] | Iterable[Mapping[str, Any]] | None
-"""Pairs as a user gives them: a name, rows, or None for the latest run."""
 _DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
 
 
@@ -129,7 +128,7 @@ def check_output(
     Args:
         path: The file to write.
         suffixes: How its name may end.
-        source: What it is made from, which is never overwritten.
+        source: The pairs that it is made from: their file is never overwritten.
         overwrite: Replace a file that exists; None where the command has no such option.
 
     Raises InputError where it may not.

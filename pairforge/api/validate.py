@@ -22,10 +22,11 @@ from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
+from ..options import PairData
 from ..readers.stream import MAX_ROW_BYTES
 from ..tokenization import MAX_LENGTH
 from ..types import Finding, Message, Prompt
-from .inputs import PairData, PairInput, check_output
+from .inputs import PairInput, check_output
 from .models import as_tuple, open_tokenizer
 from .validate_result import Explanation, Findings, Fixed
 
