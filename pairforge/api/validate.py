@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from itertools import chain, islice
-from os import PathLike
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,9 +21,7 @@ from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
-from ..options import PairData
-from ..readers.stream import MAX_ROW_BYTES
-from ..tokenization import MAX_LENGTH
+from ..options import PairData, ValidateOptions, keywords
 from ..types import Finding, Message, Prompt
 from .inputs import PairInput, check_output
 from .models import as_tuple, open_tokenizer
@@ -33,64 +30,33 @@ from .validate_result import Explanation, Findings, Fixed
 FORMATS = ("table", "github")
 
 
-def validate(
-    data: PairData = None,
-    *,
-    strict: bool = False,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
-    against: PairData = None,
-    model: str | None = None,
-    revision: str | None = None,
-    max_length: int = MAX_LENGTH,
-    fix: str | PathLike[str] | None = None,
-    explain: str | None = None,
-    max_row_bytes: int = MAX_ROW_BYTES,
-    jobs: int = 1,
-    format: str = "table",
-    output: str | None = None,
-    quiet: bool = False,
-) -> Findings:
+@keywords(ValidateOptions)
+def validate(options: ValidateOptions) -> Findings:
     """Return what is wrong with the pairs of a run folder or file, or with rows; an empty list if nothing is.
 
-    Rows of a foreign shape are checked as the pairs they become. A row that can't be read is a finding, too.
+    Rows of a foreign shape are checked as the pairs they become. A row that can't be read is a finding, too. With
+    `model` the rows are also checked as training on this model sees them (PF4xx); what `against` holds must not be
+    trained on (PF209, PF211). `fix` never changes the source.
 
-    Args:
-        data: Whatever `formats.read` takes, None for the latest run, or rows: a list, an iterator, a
-            `datasets.Dataset`.
-        strict: Warnings fail, too.
-        select: Codes to look for, or beginnings of codes ("PF1"). With "PF3" what `shortcuts` finds is a warning, with
-            "PF5" secrets are looked for.
-        ignore: Codes, or beginnings of codes, not to look for.
-        against: Pairs or prompts that must not be trained on (PF209, PF211).
-        model: A Hub id or a folder: the rows are also checked as training on this model sees them (PF4xx).
-        revision: The revision of that model.
-        max_length: Tokens of a side that training keeps.
-        fix: A file to write what can be fixed without a decision; the source stays as it is.
-        explain: A code: return why it matters, and check nothing.
-        max_row_bytes: A larger row is not looked into (PF004).
-        jobs: Processes that check the rows (0: one a processor core).
-        format: "table" or, for the checks of a pull request, "github".
-        output: Where runs are, for the latest one.
-        quiet: Print nothing on stderr.
-
-    Raises:
-        InputError: A source or an option can't be used.
+    Raises InputError for a source or an option that can't be used.
     """
-    if explain is not None:
-        return Explanation(explain)
-    if format not in FORMATS:
-        raise InputError(f"--format {format!r:.40} is not one of {', '.join(FORMATS)}", fix="e.g. --format github")
-    codes, noted = _codes(select, ignore, model is not None), set[str]()
-    source = PairInput(data, output, quiet=quiet)
-    other = None if against is None else _against(against)
+    if options.explain is not None:
+        return Explanation(options.explain)
+    if options.format not in FORMATS:
+        raise InputError(
+            f"--format {options.format!r:.40} is not one of {', '.join(FORMATS)}", fix="e.g. --format github"
+        )
+    model, jobs, noted = options.model, options.jobs, set[str]()
+    codes = _codes(as_tuple(options.select), as_tuple(options.ignore), model is not None)
+    source = PairInput(options.data, options.output, quiet=options.quiet)
+    other = None if options.against is None else _against(options.against)
     observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
     if model is not None:
-        observers.append(open_tokenizer(model, revision, quiet).checker(max_length))
+        observers.append(open_tokenizer(model, options.revision, options.quiet).checker(options.max_length))
     observers += [LineNotes(noted), *_on_request(codes, source)]
-    findings = Findings(strict=strict, source=source.name, format=format)
-    path = None if fix is None else _place(Path(fix))
-    return _observed(source.presented(max_row_bytes, noted), observers, codes, findings, path)
+    findings = Findings(strict=options.strict, source=source.name, format=options.format)
+    path = None if options.fix is None else _place(Path(options.fix))
+    return _observed(source.presented(options.max_row_bytes, noted), observers, codes, findings, path)
 
 
 def _observed(
