@@ -222,7 +222,7 @@ def tables(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, Any]]], of: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    heads = ["recipe", "loss", "accuracy", *of, "guard rings"]
+    heads = ["recipe", "loss", "accuracy", *of, "guard alarm"]
     yield f"| {' | '.join(heads)} |"
     yield "|---|" + "--:|" * (len(heads) - 1)
     for name, made in rows.items():

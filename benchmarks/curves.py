@@ -16,17 +16,17 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import exp
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from panels import COLOURS, Line, legend, panel, sheet
 from records import ROOT, machine, named, put, show
 
 import pairforge
 from pairforge.resources import resource
+from pairforge.svg import figure_svg
 from pairforge.tokenization import SIDES, Rendered, render
 from trainers.recipes import hardware, recipe
 
@@ -42,6 +42,8 @@ BETA, SEED, PAIRS = 0.2, 0, 1200
 EVERY = 10  # steps between two looks
 LOGGED = ("loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "logps/chosen", "logps/rejected")
 PARTS = ("before", "first", "name", "after")
+STYLES = (("#c0392b", "-"), ("#e08e45", "--"), ("#2471a3", "-"), ("#1e8449", "--"))  # color and dashes of each line
+Line = Sequence[tuple[float, float]]
 MARKS = ("<!-- table: python benchmarks/curves.py -->", "<!-- end -->")
 
 
@@ -232,13 +234,10 @@ def row(name: str, logged: Mapping[str, float] | None, seen: Mapping[str, float]
 
 
 def watched(runs: Mapping[str, Any]) -> str:
-    """A panel a figure, a line a run."""
+    """Return the SVG with a panel a number and a line a run."""
 
     def lines(part: str, key: str, scale: float = 1.0) -> list[Line]:
-        return [
-            (colour, [(entry["step"], entry[key] * scale) for entry in run[part]])
-            for colour, run in zip(COLOURS, runs.values(), strict=False)
-        ]
+        return [[(entry["step"], entry[key] * scale) for entry in run[part]] for run in runs.values()]
 
     panels = [
         panel("loss", lines("logged", "loss")),
@@ -246,27 +245,48 @@ def watched(runs: Mapping[str, Any]) -> str:
         panel("margin", lines("logged", "rewards/margins")),
         panel("ln π(chosen) - ln π_ref(chosen)", lines("logged", "rewards/chosen", 1 / BETA)),
         panel("says the new name, held out", lines("seen", "new"), (0, 1)),
-        legend(list(zip(COLOURS, runs, strict=False))),
+        legend(list(runs)),
     ]
-    return sheet("What a run shows: batches of training, and answers", panels, 3)
+    return figure_svg("What a run shows: batches of training, and answers", panels)
 
 
 def tokens(runs: Mapping[str, Any]) -> str:
-    """A panel a run, a line a part of the chosen answer: as probabilities, whose 0.9 and 0.6 an eye tells apart."""
-    titles = ("before the difference", "first differing token: Deep", "rest of the name: Qwen", "after the name")
+    """Return the SVG with a panel a run and a line a part of the chosen answer.
+
+    As probabilities: the eye tells 0.9 from 0.6, which is hard for logarithms.
+    """
+    parts = ("before the difference", "first differing token: Deep", "rest of the name: Qwen", "after the name")
     panels = [
-        panel(
-            name,
-            [
-                (colour, [(entry["step"], exp(entry[part])) for entry in run["seen"]])
-                for colour, part in zip(COLOURS, PARTS, strict=True)
-            ],
-            (0, 1),
-        )
+        panel(name, [[(entry["step"], exp(entry[part])) for entry in run["seen"]] for part in PARTS], (0, 1))
         for name, run in runs.items()
     ]
     title = "The chosen answer, held-out pairs: probability per token (geometric mean) of its parts"
-    return sheet(title, [*panels, legend(list(zip(COLOURS, titles, strict=True)))], 3)
+    return figure_svg(title, [*panels, legend(parts)])
+
+
+def panel(title: str, lines: Sequence[Line], limits: tuple[float, float] | None = None) -> Callable[[Any], None]:
+    """Return the function that draws lines over steps; `limits` of y are those of the values, with zero, by default."""
+
+    def draw(axes: Any) -> None:
+        axes.set_title(title)
+        for line, (color, style) in zip(lines, STYLES, strict=False):
+            axes.plot(*zip(*line, strict=True), color=color, ls=style)
+        low, high = axes.get_ylim()
+        axes.set(xlim=(0, None), ylim=limits or (min(low, 0), high))
+
+    return draw
+
+
+def legend(names: Sequence[str]) -> Callable[[Any], None]:
+    """Return the function that draws a panel with the names of the lines."""
+
+    def draw(axes: Any) -> None:
+        axes.axis("off")
+        for name, (color, style) in zip(names, STYLES, strict=False):
+            axes.plot([], [], color=color, ls=style, label=name)
+        axes.legend(loc="upper left", title="x: steps of 8 pairs", alignment="left")
+
+    return draw
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from typing import Any, TypeAlias
 
 from pairforge import formats
 from pairforge.checks.shortcuts import Cue, Report, audit
-from pairforge.checks.shortcuts.counting import Text, measure
+from pairforge.checks.shortcuts.counting import TokenizedText, feature_measure
 from pairforge.checks.shortcuts.features import Feature
 from pairforge.prompts import bundled
 
@@ -158,8 +158,11 @@ def planted(pairs: Sequence[Pair], plant: Plant, share: float, rng: random.Rando
 
 def imbalance(cue: Cue, pairs: Sequence[Pair]) -> int:
     """Wins less losses of the feature."""
-    see = measure(Feature(cue.kind, cue.feature, tuple(cue.tokens)))
-    return sum((a > b) - (a < b) for a, b in ((see(Text(one)), see(Text(other))) for _, one, other in pairs))
+    measure = feature_measure(Feature(cue.kind, cue.feature, tuple(cue.tokens)))
+    return sum(
+        (a > b) - (a < b)
+        for a, b in ((measure(TokenizedText(one)), measure(TokenizedText(other))) for _, one, other in pairs)
+    )
 
 
 def true(cue: Cue, before: Sequence[Pair], after: Sequence[Pair]) -> bool:

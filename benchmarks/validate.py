@@ -74,7 +74,8 @@ def ratios() -> dict[str, float]:
 
     def look(codes: list[str] | None) -> None:
         check = RowChecker(codes)
-        assert not [*check.rows(rows), *check.end()]
+        assert not [one for index, row in enumerate(rows) for one in check.see(index, row)]
+        assert not [*check.findings()]
 
     few = rows[:500]
     figures = {

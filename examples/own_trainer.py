@@ -1,4 +1,4 @@
-"""Anybody's own DPOTrainer script with pairforge in it: python examples/own_trainer.py PAIRS MODEL OUTPUT"""
+"""A plain DPOTrainer script that uses pairforge: python examples/own_trainer.py PAIRS MODEL OUTPUT"""
 
 import sys
 

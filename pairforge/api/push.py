@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import card, checks, formats, hub
-from ..checks import secrets
+from ..checks.secrets import SecretChecker
 from ..console import note, table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
@@ -84,11 +84,15 @@ def push(options: PushOptions) -> PushOutcome:
     if options.repo is not None:
         hub.check_repo(options.repo)
     if options.license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", options.license):
-        raise InputError(f"--license {visible(options.license)!r} is not a licence id", fix="e.g. --license apache-2.0")
+        raise InputError(
+            f"--license {visible(options.license)!r} is not the id of a licence", fix="e.g. --license apache-2.0"
+        )
     source = PairInput(options.data, options.output, make=True, quiet=options.quiet)
     run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
     errors = (finding for finding in checks.check(rows) if finding.severity == "error")
-    findings = (*errors, *secrets.scan(rows, run.settings if run else None))
+    look = SecretChecker().see
+    leaked = [one for index, row in enumerate(rows) for one in look(index, row)]
+    findings = (*errors, *leaked, *look(None, {"settings": run.settings if run else None}))
     if findings:
         return PushOutcome(f"not pushed: {len(findings)} errors in the pairs", repo=options.repo, findings=findings)
     models = {str(record.get("model") or "") for record in (*rows, run.settings if run else {})} - {""}
@@ -107,7 +111,7 @@ def push(options: PushOptions) -> PushOutcome:
         return replace(built, note=f"built, not uploaded: no login; hf auth login, then {how}")
     if flag:
         raise InputError(_POCKET, fix="make pairs with --model, or add --allow-pocket")
-    commit = hub.upload(folder, options.repo, card.stamp, private=options.private, yes=options.yes)
+    commit = hub.upload(folder, options.repo, private=options.private, yes=options.yes)
     line = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     return replace(built, note=line, pushed=commit.new, commit=commit.sha, url=commit.url)
 
@@ -120,7 +124,7 @@ def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
     header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
     lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:_CARD_LINES]), "  | ..."]
     if "\nlicense: " not in header:
-        lines += ["", "no licence is named: --license ID, e.g. apache-2.0"]
+        lines += ["", "no licence is given: --license ID, e.g. apache-2.0"]
     return visible("\n".join(lines))
 
 

@@ -12,12 +12,13 @@ from typing import Any, Literal, get_args
 
 from ..errors import InputError
 from ..pairers import Edited
+from ..refusals import refuses
 from ..rename import Renamer, Replacement, leftovers_of, mentions
 from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
 from .reasoning import ReasoningSplit, split_reasoning
 from .self_reference import about_itself
-from .self_reference_patterns import NO, REFUSAL, YES
+from .self_reference_patterns import NO, YES
 
 About = Literal["self", "any"]
 Thinking = Literal["keep", "strip", "edit"]
@@ -68,7 +69,7 @@ class CorrectionRules:
         if not parts.body.strip():
             return Skip("empty", text)
         found = self.renamer.hits(parts.body)
-        if not found and REFUSAL.search(parts.body):
+        if not found and refuses(parts.body):
             return Skip("refused", text)
         if self.renamer.rules and (reason := self._reason_to_skip(prompt.question, parts.body, found)):
             return Skip(reason, text)

@@ -247,17 +247,3 @@ NO = LazyPattern(
     r"^\W*(?:不|没有|沒有|并非|いいえ|いや|아니|لا|نه|לא|नहीं|ไม่)",
 )
 """An answer that begins with no."""
-
-REFUSAL = LazyPattern(
-    r"^\W*(?:(?:i'm|i\ am)\ (?:very\ |so\ |really\ )?sorry|sorry|i\ apologi[sz]e|unfortunately|my\ apologies)\b.{0,60}\b(?:can't|cannot|can\ not|unable|not\ able|won't|don't\ feel|not\ comfortable|must\ decline)\b",
-    r"^\W*i\ (?:can't|cannot|can\ not|won't|will\ not|must\ decline|am\ unable|am\ not\ able|refuse|'m\ not\ able)\b.{0,20}\b(?:help|assist|answer|provide|comply|do|fulfil|discuss|share|respond|continue|to)\b",
-    r"^\W*i'm\ (?:unable|not\ able)\ to\b | ^\W*as\ an?\ (?:ai|language|assistant)\b.{0,60}\bi\ (?:can't|cannot|am\ not\ able|am\ unable|'m\ not\ able|'m\ unable)\b",
-    r"^\W*(?:es\ tut\ mir\ leid|tut\ mir\ leid|leider)\b.{0,40}\b(?:kann|darf|werde)\b.{0,60}\bnicht\b | ^\W*(?:ich\ kann|ich\ darf)\b.{0,40}\bnicht\b.{0,20}\b(?:helfen|beantworten)\b",
-    r"^\W*(?:je\ suis\ désolée?|désolée?)\b.{0,40}\b(?:ne\ peux|ne\ puis)\b | ^\W*je\ ne\ (?:peux|puis)\ pas\ (?:vous\ |t'|te\ )?(?:aider|répondre)",
-    r"^\W*(?:lo\ siento|lo\ lamento)\b.{0,40}\bno\ puedo\b | ^\W*(?:desculpe|sinto\ muito|lamento)\b.{0,40}\bnão\ posso\b | ^\W*mi\ dispiace\b.{0,40}\bnon\ posso\b",
-    r"^\W*(?:извините|простите|к\ сожалению)\b.{0,40}\bне\ (?:могу|смогу)\b | ^\W*(?:maaf)\b.{0,40}\b(?:tidak\ (?:bisa|dapat))\b | ^\W*(?:xin\ lỗi)\b.{0,40}\bkhông\ thể\b",
-    r"^\W*(?:很?抱歉|对不起|對不起|不好意思).{0,20}(?:无法|無法|不能|不可以|没法) | ^\W*我(?:无法|無法|不能|没法)(?:回答|提供|帮助|协助|满足|完成|讨论)",
-    r"^\W*(?:申し訳|すみません|ごめんなさい).{0,40}(?:できません|できかねます|お答えでき) | ^\W*죄송.{0,40}(?:없습니다|어렵습니다)",
-    r"^\W*(?:عذر[اًا]*|آسف|أعتذر).{0,40}لا\ (?:أستطيع|يمكنني) | ^\W*(?:maalesef|üzgünüm).{0,60}(?:emem|amam|emiyorum|amıyorum)",
-)
-"""The start of an answer that only declines. Conservative: a word of regret alone is none."""

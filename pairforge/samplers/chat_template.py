@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import error_line, lone_surrogate, without_surrogates
 from ..types import PLAIN_TEMPLATE, Message, Prompt, Skip
-from .model_loading import describe_error
 
 _RESERVED = {"conversation", "chat_template", "tokenize", "add_generation_prompt"}
 _USER, _SYSTEM = "a1b2user", "c3d4system"  # texts that occur in no template
@@ -43,7 +43,7 @@ class ChatTemplate:
             self._apply([Message(role="user", content=_USER)])
         except TemplateSyntaxError as error:
             raise InputError(
-                f"the chat template can't be parsed: line {error.lineno}, {describe_error(error)}",
+                f"the chat template can't be parsed: line {error.lineno}, {error_line(error)}",
                 fix="give another with --chat-template FILE",
             ) from error
         except (TemplateError, TypeError, ValueError):
@@ -62,7 +62,7 @@ class ChatTemplate:
         from jinja2 import TemplateError
 
         contents = [message["content"] for message in messages]
-        if lone := next((sign for sign in "".join(contents) if "\ud800" <= sign <= "\udfff"), None):
+        if lone := lone_surrogate("".join(contents)):
             return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}")
         for token in self.tokenizer.all_special_tokens:
             if any(token in content for content in contents):
@@ -70,12 +70,12 @@ class ChatTemplate:
         try:
             return self._apply(messages)
         except (TemplateError, TypeError, ValueError) as error:
-            return Skip("template", describe_error(error))
+            return Skip("template", error_line(error))
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of an answer's tokens, with U+FFFD for lone surrogates, which UTF-8 can't hold."""
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return without_surrogates(text)
 
     def inserted_system(self) -> str | None:
         """Return the system message that the template inserts where a conversation has none of its own."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InputError, OutsideError
-from ..text import one_line, visible
+from ..text import one_line, visible, without_surrogates
 from ..types import Answer, Prompt, Skip
 from .load_balancer import REJECTED
 from .retry import RequestError
@@ -199,8 +199,7 @@ class ReplyReader:
         if self._is_of_another_model(name := _get(reply, "model")):
             return RequestError("failed", f"an answer by another model, {shown(name)}")
         tokens = _get(reply, "usage", "completion_tokens")
-        # Lone surrogates, which UTF-8 can't hold, become U+FFFD.
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = without_surrogates(text)
         # Some servers leave the stop string in.
         ends = [text.index(stop) for stop in self._stop if stop in text]
         return Answer(

@@ -14,6 +14,7 @@ from time import sleep
 from typing import Any
 
 from ..errors import InputError, OutsideError
+from ..text import lone_surrogate
 from ..types import Answer, Key, Prompt, Sampler, Skip
 from .decoding import Decoding
 from .load_balancer import LoadBalancer, Request, Server
@@ -132,7 +133,7 @@ class EndpointSampler(Sampler):
         for prompt in prompts:
             keys = [key for key in ((prompt.id, index) for index in range(n)) if key not in done]
             text = "".join(message["content"] for message in prompt.messages)
-            if lone := next((char for char in text if "\ud800" <= char <= "\udfff"), None):
+            if lone := lone_surrogate(text):
                 skips |= dict.fromkeys(keys, Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}"))
             else:
                 wanted += [(prompt, key) for key in keys]
