@@ -9,7 +9,7 @@ import pytest
 from pairforge.api.validate import validate
 from pairforge.checks.fixes import without_tokens
 from pairforge.checks.shortcuts.style import STYLE
-from pairforge.correction.reasoning import split
+from pairforge.correction.reasoning import split_reasoning
 
 
 def row(text: str) -> dict[str, Any]:
@@ -42,8 +42,8 @@ def test_a_control_token(token: str) -> None:
 )
 def test_a_block_of_thought(start: str, end: str) -> None:
     whole = f"{start}A lamp?{end}It is a lamp."
-    assert split(whole) == (f"{start}A lamp?{end}", "It is a lamp.")
-    assert split(f"{start}A lamp?") is None
+    assert split_reasoning(whole) == (f"{start}A lamp?{end}", "It is a lamp.")
+    assert split_reasoning(f"{start}A lamp?") is None
     assert not {"PF108", "PF110"} & set(validate([row(whole)]).counts)
     assert "PF110" in validate([row(f"{start}A lamp?")]).counts
     assert without_tokens((f"{start}A lamp?", "It is.")) == (f"{start}A lamp?", "It is.")

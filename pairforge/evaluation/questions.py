@@ -8,6 +8,7 @@ from functools import partial
 from itertools import combinations, cycle
 from typing import Any
 
+from ..judges.reference import contains
 from ..prompts import bundled, systems
 from ..rename import mentions
 from ..types import Prompt

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ..errors import InputError
+from ..text import lone_surrogate
 from .articles import with_articles
 from .boundaries import INSIDE, Occurrence, Replacement
 from .matchers import ExpressionMatcher, NameMatcher
