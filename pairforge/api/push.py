@@ -1,4 +1,4 @@
-"""The verb `push`: pairs as a data set with a card, shown first, then uploaded to the Hub in one commit."""
+"""push: build a dataset with a card from pairs, show it, and upload it to the Hub in one commit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _POCKET = "these pairs were made by the bundled pocket model: figures on it are 
 
 @dataclass(frozen=True)
 class BuiltFile:
-    """One file of the data set: its path in the repository, bytes, SHA-256 in hex."""
+    """A file of the dataset: its path in the repository, its size in bytes, and its SHA-256 in hex."""
 
     path: str
     size: int
@@ -45,7 +45,7 @@ class BuiltFile:
 
 @dataclass(frozen=True)
 class PushOutcome:
-    """The outcome of a push. `ok` is False where findings refused it; `note` says the outcome in one line."""
+    """The outcome of a push: `note` says it in one line, `ok` is False where `findings` prevented it."""
 
     note: str
     folder: Path | None = None
@@ -75,11 +75,14 @@ class PushOutcome:
 
 @keywords(PushOptions)
 def push(options: PushOptions) -> PushOutcome:
-    """Build a data set and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
+    """Build a dataset and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
-    Pairs with errors or secrets aren't built: see `findings`.
+    Pairs with errors, or with what looks like a secret, are not built: see `findings` of the result. Without a login
+    nothing leaves the machine.
 
-    Raises InputError for what can't be used, OutsideError for what Hub or network refuse.
+    Raises:
+        InputError: an argument, a file or the target can't be used.
+        OutsideError: the Hub or the network refuses.
     """
     if options.repo is not None:
         hub.check_repo(options.repo)
@@ -117,19 +120,19 @@ def push(options: PushOptions) -> PushOutcome:
 
 
 def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
-    """Return the tree with sizes and hashes, and the first lines of the card below its header."""
+    """Return the list of files with sizes and digests, and the first lines of the card below its header."""
     from rich.filesize import decimal
 
     lines = [str(folder), *(f"  {file.path:<34} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
     header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
     lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:_CARD_LINES]), "  | ..."]
     if "\nlicense: " not in header:
-        lines += ["", "no licence is given: --license ID, e.g. apache-2.0"]
+        lines += ["", "no licence is named: --license ID, e.g. apache-2.0"]
     return visible("\n".join(lines))
 
 
 def _build(folder: Path, rows: list[Any], run: Run | None, **card_fields: Any) -> tuple[BuiltFile, ...]:
-    """Write data and card, each whole; the same pairs and settings give the same bytes."""
+    """Write data and card, each atomically; the same pairs and settings give the same bytes."""
     data, readme = folder / hub.DATA_FILE, folder / hub.CARD_FILE
     dataset = formats.to_dataset(rows)
     with write_errors(data):
