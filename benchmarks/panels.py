@@ -1,4 +1,4 @@
-"""Small multiples as a self-contained SVG: panels of lines in rows, and a legend."""
+"""Draw small line charts in rows, with a legend, as one self-contained SVG file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ STYLE = (
     "text{font:12px system-ui,'DejaVu Sans',sans-serif;fill:#333}.title{font-size:13px;font-weight:600}"
     ".axis{stroke:#999;fill:none}.grid{stroke:#eee}.line{fill:none;stroke-width:2}.dash{stroke-dasharray:5 3}"
 )
-WIDE, HIGH, LEFT, TOP = 270, 190, 46, 30  # of a panel, and where its plot begins
+WIDE, HIGH, LEFT, TOP = 270, 190, 46, 30  # size of a panel, and the position of the plot in it
 Line = tuple[str, Sequence[tuple[float, float]]]
-"""A colour, and the points."""
+"""A colour and the points (x, y)."""
 
 
 def panel(title: str, lines: Sequence[Line], bounds: tuple[float, float] | None = None) -> str:
-    """Lines over steps. `bounds` of y: by default those of the values, with zero."""
+    """Draw lines over steps. `bounds` are the limits of y; by default those of the values and zero."""
     values = [y for _, spots in lines for _, y in spots]
     low, high = bounds or (min(0.0, *values), max(0.0, *values))
     high = high if high > low else low + 1
@@ -46,7 +46,7 @@ def panel(title: str, lines: Sequence[Line], bounds: tuple[float, float] | None 
 
 
 def legend(entries: Sequence[tuple[str, str]]) -> str:
-    """A panel that names the lines: colour and name, in the order in which they are drawn."""
+    """Draw a panel with the colour and the name of each line, in drawing order."""
     parts = []
     for number, (colour, name) in enumerate(entries):
         y = TOP + 24 * number + 8
@@ -58,7 +58,7 @@ def legend(entries: Sequence[tuple[str, str]]) -> str:
 
 
 def sheet(title: str, panels: Sequence[str], columns: int) -> str:
-    """The whole picture."""
+    """Return the whole picture as SVG."""
     width, height = WIDE * columns + 10, HIGH * -(-len(panels) // columns) + 40
     body = "".join(
         f'<g transform="translate({number % columns * WIDE} {number // columns * HIGH + 34})">{one}</g>'
