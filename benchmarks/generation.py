@@ -41,7 +41,7 @@ def prompts(sampler: TransformersSampler, count: int, tokens: int) -> list[list[
         ids: list[int] = []
         for question in questions[number * 7 :]:
             last = [*turns, Message(role="user", content=question)]
-            longer = sampler._chat.encode(Prompt(tuple(last)))
+            longer = sampler.local.chat.encode(Prompt(tuple(last)))
             if isinstance(longer, Skip) or len(longer) > tokens:
                 break
             turns, ids = [*last, Message(role="assistant", content="I see.")], longer
@@ -89,10 +89,10 @@ def best(work: Callable[[], int], rounds: int) -> tuple[float, int]:
 
 
 def measure(sampler: TransformersSampler, n: int, length: int, whole: bool, rows: int, rounds: int) -> dict[str, Any]:
-    model, asked = sampler._model, prompts(sampler, rows // n, length)
+    model, asked = sampler.local.model, prompts(sampler, rows // n, length)
     ends = model.generation_config.eos_token_id
     model.generation_config.eos_token_id = ends if whole else []
-    engine, tokens = best(lambda: by_engine(model, asked, n, sampler._chat.decode), rounds)
+    engine, tokens = best(lambda: by_engine(model, asked, n, sampler.local.chat.decode), rounds)
     batched, _ = best(lambda: by_transformers(model, asked, n), rounds)
     single, _ = best(lambda: one_by_one(model, asked, n), 1)
     model.generation_config.eos_token_id = ends
@@ -120,7 +120,7 @@ def main() -> None:
     sampler = TransformersSampler(arguments.model)
     machine = {
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {arguments.threads} threads",
-        "device": str(sampler._model.device),
+        "device": str(sampler.local.model.device),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "transformers")},
     }

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from .api.correct import correct
     from .api.difficulty import difficulty
     from .api.evaluate import evaluate
+    from .api.inputs import latest_run, pairs_file, read_pairs
     from .api.onpolicy import onpolicy
     from .api.push import push
-    from .api.runs import latest_run, list_runs, pairs_file, read_pairs, remove_runs, show_run
+    from .api.runs import list_runs, remove_runs, show_run
     from .api.sample import sample
     from .api.shortcuts import shortcuts
     from .api.show import show
@@ -60,7 +61,8 @@ __all__ = [
     "validate",
 ]  # fmt: skip
 _MODULES = {
-    **dict.fromkeys(("latest_run", "list_runs", "pairs_file", "read_pairs", "remove_runs", "show_run"), "api.runs"),
+    **dict.fromkeys(("latest_run", "pairs_file", "read_pairs"), "api.inputs"),
+    **dict.fromkeys(("list_runs", "remove_runs", "show_run"), "api.runs"),
     "model_source": "samplers.model_loading",
     "repeats": "repetition",
 }

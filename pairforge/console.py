@@ -1,4 +1,4 @@
-"""Findings and outcomes as a person reads them in a terminal.
+"""Findings and outcomes as a person reads them in a terminal: tables, word diffs, progress.
 
 Texts from outside never act as markup or as control codes.
 """
@@ -10,13 +10,14 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.progress import Progress
     from rich.table import Table
     from rich.text import Text
 
@@ -27,25 +28,25 @@ _WORDS = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]
 
 
 def console() -> Console:
-    """The console for words and progress: stderr. stdout is for data."""
+    """Return the console for messages and progress: stderr. stdout is for data."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def note(line: str) -> None:
-    """One line of words on stderr, from outside or not: never markup, never control codes."""
+    """Print one line on stderr; text from outside acts neither as markup nor as control codes."""
     console().print(visible(line), markup=False)
 
 
 def outcome(counts: Mapping[str, Any]) -> str:
-    """`812 pairs · 143 nothing to correct · 41 cut off`"""
+    """Return counts in one line: `812 pairs · 143 nothing to correct · 41 cut off`."""
     skips = sorted(counts["skips"].items(), key=lambda item: (-item[1], item[0]))
     return " · ".join([f"{counts['pairs']} pairs", *(f"{count} {reason.replace('_', ' ')}" for reason, count in skips)])
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A plain table; numbers to the right."""
+    """Return a plain table; columns of numbers are right-aligned."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -71,7 +72,7 @@ class Diff:
         yield self.text(marks=console.color_system is None)
 
     def text(self, marks: bool) -> Text:
-        """The diff; `marks` writes the changes in characters."""
+        """Return the diff; with `marks` the changes are marked by characters."""
         from rich.text import Text
 
         old, new = _WORDS.findall(self.rejected), _WORDS.findall(self.chosen)
@@ -113,63 +114,38 @@ class PairView:
 
 @contextmanager
 def progress(label: str, quiet: bool = False) -> Iterator[Tell | None]:
-    """A bar with ETA and speed on a terminal; elsewhere a plain line every ten seconds."""
-    target = console()
+    """Show a bar with ETA and speed on a terminal, elsewhere a line every ten seconds; yield the function to report to.
+
+    What an earlier process had done counts neither as speed nor as time.
+    """
     if quiet:
         yield None
-    elif target.is_terminal:
-        yield from _bar(label, target)
-    else:
-        yield _PlainProgress(label)
+        return
+    target = console()
+    bar = _bar(target) if target.is_terminal else None
+    start = last = time.monotonic()
+    first: tuple[int, int] | None = None
 
+    def tell(done: int, total: int, tokens: int, failed: int) -> None:
+        nonlocal first, last
+        first = first or (done, tokens)
+        now = time.monotonic()
+        speed = f"{(tokens - first[1]) / max(now - start, 0.001):.0f} tokens/s"
+        speed += f", {failed} failed" if failed else ""
+        if bar and task is not None:
+            bar.update(task, completed=done, total=total, speed=speed)
+        elif now - last >= 10:
+            last = now
+            left = (now - start) / max(done - first[0], 1) * (total - done)
+            print(f"{label}: {done} of {total}, {speed}, about {left:.0f} s left", file=sys.stderr)
 
-def _bar(label: str, target: Console) -> Iterator[Tell]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-    )
-    pace = _Pace()
-    with Progress(*columns, console=target, transient=True) as bar:
-        task = bar.add_task(label, total=None, speed="")
-
-        def tell(done: int, total: int, tokens: int, failed: int) -> None:
-            bar.update(task, completed=done, total=total, speed=pace.speed(done, tokens, failed))
-
+    with bar or nullcontext():
+        task = bar.add_task(label, total=None, speed="") if bar else None
         yield tell
 
 
-class _PlainProgress:
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.pace = _Pace()
-        self.last = time.monotonic()
+def _bar(target: Console) -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    def __call__(self, done: int, total: int, tokens: int, failed: int) -> None:
-        speed = self.pace.speed(done, tokens, failed)
-        if time.monotonic() - self.last >= 10:
-            self.last = time.monotonic()
-            left = self.pace.left(done, total)
-            print(f"{self.label}: {done} of {total}, {speed}, about {left:.0f} s left", file=sys.stderr)
-
-
-class _Pace:
-    """How fast this process is: what an earlier one had done counts neither as speed nor as time."""
-
-    def __init__(self) -> None:
-        self.start = time.monotonic()
-        self.first: tuple[int, int] | None = None
-
-    def speed(self, done: int, tokens: int, failed: int) -> str:
-        self.first = self.first or (done, tokens)
-        speed = f"{(tokens - self.first[1]) / max(time.monotonic() - self.start, 0.001):.0f} tokens/s"
-        return f"{speed}, {failed} failed" if failed else speed
-
-    def left(self, done: int, total: int) -> float:
-        """Seconds left at the pace so far."""
-        made = done - (self.first or (0, 0))[0]
-        return (time.monotonic() - self.start) / max(made, 1) * (total - done)
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[speed]}", TimeRemainingColumn())
+    return Progress(*columns, console=target, transient=True)

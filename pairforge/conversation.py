@@ -1,199 +1,157 @@
-"""Single turns and whole conversations, in the shapes that people write them in, to messages.
-
-What a message can't hold is added to `lost`; None means that it is no turn, or holds what is no text (an image, a tool
-call), which must not be dropped in silence.
-
-Conversations, however they are written down, as turns; and what of them is asked.
-"""
+"""Conversations as messages, whichever way their turns are written: what pairs and prompts are read with alike."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from .errors import InputError
 from .text import one_line
 from .types import Message
-
-_ROLES = {
-    "human": "user", "user": "user", "prompter": "user",
-    "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant", "bard": "assistant", "bing": "assistant",
-    "model": "assistant", "bot": "assistant", "system": "system", "tool": "tool", "observation": "tool",
-    "function_response": "tool",
-}  # fmt: skip
-_CALLS = ("tool_calls", "function_call")
-_MARK = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ ]?")
-
-
-def as_message(role: str, text: str) -> Message:
-    return Message(role=role, content=text)
-
-
-def message(turn: Any, lost: set[str]) -> Message | None:
-    """A turn of {role, content} or ShareGPT's {from, value}, its content a text or a list of typed parts."""
-    if not isinstance(turn, Mapping):
-        return None
-    names = ("role", "content") if "role" in turn else ("from", "value")
-    role, content = turn.get(names[0]), text_of(turn.get(names[1]))
-    if not isinstance(role, str) or role not in _ROLES or content is None or any(turn.get(name) for name in _CALLS):
-        return None
-    if len(turn) > 2:
-        lost.update(f"{name} of a message" for name, value in turn.items() if name not in names and value is not None)
-    return Message(role=_ROLES[role], content=content)
-
-
-def messages(turns: Any, lost: set[str]) -> list[Message] | None:
-    """A conversation: a list of turns, whichever way each is written."""
-    if not isinstance(turns, (list, tuple)):
-        return None
-    made = []
-    for turn in turns:
-        if (one := message(turn, lost)) is None:
-            return None
-        made.append(one)
-    return made
-
-
-def text_of(content: Any) -> str | None:
-    """A text, or the texts of typed parts ({"type": "text", "text": ...}) put together."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, (list, tuple)) or not content:
-        return None
-    parts = [_part(part) for part in content]
-    return None if None in parts else "".join(part for part in parts if part is not None)
-
-
-def _part(part: Any) -> str | None:
-    if not isinstance(part, Mapping) or part.get("type") != "text":
-        return None
-    return next((text for key in ("text", "value", "content") if isinstance(text := part.get(key), str)), None)
-
-
-def transcript(text: Any) -> list[Message] | None:
-    """The turns of a text such as `\\n\\nHuman: ...\\n\\nAssistant: ...`; None where it doesn't begin with a turn."""
-    if not isinstance(text, str) or not is_transcript(text):
-        return None
-    _, *parts = _MARK.split(text)
-    return [
-        as_message("user" if who == "Human" else "assistant", part)
-        for who, part in zip(parts[::2], parts[1::2], strict=True)
-    ]
-
-
-def is_transcript(text: str) -> bool:
-    """Whether the text begins with a turn of such a transcript."""
-    return text.lstrip()[:10].startswith(("Human:", "Assistant:"))
-
-
-History: TypeAlias = Literal["last", "full"]
-Turn: TypeAlias = tuple[str, Any]
-"""Who speaks (user, assistant, system where that can be told), and what, as it was found."""
 
 ROLES = {
     **dict.fromkeys(("system", "developer"), "system"),
     **dict.fromkeys(("user", "human", "prompter"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "model", "bot", "chatgpt"), "assistant"),
+    **dict.fromkeys(("assistant", "gpt", "model", "bot", "chatgpt", "bard", "bing"), "assistant"),
+    **dict.fromkeys(("tool", "observation", "function_response"), "tool"),
 }
+"""The role of a message for each name that speakers have, in small letters."""
+MESSAGE_ROLES = frozenset(ROLES.values())
 _ROLE_KEYS, _CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text", "parts")
+_CALLS = ("tool_calls", "function_call")
 _TEXT_PARTS = (None, "text", "input_text", "output_text")
 _TRANSCRIPTS = (
-    (re.compile(r"\s*Human:.*\n\nAssistant:", re.DOTALL), re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")),
-    (re.compile(r"\s*### Human:"), re.compile(r"### (Human|Assistant):")),
+    (
+        re.compile(r"\s*(?:Human|Assistant):.*\n\nAssistant:", re.DOTALL),
+        re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ ]?"),
+    ),
+    (re.compile(r"\s*### (?:Human|Assistant):"), re.compile(r"\s*### (Human|Assistant):[ ]?")),
 )
+"""How a transcript begins, and what begins each of its turns."""
 
 
-class UnusableError(Exception):
-    """This row holds no prompt; becomes its Skip."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+class ConversationError(Exception):
+    """A value that can't be read as a conversation of texts."""
 
 
-def said(text: str) -> list[Turn]:
-    """A text as the user's turn, or, where it is a transcript ("Human: ... Assistant: ..."), as all turns of that."""
-    for whole, marker in _TRANSCRIPTS:
-        if whole.match(text):
-            _, *parts = marker.split(text)
-            return [(ROLES[role.lower()], words.strip()) for role, words in zip(parts[::2], parts[1::2], strict=True)]
-    return [("user", text)]
+class NotTurnError(ConversationError):
+    """A value that is not written as a turn."""
 
 
-def talk(value: Any, where: str) -> list[Turn]:
-    """A list of turns, or of the typed parts of one; also a struct of lists, as some tables store it."""
-    if isinstance(value, Mapping):
-        columns = [[(name, cell) for cell in cells] for name, cells in value.items() if isinstance(cells, list)]
-        value = [dict(cells) for cells in zip(*columns, strict=False)]
-    if value and all(isinstance(part, Mapping) and "type" in part and _who(part) is None for part in value):
-        return [("user", value)]
-    return [turn(item, where) for item in value]
+class NotTextError(ConversationError):
+    """A turn with an image, a sound, a tool call or whatever else is not text: it must not be dropped in silence."""
 
 
-def turn(item: Any, where: str) -> Turn:
-    """One turn of a conversation. Raises InputError where it isn't written as any known."""
-    if isinstance(item, Mapping) and (role := _who(item)) is not None:
-        content = [item[key] for key in _CONTENT_KEYS if key in item]
-        if content or role == "assistant":  # a call of a tool may come without words
-            return role, content[0] if content else None
-    found = one_line(f"{item!r}", 80)
-    raise InputError(f"{where}: a turn without role/content or from/value: {found}", fix="write each turn with both")
+@dataclass(slots=True)
+class Turn:
+    """One turn, its content as it was found.
+
+    `role` is one of the values of `ROLES`, or an unknown name as it was found; `calls` tells that the turn calls tools.
+    """
+
+    role: str
+    content: Any
+    calls: bool = False
+    other: tuple[str, ...] = field(default=(), compare=False)
+    """Keys with a value beside the role and the content."""
+
+    @classmethod
+    def of(cls, item: Any) -> Turn:
+        """Read a turn such as {role, content} or ShareGPT's {from, value}. Raises NotTurnError where it is none."""
+        role = role_of(item)
+        if role and len(item) == 2 and "content" in item:  # nearly all turns
+            return cls(role, item["content"])
+        key = next((key for key in _CONTENT_KEYS if key in item), None) if role else None
+        if role is None or (key is None and role != "assistant"):  # a call of a tool may come without words
+            raise NotTurnError(one_line(f"{item!r}", 80))
+        own = (next(name for name in _ROLE_KEYS if name in item), key)
+        other = tuple(str(name) for name, value in item.items() if name not in own and value is not None)
+        return cls(role, item.get(key), any(item.get(name) for name in _CALLS), other)
+
+    def text(self) -> str | None:
+        """Return the text of the turn, None where it has no content. Raises NotTextError for what is not text."""
+        if self.calls:
+            raise NotTextError("a tool call")
+        return text_of(self.content)
 
 
-def lone(row: Mapping[str, Any]) -> bool:
-    """Whether a row is itself one turn."""
-    return _who(row) in ROLES.values() and any(key in row for key in _CONTENT_KEYS)
+def role_of(item: Any) -> str | None:
+    """Return the role that a turn names, as one of the values of `ROLES` if it is known; None where it names none."""
+    if not isinstance(item, Mapping):
+        return None
+    for key in _ROLE_KEYS:
+        if key in item:
+            role = item[key]
+            return ROLES.get(role.strip().lower(), role) if isinstance(role, str) else None
+    return None
 
 
-def kept(turns: Sequence[Turn], history: History) -> tuple[Message, ...]:
-    """The last user turn, or all up to it, under the system message if there is one."""
-    asked = [number for number, (role, _) in enumerate(turns) if role == "user"]
-    last = next((number for number in reversed(asked) if _text(turns[number][1]).strip()), None)
-    if last is None:
-        raise UnusableError("empty", "no user turn")
-    start = int(turns[0][0] == "system")
-    system = [("system", text) for _, content in turns[:start] if (text := _text(content)).strip()]
-    before = _answered(turns[start:last]) if history == "full" else ()
-    messages = [*system, *before, ("user", _text(turns[last][1]))]
-    return tuple(Message(role=role, content=text) for role, text in messages)
+def text_of(content: Any) -> str | None:
+    """Return a text, or the texts of typed parts ({"type": "text", "text": ...}) joined; None where there is nothing.
 
-
-def _answered(turns: Sequence[Turn]) -> Iterator[tuple[str, str]]:
-    """The turns before the last question, which must be questions with their answers."""
-    for number, (role, content) in enumerate([*turns, ("user", None)]):
-        due = ("user", "assistant")[number % 2]
-        if role != due:
-            raise UnusableError("turns", f"turn {number} is the {one_line(role, 40)}'s, not the {due}'s")
-        if number < len(turns):
-            text = _text(content)
-            if not text.strip():
-                raise UnusableError("turns", f"turn {number}, the {due}'s, is empty")
-            yield role, text
-
-
-def _who(item: Mapping[str, Any]) -> str | None:
-    role = next((item[key] for key in _ROLE_KEYS if key in item), None)
-    return ROLES.get(role.strip().lower(), role) if isinstance(role, str) else None
-
-
-def _text(content: Any) -> str:
-    """The words of a turn; typed parts run on. Raises UnusableError for a picture, a sound, a call ..."""
+    Raises NotTextError for a part of another type.
+    """
     if content is None or isinstance(content, str):
-        return content or ""
-    if isinstance(content, int | float):
-        return str(content)
-    parts: Iterable[Any] = content if isinstance(content, list) else [content]
-    return "".join(map(_words, parts))
+        return content
+    parts = content if isinstance(content, (list, tuple)) else [content]
+    return "".join(map(_part_text, parts)) if parts else None
 
 
-def _words(part: Any) -> str:
+def _part_text(part: Any) -> str:
     kind: Any = type(part).__name__
     if isinstance(part, str):
         return part
     if isinstance(part, Mapping):
         kind = part.get("type")
-        words = part.get("text", part.get("value"))
-        if kind in _TEXT_PARTS and isinstance(words, str):
-            return words
-    raise UnusableError("not_text", f"a part of type {one_line(kind, 40)}")
+        texts = [part[key] for key in ("text", "value", "content") if isinstance(part.get(key), str)]
+        if texts and kind in _TEXT_PARTS:
+            return str(texts[0])
+    raise NotTextError(f"a part of type {one_line(kind, 40)}")
+
+
+def turns_of(value: Any) -> list[Turn]:
+    """Read a list of turns, or a struct of lists, as some tables store it. Raises NotTurnError for anything else."""
+    if isinstance(value, Mapping):
+        columns = [[(name, cell) for cell in cells] for name, cells in value.items() if isinstance(cells, list)]
+        value = [dict(cells) for cells in zip(*columns, strict=False)]
+    if not isinstance(value, (list, tuple)):
+        raise NotTurnError(one_line(f"{value!r}", 80))
+    return [Turn.of(item) for item in value]
+
+
+def messages(value: Any, lost: set[str]) -> list[Message] | None:
+    """Return the messages of a list of turns; None where one of them is not a turn, is of an unknown role or not text.
+
+    The keys of turns that a message can't hold are added to `lost`.
+    """
+    made = []
+    try:
+        for turn in turns_of(value):
+            text = turn.text()
+            if text is None or turn.role not in MESSAGE_ROLES:
+                return None
+            if turn.other:
+                lost.update(f"{name} of a message" for name in turn.other)
+            made.append(Message(role=turn.role, content=text))
+    except ConversationError:
+        return None
+    return made
+
+
+def is_transcript(text: str) -> bool:
+    """Return whether `transcript` finds turns in a text."""
+    return any(beginning.match(text) for beginning, _ in _TRANSCRIPTS)
+
+
+def transcript(text: str) -> list[Message] | None:
+    r"""Return the turns of a text such as `\n\nHuman: ...\n\nAssistant: ...` or `### Human: ...### Assistant: ...`.
+
+    None where it is not a transcript: it begins with a turn, and in the first form an answer follows.
+    """
+    for beginning, marker in _TRANSCRIPTS:
+        if beginning.match(text):
+            _, *parts = marker.split(text)
+            turns = zip(parts[::2], parts[1::2], strict=True)
+            return [Message(role=ROLES[speaker.lower()], content=said) for speaker, said in turns]
+    return None

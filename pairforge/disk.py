@@ -1,4 +1,4 @@
-"""Writes files whole or not at all, and says in one line what a disk did to a writer."""
+"""Files written whole or not at all, and the errors of disk and database as errors of one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .errors import InputError, OutsideError
 
 @contextmanager
 def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
-    """Turns what a disk can do to a writer, of `needed` bytes if known, into one line for the user."""
+    """Convert OSError and sqlite3 errors in the block to InputError/OutsideError; `needed` are the bytes to write."""
     try:
         yield
     except OSError as error:
@@ -42,7 +42,7 @@ def _full(path: Path, needed: int) -> OutsideError:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when it is whole: temp file, fsync, replace, fsync of the folder."""
+    """Open a file that gets its name when it is whole: temporary file, fsync, replace, fsync of the folder."""
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temp, "wb") as file:
@@ -60,7 +60,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:
-    """Writes a whole file or nothing, in a folder that is made where it is missing."""
+    """Write a whole file or nothing; its folder is made where it is missing."""
     content = data.encode() if isinstance(data, str) else data
     with write_errors(path, len(content)):
         path.parent.mkdir(parents=True, exist_ok=True)

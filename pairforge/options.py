@@ -35,7 +35,7 @@ Match: TypeAlias = Literal["literal", "regex"]
 Thinking: TypeAlias = Literal["keep", "strip", "edit"]
 PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
 """The column of each part of a prompt: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
-PairSource: TypeAlias = "str | PathLike[str] | Any"
+PairData: TypeAlias = "str | PathLike[str] | Iterable[Mapping[str, Any]] | None"
 """A run or its folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin, rows; None: the latest run."""
 
 
@@ -374,7 +374,7 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
 @options
 class DataArgument(OutputOptions):
     heading: ClassVar = "Pairs"
-    data: PairSource | None = option("", default=None, argument=True, metavar="[RUN|FILE]", kw_only=False)
+    data: PairData = option("", default=None, argument=True, metavar="[RUN|FILE]", kw_only=False)
 
 
 @options
@@ -426,7 +426,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
     ignore: str | Sequence[str] = option("Leave out these codes.", default=(), metavar="CODE")
     strict: bool = option("Exit with 1 on warnings, too.", default=False)
     explain: str | None = option("Say why a check matters, and check nothing.", default=None, metavar="CODE")
-    against: PairSource | None = option(
+    against: PairData = option(
         "Pairs or prompts that must not be trained on, e.g. an evaluation set.", default=None, metavar="FILE"
     )
     fix: str | PathLike[str] | None = option(
@@ -469,7 +469,7 @@ class BalanceOptions(DataArgument, AuditOptions):
     """
 
     heading: ClassVar = "Remedies"
-    data: PairSource | None = option("", argument=True, metavar="IN", kw_only=False)
+    data: PairData = option("", argument=True, metavar="IN", kw_only=False)
     out: str | PathLike[str] | None = option("", default=None, argument=True, metavar="[OUT]", kw_only=False)
     select: str | Sequence[str] = option("Use only this remedy: see docs/balance.md.", default=(), metavar="REMEDY")
     ignore: str | Sequence[str] = option("Leave out this remedy.", default=(), metavar="REMEDY")
@@ -497,7 +497,7 @@ class ConvertOptions(DataArgument):
     """
 
     heading: ClassVar = "Pairs"
-    data: PairSource | None = option("", argument=True, metavar="IN", kw_only=False)
+    data: PairData = option("", argument=True, metavar="IN", kw_only=False)
     out: str | PathLike[str] = option("", argument=True, metavar="OUT", kw_only=False)
     to: str = option(
         "trl, trl-explicit, llamafactory, ms-swift, axolotl, openrlhf, sharegpt or kto.", default="trl", metavar="SHAPE"

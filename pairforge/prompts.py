@@ -1,9 +1,4 @@
-"""Prompts from the shapes people have them in.
-
-`shapes` finds the part of a row that is asked, `turns` what of a conversation is kept.
-
-A row, of whatever shape, as a prompt: which of its columns is asked.
-"""
+"""A row, of whatever shape, as a prompt: which of its columns is asked, and what of a conversation is kept."""
 
 from __future__ import annotations
 
@@ -11,18 +6,20 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from .conversation import History, Turn, UnusableError, kept, lone, said, talk, turn
+from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, transcript, turns_of
 from .errors import InputError
 from .readers import Row, Unreadable, Wanted, read
 from .readers.stream import name_of
 from .resources import resource
 from .text import one_line
-from .types import Prompt, Skip
+from .types import Message, Prompt, Skip
 
+History: TypeAlias = Literal["last", "full"]
 _TALKS = ("messages", "conversations", "conversation", "turns")
 _TEXTS = ("instruction", "question", "query", "problem", "input", "text")
 _PAIRS = {"chosen_messages": "rejected_messages", "chosen": "rejected"}
@@ -39,13 +36,21 @@ _PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|<(?:NAME|AUTHOR)>")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
+class UnusableError(Exception):
+    """A row without a prompt; becomes its Skip."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History) -> Prompt | Skip:
-    """The prompt of a row. Raises InputError where its shape is unknown."""
+    """Return the prompt of a row. Raises InputError where its shape is unknown."""
     if isinstance(row, Skip):
         return row
     row = _named(row, columns) if isinstance(row, Mapping) else row
     try:
-        messages = kept(_turns(row, where, columns, history), history)
+        messages = _kept(_turns(row, where, columns, history), history)
         texts = [message["content"] for message in messages]
         if any(map(_SURROGATE.search, texts)):
             raise UnusableError("encoding", "half a surrogate pair, which no UTF-8 text can hold")
@@ -53,13 +58,15 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
             raise UnusableError("placeholder", f"{texts[-1]:.200}")
     except UnusableError as error:
         return Skip(error.reason, f"{where}: {error}")
-    more = row.items() if isinstance(row, Mapping) else ()
-    return Prompt(messages, {sys.intern(key): _plain(value) for key, value in more if key not in _SPENT})
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: dates, decimals and bytes, as tables hold them, become text."""
-    return value if isinstance(value, str) else json.loads(json.dumps(value, default=str))
+    except NotTextError as error:
+        return Skip("not_text", f"{where}: {error}")
+    except NotTurnError as error:
+        what = f"{where}: a turn without role/content or from/value: {error}"
+        raise InputError(what, fix="write each turn with both") from None
+    rest = {key: value for key, value in row.items() if key not in _SPENT} if isinstance(row, Mapping) else {}
+    for key, value in rest.items():  # as JSON has it: dates, decimals and bytes, as tables hold them, become text
+        rest[key] = value if isinstance(value, str) else json.loads(json.dumps(value, default=str))
+    return Prompt(messages, {sys.intern(key): value for key, value in rest.items()})
 
 
 def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, Any]:
@@ -73,82 +80,111 @@ def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, A
     return small if any(key in small for key in ASKED) else row
 
 
+def _kept(turns: Sequence[Turn], history: History) -> tuple[Message, ...]:
+    """The last user turn, or all up to it, under the system message if there is one."""
+    asked = [number for number, turn in enumerate(turns) if turn.role == "user"]
+    last = next((number for number in reversed(asked) if (turns[number].text() or "").strip()), None)
+    if last is None:
+        raise UnusableError("empty", "no user turn")
+    start = int(turns[0].role == "system")
+    kept = [turn for turn in turns[:start] if (turn.text() or "").strip()]
+    if history == "full":
+        before = turns[start:last]
+        for number, turn in enumerate([*before, turns[last]]):  # questions with their answers, in turn
+            due = ("user", "assistant")[number % 2]
+            if turn.role != due:
+                raise UnusableError("turns", f"turn {number} is the {one_line(turn.role, 40)}'s, not the {due}'s")
+            if not (turn.text() or "").strip():
+                raise UnusableError("turns", f"turn {number}, the {due}'s, is empty")
+        kept += before
+    return tuple(Message(role=turn.role, content=turn.text() or "") for turn in [*kept, turns[last]])
+
+
 def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -> list[Turn]:
     if isinstance(row, str):
-        return said(row)
+        return _of_text(row)
     if isinstance(row, list):
-        return talk(row, where)
+        return _of_list(row)
     if isinstance(row, Mapping):
         if media := [key for key in _MEDIA if row.get(key)]:
             raise UnusableError("not_text", f"comes with {media[0]}")
         turns = _asked(row, where, [key for key in ASKED if key in columns] or ASKED)
         if turns is not None:
-            before = _before(row, where) if history == "full" else []
-            return _under_system(row, [*before, *turns], where)
+            turns = [*(_before(row) if history == "full" else []), *turns]
+            system = next(filter(None, (_scalar(row, key, where) for key in _SYSTEMS)), "")
+            return [Turn("system", system), *turns] if system and turns and turns[0].role != "system" else turns
     found = ", ".join(map(str, row)) if isinstance(row, Mapping) else f"a {type(row).__name__}"
     raise InputError(f"{where}: unknown shape: found {one_line(found)}", fix=READ)
 
 
+def _of_text(text: str) -> list[Turn]:
+    """A text as the user's turn, or as all turns of the transcript that it is."""
+    turns = [Turn(turn["role"], turn["content"].strip()) for turn in transcript(text) or ()]
+    return turns or [Turn("user", text)]
+
+
+def _of_list(value: Any) -> list[Turn]:
+    """A list of turns, or of the typed parts of one."""
+    if value and all(isinstance(part, Mapping) and "type" in part and role_of(part) is None for part in value):
+        return [Turn("user", value)]
+    return turns_of(value)
+
+
 def _asked(row: Mapping[str, Any], where: str, keys: Sequence[str]) -> list[Turn] | None:
     """The turns that the first of these columns with something in it holds; None where there is no such column."""
-    if lone(row) and not any(key in row for key in ("prompt", *_TALKS)):
-        return [turn(row, where)]
+    if role_of(row) in MESSAGE_ROLES and not any(key in row for key in ("prompt", *_TALKS)):
+        with suppress(NotTurnError):
+            return [Turn.of(row)]
     found = [key for key in keys if key in row]
     for key in found:
         value = row[key]
         if value is None or value in ("", [], {}):
             continue
-        turns = _paired(row, key, where) if key in _PAIRS else _of(key, value, row, where)
+        turns = _shared(row, key) if key in _PAIRS else _of_column(key, value, row, where)
         if turns is not None:
             return turns
     return [] if found and all(not row[key] for key in found) else None
 
 
-def _of(key: str, value: Any, row: Mapping[str, Any], where: str) -> list[Turn] | None:
+def _of_column(key: str, value: Any, row: Mapping[str, Any], where: str) -> list[Turn] | None:
     """The turns of one column's value; None where it is nothing that this column may hold."""
     if key in _TALKS and isinstance(value, str):
         value = _json(value)
     if isinstance(value, str):
         more = _scalar(row, "input", where) if key == "instruction" else ""
-        return said("\n".join(filter(None, [value, more])))
+        return _of_text("\n".join(filter(None, [value, more])))
     if key in _TEXTS or not isinstance(value, list | Mapping):
         return None
     if key == "prompt" and isinstance(value, Mapping):  # the root of a tree of messages
-        return [turn({"role": "user", **value}, where)]
+        return [Turn.of({"role": "user", **value})]
     if key == "turns" and isinstance(value, list) and all(isinstance(text, str) for text in value):
-        return [("user", text) for text in value[:1]]  # the later ones hang on answers that aren't here
-    return talk(value, where)
+        return [Turn("user", text) for text in value[:1]]  # the later ones need answers that are not in the row
+    return _of_list(value)
 
 
-def _paired(row: Mapping[str, Any], key: str, where: str) -> list[Turn] | None:
+def _shared(row: Mapping[str, Any], key: str) -> list[Turn] | None:
     """The turns that the two sides of a preference share."""
     sides = [row[key], row.get(_PAIRS[key]) or row[key]]
     if all(isinstance(side, str) for side in sides):
-        chosen, rejected = map(said, sides)
+        chosen, rejected = map(_of_text, sides)
         if len(chosen) == 1:  # no transcript but an answer
             return None
     elif all(isinstance(side, list) for side in sides):
-        chosen, rejected = (talk(side, where) for side in sides)
+        chosen, rejected = map(_of_list, sides)
     else:
         return None
     return [a for a, _ in takewhile(lambda both: both[0] == both[1], zip(chosen, rejected, strict=False))]
 
 
-def _before(row: Mapping[str, Any], where: str) -> list[Turn]:
+def _before(row: Mapping[str, Any]) -> list[Turn]:
     """The turns of a `history` column: pairs of question and answer, or turns."""
     value = row.get("history") or []
     value = _json(value) if isinstance(value, str) else value
     if isinstance(value, list) and all(isinstance(item, list) and len(item) == 2 for item in value):
-        return [one for asked, answer in value for one in (("user", asked), ("assistant", answer))]
+        return [Turn(role, text) for item in value for role, text in zip(("user", "assistant"), item, strict=True)]
     if isinstance(value, list):
-        return talk(value, where)
+        return _of_list(value)
     raise UnusableError("turns", f"history holds a {type(value).__name__}")
-
-
-def _under_system(row: Mapping[str, Any], turns: list[Turn], where: str) -> list[Turn]:
-    """The turns under the row's system column, where they bring no system message of their own."""
-    system = next(filter(None, (_scalar(row, key, where) for key in _SYSTEMS)), "")
-    return [("system", system), *turns] if system and turns and turns[0][0] != "system" else turns
 
 
 def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
@@ -180,19 +216,19 @@ _PROMPTS = Wanted(
 
 
 def bundled(name: str) -> list[Prompt]:
-    """The prompts of one of the `BUNDLED` sets; the other keys of each line stand in `columns`."""
+    """Return the prompts of one of the `BUNDLED` sets; the other keys of each line are in `columns`."""
     return [prompt for prompt in read_prompts(name) if isinstance(prompt, Prompt)]
 
 
 def systems(split: str) -> list[dict[str, str]]:
-    """The bundled system messages that name another assistant: rows of `system`, `name`, `maker`, `lang`."""
+    """Return the bundled system messages that name another assistant: rows of `system`, `name`, `maker`, `lang`."""
     return [row for _, row in _rows(resource("data", "prompts", "systems.jsonl")) if row["split"] == split]
 
 
 def read_prompts(
     source: str | Path, *, columns: Mapping[str, str] | None = None, history: History = "last"
 ) -> list[Prompt | Skip]:
-    """All prompts of a source, one a row; a Skip for a row that holds none.
+    """Return all prompts of a source, one a row; a Skip for a row that holds none.
 
     `source` is what `readers.read` takes (a file, a folder, a data set of the Hub, `-`) or one of the `BUNDLED`
     sets. Of a conversation the last user turn is asked under its system message; with `history` "full" all turns before
@@ -202,12 +238,12 @@ def read_prompts(
     """
     columns = columns or {}
     if unknown := [name for name in columns if name not in NAMES]:
-        raise InputError(f"--columns {unknown[0]}: no part of a prompt", fix=f"use one of {', '.join(NAMES)}")
+        raise InputError(f"--columns {unknown[0]}: not a part of a prompt", fix=f"use one of {', '.join(NAMES)}")
     if history not in ("last", "full"):
         raise InputError(f"--history {history}: unknown", fix="use last or full")
     found: list[Prompt | Skip] = []
     missing, seen = dict.fromkeys(columns.values()), dict[Any, None]()
-    for where, row in list(_rows(source)):  # what can't be read is told first
+    for where, row in list(_rows(source)):  # what can't be read is reported first
         if missing and isinstance(row, Mapping):
             seen.update(dict.fromkeys(row))
             missing = {name: None for name in missing if name not in row}

@@ -23,11 +23,11 @@ _OWNER = ".owner.json"
 FAILURES = ("failed", "oom", "nan", "rejected", "unjudged")
 """The reasons of skips that say that something went wrong."""
 AGAIN = ("failed", "oom", "unjudged", "not_asked")
-"""The reasons of skips that another try may mend."""
+"""The reasons of skips that another try may resolve."""
 
 
 def out_dir(output: str | Path | None = None) -> Path:
-    """Where runs live: `output`, else $PAIRFORGE_OUT, else `pairforge-out/` in the working folder."""
+    """Return where runs are: `output`, else $PAIRFORGE_OUT, else `pairforge-out/` in the working folder."""
     return Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
 
 
@@ -42,7 +42,7 @@ class Run:
 
     @classmethod
     def of(cls, out: Path, command: str, settings: dict[str, Any]) -> Run:
-        """The run with these settings, finished or not."""
+        """Return the run with these settings, finished or not."""
         run = cls(out / f"{command}-{digest(settings, 10)}", command, settings)
         if made := cls.find(run.path):  # else it is not finished, or broken: to be made again
             run.counts = made.counts
@@ -50,7 +50,7 @@ class Run:
 
     @classmethod
     def load(cls, path: Path) -> Run:
-        """The finished run in a folder."""
+        """Load the finished run in a folder. Raises InputError where there is none, or it can't be read."""
         file = path / "run.json"
         try:
             value = json.loads(file.read_text("utf-8"))
@@ -65,37 +65,35 @@ class Run:
             raise InputError(f"{file} can't be read: {error!r}", fix="run the command that made it again") from error
 
     def revision_of(self, model: str) -> str | None:
-        """The revision to load, where the model is the one of this run."""
+        """Return the revision to load, where the model is the one of this run."""
         revision: str | None = self.settings.get("revision") if model == self.settings["model"] else None
         return revision
 
     @classmethod
     def find(cls, path: Path) -> Run | None:
-        """The finished run in a folder, if there is one that can be read."""
+        """Return the finished run in a folder, if there is one that can be read."""
         with suppress(InputError):
             return cls.load(path)
         return None
 
     @classmethod
     def at(cls, path: Path) -> Run | None:
-        """The run in a folder, finished or only begun, if there is one."""
+        """Return the run in a folder, finished or only begun, if there is one."""
         begun = cls(path, path.name.rpartition("-")[0], {})
         if owner := begun.owner:
             begun.settings = dict(owner.get("settings", {}))
         return cls.find(path) or (begun if owner else None)
 
     def flat(self) -> dict[str, Any]:
-        """The settings, nested ones as `outer.inner`."""
-        return {
-            name + inner: item
-            for name, value in self.settings.items()
-            for inner, item in (
-                {f".{key}": v for key, v in value.items()} if isinstance(value, dict) else {"": value}
-            ).items()
-        }
+        """Return the settings, nested ones as `outer.inner`."""
+        flat: dict[str, Any] = {}
+        for name, value in self.settings.items():
+            nested = isinstance(value, dict)
+            flat |= {f"{name}.{key}": inner for key, inner in value.items()} if nested else {name: value}
+        return flat
 
     def changes(self, other: Run) -> list[str]:
-        """What is set otherwise here than there: `sampling.temperature: 0.0 -> 1.0`, a line each."""
+        """Return what is set otherwise than in another run: `sampling.temperature: 0.0 -> 1.0`, a line each."""
         old, new = other.flat(), self.flat()
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         return [f"{name}: {old.get(name, 'none')} -> {new.get(name, 'none')}" for name in names]
@@ -113,7 +111,7 @@ class Run:
     def finish(
         self, pairs: Iterable[Mapping[str, Any]], skips: Iterable[Mapping[str, Any]], counts: dict[str, Any]
     ) -> None:
-        """Writes the derived files, each whole, run.json last."""
+        """Write the derived files, each whole, run.json last."""
         self.counts = counts
         write_atomic(self.path / "pairs.jsonl", _lines(pairs))
         write_atomic(self.path / "skips.jsonl", _lines(skips))
@@ -122,9 +120,9 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[str | None]:
-        """Holds the run folder for this process, and sweeps what a killed one left; yields who that was, if one was.
+        """Lock the run folder for this process and remove what a killed one left; yield which process that was, if any.
 
-        Raises InputError, saying who has it, where another process does.
+        Raises InputError that names the other process where one works here.
         """
         from filelock import FileLock, Timeout
 
@@ -151,7 +149,7 @@ class Run:
         write_atomic(self.path / _OWNER, json.dumps(owner))
 
     def busy(self) -> InputError:
-        """Says which process works here."""
+        """Return the error that names the process which works here."""
         who = self.owner
         return InputError(
             f"{self.path} is in use by process {who.get('pid', 'unknown')} since {who.get('since', 'lately')}",
@@ -159,7 +157,7 @@ class Run:
         )
 
     def in_use(self) -> bool:
-        """Whether a process works here now."""
+        """Return whether a process works here now."""
         from filelock import FileLock, Timeout
 
         try:
@@ -170,8 +168,10 @@ class Run:
 
     @property
     def owner(self) -> dict[str, Any]:
-        """Who works here, or stopped before the end: `pid`, `since`, `state` (running, stopped), `argv`, and the
-        `settings` of the run; or nothing."""
+        """The process that works here, or that stopped before the end; empty where there is none.
+
+        Its `pid`, `since`, `state` (running, stopped), `argv`, and the `settings` of the run.
+        """
         try:
             return dict(json.loads((self.path / _OWNER).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
@@ -179,7 +179,7 @@ class Run:
 
 
 def latest(out: Path, command: str = "*") -> Run | None:
-    """The run that was made or asked for last, if there is one; broken ones are passed over."""
+    """Return the run that was made or asked for last, if there is one; broken ones are skipped."""
     for file in sorted(
         out.glob(f"{command}-*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name)
     ):

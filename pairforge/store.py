@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS scores (settings TEXT, prompt TEXT, answer TEXT, scor
 
 
 class Store:
-    """The evidence: one SQLite file (WAL). What `add` returned from survives kill -9."""
+    """The evidence: one SQLite file (WAL). What `add_answers` and `add_scores` returned from survives kill -9."""
 
     def __init__(self, out: Path, fresh: bool = False) -> None:
         self.path = out / "evidence.db"
@@ -45,7 +45,7 @@ class Store:
                 self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
 
     def _set_aside(self) -> None:
-        """Renames a store, with its write-ahead log; evidence is never deleted."""
+        """Rename a store, with its write-ahead log; evidence is never deleted."""
         number = 1
         while (aside := self.path.with_name(f"evidence-{number}.db")).exists():
             number += 1
@@ -60,19 +60,18 @@ class Store:
         return name
 
     def add_answers(self, settings: Mapping[str, Any], answers: Mapping[Key, Answer]) -> dict[Key, Answer]:
-        """Commits answers in one transaction, and returns those that stand: one that was there already does."""
+        """Commit answers in one transaction, and return those that are stored: an earlier one is kept."""
         with write_errors(self.path), self._db:
             name = self._name(settings)
             rows = [(name, *key, answer.text, answer.finish, answer.tokens) for key, answer in answers.items()]
             added = self._db.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows).rowcount
-        return dict(answers) if added == len(rows) else {key: self._answer(name, key) for key in answers}
-
-    def _answer(self, settings: str, key: Key) -> Answer:
-        query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? AND idx = ?"
-        return Answer(*self._db.execute(query, (settings, *key)).fetchone())
+            if added == len(rows):
+                return dict(answers)
+            query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? AND idx = ?"
+            return {key: Answer(*self._db.execute(query, (name, *key)).fetchone()) for key in answers}
 
     def answers(self, settings: Mapping[str, Any]) -> dict[Key, Answer]:
-        """All stored answers of one sampling setting."""
+        """Return all stored answers of one sampling setting."""
         query = "SELECT prompt, idx, text, finish, tokens FROM answers WHERE settings = ?"
         with write_errors(self.path):
             return {
@@ -80,20 +79,20 @@ class Store:
             }
 
     def add_scores(self, settings: Mapping[str, Any], prompt: str, scores: Mapping[str, float]) -> None:
-        """Commits the scores of one prompt's answers, given by text."""
+        """Commit the scores of one prompt's answers, given by text."""
         with write_errors(self.path), self._db:
             name = self._name(settings)
             rows = [(name, prompt, digest(text), score) for text, score in scores.items()]
             self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?)", rows)
 
     def scores(self, settings: Mapping[str, Any]) -> dict[tuple[str, str], float]:
-        """All stored scores of one judge setting, by (prompt id, digest of the answer)."""
+        """Return all stored scores of one judge setting, by (prompt id, digest of the answer)."""
         query = "SELECT prompt, answer, score FROM scores WHERE settings = ?"
         with write_errors(self.path):
             return {(p, a): score for p, a, score in self._db.execute(query, (digest(settings),))}
 
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
-        """Removes the answers of one sampling setting; how many they are."""
+        """Remove the answers of one sampling setting, unless `dry`, and return how many they are."""
         with write_errors(self.path), self._db:
             kept = "SELECT COUNT(*) FROM answers WHERE settings = ?"
             count: int = self._db.execute(kept, (digest(settings),)).fetchone()[0]

@@ -21,7 +21,8 @@ from pairforge.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    {"errors", "types", "resources", "text", "options", "statistics", "repetition"},
+    {"errors"},
+    {"types", "resources", "text", "options", "statistics", "repetition"},
     {"disk", "readers"},
     {"store", "stopping", "tokenization", "conversation", "pairers"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},

@@ -213,9 +213,9 @@ def test_only_what_is_asked_must_be_whole(tmp_path: Path) -> None:
         ("p.jsonl", b'prompt": "a"}\n{"prompt": "b"}', ":1: not valid JSON"),
         ("p.jsonl", b"{'prompt': 'a'}", r":1: not valid JSON: .* \(write it with json.dumps"),
         ("p.txt", b"[1] Who?\n[2] Why?", ":1: not valid JSON"),
-        ("p.jsonl", b'{"prompt": "a"}\n{"prompt": "b", "prompt": "c"}', ":2: the key 'prompt' stands twice"),
+        ("p.jsonl", b'{"prompt": "a"}\n{"prompt": "b", "prompt": "c"}', ":2: the key 'prompt' is repeated"),
         ("p.json", b'[{"prompt": "a"},\n', ":2: incomplete JSON"),
-        ("p.csv", b"prompt,prompt\na,b", ":1: the column 'prompt' stands twice"),
+        ("p.csv", b"prompt,prompt\na,b", ":1: the column 'prompt' is repeated"),
         ("p.parquet", b"Hi", "not a whole Parquet file"),
         ("p.json", b'{"prompt": ' + b"[" * 100_000, ":1: nested too deeply"),
         ("p.json", b"[" * 100_000, ":1: nested too deeply"),
@@ -318,7 +318,7 @@ def test_a_column_that_is_nowhere_gets_one_line(tmp_path: Path) -> None:
     assert said(first) == [("user", "Hi")] and len(said(second)) == 2
     with pytest.raises(InputError, match=r"p.jsonl: no column 'asked': found ask, who"):
         read_prompts(file, columns={"prompt": "asked"})
-    with pytest.raises(InputError, match=r"--columns answer: no part of a prompt \(use one of prompt, "):
+    with pytest.raises(InputError, match=r"--columns answer: not a part of a prompt \(use one of prompt, "):
         read_prompts(file, columns={"answer": "ask"})
     with pytest.raises(InputError, match=r"--history some: unknown \(use last or full"):
         read_prompts(file, history="some")  # type: ignore[arg-type]

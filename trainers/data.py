@@ -57,7 +57,7 @@ def find_training_job(script: Any, config: Any, model: str | None) -> TrainingJo
         test_rows = _from_hub(script, script.dataset_test_split) if config.eval_strategy != "no" else []
         run = None
     else:
-        file = pairforge.pairs_file(name, quiet=config.process_index != 0)
+        file = pairforge.pairs_file(name, quiet=config.process_index != 0, make=True)
         rows, test_rows = pairforge.read_pairs(file), []
         run = file.parent if (file.parent / "run.json").exists() else None
         if config.eval_strategy != "no":

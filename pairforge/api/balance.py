@@ -8,7 +8,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .. import formats
 from ..checks.duplicates import Digests, contradictions
 from ..checks.fixes import DROPS, MENDS, mended
 from ..checks.row import Sides
@@ -18,19 +17,19 @@ from ..checks.shortcuts.report import Severity3
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
+from ..options import PairData
 from ..run import Run
 from ..store import Store
 from .balance_result import Balanced, Ledger, Rows, advice
+from .inputs import PairInput, check_output
 from .models import as_tuple
-from .runs import are_rows, pairs_file
-from .shortcuts import intended
 
 REMEDIES = ("repick", *MENDS, *DROPS, "contradictory")
 """Those that are used where none are named, in this order."""
 
 
 def balance(
-    data: str | PathLike[str] | Iterable[Mapping[str, Any]] | None,
+    data: PairData,
     out: str | PathLike[str] | None = None,
     *,
     select: Sequence[str] = (),
@@ -57,18 +56,18 @@ def balance(
     `overwrite`) or is the source.
     """
     wanted = _wanted(select, ignore)
-    source = None if are_rows(data) else pairs_file(data, output, quiet)  # type: ignore[arg-type]
+    source = PairInput(data, output, quiet=quiet)
     path = None if out is None else _place(Path(out), source, overwrite)
-    terms = [*as_tuple(expect), *(intended(source) if source else ())]
+    terms = [*as_tuple(expect), *source.new_names]
 
     def look(rows: Iterable[Mapping[str, Any]]) -> Report:
         return audit(rows, terms, most=max_prompts, seed=seed, jobs=jobs, fail_on=fail_on)
 
     with ExitStack() as stack:
         given, made = stack.enter_context(Rows()), stack.enter_context(Rows())
-        given.fill(formats.read_rows(source) if source else formats.presented(data))  # type: ignore[arg-type]
+        given.fill(source)
         before, ledger = look(given), Ledger()
-        run = Run.find(source.parent) if source and source.name == "pairs.jsonl" else None
+        run = source.run
         repicker = _repicker(unintended(before.cues), run, given) if "repick" in wanted else None
         made.fill(_mended(given, wanted, repicker, ledger))
         kept, uneven = made.without(ledger.dropped), list[str]()
@@ -98,14 +97,9 @@ def _wanted(select: Sequence[str], ignore: Sequence[str]) -> frozenset[str]:
     return frozenset(chosen or REMEDIES) - frozenset(left)
 
 
-def _place(path: Path, source: Path | None, overwrite: bool) -> Path:
-    if path.suffix not in (".jsonl", ".ndjson"):
-        raise InputError(f"{path}: the name must end in .jsonl", fix=f"e.g. {path.stem or 'balanced'}.jsonl")
+def _place(path: Path, source: PairInput, overwrite: bool) -> Path:
     for file in (path, beside(path)):
-        if source and file.exists() and source.exists() and file.samefile(source):
-            raise InputError(f"{file} is the source itself, and nothing is mended in place", fix="name another file")
-        if file.exists() and (file.is_dir() or not overwrite):
-            raise InputError(f"{file} exists", fix="name another file, or add --overwrite")
+        check_output(file, (".jsonl", ".ndjson"), source, overwrite=overwrite)
     return path
 
 

@@ -16,19 +16,9 @@ from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from typing import Any
 
-from ..samplers.chat_template import ChatTemplate
-from ..samplers.hardware import BatchSizer, pick_device, pick_dtype, release, threads
-from ..samplers.model_loading import (
-    apply,
-    load_config,
-    load_model,
-    load_tokenizer,
-    loading,
-    model_source,
-    one_line,
-    out_of_memory,
-    resolve,
-)
+from ..samplers.hardware import BatchSizer, release, threads
+from ..samplers.model_loading import describe_error, out_of_memory
+from ..samplers.transformers import LocalModel
 from ..tokenization import MAX_LENGTH, SIDES, Rendered, Side, common_prefix, render
 from ..types import Skip
 
@@ -148,7 +138,7 @@ def _attempt(model: Any, pairs: Sequence[Rendered]) -> list[_Seen] | Skip:
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        reason = one_line(error)
+        reason = describe_error(error)
     # Not in the handler: there the error still holds the tensors.
     release(model.device)
     return Skip("oom", reason)
@@ -301,17 +291,9 @@ def difficulty(
     A side counts up to `max_length` tokens, as in training. Two forward passes a pair, no gradient. Raises InputError
     or OutsideError for a model that can't be loaded.
     """
-    weights = resolve(model_source(model), revision, None)
-    chat = ChatTemplate(load_tokenizer(*weights.tokenizer))
-    where = pick_device(device)
-    kind = pick_dtype(dtype, where, getattr(load_config(weights.base, weights.revision), "dtype", None))
-    loaded = load_model(weights.base, weights.revision, kind)
-    if weights.adapter:
-        loaded = apply(loaded, weights.adapter, False)
-    with loading(model):
-        loaded = loaded.to(where).eval()
+    local = LocalModel(model, revision, dtype=dtype, device=device)
     found, skips = list[Difficulty](), Counter[str]()
-    for one in measure(loaded, chat.tokenizer, rows, limit=max_length, batch_size=batch_size):
+    for one in measure(local.model, local.chat.tokenizer, rows, limit=max_length, batch_size=batch_size):
         if isinstance(one, Skip):
             skips[one.reason] += 1
         else:

@@ -20,7 +20,6 @@ from ..evaluation import ON_POLICY, SAMPLED, THRESHOLDS, Threshold, Verdict, Win
 from ..evaluation.questions import ModelNames, Question, label, questions
 from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
 from ..run import Run, latest, out_dir
-from ..samplers.decoding import WithDecoding
 from ..store import Store
 from ..types import Answer, Judge, Prompt, Sampler, Skip, digest
 from .correct import rules_of
@@ -70,7 +69,7 @@ class Examination:
             return Answered(greedy, {})
         again = [question.prompt for question in self._drawn]
         label = f"evaluate: {sampler.model}, temperature 1"
-        return Answered(greedy, answer(again, WithDecoding(sampler, temperature=1.0), 1, store, label, quiet))
+        return Answered(greedy, answer(again, sampler.with_decoding(temperature=1.0), 1, store, label, quiet))
 
     def judged(self, answered: Answered) -> dict[str, dict[str, bool | Skip]]:
         """Every question's outcomes, metric by metric."""

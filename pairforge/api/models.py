@@ -16,7 +16,7 @@ from ..options import BudgetOptions, ContextOptions, LocalModelOptions, SamplerO
 from ..run import Run
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
-from ..samplers.model_loading import generation_settings, load_tokenizer, model_source
+from ..samplers.model_loading import generation_settings, load_tokenizer
 from ..samplers.replay import ReplaySampler
 from ..stages import sample
 from ..stopping import Budget
@@ -181,10 +181,9 @@ def open_tokenizer(model: str, revision: str | None = None, quiet: bool = False)
 
     A tokenizer without a chat template gets `types.PLAIN_TEMPLATE`, as in training. Raises InputError or OutsideError.
     """
-    source = model_source(model)
-    chat = ChatTemplate(load_tokenizer(source, revision))
+    chat = ChatTemplate(load_tokenizer(model, revision))
     if chat.plain and not quiet:
         note(f"{model} has no chat template: a plain one (User: / Assistant:) is used")
-    ends = generation_settings(source, revision).eos_token_id
+    ends = generation_settings(model, revision).eos_token_id
     stops = ends if isinstance(ends, list) else [] if ends is None else [ends]
     return ModelTokenizer(chat.tokenizer, tuple(stops), chat.inserted_system())

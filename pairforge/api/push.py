@@ -1,48 +1,55 @@
-"""`push`: pairs to a data set with a card, shown before it goes, then to the Hub in one commit."""
+"""The verb `push`: pairs as a data set with a card, shown first, then uploaded to the Hub in one commit."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import card, checks, formats, hub
 from ..checks import secrets
-from ..console import console as terminal
-from ..console import table
+from ..console import note, table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
+from ..options import PushOptions, keywords
 from ..resources import resource
 from ..run import Run, out_dir
 from ..text import visible
 from ..types import Finding, digest
-from .runs import latest_run
+from .inputs import PairInput
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 _CARD_LINES = 10
+_POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
 
 
 @dataclass(frozen=True)
-class File:
+class BuiltFile:
     """One file of the data set: its path in the repository, bytes, SHA-256 in hex."""
 
     path: str
     size: int
     sha256: str
 
+    @classmethod
+    def of(cls, name: str, file: Path) -> BuiltFile:
+        """Return the description of a file on this disk."""
+        content = file.read_bytes()
+        return cls(name, len(content), hashlib.sha256(content).hexdigest())
+
 
 @dataclass(frozen=True)
-class Pushed:
-    """What became of a push. `ok` is False where findings refused it; `note` says the outcome in one line."""
+class PushOutcome:
+    """The outcome of a push. `ok` is False where findings refused it; `note` says the outcome in one line."""
 
     note: str
     folder: Path | None = None
-    files: tuple[File, ...] = ()
+    files: tuple[BuiltFile, ...] = ()
     repo: str | None = None
     pushed: bool = False
     commit: str | None = None
@@ -54,102 +61,62 @@ class Pushed:
         return not any(finding.severity == "error" for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `pairforge push --json` prints."""
-        return {
-            "command": "push",
-            "ok": self.ok,
-            "pushed": self.pushed,
-            "repo": self.repo,
-            "commit": self.commit,
-            "url": self.url,
-            "folder": str(self.folder) if self.folder else None,
-            "note": self.note,
-            "findings": [finding.as_json() for finding in self.findings],
-        }
+        """Return the object that `pairforge push --json` prints."""
+        said = {"command": "push", "ok": self.ok, "pushed": self.pushed, "repo": self.repo, "commit": self.commit}
+        said |= {"url": self.url, "folder": str(self.folder) if self.folder else None, "note": self.note}
+        return said | {"findings": [finding.as_json() for finding in self.findings]}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if self.findings:
-            places = ((str(f.row) if f.row is not None else "set", f.path) for f in self.findings)
-            rows = [(row, path, f.code, f.message) for (row, path), f in zip(places, self.findings, strict=True)]
+            rows = [(str("set" if f.row is None else f.row), f.path, f.code, f.message) for f in self.findings]
             yield table("", ("row", "path", "code", "error"), rows)
         yield visible(self.note)
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Pairs to push, unchecked (a row that can't be read is a Skip), the content of the `run.json` that they come from,
-    empty where no run made them, and the folder that the data set is built under.
-    """
-
-    rows: list[Any]
-    run: dict[str, Any]
-    parent: Path
-
-    @property
-    def folder(self) -> Path:
-        """Where the data set is built; rows that no run made get a folder by their content."""
-        return (self.parent if self.run else self.parent / f"push-{digest(self.rows, 10)}") / "hub"
-
-    @property
-    def pocket(self) -> bool:
-        """Whether the bundled pocket model made any of them."""
-        bundled = resource("data", "pocket").resolve()
-        models = {str(row.get("model", "")) for row in self.rows} | {str(self.run.get("settings", {}).get("model", ""))}
-        return any(model == "pocket" or (model and Path(model).resolve() == bundled) for model in models)
-
-
-def push(
-    data: str | Path | Iterable[Mapping[str, Any]] | None = None,
-    *,
-    repo: str | None = None,
-    license: str | None = None,
-    private: bool = True,
-    dry_run: bool = False,
-    allow_pocket: bool = False,
-    yes: bool = False,
-    output: str | None = None,
-    quiet: bool = False,
-) -> Pushed:
+@keywords(PushOptions)
+def push(options: PushOptions) -> PushOutcome:
     """Build a data set and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
-    `data` is a run folder, a file of pairs, rows, or None for the latest run. Without `repo`, without a login or with
-    `dry_run` nothing leaves the machine. `private` makes a new dataset private and refuses one that is public; `yes`
-    allows one that holds files of others (none is deleted, its card is replaced); `allow_pocket` allows pairs made by
-    the bundled pocket model. Pairs with errors, or with what looks like a secret, aren't built: see `findings`.
+    Pairs with errors or secrets aren't built: see `findings`.
 
-    Raises InputError for arguments, files and targets that can't be used, OutsideError for what Hub or network refuse.
+    Raises InputError for what can't be used, OutsideError for what Hub or network refuse.
     """
-    if repo is not None:
-        hub.check_repo(repo)
-    if license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", license):
-        raise InputError(f"--license {visible(license)!r} is no licence id", fix="e.g. --license apache-2.0")
-    source = _source(data, output, quiet)
-    findings = tuple(finding for finding in checks.check(source.rows) if finding.severity == "error")
-    findings += tuple(secrets.scan(source.rows, source.run.get("settings")))
+    if options.repo is not None:
+        hub.check_repo(options.repo)
+    if options.license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", options.license):
+        raise InputError(f"--license {visible(options.license)!r} is not a licence id", fix="e.g. --license apache-2.0")
+    source = PairInput(options.data, options.output, make=True, quiet=options.quiet)
+    run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
+    errors = (finding for finding in checks.check(rows) if finding.severity == "error")
+    findings = (*errors, *secrets.scan(rows, run.settings if run else None))
     if findings:
-        return Pushed(f"not pushed: {len(findings)} errors in the pairs", repo=repo, findings=findings)
-    files = _build(source, repo, license)
-    if not quiet:
-        terminal().print(preview(source.folder, files), markup=False)
-    flag = " --allow-pocket" if source.pocket and not allow_pocket else ""
-    how = f"pairforge push --repo {repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
-    if repo is None or dry_run:
-        return Pushed(f"built, not uploaded; to upload: {how}", source.folder, files, repo)
+        return PushOutcome(f"not pushed: {len(findings)} errors in the pairs", repo=options.repo, findings=findings)
+    models = {str(record.get("model") or "") for record in (*rows, run.settings if run else {})} - {""}
+    bundled = resource("data", "pocket").resolve()
+    pocket = any(model == "pocket" or Path(model).resolve() == bundled for model in models)
+    folder = (run.path if run else out_dir(options.output) / f"push-{digest(rows, 10)}") / "hub"
+    files = _build(folder, rows, run, license=options.license, repo=options.repo, pocket=pocket)
+    if not options.quiet:
+        note(preview(folder, files))
+    flag = " --allow-pocket" if pocket and not options.allow_pocket else ""
+    how = f"pairforge push --repo {options.repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
+    built = PushOutcome(f"built, not uploaded; to upload: {how}", folder, files, options.repo)
+    if options.repo is None or options.dry_run:
+        return built
     if not hub.logged_in():
-        return Pushed(f"built, not uploaded: no login; hf auth login, then {how}", source.folder, files, repo)
+        return replace(built, note=f"built, not uploaded: no login; hf auth login, then {how}")
     if flag:
-        raise InputError(
-            "these pairs were made by the bundled pocket model: figures on it are not figures of a real model",
-            fix="make pairs with --model, or add --allow-pocket",
-        )
-    commit = hub.upload(source.folder, repo, card.stamp, private=private, yes=yes)
-    note = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
-    return Pushed(note, source.folder, files, repo, commit.new, commit.sha, commit.url)
+        raise InputError(_POCKET, fix="make pairs with --model, or add --allow-pocket")
+    commit = hub.upload(folder, options.repo, card.stamp, private=options.private, yes=options.yes)
+    line = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
+    return replace(built, note=line, pushed=commit.new, commit=commit.sha, url=commit.url)
 
 
-def preview(folder: Path, files: Iterable[File]) -> str:
-    """The tree with sizes and hashes, and the first lines of the card below its header."""
-    lines = [str(folder), *(f"  {file.path:<34} {_size(file.size):>9}  sha256 {file.sha256}" for file in files)]
+def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
+    """Return the tree with sizes and hashes, and the first lines of the card below its header."""
+    from rich.filesize import decimal
+
+    lines = [str(folder), *(f"  {file.path:<34} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
     header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
     lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:_CARD_LINES]), "  | ..."]
     if "\nlicense: " not in header:
@@ -157,47 +124,20 @@ def preview(folder: Path, files: Iterable[File]) -> str:
     return visible("\n".join(lines))
 
 
-def _source(data: str | Path | Iterable[Mapping[str, Any]] | None, output: str | None, quiet: bool) -> _Source:
-    if data is not None and not isinstance(data, str | Path):
-        return _Source([dict(row) for row in data], {}, out_dir(output))
-    path = Path(data) if data is not None else latest_run(output, quiet=quiet)
-    folder = path if path.is_dir() else path.parent
-    if path.is_dir() or (path.name == "pairs.jsonl" and (folder / "run.json").exists()):
-        run = Run.load(folder)
-        content = {"command": run.command, "settings": run.settings, "counts": run.counts}
-        return _Source(list(formats.read(run.pairs)), content, run.path)
-    return _Source(list(formats.read(path)), {}, out_dir(output))
-
-
-def _build(source: _Source, repo: str | None, license: str | None) -> tuple[File, ...]:
+def _build(folder: Path, rows: list[Any], run: Run | None, **card_fields: Any) -> tuple[BuiltFile, ...]:
     """Write data and card, each whole; the same pairs and settings give the same bytes."""
-    data, readme = source.folder / hub.DATA_FILE, source.folder / hub.CARD_FILE
-    dataset = formats.to_dataset(source.rows)
+    data, readme = folder / hub.DATA_FILE, folder / hub.CARD_FILE
+    dataset = formats.to_dataset(rows)
     with write_errors(data):
         data.parent.mkdir(parents=True, exist_ok=True)
-        formats.write_parquet(source.rows, data)
+        formats.write_parquet(rows, data)
     text = card.render(
         dataset.to_list(),
-        source.run,
+        {"command": run.command, "settings": run.settings, "counts": run.counts} if run else {},
         features=dataset.features,
         data_file=hub.DATA_FILE,
-        data_sha256=_sha256(data),
-        license=license,
-        repo=repo,
-        pocket=source.pocket,
+        data_sha256=BuiltFile.of(hub.DATA_FILE, data).sha256,
+        **card_fields,
     )
     write_atomic(readme, text)
-    made = {hub.CARD_FILE: readme, hub.DATA_FILE: data}
-    return tuple(File(name, path.stat().st_size, _sha256(path)) for name, path in made.items())
-
-
-def _size(count: int) -> str:
-    return f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB" if count < 10**6 else f"{count / 10**6:.1f} MB"
-
-
-def _sha256(path: Path) -> str:
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(2**20), b""):
-            total.update(block)
-    return total.hexdigest()
+    return BuiltFile.of(hub.CARD_FILE, readme), BuiltFile.of(hub.DATA_FILE, data)

@@ -1,4 +1,4 @@
-"""Runs: which one is meant, which there are, and what is in them."""
+"""The commands `runs list`, `runs show` and `runs rm`."""
 
 from __future__ import annotations
 
@@ -7,57 +7,21 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..console import note, outcome, table
+from ..console import outcome, table
 from ..disk import write_errors
 from ..errors import InputError
-from ..formats import read_rows
-from ..run import Run, latest, out_dir
-from ..store import Store
-from .correct import correct
-from .models import as_tuple
+from ..options import ListRunsOptions, RemoveRunsOptions, ShowRunOptions, keywords
+from ..run import Run, out_dir
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 
-def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
-    """The folder of the run that was made last; where there is none, the default correction run is made first."""
-    run = latest(out_dir(output))
-    if run is None:
-        if not quiet:
-            note(f'no run under {out_dir(output)}: making one with pairforge correct --from Qwen --to "Deep Qwen"')
-        run = correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run
-    elif not quiet:
-        note(f"using the latest run: {run.path}")
-    return run.path
-
-
-def are_rows(data: Any) -> bool:
-    """Whether rows are given, and no name of where they are."""
-    return data is not None and not isinstance(data, (str, PathLike))
-
-
-def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
-    """The pairs behind what a user names, for `formats.read`: those of a run, by its folder or its name, or of the
-    latest where nothing is named; a file, a folder of files, a Hub id and `-` as they are.
-    """
-    path = Path(data) if data else latest_run(output, quiet=quiet)
-    if not path.exists() and (named := out_dir(output) / path).exists():
-        path = named
-    return path / "pairs.jsonl" if any((path / name).exists() for name in ("run.json", "pairs.jsonl")) else path
-
-
-def read_pairs(data: str | PathLike[str] | None = None, output: str | None = None) -> list[Mapping[str, Any]]:
-    """The pairs of a file or run folder, by default of the latest run. Raises InputError where a row can't be read."""
-    return list(read_rows(pairs_file(data, output)))
-
-
 @dataclass
-class Listed:
+class RunList:
     """The runs of a folder, the latest first."""
 
     runs: Sequence[dict[str, Any]]
@@ -81,13 +45,8 @@ class RunView:
     ok = True
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "command": "runs show",
-            "ok": self.ok,
-            **_line(self.run.path),
-            "settings": self.run.settings,
-            "counts": self.run.counts,
-        }
+        said = {"command": "runs show", "ok": self.ok, **_line(self.run.path)}
+        return said | {"settings": self.run.settings, "counts": self.run.counts}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield table("", ("setting", "value"), [(name, str(value)) for name, value in self.run.flat().items()])
@@ -97,8 +56,8 @@ class RunView:
 
 
 @dataclass
-class Removed:
-    """What was removed, or would be."""
+class Removal:
+    """The runs and stored answers that were removed, or would be."""
 
     runs: Sequence[str]
     answers: int
@@ -106,41 +65,40 @@ class Removed:
     ok = True
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "command": "runs rm",
-            "ok": self.ok,
-            "removed": self.done,
-            "runs": list(self.runs),
-            "answers": self.answers,
-        }
+        said = {"command": "runs rm", "ok": self.ok, "removed": self.done}
+        return said | {"runs": list(self.runs), "answers": self.answers}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         what = f"{', '.join(self.runs)}" + (f" and {self.answers} stored answers" if self.answers else "")
         yield f"removed: {what}" if self.done else f"would remove: {what}; to do so add --yes"
 
 
-def list_runs(*, output: str | None = None, quiet: bool = False) -> Listed:
-    """All runs under the output folder: finished, unfinished and in use."""
-    folders = [path for path in out_dir(output).glob("*-*") if path.is_dir()]
-    return Listed([_line(path) for path in sorted(folders, key=lambda path: (-_made(path), path.name))])
+@keywords(ListRunsOptions)
+def list_runs(options: ListRunsOptions) -> RunList:
+    """Return all runs under the output folder: finished, unfinished and in use."""
+    folders = [path for path in out_dir(options.output).glob("*-*") if path.is_dir()]
+    return RunList([_line(path) for path in sorted(folders, key=lambda path: (-_made(path), path.name))])
 
 
-def show_run(run: str | None = None, *, output: str | None = None, quiet: bool = False) -> RunView:
-    """The settings and counts of a run folder, by default of the latest. Raises InputError where there is none."""
-    if not run and latest(out_dir(output)) is None:
-        raise InputError(f"no run under {out_dir(output)}", fix="make one: pairforge correct --help")
-    path = _folder(run, output) if run else latest_run(output, quiet=quiet)
+@keywords(ShowRunOptions)
+def show_run(options: ShowRunOptions) -> RunView:
+    """Return the settings and counts of a run, by default of the latest. Raises InputError where there is none."""
+    from .inputs import latest_run
+
+    path = _folder(options.run, options.output) if options.run else latest_run(options.output, quiet=options.quiet)
     return RunView(Run.at(path) or Run.load(path))
 
 
-def remove_runs(
-    runs: Sequence[str], *, answers: bool = False, yes: bool = False, output: str | None = None, quiet: bool = False
-) -> Removed:
-    """Removes run folders, with the models trained in them; with `answers` also the stored answers no other run uses.
+@keywords(RemoveRunsOptions)
+def remove_runs(options: RemoveRunsOptions) -> Removal:
+    """Remove run folders, with the models trained in them; with `answers` also the stored answers no other run uses.
 
-    Without `yes` it only says what it would remove. Raises InputError for a run in use, and for a folder that is none.
+    Without `yes` nothing is removed, and the result says what would be. Raises InputError for a run in use, and for a
+    folder that is not a run.
     """
-    named = [_folder(run, output) for run in as_tuple(runs)]
+    named = [
+        _folder(run, options.output) for run in ([options.runs] if isinstance(options.runs, str) else options.runs)
+    ]
     paths = list({path.resolve(): path for path in named}.values())
     for path in paths:
         run = Run.at(path)
@@ -148,15 +106,21 @@ def remove_runs(
             raise InputError(f"{path} is not a run that can be read", fix=f"rm -r {shlex.quote(str(path))}, if it is")
         if run.in_use():
             raise run.busy()
-    count = sum(_forget(paths, out, dry=not yes) for out in {path.parent for path in paths}) if answers else 0
-    for path in paths if yes else ():
+    count = (
+        sum(_forget(paths, out, dry=not options.yes) for out in {path.parent for path in paths})
+        if options.answers
+        else 0
+    )
+    for path in paths if options.yes else ():
         with write_errors(path):
             shutil.rmtree(path)
-    return Removed([str(path) for path in paths], count, yes)
+    return Removal([str(path) for path in paths], count, options.yes)
 
 
 def _forget(paths: Sequence[Path], out: Path, dry: bool) -> int:
-    """Removes the answers in `out` that these of its runs alone use; how many they are."""
+    """Remove the answers in `out` that these of its runs alone use; how many they are."""
+    from ..store import Store
+
     own = [settings for path in paths if path.parent == out for settings in _samplings(path)]
     others = [settings for path in out.glob("*-*") if path not in paths for settings in _samplings(path)]
     unused = [settings for number, settings in enumerate(own) if settings not in (*others, *own[:number])]
@@ -184,29 +148,23 @@ def _folder(run: str, output: str | None) -> Path:
 
 def _line(path: Path) -> dict[str, Any]:
     run = Run.at(path) or Run(path, "", {})
-    counts = run.counts
+    counts, resume = run.counts, ""
+    if counts:
+        state = "complete" if run.complete else "open"
+    else:
+        state = "unfinished" if not run.owner else "in use" if run.in_use() else "stopped"
+        program, *words = run.owner.get("argv") or [""]
+        if Path(program).stem == "pairforge" or Path(program).parts[-2:] == ("pairforge", "__main__.py"):
+            resume = shlex.join(["pairforge", *words])  # the command that goes on with it
     return {
         "run": str(path),
         "made": time.strftime("%Y-%m-%d %H:%M", time.localtime(_made(path))),
-        "state": ("complete" if run.complete else "open") if counts else _unfinished(run),
-        "resume": "" if counts else _resume(run),
+        "state": state,
+        "resume": resume,
         "model": run.settings.get("model", ""),
         "pairs": counts.get("pairs", 0),
         "skips": sum(counts["skips"].values()) if counts else 0,
     }
-
-
-def _unfinished(run: Run) -> str:
-    if not run.owner:
-        return "unfinished"
-    return "in use" if run.in_use() else "stopped"
-
-
-def _resume(run: Run) -> str:
-    """The command that goes on with a run that stopped, where it was one of ours."""
-    program, *words = run.owner.get("argv") or [""]
-    ours = Path(program).stem == "pairforge" or Path(program).parts[-2:] == ("pairforge", "__main__.py")
-    return shlex.join(["pairforge", *words]) if ours else ""
 
 
 def _made(path: Path) -> float:

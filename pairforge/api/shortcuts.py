@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from os import PathLike
 from pathlib import Path
-from typing import Any
 
-from .. import formats
 from ..checks.shortcuts import Report, audit
 from ..checks.shortcuts.report import Severity3
 from ..disk import write_atomic
-from ..run import Run
+from ..options import PairData
 from .difficulty import Difficulties, difficulty
+from .inputs import PairInput
 from .models import as_tuple
-from .runs import pairs_file
 
 
 def shortcuts(
-    data: str | PathLike[str] | Iterable[Mapping[str, Any]] | None = None,
+    data: PairData = None,
     *,
     expect: Sequence[str] = (),
     fdr: float = 0.05,
@@ -51,25 +48,18 @@ def shortcuts(
     Raises InputError for a row that is no pair.
     """
     expect = as_tuple(expect)
-    if data is None or isinstance(data, (str, PathLike)):
-        path = pairs_file(data, output, quiet)
-        rows: Iterable[Mapping[str, Any]] = formats.read_rows(path) if str(path) == "-" else _File(path)
-        expect = [*expect, *intended(path)]
-    else:
-        rows = data
-    if model and iter(rows) is rows:
-        rows = list(rows)
-    report = audit(
-        rows,
-        expect,
-        level=fdr,
-        most=None if whole else max_prompts,
-        jobs=jobs,
-        seed=seed,
-        by=_Tokens(tokenizer) if tokenizer else None,
-        fail_on=fail_on,
-    )
-    hard = difficulty(rows, model) if model else None
+    with PairInput(data, output, quiet=quiet) as rows:
+        report = audit(
+            rows,
+            [*expect, *rows.new_names],
+            level=fdr,
+            most=None if whole else max_prompts,
+            jobs=jobs,
+            seed=seed,
+            by=_Tokens(tokenizer) if tokenizer else None,
+            fail_on=fail_on,
+        )
+        hard = difficulty(rows, model) if model else None
     report = replace(report, difficulty=hard)
     if svg:
         write_atomic(Path(svg), report.svg())
@@ -84,23 +74,13 @@ def _lines(report: Report, hard: Difficulties | None) -> Iterator[str]:
         yield json.dumps({"row": row, "easiness": value} | numbers.get(row, {})) + "\n"
 
 
-class _File:
-    """Rows that can be read again."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __iter__(self) -> Iterator[Any]:
-        return formats.read_rows(self._path)
-
-
 class _Tokens:
     """Texts in the tokens of a model."""
 
     def __init__(self, model: str) -> None:
-        from ..samplers.model_loading import load_tokenizer, model_source
+        from ..samplers.model_loading import load_tokenizer
 
-        self._tokenizer = load_tokenizer(model_source(model), None)
+        self._tokenizer = load_tokenizer(model, None)
 
     def __call__(self, texts: Sequence[str]) -> list[list[str]]:
         found = self._tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True)
@@ -114,11 +94,3 @@ def _pieces(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
         if end > last:
             yield text[last:end]
             last = end
-
-
-def intended(pairs: Path) -> list[str]:
-    """The new names of the correction run that the pairs belong to, if they belong to one."""
-    if pairs.name != "pairs.jsonl" or not (pairs.parent / "run.json").exists():
-        return []
-    rules = Run.load(pairs.parent).settings.get("rules") or {}
-    return list(rules.values()) if isinstance(rules, Mapping) else []

@@ -1,8 +1,8 @@
-"""show: pairs as a word diff, or one pair in tokens, as the trainer sees it."""
+"""The verb `show`: pairs as a word diff, or one pair in tokens, as the trainer sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..console import PairView
 from ..errors import InputError
-from ..formats import read_rows
-from ..run import Run
+from ..options import ShowOptions, keywords
 from ..token_view import XRay
-from ..tokenization import MAX_LENGTH, render
+from ..tokenization import render
 from ..types import Skip
+from .inputs import PairInput
 from .models import open_tokenizer
-from .runs import pairs_file
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -43,65 +42,56 @@ class Shown:
             yield ""
 
 
-def show(
-    data: str | None = None,
-    pair: str | None = None,
-    *,
-    limit: int = 10,
-    tokens: bool = False,
-    model: str | None = None,
-    revision: str | None = None,
-    max_length: int = MAX_LENGTH,
-    output: str | None = None,
-    quiet: bool = False,
-) -> Shown:
-    """The first `limit` pairs of a file or run folder, by default of the latest run; or one, by id or row number.
+@keywords(ShowOptions)
+def show(options: ShowOptions) -> Shown:
+    """Return the first pairs of a file or run, or one of them, as a word diff or in tokens.
 
-    With `tokens` one pair (the first, where none is named) as TRL's DPOTrainer sees it when it trains `model` (that of
-    the run, where none is named) with `max_length`. A single name that is no file is taken for a pair of the latest
-    run. Raises InputError where a row is no pair, or the pair is not there.
+    Raises InputError where a row is not a pair, or the pair is not there, or there is no run.
     """
-    if data is not None and pair is None and not _is_place(data):
+    data, pair = options.data, options.pair
+    # A name that can't be one of a source is taken for a pair of the latest run.
+    if isinstance(data, str) and pair is None and not (data == "-" or Path(data).exists() or set(data) & set("/\\:.")):
         data, pair = None, data
-    path = pairs_file(data, output, quiet)
-    rows = list(_chosen(enumerate(read_rows(path)), pair, 1 if tokens else limit))
+    source = PairInput(data, options.output, quiet=options.quiet)
+    rows = list(_chosen(source, pair, 1 if options.tokens else options.limit))
     if pair is not None and not rows:
-        raise InputError(f"{path} has no pair {pair}", fix="give an id, or a row number counted from 0")
+        raise InputError(f"{source.name} has no pair {pair}", fix="give an id, or a row number counted from 0")
     for number, row in rows:
         if not _is_pair(row):
             raise InputError(
-                f"{path}: row {number} is no pair of message lists", fix=f"see why with: pairforge validate {path}"
+                f"{source.name}: row {number} is not a pair of message lists",
+                fix=f"see why with: pairforge validate {source.name}",
             )
-    if not tokens or not rows:
+    if not options.tokens or not rows:
         return Shown(rows)
     number, row = rows[0]
-    return Shown(rows, _xray(number, row, *_model(path, row, model, revision), max_length, quiet))
+    return Shown(
+        rows,
+        _xray(number, row, *_model(source, row, options.model, options.revision), options.max_length, options.quiet),
+    )
 
 
-def _is_place(name: str) -> bool:
-    """Whether a name is one of a source of pairs, there or not, rather than of a pair."""
-    return Path(name).exists() or name == "-" or any(sign in name for sign in "/\\:.")
-
-
-def _chosen(rows: Iterable[tuple[int, Any]], pair: str | None, limit: int) -> Iterator[tuple[int, Any]]:
-    """The first rows, or the one that is named: by its id, else by its number."""
+def _chosen(rows: Iterable[Any], pair: str | None, limit: int) -> Iterable[tuple[int, Any]]:
+    """The first rows with their numbers, or the one that is named: by its id, else by its number."""
     if pair is None:
-        return islice(rows, limit)
-    by_number: list[tuple[int, Any]] = []
-    for number, row in rows:
+        return islice(enumerate(rows), limit)
+    by_number = []
+    for number, row in enumerate(rows):
         if isinstance(row, Mapping) and str(row.get("id")) == pair:
-            return iter([(number, row)])
+            return [(number, row)]
         if str(number) == pair:
             by_number = [(number, row)]
-    return iter(by_number)
+    return by_number
 
 
-def _model(path: Path, row: Mapping[str, Any], model: str | None, revision: str | None) -> tuple[str, str | None]:
+def _model(
+    source: PairInput, row: Mapping[str, Any], model: str | None, revision: str | None
+) -> tuple[str, str | None]:
     """The model to read with, and its revision: the one named, else the run's, else the row's."""
-    run = Run.find(path.parent)
+    run = source.run
     name = model or (run.settings["model"] if run else row.get("model"))
     if not isinstance(name, str) or not name:
-        raise InputError(f"{path} names no model", fix="say which will be trained, with --model")
+        raise InputError(f"{source.name} names no model", fix="say which will be trained, with --model")
     return name, revision or (run.revision_of(name) if run else None)
 
 
@@ -123,9 +113,9 @@ def _is_pair(row: Any) -> bool:
     if not isinstance(row, Mapping):
         return False
     prompt = row.get("prompt")
-    sides = [row.get("chosen"), row.get("rejected"), *([prompt] if isinstance(prompt, list) and prompt else [])]
-    return all(isinstance(side, list) and side and all(map(_is_message, side)) for side in sides)
-
-
-def _is_message(turn: Any) -> bool:
-    return isinstance(turn, Mapping) and all(isinstance(turn.get(key), str) for key in ("role", "content"))
+    for side in (row.get("chosen"), row.get("rejected"), *([prompt] if isinstance(prompt, list) and prompt else [])):
+        if not isinstance(side, list) or not side or not all(isinstance(turn, Mapping) for turn in side):
+            return False
+        if not all(isinstance(turn.get(key), str) for turn in side for key in ("role", "content")):
+            return False
+    return True

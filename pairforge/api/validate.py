@@ -20,26 +20,25 @@ from ..checks.tokenized import TokenizedChecker
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
+from ..options import PairData
 from ..readers.stream import MAX_ROW_BYTES
 from ..tokenization import MAX_LENGTH
 from ..types import Finding, Message, Prompt
+from .inputs import PairInput, check_output
 from .models import as_tuple, open_tokenizer
 from .parallel import checked
-from .runs import are_rows, pairs_file
-from .shortcuts import intended
 from .validate_result import Explanation, Findings, Fixed
 
-Source = str | PathLike[str] | Iterable[Mapping[str, Any]]
 FORMATS = ("table", "github")
 
 
 def validate(
-    data: Source | None = None,
+    data: PairData = None,
     *,
     strict: bool = False,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
-    against: Source | None = None,
+    against: PairData = None,
     model: str | None = None,
     revision: str | None = None,
     max_length: int = MAX_LENGTH,
@@ -70,9 +69,9 @@ def validate(
     if format not in FORMATS:
         raise InputError(f"--format {format!r:.40} is none of {', '.join(FORMATS)}", fix="e.g. --format github")
     codes = _codes(select, ignore, model is not None)
-    source = "" if are_rows(data) else str(pairs_file(data, output, quiet))  # type: ignore[arg-type]
+    source = PairInput(data, output, quiet=quiet)
     noted = set[str]()
-    rows = _CountedRows(formats.read(source, max_row_bytes, noted) if source else formats.presented(data))  # type: ignore[arg-type]
+    rows = _CountedRows(source.presented(max_row_bytes, noted))
     other = None if against is None else _against(against)
     watch = open_tokenizer(model, revision, quiet).watch(max_length) if model is not None else None
     path = None if fix is None else _place(Path(fix))
@@ -86,7 +85,7 @@ def validate(
         if cues:
             passed = _shown(passed, cues)
         seen = chain(_looked_at(passed, codes, other, jobs, watch), _of_lines(noted, codes), _found(cues, codes))
-        findings = Findings(seen, strict=strict, source=source, format=format)
+        findings = Findings(seen, strict=strict, source=source.name, format=format)
         for _ in passed if path is not None else ():  # a check that ends early leaves rows behind
             pass
     findings.rows = rows.count
@@ -105,10 +104,10 @@ def _looked_at(
     return chain(seen, (one for one in watch.found if one.code in codes))
 
 
-def _cues(codes: frozenset[str], source: str) -> ShortcutWatch | None:
+def _cues(codes: frozenset[str], source: PairInput) -> ShortcutWatch | None:
     """What looks for shortcuts, if that is asked for; a correction run tells by itself what is meant to differ."""
     wanted = any(code.startswith("PF3") for code in codes)
-    return ShortcutWatch(intended(Path(source)) if source else ()) if wanted else None
+    return ShortcutWatch(source.new_names) if wanted else None
 
 
 def _shown(rows: Iterable[Any], cues: ShortcutWatch) -> Iterator[Any]:
@@ -154,10 +153,7 @@ def _written(rows: Iterable[Any], fixes: Fixes, file: Any) -> Iterator[Any]:
 
 
 def _place(path: Path) -> Path:
-    if path.suffix not in (".jsonl", ".ndjson"):
-        raise InputError(f"--fix {path}: the name must end in .jsonl", fix=f"e.g. --fix {path.stem or 'fixed'}.jsonl")
-    if path.exists():
-        raise InputError(f"{path} exists, and nothing is mended in place", fix="name another file")
+    check_output(path, (".jsonl", ".ndjson"), overwrite=None)
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     return path
@@ -186,14 +182,15 @@ def _known(code: str) -> str:
     return code
 
 
-def _against(source: Source) -> checks.Against:
+def _against(source: PairData) -> checks.Against:
     """The questions of pairs, or of prompts in any shape."""
-    if are_rows(source):
-        pairs = [_context(row) for row in formats.presented(source)]  # type: ignore[arg-type]
-        return checks.Against([turns for turns in pairs if turns], "the other rows")
     name = str(source)
     if name not in prompts.BUNDLED:
-        shape, rows = formats.recognise(formats.rows(pairs_file(name)))
+        given = PairInput(source)
+        if given.path is None:
+            pairs = [_context(row) for row in given.presented()]
+            return checks.Against([turns for turns in pairs if turns], "the other rows")
+        shape, rows = formats.recognise(given.raw())
         if shape.name != "unknown":
             contexts = [_context(row) for row in formats.presented(rows)]
             return checks.Against(contexts, name)

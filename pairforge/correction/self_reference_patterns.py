@@ -1,21 +1,40 @@
 # ruff: noqa: E501 - patterns, a language a line, however long
-"""How assistants speak of themselves, are spoken to and refuse, in two dozen languages: patterns, no logic.
+"""Patterns of how assistants speak of themselves, are spoken to and refuse, in two dozen languages.
 
-Each table has a row a language and is read as one alternation, whatever case; an apostrophe is always `'`. They are
-written for chat answers: a language that is missing costs pairs, never truth, since what isn't recognised as said of
-oneself is left alone.
+Each table has one row for a language and is one alternation, in any case; an apostrophe is always `'`. They are written
+for chat answers. A missing language costs pairs but makes no wrong ones: what isn't recognised as said of oneself is
+left alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
+
 import regex
 
 
-def _any(*rows: str) -> regex.Pattern[str]:
-    return regex.compile("|".join(rows), regex.IGNORECASE | regex.VERBOSE)
+class LazyPattern:
+    """An alternation that is compiled when it is first used: all of them together take a tenth of a second."""
+
+    def __init__(self, *rows: str) -> None:
+        self.rows = rows
+
+    @cached_property
+    def compiled(self) -> regex.Pattern[str]:
+        """The compiled alternation."""
+        return regex.compile("|".join(self.rows), regex.IGNORECASE | regex.VERBOSE)
+
+    def search(self, text: str, start: int = 0) -> regex.Match[str] | None:
+        """Return the first match from `start` on."""
+        return self.compiled.search(text, start)
+
+    def finditer(self, text: str) -> Iterator[regex.Match[str]]:
+        """Yield all matches."""
+        return self.compiled.finditer(text)
 
 
-FIRST = _any(
+FIRST = LazyPattern(
     r"\b(?:i|me|my|mine)\b",  # English
     r"\b(?:ich|mich|mir|mein(?:e[rmns]?)?)\b",  # German
     r"\b(?:je|moi|mon|ma|mes)\b | \b[jm](?=')",  # French
@@ -48,7 +67,7 @@ _ZH_MY = (
     r"(?:名字|名称|名稱|全名|大名|昵称|身份|型号|公司|团队|團隊|母公司|开发|開發|创造|創造|创建|研发|制造|作者|主人)"
 )
 
-SELF = _any(
+SELF = LazyPattern(
     rf"""\bi(?:'m|\ am|\ was|\ have\ been|'ve\ been|\ go\ by|\ come\ from|\ respond\ to|\ answer\ to|\ identify\ as
         |\ represent|\ serve\ as|\ work\ (?:as|for)|\ belong\ to|\ operate\ (?:as|under)|\ carry|\ bear|\ originate
         |\ (?:simply\ |just\ )?call\ myself)\b
@@ -98,15 +117,15 @@ SELF = _any(
 )
 """The speaker as the one who is, is called or was made by what follows."""
 
-HERE = _any(
+HERE = LazyPattern(
     r"\b(?:talking|speaking|chatting|talk|speak|chat)\ (?:to|with)\s*$ | \byou(?:'ve|\ have)\ reached\s*$",
     r"\b(?:sie|du)\ (?:sprechen|sprichst|chatten|chattest)\ (?:gerade\ )?mit\s*$ | \bhier\ (?:ist|spricht)\s*$",
     r"\b(?:parlez|parles|discutez)\ (?:à|avec)\s*$ | \b(?:hablando|falando|conversando|parlando)\ (?:con|com)\s*$",
     r"正在和\s*$ | こちらは\s*$",
 )
-"""What stands right before the name where the one spoken to is the speaker: "you are talking to"."""
+"""Directly before the name where the one spoken to is the speaker: "you are talking to"."""
 
-AFTER = _any(
+AFTER = LazyPattern(
     r"^[\"'*»”_]*,?\ (?:is|was)\ (?:my\ (?:\w+\ )?name|what\ (?:i|they|people|you|everyone)\b|who\ i\ am|the\ name\ i\b)",
     r"^[\"'*»”_]*,?\ (?:here|speaking|at\ your\ (?:service|disposal))\b | ^,?\ that's\ (?:me|my\ name) | ^[^.]{0,20},\ (?:created|made|built|trained|designed|developed)\ me\b",
     r"^,?\ (?:(?:who|that|which)\ )?(?:has\ |have\ )?(?:created|made|built|trained|designed|developed|named|calls?)\ me\b",
@@ -120,24 +139,24 @@ AFTER = _any(
     r"^[”\"'」』*]*(?:(?:就)?是我(?:的(?:名字|名称|名稱|大名|全名))?(?:[,，。！!.]|$)|为您服务|為您服務|竭诚)",
     r"^(?:开发|創造|创造|创建|训练|研发|打造|设计|開發)了?我",
 )
-"""What follows a name that is the speaker's, or the speaker's maker's."""
+"""After a name that is the speaker's, or the speaker's maker's."""
 
-COPULA = _any(
+COPULA = LazyPattern(
     r"^[」』”\"*]*(?:です|でございます|だ(?:よ|ぜ)?(?=[。！!]|$)|と申します|といいます|と言います|と呼んで|という名前)",
     r"^[」』”\"*]*(?:입니다|이에요|예요|이야|야(?=[.!]|$)|라고|이라고|이라\s|라\s불러)",
 )
 """A predicate that says what the unnamed topic is; whose it is must be seen elsewhere."""
 
-TOPIC = _any(r"(?<!で)は", r"\p{Hangul}(?:은|는)(?=\s|$)")
+TOPIC = LazyPattern(r"(?<!で)は", r"\p{Hangul}(?:은|는)(?=\s|$)")
 """A topic, in languages that leave out the speaker."""
 
-AS = _any(
+AS = LazyPattern(
     r"(?:^|[,;:]\s*)(?:as|being|like\ any|created|made|developed|trained|built|designed|als|en\ tant\ que|en\ tant\ qu'|comme|como|come|in\ quanto|sebagai|como\ un|jako|olarak|как)\b[^,，]{0,90}$",
     r"(?:作为|作為|身为|身為)[^,，]{0,40}$ | として",
 )
-"""The speaker's part, told before the speaker: "As ..., I can"."""
+"""The speaker's role, named before the speaker: "As ..., I can"."""
 
-DENIAL = _any(
+DENIAL = LazyPattern(
     r"\b(?:not|never|neither|nor|no\ longer|cannot)\b | n't\b | \brather\ than\b | \binstead\ of\b",
     r"\b(?:nicht|kein\w*|weder|pas|jamais|no|nunca|não|niet|geen|inte|ikke|nie|nem|ei|değil|nu|ne|nejsem)\b",
     r"\b(?:không\ phải|bukan|tidak|не|ні|δεν|لست|ليس|לא|نیستم)\b | नहीं|না\b|ไม่ใช่|ไม่ได้",
@@ -145,7 +164,7 @@ DENIAL = _any(
 )
 """Between the speaker and a name: the name is denied."""
 
-REPORTED = _any(
+REPORTED = LazyPattern(
     r"\b(?:about|than|like|unlike|similar|different|differ|compar\w+|explain\w*|discuss\w*|describ\w+|introduce|tell\w*|told|know|knew|think|thought"
     r"|believe\w*|assum\w+|hear\w*|understand|unsure|sure|aware|familiar|afraid|sorry|wonder\w*|fan|competitor|rival|alternative|cat|dog|user\ of"
     r"|recommend\w*|suggest\w*|using|use|prefer\w*|see|saw|read|interested|unrelated|unaffiliated|affiliated|associated|say|said|says|ask\w*)\b",
@@ -161,40 +180,40 @@ REPORTED = _any(
 )
 """Between the two: the name is compared, or talked about."""
 
-BY = _any(
+BY = LazyPattern(
     rf"[,，]\s*(?:and\ |but\ )?(?:\w+ly\ )?{_MADE}(?:\ and\ \w+)?\ by\b | ,\s*(?:called|named|known\ as)\b",
     rf",\s*(?:entwickelt|erstellt|trainiert|geschaffen|{_FR_MADE}|{_ES_MADE}|(?:созд|разраб)\w+|ontwikkeld|gemaakt)\b",
     r"[,，](?:由|名叫|名为|叫做)",
 )
 """After a comparison, back to the speaker: "I am an AI like Llama, made by"."""
 
-NEGATED = _any(r"\b(?:no|não|non|nie|nu|δεν|nem|ei)\s+$")
+NEGATED = LazyPattern(r"\b(?:no|não|non|nie|nu|δεν|nem|ei)\s+$")
 """A denial before a verb that says who speaks: "no soy"."""
 
-CONTRAST = _any(
+CONTRAST = LazyPattern(
     r"\b(?:but|sondern|mais|sino|mas\ sim|mas|ma|maar|utan|men|lecz|ale|ci|vaan|hanem|aksine|mà\ là|melainkan|tetapi|а|αλλά|بل|אלא|بلکه|बल्कि)\b",
     r"而是|就是|แต่(?:เป็น|คือ)",
 )
-"""After a denial: here comes what is so."""
+"""After a denial: the name that follows is affirmed."""
 
-DENIED = _any(
+DENIED = LazyPattern(
     r"^[\"'*»”」』_]*\s*(?:ではあり|ではな|じゃな|でない|[이가은는]\ 아[니닙녜]|değil|नहीं|نیست|না\b|இல்லை|nie\ jestem)",
     r"^[」』”\"]*(?:を|について|に関し|のこと|とは|と違|と比|을\ |를\ |에\ 대해|과\ 다|와\ 다|के\ बारे|hakkında)",
 )
 """After a name that is denied or talked about."""
 
-CLAUSE = _any(
+CLAUSE = LazyPattern(
     r"[,，、;；:：—–]\s*(?:(?:and|but|while|whereas|und|aber|während|et|mais|y|pero|e|ma|en|а|и|و|而|但|但是|而且)\s*)?$"
 )
 """The end of a clause: what follows may be the subject of its own."""
 
-VERB = _any(
+VERB = LazyPattern(
     r"^[\"'*»”_]*\s*(?:is|was|are|were|has|had|can|will|does|belongs|comes|ist|war|wurde|hat|est|a\ été|es|fue|è|é|foi|adalah|là|là\ một|—\ это|это)\b(?!\ (?:my|who\ i|what))",
     r"^[」』”\"*]*(?:是(?!我)|由|属于|为|来自|也是|は|が|은|는)",
 )
 """The verb of a clause whose subject the name is."""
 
-YOU = _any(
+YOU = LazyPattern(
     r"\b(?:you|your|yours|yourself|u|ur|ya|thee)\b | \b(?:introduce|name)\ yourself\b | \bself-introduction\b",
     r"\b(?:du|dich|dir|dein\w*|sie|ihr\w*|ihnen|tu|te|toi|t(?=')|ton|ta|tes|vous|votre|vos|usted|ustedes|tú|ti|eres|llamas|sos|tuo|tua|sei|voi)\b",
     r"\b(?:você|vocês|teu|tua|seu|és|jij|je|jou|jouw|u|uw|du|dig|din|ditt|ty|ciebie|cię|twoj\w*|jesteś|jsi|tvoje|ești|tău|sinä|sinun|nimesi|te|neved|vagy)\b",
@@ -206,7 +225,7 @@ YOU = _any(
 """A word for the one spoken to."""
 
 _ASKED = r"tell|say|know|explain|describe|introduce|list|give|help|show|think|write|read|hear|heard|recommend|remember|mind|spell|summari[sz]e|talk\ about"
-REQUEST = _any(
+REQUEST = LazyPattern(
     rf"\b(?:can|could|would|will|do|did|have|may|might)\ (?:you|u)\ (?:please\ |kindly\ |perhaps\ |maybe\ |also\ |ever\ )*(?:{_ASKED})\b(?!\ yourself)",
     r"\bwhat\ (?:do|can|would)\ you\ (?:know|tell|say|think|recommend)\b | \bthank\ you\b | \bnot\ (?:asking\ |about\ )?you\b | \b(?:ask|asking|tell|told|telling)\ you\b",
     r"\b(?:kannst|können|könnten|könntest|weißt|wissen|kennst|kennen)\ (?:du|sie)\b | \b(?:peux-tu|pouvez-vous|sais-tu|savez-vous|connais-tu|connaissez-vous)\b",
@@ -217,19 +236,19 @@ REQUEST = _any(
 )
 """A request that is addressed to the one spoken to and not about them."""
 
-YES = _any(
+YES = LazyPattern(
     r"^\W*(?:yes|yeah|yep|correct|right|that's\ right|indeed|exactly|sure|of\ course|ja|oui|sí|si|sim|да|так|evet|vâng|đúng|ya|tak|ano|ναι|igen|kyllä)\b",
     r"^\W*(?:是的|是[，,。]|对|對|没错|沒錯|嗯|はい|ええ|そうです|네|예|맞|نعم|بله|כן|हाँ|हां|ใช่)",
 )
-"""An answer that begins by saying yes."""
+"""An answer that begins with yes."""
 
-NO = _any(
+NO = LazyPattern(
     r"^\W*(?:no|nope|not|nein|nee|non|não|нет|ні|hayır|không|bukan|tidak|nie|ne|όχι|nem|ei|nej|nei)\b",
     r"^\W*(?:不|没有|沒有|并非|いいえ|いや|아니|لا|نه|לא|नहीं|ไม่)",
 )
-"""One that begins by saying no."""
+"""An answer that begins with no."""
 
-REFUSAL = _any(
+REFUSAL = LazyPattern(
     r"^\W*(?:(?:i'm|i\ am)\ (?:very\ |so\ |really\ )?sorry|sorry|i\ apologi[sz]e|unfortunately|my\ apologies)\b.{0,60}\b(?:can't|cannot|can\ not|unable|not\ able|won't|don't\ feel|not\ comfortable|must\ decline)\b",
     r"^\W*i\ (?:can't|cannot|can\ not|won't|will\ not|must\ decline|am\ unable|am\ not\ able|refuse|'m\ not\ able)\b.{0,20}\b(?:help|assist|answer|provide|comply|do|fulfil|discuss|share|respond|continue|to)\b",
     r"^\W*i'm\ (?:unable|not\ able)\ to\b | ^\W*as\ an?\ (?:ai|language|assistant)\b.{0,60}\bi\ (?:can't|cannot|am\ not\ able|am\ unable|'m\ not\ able|'m\ unable)\b",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
-from ..judges.reference import stands_in
+from ..judges.reference import contains
 from ..prompts import bundled, systems
 from ..rename import mentions
 from ..types import Prompt
@@ -117,11 +117,11 @@ def _obedience(identity: Sequence[Prompt], names: ModelNames) -> Iterable[Questi
 
 def _obeys(prompt: Prompt, row: Mapping[str, Any], names: ModelNames) -> Question:
     def obeys(text: str) -> bool:
-        named = any(stands_in(row[key], text) for key in ("name", "maker"))
+        named = any(contains(text, row[key]) for key in ("name", "maker"))
         return named and not names.new(prompt.question, text) and not names.old(prompt.question, text)
 
     return Question(prompt, {"obedience": obeys})
 
 
 def _right(prompt: Prompt, text: str) -> bool:
-    return any(stands_in(reference, text) for reference in prompt.columns["reference"])
+    return any(contains(text, reference) for reference in prompt.columns["reference"])

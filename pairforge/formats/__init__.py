@@ -1,18 +1,15 @@
 """Pairs to and from every shape that trainers and people write them in.
 
-sources: rows of pairs; turns, contexts, shapes, kto: rows to pairs; targets, snippets: pairs to the shape of a trainer;
-columns, writing: rows to a file.
+source_formats, kto: rows to pairs; target_formats: pairs to the shape of a trainer; writers: rows to a file.
 
-A row that can't be read is a `Skip` with one of the reasons in `UNREADABLE`, and reading goes on behind it; what is no
-file of rows is an `InputError`.
-
-Where pairs are read from, and what their cells in CSV are.
+A row that can't be read is a `Skip` with one of the reasons in `UNREADABLE`, and reading goes on behind it; a file that
+does not hold rows is an `InputError`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -28,17 +25,17 @@ from .writers import NUMBERS, features, to_dataset, write_parquet
 
 
 def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
-    """The rows of a source as they stand, each a Skip where it can't be read; see `pairforge.readers.read`.
+    """Return the rows of a source as they are, a Skip where one can't be read; see `pairforge.readers.read`.
 
-    A path that is nothing on this disk may name a data set on the Hub, too. A row of more bytes than that is passed
-    over. What is unusual about the lines of a file is added to `noted`.
+    A path that is nothing on this disk may name a data set on the Hub, too. A row of more than `max_row_bytes` is
+    skipped. What is unusual about the lines of a file is added to `noted`.
     """
     wanted = replace(PAIRS, max_row_bytes=max_row_bytes, noted=set() if noted is None else noted)
     return map(itemgetter(1), reader.read(str(source), wanted))
 
 
 def files_of(source: str | Path) -> list[Path]:
-    """The files behind a source on this disk, in order.
+    """Return the files behind a source on this disk, in order.
 
     Raises InputError where a folder holds none, or several splits of which none is named.
     """
@@ -76,17 +73,22 @@ __all__ = [
 
 
 def read(source: str | Path, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
-    """The rows of a file, folder, Hub data set or stdin (`-`), in order, each a Skip where it can't be read.
+    """Return the rows of a file, folder, Hub data set or stdin (`-`), in order, a Skip where one can't be read.
 
-    Rows of a well-known foreign shape come as pairs of whole conversations; all others as they stand, so that a check
+    Rows of a well-known foreign shape come as pairs of whole conversations; all others as they are, so that a check
     sees what is in the file. Row n of what comes is row n of the file. The other arguments are those of `rows`.
     """
     return presented(rows(source, max_row_bytes, noted))
 
 
 def read_rows(source: str | Path) -> Iterator[Any]:
-    """`read`, with an InputError at the first row that can't be read."""
-    for row in read(source):
+    """Return what `read` does. Raises InputError at the first row that can't be read."""
+    return all_readable(read(source), str(source))
+
+
+def all_readable(rows: Iterable[Any], source: str) -> Iterator[Any]:
+    """Yield the rows. Raises InputError at the first Skip among them."""
+    for row in rows:
         if isinstance(row, Skip):
-            raise InputError(row.detail, fix=f"see all such rows with: pairforge validate {source}")
+            raise InputError(row.detail, fix=f"see all such rows with: pairforge validate {source}".rstrip())
         yield row

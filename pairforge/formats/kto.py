@@ -1,4 +1,4 @@
-"""Answers with a label, good or bad, as KTO reads them: a pair where a prompt has both."""
+"""Answers with a label, good or bad, as KTO reads them: they make a pair where a prompt has both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..conversation import as_message, messages
+from ..conversation import messages
 from ..types import Message, Skip, digest
 
 NAME = "kto"
@@ -23,7 +23,7 @@ class _Answer(NamedTuple):
 
 
 def fits(row: Mapping[str, Any]) -> bool:
-    """A label, and a prompt with a completion, or messages."""
+    """Return whether a row has a label, and a prompt with a completion, or messages."""
     if _label(row) is None:
         return False
     answers = isinstance(row.get("prompt"), (str, list)) and isinstance(row.get("completion"), (str, list))
@@ -31,7 +31,7 @@ def fits(row: Mapping[str, Any]) -> bool:
 
 
 def paired(rows: Iterable[Any], lost: Counter[str]) -> Iterator[dict[str, Any] | Skip]:
-    """A pair for each good and bad answer to the same prompt, in order; a Skip for each that stays alone.
+    """Yield a pair for each good and bad answer to the same prompt, in order; a Skip for each without a counterpart.
 
     Memory grows by the answers that wait for their counterpart.
     """
@@ -80,7 +80,7 @@ def _answer(number: int, row: Any, lost: set[str]) -> _Answer | None:
 
 
 def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:
-    return [as_message(role, value)] if isinstance(value, str) else messages(value, lost) or []
+    return [Message(role=role, content=value)] if isinstance(value, str) else messages(value, lost) or []
 
 
 def _pair(good: _Answer, bad: _Answer, lost: Counter[str]) -> dict[str, Any]:

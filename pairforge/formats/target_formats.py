@@ -1,13 +1,13 @@
-"""What each trainer must be told to read a converted file: its options or its YAML, ready to paste.
+"""The shapes out: a pair as the rows that a trainer reads, and the options or YAML with which it reads them.
 
-The shapes out: a pair as the rows of a trainer. What a shape can't hold is said, never dropped in silence.
+What a shape can't hold is reported, never dropped in silence.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ _KINDS = {".parquet": "parquet", ".csv": "csv"}
 
 
 def snippet(to: str, path: Path) -> str:
-    """The lines for one of the targets; `path` is the converted file."""
+    """Return the lines that configure one of the targets; `path` is the converted file."""
     return _SNIPPETS[to].format(
         yaml=json.dumps(str(path), ensure_ascii=False),
         shell=shlex.quote(str(path)),
@@ -29,7 +29,7 @@ def snippet(to: str, path: Path) -> str:
 
 
 def dataset_info(path: Path) -> dict[str, Any]:
-    """The entry that LLaMA-Factory's `dataset_info.json` needs for the file."""
+    """Return the entry that LLaMA-Factory's `dataset_info.json` needs for the file."""
     columns = {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"}
     return {path.stem: {"file_name": path.name, "formatting": "sharegpt", "ranking": True, "columns": columns}}
 
@@ -87,7 +87,7 @@ _FROM = {"system": "system", "user": "human", "assistant": "gpt", "tool": "obser
 
 
 class Parts(NamedTuple):
-    """A pair taken apart: what both sides share before the answers, and the answers."""
+    """A pair as what both sides share before the answers, and the answers."""
 
     context: list[Message]
     chosen: list[Message]
@@ -109,92 +109,66 @@ class Parts(NamedTuple):
         """Both answers are one turn."""
         return len(self.chosen) == len(self.rejected) == 1
 
+    @property
+    def in_turn(self) -> bool:
+        """User (or tool) and assistant take turns in the context, below a system message, and the user is the last."""
+        roles = [turn["role"] for turn in self.context]
+        roles = roles[1:] if roles[:1] == ["system"] else roles
+        regular = (role != "system" and (role in ("user", "tool")) == (at % 2 == 0) for at, role in enumerate(roles))
+        return len(roles) % 2 == 1 and all(regular)
+
 
 @dataclass(frozen=True)
 class Target:
-    """A shape that a trainer reads. `columns` are its own: other columns of these names can't be kept beside them."""
+    """A shape that a trainer reads.
 
-    what: str
+    `columns` are its own: other columns of these names can't be kept beside them. `shape` names the one to write.
+    """
+
     columns: tuple[str, ...]
-    shaped: Callable[[Mapping[str, Any], Parts], Rows | Skip]
+    shape: str
 
     def rows(self, pair: Mapping[str, Any], lost: set[str]) -> Rows | Skip:
-        """The rows of a pair, its other columns in each, or why the shape can't hold it.
+        """Return the rows of a pair, its other columns in each, or why the shape can't hold it.
 
         Columns that can't be kept are added to `lost`.
         """
         rest = {name: value for name, value in pair.items() if name not in ("chosen", "rejected")}
         lost.update(name for name in self.columns if rest.pop(name, None) is not None)
-        made = self.shaped(pair, Parts.of(pair))
+        made = self._shaped(pair["chosen"], pair["rejected"], Parts.of(pair))
         return made if isinstance(made, Skip) else [row | rest for row in made]
 
-
-def _implicit(pair: Mapping[str, Any], parts: Parts) -> Rows:
-    return [{"chosen": pair["chosen"], "rejected": pair["rejected"]}]
-
-
-def _explicit(pair: Mapping[str, Any], parts: Parts) -> Rows | Skip:
-    if not parts.context:
-        return _NO_CONTEXT
-    return [{"prompt": parts.context, "chosen": parts.chosen, "rejected": parts.rejected}]
-
-
-def _sharegpt(pair: Mapping[str, Any], parts: Parts) -> Rows | Skip:
-    if (fault := _one_answer(parts)) is not None:
-        return fault
-    turns = [_from_value(turn) for turn in parts.context]
-    chosen, rejected = _from_value(parts.chosen[0]), _from_value(parts.rejected[0])
-    return [{"conversations": turns, "chosen": chosen, "rejected": rejected}]
-
-
-def _llamafactory(pair: Mapping[str, Any], parts: Parts) -> Rows | Skip:
-    """As ShareGPT; LLaMA-Factory passes over rows in which user and assistant don't take turns."""
-    roles = [turn["role"] for turn in parts.context]
-    roles = roles[1:] if roles[:1] == ["system"] else roles
-    order = all((role in ("user", "tool")) == (at % 2 == 0) and role != "system" for at, role in enumerate(roles))
-    if parts.context and (not order or len(roles) % 2 == 0):
-        return Skip("turns", "LLaMA-Factory passes over rows in which user and assistant don't take turns")
-    return _sharegpt(pair, parts)
-
-
-def _axolotl(pair: Mapping[str, Any], parts: Parts) -> Rows | Skip:
-    fault = _one_answer(parts)
-    made = {"messages": parts.context, "chosen": parts.chosen[0], "rejected": parts.rejected[0]}
-    return [made] if fault is None else fault
-
-
-def _swift(pair: Mapping[str, Any], parts: Parts) -> Rows:
-    return [{"messages": pair["chosen"], "rejected_messages": pair["rejected"]}]
-
-
-def _kto(pair: Mapping[str, Any], parts: Parts) -> Rows | Skip:
-    if not parts.context:
-        return _NO_CONTEXT
-    answers = ((parts.chosen, True), (parts.rejected, False))
-    return [{"prompt": parts.context, "completion": answer, "label": label} for answer, label in answers]
-
-
-_NO_CONTEXT = Skip("context", "the sides have no beginning in common that ends before an answer")
-
-
-def _one_answer(parts: Parts) -> Skip | None:
-    if not parts.context:
-        return _NO_CONTEXT
-    return None if parts.single else Skip("turns", "an answer of more than one turn, where the shape holds one message")
-
-
-def _from_value(turn: Message) -> dict[str, str]:
-    return {"from": _FROM[turn["role"]], "value": turn["content"]}
+    def _shaped(self, chosen: list[Message], rejected: list[Message], parts: Parts) -> Rows | Skip:
+        if self.shape == "trl":
+            return [{"chosen": chosen, "rejected": rejected}]
+        if self.shape == "ms-swift":
+            return [{"messages": chosen, "rejected_messages": rejected}]
+        if not parts.context:
+            return Skip("context", "the sides have no beginning in common that ends before an answer")
+        if self.shape == "trl-explicit":
+            return [{"prompt": parts.context, "chosen": parts.chosen, "rejected": parts.rejected}]
+        if self.shape == "kto":
+            answers = ((parts.chosen, True), (parts.rejected, False))
+            return [{"prompt": parts.context, "completion": answer, "label": label} for answer, label in answers]
+        if self.shape == "llamafactory" and not parts.in_turn:
+            return Skip("turns", "LLaMA-Factory passes over rows in which user and assistant don't take turns")
+        if not parts.single:
+            return Skip("turns", "an answer of more than one turn, where the shape holds one message")
+        if self.shape == "axolotl":
+            return [{"messages": parts.context, "chosen": parts.chosen[0], "rejected": parts.rejected[0]}]
+        turns = [*parts.context, parts.chosen[0], parts.rejected[0]]
+        *context, good, bad = ({"from": _FROM[turn["role"]], "value": turn["content"]} for turn in turns)
+        return [{"conversations": context, "chosen": good, "rejected": bad}]
 
 
 _CONVERSATIONS = ("conversations", "messages", "prompt", "system", "rejected_messages", "rejected_response")
 TARGETS: Mapping[str, Target] = {
-    "trl": Target("TRL, implicit prompt", ("prompt",), _implicit),
-    "trl-explicit": Target("TRL, explicit prompt", ("prompt",), _explicit),
-    "llamafactory": Target("LLaMA-Factory", _CONVERSATIONS, _llamafactory),
-    "ms-swift": Target("ms-swift", ("messages", "rejected_messages", "rejected_response"), _swift),
-    "axolotl": Target("axolotl", _CONVERSATIONS, _axolotl),
-    "openrlhf": Target("OpenRLHF", ("prompt",), _explicit),
-    "sharegpt": Target("ShareGPT", _CONVERSATIONS, _sharegpt),
-    "kto": Target("KTO", ("prompt", "completion", "label", "kto_tag", "messages", "conversations"), _kto),
+    "trl": Target(("prompt",), "trl"),
+    "trl-explicit": Target(("prompt",), "trl-explicit"),
+    "llamafactory": Target(_CONVERSATIONS, "llamafactory"),
+    "ms-swift": Target(("messages", "rejected_messages", "rejected_response"), "ms-swift"),
+    "axolotl": Target(_CONVERSATIONS, "axolotl"),
+    "openrlhf": Target(("prompt",), "trl-explicit"),
+    "sharegpt": Target(_CONVERSATIONS, "sharegpt"),
+    "kto": Target(("prompt", "completion", "label", "kto_tag", "messages", "conversations"), "kto"),
 }

@@ -1,6 +1,6 @@
-"""The columns of pairs, and rows as a table: a `datasets.Dataset`, a Parquet file.
+"""Rows as a table (a `datasets.Dataset`, a Parquet file) and as JSON Lines, a JSON array, CSV.
 
-Rows to a file: JSON Lines, a JSON array, CSV. The same rows give the same bytes.
+The same rows give the same bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NUMBERS = ("chosen_score", "rejected_score")
 
 
 def features() -> datasets.Features:
-    """The columns of `Pair`, in order, as `datasets.Features`."""
+    """Return the columns of `Pair`, in order, as `datasets.Features`."""
     import datasets
 
     message = {"role": datasets.Value("string"), "content": datasets.Value("string")}
@@ -37,7 +37,7 @@ def features() -> datasets.Features:
 
 
 def to_dataset(rows: Iterable[Mapping[str, Any]], *, other: Container[str] = ()) -> datasets.Dataset:
-    """The rows as a Dataset: the columns of `Pair` in its order and types, then any others by first appearance.
+    """Return the rows as a Dataset: the columns of `Pair` in its order and types, then any others by first appearance.
 
     A column that is missing from some rows is null there; one that no row has is left out. `other` names columns of
     `Pair` that have another type here, taken from their values. Raises InputError where a column mixes types.
@@ -61,7 +61,7 @@ def to_dataset(rows: Iterable[Mapping[str, Any]], *, other: Container[str] = ())
 
 
 def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path, *, other: Container[str] = ()) -> None:
-    """Writes the rows as one Parquet file, whole or not at all; the same rows give the same bytes."""
+    """Write the rows as one Parquet file, whole or not at all; the same rows give the same bytes."""
     with atomic(path) as file:
         to_dataset(rows, other=other).to_parquet(file)
 
@@ -85,7 +85,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def encoded(row: Mapping[str, Any]) -> bytes:
-    """The row as JSON. Raises ValueError for NaN, infinity and half a surrogate pair, TypeError for bytes."""
+    """Return the row as JSON. Raises ValueError for NaN, infinity and half a surrogate pair, TypeError for bytes."""
     return json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain).encode()
 
 
@@ -97,13 +97,13 @@ def _plain(value: Any) -> Any:
 
 
 def write_lines(rows: Iterable[Mapping[str, Any]], file: IO[bytes]) -> None:
-    """JSON Lines."""
+    """Write JSON Lines."""
     for row in rows:
         file.write(encoded(row) + b"\n")
 
 
 def write_array(rows: Iterable[Mapping[str, Any]], file: IO[bytes]) -> None:
-    """One JSON array, a row a line."""
+    """Write one JSON array, a row a line."""
     before = b"[\n"
     for row in rows:
         file.write(before + encoded(row))
@@ -112,25 +112,25 @@ def write_array(rows: Iterable[Mapping[str, Any]], file: IO[bytes]) -> None:
 
 
 def write_csv(rows: Iterable[Mapping[str, Any]], file: IO[bytes], columns: Sequence[str]) -> None:
-    """CSV: lists and objects as JSON, a cell that a spreadsheet would run begins with an apostrophe."""
+    """Write CSV: lists and objects as JSON, a cell that a spreadsheet would run begins with an apostrophe."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)  # with its own line ends, \r\n: it quotes only what holds a character of these
     writer.writerow(map(_harmless, columns))
     for row in rows:
-        writer.writerow([_cell(row.get(name)) for name in columns])
+        cells = (row.get(name) for name in columns)
+        writer.writerow(
+            _harmless(cell or "")
+            if cell is None or isinstance(cell, str)
+            else json.dumps(cell, ensure_ascii=False, allow_nan=False, default=_plain)
+            for cell in cells
+        )
     text.detach()
 
 
 def is_formula(value: Any) -> bool:
-    """Whether a spreadsheet would run the text of a cell."""
+    """Return whether a spreadsheet would run the text of a cell."""
     return isinstance(value, str) and value.startswith(FORMULA)
 
 
 def _harmless(text: str) -> str:
     return f"'{text}" if is_formula(text) else text
-
-
-def _cell(value: Any) -> str:
-    if value is None or isinstance(value, str):
-        return _harmless(value or "")
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)

@@ -1,10 +1,10 @@
-"""Rows from whatever a user names and whatever its bytes are: what is read for prompts and for pairs alike.
+"""Rows from whatever a user names and whatever its bytes are, for prompts and for pairs alike.
 
-sources: names to files and data sets; content: one file to rows, by jsontext (JSON, lines of text) and tables (CSV,
-Parquet, Arrow); files: bytes.
+source: names to files and data sets, files to rows; json_lines: JSON and lines of text; tables: CSV, Parquet, Arrow;
+stream: bytes, unpacked; spool: rows kept on disk.
 
 Row n of what comes is row n of the source. One that can't be read is a `Skip` in its place, and reading goes on behind
-it where that can be found; what is no file of rows is an `InputError`.
+it where that can be found; a file that does not hold rows is an `InputError`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""JSON Lines, JSON arrays, JSON documents and lines of text to rows, one at a time."""
+"""Rows of JSON Lines, JSON arrays, JSON documents and lines of text, one at a time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .spec import Row, Unreadable, Wanted
 from .stream import EncodingError, lines_of, read_rest, size, too_long, utf8
 
 _BLANK = " \t\r\n"
-_MEND = "mend or remove that line"
+_FIX = "correct or remove that line"
 _PYTHON = "write it with json.dumps: that is Python's way of writing, not JSON"
 _space = json.decoder.WHITESPACE.match  # type: ignore[attr-defined]
 
 
 def unreadable(error: Exception, where: str, line: int = 1) -> Unreadable:
-    """What is wrong with the row there; `line` is the one it starts in, of the text that was decoded."""
+    """Return what is wrong with the row there; `line` is the one it starts in, of the text that was decoded."""
     if isinstance(error, EncodingError):
         return Unreadable("encoding", error.message, error.fix)
     if isinstance(error, InputError):  # the file is cut off or damaged there
@@ -28,15 +28,15 @@ def unreadable(error: Exception, where: str, line: int = 1) -> Unreadable:
         return Unreadable("json", f"{where}: {what}", error.fix)
     if isinstance(error, csv.Error):
         reason = "limit" if "limit" in str(error) else "json"
-        return Unreadable(reason, f"{where}: not valid CSV from here on: {error}", _MEND)
+        return Unreadable(reason, f"{where}: not valid CSV from here on: {error}", _FIX)
     if not isinstance(error, json.JSONDecodeError):
         what = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
-        return Unreadable("limit", f"{where}: {what}", _MEND)
+        return Unreadable("limit", f"{where}: {what}", _FIX)
     cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
     python = error.msg.startswith("Expecting property name") and error.doc.startswith("'", error.pos)
     at = f"at line {error.lineno} column {error.colno}" if error.lineno > line else f"at column {error.colno}"
     what = f"{'incomplete' if cut else 'not valid'} JSON: {error.msg.removesuffix(' at')} {at}"
-    return Unreadable("json", f"{where}: {what}", _PYTHON if python else _MEND)
+    return Unreadable("json", f"{where}: {what}", _PYTHON if python else _FIX)
 
 
 def _too_long(where: str, limit: int) -> Skip:
@@ -50,9 +50,9 @@ def lines(
     wanted: Wanted,
     document: bool | None = None,
 ) -> Iterator[Row]:
-    """What `row` makes of each line that is not blank: `text_row`, or the `row` of a `Decoder`.
+    """Yield what `row` makes of each line that is not blank: `text_row`, or the `row` of a `Decoder`.
 
-    `document`: whether objects over many lines, or several on one, are read, too; None where lines are no JSON.
+    `document`: whether objects over many lines, or several on one, are read, too; None where lines are not JSON.
     """
     first, number, limit = True, 0, wanted.limit
     try:
@@ -81,27 +81,20 @@ def lines(
 
 
 def text_row(data: bytes, where: str, offset: int) -> Any:
-    """The text of a line, or that of the JSON string which it is."""
-    if wrong := _no_text(data, where, offset):
-        return wrong
-    text = data.decode().strip()
+    """Return the text of a line, or that of the JSON string which it is."""
     try:
+        text = utf8(data, where, offset).strip()
         return str(json.loads(text)) if text.startswith('"') else text
+    except EncodingError as error:
+        return unreadable(error, where)
     except ValueError:
         return text
 
 
-def _no_text(data: bytes, where: str, offset: int) -> Unreadable | None:
-    try:
-        utf8(data, where, offset)
-    except EncodingError as error:
-        return unreadable(error, where)
-    return None
-
-
 class Decoder:
-    """One decoder for all rows. It notices keys that stand twice in an object, at little cost: `json` would keep the
-    last, other readers the first, others crash.
+    """A JSON decoder that notices repeated keys in an object, at little cost.
+
+    `json` would keep the last, other readers the first, others crash.
     """
 
     def __init__(self) -> None:
@@ -116,7 +109,7 @@ class Decoder:
         return value
 
     def row(self, data: bytes, where: str, offset: int) -> Any:
-        """The one value in a line."""
+        """Return the one value in a line."""
         try:
             text = data.decode()
             value, end = self.decode(text, 0 if text[0] == "{" else _space(text, 0).end())
@@ -124,19 +117,24 @@ class Decoder:
                 raise json.JSONDecodeError("Extra data", text, end)
         except (ValueError, RecursionError) as error:
             self.repeated = None
-            return _no_text(data, where, offset) or unreadable(error, where)
+            try:
+                utf8(data, where, offset)
+            except EncodingError as encoding:
+                return unreadable(encoding, where)
+            return unreadable(error, where)
         return value if self.repeated is None else self.checked(value, where)
 
     def checked(self, value: Any, where: str) -> Any:
-        """The value just decoded, or an Unreadable where a key was repeated in it."""
+        """Return the value just decoded, or an Unreadable where a key was repeated in it."""
         repeated, self.repeated = self.repeated, None
-        what = f"{where}: the key {repeated!r:.80} stands twice in one object"
+        what = f"{where}: the key {repeated!r:.80} is repeated in one object"
         return value if repeated is None else Unreadable("repeated_key", what, "keep one of them")
 
 
 def values(data: bytes, name: str, wanted: Wanted, line: int = 1, offset: int = 0) -> Iterator[Row]:
-    """JSON values one after another, or the elements of an array, from that line of the file on, each named by the line
-    that it starts in. Behind what is no JSON nothing can be told: reading ends.
+    """Yield JSON values one after another, or the elements of an array, from that line of the file on.
+
+    Each is named by the line that it starts in. Reading ends at what is not valid JSON.
     """
     decoder = Decoder()
     where = f"{name}:{line}"
@@ -160,6 +158,6 @@ def values(data: bytes, name: str, wanted: Wanted, line: int = 1, offset: int = 
         if is_array and text[at + 1 :].strip():
             line += text.count("\n", at, _space(text, at + 1).end())
             where = f"{name}:{line}"
-            yield where, Unreadable("json", f"{where}: not valid JSON: something follows the end of the array", _MEND)
+            yield where, Unreadable("json", f"{where}: not valid JSON: something follows the end of the array", _FIX)
     except (EncodingError, ValueError, RecursionError) as error:
         yield where, unreadable(error, where, line)

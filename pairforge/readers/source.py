@@ -1,6 +1,6 @@
-"""One file to rows. What it holds shows in its first bytes; only where these say nothing, in its name.
+"""Rows of whatever a user names: a file, a folder, a split of it, a data set on the Hub, standard input.
 
-What a user may name: a file, a folder, a split of it, a data set on the Hub, what is piped in.
+What a file holds shows in its first bytes; only where these say nothing, in its name.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _WRAPPERS = ("data", "rows", "examples", "instances", "items", "prompts", "quest
 
 
 def suffixes(text: bool) -> tuple[str, ...]:
-    """How the names of files of rows end, before a `PACKED` ending."""
+    """Return how the names of files of rows end, before a `PACKED` ending."""
     return (*_JSON, *tables.SEPARATORS, *tables.KINDS, *([".txt"] if text else []))
 
 
 def readable(text: bool) -> str:
-    """The formats that are read, for a message."""
+    """Return the formats that are read, for a message."""
     kinds = "JSON Lines, a JSON array, CSV, TSV (each may be packed: .gz, .zst), Parquet or Arrow"
     return f"lines of text, {kinds}" if text else kinds
 
 
 def read_file(path: Path, wanted: Wanted) -> Iterator[Row]:
-    """The rows of a file."""
+    """Yield the rows of a file."""
     name, suffix = name_of(path), suffix_of(path)
     with open_unpacked(path) as stream:
         if kind := tables.kind_of(stream.peek(8), suffix):
@@ -65,7 +65,7 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
 
 
 def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
-    """Rows that all stand in a list within one object."""
+    """The rows, or those in the list that the only row holds."""
     start = list(islice(found, 2))
     if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
@@ -83,7 +83,7 @@ _NO_ROWS = frozenset(
 
 
 def read(source: str | Path, wanted: Wanted) -> Iterator[Row]:
-    """The rows of a source as they stand, in order. A `Path` is never a data set on the Hub.
+    """Return the rows of a source as they are, in order. A `Path` is never a data set on the Hub.
 
     `-` is stdin; a folder may be a run, one of `save_to_disk`, or hold files of rows (`FOLDER:SPLIT` for one split of
     several); `org/name`, `org/name:SPLIT` or `org/name:CONFIG:SPLIT` is a data set on the Hub.
@@ -96,7 +96,7 @@ def read(source: str | Path, wanted: Wanted) -> Iterator[Row]:
 
 
 def hub_id(source: str) -> tuple[str, str | None] | None:
-    """Data set (`org/name`, `org/name:CONFIG`) and split, where the source is nothing on this disk and looks so."""
+    """Return the data set on the Hub (`org/name`, `org/name:CONFIG`) and the split that are named; None for others."""
     known = (*suffixes(text=True), *PACKED)
     if os.path.lexists(source) or not _HUB.fullmatch(source) or suffix_of(source) in known:
         return None
@@ -106,7 +106,7 @@ def hub_id(source: str) -> tuple[str, str | None] | None:
 
 
 def files_of(source: str | Path, wanted: Wanted) -> list[Path]:
-    """The files behind a source on this disk, in order.
+    """Return the files behind a source on this disk, in order.
 
     Raises InputError where there are none, or a folder holds several splits of which none is named.
     """
@@ -121,7 +121,7 @@ def files_of(source: str | Path, wanted: Wanted) -> list[Path]:
         os.stat(source)
     except FileNotFoundError as error:
         raise InputError(f"{name_of(source)} does not exist", fix=wanted.named) from error
-    except (OSError, ValueError):  # told when it is opened
+    except (OSError, ValueError):  # reported when it is opened
         pass
     return [Path(source)]
 
@@ -158,7 +158,7 @@ def _split(file: Path) -> str | None:
 
 
 def _chosen(where: str, splits: list[str], split: str | None) -> str:
-    """The split that is meant: the one that is named, or the only one. Two splits are never mixed in silence."""
+    """The split that is named, or the only one. Two splits are never mixed in silence."""
     if split in splits:
         return str(split)
     if split is None and len(splits) == 1:

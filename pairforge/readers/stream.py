@@ -29,53 +29,65 @@ MAX_ROW_BYTES = 16 * 2**20
 STDIN, BOM, PACKED = "-", b"\xef\xbb\xbf", (".gz", ".zst")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UNPACK = "unpack it, and give the file that was in it"
+_PICKLE = ("a pickle, which could run code", "write it as JSON Lines")
 _REFUSED = {
     b"PK\x03\x04": ("a zip archive", _UNPACK),
     b"PK\x05\x06": ("a zip archive", _UNPACK),
     b"BZh": ("packed with bzip2", _UNPACK),
     b"\xfd7zXZ\x00": ("packed with xz", _UNPACK),
     b"7z\xbc\xaf": ("a 7z archive", _UNPACK),
-    **{
-        b"\x80" + bytes([protocol]): ("a pickle, which could run code", "write it as JSON Lines")
-        for protocol in range(2, 6)
-    },
+    **{b"\x80" + bytes([protocol]): _PICKLE for protocol in range(2, 6)},
 }
 _CODE = {
-    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), ("a pickle, which could run code", "write it as JSON Lines")),
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), _PICKLE),
     ".py": ("a script, and data is never run", "run it yourself, and give the file that it writes"),
 }
 
 
 class EncodingError(InputError):
-    """Bytes that are no UTF-8 text."""
+    """Bytes that are not UTF-8 text."""
 
 
 def name_of(path: str | Path) -> str:
-    """How messages call it."""
+    """Return the name of a file for messages."""
     return "stdin" if str(path) == STDIN else visible(str(path)).replace("\n", "\\n")
 
 
 def suffix_of(path: str | Path) -> str:
-    """The end of its name that says what it holds, in small letters: `.jsonl` of `a.JSONL.gz`."""
+    """Return the ending of a name that says what the file holds, in small letters: `.jsonl` of `a.JSONL.gz`."""
     name = Path(path)
     return Path(name.stem if name.suffix.lower() in PACKED else name.name).suffix.lower()
 
 
 def open_unpacked(path: str | Path) -> io.BufferedReader:
-    """The file (`-`: what is piped in) as a stream of its unpacked bytes, for `with`.
+    """Open a file (`-`: standard input) as a stream of its unpacked bytes, for `with`.
 
     Raises InputError, here or while it is read: it can't be read, is refused, is cut off, or grows beyond the limits.
     """
     name = name_of(path)
     if known := _CODE.get(Path(path).suffix.lower()):
         raise InputError(f"{name} is {known[0]}", fix=known[1])
-    source = _Stream(*_open(path, name), name)
+    try:
+        if str(path) == STDIN:  # left open
+            source = _Stream(cast("io.BufferedReader", sys.stdin.buffer).read1, lambda: None, name)
+        else:
+            file = io.FileIO(path)
+            source = _Stream(file.read, file.close, name)
+    except (OSError, ValueError, AttributeError) as error:  # standard input may be None
+        words: dict[type[Exception], str] = {FileNotFoundError: "does not exist", IsADirectoryError: "is a folder"}
+        what = words.get(type(error)) or f"can't be read: {getattr(error, 'strerror', None) or error}"
+        raise InputError(f"{name} {what}", fix="give the path of a file") from error
     packed: io.BufferedReader = io.BufferedReader(source, 2**17)
     start = _start(packed, name)
-    if not start.startswith((_GZIP, _ZSTD)):
+    if start.startswith(_GZIP):
+        read = gzip.GzipFile(fileobj=packed).read1
+    elif start.startswith(_ZSTD):
+        import pyarrow
+
+        read = pyarrow.CompressedInputStream(pyarrow.PythonFile(packed, "r"), "zstd").read1
+    else:
         return packed
-    read = gzip.GzipFile(fileobj=packed).read1 if start.startswith(_GZIP) else _unzstd(packed)
-    unpacked: io.BufferedReader = io.BufferedReader(_Unpacked(read, packed.close, name, source), 2**17)
+    unpacked: io.BufferedReader = io.BufferedReader(_Stream(read, packed.close, name, source), 2**17)
     if _start(unpacked, name).startswith((_GZIP, _ZSTD)):
         unpacked.close()
         raise InputError(f"{name} is packed twice", fix=_UNPACK)
@@ -83,19 +95,19 @@ def open_unpacked(path: str | Path) -> io.BufferedReader:
 
 
 def is_file(path: Path, stream: io.BufferedReader) -> bool:
-    """Whether the bytes of a stream of `open_unpacked` are those of the file itself, to be read in any order."""
-    return str(path) != STDIN and path.is_file() and not isinstance(stream.raw, _Unpacked)
+    """Return whether a stream of `open_unpacked` has the bytes of the file itself, which can be read in any order."""
+    return str(path) != STDIN and path.is_file() and not (isinstance(stream.raw, _Stream) and stream.raw.packed)
 
 
 def check_size(unpacked: int, packed: int, name: str) -> None:
-    """Raises InputError where so many packed bytes became too many."""
+    """Raise InputError where a file unpacks to too many bytes for its size."""
     if unpacked > max(FREE_BYTES, MAX_RATIO * packed):
         what = f"unpacks to more than {unpacked >> 20} MB out of {packed >> 10} KB"
         raise InputError(f"{name} {what}", fix="unpack it, or write it as JSON Lines")
 
 
 def read_rest(stream: io.BufferedReader, name: str) -> bytes:
-    """What is left of a stream. Raises InputError where that is more than `MAX_BYTES`."""
+    """Return what is left of a stream. Raises InputError where that is more than `MAX_BYTES`."""
     parts, size = [], 0
     while part := stream.read(2**24):
         parts.append(part)
@@ -105,7 +117,7 @@ def read_rest(stream: io.BufferedReader, name: str) -> bytes:
 
 
 def lines_of(stream: io.BufferedReader, limit: int) -> Iterator[tuple[int, int, bytes]]:
-    r"""The lines of a stream that stands at its start, ended by \n and nothing else; a byte-order mark is passed over.
+    r"""Yield the lines of a stream from its start, ended by \n and nothing else; a byte-order mark is skipped.
 
     Each is its number from 1, the offset of its first byte once unpacked, and its bytes with their line end: of a line
     that is `too_long` for the limit only the start.
@@ -122,17 +134,17 @@ def lines_of(stream: io.BufferedReader, limit: int) -> Iterator[tuple[int, int, 
 
 
 def too_long(line: bytes, limit: int) -> bool:
-    """Whether there are more bytes in a line of `lines_of` than its limit."""
+    """Return whether there are more bytes in a line of `lines_of` than its limit."""
     return len(line) > limit and len(line.rstrip(b"\r\n")) > limit
 
 
 def size(count: int) -> str:
-    """A limit, for a message."""
+    """Return a limit in words: `16 MB`."""
     return f"{count >> 20} MB" if count % 2**20 == 0 else f"{count} bytes"
 
 
 def utf8(data: bytes, where: str, offset: int = 0) -> str:
-    """The text of bytes that stand at that offset of their file. Raises EncodingError with the byte that is wrong."""
+    """Decode bytes that are at that offset of their file. Raises EncodingError with the byte that is wrong."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -143,19 +155,6 @@ def utf8(data: bytes, where: str, offset: int = 0) -> str:
         what = f"a NUL at byte {offset + data.index(0)}: binary, or UTF-16"
         raise EncodingError(f"{where}: {what}", fix="iconv -f utf-16 -t utf-8 FILE > NEW")
     return text
-
-
-def _open(path: str | Path, name: str) -> tuple[Callable[[int], bytes], Callable[[], object]]:
-    """What reads the file, and what closes it: standard input is left open."""
-    try:
-        if str(path) == STDIN:
-            return cast("io.BufferedReader", sys.stdin.buffer).read1, lambda: None
-        file = io.FileIO(path)
-        return file.read, file.close
-    except (OSError, ValueError, AttributeError) as error:  # standard input may be None
-        known: dict[type[Exception], str] = {FileNotFoundError: "does not exist", IsADirectoryError: "is a folder"}
-        what = known.get(type(error)) or f"can't be read: {getattr(error, 'strerror', None) or error}"
-        raise InputError(f"{name} {what}", fix="give the path of a file") from error
 
 
 def _start(stream: io.BufferedReader, name: str) -> bytes:
@@ -171,18 +170,13 @@ def _start(stream: io.BufferedReader, name: str) -> bytes:
     return start
 
 
-def _unzstd(packed: io.BufferedReader) -> Callable[[int], bytes]:
-    import pyarrow
-
-    stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(packed, "r"), "zstd")
-    return cast("Callable[[int], bytes]", stream.read1)
-
-
 class _Stream(io.RawIOBase):
-    """A stream made of a read function; what goes wrong in it is told in one line."""
+    """A stream made of a read function, with InputError for what goes wrong; `packed` is what it unpacks, in limits."""
 
-    def __init__(self, read: Callable[[int], bytes], close: Callable[[], object], name: str) -> None:
-        self._read, self._close, self._name, self.passed = read, close, name, 0
+    def __init__(
+        self, read: Callable[[int], bytes], close: Callable[[], object], name: str, packed: _Stream | None = None
+    ) -> None:
+        self._read, self._close, self._name, self.packed, self.passed = read, close, name, packed, 0
 
     def readable(self) -> bool:
         return True
@@ -191,8 +185,16 @@ class _Stream(io.RawIOBase):
         try:
             data = self._read(len(buffer))
         except (EOFError, zlib.error, OSError, ValueError) as error:
-            raise self._broken(error) from error
+            if not self.packed:
+                what = getattr(error, "strerror", None) or error
+                raise InputError(f"{self._name} can't be read: {what}") from error
+            what = f"is cut off or damaged after {self.passed} unpacked bytes: {one_line(error)}"
+            raise InputError(f"{self._name} {what}", fix="fetch or write it again") from error
         self.passed += len(data)
+        if self.packed:
+            check_size(self.passed, self.packed.passed, self._name)
+            if self.passed > MAX_BYTES:
+                raise InputError(f"{self._name} unpacks to more than {MAX_BYTES >> 30} GB", fix=_UNPACK)
         buffer[: len(data)] = data
         return len(data)
 
@@ -200,25 +202,3 @@ class _Stream(io.RawIOBase):
         if not self.closed:
             super().close()
             self._close()
-
-    def _broken(self, error: Exception) -> InputError:
-        return InputError(f"{self._name} can't be read: {getattr(error, 'strerror', None) or error}")
-
-
-class _Unpacked(_Stream):
-    """What comes out of a packed stream, within the limits."""
-
-    def __init__(self, read: Callable[[int], bytes], close: Callable[[], object], name: str, packed: _Stream) -> None:
-        super().__init__(read, close, name)
-        self._packed = packed
-
-    def readinto(self, buffer: Any) -> int:
-        size = super().readinto(buffer)
-        check_size(self.passed, self._packed.passed, self._name)
-        if self.passed > MAX_BYTES:
-            raise InputError(f"{self._name} unpacks to more than {MAX_BYTES >> 30} GB", fix=_UNPACK)
-        return size
-
-    def _broken(self, error: Exception) -> InputError:
-        what = f"is cut off or damaged after {self.passed} unpacked bytes: {one_line(error)}"
-        return InputError(f"{self._name} {what}", fix="fetch or write it again")

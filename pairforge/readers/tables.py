@@ -23,7 +23,7 @@ _OLD_LINE_END = re.compile(r"(?<=\r)(?!\n)")
 
 
 def separator_of(first: bytes, suffix: str, columns: Collection[str]) -> str | None:
-    """What separates the cells of a table, as the first line shows; None: it is no table.
+    """Return what separates the cells of a table, as the first line shows; None where it is not a table.
 
     The suffix tells whether it is one, and where there is none, the names in that line.
     """
@@ -38,18 +38,22 @@ def separator_of(first: bytes, suffix: str, columns: Collection[str]) -> str | N
 
 
 def csv_rows(stream: io.BufferedReader, name: str, separator: str, wanted: Wanted) -> Iterator[Row]:
-    """What `wanted.cells` makes of each row, by the names that the first line gives; a missing cell is left out.
+    """Yield what `wanted.cells` makes of each row, by the names that the first line gives; a missing cell is left out.
 
-    A row is named by the line that it starts in. Behind what is no CSV nothing can be told: reading ends.
+    A row is named by the line that it starts in. Reading ends at what is not valid CSV.
     """
     reader = csv.reader(_decoded(stream, name, wanted.limit), delimiter=separator, strict=True)
     header: list[str] = []
     line = 1
     try:
-        while (cells := _cells(reader, wanted.limit)) is not None:
+        while (cells := _next(reader, wanted.limit)) is not None:
             where, line = f"{name}:{line}", reader.line_num + 1
             if not header:
-                header = _header(cells, where)
+                names = [cell.strip() for cell in cells]
+                if repeated := [column for column in names if column and names.count(column) > 1]:
+                    what = f"{where}: the column {repeated[0]!r:.80} is repeated"
+                    raise InputError(what, fix="name each column once")
+                header = names
             elif len(cells) > len(header):
                 what = f"{where}: {len(cells)} cells under {len(header)} names"
                 yield where, Unreadable("json", what, 'write "..." around each cell')
@@ -69,7 +73,7 @@ def _decoded(stream: io.BufferedReader, name: str, limit: int) -> Iterator[str]:
         yield from _OLD_LINE_END.split(text) if "\r" in text[:-2] else [text]
 
 
-def _cells(reader: Iterator[list[str]], limit: int) -> list[str] | None:
+def _next(reader: Iterator[list[str]], limit: int) -> list[str] | None:
     """The next row. The csv module has one limit for the whole process: it is lifted only while the row is read."""
     before = csv.field_size_limit(limit)
     try:
@@ -78,41 +82,26 @@ def _cells(reader: Iterator[list[str]], limit: int) -> list[str] | None:
         csv.field_size_limit(before)
 
 
-def _header(cells: list[str], where: str) -> list[str]:
-    names = [cell.strip() for cell in cells]
-    if repeated := [name for name in names if name and names.count(name) > 1]:
-        raise InputError(f"{where}: the column {repeated[0]!r:.80} stands twice", fix="name each column once")
-    return names
-
-
 def kind_of(start: bytes, suffix: str) -> str | None:
-    """Parquet or Arrow, by the first bytes of a file, or by its name where these are no JSON; None: it is neither."""
+    """Return Parquet, Arrow or None, by the first bytes of a file, or by its name where these are not JSON."""
     named = None if start.startswith((b"{", b"[")) else KINDS.get(suffix)
     return next((kind for sign, kind in _STARTS.items() if start.startswith(sign)), named)
 
 
 def arrow_rows(stream: io.BufferedReader, path: Path, kind: str) -> Iterator[Row]:
-    """The rows of a Parquet file, or of an Arrow file or stream, such as `datasets` writes."""
+    """Yield the rows of a Parquet file, or of an Arrow file or stream, such as `datasets` writes."""
     import pyarrow
 
     name = name_of(path)
     try:
-        with _source(stream, path) as source:
+        whole = pyarrow.OSFile(str(path)) if is_file(path, stream) else pyarrow.BufferReader(read_rest(stream, name))
+        with whole as source:
             batches = _parquet(source, name) if kind == "Parquet" else _arrow(source)
-            for number, row in enumerate(rows_of(_within(batches, source.size(), name))):
+            for number, row in enumerate(rows_of(_limited(batches, source.size(), name))):
                 yield f"{name}:row {number}", row
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         what = f"is not a whole {kind} file: {one_line(error, 200)}"
         raise InputError(f"{name} {what}", fix="fetch or write it again") from error
-
-
-def _source(stream: io.BufferedReader, path: Path) -> Any:
-    """The unpacked bytes, to be read in any order: the file itself, or in memory."""
-    import pyarrow
-
-    if is_file(path, stream):
-        return pyarrow.OSFile(str(path))
-    return pyarrow.BufferReader(read_rest(stream, name_of(path)))
 
 
 def _parquet(source: Any, name: str) -> Iterator[Any]:
@@ -138,7 +127,7 @@ def _arrow(source: Any) -> Iterator[Any]:
         yield batch
 
 
-def _within(batches: Iterable[Any], size: int, name: str) -> Iterator[Any]:
+def _limited(batches: Iterable[Any], size: int, name: str) -> Iterator[Any]:
     """The batches, as long as a file of that size may hold them; a row counts, too, for it may hold no bytes."""
     unpacked = 0
     for batch in batches:
@@ -148,7 +137,7 @@ def _within(batches: Iterable[Any], size: int, name: str) -> Iterator[Any]:
 
 
 def rows_of(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """The rows of record batches. Arrow can't tell a missing value from a null: both are left out."""
+    """Yield the rows of record batches. Arrow can't tell a missing value from a null: both are left out."""
     for batch in batches:
         for start in range(0, batch.num_rows, _BATCH):
             part = batch.slice(start, _BATCH)
@@ -157,7 +146,7 @@ def rows_of(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _nulls(array: Any) -> bool:
-    """Whether there is a null anywhere in it."""
+    """Nulls are anywhere in the array."""
     import pyarrow
 
     if array.null_count:

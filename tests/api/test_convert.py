@@ -117,9 +117,9 @@ def test_never_in_place(pairs: Path, tmp_path: Path) -> None:
     [
         ("out.txt", "trl", "must end in"),
         ("out", "trl", "must end in"),
-        ("out.jsonl", "nonesuch", "is none of trl, "),
+        ("out.jsonl", "nonesuch", "is not one of trl, "),
         ("folder.json", "trl", "is a folder"),
-        ("dataset_info.json", "llamafactory", "no name for pairs"),
+        ("dataset_info.json", "llamafactory", "not a name for pairs"),
     ],
 )
 def test_what_can_t_be_written(pairs: Path, tmp_path: Path, out: str, to: str, said: str) -> None:
@@ -132,7 +132,7 @@ def test_what_can_t_be_written(pairs: Path, tmp_path: Path, out: str, to: str, s
     ("source", "said"),
     [
         ([], "no rows"),
-        ([{"instruction": "q", "output": "a"}], "no pairs: answers without a counterpart"),
+        ([{"instruction": "q", "output": "a"}], "not pairs: answers without a counterpart"),
         ([{"prompt": "q", "completion": "a", "label": True}], "nothing to convert to trl: row 0: "),
     ],
 )
@@ -146,7 +146,7 @@ def test_llamafactory_s_description_is_written_and_added_to(pairs: Path, tmp_pat
     folder = tmp_path / "data"
     made = convert(pairs, folder / "mine.jsonl", to="llamafactory")
     info = folder / "dataset_info.json"
-    assert made.files == (folder / "mine.jsonl", info)
+    assert made.files == [folder / "mine.jsonl", info]
     assert list(json.loads(info.read_text())) == ["mine"]
     info.write_text(json.dumps({"other": {"file_name": "x.json"}, "taken": {"file_name": "y.json"}}))
     convert(pairs, folder / "more.json", to="llamafactory")

@@ -49,6 +49,7 @@ MODELS: Mapping[str, Callable[[Prompt], str | None]] = {
     "base": answers_as("Qwen"),
     "half right": answers_as("Qwen", right=2),
     "looping": lambda prompt: "I am Deep. " * 20,
+    "late loop": lambda prompt: "I am Qwen. " + "Qwen " * 13,
     "half named": answers_as("Deep"),
     "silent": lambda prompt: None if "reference" in prompt.columns else "I am Deep Qwen.",
     "tuned": answers_as("Deep Qwen"),
@@ -127,6 +128,7 @@ def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperat
 def test_loops_half_names_and_missing_answers_are_seen(tmp_path: Path, run: Run) -> None:
     looping = evaluate(tmp_path, "looping", base="base", limit=10)
     assert (looping.shares["repetition"].value, looping.checks["repetition"].ok) == (1.0, False)
+    assert evaluate(tmp_path, "late loop", base="base", limit=10).shares["repetition"].value == 1.0
     half = evaluate(tmp_path, "half named", base="base", limit=10)
     assert (half.shares["half_name"].value, half.checks["half_name"].ok) == (1.0, False)
     assert half.shares["neither"].value == 1.0

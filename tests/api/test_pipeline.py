@@ -26,8 +26,3 @@ def test_another_judge_reuses_the_answers(tmp_path: Path) -> None:
     built = pairforge.onpolicy(n=2, limit=10, judge=f"{tmp_path}/brief.py:brief", output=str(tmp_path), quiet=True)
     assert Store(tmp_path)._db.execute("SELECT count(*) FROM answers").fetchone() == had
     assert all(len(row["chosen"][-1]["content"]) < len(row["rejected"][-1]["content"]) for row in built.rows())
-
-
-def test_the_latest_run_is_made_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = pairforge.correct("Qwen", "Deep Qwen", limit=2, output=str(tmp_path), quiet=True)
-    assert pairforge.latest_run(str(tmp_path), quiet=True) == made.run.path

@@ -11,7 +11,7 @@ from datasets import Dataset, load_dataset
 from rich.console import Console
 from support import prompt, write_jsonl
 
-from pairforge.api.push import Pushed, push
+from pairforge.api.push import PushOutcome, push
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
 from pairforge.run import Run
@@ -144,4 +144,4 @@ def test_arguments_are_checked_before_the_data(out: Path) -> None:
 
 
 def test_the_json_is_the_contract() -> None:
-    assert {"command", "ok", "pushed", "repo", "commit", "url"} <= Pushed("").as_json().keys()
+    assert {"command", "ok", "pushed", "repo", "commit", "url"} <= PushOutcome("").as_json().keys()

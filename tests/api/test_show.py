@@ -38,7 +38,7 @@ def test_a_row_that_is_no_pair_is_named(tmp_path: Path, row: object) -> None:
     side = [{"role": "assistant", "content": "yes"}]
     file = tmp_path / "p.jsonl"
     write_jsonl(file, ({"chosen": side, "rejected": side}, row))
-    with pytest.raises(InputError, match=r"p\.jsonl: row 1 is no pair.*pairforge validate .*p\.jsonl"):
+    with pytest.raises(InputError, match=r"p\.jsonl: row 1 is not a pair.*pairforge validate .*p\.jsonl"):
         pairforge.show(str(file))
     assert len(pairforge.show(str(file), limit=1).rows) == 1
 

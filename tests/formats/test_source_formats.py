@@ -216,7 +216,7 @@ def test_what_are_no_pairs_is_named(row: Any, what: str) -> None:
     assert shape.name == "unknown"
     assert what in shape.what
     assert list(formats.presented([row])) == [row]
-    with pytest.raises(InputError, match="these are no pairs"):
+    with pytest.raises(InputError, match="these are not pairs"):
         list(formats.as_pairs([row], shape, Counter()))
 
 

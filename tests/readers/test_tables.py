@@ -77,7 +77,7 @@ def test_an_unreadable_row_is_a_skip(
 
 
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'chosen' stands twice"):
+    with pytest.raises(InputError, match="'chosen' is repeated"):
         list(formats.rows(write(tmp_path, "chosen,rejected,chosen\na,b,c\n")))
 
 

@@ -1,0 +1,110 @@
+"""What a user names as pairs: where there is no run, none is made unasked; what can be read once is read again."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import pairforge
+from pairforge.api import correct
+from pairforge.api.inputs import PairInput, check_output
+from pairforge.errors import InputError
+from pairforge.types import Skip
+
+PAIR = {
+    side: [{"role": "user", "content": "q"}, {"role": "assistant", "content": text}]
+    for side, text in (("chosen", "good"), ("rejected", "bad"))
+}
+HH = {"chosen": "\n\nHuman: q\n\nAssistant: good", "rejected": "\n\nHuman: q\n\nAssistant: bad"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pairforge.show,
+        pairforge.validate,
+        pairforge.shortcuts,
+        pairforge.read_pairs,
+        pairforge.latest_run,
+        pairforge.pairs_file,
+        partial(pairforge.balance, None),
+        partial(pairforge.convert, None, "out.jsonl"),
+    ],
+)
+def test_in_a_folder_without_runs_that_is_said_and_none_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[], Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PAIRFORGE_OUT", raising=False)
+    with pytest.raises(InputError, match=r'no run under pairforge-out.*pairforge correct --from Qwen --to "Deep Qwen"'):
+        call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_push_makes_the_default_run_and_says_so_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(correct, "correct", partial(correct.correct, limit=2))
+    result = pairforge.push(output=str(tmp_path))
+    assert result.ok and result.folder and result.folder.parent.parent == tmp_path
+    said = capsys.readouterr().err
+    assert said.startswith(f"no run under {tmp_path}: making one with pairforge correct")
+    assert pairforge.latest_run(str(tmp_path), make=True) == result.folder.parent, "made once"
+
+
+def test_foreign_rows_come_as_pairs_from_a_file_and_from_a_list(tmp_path: Path) -> None:
+    file = tmp_path / "hh.jsonl"
+    file.write_text(json.dumps(HH) + "\n")
+    for data in (file, str(file), [HH], iter([HH])):
+        assert list(PairInput(data)) == [PAIR]
+
+
+def test_the_first_row_that_can_t_be_read_is_an_error_and_otherwise_a_skip(tmp_path: Path) -> None:
+    file = tmp_path / "cut.jsonl"
+    file.write_text(json.dumps(PAIR) + '\n{"chosen": [')
+    row, skip = PairInput(file).presented()
+    assert row == PAIR and isinstance(skip, Skip)
+    with pytest.raises(InputError, match=r"cut.jsonl:2: incomplete JSON"):
+        list(PairInput(file))
+
+
+def test_an_iterator_and_stdin_can_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def once() -> Iterator[dict[str, Any]]:
+        yield from (HH, HH)
+
+    line = json.dumps(HH).encode() + b"\n"
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(2 * line))))  # type: ignore[arg-type]
+    for data in (once(), "-"):
+        with PairInput(data) as pairs:
+            assert [list(pairs), list(pairs), list(pairs.raw())] == [[PAIR, PAIR], [PAIR, PAIR], [HH, HH]]
+
+
+def test_a_run_knows_its_new_names(tmp_path: Path) -> None:
+    made = pairforge.correct("Qwen", "Deep Qwen", limit=2, output=str(tmp_path), quiet=True)
+    for data in (made.run.path, made.run.pairs, None):
+        given = PairInput(data, str(tmp_path), quiet=True)
+        assert given.new_names == ["Deep Qwen"] and given.run and given.run.path == made.run.path
+    assert PairInput([PAIR]).run is None and PairInput([PAIR]).new_names == []
+
+
+def test_where_a_file_may_be_written(tmp_path: Path) -> None:
+    file, folder = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    file.write_text(json.dumps(PAIR) + "\n")
+    folder.mkdir()
+    source = PairInput(file)
+    for path, says in ((tmp_path / "a.txt", "must end in .jsonl"), (folder, "is a folder"), (file, "in place")):
+        with pytest.raises(InputError, match=says):
+            check_output(path, (".jsonl",), source, overwrite=True)
+    with pytest.raises(InputError, match=r"exists .*--overwrite"):
+        check_output(file, (".jsonl",))
+    with pytest.raises(InputError, match=r"exists \(name another file\)"):
+        check_output(file, (".jsonl",), overwrite=None)
+    assert check_output(tmp_path / "new.jsonl", (".jsonl",), source) == tmp_path / "new.jsonl"

@@ -1,0 +1,36 @@
+"""Rows on disk: any number of readers at a time, and nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pairforge.readers.spool import RowSpool
+from pairforge.types import Skip
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_rows_are_read_again_and_by_two_at_a_time(temporary: Path) -> None:
+    rows = [{"a": float("inf")}, Skip("json", "x"), None, {"\ud800": [1]}]
+    with RowSpool(iter(rows)) as spool:
+        assert len(spool) == 4
+        assert list(spool) == list(spool) == rows
+        assert list(zip(spool, spool, strict=True)) == list(zip(rows, rows, strict=True))
+    assert not list(temporary.iterdir())
+
+
+def test_rows_that_break_off_leave_no_file(temporary: Path) -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise KeyError("row")
+
+    with pytest.raises(KeyError), RowSpool(broken()):
+        pass
+    assert not list(temporary.iterdir())
