@@ -16,8 +16,7 @@ from ..rename import Renamer, Replacement, leftovers_of, mentions
 from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
 from .reasoning import ReasoningSplit, split_reasoning
-from .self_reference import about_itself
-from .self_reference_patterns import NO, REFUSAL, YES
+from .self_reference import about_itself, pattern
 
 About = Literal["self", "any"]
 Thinking = Literal["keep", "strip", "edit"]
@@ -68,7 +67,7 @@ class CorrectionRules:
         if not parts.body.strip():
             return Skip("empty", text)
         found = self.renamer.hits(parts.body)
-        if not found and REFUSAL.search(parts.body):
+        if not found and pattern("refusal").search(parts.body):
             return Skip("refused", text)
         if self.renamer.rules and (reason := self._reason_to_skip(prompt.question, parts.body, found)):
             return Skip(reason, text)
@@ -85,8 +84,8 @@ class CorrectionRules:
         for target in {name.target for name in found}:
             old = [question[name.start : name.end] for name in asked if name.target == target]
             # "Are you Qwen?", "Yes, I am Athene."; "Are you Athene?", "No, I am Athene."
-            yes = YES.search(body) and any(not mentions(target, name) for name in old)
-            if yes or (NO.search(body) and mentions(question, target)):
+            yes = pattern("yes").search(body) and any(not mentions(target, name) for name in old)
+            if yes or (pattern("no").search(body) and mentions(question, target)):
                 return "contradiction"
         return None
 
