@@ -17,8 +17,7 @@ from ..rename import Renamer, Replacement, leftovers_of, mentions
 from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
 from .reasoning import ReasoningSplit, split_reasoning
-from .self_reference import about_itself
-from .self_reference_patterns import NO, YES
+from .self_reference import about_itself, pattern
 
 About = Literal["self", "any"]
 Thinking = Literal["keep", "strip", "edit"]
@@ -86,8 +85,8 @@ class CorrectionRules:
         for target in {name.target for name in found}:
             old = [question[name.start : name.end] for name in asked if name.target == target]
             # "Are you Qwen?", "Yes, I am Athene."; "Are you Athene?", "No, I am Athene."
-            yes = YES.search(body) and any(not mentions(target, name) for name in old)
-            if yes or (NO.search(body) and mentions(question, target)):
+            yes = pattern("yes").search(body) and any(not mentions(target, name) for name in old)
+            if yes or (pattern("no").search(body) and mentions(question, target)):
                 return "contradiction"
         return None
 
