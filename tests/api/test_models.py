@@ -84,7 +84,7 @@ def test_what_the_pocket_model_reads_with() -> None:
     reader = open_tokenizer("pocket")
     assert reader.ends == (reader.tokenizer.eos_token_id,)
     assert reader.inserted == "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
-    assert reader.watch(7).preflight.max_length == 7
+    assert reader.checker(7).counts.max_length == 7
 
 
 def test_a_folder_without_weights_will_do_and_one_without_a_template_gets_the_plain_one(
