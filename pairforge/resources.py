@@ -41,3 +41,15 @@ def patterns(name: str) -> dict[str, list[str]]:
         elif line and not line.startswith("#"):
             lines.append(line)
     return sections
+
+
+def alternation(name: str, section: str) -> str:
+    """Return the lines of a section as the alternatives of one regular expression, `{other}` replaced by that one's."""
+    lines = "|".join(patterns(name)[section])
+    return re.sub(r"\{([a-z_]+)\}", lambda other: f"(?:{alternation(name, other[1])})", lines)
+
+
+@functools.cache
+def compiled(name: str, section: str) -> re.Pattern[str]:
+    """Return a section of a file of patterns, compiled on first use."""
+    return re.compile(alternation(name, section), re.DOTALL)
