@@ -1,4 +1,4 @@
-"""Texts from outside: what cannot be seen in them, how to show them safely, and how far two are apart."""
+"""Texts from outside: invisible characters and control tokens, how to show texts safely, how far two are apart."""
 
 from __future__ import annotations
 
@@ -20,6 +20,31 @@ TAGS = "\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 """Format characters that no text needs but those of flags."""
 INVISIBLE = JOINERS + BIDI + FILLERS + VARIATIONS + TAGS
 """All that is drawn as nothing, spaces and control characters apart."""
+
+# What chat templates and reasoning models write around a text.
+SPECIAL_TOKENS = {
+    "<": r"<(?!/?seed:think>|\|(?:(?:begin|end)_of_(?:thought|solution)|(?:START|END)_THINKING)\|)"
+    r"(?:[|｜][^\s|｜<>]{1,40}[|｜]>|</?SYS>>"
+    r"|(?:bos|eos|pad|unk|sop|eop|eoh|eoa|eom|eod|start_of_turn|end_of_turn|start_of_image|end_of_image)>"
+    r"|(?:extra_id_\d+|reserved_\d+|SPECIAL_\d+|fim_(?:prefix|middle|suffix)|seed:[a-z_:]+)>"
+    r"|(?:begin|beginning|end)_of_(?:text|sentence|turn)>)",
+    "[": r"\[(?:\|[a-z_]{1,20}\|\]|(?:BOS|EOS|PAD|UNK|[gs]MASK)\]"
+    r"|/?(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\])",
+}
+"""Patterns of control tokens, by the character with which they begin; tags of a block of thought are left out."""
+LEFTOVER_TOKEN = "|".join((*SPECIAL_TOKENS.values(), "</?s>", "<no(?:in|out)put>"))
+"""What a template or a prompt format leaves at the edge of a text."""
+
+THOUGHT = r"(?:seed:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|analysis|scratchpad)"
+"""The names of the XML tags that enclose a block of thought; in any case."""
+THOUGHT_ENDS = {
+    rf"<(?P<tag>{THOUGHT})>": r"</{tag}>",
+    r"\[(?P<square>THINK)\]": r"\[/THINK\]",
+    r"<\|(?P<bar>begin_of_thought)\|>": r"<\|end_of_thought\|>",
+    r"<\|(?P<command>START_THINKING)\|>": r"<\|END_THINKING\|>",
+    r"(?P<kimi>◁think▷)": r"◁/think▷",
+}
+"""How a block of thought begins, with how it then ends."""
 
 
 def characters(ranges: str) -> str:

@@ -22,7 +22,7 @@ from pairforge.cli import COMMANDS, main
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors"},
-    {"types", "resources", "text", "special_tokens", "options", "statistics", "repetition", "refusals"},
+    {"types", "resources", "text", "options", "statistics", "repetition", "refusals"},
     {"disk", "markdown", "processes", "readers", "svg"},
     {"store", "stopping", "tokenization", "conversation", "pairers", "card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from ..special_tokens import SPECIAL_TOKENS, THOUGHT
-from ..text import BIDI, CONTROL, FILLERS, JOINERS, TAGS, characters
+from ..text import BIDI, CONTROL, FILLERS, JOINERS, SPECIAL_TOKENS, TAGS, THOUGHT, characters
 from .row import Sides
 from .rule import Seen, clip, rule
 

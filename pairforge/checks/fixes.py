@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ..special_tokens import LEFTOVER_TOKEN
+from ..text import LEFTOVER_TOKEN
 from ..types import Skip
 from . import schema
 from .duplicates import key

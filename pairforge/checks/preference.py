@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..refusals import refuses
-from ..special_tokens import SPECIAL_TOKENS, THOUGHT
-from ..text import FILLERS, INVISIBLE
+from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, THOUGHT
 from ..types import Message
 from .error_messages import is_error
 from .row import Sides, both

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..special_tokens import THOUGHT, THOUGHT_ENDS
+from ..text import THOUGHT, THOUGHT_ENDS
 
 _OPEN = re.compile(
     rf"\s*(?:{'|'.join(THOUGHT_ENDS)}"

@@ -12,8 +12,7 @@ from operator import eq
 from typing import TypeAlias
 
 from ...refusals import refuses
-from ...special_tokens import LEFTOVER_TOKEN, THOUGHT
-from ...text import CONTROL, INVISIBLE
+from ...text import CONTROL, INVISIBLE, LEFTOVER_TOKEN, THOUGHT
 
 StyleMeasure: TypeAlias = Callable[[str], float]
 """How much of a habit a text holds; for the lexicon, a token."""
