@@ -22,8 +22,8 @@ from pairforge.cli import COMMANDS, main
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors"},
-    {"types", "resources", "text", "options", "statistics", "repetition", "refusals"},
-    {"disk", "markdown", "processes", "readers", "svg"},
+    {"types", "resources", "text", "options", "statistics", "repetition"},
+    {"disk", "markdown", "processes", "readers", "refusals", "svg"},
     {"store", "stopping", "tokenization", "conversation", "pairers", "card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub"},
