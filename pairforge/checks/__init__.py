@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from . import answer_text, preference, schema, secrets, tokenized  # noqa: F401  (they register their rules)
-from .dataset import Against
-from .rule import RULES, Rule, rule
-from .runner import RowChecker, check
-from .shortcuts import findings as _findings  # noqa: F401  (registers PF3xx)
+from typing import TYPE_CHECKING, Any
+
+from .rule import Rule, rule
+
+if TYPE_CHECKING:
+    from .runner import RULES, Against, RowChecker, check, explain
 
 __all__ = ["RULES", "Against", "RowChecker", "Rule", "check", "explain", "rule"]
 
 
-def explain(code: str) -> str:
-    """Return why a check matters, and how to fix what it finds. Raises KeyError for an unknown code."""
-    one = RULES[code]
-    fix = f"\n\nTo fix it: {one.fix.format(data='PAIRS')}" if one.fix else ""
-    return f"{code} ({one.severity})\n\n{one.why}{fix}"
+def __getattr__(name: str) -> Any:
+    """Return a name of `runner`, which imports every family of rules, and numpy with them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import runner
+
+    return getattr(runner, name)

@@ -8,10 +8,11 @@ from itertools import chain, islice
 from typing import Any
 
 from ..types import Finding
-from . import schema
+from . import answer_text, preference, schema, secrets, tokenized  # noqa: F401 (they register their rules)
 from .dataset import Against, DatasetState
 from .row import Sides, plain, plain_beside, well_shaped
 from .rule import RULES, Observer, Rule, rules_over
+from .shortcuts import findings as _findings  # noqa: F401 (registers PF3xx)
 
 _A_ROW = 20
 """At most so many findings are reported for one row."""
@@ -101,3 +102,10 @@ def check(
     for index, row in enumerate(chain(start, stream)):
         yield from checker.see(index, row)
     yield from checker.findings()
+
+
+def explain(code: str) -> str:
+    """Return why a check matters, and how to fix what it finds. Raises KeyError for an unknown code."""
+    one = RULES[code]
+    fix = f"\n\nTo fix it: {one.fix.format(data='PAIRS')}" if one.fix else ""
+    return f"{code} ({one.severity})\n\n{one.why}{fix}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,14 @@ def test_a_code_is_taken_once_and_says_why() -> None:
     with pytest.raises(ValueError, match="no docstring"):
         rule("PF999")(lambda sides: [])
     assert "PF999" not in RULES
+
+
+def test_the_families_are_imported_only_where_rows_are_checked() -> None:
+    code = "import sys, pairforge.api.correct; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "pairforge.checks.runner", "pairforge.checks.minhash", "pairforge.checks.shortcuts"} & {
+        *loaded
+    }
 
 
 @pytest.fixture
