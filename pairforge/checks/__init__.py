@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from .rule import Rule, rule
 
 if TYPE_CHECKING:
-    from .runner import RULES, Against, RowChecker, check, explain
+    from .dataset import Against
+    from .rule import RULES
+    from .runner import RowChecker, check, explain
 
 __all__ = ["RULES", "Against", "RowChecker", "Rule", "check", "explain", "rule"]
 
