@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from .text import escaped, visible
 from .tokenization import SIDES, Rendered
 from .types import Finding
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.table import Table
-    from rich.text import Text
-
 
 _SHADES = ("on grey15", "on grey27")
 _EDGE = "│"
@@ -41,12 +41,7 @@ class XRay:
             text = tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
             # A part of a character alone has no text: it is shown as the vocabulary writes it.
             spelt[token] = text if text and "\ufffd" not in text else str(tokenizer.convert_ids_to_tokens(token))
-        return cls(
-            rendered=rendered,
-            spelt=spelt,
-            special=frozenset(tokenizer.all_special_ids),
-            **named,
-        )
+        return cls(rendered=rendered, spelt=spelt, special=frozenset(tokenizer.all_special_ids), **named)
 
     @property
     def parting(self) -> int | None:
@@ -80,15 +75,10 @@ class XRay:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from rich.padding import Padding
-        from rich.text import Text
-
-        plain = console.color_system is None
-        seen = self.rendered
-        named = "  ".join(
-            filter(None, (f"pair {self.number}", visible(self.id), f"in tokens of {visible(self.model)}"))
-        )
-        yield Text(f"{named}, max_length {seen.limit}", style="bold")
+        plain, seen = console.color_system is None, self.rendered
+        named = f"{visible(self.id)}  " * bool(self.id)
+        title = f"pair {self.number}  {named}in tokens of {visible(self.model)}, max_length {seen.limit}"
+        yield Text(title, style="bold")
         yield ""
         yield f"context, mask 0: {seen.shared} tokens that both sides begin with, given and not trained on"
         yield Padding(self._flow(seen.context, plain), (0, 0, 0, 2))
@@ -96,15 +86,21 @@ class XRay:
             yield "end of the prompt that the trainer leaves out"
             yield Padding(self._flow(left, plain), (0, 0, 0, 2))
         yield "completions, mask 1: trained on"
-        yield self._table(plain)
-        yield from self._lengths()
+        yield self._table()
+        for side in SIDES:
+            lost = f", the last {cut} cut off" if (cut := seen.cut(side)) else ""
+            yield f"{side}: {len(seen.whole[side])} tokens, {len(seen.completion(side))} in the completion{lost}"
+        if self.parting is None:
+            yield "the sides are the same"
+        else:
+            yield f"shared: {seen.parting} tokens, {seen.parting - seen.shared} of them in the completion"
+        if seen.dropped:
+            yield f"TRL drops the pair: its context alone fills {seen.limit} tokens"
         for finding in self.findings:
             yield Text(f"{finding.code} {finding.severity}: {visible(finding.message)}")
 
     def _flow(self, ids: Iterable[int], plain: bool) -> Text:
         """Return tokens as running text with visible edges: by shades, or in plain text by a line between them."""
-        from rich.text import Text
-
         made = Text()
         for index, token in enumerate(ids):
             text = escaped(self.spelt[token])
@@ -115,11 +111,7 @@ class XRay:
         made.rstrip()
         return made
 
-    def _table(self, plain: bool) -> Table:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
+    def _table(self) -> Table:
         table = Table(box=box.SIMPLE_HEAD)
         for name, side in (("at", "right"), ("chosen", "right"), ("", "left"), ("rejected", "right"), ("", "left")):
             table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
@@ -136,15 +128,3 @@ class XRay:
             remarks = ["<- they part here"] * (at == self.parting) + ["cut"] * cut
             table.add_row(*cells, Text(", ".join(remarks), style="bold yellow"))
         return table
-
-    def _lengths(self) -> Iterator[str]:
-        seen = self.rendered
-        for side in SIDES:
-            lost = f", the last {cut} cut off" if (cut := seen.cut(side)) else ""
-            yield f"{side}: {len(seen.whole[side])} tokens, {len(seen.completion(side))} in the completion{lost}"
-        if self.parting is None:
-            yield "the sides are the same"
-        else:
-            yield f"shared: {seen.parting} tokens, {seen.parting - seen.shared} of them in the completion"
-        if seen.dropped:
-            yield f"TRL drops the pair: its context alone fills {seen.limit} tokens"

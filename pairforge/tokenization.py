@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 from .text import common_prefix, error_line
@@ -60,8 +61,7 @@ class Rendered:
 
     def mask(self, side: Side) -> list[int]:
         """Return for each token that is kept 1 where it is trained on, else 0."""
-        length = len(self.kept(side))
-        return [0] * min(self.shared, length) + [1] * max(length - self.shared, 0)
+        return [int(at >= self.shared) for at in range(len(self.kept(side)))]
 
     def cut(self, side: Side) -> int:
         """Return how many tokens of a side are lost to `limit`."""
@@ -82,19 +82,23 @@ def render(tokenizer: Any, rows: Iterable[Mapping[str, Any]], limit: int | None 
 
     `tokenizer` is one of transformers', with a chat template; a row holds message lists.
     """
-    made = [_texts(tokenizer, row) for row in rows]
-    texts = [text for one in made if not isinstance(one, Skip) for text in one]
-    ids = iter(tokenize(tokenizer, texts))
-    return [one if isinstance(one, Skip) else _rendered(one, (next(ids), next(ids), next(ids)), limit) for one in made]
+    made: list[Any] = [_texts(tokenizer, row) for row in rows]
+    ids = iter(tokenize(tokenizer, [text for one in made if not isinstance(one, Skip) for text in one]))
+    for index, texts in enumerate(made):
+        if not isinstance(texts, Skip):
+            asked, *whole = islice(ids, 3)
+            shared = min(common_prefix(asked, side) for side in whole)
+            by_side = [dict(zip(SIDES, one, strict=True)) for one in (texts[1:], whole)]
+            made[index] = Rendered(texts[0], by_side[0], asked, by_side[1], shared, limit)
+    return made
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     """Return the ids of rendered texts: no special tokens are added, none is cut."""
     if not texts:
         return []
-    ids: list[list[int]] = tokenizer(
-        list(texts), add_special_tokens=False, padding=False, truncation=False, verbose=False
-    )["input_ids"]
+    options = {"add_special_tokens": False, "padding": False, "truncation": False, "verbose": False}
+    ids: list[list[int]] = tokenizer(list(texts), **options)["input_ids"]
     return ids
 
 
@@ -112,16 +116,3 @@ def _texts(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str, str] | Ski
     except Exception as error:  # noqa: BLE001 (a template is its authors' own code)
         return Skip("template", error_line(error))
     return asked, sides[0], sides[1]
-
-
-def _rendered(texts: tuple[str, str, str], ids: tuple[list[int], list[int], list[int]], limit: int | None) -> Rendered:
-    asked, *whole = ids
-    shared = min(common_prefix(asked, side) for side in whole)
-    return Rendered(
-        texts[0],
-        dict(zip(SIDES, texts[1:], strict=True)),
-        asked,
-        dict(zip(SIDES, whole, strict=True)),
-        shared,
-        limit,
-    )

@@ -36,12 +36,7 @@ class Fixed:
     changed: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "output": self.output,
-            "rows": self.rows,
-            "dropped": dict(self.dropped),
-            "changed": dict(self.changed),
-        }
+        return dict(vars(self))
 
     def __str__(self) -> str:
         done = [f"{count} dropped: {reason}" for reason, count in sorted(self.dropped.items())]
@@ -67,10 +62,7 @@ class Findings(list[Finding]):
     ) -> None:
         super().__init__()
         self.counts: Counter[str] = Counter()
-        self.rows = rows
-        self.strict = strict
-        self.source = source
-        self.format = format
+        self.rows, self.strict, self.source, self.format = rows, strict, source, format
         self.fixed: Fixed | None = None
         self.take(found)
         self.sort_by_row()
@@ -89,8 +81,7 @@ class Findings(list[Finding]):
     @property
     def ok(self) -> bool:
         """Return whether there is no error; where strict, no warning either."""
-        wrong = ("error", "warning") if self.strict else ("error",)
-        return not any(finding.severity in wrong for finding in self)
+        return not any(one.severity == "error" or (self.strict and one.severity == "warning") for one in self)
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `pairforge validate --json` prints: schemas/findings.schema.json."""
@@ -126,7 +117,7 @@ class Findings(list[Finding]):
                     fixes.setdefault(fix.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
             yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in fixes.items())
             yield "why each matters: pairforge validate --explain CODE"
-        kinds = Counter[str]()
+        kinds = Counter(dict.fromkeys(_GITHUB, 0))
         for code, found in by_code.items():
             kinds[found[0].severity] += self.counts[code]
         counts = [f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in ("error", "warning")]
@@ -153,14 +144,8 @@ class Explanation(Findings):
 
     def as_json(self) -> dict[str, Any]:
         one = checks.RULES[self.code]
-        return {
-            "command": "validate",
-            "ok": True,
-            "code": one.code,
-            "severity": one.severity,
-            "why": one.why,
-            "mend": one.fix,
-        }
+        about = {"code": one.code, "severity": one.severity, "why": one.why, "mend": one.fix}
+        return {"command": "validate", "ok": True, **about}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield checks.explain(self.code)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from ..resources import compiled
 from ..text import BIDI, CONTROL, FILLERS, JOINERS, SPECIAL_TOKENS, TAGS, THOUGHT, characters
 from .row import Sides
 from .rule import Seen, clip, rule
@@ -62,30 +63,14 @@ _THINKING: Patterns = {
     "◁": re.compile(r"◁(/?)(think)▷"),
 }
 
-_NAMES = (
-    "name|author|model|model_name|bot_name|assistant_name|ai_name|user_name|company|company_name|developer|creator|team"
-    "|organi[sz]ation"
-)
-_NAMES = f"{_NAMES}|{_NAMES.upper()}"
-_WHOSE = "MODEL|BOT|AI|ASSISTANT|AUTHOR|COMPANY|DEVELOPER|CREATOR"
-# (?!) never matches: such a placeholder counts only after words that a name follows.
 _HOLES: Patterns = {
-    "{": re.compile(rf"\{{(?:(?<![\w}}\\^_]\{{)(\{{\s*(?:{_NAMES})\s*\}}\}})|(?:{_NAMES})\}})"),
-    "<": re.compile(
-        rf"<(?:((?:(?:{_WHOSE})[ _-]NAME|NAME|AUTHOR|MODEL|DEVELOPER|CREATOR)>)|(?:YOUR[ _-]NAME|{_NAMES})>)"
-    ),
-    "[": re.compile(
-        rf"\[(?:((?:{_WHOSE})[ _-]NAME\])|(?:(?:YOUR|INSERT)[ _])?NAME(?: HERE)?\]"
-        rf"|(?i:(?:(?:your|{_WHOSE})[ _-])?name)\])"
-    ),
-    "$": re.compile(rf"\$\{{(?:{_NAMES})\}}((?!))?"),
-    "%": re.compile(rf"%\((?:{_NAMES})\)s((?!))?"),
-    "_": re.compile(rf"__(?:{_NAMES})__((?!))?"),
+    "{": compiled("placeholders", "brace"),
+    "<": compiled("placeholders", "angle"),
+    "[": compiled("placeholders", "bracket"),
+    "$": compiled("placeholders", "dollar"),
+    "%": compiled("placeholders", "percent"),
+    "_": compiled("placeholders", "underscore"),
 }
-_BEHIND = re.compile(
-    r"(?:I am|I'm|I’m|[Mm]y name is|[Cc]all me|called|[Yy]ou are|(?:made|created|developed|trained|built) by"
-    r"|我是|我叫|叫做|由)\s*\Z"
-)
 _FIELD = re.compile(r"(?<![\w}\\^_])\{\{\s*\$?[A-Za-z][\w. -]{1,40}\}\}")
 _MARKUP = re.compile(r"</|/>|\{%|\(\)|=>|;\n")
 _TEMPLATES = re.compile(r"template|placeholder|jinja|handlebars|mustache|\bvue\b|angular|liquid", re.I)
@@ -160,7 +145,7 @@ def placeholder(sides: Sides) -> Iterator[Seen]:
 
 def _holes(text: str) -> str | None:
     for found in _all(_HOLES, text):
-        if found[1] or _BEHIND.search(text, max(0, found.start() - 24), found.start()):
+        if found[1] or compiled("placeholders", "behind").search(text, max(0, found.start() - 24), found.start()):
             return found.group()
     field = _FIELD.search(text) if "{{" in text and not _MARKUP.search(text) else None
     return field.group() if field else None

@@ -22,6 +22,7 @@ NUMBERS = ("chosen_score", "rejected_score")
 _PARTS = frozenset(("text", "image", "image_url", "audio", "input_audio", "video"))
 _KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name"))
 _SIDES = frozenset(("chosen", "rejected", "prompt"))
+_OPTIONAL = (str, type(None))
 
 
 def well_shaped(row: Any) -> bool:
@@ -40,7 +41,7 @@ def plain(value: Any, depth: int = 0) -> bool:
     """Return False if a text or number in the value may be one that the rules over values find."""
     kind = type(value)
     if kind is str:
-        return "\0" not in value and not lone_surrogate(value)
+        return value.isprintable() or ("\0" not in value and not lone_surrogate(value))
     if kind is dict:
         return depth < MAX_DEPTH and all(plain(item, depth + 1) for item in value.values()) and all(map(plain, value))
     if kind is list:
@@ -51,9 +52,12 @@ def plain(value: Any, depth: int = 0) -> bool:
 def plain_beside(row: Mapping[str, Any]) -> bool:
     """Return what `plain` says of a row apart from its messages."""
     for name, value in row.items():
-        if name not in _SIDES and not plain(value, 1):
+        if name in _SIDES:
+            if type(value) is str and not plain(value):
+                return False
+        elif not (type(value) is str and value.isprintable()) and not plain(value, 1):
             return False
-    return type(row.get("prompt")) is not str or plain(row["prompt"])
+    return True
 
 
 def _messages(value: Any) -> bool:
@@ -77,18 +81,14 @@ def _documented(message: Any) -> bool:
     role, content, calls = message["role"], message["content"], message.get("tool_calls")
     if type(role) is not str or role not in ROLES:
         return False
-    if calls is not None and (
-        role != "assistant" or type(calls) is not list or not calls or not all(map(_call, calls))
-    ):
+    if calls is not None and not (role == "assistant" and type(calls) is list and calls and all(map(_call, calls))):
         return False
-    if any(type(message.get(key)) not in ((str, type(None)) if role == "tool" else (type(None),)) for key in _OF_TOOLS):
+    of_tool = _OPTIONAL if role == "tool" else (type(None),)
+    if type(message.get("tool_call_id")) not in of_tool or type(message.get("name")) not in of_tool:
         return False
     if type(content) is list:
         return bool(content) and all(map(_part, content))
     return type(content) is str or (content is None and calls is not None)
-
-
-_OF_TOOLS = ("tool_call_id", "name")
 
 
 def _part(part: Any) -> bool:
@@ -98,16 +98,10 @@ def _part(part: Any) -> bool:
 
 
 def _call(call: Any) -> bool:
-    if (
-        type(call) is not dict
-        or type(call.get("id")) not in (str, type(None))
-        or call.get("type", "function") != "function"
-    ):
+    if type(call) is not dict or type(function := call.get("function")) is not dict:
         return False
-    function = call.get("function")
-    return (
-        type(function) is dict and type(function.get("name")) is str and type(function.get("arguments")) in (dict, str)
-    )
+    known = type(call.get("id")) in _OPTIONAL and call.get("type", "function") == "function"
+    return known and type(function.get("name")) is str and type(function.get("arguments")) in (dict, str)
 
 
 @dataclass(slots=True)
@@ -143,11 +137,8 @@ class Sides:
         except TypeError:
             chosen, rejected = _plain(chosen), _plain(rejected)
             shared, text = _overlap(chosen, rejected)
-        regular = (
-            shared == len(chosen) - 1 == len(rejected) - 1
-            and chosen[shared]["role"] == "assistant"
-            and rejected[shared]["role"] == "assistant"
-        )
+        regular = shared == len(chosen) - 1 == len(rejected) - 1
+        regular = regular and chosen[shared]["role"] == "assistant" == rejected[shared]["role"]
         return cls(row, prompt, chosen, rejected, shared, text, regular, _visible(text))
 
     @property
@@ -221,7 +212,6 @@ def _written(turn: Mapping[str, Any]) -> str:
     """Return the text of a message, with what it holds beside a text written as JSON."""
     content, calls = turn["content"], turn.get("tool_calls")
     if isinstance(content, list):
-        content = "\n".join(
-            part["text"] if part["type"] == "text" else json.dumps(part, default=str) for part in content
-        )
+        parts = (part["text"] if part["type"] == "text" else json.dumps(part, default=str) for part in content)
+        content = "\n".join(parts)
     return (content or "") + (json.dumps(calls, default=str) if calls else "")

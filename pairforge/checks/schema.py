@@ -52,7 +52,7 @@ def said(error: ValidationError) -> Seen:
         case "minItems":
             return f"{name} is an empty list", path
         case "additionalProperties":
-            others = {key: None for key in row if key not in schema["properties"]}
+            others = dict.fromkeys(key for key in row if key not in schema["properties"])
             return f"a message has keys other than role and content: {keys(others)}", path
     return f"{name}: {clip(error.message, 120)}", path
 
@@ -85,11 +85,8 @@ def foreign(row: Any) -> str | None:
 
 def strange(row: Any) -> str | None:
     """Return what a row holds that is not a pair at all, by shape or by keys; None where a side is there."""
-    if shape := foreign(row):
-        return shape
-    if not isinstance(row, Mapping) or "chosen" in row or "rejected" in row:
-        return None
-    return f"neither, but {keys(row)}"
+    other = isinstance(row, Mapping) and "chosen" not in row and "rejected" not in row
+    return foreign(row) or (f"neither, but {keys(row)}" if other else None)
 
 
 def keys(row: Mapping[Any, Any]) -> str:
@@ -136,13 +133,11 @@ def over_limits(row: Any) -> Iterator[Seen]:
 
     Such a row exhausts memory or the stack of whatever reads it next.
     """
-    if isinstance(row, Skip):
-        if row.reason == "limit":
-            yield row.detail, ""
-    else:
-        yield from (
-            (f"nested more than {MAX_DEPTH} levels deep", path) for path, value in leaves(row) if value is _TOO_DEEP
-        )
+    if isinstance(row, Skip) and row.reason == "limit":
+        yield row.detail, ""
+    for path, value in leaves(row):
+        if value is _TOO_DEEP:
+            yield f"nested more than {MAX_DEPTH} levels deep", path
 
 
 @rule("PF005", over="value")
@@ -192,7 +187,7 @@ def not_a_message(error: ValidationError) -> Iterator[Seen]:
 
     A chat template renders null as "None", an object as its Python repr, and drops other keys silently.
     """
-    if len(error.absolute_path) > 1 and not _of_role(error):
+    if len(error.absolute_path) > 1 and error.absolute_path[-1] != "role":
         yield said(error)
 
 
@@ -202,7 +197,7 @@ def unknown_role(error: ValidationError) -> Iterator[Seen]:
 
     Many chat templates print it as it is: a turn of a kind that the model never saw.
     """
-    if len(error.absolute_path) > 1 and _of_role(error):
+    if len(error.absolute_path) > 1 and error.absolute_path[-1] == "role":
         yield said(error)
 
 
@@ -214,10 +209,6 @@ def column_type(error: ValidationError) -> Iterator[Seen]:
     """
     if len(error.absolute_path) == 1 and error.absolute_path[0] not in ("chosen", "rejected", "prompt"):
         yield said(error)
-
-
-def _of_role(error: ValidationError) -> bool:
-    return error.absolute_path[-1] == "role"
 
 
 def values(index: int, row: Any) -> Iterator[Finding]:
