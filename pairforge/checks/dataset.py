@@ -11,7 +11,7 @@ import numpy as np
 
 from ..types import Finding, Message
 from .duplicates import Digests, circles_of, earliest, first_with, key
-from .minhash import BINS, Bytes, Sketches, near_duplicates, sketch
+from .minhash import Bytes, Sketches, near_duplicates, sketch
 from .row import NUMBERS, TEXTS, Sides
 from .rule import BALANCE, FIX, Rule, Seen, SeenAt, clip, rule
 
@@ -225,14 +225,11 @@ def near_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
 def dominating_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
     """One prompt has more than a tenth of all pairs, and far more than others: the model learns little else."""
     digests = dataset[Digests]
-    if len(digests) < _FEWEST:
-        return
-    _, first, count = np.unique(digests.prompt, return_index=True, return_counts=True)
-    rows = digests.rows
-    most = max(_DOMINATES * len(digests), _USUAL * len(digests) / len(count))
-    for place in np.flatnonzero(count > most):
-        share = count[place] / len(digests)
-        yield int(rows[first[place]]), f"the prompt of this row has {count[place]} of all pairs ({share:.0%})"
+    if (total := len(digests)) >= _FEWEST:
+        _, first, count = np.unique(digests.prompt, return_index=True, return_counts=True)
+        for place in np.flatnonzero(count > max(_DOMINATES * total, _USUAL * total / len(count))):
+            said = f"the prompt of this row has {count[place]} of all pairs ({count[place] / total:.0%})"
+            yield int(digests.rows[first[place]]), said
 
 
 @rule("PF210", over="dataset", collect=[Columns])
@@ -246,8 +243,7 @@ def mixed_column(dataset: DatasetState) -> Iterator[SeenAt]:
 def nearly_leaked(dataset: DatasetState, against: Against) -> Iterator[SeenAt]:
     """The prompt is nearly one of the evaluation set: what is measured there is partly memory."""
     sketches, known = dataset[Sketches], len(against.sketches)
-    both = np.concatenate((against.sketches.reshape(known, 1, BINS), sketches.parts[:, :1]))
-    found = near_duplicates(both, start=known)
+    found = near_duplicates(np.concatenate((against.sketches[:, None], sketches.parts[:, :1])), start=known)
     rows = sketches.rows
     for place in np.flatnonzero(found >= 0):
         yield int(rows[place]), f"asks nearly the same as row {found[place]} of {against.name}"

@@ -31,40 +31,38 @@ class Digests:
     """Hashes of the prompt and of both answers to that prompt, with the number of each row that is a pair."""
 
     def __init__(self) -> None:
-        self._columns = (array("q"), array("Q"), array("Q"), array("Q"))
+        self._rows, self._keys = array("q"), array("Q")
 
     def add(self, index: int, sides: Sides) -> None:
         """Take in a row."""
         prompt = key(_joined(sides.context))
-        rows, prompts, chosen, rejected = self._columns
-        rows.append(index)
-        prompts.append(prompt)
-        chosen.append(key(f"{prompt}{_joined(sides.chosen[sides.shared :])}"))
-        rejected.append(key(f"{prompt}{_joined(sides.rejected[sides.shared :])}"))
+        answers = (key(f"{prompt}{_joined(side[sides.shared :])}") for side in (sides.chosen, sides.rejected))
+        self._rows.append(index)
+        self._keys.extend((prompt, *answers))
 
     def join(self, other: Digests) -> None:
         """Take in the rows after these."""
-        for column, more in zip(self._columns, other._columns, strict=True):
-            column.extend(more)
+        self._rows.extend(other._rows)
+        self._keys.extend(other._keys)
 
     def __len__(self) -> int:
-        return len(self._columns[0])
+        return len(self._rows)
 
     @property
     def rows(self) -> Places:
-        return np.array(self._columns[0], dtype=np.int64)
+        return np.array(self._rows, dtype=np.int64)
 
     @property
     def prompt(self) -> Keys:
-        return np.array(self._columns[1], dtype=np.uint64)
+        return np.array(self._keys[::3], dtype=np.uint64)
 
     @property
     def chosen(self) -> Keys:
-        return np.array(self._columns[2], dtype=np.uint64)
+        return np.array(self._keys[1::3], dtype=np.uint64)
 
     @property
     def rejected(self) -> Keys:
-        return np.array(self._columns[3], dtype=np.uint64)
+        return np.array(self._keys[2::3], dtype=np.uint64)
 
     def pair(self, swapped: bool = False) -> Keys:
         """Return one hash of both answers."""
@@ -75,14 +73,9 @@ class Digests:
 
 def earliest(keys: Keys) -> Places:
     """Return for each place the first one that holds the same key."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    new: Mask = np.ones(len(keys), np.bool_)
-    new[1:] = ordered[1:] != ordered[:-1]
-    start = np.maximum.accumulate(np.where(new, np.arange(len(keys)), 0))
-    first: Places = np.empty(len(keys), np.int64)
-    first[order] = order[start]
-    return first
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    places: Places = first[inverse]
+    return places
 
 
 def first_with(keys: Keys, wanted: Keys) -> Places:
@@ -108,14 +101,13 @@ def contradictions(digests: Digests) -> dict[int, str]:
 
     All rows of a circle: nothing says which of them is wrong.
     """
-    circles = circles_of(digests, np.flatnonzero(digests.chosen != digests.rejected))
-    return {row: f"contradicts {_others(row, rows)}" for rows in circles for row in rows}
-
-
-def _others(row: int, group: Iterable[int]) -> str:
-    others = [one for one in group if one != row]
-    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-    return f"row{'s' if len(others) > 1 else ''} {', '.join(map(str, others[:_SHOWN]))}{more}"
+    found = {}
+    for circle in circles_of(digests, np.flatnonzero(digests.chosen != digests.rejected)):
+        for row in circle:
+            others = [str(one) for one in circle if one != row]
+            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            found[row] = f"contradicts row{'s' if len(others) > 1 else ''} {', '.join(others[:_SHOWN])}{more}"
+    return found
 
 
 def circles_of(digests: Digests, keep: Places) -> list[list[int]]:
