@@ -75,10 +75,8 @@ _LONGEST = 48
 
 def without_tokens(texts: Texts) -> Texts:
     """Take off control tokens of chat templates at the edges, where one answer has others than the other."""
-    parts = [_parted(text) for text in texts]
-    if parts[0][1:] == parts[1][1:]:
-        return texts
-    return parts[0][0], parts[1][0]
+    (one, *at_one), (other, *at_other) = map(_parted, texts)
+    return texts if at_one == at_other else (one, other)
 
 
 def _parted(text: str) -> tuple[str, list[str], list[str]]:
@@ -158,4 +156,4 @@ def _last_texts(row: Mapping[str, Any]) -> Texts | None:
     if one["role"] != "assistant" or other["role"] != "assistant" or row["chosen"][:-1] != row["rejected"][:-1]:
         return None
     texts = one["content"], other["content"]
-    return texts if all(type(text) is str for text in texts) else None
+    return texts if [*map(type, texts)] == [str, str] else None

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from ..refusals import refuses
-from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, THOUGHT
+from ..resources import patterns
+from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, THOUGHT, common_prefix
 from ..types import Message
 from .error_messages import is_error
 from .row import Sides, both
@@ -25,9 +25,10 @@ _AFTER = {
     "assistant": ("user", "tool"),
     "tool": ("assistant", "tool"),
 }
+_TURNS = {role: f"{'an' if role == 'assistant' else 'a'} {role} turn" for role in _AFTER}
 SCORES = tuple(
-    (pattern.format("chosen"), pattern.format("rejected"))
-    for pattern in ("{}_score", "score_{}", "{}_rating", "rating_{}", "{}_reward", "reward_{}")
+    (name.format("chosen"), name.format("rejected"))
+    for name in ("{}_score", "score_{}", "{}_rating", "rating_{}", "{}_reward", "reward_{}")
 )
 _ALIKE = 48
 """How many characters of both answers are compared first."""
@@ -41,13 +42,7 @@ _BLANK = re.compile(
 _THOUGHT = re.compile(rf"<({THOUGHT})>.*</\1>", re.S | re.I)
 
 
-_JOINING = """
-the a an and or of to in with for from by as at which who whose because if than its their your our my is are was were
-into onto about between under when where while although und oder der die das ein eine mit von et ou le la les un une de
-des du avec y o el los las con para
-"""
-_UNFINISHED = frozenset(_JOINING.split())
-_NEVER_LAST = frozenset(("the", "an", "and", "because", "although", "whose", "und", "et", "y"))
+_UNFINISHED, _NEVER_LAST = (frozenset(" ".join(lines).split()) for lines in patterns("cut_off").values())
 FINISH = {
     side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated"))
     for side in ("chosen", "rejected")
@@ -70,15 +65,9 @@ def unusual(sides: Sides) -> bool:
         if not turn["content"] or turn["content"].isspace():
             return True
     one, other = chosen[-1]["content"], rejected[-1]["content"]
-    return not (
-        _whole(one)
-        and _whole(other)
-        and apart(one, other)
-        and (_SCORED.isdisjoint(sides.row) or not any(scored_below(sides.row)))
-        and not is_error(one)
-        and not is_error(other)
-        and not refuses(one)
-    )
+    if not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one):
+        return True
+    return not _SCORED.isdisjoint(sides.row) and any(scored_below(sides.row))
 
 
 def _whole(text: str) -> bool:
@@ -128,23 +117,12 @@ def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
 
 def _out_of_order(turns: Sequence[Message]) -> tuple[int, str] | None:
     """Return the first turn that is where none of its role may be, and what is wrong with it."""
-    roles = tuple([turn["role"] for turn in turns])
-    return _known_order(roles) if len(roles) <= _ALIKE else _known_order.__wrapped__(roles)
-
-
-@lru_cache
-def _known_order(roles: tuple[str, ...]) -> tuple[int, str] | None:
     before = "start"
-    for index, role in enumerate(roles):
-        if role not in _AFTER[before]:
-            where = "at the start" if before == "start" else f"after {_article(before)} turn"
-            return index, f"{_article(role)} turn {where}"
+    for index, turn in enumerate(turns):
+        if (role := turn["role"]) not in _AFTER[before]:
+            return index, f"{_TURNS[role]} {'at the start' if before == 'start' else f'after {_TURNS[before]}'}"
         before = role
     return None
-
-
-def _article(role: str) -> str:
-    return f"an {role}" if role == "assistant" else f"a {role}"
 
 
 @rule("PF104", prefilter=unusual, fix=FIX)
@@ -161,12 +139,10 @@ def identical(sides: Sides) -> Iterator[Seen]:
 def nearly_identical(sides: Sides) -> Iterator[Seen]:
     """The answers differ only in spaces or in case: all that can be learned from the row is a habit of format."""
     one, other = sides.chosen[sides.shared :], sides.rejected[sides.shared :]
-    if len(one) != len(other) or not one or apart(one[0]["content"], other[0]["content"]):
-        return
-    if all(
-        a["role"] == b["role"] and _bare(a["content"]) == _bare(b["content"]) for a, b in zip(one, other, strict=True)
-    ):
-        yield "chosen and rejected differ only in spaces or in case", ""
+    if len(one) == len(other) and one and not apart(one[0]["content"], other[0]["content"]):
+        bare = ([(turn["role"], _bare(turn["content"])) for turn in turns] for turns in (one, other))
+        if next(bare) == next(bare):
+            yield "chosen and rejected differ only in spaces or in case", ""
 
 
 def apart(one: str, other: str) -> bool:
@@ -190,11 +166,7 @@ def _parting(one: str, other: str) -> int:
     while one[at : at + step] == other[at : at + step] and at < len(one):
         at += step
         step *= 2
-    for a, b in zip(one[at : at + step], other[at : at + step], strict=False):
-        if a != b:
-            break
-        at += 1
-    return at
+    return at + common_prefix(one[at : at + step], other[at : at + step])
 
 
 def _never_joined(char: str) -> bool:
