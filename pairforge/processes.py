@@ -37,7 +37,7 @@ class OrderedPool:
 
     def __init__(self, jobs: int, make: Callable[..., Callable[..., Any]], *given: Any) -> None:
         self._jobs = jobs
-        self._executor = ProcessPoolExecutor(jobs, _Context(), _start, (make, given))
+        self._executor = ProcessPoolExecutor(jobs, _Context(), _start, (make, *given))
         self._waiting: deque[Future[Any]] = deque()
 
     def __enter__(self) -> OrderedPool:
@@ -64,7 +64,7 @@ _work: list[Callable[..., Any]] = []
 """What this process does."""
 
 
-def _start(make: Callable[..., Callable[..., Any]], given: tuple[Any, ...]) -> None:
+def _start(make: Callable[..., Callable[..., Any]], *given: Any) -> None:
     _work[:] = [make(*given)]
 
 

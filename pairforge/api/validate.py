@@ -43,9 +43,8 @@ def validate(options: ValidateOptions) -> Findings:
     if options.explain is not None:
         return Explanation(options.explain)
     if options.format not in FORMATS:
-        raise InputError(
-            f"--format {options.format!r:.40} is not one of {', '.join(FORMATS)}", fix="e.g. --format github"
-        )
+        wrong = f"--format {options.format!r:.40} is not one of {', '.join(FORMATS)}"
+        raise InputError(wrong, fix="e.g. --format github")
     model, jobs, noted = options.model, options.jobs, set[str]()
     codes = _codes(as_tuple(options.select), as_tuple(options.ignore), model is not None)
     source = PairInput(options.data, options.output, quiet=options.quiet)
@@ -91,7 +90,7 @@ def _observed(
 
 def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
     over = {checks.RULES[code].over for code in codes}
-    if not over.isdisjoint(("cue", "classifier")):
+    if over & {"cue", "classifier"}:
         # A run that made pairs says what is meant to differ in them.
         yield ShortcutChecker(source.new_names)
     if "secrets" in over:
@@ -147,20 +146,19 @@ def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozens
     wanted, left = (
         {part.strip() for name in as_tuple(names) for part in name.split(",")} - {""} for names in (select, ignore)
     )
+    families = {name[:3] for name in wanted}
     own = [
         code
         for code, one in checks.RULES.items()
-        if (model or one.over not in WITH_MODEL)
-        and (one.over not in ON_REQUEST or any(name.startswith(code[:3]) for name in wanted))
+        if (model or one.over not in WITH_MODEL) and (one.over not in ON_REQUEST or code[:3] in families)
     ]
     for name in (*wanted, *left):
         if not any(code.startswith(name) for code in checks.RULES):
             raise InputError(f"no check is called {name!r:.40}", fix="their codes: docs/checks.md")
-    for name in wanted:
-        if not any(code.startswith(name) for code in own):
+        if name in wanted and not any(code.startswith(name) for code in own):
             raise InputError(f"{name} is checked only with --model", fix="add --model")
-    chosen = [code for code in own if not wanted or code.startswith(tuple(wanted))]
-    return frozenset(code for code in chosen if not (left and code.startswith(tuple(left))))
+    chosen = (code for code in own if not wanted or code.startswith(tuple(wanted)))
+    return frozenset(code for code in chosen if not code.startswith(tuple(left)))
 
 
 def _against(source: PairData) -> checks.Against:
@@ -169,12 +167,10 @@ def _against(source: PairData) -> checks.Against:
     if name not in prompts.BUNDLED:
         given = PairInput(source)
         if given.path is None:
-            pairs = [_context(row) for row in given.presented()]
-            return checks.Against([turns for turns in pairs if turns], "the other rows")
+            return checks.Against(filter(None, map(_context, given.presented())), "the other rows")
         shape, rows = formats.recognise(given.raw())
         if shape.name != "unknown":
-            contexts = [_context(row) for row in formats.presented(rows)]
-            return checks.Against(contexts, name)
+            return checks.Against(map(_context, formats.presented(rows)), name)
     asked = [one.messages if isinstance(one, Prompt) else () for one in prompts.read_prompts(name, history="full")]
     return checks.Against(asked, name)
 

@@ -36,9 +36,9 @@ class Digests:
     def add(self, index: int, sides: Sides) -> None:
         """Take in a row."""
         prompt = key(_joined(sides.context))
-        answers = (key(f"{prompt}{_joined(side[sides.shared :])}") for side in (sides.chosen, sides.rejected))
+        chosen, rejected = _joined(sides.chosen[sides.shared :]), _joined(sides.rejected[sides.shared :])
         self._rows.append(index)
-        self._keys.extend((prompt, *answers))
+        self._keys.extend((prompt, key(f"{prompt}{chosen}"), key(f"{prompt}{rejected}")))
 
     def join(self, other: Digests) -> None:
         """Take in the rows after these."""

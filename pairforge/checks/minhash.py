@@ -35,10 +35,8 @@ class Sketches:
     """Three sketches a row: of the question, of the chosen and of the rejected answer."""
 
     def __init__(self) -> None:
-        self._rows = array("q")
-        self._systems = array("Q")
-        self._texts: list[str] = []
-        self._done: list[Bytes] = []
+        self._rows, self._systems = array("q"), array("Q")
+        self._texts, self._done = list[str](), [np.empty((0, _PARTS, BINS), np.uint8)]
 
     def add(self, index: int, sides: Sides) -> None:
         self._rows.append(index)
@@ -71,9 +69,8 @@ class Sketches:
     def parts(self) -> Bytes:
         """(rows, 3, BINS)"""
         self._flush()
-        if len(self._done) > 1:
-            self._done = [np.concatenate(self._done)]
-        return self._done[0] if self._done else np.empty((0, _PARTS, BINS), np.uint8)
+        self._done = [np.concatenate(self._done)]
+        return self._done[0]
 
     def __getstate__(self) -> dict[str, object]:
         self._flush()
@@ -111,7 +108,7 @@ def _least(texts: Sequence[bytes]) -> Bytes:
     place += (hashed >> np.uint64(59)).astype(np.int64)
     flat: Any = np.full(len(texts) * BINS, _EMPTY, np.uint32)
     np.minimum.at(flat, place, (hashed >> np.uint64(16)).astype(np.uint32))
-    least: Any = flat.reshape(-1, BINS)
+    least = flat.reshape(-1, BINS)
     # A bin that no shingle fell into borrows from the next one that is full.
     for step in (1, 2, 4, 8, 16):
         least = np.where(least == _EMPTY, np.roll(least, -step, axis=1), least)

@@ -26,7 +26,6 @@ _KINDS = {
     "a JSON web token": r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----",
 }
-_NAMES = list(_KINDS)
 _PATTERN = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(f"({shape})" for shape in _KINDS.values()) + ")", re.ASCII)
 
 
@@ -39,7 +38,7 @@ def secret(value: Any) -> Iterator[Seen]:
     """
     for path, text in leaves(value):
         if isinstance(text, str) and (found := _PATTERN.search(text)):
-            yield f"holds what looks like {_NAMES[(found.lastindex or 1) - 1]}", path
+            yield f"holds what looks like {[*_KINDS][(found.lastindex or 1) - 1]}", path
 
 
 class SecretChecker(Observer):

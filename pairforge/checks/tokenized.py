@@ -34,9 +34,8 @@ def prompt_rewritten(pair: TokenizedPair) -> Iterator[Seen]:
     model will be asked: without the system message, without its earlier thoughts, or without the opening `<think>`.
     """
     if pair.prompt_differs and not pair.texts_continue:
-        seen = pair.rendered
-        left = pair.tokenizer.text(seen.asked[seen.shared :])
-        yield f"{len(seen.asked) - seen.shared} tokens of the prompt are left out, from {clip(left)} on", ""
+        left = pair.rendered.asked[pair.rendered.shared :]
+        yield f"{len(left)} tokens of the prompt are left out, from {clip(pair.tokenizer.text(left))} on", ""
 
 
 @rule("PF403", "warning", over="tokenized")

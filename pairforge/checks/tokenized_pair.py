@@ -24,9 +24,8 @@ class CheckedTokenizer:
         self.tokenizer = tokenizer
         self.bos: int | None = tokenizer.bos_token_id
         added = {token.content: index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
-        self.specials: dict[str, int] = added | dict(
-            zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
-        )
+        named = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
+        self.specials: dict[str, int] = added | dict(named)
         eos = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
         self.ends = frozenset([*ends, *eos]) if ends else frozenset([*self.specials.values(), *eos])
         borrowed = {self.bos, tokenizer.eos_token_id, tokenizer.pad_token_id}
@@ -71,19 +70,14 @@ class CheckedTokenizer:
         """
         if self.unknown is not None:
             return ids.count(self.unknown) / max(len(ids), 1)
-        self._learn({*text} - self._known)
-        if self._lost.isdisjoint(text):
-            return 0.0
-        return sum(sign in self._lost for sign in text) / len(text)
-
-    def _learn(self, signs: set[str]) -> None:
         # Spaces, controls and marks that go with a letter may rightly be changed.
-        tried = [sign for sign in sorted(signs) if unicodedata.category(sign)[0] not in "ZCM"]
+        tried = [sign for sign in sorted({*text} - self._known) if unicodedata.category(sign)[0] not in "ZCM"]
         if tried:
-            ids = self.tokenizer(tried, add_special_tokens=False, verbose=False)["input_ids"]
-            there = zip(tried, map(self.text, ids), strict=True)
+            encoded = self.tokenizer(tried, add_special_tokens=False, verbose=False)["input_ids"]
+            there = zip(tried, map(self.text, encoded), strict=True)
             self._lost |= {sign for sign, back in there if _folded(sign) not in _folded(back)}
-        self._known |= signs
+        self._known.update(text)
+        return 0.0 if self._lost.isdisjoint(text) else sum(sign in self._lost for sign in text) / len(text)
 
 
 def _folded(text: str) -> str:
@@ -115,8 +109,7 @@ class TokenizedPair:
 
     def completions(self) -> Iterator[tuple[Side, Sequence[int]]]:
         """Yield each side with the tokens that are trained on, before any cut."""
-        for side in SIDES:
-            yield side, self.rendered.completion(side)
+        return ((side, self.rendered.completion(side)) for side in SIDES)
 
 
 @dataclass
