@@ -36,7 +36,8 @@ class Sketches:
 
     def __init__(self) -> None:
         self._rows, self._systems = array("q"), array("Q")
-        self._texts, self._done = list[str](), [np.empty((0, _PARTS, BINS), np.uint8)]
+        self._texts: list[str] = []
+        self._done: list[Bytes] = [np.empty((0, _PARTS, BINS), np.uint8)]
 
     def add(self, index: int, sides: Sides) -> None:
         self._rows.append(index)
