@@ -13,13 +13,14 @@ from ..correction.renaming import CorrectionRules, Renaming, count_names
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
-from ..options import CorrectOptions, SamplerOptions, keywords
+from ..options import CorrectOptions, SamplerOptions, keywords, part_of
 from ..pairers import BestWorst, Correct
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
 from ..stages import pair
+from ..stopping import Budget
 from ..types import Pair, Prompt, Sampler, digest
-from .models import HELPFUL, as_tuple, contexts_of, open_budget, open_sampler
+from .models import HELPFUL, as_tuple, contexts_of, open_sampler
 from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts
 
 _EXAMPLE = 'e.g. --from Qwen --to "Deep Qwen"'
@@ -39,7 +40,7 @@ def correct(options: CorrectOptions) -> BuildResult:
     )
     rules = CorrectionRules(names, options.about, options.thinking)
     contexts = contexts_of(options, [None, HELPFUL])
-    sampler, budget = open_sampler(options), open_budget(options)
+    sampler, budget = open_sampler(options), part_of(options, Budget)
     pairer, refine = _pairer(options, rules, _open_reviser(options, sampler))
     job = BuildJob(
         "correct",

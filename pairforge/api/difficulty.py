@@ -291,7 +291,7 @@ def difficulty(
     A side counts up to `max_length` tokens, as in training. Two forward passes a pair, no gradient. Raises InputError
     or OutsideError for a model that can't be loaded.
     """
-    local = LocalModel(model, revision, dtype=dtype, device=device)
+    local = LocalModel(name=model, revision=revision, dtype=dtype, device=device)
     found, skips = list[Difficulty](), Counter[str]()
     for one in measure(local.model, local.chat.tokenizer, rows, limit=max_length, batch_size=batch_size):
         if isinstance(one, Skip):

@@ -12,7 +12,7 @@ from typing import Any
 from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
-from ..options import BudgetOptions, ContextOptions, LocalModelOptions, SamplerOptions
+from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
 from ..run import Run
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
@@ -34,10 +34,7 @@ def open_sampler(options: SamplerOptions) -> Sampler:
     Raises InputError for options that exclude each other or that would have no effect.
     """
     _check_combination(options)
-    decoding = Decoding(
-        **{one.name: getattr(options, one.name) for one in fields(Decoding) if one.name != "stop"},
-        stop=as_tuple(options.stop),
-    )
+    decoding = part_of(options, Decoding)
     named = None if options.model == "pocket" else options.model
     if options.replay:
         return _replayed(options.replay, named)
@@ -59,11 +56,6 @@ def open_sampler(options: SamplerOptions) -> Sampler:
         timeout=options.timeout,
         chat_template_kwargs=kwargs,
     )
-
-
-def open_budget(options: BudgetOptions) -> Budget:
-    """Return the budget that the options set."""
-    return Budget(**{one.name: getattr(options, one.name) for one in fields(BudgetOptions)})
 
 
 _LOCAL_ONLY = tuple(one.name for one in fields(LocalModelOptions) if one.name != "chat_template_kwargs")

@@ -114,32 +114,30 @@ class LoadBalancer:
         self._new = (Request(prompt, key) for prompt, key in wanted)
         self._retries: list[tuple[float, int, Request]] = []  # a heap by due time
         self._order = count()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._answered = False
         self._rejections: list[Skip] = []
-        self._error: BaseException | None = None
         self._stopped = False
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
         """Run until nothing is left or `stop` is called. Raises OutsideError where no request can succeed."""
-        loop = self._loop = asyncio.get_running_loop()
+        loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        self._loop = loop
         try:
-            while self._unfinished and not self._stopped and not self._error:
+            while self._unfinished and not self._stopped:
                 now = loop.time()
                 while pair := self._next(loop.time()):
-                    task = loop.create_task(self._work(*pair, loop))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._task_ended)
+                    tasks.add(loop.create_task(self._work(*pair, loop)))
                 await self._wait(loop, now)
+                for task in [task for task in tasks if task.done()]:
+                    tasks.remove(task)
+                    task.result()  # An error that a request has met ends the run.
         finally:
             self._stopped = True
-            for task in self._tasks:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._error:
-            raise self._error
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def wake(self) -> None:
         """Check again whether a request can be started. May be called from any thread."""
@@ -155,7 +153,7 @@ class LoadBalancer:
     def _next(self, now: float) -> tuple[Request, Server] | None:
         """Return the next request and the server for it, if there are both."""
         free = [server for server in self._servers if server.has_room(now)]
-        if not free or self._full() or self._stopped or self._error:
+        if not free or self._full() or self._stopped:
             return None
         due = self._retries and self._retries[0][0] <= now
         if not (request := heapq.heappop(self._retries)[-1] if due else next(self._new, None)):
@@ -169,17 +167,9 @@ class LoadBalancer:
         """Wait until a request has ended, or the next time after `now`, which may have passed by this moment."""
         times = [server.paused_until for server in self._servers] + [time for time, *_ in self._retries[:1]]
         due = min((time for time in times if time > now), default=None)
-        timer = loop.call_at(due, self._woken.set) if due is not None else None
-        await self._woken.wait()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), due and due - loop.time())
         self._woken.clear()
-        if timer:
-            timer.cancel()
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        self._error = self._error or error
-        self._woken.set()
 
     async def _work(self, request: Request, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         """Send one request after another: the next one at once, on the connection that has just become free."""

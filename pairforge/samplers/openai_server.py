@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -168,7 +168,14 @@ class EndpointSampler(Sampler):
             running = thread.submit(asyncio.run, run())
             running.add_done_callback(lambda _: results.put(None))
             try:
-                yield from _batches(results, balancer.wake)
+                while not running.done() or not results.empty():
+                    batch = [results.get()]
+                    sleep(_COLLECT)
+                    while not results.empty():
+                        batch.append(results.get())
+                    balancer.wake()
+                    if found := dict(filter(None, batch)):
+                        yield found
             finally:
                 balancer.stop()
         if any(server.responded for server in servers):
@@ -209,18 +216,3 @@ class EndpointSampler(Sampler):
         if not token or not token.startswith("hf_"):
             raise OutsideError(f"no Hub token for --provider {self.provider}", fix="`hf auth login`")
         return token
-
-
-def _batches(
-    results: SimpleQueue[tuple[Key, Answer | Skip] | None], wake: Callable[[], None]
-) -> Iterator[Mapping[Key, Answer | Skip]]:
-    """Yield all results that are in the queue, again and again, until None comes."""
-    batch: list[tuple[Key, Answer | Skip] | None] = []
-    while None not in batch[-1:]:
-        batch = [results.get()]
-        sleep(_COLLECT)
-        while not results.empty():
-            batch.append(results.get())
-        wake()
-        if found := dict(filter(None, batch)):
-            yield found
