@@ -33,11 +33,9 @@ class Edit(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return all that the correction depends on beside the answer."""
-        ...
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
         """Return both sides, or why this answer makes no pair."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,18 @@ def read_template(path: str) -> str:
         raise InputError(f"--chat-template {path} can't be read: {error}", fix="give a Jinja file in UTF-8") from error
 
 
+def not_in_utf8(messages: Sequence[Message]) -> Skip | None:
+    """Return why the messages can't be sent to a model: a lone surrogate, which UTF-8 can't hold."""
+    text = "".join(message["content"] for message in messages)
+    lone = next((char for char in text if "\ud800" <= char <= "\udfff"), None)
+    return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}") if lone else None
+
+
+def in_utf8(text: str) -> str:
+    """Return the text of a model with U+FFFD for lone surrogates, which UTF-8 can't hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class ChatTemplate:
     """A tokenizer with its chat template, which `template` (Jinja) overrides and which gets the `arguments`.
 
@@ -61,11 +73,10 @@ class ChatTemplate:
         """Return the messages as text. Special tokens in contents are refused, so that none can forge a turn."""
         from jinja2 import TemplateError
 
-        contents = [message["content"] for message in messages]
-        if lone := next((sign for sign in "".join(contents) if "\ud800" <= sign <= "\udfff"), None):
-            return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}")
+        if problem := not_in_utf8(messages):
+            return problem
         for token in self.tokenizer.all_special_tokens:
-            if any(token in content for content in contents):
+            if any(token in message["content"] for message in messages):
                 return Skip("special_tokens", f"the prompt holds {token}")
         try:
             return self._apply(messages)
@@ -73,9 +84,8 @@ class ChatTemplate:
             return Skip("template", describe_error(error))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of an answer's tokens, with U+FFFD for lone surrogates, which UTF-8 can't hold."""
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        """Return the text of an answer's tokens, in which special tokens are left out."""
+        return in_utf8(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     def inserted_system(self) -> str | None:
         """Return the system message that the template inserts where a conversation has none of its own."""

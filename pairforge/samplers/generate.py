@@ -54,21 +54,18 @@ class GumbelSampling(LogitsProcessor):  # type: ignore[misc]
         scores = (scores - highest).float() / self.temperature
         for warper in self._warpers:
             scores = warper(input_ids, scores)
-        return scores - self._exponential(scores).log()
+        if not self._generators:
+            self._generators = [torch.Generator(scores.device).manual_seed(seed) for seed in self.seeds]
+        exponential = torch.empty_like(scores)
+        for row, generator in zip(exponential, self._generators, strict=True):
+            row.exponential_(generator=generator)
+        return scores - exponential.log()
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep only these rows."""
         self.seeds = [self.seeds[row] for row in rows]
         self.bad = [self.bad[row] for row in rows]
         self._generators = [self._generators[row] for row in rows] if self._generators else []
-
-    def _exponential(self, like: torch.Tensor) -> torch.Tensor:
-        if not self._generators:
-            self._generators = [torch.Generator(like.device).manual_seed(seed) for seed in self.seeds]
-        noise = torch.empty_like(like)
-        for row, generator in zip(noise, self._generators, strict=True):
-            row.exponential_(generator=generator)
-        return noise
 
 
 _DROP_SHARE = 0.75  # of unfinished rows, below which the finished ones are dropped: dropping copies the cache

@@ -273,16 +273,13 @@ def _is_adapter_on_hub(model: str, revision: str | None, error: PairforgeError) 
 
     Nothing is requested from the Hub unless the Hub itself said that the file does not exist.
     """
-    from huggingface_hub import try_to_load_from_cache
     from transformers.utils import find_adapter_config_file
 
     if Path(model).exists():
         return False
     with suppress(OSError, ValueError):
-        if isinstance(try_to_load_from_cache(model, "adapter_config.json", revision=revision), str):
-            return True
-        if "not appear to have a file" in error.message:
-            return find_adapter_config_file(model, revision=revision) is not None
+        known_here_only = "not appear to have a file" not in error.message
+        return find_adapter_config_file(model, revision=revision, local_files_only=known_here_only) is not None
     return False
 
 

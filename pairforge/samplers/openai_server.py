@@ -15,13 +15,13 @@ from typing import Any
 
 from ..errors import InputError, OutsideError
 from ..types import Answer, Key, Prompt, Sampler, Skip
+from .chat_template import not_in_utf8
 from .decoding import Decoding
 from .load_balancer import LoadBalancer, Request, Server
 from .openai_client import (
     NO_KEY,
     ROUTER_URL,
     ChatClient,
-    ReplyReader,
     chat_url,
     http_client,
     served_models,
@@ -131,9 +131,8 @@ class EndpointSampler(Sampler):
         skips: dict[Key, Skip] = {}
         for prompt in prompts:
             keys = [key for key in ((prompt.id, index) for index in range(n)) if key not in done]
-            text = "".join(message["content"] for message in prompt.messages)
-            if lone := next((char for char in text if "\ud800" <= char <= "\udfff"), None):
-                skips |= dict.fromkeys(keys, Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}"))
+            if problem := not_in_utf8(prompt.messages):
+                skips |= dict.fromkeys(keys, problem)
             else:
                 wanted += [(prompt, key) for key in keys]
         if skips:
@@ -148,16 +147,16 @@ class EndpointSampler(Sampler):
         clients: dict[Server, ChatClient] = {}
 
         async def send(server: Server, request: Request) -> Answer | Skip | RequestError:
-            seed = self.decoding.seed_of(request.key) % 2**31 if self.decoding.temperature else None
-            return await clients[server].ask(request.prompt, seed)
+            return await clients[server].ask(request.prompt, request.key)
 
         async def run() -> None:
             async with http_client(most, self._timeout) as http:
                 for server, url in self._servers.items():
-                    # A provider has names of its own for the Hub's models.
-                    replies = ReplyReader(None if self.provider else model, self.decoding.stop)
                     name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
-                    clients[server] = ChatClient(server.name, url, key, http, name, parameters, replies)
+                    # A provider has names of its own for the Hub's models.
+                    clients[server] = ChatClient(
+                        server.name, url, key, http, name, self.decoding, parameters, any_model=bool(self.provider)
+                    )
                 await balancer.run()
 
         servers = list(self._servers)
