@@ -41,7 +41,7 @@ def correct(options: CorrectOptions) -> BuildResult:
     rules = CorrectionRules(names, options.about, options.thinking)
     contexts = contexts_of(options, [None, HELPFUL])
     sampler, budget = open_sampler(options), part_of(options, Budget)
-    pairer, refine = _pairer(options, rules, _open_reviser(options, sampler))
+    pairer, refine = _pairer(options, rules, sampler)
     job = BuildJob(
         "correct",
         sampler,
@@ -88,30 +88,27 @@ def _rules(options: CorrectOptions) -> dict[str, str]:
     return together
 
 
-def _open_reviser(options: CorrectOptions, sampler: Sampler) -> Sampler | None:
-    """Return the model that revises, greedily: the asked one, unless another is named. None without `revise`."""
+def _pairer(
+    options: CorrectOptions, rules: CorrectionRules, sampler: Sampler
+) -> tuple[Correct, Callable[[Answers, Builder], Correct] | None]:
+    """Return the pairer, and where a model revises, the function that completes it from the answers.
+
+    The model that is asked revises its own answers, greedily, unless another model is named.
+    """
     model, url, key = options.revise_model, options.revise_base_url, options.revise_api_key_env
     if options.revise is None:
         if model or url or key:
             raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
-        return None
-    if model or url:
-        # A revision is about as long as what it revises.
-        room = sampler.settings().get("max_new_tokens", 256)
-        return open_sampler(
-            SamplerOptions(model=model or "pocket", base_url=url or (), api_key_env=key, max_new_tokens=room)
-        )
-    return sampler.with_decoding(temperature=0.0)
-
-
-def _pairer(
-    options: CorrectOptions, rules: CorrectionRules, reviser: Sampler | None
-) -> tuple[Correct, Callable[[Answers, Builder], Correct] | None]:
-    """Return the pairer, and where a model revises, the function that completes it from the answers."""
-    if options.revise is None or reviser is None:
         if not rules.renamer.rules:
             raise InputError("no names to replace", fix=_EXAMPLE)
         return Correct(Renaming(rules)), None
+    if model or url:
+        # A revision is about as long as what it revises.
+        room = sampler.settings().get("max_new_tokens", 256)
+        named = SamplerOptions(model=model or "pocket", base_url=url or (), api_key_env=key, max_new_tokens=room)
+        reviser = open_sampler(named)
+    else:
+        reviser = sampler.with_decoding(temperature=0.0)
     edit = Revision(rules, options.revise, options.max_edit, {"model": reviser.model, **reviser.settings()})
 
     def refine(answers: Answers, builder: Builder) -> Correct:

@@ -46,16 +46,8 @@ def open_sampler(options: SamplerOptions) -> Sampler:
         return TransformersSampler(options.model, decoding, **(local | {"chat_template_kwargs": kwargs}))
     from ..samplers.openai_server import EndpointSampler
 
-    return EndpointSampler(
-        named,
-        decoding,
-        base_url=as_tuple(options.base_url),
-        provider=options.provider,
-        api_key=_key(options.api_key_env),
-        concurrency=options.concurrency,
-        timeout=options.timeout,
-        chat_template_kwargs=kwargs,
-    )
+    server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
+    return EndpointSampler(named, decoding, **server, api_key=_key(options.api_key_env), chat_template_kwargs=kwargs)
 
 
 _LOCAL_ONLY = tuple(one.name for one in fields(LocalModelOptions) if one.name != "chat_template_kwargs")

@@ -59,7 +59,7 @@ class EndpointSampler(Sampler):
         model: str | None,
         decoding: Decoding,
         *,
-        base_url: Sequence[str] = (),
+        base_url: str | Sequence[str] = (),
         provider: str | None = None,
         api_key: str | None = None,
         concurrency: int = 32,
