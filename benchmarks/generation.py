@@ -1,11 +1,12 @@
-"""Time to draw n answers a prompt: pairforge's engine against transformers' `generate`, in one run on one model.
+"""Measure the time to sample n answers per prompt: pairforge's engine against transformers' `generate`, on one model.
 
     python benchmarks/generation.py                      # the pocket model, one thread
     python benchmarks/generation.py --model ORG/NAME --threads 8 --json
 
-Three ways: the engine; `generate` with num_return_sequences=n over the same batches; `generate` for one answer at a
-time. Answers end by themselves, or all at the limit (nothing is gained by leaving ended rows out). The times are the
-best of the rounds, in seconds; the ratios say how many times longer the others take.
+Three methods are compared: the engine; `generate` with num_return_sequences=n over the same batches; and `generate`
+for one answer at a time. Answers end by themselves, or they all have the maximum length (then the engine saves no
+time by removing finished rows). The times are the best of the rounds, in seconds; the ratios show how many times
+longer the other methods take.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ NEW_TOKENS = 64
 
 
 def prompts(sampler: TransformersSampler, count: int, tokens: int) -> list[list[int]]:
-    """Conversations of about so many tokens, each ending in another question, of like length."""
+    """Return `count` conversations of about `tokens` tokens, each of which ends with a different question."""
     questions = [prompt.question for prompt in bundled("general.train") if prompt.question.isascii()]
     made = []
     for number in range(count):
@@ -76,7 +77,7 @@ def one_by_one(model: Any, rows: Sequence[Sequence[int]], n: int) -> int:
 
 
 def best(work: Callable[[], int], rounds: int) -> tuple[float, int]:
-    """Seconds of the fastest round, and how many tokens the last one made."""
+    """Return the seconds of the fastest round, and the number of tokens that the last round generated."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()

@@ -1,7 +1,7 @@
-"""The dataset card (`README.md`) of a pushed set of pairs, and the stamp by which a later push knows its own work.
+"""The dataset card (`README.md`) of pushed pairs, and the stamp by which a later push recognizes its own work.
 
-Whatever comes from data stands in code spans or fences longer than any fence within, or goes through the YAML writer:
-nothing in it can become a link, an image, a mention, a table cell or another key of the header.
+All text from the data is put into code spans or fences, or goes through the YAML writer: nothing in it can become a
+link, an image, a mention, a table cell or another key of the header.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from .text import visible
+from .markdown import code_span, fence, shortened, without_local_paths
 from .types import digest
 
 if TYPE_CHECKING:
@@ -22,17 +21,17 @@ if TYPE_CHECKING:
 
 TAGS = ["preference-pairs", "dpo", "chatml", "synthetic", "pairforge"]
 _STAMPED = ("rows", "card", "data")
-_EXAMPLES, _LONGEST_TEXT = 3, 600
+_EXAMPLES = 3
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a card says about the push that wrote it, under the key `pairforge` of its header; each a SHA-256 in hex.
+    """SHA-256 digests under the key `pairforge` of a card's header: of the push that wrote the card.
 
-    `rows` is of the rows' canonical JSON and so the same for whatever key order, batch size or pyarrow version;
-    `card` is of the rest of the card as it was written; `data` is of the Parquet file's bytes. `edited` is no part of
-    the header: whether the card was changed since.
+    `rows` is of the rows' canonical JSON, so that it depends neither on key order, batch size nor the version of
+    pyarrow; `card` is of the rest of the card as it was written; `data` is of the Parquet file's bytes. `edited`, which
+    is not in the header, says that the card was changed since.
     """
 
     rows: str
@@ -52,20 +51,25 @@ def render(
     repo: str | None = None,
     pocket: bool = False,
 ) -> str:
-    """The card's text. `run` is the content of `run.json`, empty for pairs that no run made.
+    """Return the text of the card; the same arguments give the same text.
 
-    The same arguments give the same text; `repo` stands in the commands that load and train, and `pocket` says
-    that the bundled pocket model made the pairs.
+    Args:
+        run: the content of `run.json`, empty for pairs that were not made by a run.
+        repo: the dataset's id in the commands that load it and train on it.
+        pocket: the pairs were made by the bundled pocket model.
     """
     header: Any = _header(len(rows), features, data_file, license, repo)
-    body = _body(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
+    sections = [_introduction(rows, pocket), _usage(repo or "YOUR-NAME/YOUR-DATASET"), _intended(run), _origin(run)]
+    examples = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
+    sections += ["## Examples", *(fence(_conversation(row), "text") for row in examples)]
+    body = "\n" + "\n\n".join(filter(None, sections)) + "\n"
     mark = Stamp(digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256)
     header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
     return f"---\n{header.to_yaml()}\n---\n{body}"
 
 
 def stamp(text: str) -> Stamp | None:
-    """The stamp in a card's text, None where the card isn't pairforge's."""
+    """Return the stamp in a card's text; None where pairforge didn't write the card."""
     header, body = _split(text)
     mark: Any = header.pop("pairforge", None)
     values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
@@ -79,7 +83,7 @@ def _fingerprint(header: Mapping[str, Any], body: str) -> str:
 
 
 def _split(text: str) -> tuple[dict[str, Any], str]:
-    """Header and body of a card that may be anybody's: a header that can't be read is an empty one."""
+    """Split any card into header and body; a header that can't be read is returned empty."""
     import yaml
     from huggingface_hub import DatasetCard
 
@@ -108,42 +112,29 @@ def _header(count: int, features: Features, data_file: str, license: str | None,
     return header
 
 
-def _body(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> str:
-    sections = [
-        _introduction(rows, pocket),
-        _usage(repo),
-        _intended(run),
-        _origin(run),
-        _examples(rows),
-    ]
-    return "\n" + "\n\n".join(section for section in sections if section) + "\n"
-
-
 def _introduction(rows: Sequence[Mapping[str, Any]], pocket: bool) -> str:
     values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
-    facts = [f"- {key}: {', '.join(map(_span, found[:5]))}" for key, found in values.items() if found]
-    lines = [
-        "# Preference pairs",
-        "",
-        f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are",
-        "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end.",
-        "",
-        *facts,
+    facts = [
+        f"- {key}: {', '.join(map(code_span, without_local_paths(found[:5])))}"
+        for key, found in values.items()
+        if found
     ]
-    if pocket:
-        lines += [
-            "",
-            "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these",
-        ]
-        lines += ["pairs says anything about a real model."]
-    return "\n".join(lines).rstrip()
+    introduction = (
+        f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are\n"
+        "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
+    )
+    warning = (
+        "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
+        "pairs says anything about a real model."
+    )
+    return "\n\n".join(filter(None, ["# Preference pairs", introduction, "\n".join(facts), warning if pocket else ""]))
 
 
 def _usage(repo: str) -> str:
     load = f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")'
     train = f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL"
     return (
-        f"## Load\n\n{_fence(load, 'python')}\n\n## Train\n\n{_fence(train, 'bash')}\n\n"
+        f"## Load\n\n{fence(load, 'python')}\n\n## Train\n\n{fence(train, 'bash')}\n\n"
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
         "the pairs as they are."
     )
@@ -153,7 +144,7 @@ def _intended(run: Mapping[str, Any]) -> str:
     rules = run.get("settings", {}).get("rules")
     if not isinstance(rules, Mapping) or not rules:
         return ""
-    terms = "\n".join(f"- {_span(old)} in `rejected`, {_span(new)} in `chosen`" for old, new in rules.items())
+    terms = "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
     return (
         "## What is meant to differ\n\nThe pairs teach these words on purpose. An audit for shortcuts finds them;\n"
         f"that is what the pairs are for.\n\n{terms}"
@@ -166,26 +157,11 @@ def _origin(run: Mapping[str, Any]) -> str:
     counts = run.get("counts", {})
     lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
     skips = counts.get("skips") or {}
-    lines += [f"- skipped, {_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
-    settings = json.dumps(_public(run.get("settings", {})), indent=2, ensure_ascii=False, sort_keys=True)
-    made = f"Made by `pairforge {command}` with these settings:" if (command := _word(run.get("command"))) else ""
-    return "\n\n".join(filter(None, ["## How it was made", "\n".join(lines), made, _fence(settings, "json")]))
-
-
-def _public(value: Any) -> Any:
-    """Settings without the folders of the machine that they were used on: of an absolute path the last part stays."""
-    if isinstance(value, Mapping):
-        return {str(key): _public(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_public(item) for item in value]
-    if isinstance(value, str) and re.match(r"/[^/\s]+/|~/|[A-Za-z]:\\", value) and "\n" not in value:
-        return PurePath(value.replace("\\", "/")).name
-    return value
-
-
-def _examples(rows: Sequence[Mapping[str, Any]]) -> str:
-    picked = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
-    return "## Examples\n\n" + "\n\n".join(_fence(_conversation(row), "text") for row in picked)
+    lines += [f"- skipped, {code_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
+    settings = json.dumps(without_local_paths(run.get("settings", {})), indent=2, ensure_ascii=False, sort_keys=True)
+    command = str(run.get("command"))
+    made = f"Made by `pairforge {command}` with these settings:" if re.fullmatch(r"[a-z-]{1,40}", command) else ""
+    return "\n\n".join(filter(None, ["## How it was made", "\n".join(lines), made, fence(settings, "json")]))
 
 
 def _conversation(row: Mapping[str, Any]) -> str:
@@ -193,28 +169,4 @@ def _conversation(row: Mapping[str, Any]) -> str:
     context = [*(prompt if isinstance(prompt, list) else []), *row["chosen"][:-1]]
     turns = [(message["role"], str(message["content"])) for message in context]
     turns += [(side, str(row[side][-1]["content"])) for side in ("chosen", "rejected")]
-    return "\n".join(f"{name:>9}: {_shortened(text)}" for name, text in turns)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " [...]"
-
-
-def _fence(text: str, language: str) -> str:
-    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{ticks}{language}\n{_shown(text)}\n{ticks}"
-
-
-def _span(value: Any) -> str:
-    """A code span of one line: in it nothing is a link, a mention or markup."""
-    text = _shown(_shortened(str(value))).replace("\n", "\\n").replace("\t", "\\t") or " "
-    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
-
-
-def _shown(text: str) -> str:
-    return visible(text).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) and re.fullmatch(r"[a-z-]{1,40}", value) else ""
+    return "\n".join(f"{name:>9}: {shortened(text)}" for name, text in turns)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import InputError, OutsideError
+from .text import byte_size
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
 
 
 def _full(path: Path, needed: int) -> OutsideError:
-    more = f", which needs about {needed / 1e6:.1f} MB" if needed else ""
+    more = f", which needs about {byte_size(needed)}" if needed else ""
     return OutsideError(
         f"disk full while writing {path}{more}", fix="free some space and run the same command again: it goes on"
     )

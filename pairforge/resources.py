@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
@@ -15,6 +17,15 @@ def resource(*parts: str) -> Path:
         if (path := root.joinpath(*parts)).exists():
             return path
     raise FileNotFoundError("/".join(parts) + " is not part of this installation")
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Return the version of each package that is installed."""
+    versions = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 @functools.cache

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,26 @@ def open_sampler(options: SamplerOptions) -> Sampler:
 
     server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
     return EndpointSampler(named, decoding, **server, api_key=_key(options.api_key_env), chat_template_kwargs=kwargs)
+
+
+_shared: ContextVar[dict[str, Sampler]] = ContextVar("_shared")
+
+
+@contextmanager
+def share_samplers() -> Iterator[None]:
+    """Within the block, `ask` and `evaluate` open a model once: its weights are loaded once and kept until the end."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def shared_sampler(options: SamplerOptions) -> Sampler:
+    """Return `open_sampler(options)`, or the sampler opened with the same options in this `share_samplers` block."""
+    opened, key = _shared.get({}), repr(options)
+    opened[key] = opened.get(key) or open_sampler(options)
+    return opened[key]
 
 
 _LOCAL_ONLY = tuple(one.name for one in fields(LocalModelOptions) if one.name != "chat_template_kwargs")
@@ -155,8 +177,8 @@ class ModelTokenizer:
     ends: tuple[int, ...]
     inserted: str | None
 
-    def watch(self, max_length: int) -> TokenizedChecker:
-        """Looks at rows for PF4xx while they go by."""
+    def checker(self, max_length: int) -> TokenizedChecker:
+        """Return what checks rows as training on the model sees them (PF4xx)."""
         return TokenizedChecker(self.tokenizer, max_length=max_length, ends=self.ends, inserted=self.inserted)
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checks import RULES
 from ..console import PairView
 from ..errors import InputError
 from ..options import ShowOptions, keywords
@@ -102,9 +103,9 @@ def _xray(number: int, row: Mapping[str, Any], model: str, revision: str | None,
         raise InputError(
             f"row {number} can't be rendered: {seen.detail}", fix="see why: pairforge validate --explain PF401"
         )
-    watch = reader.watch(max_length)
-    found = [*watch.see(number, row), *watch.end()]
-    findings = [finding for finding in found if finding.code != "PF414"]  # which sums up a set
+    checker = reader.checker(max_length)
+    found = [*checker.see(number, row), *checker.findings()]
+    findings = [finding for finding in found if not RULES[finding.code].summary]
     named = {"number": number, "id": str(row.get("id", "")), "model": model, "findings": findings}
     return XRay.of(reader.tokenizer, seen, **named)
 

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from ..errors import InputError
 from ..options import About, Thinking
 from ..pairers import Edited
+from ..refusals import refuses
 from ..rename import Renamer, Replacement, leftovers_of, mentions
 from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
@@ -66,7 +67,7 @@ class CorrectionRules:
         if not parts.body.strip():
             return Skip("empty", text)
         found = self.renamer.hits(parts.body)
-        if not found and pattern("refusal").search(parts.body):
+        if not found and refuses(parts.body):
             return Skip("refused", text)
         if self.renamer.rules and (reason := self._reason_to_skip(prompt.question, parts.body, found)):
             return Skip(reason, text)

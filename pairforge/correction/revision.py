@@ -16,6 +16,7 @@ import regex
 from ..errors import InputError
 from ..pairers import Edited
 from ..rename import mentions
+from ..text import edit_distance
 from ..types import Answer, Message, Prompt, Skip
 from .reasoning import split_reasoning
 from .renaming import CorrectionRules
@@ -125,12 +126,4 @@ def edit_share(before: str, after: str) -> float:
     A token is a word, a sign, or a character of a script without spaces between words (Levenshtein 1966).
     """
     old, new = _TOKENS.findall(before), _TOKENS.findall(after)
-    longer = max(len(old), len(new))
-    while old and new and old[-1] == new[-1]:
-        old.pop(), new.pop()
-    row = list(range(len(new) + 1))
-    for i, token in enumerate(old, 1):
-        last, row[0] = row[0], i
-        for j, other in enumerate(new, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (token != other))
-    return row[-1] / longer if longer else 0.0
+    return edit_distance(old, new) / max(len(old), len(new), 1)

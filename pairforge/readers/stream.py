@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..errors import InputError
-from ..text import one_line, visible
+from ..text import escaped, one_line
 
 MAX_BYTES = 2 * 2**30
 """How far a packed file is unpacked, and how much of any file is read in one go."""
@@ -50,7 +50,7 @@ class EncodingError(InputError):
 
 def name_of(path: str | Path) -> str:
     """Return the name of a file for messages."""
-    return "stdin" if str(path) == STDIN else visible(str(path)).replace("\n", "\\n")
+    return "stdin" if str(path) == STDIN else escaped(str(path))
 
 
 def suffix_of(path: str | Path) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import regex
 
+from ..text import INVISIBLE, characters
 from .boundaries import OPEN, NonProseSpans, left_boundary, right_boundary
 from .renamer import Renamer, renamer
 
@@ -29,8 +30,8 @@ _DRAWN = str.maketrans(
 # Where letters that are drawn alike or differ in width, case or style are to be found.
 _POOL = (range(0x21, 0x590), range(0x10D0, 0x1100), range(0x2100, 0x2190), range(0x2460, 0x2500), range(0xFF01, 0xFFEF))
 _STYLED = range(0x1D400, 0x1D800)
-_ZERO_WIDTH = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
-_GAP = rf"[\s{_ZERO_WIDTH}]+"
+_UNSEEN = frozenset(characters(INVISIBLE))
+_GAP = rf"[\s{INVISIBLE}]+"
 _WORD_BEFORE = regex.compile(rf"(?r)(?:[\p{{L}}--[\p{{Hangul}}{OPEN}]]|[\p{{M}}\d_.\-]){{0,40}}", regex.V1)
 _WORD_AFTER = regex.compile(rf"(?:[\p{{L}}--{OPEN}]|[\p{{M}}\d_\-]|\.(?=\w)){{0,40}}", regex.V1)
 
@@ -97,7 +98,7 @@ def _looks(name: str) -> str:
     """Return the pattern of a name in every look, with anything invisible between its letters."""
     words = unicodedata.normalize("NFKC", name).split()
     alike = {char: regex.escape("".join({char, *_drawn_alike().get(_drawn(char), "")})) for char in "".join(words)}
-    return _GAP.join(f"[{_ZERO_WIDTH}]*".join(f"[{alike[char]}]" for char in word) for word in words)
+    return _GAP.join(f"[{INVISIBLE}]*".join(f"[{alike[char]}]" for char in word) for word in words)
 
 
 @lru_cache(maxsize=1)
@@ -114,7 +115,7 @@ def _drawn(char: str) -> str:
 
 
 def _look(form: str, source: str) -> str:
-    if any(char in _ZERO_WIDTH for char in form):
+    if not _UNSEEN.isdisjoint(form):
         return "zero-width"
     if _folded("NFC", form) == _folded("NFC", source):
         return "case"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from ..errors import InputError
 from ..options import Case, Match
+from ..text import lone_surrogate
 from .articles import with_articles
 from .boundaries import INSIDE, Occurrence, Replacement
 from .matchers import ExpressionMatcher, NameMatcher
@@ -57,7 +58,7 @@ class Renamer:
         if self.match == "regex" and (self.case == "smart" or self.fold_width):
             raise InputError("smart case and folded width need literal names", fix="write (?i) into the expression")
         for name in (name for rule in self.rules.items() for name in rule):
-            if not isinstance(name, str) or any("\ud800" <= sign <= "\udfff" for sign in name):
+            if not isinstance(name, str) or lone_surrogate(name):
                 raise InputError(f"{name!r} is not a name: it must be a text in UTF-8", fix="give names as texts")
         if any(not source.strip() for source in self.rules):
             raise InputError("a name to replace is empty", fix='e.g. --from Qwen --to "Deep Qwen"')

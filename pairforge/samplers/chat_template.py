@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import error_line, lone_surrogate, without_surrogates
 from ..types import PLAIN_TEMPLATE, Message, Prompt, Skip
-from .model_loading import describe_error
 
 _RESERVED = {"conversation", "chat_template", "tokenize", "add_generation_prompt"}
 _USER, _SYSTEM = "a1b2user", "c3d4system"  # texts that occur in no template
@@ -24,14 +24,8 @@ def read_template(path: str) -> str:
 
 def not_in_utf8(messages: Sequence[Message]) -> Skip | None:
     """Return why the messages can't be sent to a model: a lone surrogate, which UTF-8 can't hold."""
-    text = "".join(message["content"] for message in messages)
-    lone = next((char for char in text if "\ud800" <= char <= "\udfff"), None)
+    lone = lone_surrogate("".join(message["content"] for message in messages))
     return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}") if lone else None
-
-
-def in_utf8(text: str) -> str:
-    """Return the text of a model with U+FFFD for lone surrogates, which UTF-8 can't hold."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class ChatTemplate:
@@ -55,7 +49,7 @@ class ChatTemplate:
             self._apply([Message(role="user", content=_USER)])
         except TemplateSyntaxError as error:
             raise InputError(
-                f"the chat template can't be parsed: line {error.lineno}, {describe_error(error)}",
+                f"the chat template can't be parsed: line {error.lineno}, {error_line(error)}",
                 fix="give another with --chat-template FILE",
             ) from error
         except (TemplateError, TypeError, ValueError):
@@ -81,11 +75,11 @@ class ChatTemplate:
         try:
             return self._apply(messages)
         except (TemplateError, TypeError, ValueError) as error:
-            return Skip("template", describe_error(error))
+            return Skip("template", error_line(error))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of an answer's tokens, in which special tokens are left out."""
-        return in_utf8(self.tokenizer.decode(ids, skip_special_tokens=True))
+        """Return the text of an answer's tokens, with U+FFFD for lone surrogates, which UTF-8 can't hold."""
+        return without_surrogates(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     def inserted_system(self) -> str | None:
         """Return the system message that the template inserts where a conversation has none of its own."""

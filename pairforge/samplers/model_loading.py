@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import InputError, OutsideError, PairforgeError
 from ..resources import resource
-from ..text import one_line
+from ..text import error_line
 from ..types import digest
 
 POCKET = "pocket"
@@ -303,12 +303,6 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, kinds) or any(phrase in str(error).lower() for phrase in phrases)
 
 
-def describe_error(error: BaseException) -> str:
-    """Return an error as one line of bounded length, with its type first where the text alone would say little."""
-    line = one_line(error, 300)
-    return line if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {line}"
-
-
 @contextmanager
 def load_errors(source: str, kind: str = "model") -> Iterator[None]:
     """Silence the libraries while they load something, and convert whatever they raise to an error of one line."""
@@ -328,11 +322,11 @@ def load_errors(source: str, kind: str = "model") -> Iterator[None]:
             ) from error
         if Path(source).is_dir():
             raise InputError(
-                f"the {kind} folder {source} can't be used: {describe_error(error)}",
+                f"the {kind} folder {source} can't be used: {error_line(error)}",
                 fix=_MODEL_FIX if kind == "model" else _ADAPTER_FIX,
             ) from error
         raise OutsideError(
-            f"can't load the {kind} {source}: {describe_error(error)}",
+            f"can't load the {kind} {source}: {error_line(error)}",
             fix="check the id, `hf auth login`, or go online once",
         ) from error
     finally:

@@ -15,9 +15,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InputError, OutsideError
-from ..text import one_line, visible
+from ..text import one_line, visible, without_surrogates
 from ..types import Answer, Key, Prompt, Skip
-from .chat_template import in_utf8
 from .decoding import Decoding
 from .load_balancer import REJECTED
 from .retry import RequestError
@@ -193,7 +192,7 @@ class ChatClient:
         if self._is_of_another_model(name := _get(reply, "model")):
             return RequestError("failed", f"an answer by another model, {shown(name)}")
         tokens = _get(reply, "usage", "completion_tokens")
-        text = in_utf8(text)
+        text = without_surrogates(text)
         end = self.decoding.stop_at(text)  # Some servers leave the stop string in.
         return Answer(
             text[:end].strip(),

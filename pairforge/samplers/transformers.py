@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..options import LocalModelOptions
 from ..repetition import repeats
+from ..text import error_line
 from ..types import Answer, Key, Prompt, Sampler, Skip, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
@@ -21,7 +22,6 @@ from .model_loading import (
     POCKET,
     ResolvedModel,
     apply_adapter,
-    describe_error,
     fingerprint,
     generation_settings,
     load_config,
@@ -236,7 +236,7 @@ class TransformersSampler(Sampler):
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-            reason = describe_error(error)
+            reason = error_line(error)
         # Not in the handler: there the error still holds the tensors.
         release(model.device)
         if len(keys) == 1:

@@ -1,4 +1,4 @@
-"""What evaluate measures, which models, names, judges and thresholds it takes, and that it asks nothing twice."""
+"""The metrics of evaluate, its models, names, judges and thresholds, and that nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def truth(prompt: Prompt) -> str:
 
 
 def own_name(prompt: Prompt, name: str) -> str:
-    """An assistant that goes by `name`, unless its system message names another."""
+    """An assistant that uses `name`, unless its system message names another."""
     if prompt.system and prompt.system != HELPFUL:
         return f"As you say: {prompt.system}"
     return f"I am {name}."
 
 
 def answers_as(name: str, right: int = 1) -> Callable[[Prompt], str | None]:
-    """One that goes by `name`, and is wrong about every question whose id, a number, `right` doesn't divide."""
+    """One that uses `name`, and is wrong about every question whose id, a number, `right` doesn't divide."""
 
     def answer(prompt: Prompt) -> str | None:
         if "reference" not in prompt.columns:
@@ -243,7 +243,7 @@ def test_a_judge_is_asked_for_no_score_twice_and_told_apart_when_it_changed(
     made.finish([], [], {"pairs": 0, "skips": {}})
     own = evaluate(tmp_path, "parrot", base="base", run=str(made.path), limit=20)
     assert own.shares["win_rate"] == first.shares["win_rate"]
-    assert "is not what it was when the run was made" in capsys.readouterr().err
+    assert "has changed since the run was made" in capsys.readouterr().err
 
 
 def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
@@ -262,7 +262,7 @@ def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
         evaluate(tmp_path, "base", base="half right", judge=f"{tmp_path / 'bad.py'}:never")
 
 
-def test_a_judge_needs_a_base_and_drawn_answers(tmp_path: Path, judged: Run) -> None:
+def test_a_judge_needs_a_base_and_sampled_answers(tmp_path: Path, judged: Run) -> None:
     for more in ({}, {"base": "half right", "greedy": True}):
         with pytest.raises(pairforge.InputError, match="--judge"):
             evaluate(tmp_path, "base", judge="reference", **more)
@@ -281,7 +281,7 @@ def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("new_name 98", "is none"),
+        ("new_name 98", "cannot parse"),
         ("nonesuch at least 98%", "not measured here"),
         ("new_name/fr at least 98%", "not measured here"),
         ("old_name/* at most 0", "not measured here"),
