@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
@@ -42,6 +42,15 @@ def correct(options: CorrectOptions) -> BuildResult:
     contexts = contexts_of(options, [None, HELPFUL])
     sampler, budget = open_sampler(options), part_of(options, Budget)
     pairer, refine = _pairer(options, rules, sampler)
+
+    def notes() -> Iterator[str]:
+        inserted = sampler.inserted_system()
+        if inserted and None in contexts:
+            yield (
+                f"where there is no system message, the chat template of {sampler.model} inserts {inserted!r}: "
+                "pairs without a system message will be trained under it"
+            )
+
     job = BuildJob(
         "correct",
         sampler,
@@ -53,7 +62,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         refine=refine,
         extras=_extra_pairs(options, rules, contexts, sampler),
         account=partial(count_names, rules),
-        notes=partial(_notes, sampler, contexts),
+        notes=notes,
     )
     return build(job, options)
 
@@ -185,13 +194,3 @@ class RetentionPairs:
             outcome = pair(asked, results, BestWorst(judge.name), self.sampler.model)
             made += [item for _, item in outcome if isinstance(item, Pair)]
         return made[:count]
-
-
-def _notes(sampler: Sampler, contexts: Sequence[str | None]) -> Iterable[str]:
-    """Warn of a system message that the chat template inserts."""
-    inserted = sampler.inserted_system()
-    if inserted and None in contexts:
-        yield (
-            f"where there is no system message, the chat template of {sampler.model} inserts {inserted!r}: "
-            "pairs without a system message will be trained under it"
-        )
