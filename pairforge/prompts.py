@@ -8,17 +8,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, transcript, turns_of
 from .errors import InputError
+from .options import History
 from .readers import Row, Unreadable, Wanted, read
 from .readers.stream import name_of
 from .resources import resource
 from .text import common_prefix, lone_surrogate, one_line
 from .types import Message, Prompt, Skip
 
-History: TypeAlias = Literal["last", "full"]
 _TALKS = ("messages", "conversations", "conversation", "turns")
 _TEXTS = ("instruction", "question", "query", "problem", "input", "text")
 _PAIRS = {"chosen_messages": "rejected_messages", "chosen": "rejected"}
@@ -202,7 +202,7 @@ def _json(text: str) -> Any:
     return value if isinstance(value, list) else None
 
 
-__all__ = ["BUNDLED", "History", "bundled", "prompt_of", "read_prompts", "systems"]
+__all__ = ["BUNDLED", "bundled", "prompt_of", "read_prompts", "systems"]
 
 BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
 _PROMPTS = Wanted(
