@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pairforge import resources
-from pairforge.resources import patterns, resource
+from pairforge.resources import alternation, compiled, patterns, resource
 
 
 def test_a_bundled_file_is_found() -> None:
@@ -22,6 +22,15 @@ def test_patterns_are_lines_by_section(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(resources, "_HERE", tmp_path)
     assert patterns("greetings") == {"hello": ["hi there", "[,.]x", "[من]", "hey #1"], "bye": []}
     assert patterns("greetings") is patterns("greetings")
+
+
+def test_a_section_is_filled_into_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data/patterns").mkdir(parents=True)
+    text = "[who]\nyou\n{them}\n[them]\nall|both\n[hello]\nhi {who}!\nhey{0,3}\n"
+    (tmp_path / "data/patterns/fillings.txt").write_text(text, "utf-8")
+    monkeypatch.setattr(resources, "_HERE", tmp_path)
+    assert alternation("fillings", "hello") == "hi (?:you|(?:all|both))!|hey{0,3}"
+    assert [bool(compiled("fillings", "hello").fullmatch(said)) for said in ("hi both!", "hi you", "he")] == [1, 0, 1]
 
 
 @pytest.mark.parametrize("path", sorted(resource("data", "patterns").glob("*.txt")), ids=lambda path: path.stem)

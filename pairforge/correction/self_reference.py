@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import regex
 
-from ..resources import patterns
+from ..resources import alternation
 
 Span = tuple[int, int]
 """The start and the end of a name in a text."""
@@ -31,9 +31,7 @@ _GREETING = regex.compile(r"^(?:\W*\p{L}{1,9}[!,.。，！？?]+\s*){0,2}")
 @functools.cache
 def pattern(section: str) -> regex.Pattern[str]:
     """Return a section of `data/patterns/self_reference.txt` as one alternation, compiled: all take 0.1 s."""
-    sections = patterns("self_reference")
-    filled = regex.sub(r"\{([a-z_]+)\}", lambda name: f"(?:{'|'.join(sections[name[1]])})", "|".join(sections[section]))
-    return regex.compile(filled, regex.IGNORECASE)
+    return regex.compile(alternation("self_reference", section), regex.IGNORECASE)
 
 
 def about_itself(question: str, answer: str, names: Sequence[Span], asked: Sequence[Span] = ()) -> bool:
