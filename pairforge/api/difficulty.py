@@ -142,10 +142,8 @@ def _forward(model: Any, rows: Sequence[tuple[int, Rendered]]) -> list[Difficult
             use_cache=False,
             **({"logits_to_keep": wanted.to(model.device)} if some else {}),
         )
-        sums = [
-            at[shared - 1 : len(kept) - 1].float().sum(0)
-            for at, (shared, kept) in zip(output.hidden_states[-1], sides, strict=True)
-        ]
+        states = zip(output.hidden_states[-1], sides, strict=True)
+        sums = [one[shared - 1 : len(kept) - 1].float().sum(0) for one, (shared, kept) in states]
         chosen, rejected = torch.stack(sums).cpu().double().chunk(2)
         at = output.logits[torch.arange(len(pairs)), column if some else parting].float().cpu()
     squares, products, found = (chosen * chosen).sum(1).tolist(), (chosen * rejected).sum(1).tolist(), []
@@ -210,9 +208,9 @@ class Difficulties:
                 f" (median deficit {self._spread('deficit')['median']:.2f} nats)"
             )
         lines.append(
-            f"half of the pairs change less than {self._spread('edit_distance')['median']:.0%} of the tokens; normalised"
-            f" CHES {ches['p10']:.3g} to {ches['p90']:.3g}: the chosen answer too may lose probability, first in rows"
-            f" {', '.join(map(str, self.riskiest()))}"
+            f"half of the pairs change less than {self._spread('edit_distance')['median']:.0%} of the tokens; "
+            f"normalised CHES {ches['p10']:.3g} to {ches['p90']:.3g}: the chosen answer too may lose probability, "
+            f"first in rows {', '.join(map(str, self.riskiest()))}"
         )
         if self.skips:
             lines.append(f"left out: {self._skipped()}")
@@ -220,11 +218,8 @@ class Difficulties:
 
     def _spread(self, name: str) -> dict[str, float]:
         values = sorted(value for one in self.pairs if (value := getattr(one, name)) is not None)
-        return (
-            {label: values[len(values) * tenth // 10] for label, tenth in (("p10", 1), ("median", 5), ("p90", 9))}
-            if values
-            else {}
-        )
+        tenths = {"p10": 1, "median": 5, "p90": 9} if values else {}
+        return {label: values[len(values) * tenth // 10] for label, tenth in tenths.items()}
 
     def _skipped(self) -> str:
         return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in self.skips.items()) or "no rows"
