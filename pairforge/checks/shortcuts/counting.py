@@ -99,14 +99,14 @@ def _is_replaced(term: str, one: str, other: str) -> bool:
 class FeatureCounts:
     """The counts of one feature by prompt; those of a term by prompt with its system message."""
 
-    wins: int = 0
-    losses: int = 0
-    prompts: int = 0
-    win_rate: float = 0.5
+    wins: int
+    losses: int
+    prompts: int
+    win_rate: float
     """Share of the signs that agree with the majority in the other four fifths of the prompts."""
-    chosen_rate: float = 0.0
-    rejected_rate: float = 0.0
-    examples: tuple[int, ...] = ()
+    chosen_rate: float
+    rejected_rate: float
+    examples: tuple[int, ...]
 
 
 def pair_measure(features: Sequence[Feature], by: Split | None = None) -> Callable[[Sequence[tuple[str, str]]], Floats]:
