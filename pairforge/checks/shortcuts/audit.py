@@ -189,9 +189,8 @@ def _with_context(run: Words, texts: Sequence[Sequence[str]]) -> Words:
         before = Counter(text[at - 1] if at else "" for text, at in places)
         after = Counter(text[end] if (end := at + len(run)) < len(text) else "" for text, at in places)
         least = max(2, _CONTEXT_SHARE * len(places))
-        (left, on_left), (right, on_right) = (
-            found.most_common(1)[0] if found else ("", 0) for found in (before, after)
-        )
+        most = (found.most_common(1)[0] if found else ("", 0) for found in (before, after))
+        (left, on_left), (right, on_right) = most
         if left and on_left >= max(least, on_right if right else 0):
             run = (left, *run)
         elif right and on_right >= least:
