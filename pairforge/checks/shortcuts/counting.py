@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice, tee
+from itertools import chain, islice, product, tee
 from typing import TypeAlias
 
 import numpy as np
@@ -68,22 +68,15 @@ def feature_measure(feature: Feature) -> FeatureMeasure:
 def differs_in_term_only(terms: Sequence[str], one: str, other: str) -> bool:
     """Return whether a pair differs in an expected term and in nothing else, so that length and style follow from it.
 
-    The word before and the word after may belong to the term.
+    The word before and the word after may belong to the term, where it is the same everywhere in the text.
     """
-    for term in terms:
-        for text, changed in ((one, other), (other, one)):
-            if term in text and any(_is_replaced(longer, text, changed) for longer in _extended_terms(term, text)):
-                return True
+    for term, (text, changed) in product(terms, ((one, other), (other, one))):
+        patterns = (rf"{re.escape(term)}\s?\w+", rf"\w+\s?{re.escape(term)}")
+        around = (set(re.findall(pattern, text)) for pattern in patterns)
+        longer = (found.pop() for found in around if len(found) == 1)
+        if term in text and any(_is_replaced(words, text, changed) for words in chain([term], longer)):
+            return True
     return False
-
-
-def _extended_terms(term: str, text: str) -> Iterator[str]:
-    """Yield a term, and the same with the word that is before or after it everywhere in the text."""
-    yield term
-    for pattern in (rf"{re.escape(term)}\s?\w+", rf"\w+\s?{re.escape(term)}"):
-        found = set(re.findall(pattern, text))
-        if len(found) == 1:
-            yield found.pop()
 
 
 def _is_replaced(term: str, one: str, other: str) -> bool:

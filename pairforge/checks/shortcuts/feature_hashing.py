@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Sequence
+from itertools import count
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -31,9 +32,7 @@ _MIX_1, _MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 
 def numbering(*known: Hashable) -> defaultdict[Any, int]:
     """Return a dict that gives the next number to a new key."""
-    index: defaultdict[Any, int] = defaultdict(None, {key: number for number, key in enumerate(known)})
-    index.default_factory = index.__len__
-    return index
+    return defaultdict(count(len(known)).__next__, zip(known, count(), strict=False))
 
 
 class TokenIndex:

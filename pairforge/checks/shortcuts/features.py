@@ -67,6 +67,12 @@ def join_words(tokens: Sequence[str]) -> str:
     return text
 
 
+def ngrams(tokens: Sequence[str], longest: int) -> Iterator[Words]:
+    """Yield all runs of up to so many tokens."""
+    for size in range(1, longest + 1):
+        yield from zip(*(tokens[start:] for start in range(size)), strict=False)
+
+
 def contains(tokens: Sequence[str], ngram: Words) -> bool:
     """Return whether the tokens of an n-gram follow each other in a text."""
     return next(occurrences(tokens, ngram), None) is not None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 
 from pairforge.checks.shortcuts.counting import TokenizedText, feature_measure
 from pairforge.checks.shortcuts.extraction import extract_features
-from pairforge.checks.shortcuts.features import LONGEST, Words, parts, tokenize, word_shape, word_shapes, words
+from pairforge.checks.shortcuts.features import LONGEST, ngrams, parts, tokenize, word_shape, word_shapes, words
 from pairforge.checks.shortcuts.pair_sample import AnswerTable
 from pairforge.checks.shortcuts.style import LEXICON, STYLE
 
@@ -22,12 +21,6 @@ def answers(count: int, seed: int) -> AnswerTable:
     rng = random.Random(seed)
     sides = [[" ".join(rng.choices(PIECES, k=rng.randint(0, 6))) for _ in range(count)] for _ in range(2)]
     return AnswerTable(*sides, prompt=list(range(count)), row=list(range(count)))
-
-
-def ngrams(tokens: Sequence[str], longest: int) -> Iterator[Words]:
-    """Yield all runs of up to so many tokens."""
-    for size in range(1, longest + 1):
-        yield from zip(*(tokens[start:] for start in range(size)), strict=False)
 
 
 def seen(text: str) -> set[tuple[str, tuple[str, ...]]]:
