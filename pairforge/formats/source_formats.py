@@ -37,7 +37,7 @@ def _column(row: Row, lost: set[str], column: str) -> list[Message] | None:
 
 
 def _before_the_last(row: Row, lost: set[str]) -> list[Message] | None:
-    """The turns of `messages` before the last, which is the chosen answer."""
+    """Return the turns of `messages` before the last, which is the chosen answer."""
     turns = messages(row["messages"], lost)
     return turns[:-1] if turns and len(turns) > 1 and turns[-1]["role"] == "assistant" else None
 
@@ -66,11 +66,9 @@ def _texts(row: Row, lost: set[str]) -> list[Message] | None:
 
 
 def _question(row: Row) -> str | None:
-    name = next((name for name in _QUESTIONS if isinstance(row.get(name), str)), None)
-    if name is None:
-        return None
-    more = row.get("input") if name == "instruction" else None
-    return "\n".join(filter(None, [row[name], more if isinstance(more, str) else None])) or None
+    name = next((name for name in _QUESTIONS if isinstance(row.get(name), str)), "")
+    parts = [row.get(name), row.get("input") if name == "instruction" else None]
+    return "\n".join(part for part in parts if part and isinstance(part, str)) or None
 
 
 def _of_text(text: str) -> list[Message]:
@@ -88,15 +86,12 @@ def _under_system(row: Row, turns: list[Message], lost: set[str]) -> list[Messag
     return turns
 
 
-def _holds(row: Row, kind: type, *names: str) -> bool:
-    return all(isinstance(row.get(name), kind) for name in names)
-
-
 def _are_turns(row: Row, key: str = "content", kinds: tuple[type, ...] = (str, list)) -> bool:
-    """Both sides are lists of turns, each with content of these types under the key."""
-    if not _holds(row, list, *_SIDES) or not (row["chosen"] and row["rejected"]):
-        return False
-    return all(isinstance(turn, Mapping) and isinstance(turn.get(key), kinds) for name in _SIDES for turn in row[name])
+    """Return whether both sides are lists of turns, each with content of these types under the key."""
+    sides = [row.get(name) for name in _SIDES]
+    return all(isinstance(side, list) and side for side in sides) and all(
+        isinstance(turn, Mapping) and isinstance(turn.get(key), kinds) for turn in chain(*sides)
+    )
 
 
 def _are_answers(row: Row) -> bool:
@@ -107,19 +102,19 @@ def _are_answers(row: Row) -> bool:
     return all(isinstance(side, list) and side and role_of(side[0]) == "assistant" for side in sides)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shape:
     """One way to write pairs: `what` names it for a reader.
 
-    A row is of this shape where it has the columns of `lists` and of `texts`, and `test` is true. `context` gives the
-    messages before the sides (None: the sides are whole). `spent` are the columns that the pair is made of beside the
-    sides; all others are kept as they are. A check looks at `native` rows unchanged: their sides are lists of messages.
+    A row is of this shape where its `columns` are of these types, and `test` is true. `context` gives the messages
+    before the sides (None: the sides are whole). `spent` are the columns that the pair is made of beside `columns` and
+    the sides; all others are kept as they are. A check looks at `native` rows unchanged: their sides are lists of
+    messages.
     """
 
     name: str
     what: str
-    lists: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
+    columns: Mapping[str, type]
     test: Callable[[Row], bool] = bool
     context: Context | None = None
     sides: tuple[str, str] = _SIDES
@@ -128,7 +123,7 @@ class Shape:
 
     def fits(self, row: Row) -> bool:
         """Return whether a row is of this shape."""
-        return _holds(row, list, *self.lists) and _holds(row, str, *self.texts) and self.test(row)
+        return all(isinstance(row.get(name), kind) for name, kind in self.columns.items()) and self.test(row)
 
     def pair(self, row: Any, lost: set[str]) -> dict[str, Any] | None:
         """Return the row with whole conversations as `chosen` and `rejected`; None where it is not of this shape.
@@ -151,7 +146,7 @@ class Shape:
         chosen, rejected = (_conversation(answer, context, lost) for answer in answers)
         if not chosen or not rejected:
             return None
-        spent = {*self.spent, *self.sides}
+        spent = {*self.columns, *self.spent, *self.sides}
         lost.update({*_SIDES} & (row.keys() - spent))
         rest = {name: value for name, value in row.items() if name not in spent}
         return {**rest, "chosen": chosen, "rejected": rejected}
@@ -165,98 +160,96 @@ def _conversation(answer: Any, context: list[Message], lost: set[str]) -> list[M
     return turns if not turns or turns[: len(context)] == context else [*context, *turns]
 
 
-_SYSTEM, _ALPACA = ("system", "history"), ("instruction", "input", "system", "history")
+_BOTH_TEXTS = dict.fromkeys(_SIDES, str)
 SHAPES = (
     Shape(
         "chosen_messages",
         "message lists named chosen_messages and rejected_messages",
-        lists=("chosen_messages", "rejected_messages"),
+        {"chosen_messages": list, "rejected_messages": list},
         sides=("chosen_messages", "rejected_messages"),
     ),
     Shape(
         "ms-swift",
         "messages, and rejected_messages or rejected_response (ms-swift)",
-        lists=("messages", "rejected_messages"),
+        {"messages": list, "rejected_messages": list},
         sides=("messages", "rejected_messages"),
         spent=("rejected_response",),
     ),
     Shape(
         "ms-swift-response",
         "messages and rejected_response (ms-swift)",
-        lists=("messages",),
-        texts=("rejected_response",),
+        {"messages": list, "rejected_response": str},
         context=_before_the_last,
         sides=("messages", "rejected_response"),
     ),
     Shape(
         "query-response",
         "query, response and rejected_response (ms-swift)",
-        texts=("query", "response", "rejected_response"),
+        {"query": str, "response": str, "rejected_response": str},
         context=_texts,
         sides=("response", "rejected_response"),
-        spent=("query", *_SYSTEM),
+        spent=("system", "history"),
     ),
     Shape(
         "alpaca-outputs",
         "alpaca with two outputs (instruction, input, output: [better, worse])",
-        texts=("instruction",),
-        lists=("output",),
+        {"instruction": str, "output": list},
         test=lambda row: len(row["output"]) > 1 and all(isinstance(text, str) for text in row["output"]),
         context=_texts,
         sides=("output", "output"),
-        spent=_ALPACA,
+        spent=("input", "system", "history"),
     ),
     Shape(
         "sharegpt",
         "ShareGPT conversations with chosen and rejected answers (LLaMA-Factory)",
-        lists=("conversations",),
+        {"conversations": list},
         test=_are_answers,
         context=partial(_column, column="conversations"),
-        spent=("conversations", "system"),
+        spent=("system",),
     ),
     Shape(
         "trl-explicit",
         "a prompt list, and what follows it as chosen and rejected (TRL, explicit prompt)",
-        lists=("prompt",),
+        {"prompt": list},
         test=_are_turns,
         context=lambda row, lost: messages(row["prompt"], lost),
-        spent=("prompt",),
         native=True,
     ),
     Shape(
         "axolotl",
         "messages with chosen and rejected answers (axolotl)",
-        lists=("messages",),
+        {"messages": list},
         test=_are_answers,
         context=partial(_column, column="messages"),
-        spent=("messages", "system"),
+        spent=("system",),
     ),
     Shape(
         "trl-text-prompt",
         "a prompt text beside lists of messages",
-        texts=("prompt",),
+        {"prompt": str},
         test=_are_turns,
         context=_beside_lists,
-        spent=("prompt",),
         native=True,
     ),
     Shape(
         "trl",
         "whole conversations as chosen and rejected (TRL)",
+        {},
         test=partial(_are_turns, kinds=(str,)),
         spent=("prompt",),
         native=True,
     ),
-    Shape("typed", "whole conversations with typed content lists", test=_are_turns),
+    Shape("typed", "whole conversations with typed content lists", {}, test=_are_turns),
     Shape(
         "sharegpt-lists",
         "whole ShareGPT conversations (from, value) as chosen and rejected",
+        {},
         test=partial(_are_turns, key="value"),
     ),
     Shape(
         "hh",
         "transcripts (Human: ... Assistant: ...)",
-        texts=_SIDES,
+        _BOTH_TEXTS,
         test=lambda row: is_transcript(row["chosen"]) and is_transcript(row["rejected"]),
         context=_in_transcripts,
         spent=("prompt",),
@@ -264,33 +257,32 @@ SHAPES = (
     Shape(
         "alpaca",
         "alpaca (instruction, input, chosen, rejected)",
-        texts=("instruction", *_SIDES),
+        {"instruction": str, **_BOTH_TEXTS},
         context=_texts,
-        spent=_ALPACA,
+        spent=("input", "system", "history"),
     ),
     Shape(
         "texts",
         "texts (prompt or question, chosen, rejected)",
-        texts=_SIDES,
+        _BOTH_TEXTS,
         test=lambda row: _question(row) is not None,
         context=_texts,
-        spent=("prompt", "question", "query", *_SYSTEM),
+        spent=("prompt", "question", "query", "system", "history"),
     ),
-    Shape(kto.NAME, "answers with labels (prompt, completion, label: KTO)", test=kto.fits),
+    Shape(kto.NAME, "answers with labels (prompt, completion, label: KTO)", {}, test=kto.fits),
 )
-_NAMED = {shape.name: shape for shape in SHAPES}
-UNKNOWN = Shape("unknown", "no shape of pairs that is known", test=lambda row: False)
+UNKNOWN = Shape("unknown", "no shape of pairs that is known", {}, test=lambda row: False)
 
 
 def _what_else(row: Row) -> str:
-    """The name of what rows hold that are not pairs."""
+    """Return the name of what rows hold that are not pairs."""
     if "instruction" in row and "output" in row:
         return "answers without a counterpart (instruction, output)"
     if isinstance(row.get("conversations"), list) or isinstance(row.get("messages"), list):
         return "conversations without a rejected answer"
     if isinstance(row.get("prompt"), Mapping) and "replies" in row["prompt"]:
         return "message trees"
-    if _holds(row, str, *_SIDES):
+    if all(isinstance(row.get(name), str) for name in _SIDES):
         return "chosen and rejected texts without a prompt"
     return f"the columns {', '.join(repr(str(name)[:30]) for name in list(row)[:8]) or 'none'}"
 
@@ -298,10 +290,9 @@ def _what_else(row: Row) -> str:
 def shape_of(rows: Iterable[Any]) -> Shape:
     """Return the shape of most of the first rows; `UNKNOWN`, with what was found as `what`, where none has any."""
     seen = [row for row in islice(rows, LOOKED_AT) if isinstance(row, Mapping)]
-    names = (next((shape.name for shape in SHAPES if shape.fits(row)), None) for row in seen)
-    known = Counter(name for name in names if name)
-    if known:
-        return max((_NAMED[name] for name in known), key=lambda shape: (known[shape.name], shape.native))
+    found = (next((shape for shape in SHAPES if shape.fits(row)), None) for row in seen)
+    if known := Counter(shape for shape in found if shape):
+        return max(known, key=lambda shape: (known[shape], shape.native))
     return replace(UNKNOWN, what=_what_else(seen[0]) if seen else "no rows")
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..types import Skip
-from .spec import Row, Unreadable, Wanted
-from .stream import EncodingError, lines_of, read_rest, size, too_long, utf8
+from .stream import EncodingError, Row, Unreadable, Wanted, lines_of, read_rest, size, too_long, utf8
 
 _BLANK = " \t\r\n"
 _FIX = "correct or remove that line"

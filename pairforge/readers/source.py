@@ -15,12 +15,10 @@ from pathlib import Path
 from ..errors import InputError, OutsideError
 from ..text import one_line
 from . import json_lines, tables
-from .spec import Row, Wanted
-from .stream import BOM, PACKED, STDIN, name_of, open_unpacked, read_rest, suffix_of
+from .stream import BOM, PACKED, STDIN, UTF16, Row, Wanted, name_of, open_unpacked, read_rest, suffix_of
 from .tables import rows_of
 
 _JSON = (".json", ".jsonl", ".ndjson")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _WRAPPERS = ("data", "rows", "examples", "instances", "items", "prompts", "questions")
 
 
@@ -48,7 +46,7 @@ def read_file(path: Path, wanted: Wanted) -> Iterator[Row]:
 
 def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> Iterator[Row]:
     start = stream.peek(8)
-    if start.startswith(_UTF16):
+    if start.startswith(UTF16):
         return islice(json_lines.lines(stream, name, json_lines.text_row, wanted), 1)
     if start.startswith(BOM):
         wanted.noted.add("a byte-order mark")
@@ -136,11 +134,11 @@ def _folder(path: Path, split: str | None, wanted: Wanted) -> list[Path]:
     if not found:
         what = f"is a folder without files of {wanted.what}"
         raise InputError(f"{name_of(path)} {what}", fix=f"read are {readable(wanted.text)}")
-    splits = list(dict.fromkeys(filter(None, map(_split, found))))
-    if split is None and len(splits) < 2:
-        return found
-    name = _chosen(name_of(path), splits, split)
-    return [file for file in found if _split(file) == name]
+    by_split: dict[str, list[Path]] = {}
+    for file in found:
+        if named := _SPLIT.search(file.name):
+            by_split.setdefault(named[1], []).append(file)
+    return found if split is None and len(by_split) < 2 else by_split[_chosen(name_of(path), list(by_split), split)]
 
 
 def _data(folder: Path, wanted: Wanted) -> list[Path]:
@@ -150,11 +148,6 @@ def _data(folder: Path, wanted: Wanted) -> list[Path]:
         raise InputError(f"{name_of(folder)} can't be read: {error.strerror}") from error
     known = suffixes(wanted.text)
     return [file for file in inside if suffix_of(file) in known and file.name not in _NO_ROWS and file.is_file()]
-
-
-def _split(file: Path) -> str | None:
-    found = _SPLIT.search(file.name)
-    return found.group(1) if found else None
 
 
 def _chosen(where: str, splits: list[str], split: str | None) -> str:
