@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from .conversation import context_of
 from .text import visible
 from .types import digest
 
@@ -109,34 +110,24 @@ def _header(count: int, features: Features, data_file: str, license: str | None,
 
 
 def _body(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> str:
-    sections = [
-        _introduction(rows, pocket),
-        _usage(repo),
-        _intended(run),
-        _origin(run),
-        _examples(rows),
-    ]
-    return "\n" + "\n\n".join(section for section in sections if section) + "\n"
+    picked = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
+    examples = ["## Examples", *(_fence(_conversation(row), "text") for row in picked)]
+    sections = [_introduction(rows, pocket), _usage(repo), _intended(run), _origin(run), *examples]
+    return "\n" + "\n\n".join(filter(None, sections)) + "\n"
 
 
 def _introduction(rows: Sequence[Mapping[str, Any]], pocket: bool) -> str:
     values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
     facts = [f"- {key}: {', '.join(map(_span, found[:5]))}" for key, found in values.items() if found]
-    lines = [
-        "# Preference pairs",
-        "",
-        f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are",
-        "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end.",
-        "",
-        *facts,
-    ]
-    if pocket:
-        lines += [
-            "",
-            "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these",
-        ]
-        lines += ["pairs says anything about a real model."]
-    return "\n".join(lines).rstrip()
+    toy = (
+        "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
+        "pairs says anything about a real model."
+    )
+    what = (
+        f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are\n"
+        "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
+    )
+    return "\n\n".join(filter(None, ["# Preference pairs", what, "\n".join(facts), toy if pocket else ""]))
 
 
 def _usage(repo: str) -> str:
@@ -168,7 +159,9 @@ def _origin(run: Mapping[str, Any]) -> str:
     skips = counts.get("skips") or {}
     lines += [f"- skipped, {_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
     settings = json.dumps(_public(run.get("settings", {})), indent=2, ensure_ascii=False, sort_keys=True)
-    made = f"Made by `pairforge {command}` with these settings:" if (command := _word(run.get("command"))) else ""
+    command = run.get("command")
+    is_word = isinstance(command, str) and re.fullmatch(r"[a-z-]{1,40}", command)
+    made = f"Made by `pairforge {command}` with these settings:" if is_word else ""
     return "\n\n".join(filter(None, ["## How it was made", "\n".join(lines), made, _fence(settings, "json")]))
 
 
@@ -183,15 +176,8 @@ def _public(value: Any) -> Any:
     return value
 
 
-def _examples(rows: Sequence[Mapping[str, Any]]) -> str:
-    picked = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
-    return "## Examples\n\n" + "\n\n".join(_fence(_conversation(row), "text") for row in picked)
-
-
 def _conversation(row: Mapping[str, Any]) -> str:
-    prompt = row.get("prompt")
-    context = [*(prompt if isinstance(prompt, list) else []), *row["chosen"][:-1]]
-    turns = [(message["role"], str(message["content"])) for message in context]
+    turns = [(message["role"], str(message["content"])) for message in context_of(row)]
     turns += [(side, str(row[side][-1]["content"])) for side in ("chosen", "rejected")]
     return "\n".join(f"{name:>9}: {_shortened(text)}" for name, text in turns)
 
@@ -200,21 +186,18 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " [...]"
 
 
+def _ticks(text: str, least: int) -> str:
+    """Return more backticks than there are in a row in the text."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
+
+
 def _fence(text: str, language: str) -> str:
-    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{ticks}{language}\n{_shown(text)}\n{ticks}"
+    ticks = _ticks(text, 3)
+    return f"{ticks}{language}\n{visible(text)}\n{ticks}"
 
 
 def _span(value: Any) -> str:
     """A code span of one line: in it nothing is a link, a mention or markup."""
-    text = _shown(_shortened(str(value))).replace("\n", "\\n").replace("\t", "\\t") or " "
-    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    text = visible(_shortened(str(value))).replace("\n", "\\n").replace("\t", "\\t") or " "
+    ticks = _ticks(text, 1)
     return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
-
-
-def _shown(text: str) -> str:
-    return visible(text).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) and re.fullmatch(r"[a-z-]{1,40}", value) else ""

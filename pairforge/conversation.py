@@ -139,6 +139,12 @@ def messages(value: Any, lost: set[str]) -> list[Message] | None:
     return made
 
 
+def context_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the messages of a pair before its answers: a `prompt` list, and of `chosen` all but the last."""
+    prompt = row.get("prompt")
+    return [*(prompt if isinstance(prompt, list) else []), *row["chosen"][:-1]]
+
+
 def is_transcript(text: str) -> bool:
     """Return whether `transcript` finds turns in a text."""
     return any(beginning.match(text) for beginning, _ in _TRANSCRIPTS)

@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, transcript, turns_of
 from .errors import InputError
+from .options import History
 from .readers import Row, Unreadable, Wanted, read
 from .readers.stream import name_of
 from .resources import resource
 from .text import one_line
 from .types import Message, Prompt, Skip
 
-History: TypeAlias = Literal["last", "full"]
 _TALKS = ("messages", "conversations", "conversation", "turns")
 _TEXTS = ("instruction", "question", "query", "problem", "input", "text")
 _PAIRS = {"chosen_messages": "rejected_messages", "chosen": "rejected"}
@@ -37,11 +37,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class UnusableError(Exception):
-    """A row without a prompt; becomes its Skip."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+    """A row without a prompt; its reason and detail become those of a Skip."""
 
 
 def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History) -> Prompt | Skip:
@@ -57,7 +53,8 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
         if any(map(_PLACEHOLDER.search, texts)):
             raise UnusableError("placeholder", f"{texts[-1]:.200}")
     except UnusableError as error:
-        return Skip(error.reason, f"{where}: {error}")
+        reason, detail = error.args
+        return Skip(reason, f"{where}: {detail}")
     except NotTextError as error:
         return Skip("not_text", f"{where}: {error}")
     except NotTurnError as error:
@@ -82,29 +79,26 @@ def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, A
 
 def _kept(turns: Sequence[Turn], history: History) -> tuple[Message, ...]:
     """The last user turn, or all up to it, under the system message if there is one."""
-    asked = [number for number, turn in enumerate(turns) if turn.role == "user"]
-    last = next((number for number in reversed(asked) if (turns[number].text() or "").strip()), None)
-    if last is None:
+    last = len(turns) - 1
+    while last >= 0 and not (turns[last].role == "user" and (turns[last].text() or "").strip()):
+        last -= 1
+    if last < 0:
         raise UnusableError("empty", "no user turn")
     start = int(turns[0].role == "system")
     kept = [turn for turn in turns[:start] if (turn.text() or "").strip()]
-    if history == "full":
-        before = turns[start:last]
-        for number, turn in enumerate([*before, turns[last]]):  # questions with their answers, in turn
-            due = ("user", "assistant")[number % 2]
-            if turn.role != due:
-                raise UnusableError("turns", f"turn {number} is the {one_line(turn.role, 40)}'s, not the {due}'s")
-            if not (turn.text() or "").strip():
-                raise UnusableError("turns", f"turn {number}, the {due}'s, is empty")
-        kept += before
-    return tuple(Message(role=turn.role, content=turn.text() or "") for turn in [*kept, turns[last]])
+    asked = turns[start if history == "full" else last : last + 1]
+    for number, turn in enumerate(asked):  # questions with their answers, in turn
+        due = ("user", "assistant")[number % 2]
+        if turn.role != due:
+            raise UnusableError("turns", f"turn {number} is the {one_line(turn.role, 40)}'s, not the {due}'s")
+        if not (turn.text() or "").strip():
+            raise UnusableError("turns", f"turn {number}, the {due}'s, is empty")
+    return tuple(Message(role=turn.role, content=turn.text() or "") for turn in [*kept, *asked])
 
 
 def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -> list[Turn]:
-    if isinstance(row, str):
-        return _of_text(row)
-    if isinstance(row, list):
-        return _of_list(row)
+    if isinstance(row, str | list):
+        return _of_value(row)
     if isinstance(row, Mapping):
         if media := [key for key in _MEDIA if row.get(key)]:
             raise UnusableError("not_text", f"comes with {media[0]}")
@@ -117,14 +111,12 @@ def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -
     raise InputError(f"{where}: unknown shape: found {one_line(found)}", fix=READ)
 
 
-def _of_text(text: str) -> list[Turn]:
-    """A text as the user's turn, or as all turns of the transcript that it is."""
-    turns = [Turn(turn["role"], turn["content"].strip()) for turn in transcript(text) or ()]
-    return turns or [Turn("user", text)]
-
-
-def _of_list(value: Any) -> list[Turn]:
-    """A list of turns, or of the typed parts of one."""
+def _of_value(value: Any) -> list[Turn]:
+    """Return the turns of a transcript or list; any other text, or a list of typed parts, is one turn of the user."""
+    if isinstance(value, str):
+        return [Turn(turn["role"], turn["content"].strip()) for turn in transcript(value) or ()] or [
+            Turn("user", value)
+        ]
     if value and all(isinstance(part, Mapping) and "type" in part and role_of(part) is None for part in value):
         return [Turn("user", value)]
     return turns_of(value)
@@ -152,26 +144,23 @@ def _of_column(key: str, value: Any, row: Mapping[str, Any], where: str) -> list
         value = _json(value)
     if isinstance(value, str):
         more = _scalar(row, "input", where) if key == "instruction" else ""
-        return _of_text("\n".join(filter(None, [value, more])))
+        return _of_value("\n".join(filter(None, [value, more])))
     if key in _TEXTS or not isinstance(value, list | Mapping):
         return None
     if key == "prompt" and isinstance(value, Mapping):  # the root of a tree of messages
         return [Turn.of({"role": "user", **value})]
     if key == "turns" and isinstance(value, list) and all(isinstance(text, str) for text in value):
         return [Turn("user", text) for text in value[:1]]  # the later ones need answers that are not in the row
-    return _of_list(value)
+    return _of_value(value)
 
 
 def _shared(row: Mapping[str, Any], key: str) -> list[Turn] | None:
     """The turns that the two sides of a preference share."""
     sides = [row[key], row.get(_PAIRS[key]) or row[key]]
-    if all(isinstance(side, str) for side in sides):
-        chosen, rejected = map(_of_text, sides)
-        if len(chosen) == 1:  # no transcript but an answer
-            return None
-    elif all(isinstance(side, list) for side in sides):
-        chosen, rejected = map(_of_list, sides)
-    else:
+    if not any(all(isinstance(side, kind) for side in sides) for kind in (str, list)):
+        return None
+    chosen, rejected = map(_of_value, sides)
+    if isinstance(sides[0], str) and len(chosen) == 1:  # not a transcript but an answer
         return None
     return [a for a, _ in takewhile(lambda both: both[0] == both[1], zip(chosen, rejected, strict=False))]
 
@@ -183,7 +172,7 @@ def _before(row: Mapping[str, Any]) -> list[Turn]:
     if isinstance(value, list) and all(isinstance(item, list) and len(item) == 2 for item in value):
         return [Turn(role, text) for item in value for role, text in zip(("user", "assistant"), item, strict=True)]
     if isinstance(value, list):
-        return _of_list(value)
+        return _of_value(value)
     raise UnusableError("turns", f"history holds a {type(value).__name__}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -94,16 +95,16 @@ def _template_kwargs(given: str | Mapping[str, Any] | None) -> Mapping[str, Any]
     """Read the arguments of the chat template: a mapping, a JSON object, or `name=value` separated by commas."""
     if given is None or isinstance(given, Mapping):
         return given
-    error = InputError(f"--chat-template-kwargs {given!r} is not a JSON object", fix="e.g. enable_thinking=false")
+    parts = [part.partition("=") for part in given.split(",")]
     if given.lstrip().startswith("{"):
         value = _json_or(given, None)
-        if not isinstance(value, dict):
-            raise error
-        return value
-    parts = [part.partition("=") for part in given.split(",")]
-    if not all(sign and name.strip() for name, sign, _ in parts):
-        raise error
-    return {name.strip(): _json_or(value, value.strip()) for name, _, value in parts}
+    elif all(sign and name.strip() for name, sign, _ in parts):
+        value = {name.strip(): _json_or(value, value.strip()) for name, _, value in parts}
+    else:
+        value = None
+    if not isinstance(value, dict):
+        raise InputError(f"--chat-template-kwargs {given!r} is not a JSON object", fix="e.g. enable_thinking=false")
+    return value
 
 
 def _json_or(text: str, default: Any) -> Any:
@@ -115,11 +116,10 @@ def _json_or(text: str, default: Any) -> Any:
 
 def _key(variable: str | None) -> str | None:
     """Read the key from an environment variable: on the command line, others could read it."""
-    if variable is None:
-        return None
-    if key := os.environ.get(variable):
-        return key
-    raise InputError(f"--api-key-env: ${variable} is not set", fix=f"export {variable}=...")
+    key = os.environ.get(variable) if variable else None
+    if variable and not key:
+        raise InputError(f"--api-key-env: ${variable} is not set", fix=f"export {variable}=...")
+    return key
 
 
 def _replayed(source: str, model: str | None) -> ReplaySampler:
@@ -128,10 +128,8 @@ def _replayed(source: str, model: str | None) -> ReplaySampler:
     if not path.is_dir():
         return ReplaySampler.from_file(path, model)
     run = Run.load(path)
-    store = Store(path.parent)
-    answers = store.answers(run.settings["sampling"])
-    store.close()
-    return ReplaySampler(answers, model or run.settings["model"])
+    with closing(Store(path.parent)) as store:
+        return ReplaySampler(store.answers(run.settings["sampling"]), model or run.settings["model"])
 
 
 def contexts_of(options: ContextOptions, default: list[str | None]) -> list[str | None]:

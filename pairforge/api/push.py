@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import card, checks, formats, hub
 from ..checks import secrets
@@ -20,9 +20,6 @@ from ..run import Run, out_dir
 from ..text import visible
 from ..types import Finding, digest
 from .inputs import PairInput
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
 
 _CARD_LINES = 10
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
@@ -66,7 +63,7 @@ class PushOutcome:
         said |= {"url": self.url, "folder": str(self.folder) if self.folder else None, "note": self.note}
         return said | {"findings": [finding.as_json() for finding in self.findings]}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
         if self.findings:
             rows = [(str("set" if f.row is None else f.row), f.path, f.code, f.message) for f in self.findings]
             yield table("", ("row", "path", "code", "error"), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -69,9 +70,7 @@ class Samples(Iterator[Sampled]):
         return {"command": "sample", "ok": self.ok, "counts": self.counts, "rows": rows}
 
     def lines(self) -> Iterator[str]:
-        """JSON Lines."""
-        import json
-
+        """Return the rows as JSON Lines."""
         return (json.dumps(item.as_json(), ensure_ascii=False) for item in self)
 
 
@@ -86,8 +85,7 @@ def sample(options: SampleOptions) -> Samples:
     """
     if options.n < 1 or (options.limit is not None and options.limit < 1):
         raise InputError("--n and --limit must be at least 1", fix="see: pairforge sample --help")
-    contexts = contexts_of(options, [None])
-    prompts = options.prompts
+    contexts, prompts = contexts_of(options, [None]), options.prompts
     if isinstance(prompts, (str, Path)):
         given: Iterable[Prompt | Skip] = load_prompts(options, prompts)
     else:
@@ -110,13 +108,10 @@ def _sample(
             prompts = [prompt for prompt in chunk if isinstance(prompt, Prompt)]
             label = f"sample: {sampler.model}"
             answers = answer(prompts, sampler, options.n, store, label, options.quiet, budget)
-            for prompt in chunk:
-                given = prompt if isinstance(prompt, Skip) else answers[prompt.id]
-                asked_prompt = None if isinstance(prompt, Skip) else prompt
-                if isinstance(given, Skip):
-                    yield Sampled(asked_prompt, (), given, sampler.model)
-                else:
-                    yield Sampled(asked_prompt, tuple(given), None, sampler.model)
+            for row in chunk:
+                prompt, given = (None, row) if isinstance(row, Skip) else (row, answers[row.id])
+                found, skip = ((), given) if isinstance(given, Skip) else (tuple(given), None)
+                yield Sampled(prompt, found, skip, sampler.model)
 
 
 def _prompt(value: Any, where: str, options: SampleOptions) -> Prompt | Skip:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ..conversation import messages
@@ -35,38 +36,34 @@ def paired(rows: Iterable[Any], lost: Counter[str]) -> Iterator[dict[str, Any] |
 
     Memory grows by the answers that wait for their counterpart.
     """
-    waiting: dict[str, deque[_Answer]] = {}
+    waiting: defaultdict[str, deque[_Answer]] = defaultdict(deque)
     for number, row in enumerate(rows):
-        if isinstance(row, Skip):
-            yield row
-            continue
         gone = set[str]()
-        answer = _answer(number, row, gone)
-        if answer is None:
-            yield Skip("shape", f"row {number}: no answer with a label")
+        answer = row if isinstance(row, Skip) else _answer(number, row, gone)
+        if isinstance(answer, Skip):
+            yield answer
             continue
         lost.update(gone)
-        queue = waiting.setdefault(digest(answer.context), deque())
+        queue = waiting[digest(answer.context)]
         if queue and queue[0].label != answer.label:
             other = queue.popleft()
             yield _pair(*((answer, other) if answer.label else (other, answer)), lost)
         else:
             queue.append(answer)
-    alone = sorted((answer for queue in waiting.values() for answer in queue), key=lambda answer: answer.number)
-    for answer in alone:
-        yield Skip("unpaired", f"row {answer.number}: no answer with the other label to the same prompt")
+    for number in sorted(answer.number for answer in chain.from_iterable(waiting.values())):
+        yield Skip("unpaired", f"row {number}: no answer with the other label to the same prompt")
 
 
 def _label(row: Mapping[str, Any]) -> bool | None:
     value = next((row[name] for name in _NAMES if name in row), None)
-    if isinstance(value, str):
-        value = value.lower()
+    value = value.lower() if isinstance(value, str) else value
     return _LABELS.get(value) if isinstance(value, (str, int)) else None
 
 
-def _answer(number: int, row: Any, lost: set[str]) -> _Answer | None:
+def _answer(number: int, row: Any, lost: set[str]) -> _Answer | Skip:
+    skip = Skip("shape", f"row {number}: no answer with a label")
     if not isinstance(row, Mapping) or not fits(row):
-        return None
+        return skip
     if "completion" in row:
         names: tuple[str, ...] = ("prompt", "completion")
         context, answer = _turns(row["prompt"], "user", lost), _turns(row["completion"], "assistant", lost)
@@ -76,7 +73,7 @@ def _answer(number: int, row: Any, lost: set[str]) -> _Answer | None:
         at = next((at for at in range(len(turns), 0, -1) if turns[at - 1]["role"] != "assistant"), 0)
         context, answer = turns[:at], turns[at:]
     rest = {name: value for name, value in row.items() if name not in (*names, *_NAMES)}
-    return _Answer(number, bool(_label(row)), context, answer, rest) if context and answer else None
+    return _Answer(number, bool(_label(row)), context, answer, rest) if context and answer else skip
 
 
 def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:

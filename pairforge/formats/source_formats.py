@@ -88,8 +88,8 @@ def _under_system(row: Row, turns: list[Message], lost: set[str]) -> list[Messag
 
 def _are_turns(row: Row, key: str = "content", kinds: tuple[type, ...] = (str, list)) -> bool:
     """Return whether both sides are lists of turns, each with content of these types under the key."""
-    sides = [row.get(name) for name in _SIDES]
-    return all(isinstance(side, list) and side for side in sides) and all(
+    sides = [row[name] for name in _SIDES if isinstance(row.get(name), list) and row[name]]
+    return len(sides) == 2 and all(
         isinstance(turn, Mapping) and isinstance(turn.get(key), kinds) for turn in chain(*sides)
     )
 

@@ -13,19 +13,7 @@ from typing import Any
 from ..errors import InputError
 from ..text import one_line
 from .json_lines import unreadable
-from .stream import (
-    Row,
-    Unreadable,
-    Wanted,
-    check_size,
-    is_file,
-    lines_of,
-    name_of,
-    read_rest,
-    size,
-    too_long,
-    utf8,
-)  # fmt: skip
+from .stream import Row, Unreadable, Wanted, check_size, is_file, lines_of, name_of, read_rest, size, too_long, utf8
 
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}
 KINDS = {".parquet": "Parquet", ".arrow": "Arrow"}
