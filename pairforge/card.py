@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -59,9 +59,10 @@ def render(
     that the bundled pocket model made the pairs.
     """
     header: Any = _header(len(rows), features, data_file, license, repo)
-    body = _body(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
-    mark = Stamp(digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256)
-    header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
+    paragraphs = _paragraphs(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
+    body = "\n" + "\n\n".join(filter(None, paragraphs)) + "\n"
+    hashes = digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256
+    header["pairforge"] = dict(zip(_STAMPED, hashes, strict=True))
     return f"---\n{header.to_yaml()}\n---\n{body}"
 
 
@@ -109,60 +110,53 @@ def _header(count: int, features: Features, data_file: str, license: str | None,
     return header
 
 
-def _body(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> str:
-    picked = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
-    examples = ["## Examples", *(_fence(_conversation(row), "text") for row in picked)]
-    sections = [_introduction(rows, pocket), _usage(repo), _intended(run), _origin(run), *examples]
-    return "\n" + "\n\n".join(filter(None, sections)) + "\n"
-
-
-def _introduction(rows: Sequence[Mapping[str, Any]], pocket: bool) -> str:
-    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
-    facts = [f"- {key}: {', '.join(map(_span, found[:5]))}" for key, found in values.items() if found]
-    toy = (
-        "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
-        "pairs says anything about a real model."
-    )
-    what = (
+def _paragraphs(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> Iterator[str]:
+    yield "# Preference pairs"
+    yield (
         f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are\n"
         "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
     )
-    return "\n\n".join(filter(None, ["# Preference pairs", what, "\n".join(facts), toy if pocket else ""]))
-
-
-def _usage(repo: str) -> str:
-    load = f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")'
-    train = f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL"
-    return (
-        f"## Load\n\n{_fence(load, 'python')}\n\n## Train\n\n{_fence(train, 'bash')}\n\n"
+    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
+    yield "\n".join(f"- {key}: {', '.join(map(_span, found[:5]))}" for key, found in values.items() if found)
+    if pocket:
+        yield (
+            "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
+            "pairs says anything about a real model."
+        )
+    yield "## Load"
+    yield _fence(f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")', "python")
+    yield "## Train"
+    yield _fence(f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL", "bash")
+    yield (
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
         "the pairs as they are."
     )
-
-
-def _intended(run: Mapping[str, Any]) -> str:
     rules = run.get("settings", {}).get("rules")
-    if not isinstance(rules, Mapping) or not rules:
-        return ""
-    terms = "\n".join(f"- {_span(old)} in `rejected`, {_span(new)} in `chosen`" for old, new in rules.items())
-    return (
-        "## What is meant to differ\n\nThe pairs teach these words on purpose. An audit for shortcuts finds them;\n"
-        f"that is what the pairs are for.\n\n{terms}"
-    )
+    if rules and isinstance(rules, Mapping):
+        yield "## What is meant to differ"
+        yield (
+            "The pairs teach these words on purpose. An audit for shortcuts finds them;\n"
+            "that is what the pairs are for."
+        )
+        yield "\n".join(f"- {_span(old)} in `rejected`, {_span(new)} in `chosen`" for old, new in rules.items())
+    if run:
+        yield from _origin(run)
+    yield "## Examples"
+    for row in rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]:
+        yield _fence(_conversation(row), "text")
 
 
-def _origin(run: Mapping[str, Any]) -> str:
-    if not run:
-        return ""
-    counts = run.get("counts", {})
+def _origin(run: Mapping[str, Any]) -> Iterator[str]:
+    counts, command = run.get("counts", {}), run.get("command")
     lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
     skips = counts.get("skips") or {}
     lines += [f"- skipped, {_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
-    settings = json.dumps(_public(run.get("settings", {})), indent=2, ensure_ascii=False, sort_keys=True)
-    command = run.get("command")
-    is_word = isinstance(command, str) and re.fullmatch(r"[a-z-]{1,40}", command)
-    made = f"Made by `pairforge {command}` with these settings:" if is_word else ""
-    return "\n\n".join(filter(None, ["## How it was made", "\n".join(lines), made, _fence(settings, "json")]))
+    yield "## How it was made"
+    yield "\n".join(lines)
+    if isinstance(command, str) and re.fullmatch(r"[a-z-]{1,40}", command):
+        yield f"Made by `pairforge {command}` with these settings:"
+    settings = _public(run.get("settings", {}))
+    yield _fence(json.dumps(settings, indent=2, ensure_ascii=False, sort_keys=True), "json")
 
 
 def _public(value: Any) -> Any:

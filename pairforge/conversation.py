@@ -145,11 +145,6 @@ def context_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [*(prompt if isinstance(prompt, list) else []), *row["chosen"][:-1]]
 
 
-def is_transcript(text: str) -> bool:
-    """Return whether `transcript` finds turns in a text."""
-    return any(beginning.match(text) for beginning, _ in _TRANSCRIPTS)
-
-
 def transcript(text: str) -> list[Message] | None:
     r"""Return the turns of a text such as `\n\nHuman: ...\n\nAssistant: ...` or `### Human: ...### Assistant: ...`.
 

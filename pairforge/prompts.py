@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +114,8 @@ def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -
 def _of_value(value: Any) -> list[Turn]:
     """Return the turns of a transcript or list; any other text, or a list of typed parts, is one turn of the user."""
     if isinstance(value, str):
-        return [Turn(turn["role"], turn["content"].strip()) for turn in transcript(value) or ()] or [
-            Turn("user", value)
-        ]
+        turns = [Turn(turn["role"], turn["content"].strip()) for turn in transcript(value) or ()]
+        return turns or [Turn("user", value)]
     if value and all(isinstance(part, Mapping) and "type" in part and role_of(part) is None for part in value):
         return [Turn("user", value)]
     return turns_of(value)
@@ -230,18 +229,14 @@ def read_prompts(
         raise InputError(f"--columns {unknown[0]}: not a part of a prompt", fix=f"use one of {', '.join(NAMES)}")
     if history not in ("last", "full"):
         raise InputError(f"--history {history}: unknown", fix="use last or full")
-    found: list[Prompt | Skip] = []
-    missing, seen = dict.fromkeys(columns.values()), dict[Any, None]()
-    for where, row in list(_rows(source)):  # what can't be read is reported first
-        if missing and isinstance(row, Mapping):
-            seen.update(dict.fromkeys(row))
-            missing = {name: None for name in missing if name not in row}
-        found.append(prompt_of(row, where, columns, history))
+    rows = list(_rows(source))  # what can't be read is reported first
+    found = [prompt_of(row, where, columns, history) for where, row in rows]
     if not found:
         raise InputError(f"{name_of(source)}: no prompts", fix=READ)
-    if missing:
-        what = one_line(", ".join(map(str, seen)) or "lines of text")
-        raise InputError(f"{name_of(source)}: no column {next(iter(missing))!r}: found {what}", fix="name one of these")
+    names = dict.fromkeys(chain.from_iterable(row for _, row in rows if isinstance(row, Mapping)))
+    if missing := [name for name in columns.values() if name not in names]:
+        what = one_line(", ".join(map(str, names)) or "lines of text")
+        raise InputError(f"{name_of(source)}: no column {missing[0]!r}: found {what}", fix="name one of these")
     return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .. import formats
 from ..console import outcome, table
@@ -19,8 +19,13 @@ from ..text import visible
 from ..types import Skip
 from .inputs import PairInput, check_output
 
-_WRITERS = {".csv": writers.write_csv, ".json": writers.write_array}
-_SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".csv")
+_WRITERS: dict[str, Callable[[Iterable[Mapping[str, Any]], IO[bytes]], object]] = {
+    ".jsonl": writers.write_lines,
+    ".ndjson": writers.write_lines,
+    ".json": writers.write_array,
+    ".parquet": lambda rows, file: formats.to_dataset(rows).to_parquet(file),
+    ".csv": writers.write_csv,
+}
 _INFO = "dataset_info.json"
 
 
@@ -84,13 +89,12 @@ def convert(options: ConvertOptions) -> Conversion:
     if path.name == _INFO:
         raise InputError(f"{path} is not a name for pairs", fix="name another file")
     source = PairInput(options.data, options.output, quiet=options.quiet)
-    check_output(path, _SUFFIXES, source, overwrite=options.overwrite)
+    check_output(path, tuple(_WRITERS), source, overwrite=options.overwrite)
     with source:
         shape, _ = formats.recognise(source.raw())
         done = Conversion(path, options.to, shape.name, target_formats.snippet(options.to, path), [path])
-        converted = _converted(source.raw(), shape, done)
-        first_row = next(converted, {})
-        deque(converted, maxlen=0)  # all are counted before any is written
+        for _ in _converted(source.raw(), shape, done):  # all are counted before any is written
+            pass
         if not done.written:
             what = f"nothing to convert to {options.to}: {next(iter(done.first.values()), 'no rows')}"
             raise InputError(what, fix="see what is wrong with: pairforge validate")
@@ -99,12 +103,8 @@ def convert(options: ConvertOptions) -> Conversion:
         rows = ({name: row.get(name) for name in done.columns} for row in again)
         with write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix.lower() == ".parquet":
-                other = [name for name in ("chosen", "rejected") if not isinstance(first_row.get(name), list)]
-                formats.write_parquet(rows, path, other=other)
-            else:
-                with atomic(path) as file:
-                    _WRITERS.get(path.suffix.lower(), writers.write_lines)(rows, file)
+            with atomic(path) as file:
+                _WRITERS[path.suffix.lower()](rows, file)
     if info:
         done.files.append(path.parent / _INFO)
         write_atomic(path.parent / _INFO, json.dumps(info, ensure_ascii=False, indent=2) + "\n")
@@ -142,10 +142,8 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> I
 def _dataset_info(path: Path, overwrite: bool) -> dict[str, Any]:
     """LLaMA-Factory's description of its data sets, with this one in it; what it describes already is kept."""
     file, entry = path.parent / _INFO, target_formats.dataset_info(path)
-    if not file.exists():
-        return entry
     try:
-        known = json.loads(file.read_text("utf-8"))
+        known = json.loads(file.read_text("utf-8")) if file.exists() else {}
         if not isinstance(known, dict):
             raise ValueError("not an object")
     except (OSError, ValueError, RecursionError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
-from ..options import BudgetOptions, ContextOptions, LocalModelOptions, SamplerOptions
+from ..options import BudgetOptions, ContextOptions, LocalModelOptions, SamplerOptions, part_of
 from ..run import Run
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
@@ -26,7 +26,6 @@ from ..types import Answer, Prompt, Sampler, Skip
 
 HELPFUL = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
-_CONFIGS = ("config.json", "adapter_config.json")  # what training writes last
 
 
 def open_sampler(options: SamplerOptions) -> Sampler:
@@ -35,10 +34,7 @@ def open_sampler(options: SamplerOptions) -> Sampler:
     Raises InputError for options that exclude each other or that would have no effect.
     """
     _check_combination(options)
-    decoding = Decoding(
-        **{one.name: getattr(options, one.name) for one in fields(Decoding) if one.name != "stop"},
-        stop=as_tuple(options.stop),
-    )
+    decoding = part_of(options, Decoding, stop=as_tuple(options.stop))
     named = None if options.model == "pocket" else options.model
     if options.replay:
         return _replayed(options.replay, named)
@@ -46,8 +42,8 @@ def open_sampler(options: SamplerOptions) -> Sampler:
     if not (options.base_url or options.provider):
         from ..samplers.transformers import TransformersSampler
 
-        local = {one.name: getattr(options, one.name) for one in fields(LocalModelOptions)}
-        return TransformersSampler(options.model, decoding, **(local | {"chat_template_kwargs": kwargs}))
+        local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
+        return TransformersSampler(options.model, decoding, **vars(local))
     from ..samplers.openai_server import EndpointSampler
 
     return EndpointSampler(
@@ -64,7 +60,7 @@ def open_sampler(options: SamplerOptions) -> Sampler:
 
 def open_budget(options: BudgetOptions) -> Budget:
     """Return the budget that the options set."""
-    return Budget(**{one.name: getattr(options, one.name) for one in fields(BudgetOptions)})
+    return part_of(options, Budget)
 
 
 _LOCAL_ONLY = tuple(one.name for one in fields(LocalModelOptions) if one.name != "chat_template_kwargs")
@@ -77,10 +73,8 @@ def _check_combination(options: SamplerOptions) -> None:
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} exclude each other", fix="give one of them")
     source = named[0] if named else "a local model"
-    unused = {
-        "a local model": _SERVER_ONLY,
-        "--replay": (*_LOCAL_ONLY, *_SERVER_ONLY, "chat_template_kwargs"),
-    }.get(source, _LOCAL_ONLY)
+    without = {"a local model": _SERVER_ONLY, "--replay": (*_LOCAL_ONLY, *_SERVER_ONLY, "chat_template_kwargs")}
+    unused = without.get(source, _LOCAL_ONLY)
     defaults = {one.name: one.default for one in fields(SamplerOptions)}
     if wrong := next((name for name in unused if getattr(options, name) != defaults[name]), None):
         raise InputError(f"--{wrong.replace('_', '-')} has no effect with {source}", fix="leave it out")
@@ -158,7 +152,8 @@ def answer(
 def tuned_on(run: Run) -> str | None:
     """Return the folder of the model or adapter that was trained on a run, if there is a whole one."""
     folder = run.path / "model"
-    return str(folder) if any((folder / name).exists() for name in _CONFIGS) else None
+    written_last = (folder / "config.json", folder / "adapter_config.json")
+    return str(folder) if any(file.exists() for file in written_last) else None
 
 
 @dataclass(frozen=True)

@@ -52,15 +52,11 @@ class BuildResult:
     @property
     def ok(self) -> bool:
         """There are pairs, no budget ran out, and at most a tenth of the prompts (or `max_failures`) failed."""
-        counts = self.counts
-        failed = sum(counts["skips"].get(reason, 0) for reason in FAILURES)
+        counts, skips = self.counts, self.counts["skips"]
+        failed = sum(skips.get(reason, 0) for reason in FAILURES)
         tenth = 0.1 * counts["prompts"] * counts["contexts"]
-        return bool(
-            counts["pairs"]
-            and not counts["skips"].get("not_asked")
-            and not counts.get("unfinished")
-            and failed <= (tenth if self.max_failures is None else self.max_failures)
-        )
+        few = failed <= (tenth if self.max_failures is None else self.max_failures)
+        return bool(counts["pairs"] and few and not skips.get("not_asked") and not counts.get("unfinished"))
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """Return the pairs as plain dicts."""
@@ -105,6 +101,12 @@ def load_prompts(options: PromptOptions, source: str | Path) -> list[Prompt | Sk
         raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
     found = read_prompts(source, columns=parse_columns(options.columns), history=options.history)
     return found[: options.limit]
+
+
+def in_contexts(prompts: Iterable[Prompt | Skip], contexts: Sequence[str | None]) -> Iterator[Prompt | Skip]:
+    """Yield every prompt in every context; a Skip as it is."""
+    for prompt in prompts:
+        yield from (prompt if isinstance(prompt, Skip) else prompt.in_context(context) for context in contexts)
 
 
 def parse_columns(given: PromptColumns) -> dict[str, str]:
@@ -191,11 +193,7 @@ class BuildJob:
     @property
     def asked(self) -> list[Prompt | Skip]:
         """Return every prompt in every context."""
-        return [
-            prompt if isinstance(prompt, Skip) else prompt.in_context(context)
-            for prompt in self.prompts
-            for context in self.contexts
-        ]
+        return list(in_contexts(self.prompts, self.contexts))
 
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""

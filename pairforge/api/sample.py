@@ -18,7 +18,7 @@ from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
 from .models import answer, contexts_of, open_budget, open_sampler
-from .pipeline import load_prompts, parse_columns
+from .pipeline import in_contexts, load_prompts, parse_columns
 
 _FIRST, _MOST = 32, 1024
 """Prompts that are read ahead, so that answers of like length can share a batch: few at first, then ever more."""
@@ -35,13 +35,10 @@ class Sampled:
 
     def as_json(self) -> dict[str, Any]:
         """One line of the file that `--replay` reads."""
-        return {
-            "prompt_id": self.prompt.id if self.prompt else "",
-            "prompt": list(self.prompt.messages) if self.prompt else [],
-            "answers": [asdict(answer) for answer in self.answers],
-            "model": self.model,
-            **({"skip": asdict(self.skip)} if self.skip else {}),
-        }
+        prompt = self.prompt
+        asked = {"prompt_id": prompt.id if prompt else "", "prompt": list(prompt.messages) if prompt else []}
+        said = {**asked, "answers": [asdict(answer) for answer in self.answers], "model": self.model}
+        return said | ({"skip": asdict(self.skip)} if self.skip else {})
 
 
 class Samples(Iterator[Sampled]):
@@ -90,11 +87,7 @@ def sample(options: SampleOptions) -> Samples:
         given: Iterable[Prompt | Skip] = load_prompts(options, prompts)
     else:
         given = (_prompt(value, f"prompt {number}", options) for number, value in enumerate(prompts))
-    asked = (
-        row if isinstance(row, Skip) else row.in_context(context)
-        for row in islice(given, options.limit)
-        for context in contexts
-    )
+    asked = in_contexts(islice(given, options.limit), contexts)
     return Samples(_sample(asked, options, open_sampler(options), open_budget(options)))
 
 

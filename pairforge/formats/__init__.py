@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import readers as reader
 from ..errors import InputError
-from ..readers import UNREADABLE, Unreadable, Wanted, hub_id
+from ..readers import UNREADABLE, Unreadable, Wanted
 from ..types import Skip
 from .source_formats import SHAPES, Shape, as_pairs, presented, recognise, shape_of
 from .target_formats import TARGETS
@@ -32,14 +32,6 @@ def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
     """
     wanted = replace(PAIRS, max_row_bytes=max_row_bytes, noted=set() if noted is None else noted)
     return map(itemgetter(1), reader.read(str(source), wanted))
-
-
-def files_of(source: str | Path) -> list[Path]:
-    """Return the files behind a source on this disk, in order.
-
-    Raises InputError where a folder holds none, or several splits of which none is named.
-    """
-    return reader.files_of(source, PAIRS)
 
 
 def _of_cells(cells: dict[str, str], where: str) -> Any:
@@ -67,8 +59,8 @@ PAIRS = Wanted(
 )
 
 __all__ = [
-    "SHAPES", "TARGETS", "UNREADABLE", "Shape", "as_pairs", "features", "files_of", "hub_id", "presented", "read",
-    "read_rows", "recognise", "rows", "shape_of", "to_dataset", "write_parquet",
+    "SHAPES", "TARGETS", "UNREADABLE", "Shape", "as_pairs", "features", "presented", "read", "read_rows", "recognise",
+    "rows", "shape_of", "to_dataset", "write_parquet",
 ]  # fmt: skip
 
 

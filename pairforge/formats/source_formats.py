@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
-from ..conversation import NotTextError, is_transcript, messages, role_of, text_of, transcript
+from ..conversation import NotTextError, messages, role_of, text_of, transcript
 from ..errors import InputError
 from ..types import Message, Skip
 from . import kto
@@ -114,16 +114,17 @@ class Shape:
 
     name: str
     what: str
-    columns: Mapping[str, type]
+    columns: Mapping[str, type] = field(default_factory=dict)
     test: Callable[[Row], bool] = bool
     context: Context | None = None
-    sides: tuple[str, str] = _SIDES
+    sides: Mapping[str, type] = field(default_factory=lambda: dict.fromkeys(_SIDES, object))
     spent: tuple[str, ...] = ()
     native: bool = False
 
     def fits(self, row: Row) -> bool:
         """Return whether a row is of this shape."""
-        return all(isinstance(row.get(name), kind) for name, kind in self.columns.items()) and self.test(row)
+        columns = chain(self.columns.items(), self.sides.items())
+        return all(isinstance(row.get(name), kind) for name, kind in columns) and self.test(row)
 
     def pair(self, row: Any, lost: set[str]) -> dict[str, Any] | None:
         """Return the row with whole conversations as `chosen` and `rejected`; None where it is not of this shape.
@@ -136,14 +137,11 @@ class Shape:
             context = self.context(row, lost) if self.context else []
         except NotTextError:
             return None
-        if context is None:
-            return None
-        answers = [row.get(name) for name in self.sides]
-        if self.sides[0] == self.sides[1]:
-            answers = row[self.sides[0]][:2]
-            if len(row[self.sides[0]]) > 2:
-                lost.add(f"{self.sides[0]}, all but the first two")
-        chosen, rejected = (_conversation(answer, context, lost) for answer in answers)
+        answers = [row[name] for name in self.sides]
+        if len(answers) == 1:  # a list of both
+            answers = [*answers[0]]
+            lost.update(f"{name}, all but the first two" for name in self.sides if len(answers) > 2)
+        chosen, rejected = (context is not None and _conversation(one, context, lost) for one in answers[:2])
         if not chosen or not rejected:
             return None
         spent = {*self.columns, *self.spent, *self.sides}
@@ -160,43 +158,40 @@ def _conversation(answer: Any, context: list[Message], lost: set[str]) -> list[M
     return turns if not turns or turns[: len(context)] == context else [*context, *turns]
 
 
-_BOTH_TEXTS = dict.fromkeys(_SIDES, str)
+_TEXTS = dict.fromkeys(_SIDES, str)
 SHAPES = (
     Shape(
         "chosen_messages",
         "message lists named chosen_messages and rejected_messages",
-        {"chosen_messages": list, "rejected_messages": list},
-        sides=("chosen_messages", "rejected_messages"),
+        sides={"chosen_messages": list, "rejected_messages": list},
     ),
     Shape(
         "ms-swift",
         "messages, and rejected_messages or rejected_response (ms-swift)",
-        {"messages": list, "rejected_messages": list},
-        sides=("messages", "rejected_messages"),
+        sides={"messages": list, "rejected_messages": list},
         spent=("rejected_response",),
     ),
     Shape(
         "ms-swift-response",
         "messages and rejected_response (ms-swift)",
-        {"messages": list, "rejected_response": str},
         context=_before_the_last,
-        sides=("messages", "rejected_response"),
+        sides={"messages": list, "rejected_response": str},
     ),
     Shape(
         "query-response",
         "query, response and rejected_response (ms-swift)",
-        {"query": str, "response": str, "rejected_response": str},
+        {"query": str},
         context=_texts,
-        sides=("response", "rejected_response"),
+        sides={"response": str, "rejected_response": str},
         spent=("system", "history"),
     ),
     Shape(
         "alpaca-outputs",
         "alpaca with two outputs (instruction, input, output: [better, worse])",
-        {"instruction": str, "output": list},
+        {"instruction": str},
         test=lambda row: len(row["output"]) > 1 and all(isinstance(text, str) for text in row["output"]),
         context=_texts,
-        sides=("output", "output"),
+        sides={"output": list},
         spent=("input", "system", "history"),
     ),
     Shape(
@@ -234,44 +229,43 @@ SHAPES = (
     Shape(
         "trl",
         "whole conversations as chosen and rejected (TRL)",
-        {},
         test=partial(_are_turns, kinds=(str,)),
         spent=("prompt",),
         native=True,
     ),
-    Shape("typed", "whole conversations with typed content lists", {}, test=_are_turns),
+    Shape("typed", "whole conversations with typed content lists", test=_are_turns),
     Shape(
         "sharegpt-lists",
         "whole ShareGPT conversations (from, value) as chosen and rejected",
-        {},
         test=partial(_are_turns, key="value"),
     ),
     Shape(
         "hh",
         "transcripts (Human: ... Assistant: ...)",
-        _BOTH_TEXTS,
-        test=lambda row: is_transcript(row["chosen"]) and is_transcript(row["rejected"]),
+        test=lambda row: all(transcript(row[name]) for name in _SIDES),
         context=_in_transcripts,
+        sides=_TEXTS,
         spent=("prompt",),
     ),
     Shape(
         "alpaca",
         "alpaca (instruction, input, chosen, rejected)",
-        {"instruction": str, **_BOTH_TEXTS},
+        {"instruction": str},
         context=_texts,
+        sides=_TEXTS,
         spent=("input", "system", "history"),
     ),
     Shape(
         "texts",
         "texts (prompt or question, chosen, rejected)",
-        _BOTH_TEXTS,
         test=lambda row: _question(row) is not None,
         context=_texts,
+        sides=_TEXTS,
         spent=("prompt", "question", "query", "system", "history"),
     ),
-    Shape(kto.NAME, "answers with labels (prompt, completion, label: KTO)", {}, test=kto.fits),
+    Shape(kto.NAME, "answers with labels (prompt, completion, label: KTO)", test=kto.fits),
 )
-UNKNOWN = Shape("unknown", "no shape of pairs that is known", {}, test=lambda row: False)
+UNKNOWN = Shape("unknown", "no shape of pairs that is known", test=lambda row: False)
 
 
 def _what_else(row: Row) -> str:

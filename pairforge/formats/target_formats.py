@@ -14,18 +14,13 @@ from typing import Any, NamedTuple
 
 from ..types import Message, Skip
 
-_KINDS = {".parquet": "parquet", ".csv": "csv"}
-
 
 def snippet(to: str, path: Path) -> str:
     """Return the lines that configure one of the targets; `path` is the converted file."""
-    return TARGETS[to].snippet.format(
-        yaml=json.dumps(str(path), ensure_ascii=False),
-        shell=shlex.quote(str(path)),
-        folder=json.dumps(str(path.parent), ensure_ascii=False),
-        name=json.dumps(path.stem, ensure_ascii=False),
-        kind=_KINDS.get(path.suffix.lower(), "json"),
-    )
+    kind = {".parquet": "parquet", ".csv": "csv"}.get(path.suffix.lower(), "json")
+    names = {"yaml": str(path), "folder": str(path.parent), "name": path.stem}
+    quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in names.items()}
+    return TARGETS[to].snippet.format(**quoted, shell=shlex.quote(str(path)), kind=kind)
 
 
 def dataset_info(path: Path) -> dict[str, Any]:

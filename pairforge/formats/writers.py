@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, get_type_hints
@@ -36,18 +36,19 @@ def features() -> datasets.Features:
     return datasets.Features({field.name: flat.get(types[field.name], [message]) for field in fields(Pair)})
 
 
-def to_dataset(rows: Iterable[Mapping[str, Any]], *, other: Container[str] = ()) -> datasets.Dataset:
+def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
     """Return the rows as a Dataset: the columns of `Pair` in its order and types, then any others by first appearance.
 
-    A column that is missing from some rows is null there; one that no row has is left out. `other` names columns of
-    `Pair` that have another type here, taken from their values. Raises InputError where a column mixes types.
+    A column that is missing from some rows is null there; one that no row has is left out. A side that is one message
+    in the first row is one in all. Raises InputError where a column mixes types.
     """
     import datasets
     import pyarrow
 
     rows = list(rows)
     names = dict.fromkeys(name for row in rows for name in row)
-    known = {name: feature for name, feature in features().items() if name not in other}
+    first = rows[0] if rows else {}
+    known = {name: feature for name, feature in features().items() if not isinstance(first.get(name), Mapping)}
     order = {name: None for name in known if name in names or not rows} | names
     columns = {name: [row.get(name) for row in rows] for name in order}
     types = {name: known.get(name) or _feature(name, values) for name, values in columns.items()}
@@ -58,10 +59,10 @@ def to_dataset(rows: Iterable[Mapping[str, Any]], *, other: Container[str] = ())
         raise InputError(f"a column of the pairs is of another type: {what}", fix="pairforge validate") from error
 
 
-def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path, *, other: Container[str] = ()) -> None:
+def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """Write the rows as one Parquet file, whole or not at all; the same rows give the same bytes."""
     with atomic(path) as file:
-        to_dataset(rows, other=other).to_parquet(file)
+        to_dataset(rows).to_parquet(file)
 
 
 def _feature(name: str, values: list[Any]) -> Any:

@@ -70,12 +70,11 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UNPACK = "unpack it, and give the file that was in it"
 _PICKLE = ("a pickle, which could run code", "write it as JSON Lines")
 _REFUSED = {
-    b"PK\x03\x04": ("a zip archive", _UNPACK),
-    b"PK\x05\x06": ("a zip archive", _UNPACK),
-    b"BZh": ("packed with bzip2", _UNPACK),
-    b"\xfd7zXZ\x00": ("packed with xz", _UNPACK),
-    b"7z\xbc\xaf": ("a 7z archive", _UNPACK),
-    **{b"\x80" + bytes([protocol]): _PICKLE for protocol in range(2, 6)},
+    (b"PK\x03\x04", b"PK\x05\x06"): ("a zip archive", _UNPACK),
+    (b"BZh",): ("packed with bzip2", _UNPACK),
+    (b"\xfd7zXZ\x00",): ("packed with xz", _UNPACK),
+    (b"7z\xbc\xaf",): ("a 7z archive", _UNPACK),
+    (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"): _PICKLE,
 }
 _CODE = {
     **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), _PICKLE),
@@ -200,8 +199,8 @@ def _start(stream: io.BufferedReader, name: str) -> bytes:
     """The first bytes of a stream, which stays where it is; it is closed when they can't be read or are refused."""
     try:
         start = stream.peek(8)[:8]
-        for signature, (what, fix) in _REFUSED.items():
-            if start.startswith(signature):
+        for signatures, (what, fix) in _REFUSED.items():
+            if start.startswith(signatures):
                 raise InputError(f"{name} is {what}", fix=fix)
     except InputError:
         stream.close()
