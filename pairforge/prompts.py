@@ -185,11 +185,10 @@ def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
 
 def _json(text: str) -> Any:
     """The list that a cell of a table holds as JSON; otherwise nothing of use."""
-    try:
+    with suppress(ValueError, RecursionError):
         value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, list) else None
+        return value if isinstance(value, list) else None
+    return None
 
 
 __all__ = ["BUNDLED", "History", "bundled", "prompt_of", "read_prompts", "systems"]

@@ -168,10 +168,9 @@ class Run:
 
         Its `pid`, `since`, `state` (running, stopped), `argv`, and the `settings` of the run.
         """
-        try:
+        with suppress(OSError, ValueError, TypeError):
             return dict(json.loads((self.path / _OWNER).read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            return {}
+        return {}
 
 
 def latest(out: Path, command: str = "*") -> Run | None:

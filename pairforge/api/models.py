@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -102,10 +102,9 @@ def _template_kwargs(given: str | Mapping[str, Any] | None) -> Mapping[str, Any]
 
 
 def _json_or(text: str, default: Any) -> Any:
-    try:
+    with suppress(ValueError):
         return json.loads(text)
-    except ValueError:
-        return default
+    return default
 
 
 def _key(variable: str | None) -> str | None:

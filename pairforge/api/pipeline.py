@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,10 +26,6 @@ from .models import answer, as_tuple
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-
-_SHOWN = 3  # pairs
-_LISTED = 8  # names
 
 
 @dataclass
@@ -77,15 +74,15 @@ class BuildResult:
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
         rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
         yield table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
-        for number, row in zip(range(1, _SHOWN + 1), self.rows(), strict=False):
+        for number, row in islice(enumerate(self.rows(), 1), 3):
             yield PairView(row, number)
             yield ""
         yield outcome(counts)
         for label, name in (("names replaced", "rules"), ("left as they are", "leftovers")):
             counted = [f"{visible(word)} {count}" for word, count in counts.get(name, {}).items()]
-            more = f" and {len(counted) - _LISTED} more" if len(counted) > _LISTED else ""
+            more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
             if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
-                yield f"{label}: {', '.join(counted[:_LISTED])}{more}"
+                yield f"{label}: {', '.join(counted[:8])}{more}"
         yield f"{self.run.pairs}"
         if self.ok:
             yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"

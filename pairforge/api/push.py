@@ -21,7 +21,6 @@ from ..text import visible
 from ..types import Finding, digest
 from .inputs import PairInput
 
-_CARD_LINES = 10
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
 
 
@@ -115,7 +114,7 @@ def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
 
     lines = [str(folder), *(f"  {file.path:<34} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
     header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
-    lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:_CARD_LINES]), "  | ..."]
+    lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:10]), "  | ..."]
     if "\nlicense: " not in header:
         lines += ["", "no licence is named: --license ID, e.g. apache-2.0"]
     return visible("\n".join(lines))

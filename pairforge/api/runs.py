@@ -63,8 +63,7 @@ class Removal:
     ok = True
 
     def as_json(self) -> dict[str, Any]:
-        said = {"command": "runs rm", "ok": self.ok, "removed": self.done}
-        return said | {"runs": self.runs, "answers": self.answers}
+        return {"command": "runs rm", "ok": self.ok, "removed": self.done, "runs": self.runs, "answers": self.answers}
 
     def __rich__(self) -> str:
         what = ", ".join(self.runs) + (f" and {self.answers} stored answers" if self.answers else "")

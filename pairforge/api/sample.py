@@ -20,9 +20,6 @@ from ..types import Answer, Prompt, Sampler, Skip
 from .models import answer, contexts_of, open_budget, open_sampler
 from .pipeline import in_contexts, load_prompts, parse_columns
 
-_FIRST, _MOST = 32, 1024
-"""Prompts that are read ahead, so that answers of like length can share a batch: few at first, then ever more."""
-
 
 @dataclass(frozen=True)
 class Sampled:
@@ -94,10 +91,10 @@ def sample(options: SampleOptions) -> Samples:
 def _sample(
     asked: Iterator[Prompt | Skip], options: SampleOptions, sampler: Sampler, budget: Budget
 ) -> Iterator[Sampled]:
-    size = _FIRST
+    size = 32  # prompts that are read ahead, so that answers of like length can share a batch: ever more
     with closing(Store(out_dir(options.output))) as store:
         while chunk := list(islice(asked, size)):
-            size = min(2 * size, _MOST)
+            size = min(2 * size, 1024)
             prompts = [prompt for prompt in chunk if isinstance(prompt, Prompt)]
             label = f"sample: {sampler.model}"
             answers = answer(prompts, sampler, options.n, store, label, options.quiet, budget)

@@ -36,12 +36,9 @@ def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
 
 def _of_cells(cells: dict[str, str], where: str) -> Any:
     """The row of a line of CSV. A cell that holds a JSON list or object is that value, a score is a number."""
-    row: dict[str, Any] = {}
-    for column, cell in cells.items():
-        row[column] = cell
-        if column in NUMBERS and not cell:
-            del row[column]
-        elif column in NUMBERS or cell[:1] in ("[", "{"):
+    row: dict[str, Any] = {column: cell for column, cell in cells.items() if cell or column not in NUMBERS}
+    for column, cell in row.items():
+        if column in NUMBERS or cell[:1] in ("[", "{"):
             try:
                 row[column] = float(cell) if column in NUMBERS else json.loads(cell)
             except (ValueError, RecursionError):

@@ -25,10 +25,7 @@ class _Answer(NamedTuple):
 
 def fits(row: Mapping[str, Any]) -> bool:
     """Return whether a row has a label, and a prompt with a completion, or messages."""
-    if _label(row) is None:
-        return False
-    answers = isinstance(row.get("prompt"), (str, list)) and isinstance(row.get("completion"), (str, list))
-    return answers or isinstance(row.get("messages"), list) or isinstance(row.get("conversations"), list)
+    return _label(row) is not None and bool(_columns(row))
 
 
 def paired(rows: Iterable[Any], lost: Counter[str]) -> Iterator[dict[str, Any] | Skip]:
@@ -60,15 +57,20 @@ def _label(row: Mapping[str, Any]) -> bool | None:
     return _LABELS.get(value) if isinstance(value, (str, int)) else None
 
 
+def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns that hold the prompt and the answer; none where there are no such columns."""
+    if all(isinstance(row.get(name), (str, list)) for name in ("prompt", "completion")):
+        return ("prompt", "completion")
+    return next(((name,) for name in ("messages", "conversations") if isinstance(row.get(name), list)), ())
+
+
 def _answer(number: int, row: Any, lost: set[str]) -> _Answer | Skip:
     skip = Skip("shape", f"row {number}: no answer with a label")
     if not isinstance(row, Mapping) or not fits(row):
         return skip
-    if "completion" in row:
-        names: tuple[str, ...] = ("prompt", "completion")
+    if len(names := _columns(row)) == 2:
         context, answer = _turns(row["prompt"], "user", lost), _turns(row["completion"], "assistant", lost)
     else:
-        names = ("messages",) if isinstance(row.get("messages"), list) else ("conversations",)
         turns = messages(row[names[0]], lost) or []
         at = next((at for at in range(len(turns), 0, -1) if turns[at - 1]["role"] != "assistant"), 0)
         context, answer = turns[:at], turns[at:]

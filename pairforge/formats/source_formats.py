@@ -97,9 +97,9 @@ def _are_turns(row: Row, key: str = "content", kinds: tuple[type, ...] = (str, l
 def _are_answers(row: Row) -> bool:
     """Both sides are answers (a text, a message, or a list of messages that begins with one), not conversations."""
     sides = [row.get(name) for name in _SIDES]
-    if all(isinstance(side, (str, Mapping)) for side in sides):
-        return True
-    return all(isinstance(side, list) and side and role_of(side[0]) == "assistant" for side in sides)
+    return all(isinstance(side, (str, Mapping)) for side in sides) or all(
+        isinstance(side, list) and side and role_of(side[0]) == "assistant" for side in sides
+    )
 
 
 @dataclass(frozen=True, eq=False)
