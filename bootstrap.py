@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Sets pairforge up in `.venv` beside this file, once, and runs it from there. Needs Python >= 3.10 and nothing else.
+"""Install pairforge once into `.venv` beside this file, and run it from there. Needs only Python >= 3.10.
 
-    python3 bootstrap.py demo     the main job, offline, on the bundled pocket model; more options go to `correct`
-    python3 bootstrap.py test     ruff, mypy and pytest; more options go to pytest
-    python3 bootstrap.py setup    the set-up alone
+    python3 bootstrap.py demo     run the main commands offline on the bundled model; more options go to `correct`
+    python3 bootstrap.py test     run ruff, mypy and pytest; more options go to pytest
+    python3 bootstrap.py setup    only install
 
-A second run installs nothing: `.venv` carries a stamp of what was installed, written last.
+A second run installs nothing, because the first one writes a stamp file into `.venv` when everything is installed.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# In its syntax, and in all it does before this line, the file is one that older Pythons read too: they are told why.
+# Older Python versions must be able to parse this file and to run it up to this line, so that they print this message.
 if sys.version_info < (3, 10):  # noqa: UP036
     sys.exit("bootstrap: pairforge needs Python 3.10 or newer, and this is %d.%d" % sys.version_info[:2])  # noqa: UP031
 
@@ -36,7 +36,7 @@ STAMP = VENV / "bootstrap-stamp"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 CONSTRAINTS = ROOT / "constraints.txt"
-# As variables they also reach the environments that packages are built in.
+# Environment variables, unlike options, also apply to the isolated environments in which packages are built.
 PINS = {f"{tool}_{kind}": CONSTRAINTS.name for tool in ("PIP", "UV") for kind in ("CONSTRAINT", "BUILD_CONSTRAINT")}
 PYPI = "https://pypi.org/simple/"
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
@@ -52,7 +52,7 @@ DEMO = (
 
 
 class SetupError(Exception):
-    """The set-up can't be done: one line that says why, and what mends it."""
+    """Error that stops the set-up; its message says in one line what is wrong and how to fix it."""
 
 
 def say(text: str) -> None:
@@ -60,14 +60,14 @@ def say(text: str) -> None:
 
 
 def fingerprint() -> str:
-    """Hash of all that decides what is installed, and of the place, which scripts and the editable install name."""
+    """Return a hash of everything that decides what is installed, and of this folder, whose path is part of it."""
     project = (ROOT / "pyproject.toml").read_text("utf-8").split("\n[tool.ruff", 1)[0]
     parts = (project, CONSTRAINTS.read_text("utf-8"), sys.version, platform.machine(), str(ROOT))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def ready() -> bool:
-    """Whether the stamp is the right one and what matters most is still there, as folders get cleaned."""
+    """Return True if the stamp matches and the main packages are still installed (users delete files to free space)."""
     if not STAMP.is_file() or STAMP.read_text("utf-8") != fingerprint() or not PYTHON.exists():
         return False
     probe = "import importlib.metadata as m; [m.version(n) for n in ('pairforge', 'torch', 'trl', 'pytest')]"
@@ -76,7 +76,10 @@ def ready() -> bool:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """One set-up at a time. Installers inherit the lock, so that one that outlives a killed set-up is waited for."""
+    """Let only one set-up run at a time.
+
+    Installers inherit the lock, so a new set-up also waits for an installer whose set-up was killed.
+    """
     if sys.platform == "win32":
         yield
         return
@@ -87,28 +90,31 @@ def alone() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another set-up of this folder to end")
+            say("waiting for another set-up of this folder to finish")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def setup() -> None:
-    """Makes `.venv` unless it is ready. Raises SetupError."""
+    """Create `.venv` and install into it, unless it is ready. Raises SetupError."""
     with alone():
         if ready():
             return
         clear()
-        say(f"making {VENV} with Python {platform.python_version()} (once)")
+        say(f"creating {VENV} with Python {platform.python_version()} (once)")
         make_venv()
         install()
         STAMP.write_text(fingerprint(), "utf-8")
 
 
 def clear() -> None:
-    """Empties a half-made or outdated `.venv`. The stamp stays throughout: it tells our folder from somebody else's."""
+    """Empty an unfinished or outdated `.venv`.
+
+    The stamp file is never removed: it shows that this script created the folder.
+    """
     VENV.mkdir(exist_ok=True)
     if any(VENV.iterdir()) and not STAMP.exists():
-        raise SetupError(f"{VENV} was not made by bootstrap.py: move it away or delete it, then run this again")
+        raise SetupError(f"{VENV} was not created by bootstrap.py: move it away or delete it, then run this again")
     STAMP.write_text("unfinished", "utf-8")
     for path in VENV.iterdir():
         if path.is_dir() and not path.is_symlink():
@@ -120,31 +126,31 @@ def clear() -> None:
 def make_venv() -> None:
     if not importlib.util.find_spec("ensurepip"):
         package = "python{}.{}-venv".format(*sys.version_info)
-        raise SetupError(f"this Python comes without ensurepip; on Debian and Ubuntu: sudo apt install {package}")
+        raise SetupError(f"this Python has no ensurepip; on Debian and Ubuntu: sudo apt install {package}")
     python = getattr(sys, "_base_executable", None) or sys.executable
     if not attempt([python, "-m", "venv", str(VENV)]):
-        raise SetupError(f"{python} -m venv failed; what it said stands above")
+        raise SetupError(f"{python} -m venv failed; its output is above")
 
 
 def install() -> None:
-    """Installs pairforge, editable, and what it needs under `constraints.txt`: with uv, and if that fails with pip."""
-    told = pip_settings()
-    for cert in told.get("cert", []):
-        os.environ.setdefault("SSL_CERT_FILE", cert)  # uv reads none of pip's settings
-    index = told.get("index-url", [PYPI])[0]
-    if not (reachable(index) or "proxy" in told or "no-index" in told):
-        raise SetupError(f"no network: {index} can't be reached, and the first run has to install from it")
+    """Install pairforge (editable) and the pinned versions of its dependencies, with uv or, if uv fails, with pip."""
+    settings = pip_settings()
+    for cert in settings.get("cert", []):
+        os.environ.setdefault("SSL_CERT_FILE", cert)  # uv doesn't read pip's settings
+    index = settings.get("index-url", [PYPI])[0]
+    if not (reachable(index) or "proxy" in settings or "no-index" in settings):
+        raise SetupError(f"no network: {index} can't be reached, and the first run installs from it")
     pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
-    for name, installer in (("uv", uv_install(pip, told)), ("pip", pip)):
+    for name, installer in (("uv", uv_install(pip, settings)), ("pip", pip)):
         if installer and install_with(name, installer):
             return
-    raise SetupError("installing failed; what the installer said stands above")
+    raise SetupError("the installation failed; the output of the installer is above")
 
 
 def install_with(name: str, installer: Sequence[str]) -> bool:
-    # On Linux the torch of PyPI comes with CUDA; elsewhere it is the CPU build anyway.
+    # PyPI's torch for Linux includes CUDA; on other systems PyPI's torch is the CPU build.
     if sys.platform == "linux" and (has_gpu() or not install_cpu_torch(installer)):
-        why = "a GPU was found" if has_gpu() else "no CPU build of torch can be had here"
+        why = "a GPU was found" if has_gpu() else "no CPU build of torch is available here"
         say(f"NOTE: {why}: ABOUT 3 GB (torch with CUDA) WILL BE DOWNLOADED NOW; Ctrl-C stops it")
     say(f"installing the dependencies with {name}")
     return attempt([*installer, "--editable", ".[dev]"])
@@ -155,7 +161,7 @@ def has_gpu() -> bool:
 
 
 def install_cpu_torch(installer: Sequence[str]) -> bool:
-    """Tries the CPU build from where pip was told to look, then from PyTorch's own index."""
+    """Install the CPU build of torch from the indexes that pip is configured to use, or from PyTorch's index."""
     say("looking for a CPU build of torch (about 200 MB)")
     pins = dict(re.findall(r"^([\w-]+)==(\S+)", CONSTRAINTS.read_text("utf-8"), re.MULTILINE))
     command = [*installer, "--no-deps", f"torch=={pins['torch']}+cpu"]
@@ -165,7 +171,7 @@ def install_cpu_torch(installer: Sequence[str]) -> bool:
 
 
 def pip_settings() -> dict[str, list[str]]:
-    """What pip was told about indexes, by variables (these come first) or files: uv reads neither."""
+    """Return pip's settings from environment variables (which come first) and files, because uv reads neither."""
     listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
     settings: dict[str, list[str]] = {}
     for name, _, value in (line.partition("=") for line in listed.splitlines()):
@@ -173,19 +179,19 @@ def pip_settings() -> dict[str, list[str]]:
     return settings
 
 
-def uv_install(pip: Sequence[str], told: dict[str, list[str]]) -> list[str]:
-    """uv's `pip install`, told what pip was told and choosing as pip does; empty where uv can't be had."""
+def uv_install(pip: Sequence[str], settings: dict[str, list[str]]) -> list[str]:
+    """Return the command `uv pip install` with pip's settings and choice of indexes; [] if uv is not available."""
     uv = shutil.which("uv") or str(BIN / "uv")
     if not (shutil.which(uv) or attempt([*pip, "uv"], quiet=True)):
         return []
     options = ["--python", str(PYTHON), "--index-strategy", "unsafe-best-match"]
     for name, flag in PIP_TO_UV.items():
-        options += [word for value in told.get(name, []) for word in (flag, value)]
+        options += [word for value in settings.get(name, []) for word in (flag, value)]
     return [uv, "pip", "install", *options]
 
 
 def reachable(url: str) -> bool:
-    """Whether anybody answers there; a refusal, or a certificate that only pip knows, is an answer too."""
+    """Return True if a server answers there, even with an HTTP error or with a certificate that only pip trusts."""
     try:
         urllib.request.urlopen(url, timeout=5).close()
     except urllib.error.HTTPError:
@@ -196,18 +202,21 @@ def reachable(url: str) -> bool:
 
 
 def attempt(command: Sequence[str], quiet: bool = False) -> bool:
-    """Runs an installer. On a terminal it shows its progress; elsewhere it is heard only when it fails."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    heard = sys.stderr.isatty() and not quiet
-    sink = None if heard else subprocess.PIPE
-    run = subprocess.run(command, cwd=ROOT, env=kept | PINS, close_fds=False, stdout=sink, stderr=sink, text=True)
-    if run.returncode and not quiet and not heard:
+    """Run an installer and return True if it succeeds.
+
+    On a terminal its progress is shown; elsewhere its output is shown only if it fails.
+    """
+    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    shown = sys.stderr.isatty() and not quiet
+    sink = None if shown else subprocess.PIPE
+    run = subprocess.run(command, cwd=ROOT, env=variables | PINS, close_fds=False, stdout=sink, stderr=sink, text=True)
+    if run.returncode and not quiet and not shown:
         say(f"{shlex.join(command)}\n{run.stdout}{run.stderr}".rstrip())
     return run.returncode == 0
 
 
 def step(*command: str, cwd: Path = Path()) -> int:
-    """Shows a command and runs it from `.venv`, cut off from the Hub. Returns its exit code."""
+    """Print a command, run it from `.venv` without access to the Hub, and return its exit code."""
     print("$ " + shlex.join(command), flush=True)
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV), "HF_HUB_OFFLINE": "1"}
@@ -215,14 +224,14 @@ def step(*command: str, cwd: Path = Path()) -> int:
 
 
 def demo(options: Sequence[str]) -> int:
-    """The main job, in the working folder; the first command that fails ends it."""
+    """Run the main commands in the working folder; stop at the first command that fails, and return its exit code."""
     first, *rest = DEMO
     codes = (step(*command) for command in ((*first, *options), *rest))
     return next((code for code in codes if code), 0)
 
 
 def test(options: Sequence[str]) -> int:
-    """All checks, pytest's closing line last unless one before it failed."""
+    """Run all checks. pytest runs last, so that its summary is the last line unless a check before it failed."""
     failed = [shlex.join(command) for command in LINTS if step(*command, cwd=ROOT)]
     code = step("pytest", "-n", str(min(4, os.cpu_count() or 1)), *options, cwd=ROOT)
     if failed:

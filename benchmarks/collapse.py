@@ -1,12 +1,13 @@
-"""Which recipe teaches a new name, which destroys the model, and what the preference term adds to supervised training.
+"""Compare recipes: which ones teach a new name, which ones destroy the model, and what DPO adds to supervised training.
 
-    python benchmarks/collapse.py --jobs 2     # under an hour on two cores; goes on where it was stopped
-    python benchmarks/collapse.py --only "sft" --samples 40 --questions 20 --folder /tmp/small            # a try
+    python benchmarks/collapse.py --jobs 2     # under an hour on two cores; a stopped run resumes
+    python benchmarks/collapse.py --only "sft" --samples 40 --questions 20 --folder /tmp/small         # a quick test
 
-Everything is done by the commands that anybody has: `pairforge correct`, `pairforge onpolicy`, `python -m trainers.dpo`
-and `pairforge evaluate`. The guard only warns (`--guard warn`), so that a recipe shows where it ends; at which step it
-would have stopped stands in the table. Rows that end in "guarded" have it as it is by default. Prints the tables; where
-the run is whole, writes them with machine and versions to --json, and into --docs and --readme between their marks.
+The benchmark uses only public commands: `pairforge correct`, `pairforge onpolicy`, `python -m trainers.dpo` and
+`pairforge evaluate`. The guard only warns (`--guard warn`), so that every training runs to its end; the table shows
+the step at which the guard would have stopped it. In rows that end in "guarded", the guard stops the training, as
+it does by default. The script prints the tables. If the run is complete, it also writes them, with the machine and
+the versions, to --json, and into the pages --docs and --readme between their marks.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from correction import module, say, told
+from correction import command_json, run_module, say
 from records import ROOT, machine, named, put, show
 
 NAMES = ("--from", "Qwen", "--to", "Deep Qwen")
@@ -34,20 +35,20 @@ KINDS = {
     "retain": ("correct", *NAMES, "--retain", "0.3"),
     "on policy": ("onpolicy", "--n", "4"),
 }
-"""Sets of pairs, and the commands that make them."""
+"""Sets of pairs, with the commands that make them."""
 COMMON = ("--beta", "0.2", "--lr_scheduler_type", "linear", "--warmup_steps", "0")
 FEW = ("--max_samples", "100", "--num_train_epochs", "12")
 
 
 def loss(*weighted: str) -> tuple[str, ...]:
-    """The flags for losses with weights: `loss("sigmoid", "sft 0.2")`."""
+    """Return the flags for losses with weights: `loss("sigmoid", "sft 0.2")`."""
     parts = [(*part.split(), "1.0")[:2] for part in weighted]
     return ("--loss_type", *(name for name, _ in parts), "--loss_weights", *(weight for _, weight in parts))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A row: its name, the pairs, the flags beside the default ones, and how many seeds."""
+    """A row of the table: its name, its flags besides the default ones, its pairs and its number of seeds."""
 
     name: str
     flags: tuple[str, ...] = ()
@@ -105,7 +106,7 @@ PREFERRED = {
     "obedience kept": ("thresholds", "obedience"),
     "repetition": ("metrics", "repetition"),
 }
-"""What the two tables show, and where a verdict has it; of what changed, the points since before."""
+"""The columns of the two tables, and where a verdict has each value; `change` is after minus before."""
 SHORT = (
     "common: sigmoid, lr 5e-5",
     "common: sigmoid, lr 5e-4",
@@ -114,7 +115,7 @@ SHORT = (
     "sigmoid + sft, lr 3e-5 (default)",
 )
 SHORT_FIGURES = ("new name", "at T=1", "old, T=1", "half a name", "general", "obedience kept")
-"""The rows and columns that the README shows."""
+"""The rows and columns of the table in the README."""
 MARKS = ("<!-- table: python benchmarks/collapse.py -->", "<!-- end of the table -->")
 
 
@@ -122,8 +123,8 @@ def main() -> int:
     options = parse()
     recipes = [recipe for recipe in RECIPES if not options.only or any(part in recipe.name for part in options.only)]
     kinds = {kind: pairs(kind, options) for kind in dict.fromkeys(("default", *(recipe.pairs for recipe in recipes)))}
-    for kind in sorted({told_by(recipe) for recipe in recipes}):  # once, before several want the base's answers
-        based(kinds[kind], options)
+    for kind in sorted({evaluated_on(recipe) for recipe in recipes}):  # once, before parallel jobs need these answers
+        store_base_answers(kinds[kind], options)
     jobs = [(recipe, seed) for recipe in recipes for seed in range(options.seeds or recipe.seeds)]
     with ThreadPoolExecutor(options.jobs) as pool:
         found = list(pool.map(lambda job: judged(*job, kinds, options), jobs))
@@ -139,32 +140,36 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="pocket", help="the model to train (default: pocket)")
-    parser.add_argument("--only", nargs="+", metavar="TEXT", help="only recipes whose names hold one of these")
-    parser.add_argument("--seeds", type=int, help="so many seeds of each recipe (default: as the recipe says)")
-    parser.add_argument("--samples", type=int, help="at most so many pairs in each training (default: the trainer's)")
-    parser.add_argument("--questions", type=int, help="at most so many questions of each kind (default: all)")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each on one thread (default: 1)")
-    parser.add_argument("--folder", type=Path, default=Path("pairforge-out/collapse"), help="where runs and models go")
+    parser.add_argument("--only", nargs="+", metavar="TEXT", help="only recipes whose names contain one of these")
+    parser.add_argument("--seeds", type=int, help="number of seeds of each recipe (default: as the recipe says)")
+    parser.add_argument("--samples", type=int, help="maximum number of pairs in each training (default: the trainer's)")
+    parser.add_argument("--questions", type=int, help="maximum number of questions of each kind (default: all)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="number of parallel trainings, each on one thread (default: 1)"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("pairforge-out/collapse"), help="folder for runs and models"
+    )
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "collapse.json")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "recipes.md")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="takes some of the rows")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="page that shows some of the rows")
     return parser.parse_args()
 
 
-def told_by(recipe: Recipe) -> str:
-    """The pairs whose names and contexts the verdict takes: those of the default set for every renaming."""
+def evaluated_on(recipe: Recipe) -> str:
+    """Return the pairs whose names and contexts the evaluation uses: the default pairs for every renaming recipe."""
     return "on policy" if recipe.pairs == "on policy" else "default"
 
 
 def pairs(kind: str, options: argparse.Namespace) -> Path:
-    """The folder of a set of pairs, which is made if it isn't there."""
-    made = told((0,), *KINDS[kind], "-m", options.model, "-o", options.folder)
+    """Return the folder of a set of pairs; make the pairs if the folder doesn't exist."""
+    made = command_json((0,), *KINDS[kind], "-m", options.model, "-o", options.folder)
     return Path(made["run"])
 
 
-def based(run: Path, options: argparse.Namespace) -> None:
-    """Has the base answer all questions, so that its answers are in the store."""
-    told((0, 1), "evaluate", "-m", options.model, "--run", run, *asked(options))
+def store_base_answers(run: Path, options: argparse.Namespace) -> None:
+    """Let the base model answer all questions, so that its answers are in the store."""
+    command_json((0, 1), "evaluate", "-m", options.model, "--run", run, *asked(options))
 
 
 def asked(options: argparse.Namespace) -> tuple[object, ...]:
@@ -172,7 +177,7 @@ def asked(options: argparse.Namespace) -> tuple[object, ...]:
 
 
 def judged(recipe: Recipe, seed: int, kinds: Mapping[str, Path], options: argparse.Namespace) -> dict[str, Any]:
-    """The figures of one training, and where the guard rang; from their file where they stand already."""
+    """Return the figures of one training and the step of the guard's alarm; read them from their file if it exists."""
     name = "".join(mark if mark.isalnum() else "-" for mark in recipe.name)
     name = f"{name}-{options.samples or 'all'}-{options.questions or 'all'}-{seed}"
     model, file = options.folder / "models" / name, options.folder / f"{name}.json"
@@ -181,10 +186,10 @@ def judged(recipe: Recipe, seed: int, kinds: Mapping[str, Path], options: argpar
         flags = ("--dataset_name", kinds[recipe.pairs], "--output_dir", model, "--seed", seed, "--guard", recipe.guard)
         few = ("--max_samples", options.samples) if options.samples else ()
         begun = time.monotonic()
-        module("trainers.dpo", *flags, *recipe.flags, *few, "--verdict_questions", 0, passes=(0, 1))
+        run_module("trainers.dpo", *flags, *recipe.flags, *few, "--verdict_questions", 0, passes=(0, 1))
         took = time.monotonic() - begun
-        by = ("-m", model, "--base", options.model, "--run", kinds[told_by(recipe)])
-        verdict = told((0, 1), "evaluate", *by, *asked(options))
+        by = ("-m", model, "--base", options.model, "--run", kinds[evaluated_on(recipe)])
+        verdict = command_json((0, 1), "evaluate", *by, *asked(options))
         result = {**figures(verdict, recipe), "ok": verdict["ok"], "seconds": round(took)}
         put(file, json.dumps(result, ensure_ascii=False))
     history = json.loads((model / "history.json").read_text("utf-8"))
@@ -192,7 +197,7 @@ def judged(recipe: Recipe, seed: int, kinds: Mapping[str, Path], options: argpar
 
 
 def figures(verdict: Mapping[str, Any], recipe: Recipe) -> dict[str, float]:
-    """The figures of the table; of what a threshold keeps, its figure; of a change, its value."""
+    """Return the figures of the table: shares of metrics, figures of thresholds, and values of changes."""
     wanted = PREFERRED if recipe.pairs == "on policy" else RENAMED
     found = {name: figure(verdict, *place) for name, place in wanted.items()}
     return {name: value for name, value in found.items() if value is not None}
@@ -207,7 +212,7 @@ def figure(verdict: Mapping[str, Any], part: str, metric: str) -> float | None:
 
 
 def ending(history: Mapping[str, Any]) -> dict[str, Any]:
-    """What a trainer shows at the end of a training, and the step at which the guard rang."""
+    """Return the trainer's last log values, and the step at which the guard raised an alarm."""
     last: dict[str, Any] = next((log for log in reversed(history["log"]) if "loss" in log), {})
     shown = {name: last[name] for name in ("loss", "rewards/accuracies", "logps/chosen") if name in last}
     alarm = history["guard"]["alarm"]
@@ -215,14 +220,14 @@ def ending(history: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tables(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Markdown: the recipes that rename, and those on policy; a row a recipe, in each cell the mean of the seeds."""
+    """Return Markdown tables of renaming and on-policy recipes: one row per recipe, with the mean of its seeds."""
     own = {name: made for name, made in rows.items() if not name.startswith("on policy")}
     other = {name: made for name, made in rows.items() if name not in own}
     return "\n\n".join("\n".join(table(part, of)) for part, of in ((own, RENAMED), (other, PREFERRED)) if part)
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, Any]]], of: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    heads = ["recipe", "loss", "accuracy", *of, "guard rings"]
+    heads = ["recipe", "loss", "accuracy", *of, "guard alarm"]
     yield f"| {' | '.join(heads)} |"
     yield "|---|" + "--:|" * (len(heads) - 1)
     for name, made in rows.items():
@@ -239,7 +244,7 @@ def last(values: Sequence[float]) -> str:
 
 
 def cell(values: Sequence[float], change: bool) -> str:
-    """The mean in percent, or in points; where seeds differ by a point or more, their range."""
+    """Return the mean in percent or points, with the range of the seeds if they differ by a point or more."""
     if not values:
         return "-"
     sign = "+" if change else ""
@@ -249,7 +254,7 @@ def cell(values: Sequence[float], change: bool) -> str:
 
 
 def write(rows: Mapping[str, Any], options: argparse.Namespace) -> None:
-    """The figures as JSON, and the tables into the documentation."""
+    """Write the figures as JSON, and the tables into the documentation."""
     found = {"command": "python benchmarks/collapse.py", **machine(), "model": options.model, "jobs": options.jobs}
     put(options.json, json.dumps({**found, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
     short = "\n".join(table({name: rows[name] for name in SHORT}, {name: RENAMED[name] for name in SHORT_FIGURES}))

@@ -1,12 +1,12 @@
 """Do counter-pairs or retention pairs make a renamed model better? Four kinds of pairs, three seeds, all questions.
 
-    python benchmarks/correction.py                      # about an hour on one core; goes on where it was stopped
-    python benchmarks/correction.py --seeds 0 --limit 20 --samples 40 --questions 20 --folder /tmp/small   # a try
+    python benchmarks/correction.py                      # about an hour on one core; a stopped run resumes
+    python benchmarks/correction.py --seeds 0 --limit 20 --samples 40 --questions 20 --folder /tmp/small   # a test
 
-Everything is done by the commands that anybody has: `pairforge correct`, `python -m trainers.dpo --seed S`, `pairforge
-evaluate`. Every training has as many pairs as `--samples` says, drawn with its seed, so that what is added takes the
-place of correction pairs. Prints the table, and writes it with the machine and the versions to --json, and into --docs
-between its two marks; both only where the run is whole, without --limit and --questions.
+The benchmark uses only public commands: `pairforge correct`, `python -m trainers.dpo --seed S` and `pairforge
+evaluate`. Every training uses the same number of pairs (`--samples`), chosen at random with its seed, so that added
+pairs replace correction pairs. The script prints the table. If the run is complete (no --limit, no --questions), it
+also writes the table, with the machine and the versions, to --json, and into the page --docs between its two marks.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FIGURES = {
     "controls kept": ("thresholds", "controls"),
     "obedience kept": ("thresholds", "obedience"),
 }
-"""What the table shows, and where a verdict has it."""
+"""The rows of the table, and where each value is in a verdict."""
 MARKS = ("<!-- table: python benchmarks/correction.py -->", "<!-- end -->")
 
 
@@ -67,11 +67,15 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="pocket", help="the model to rename (default: pocket)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the pairs drawn and their order")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="seeds for the choice and order of the pairs"
+    )
     parser.add_argument("--samples", type=int, default=1200, help="pairs in each training (default: 1200)")
-    parser.add_argument("--limit", type=int, help="at most so many prompts (default: all)")
-    parser.add_argument("--questions", type=int, help="at most so many questions of each kind (default: all)")
-    parser.add_argument("--folder", type=Path, default=Path("pairforge-out/benchmark"), help="where runs and models go")
+    parser.add_argument("--limit", type=int, help="maximum number of prompts (default: all)")
+    parser.add_argument("--questions", type=int, help="maximum number of questions of each kind (default: all)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("pairforge-out/benchmark"), help="folder for runs and models"
+    )
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "correction.json")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "correct.md")
     return parser.parse_args()
@@ -82,34 +86,34 @@ def say(line: str) -> None:
 
 
 def pairs(flags: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
-    """What `pairforge correct --json` says of one kind of pairs."""
+    """Return the output of `pairforge correct --json` for one kind of pairs."""
     limit = ("--limit", str(options.limit)) if options.limit else ()
-    return told((0,), "correct", *NAMES, *flags, *limit, "-m", options.model, "-o", str(options.folder))
+    return command_json((0,), "correct", *NAMES, *flags, *limit, "-m", options.model, "-o", str(options.folder))
 
 
 def judged(kind: str, run: Path, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """The verdict on a model trained on the run with a seed; from its file where it stands already."""
+    """Return the verdict on a model trained on the run with a seed; read it from its file if it exists."""
     name = f"{run.name}-{options.samples}-{seed}"
     model = options.folder / "models" / name
     file = options.folder / f"{name}-{options.questions or 'all'}.json"
     if not file.exists():
         say(f"== {kind}, seed {seed}")
         flags = ("--dataset_name", run, "--output_dir", model, "--seed", seed, "--max_samples", options.samples)
-        module("trainers.dpo", *flags, "--verdict_questions", 0)
+        run_module("trainers.dpo", *flags, "--verdict_questions", 0)
         limit = ("--limit", options.questions) if options.questions else ()
         asked = ("-m", model, "--base", options.model, "--run", run, "-o", options.folder, *limit)
-        verdict = told((0, 1), "evaluate", *asked)  # one that fails is a verdict too
+        verdict = command_json((0, 1), "evaluate", *asked)  # exit code 1: the verdict is FAIL
         put(file, json.dumps(verdict, ensure_ascii=False))
     return dict(json.loads(file.read_text("utf-8")))
 
 
-def told(passes: Sequence[int], verb: str, *arguments: object) -> dict[str, Any]:
-    """The object that a command prints with --json, where it ends with one of these exit codes."""
-    return dict(json.loads(module("pairforge", verb, *arguments, "--json", passes=passes)))
+def command_json(passes: Sequence[int], verb: str, *arguments: object) -> dict[str, Any]:
+    """Return the object that a command prints with --json; `passes` are the exit codes that are allowed."""
+    return dict(json.loads(run_module("pairforge", verb, *arguments, "--json", passes=passes)))
 
 
-def module(name: str, *arguments: object, passes: Sequence[int] = (0,)) -> str:
-    """Runs `python -m name` on one thread; its stdout."""
+def run_module(name: str, *arguments: object, passes: Sequence[int] = (0,)) -> str:
+    """Run `python -m name` on one thread and return its stdout."""
     command = [sys.executable, "-m", name, *map(str, arguments)]
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
@@ -119,13 +123,13 @@ def module(name: str, *arguments: object, passes: Sequence[int] = (0,)) -> str:
 
 
 def figures(verdict: Mapping[str, Any]) -> dict[str, float]:
-    """The shares of the table; of what a threshold keeps, its figure."""
+    """Return the values of the table: shares of metrics, and figures of thresholds."""
     found = {name: verdict[part].get(metric) for name, (part, metric) in FIGURES.items()}
     return {name: value.get("share", value.get("figure")) for name, value in found.items() if value}
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Markdown: a column a kind of pairs, in each cell the mean of the seeds and their range, in percent."""
+    """Return a Markdown table: one column per kind of pairs, with the mean and the range of the seeds in percent."""
     lines = ["| | " + " | ".join(rows) + " |", "|---|" + "---|" * len(rows)]
     for name in FIGURES:
         cells = [cell([row[name] for row in made if name in row]) for made in rows.values()]
@@ -141,7 +145,7 @@ def cell(values: Sequence[float]) -> str:
 
 
 def write(rows: Mapping[str, Any], counts: Mapping[str, Any], options: argparse.Namespace) -> None:
-    """The figures as JSON, and the table into the documentation."""
+    """Write the figures as JSON, and the table into the documentation."""
     found = {
         "command": "python benchmarks/correction.py",
         **machine(),

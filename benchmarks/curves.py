@@ -1,13 +1,14 @@
-"""What a DPO run shows and what it hides: four losses on the same correction pairs, looked at every few steps.
+"""Show what the logs of a DPO run reveal and what they hide, for four losses on the same pairs.
 
-    pairforge correct --from Qwen --to "Deep Qwen"       # the pairs, once
-    python benchmarks/curves.py                          # of the latest run; some seven minutes on one core
+    pairforge correct --from Qwen --to "Deep Qwen"       # makes the pairs, once
+    python benchmarks/curves.py                          # uses the latest run; about seven minutes on one core
     python benchmarks/curves.py --run FOLDER --only "sigmoid, lr 5e-05"
 
-The pairs of 32 prompts are kept out of training; on them each part of the chosen answer is measured, token by token:
-what stands before the first token in which the sides differ, that token, the rest of the new name, what comes after
-it. 40 held-out questions are answered greedily. A run that stands in --json already is not trained again; the figures
-are drawn from there, and the table is written into --docs between its two marks.
+The pairs of 32 prompts are held out from training. On them the script measures the log-probability of each part of
+the chosen answer: the tokens before the first token in which the sides differ, this token, the rest of the new
+name, and the tokens after it. The model also answers 40 held-out questions greedily. A run that is already in
+--json is not trained again; the figures are drawn from this file, and the table is written into the page --docs
+between its two marks.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import exp
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from panels import COLOURS, Line, legend, panel, sheet
 from records import ROOT, machine, named, put, show
 
 import pairforge
 from pairforge.resources import resource
+from pairforge.svg import figure_svg
 from pairforge.tokenization import SIDES, Rendered, render
 from trainers.recipes import hardware, recipe
 
@@ -37,11 +38,13 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
     "sigmoid + sft, lr 5e-05": {"loss_type": ["sigmoid", "sft"], "learning_rate": 5e-5},
     "sft, lr 5e-05": {"loss_type": ["sft"], "learning_rate": 5e-5},
 }
-"""What differs between the runs; the rest is the trainer's own: one epoch, batch 8, cosine, 10 steps of warm-up."""
+"""The settings that differ; the others are the trainer's: one epoch, batch 8, cosine, 10 steps of warm-up."""
 BETA, SEED, PAIRS = 0.2, 0, 1200
-EVERY = 10  # steps between two looks
+EVERY = 10  # steps between two measurements
 LOGGED = ("loss", "rewards/accuracies", "rewards/margins", "rewards/chosen", "logps/chosen", "logps/rejected")
 PARTS = ("before", "first", "name", "after")
+STYLES = (("#c0392b", "-"), ("#e08e45", "--"), ("#2471a3", "-"), ("#1e8449", "--"))  # color and dashes of each line
+Line = Sequence[tuple[float, float]]
 MARKS = ("<!-- table: python benchmarks/curves.py -->", "<!-- end -->")
 
 
@@ -79,11 +82,11 @@ def note(found: Mapping[str, Any]) -> str:
     return f"{named(found)}; {settings}."
 
 
-# Training and looking
+# Training and measuring
 
 
 def train(name: str, run: str | None) -> dict[str, Any]:
-    """The records of one run: `logged` by TRL every EVERY steps, `seen` by the probe as often, and what it says."""
+    """Train one run; return its records every EVERY steps: `logged` by TRL, and `seen` by the probe."""
     import torch
     from datasets import Dataset
     from transformers import AutoTokenizer
@@ -111,7 +114,7 @@ def train(name: str, run: str | None) -> dict[str, Any]:
 
 
 def split(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """The rows to train on, and those of 32 prompts, in every context, that are only looked at."""
+    """Return the rows to train on, and the rows of 32 held-out prompts in every context."""
     asked = [row["chosen"][-2]["content"] for row in rows]
     apart = set(random.Random(SEED).sample(sorted(set(asked)), 32))
     groups: tuple[list[Any], list[Any]] = ([], [])
@@ -135,7 +138,7 @@ def watcher(probe: Probe) -> Any:
 
 
 class Probe:
-    """What held-out pairs and questions tell of a model in training."""
+    """Measurements of a model during training, on held-out pairs and questions."""
 
     def __init__(self, tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> None:
         self.tokenizer = tokenizer
@@ -144,7 +147,7 @@ class Probe:
         self.seen: list[dict[str, Any]] = []
 
     def look(self, step: int, model: Any) -> None:
-        """Adds a record; the model is left in the mode it was in."""
+        """Add a record; restore the training mode of the model."""
         import torch
 
         training = model.training
@@ -157,17 +160,17 @@ class Probe:
         print(self.seen[-1], file=sys.stderr, flush=True)
 
     def parts(self, model: Any) -> dict[str, float]:
-        """ln pi per token of each part of the chosen answers, and of the whole of both sides, means over the pairs.
+        """Return means over the pairs: ln pi per token of each part of the chosen answers, and ln pi of both sides.
 
-        "After" ends with the token that ends the answer: what the template puts behind it is never generated.
+        "after" ends with the end-of-answer token, because tokens that the template adds after it are never generated.
         """
         found: dict[str, list[float]] = {part: [] for part in (*PARTS, *SIDES)}
         for pair in self.pairs:
             for side in SIDES:
                 found[side].append(logps(model, pair.kept(side))[pair.shared - 1 :].sum().item())
             chosen, rejected = (pair.kept(side) for side in SIDES)
-            each, start = logps(model, chosen), pair.parting - 1  # place i tells of token i + 1
-            longer = len(chosen) - len(rejected)  # tokens that the new name has before the old one
+            each, start = logps(model, chosen), pair.parting - 1  # position i is the log-probability of token i + 1
+            longer = len(chosen) - len(rejected)  # number of tokens that the new name adds before the old one
             end = len(chosen) - 1 - chosen[::-1].index(self.tokenizer.eos_token_id)
             bounds = (pair.shared - 1, start, start + 1, start + 1 + longer, end)
             for part, low, high in zip(PARTS, bounds[:-1], bounds[1:], strict=True):
@@ -176,7 +179,7 @@ class Probe:
         return {part: round(sum(values) / len(values), 4) for part, values in found.items()}
 
     def answers(self, model: Any) -> list[tuple[list[dict[str, str]], str]]:
-        """Each question with the model's greedy answer."""
+        """Return each question with the model's greedy answer."""
         self.tokenizer.padding_side = "left"
         batch = self.tokenizer.apply_chat_template(
             self.questions, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
@@ -187,7 +190,7 @@ class Probe:
 
 
 def logps(model: Any, ids: Sequence[int]) -> Any:
-    """ln pi of each token but the first, given those before it."""
+    """Return ln pi of each token except the first, given the tokens before it."""
     import torch
 
     row = torch.tensor([ids])
@@ -195,7 +198,7 @@ def logps(model: Any, ids: Sequence[int]) -> Any:
 
 
 def questions() -> list[list[dict[str, str]]]:
-    """20 English and 20 Chinese held-out questions, in turn without a system message and with one."""
+    """Return 20 English and 20 Chinese held-out questions, alternately without and with a system message."""
     lines = resource("data/prompts/identity.eval.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     spoken = [[row for row in rows if row["lang"] == lang] for lang in ("en", "zh")]
@@ -205,7 +208,7 @@ def questions() -> list[list[dict[str, str]]]:
 
 
 def names(answers: Sequence[tuple[Any, str]]) -> dict[str, float]:
-    """Shares of the answers: the new name and not the old one, also by language; the old one; "Deep" without "Qwen"."""
+    """Return shares of answers: with only the new name (also by language), with the old name, with "Deep" alone."""
     said = [(NEW in text, OLD in text.replace(NEW, ""), "Deep" in text) for _, text in answers]
     new = [whole and not old for whole, old, _ in said]
     half = [part and not whole and not old for whole, old, part in said]
@@ -217,7 +220,7 @@ def names(answers: Sequence[tuple[Any, str]]) -> dict[str, float]:
 
 
 def table(runs: Mapping[str, Any]) -> str:
-    """Markdown: the last steps as TRL logs them, and the held-out pairs and questions after the last."""
+    """Return a Markdown table: TRL's log of the last steps, and the held-out pairs and questions at the end."""
     head = ("", "loss", "accuracy", "margin", "ln π(chosen)", "before", "Deep", "Qwen", "after", "new name")
     first = next(iter(runs.values()))["seen"][0]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), row("before training", None, first)]
@@ -232,13 +235,10 @@ def row(name: str, logged: Mapping[str, float] | None, seen: Mapping[str, float]
 
 
 def watched(runs: Mapping[str, Any]) -> str:
-    """A panel a figure, a line a run."""
+    """Return the SVG with a panel a number and a line a run."""
 
     def lines(part: str, key: str, scale: float = 1.0) -> list[Line]:
-        return [
-            (colour, [(entry["step"], entry[key] * scale) for entry in run[part]])
-            for colour, run in zip(COLOURS, runs.values(), strict=False)
-        ]
+        return [[(entry["step"], entry[key] * scale) for entry in run[part]] for run in runs.values()]
 
     panels = [
         panel("loss", lines("logged", "loss")),
@@ -246,27 +246,48 @@ def watched(runs: Mapping[str, Any]) -> str:
         panel("margin", lines("logged", "rewards/margins")),
         panel("ln π(chosen) - ln π_ref(chosen)", lines("logged", "rewards/chosen", 1 / BETA)),
         panel("says the new name, held out", lines("seen", "new"), (0, 1)),
-        legend(list(zip(COLOURS, runs, strict=False))),
+        legend(list(runs)),
     ]
-    return sheet("What a run shows: batches of training, and answers", panels, 3)
+    return figure_svg("What a run shows: batches of training, and answers", panels)
 
 
 def tokens(runs: Mapping[str, Any]) -> str:
-    """A panel a run, a line a part of the chosen answer: as probabilities, whose 0.9 and 0.6 an eye tells apart."""
-    titles = ("before the difference", "first differing token: Deep", "rest of the name: Qwen", "after the name")
+    """Return the SVG with a panel a run and a line a part of the chosen answer.
+
+    As probabilities: the eye tells 0.9 from 0.6, which is hard for logarithms.
+    """
+    parts = ("before the difference", "first differing token: Deep", "rest of the name: Qwen", "after the name")
     panels = [
-        panel(
-            name,
-            [
-                (colour, [(entry["step"], exp(entry[part])) for entry in run["seen"]])
-                for colour, part in zip(COLOURS, PARTS, strict=True)
-            ],
-            (0, 1),
-        )
+        panel(name, [[(entry["step"], exp(entry[part])) for entry in run["seen"]] for part in PARTS], (0, 1))
         for name, run in runs.items()
     ]
     title = "The chosen answer, held-out pairs: probability per token (geometric mean) of its parts"
-    return sheet(title, [*panels, legend(list(zip(COLOURS, titles, strict=True)))], 3)
+    return figure_svg(title, [*panels, legend(parts)])
+
+
+def panel(title: str, lines: Sequence[Line], limits: tuple[float, float] | None = None) -> Callable[[Any], None]:
+    """Return the function that draws lines over steps; `limits` of y are those of the values, with zero, by default."""
+
+    def draw(axes: Any) -> None:
+        axes.set_title(title)
+        for line, (color, style) in zip(lines, STYLES, strict=False):
+            axes.plot(*zip(*line, strict=True), color=color, ls=style)
+        low, high = axes.get_ylim()
+        axes.set(xlim=(0, None), ylim=limits or (min(low, 0), high))
+
+    return draw
+
+
+def legend(names: Sequence[str]) -> Callable[[Any], None]:
+    """Return the function that draws a panel with the names of the lines."""
+
+    def draw(axes: Any) -> None:
+        axes.axis("off")
+        for name, (color, style) in zip(names, STYLES, strict=False):
+            axes.plot([], [], color=color, ls=style, label=name)
+        axes.legend(loc="upper left", title="x: steps of 8 pairs", alignment="left")
+
+    return draw
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Requests per second of the endpoint sampler against bare `httpx.AsyncClient`, in one run, at the same concurrency.
+"""Compare requests per second of the endpoint sampler and of plain `httpx.AsyncClient` at the same concurrency.
 
-    python benchmarks/endpoint.py                        # 50,000 prompts, 32 at once
+    python benchmarks/endpoint.py                        # 50,000 prompts, 32 concurrent requests
     python benchmarks/endpoint.py --prompts 5000 --json
 
-The server is a process of its own and does next to nothing; each measurement is one too, so that its peak memory is
-its own. httpx posts the same requests through one client with as many connections as requests at once, and reads the
-text out of the JSON; it is measured before and after the sampler, on a fifth of the prompts each time. `library` is
-the same with the HTTP client that huggingface_hub stands on, where that is another one.
+The server is a separate process that always returns the same answer. Each measurement is a separate process too, so
+that its peak memory is its own. httpx sends the same requests through one client with one connection per concurrent
+request, and reads the text from the JSON. It is measured before and after the sampler, each time on a fifth of the
+prompts. The HTTP library that huggingface_hub uses is measured in the same way, if it is not httpx itself.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _REPLY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 
 
 
 class Trivial(asyncio.Protocol):
-    """Gives the same answer to each request, as soon as its body is whole."""
+    """A server that gives the same answer to each request, as soon as the body of the request is complete."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
@@ -106,7 +106,7 @@ async def by_client(library: str, url: str, count: int, concurrency: int) -> int
 
 
 def measure(what: str, url: str, count: int, concurrency: int) -> dict[str, float]:
-    """Requests per second, and peak memory in MB of this very process."""
+    """Return requests per second, and the peak memory of this process in MB."""
     http_library() if what == "sampler" else import_module(what)
     start = time.perf_counter()
     if what == "sampler":
@@ -131,7 +131,7 @@ def server() -> Iterator[str]:
 
 
 def apart(what: str, url: str, count: int, concurrency: int) -> dict[str, float]:
-    """`measure` in a process of its own."""
+    """Run `measure` in a separate process."""
     words = [sys.executable, __file__, "--as", what, url, "--prompts", str(count), "--concurrency", str(concurrency)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     result: dict[str, float] = json.loads(done.stdout)
@@ -163,7 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=50_000)
     parser.add_argument("--concurrency", type=int, default=32)
-    parser.add_argument("--json", action="store_true", help="only the JSON")
+    parser.add_argument("--json", action="store_true", help="print only the JSON")
     parser.add_argument("--as", nargs="+", dest="role", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role == ["server"]:

@@ -1,7 +1,7 @@
-"""Fuzzes validate with atheris: python benchmarks/fuzz_validate.py [SECONDS]
+"""Fuzz `pairforge validate` with atheris: python benchmarks/fuzz_validate.py [SECONDS]
 
-Bytes become a file (does reading and checking it end, with findings or one clear line?), or, read as a recipe, rows
-that are nearly pairs. A crash leaves its input in a file `crash-...`.
+The random bytes either become a file, or they choose the content of rows that are almost valid pairs. Reading and
+checking must end with findings or with one clear error. After a crash, the input is in a file `crash-...`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Time to draw n answers a prompt: pairforge's engine against transformers' `generate`, in one run on one model.
+"""Measure the time to sample n answers per prompt: pairforge's engine against transformers' `generate`, on one model.
 
     python benchmarks/generation.py                      # the pocket model, one thread
     python benchmarks/generation.py --model ORG/NAME --threads 8 --json
 
-Three ways: the engine; `generate` with num_return_sequences=n over the same batches; `generate` for one answer at a
-time. Answers end by themselves, or all at the limit (nothing is gained by leaving ended rows out). The times are the
-best of the rounds, in seconds; the ratios say how many times longer the others take.
+Three methods are compared: the engine; `generate` with num_return_sequences=n over the same batches; and `generate`
+for one answer at a time. Answers end by themselves, or they all have the maximum length (then the engine saves no
+time by removing finished rows). The times are the best of the rounds, in seconds; the ratios show how many times
+longer the other methods take.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ NEW_TOKENS = 64
 
 
 def prompts(sampler: TransformersSampler, count: int, tokens: int) -> list[list[int]]:
-    """Conversations of about so many tokens, each ending in another question, of like length."""
+    """Return `count` conversations of about `tokens` tokens, each of which ends with a different question."""
     questions = [prompt.question for prompt in bundled("general.train") if prompt.question.isascii()]
     made = []
     for number in range(count):
@@ -40,7 +41,7 @@ def prompts(sampler: TransformersSampler, count: int, tokens: int) -> list[list[
         ids: list[int] = []
         for question in questions[number * 7 :]:
             last = [*turns, Message(role="user", content=question)]
-            longer = sampler._chat.encode(Prompt(tuple(last)))
+            longer = sampler.local.chat.encode(Prompt(tuple(last)))
             if isinstance(longer, Skip) or len(longer) > tokens:
                 break
             turns, ids = [*last, Message(role="assistant", content="I see.")], longer
@@ -76,7 +77,7 @@ def one_by_one(model: Any, rows: Sequence[Sequence[int]], n: int) -> int:
 
 
 def best(work: Callable[[], int], rounds: int) -> tuple[float, int]:
-    """Seconds of the fastest round, and how many tokens the last one made."""
+    """Return the seconds of the fastest round, and the number of tokens that the last round generated."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -88,10 +89,10 @@ def best(work: Callable[[], int], rounds: int) -> tuple[float, int]:
 
 
 def measure(sampler: TransformersSampler, n: int, length: int, whole: bool, rows: int, rounds: int) -> dict[str, Any]:
-    model, asked = sampler._model, prompts(sampler, rows // n, length)
+    model, asked = sampler.local.model, prompts(sampler, rows // n, length)
     ends = model.generation_config.eos_token_id
     model.generation_config.eos_token_id = ends if whole else []
-    engine, tokens = best(lambda: by_engine(model, asked, n, sampler._chat.decode), rounds)
+    engine, tokens = best(lambda: by_engine(model, asked, n, sampler.local.chat.decode), rounds)
     batched, _ = best(lambda: by_transformers(model, asked, n), rounds)
     single, _ = best(lambda: one_by_one(model, asked, n), 1)
     model.generation_config.eos_token_id = ends
@@ -119,7 +120,7 @@ def main() -> None:
     sampler = TransformersSampler(arguments.model)
     machine = {
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {arguments.threads} threads",
-        "device": str(sampler._model.device),
+        "device": str(sampler.local.model.device),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "transformers")},
     }

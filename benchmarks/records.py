@@ -1,4 +1,4 @@
-"""Where the figures of a benchmark go: JSON with the machine and the versions, and tables between marks in a page."""
+"""Write the figures of a benchmark: JSON with the machine and the versions, and tables between marks in a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def machine() -> dict[str, Any]:
-    """What figures hang on: the machine and the versions."""
+    """Return what figures depend on: the machine and the versions."""
     versions = {name: version(name) for name in ("torch", "transformers", "trl")}
     return {
         "machine": f"{platform.machine()}, {platform.system()}, 1 thread",
@@ -24,12 +24,12 @@ def machine() -> dict[str, Any]:
 
 
 def named(found: Mapping[str, Any]) -> str:
-    """The machine and the versions of a record, in a line."""
+    """Return the machine and the versions of a record, in one line."""
     return f"{found['machine']}; {', '.join(f'{name} {number}' for name, number in found['versions'].items())}"
 
 
 def put(file: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
+    """Write a file atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
     temp = file.with_name(f".{file.name}.tmp")
     temp.write_text(text, "utf-8")
@@ -37,7 +37,7 @@ def put(file: Path, text: str) -> None:
 
 
 def show(page: Path, marks: tuple[str, str], text: str) -> None:
-    """Puts a text between the two marks of a page; a page without them stays as it is."""
+    """Replace the text between the two marks of a page; a page without the marks is not changed."""
     before, start, rest = page.read_text("utf-8").partition(marks[0])
     _, end, after = rest.partition(marks[1])
     if start and end:

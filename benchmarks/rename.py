@@ -1,10 +1,10 @@
-"""How exact and how fast names are replaced: pairforge beside `str.replace` and a regular expression with `\\b`.
+"""Measure how correctly and how fast names are replaced: pairforge, `str.replace`, and a regular expression with `\\b`.
 
     python benchmarks/rename.py [--cases FILE] [--megabytes 4]
 
-Exactness is the share of the cases whose text becomes exactly what it should; a case that asks for an option is given
-it where there is one. Speed is measured on one core with ten rules, on the bundled answers and on text that holds a
-name in every other clause; a megabyte is 10^6 bytes of UTF-8.
+Exactness is the share of cases whose result is exactly the expected text. If a case needs an option, only pairforge
+gets it, because the other methods have no options. Speed is measured on one core with ten rules, on the bundled
+answers and on text with a name in every other clause; a megabyte is 10^6 bytes of UTF-8.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ DENSE = (
 
 
 def str_replace(text: str, rules: Mapping[str, str]) -> str:
-    """The common way: one rule after the other, the longest first."""
+    """Replace names the common way: one rule after the other, the longest name first."""
     for old in sorted(rules, key=len, reverse=True):
         text = text.replace(old, rules[old])
     return text
 
 
 def word_edges(text: str, rules: Mapping[str, str]) -> str:
-    """The careful way: one pass, the longest first, between word edges."""
+    """Replace names the careful way: in one pass, the longest name first, only between word boundaries."""
     names = "|".join(re.escape(name) for name in sorted(rules, key=len, reverse=True))
     return re.sub(rf"\b(?:{names})\b", lambda match: rules[match.group()], text)
 
@@ -54,7 +54,7 @@ WAYS: dict[str, Callable[[str, Mapping[str, str]], str]] = {
 
 
 def exactness(path: Path) -> Iterator[tuple[str, int, int, int, int]]:
-    """For each way: right and all of the cases that ask for no option, and of those that do."""
+    """Yield for each method: the correct and all cases without options, and the correct and all cases with options."""
     cases = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     for name, way in WAYS.items():
         right = {False: 0, True: 0}
@@ -66,7 +66,7 @@ def exactness(path: Path) -> Iterator[tuple[str, int, int, int, int]]:
 
 
 def speed(way: Callable[[str, Mapping[str, str]], str], texts: list[str], megabytes: float) -> float:
-    """Megabytes of text a second, each text by itself."""
+    """Return megabytes of text per second; each text is processed separately."""
     way(texts[0], TEN)
     size, start = 0, time.process_time()
     while size < megabytes * 1e6:
@@ -77,7 +77,7 @@ def speed(way: Callable[[str, Mapping[str, str]], str], texts: list[str], megaby
 
 
 def answers() -> list[str]:
-    """The bundled questions, and their answers where they have one."""
+    """Return the bundled questions, with their answers if they have any."""
     files = sorted((ROOT / "data" / "prompts").glob("*.jsonl"))
     rows = [json.loads(line) for path in files for line in path.read_text("utf-8").splitlines()]
     return [f"{row['prompt']}\n{row.get('answer', '')}" for row in rows if "prompt" in row]

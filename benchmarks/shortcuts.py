@@ -1,12 +1,13 @@
-"""Shortcuts planted in pairs that have none: how many `pairforge shortcuts` finds, and how many it makes up.
+"""Measure how many planted shortcuts `pairforge shortcuts` finds, and how many false ones it reports.
 
-    python benchmarks/shortcuts.py                       # generated texts: minutes on one core
+    python benchmarks/shortcuts.py                       # generated texts; some minutes on one core
     python benchmarks/shortcuts.py --base PAIRS --seeds 5 --only recall null
 
-Pairs are swapped with probability 1/2, so that nothing tells the sides apart; then a plant changes a share of them. A
-finding is true where at least a quarter of its imbalance is gone once the plant is taken out. Worlds: planted pairs;
-null sets; sets in which only length tells; prompts that repeat. A base from a file is recombined where it
-has too few pairs.
+The two answers of each pair are swapped with probability 1/2, so that nothing distinguishes the sides; then a
+planted shortcut changes a share of the pairs. A finding is true if at least a quarter of its imbalance disappears
+when the planted shortcut is removed. There are four kinds of sets: pairs with planted shortcuts (recall), pairs
+without any (null), pairs in which only the length differs (length), and pairs with repeated prompts (repeated). If
+the file of --base has too few pairs, new pairs are combined from its answers.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any, TypeAlias
 
 from pairforge import formats
 from pairforge.checks.shortcuts import Cue, Report, audit
-from pairforge.checks.shortcuts.counting import Text, measure
+from pairforge.checks.shortcuts.counting import TokenizedText, feature_measure
 from pairforge.checks.shortcuts.features import Feature
 from pairforge.prompts import bundled
 
@@ -37,7 +38,7 @@ TARGETS = {(1000, 0.3): 1.0, (1000, 0.1): 0.95, (1000, 0.03): 0.7, (5000, 0.03):
 
 
 def inside(*choices: str) -> Edit:
-    """Puts one of the phrases between two words."""
+    """Insert one of the phrases between two words."""
 
     def edit(text: str, rng: random.Random) -> str:
         places = [match.start() for match in re.finditer(r"(?<=\S) (?=\S)|(?<=[，。])", text)] or [len(text)]
@@ -60,7 +61,7 @@ def cut(text: str, rng: random.Random) -> str:
 
 
 def longer(text: str, rng: random.Random) -> str:
-    """40 % more, in the text's own sentences."""
+    """Make the text 40 % longer with its own sentences."""
     sentences = re.split(r"(?<=[.!?。])\s+", text)
     extra: list[str] = []
     while sum(map(len, extra)) < 0.4 * len(text):
@@ -70,7 +71,7 @@ def longer(text: str, rng: random.Random) -> str:
 
 @dataclass(frozen=True)
 class Plant:
-    """A change of the chosen answer, or of the rejected one, and what a finding that names it may look like."""
+    """A planted shortcut: a change of the chosen (1) or rejected (2) answer, and a pattern of findings that name it."""
 
     name: str
     edit: Edit
@@ -100,7 +101,7 @@ PLANTS = (
 
 
 def sentences() -> list[str]:
-    """Texts to make answers of: the bundled prompts and what is right to answer."""
+    """Return sentences to build answers from: the bundled prompts."""
     found = [
         prompt.question for kind in ("general.train", "controls.train", "identity.train") for prompt in bundled(kind)
     ]
@@ -108,7 +109,7 @@ def sentences() -> list[str]:
 
 
 class Generated:
-    """Answers of sentences that are drawn with very unequal chances, in one, two or three paragraphs."""
+    """Pairs of answers built from random sentences with very unequal frequencies, in one, two or three paragraphs."""
 
     def __init__(self, seed: int) -> None:
         rng = random.Random(seed)
@@ -125,7 +126,7 @@ class Generated:
 
 
 class FromFile:
-    """Pairs of a file, swapped by chance; where more are asked for, answers are put together by chance."""
+    """Pairs of a file, randomly swapped; if more pairs are needed, its answers are combined at random."""
 
     def __init__(self, path: str) -> None:
         rows = [
@@ -158,8 +159,11 @@ def planted(pairs: Sequence[Pair], plant: Plant, share: float, rng: random.Rando
 
 def imbalance(cue: Cue, pairs: Sequence[Pair]) -> int:
     """Wins less losses of the feature."""
-    see = measure(Feature(cue.kind, cue.feature, tuple(cue.tokens)))
-    return sum((a > b) - (a < b) for a, b in ((see(Text(one)), see(Text(other))) for _, one, other in pairs))
+    measure = feature_measure(Feature(cue.kind, cue.feature, tuple(cue.tokens)))
+    return sum(
+        (a > b) - (a < b)
+        for a, b in ((measure(TokenizedText(one)), measure(TokenizedText(other))) for _, one, other in pairs)
+    )
 
 
 def true(cue: Cue, before: Sequence[Pair], after: Sequence[Pair]) -> bool:
@@ -209,7 +213,7 @@ def _audits(base: Generated | FromFile, size: int, sets: int) -> Iterator[Report
 
 
 def length_only(base: Generated | FromFile, seeds: int) -> dict[str, Any]:
-    """The longer answer is chosen in so many of 5000 pairs, and nothing else tells."""
+    """Test sets of 5000 pairs in which the longer answer is chosen more often, and nothing else differs."""
     found = {}
     for share in (0.6, 0.69, 0.76):
         false = []
@@ -226,7 +230,7 @@ def length_only(base: Generated | FromFile, seeds: int) -> dict[str, Any]:
 
 
 def repeated(base: Generated | FromFile, seeds: int) -> dict[str, Any]:
-    """200 prompts 25 times each, with the same two answers each time but for what follows them."""
+    """Test 200 prompts 25 times each, with the same two answers and different text after them."""
     flagged = 0
     for seed in range(seeds):
         rng = random.Random(f"repeated {seed}")
@@ -240,11 +244,13 @@ def repeated(base: Generated | FromFile, seeds: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", help="a file of pairs to plant in, in place of generated ones")
+    parser.add_argument("--base", help="a file of pairs to use instead of generated pairs")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--only", nargs="+", choices=("recall", "null", "length", "repeated"))
-    parser.add_argument("--plants", nargs="+", help="names of plants, in place of all")
-    parser.add_argument("--sizes", nargs="+", type=int, default=(1000, 5000), help="of planted sets")
+    parser.add_argument("--plants", nargs="+", help="names of the planted shortcuts to use (default: all)")
+    parser.add_argument(
+        "--sizes", nargs="+", type=int, default=(1000, 5000), help="numbers of pairs in sets with planted shortcuts"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     base = FromFile(given.base) if given.base else Generated(0)

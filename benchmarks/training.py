@@ -1,10 +1,11 @@
-"""What the trainer costs: TRL's plain `DPOTrainer` beside ours without and with the guard, on the same data and flags.
+"""Measure the cost of our trainer: TRL's plain `DPOTrainer` against ours without and with the guard, on the same data.
 
     python benchmarks/training.py [--pairs FILE] [--steps 40] [--repeats 3] [--output docs/benchmarks/training.json]
 
-Each training runs in a process of its own, the kinds in turn; only `trainer.train()` is timed. The ratios are of the
-processor's time, which neighbours on the machine disturb less than the clock; both stand in the output, and for the
-guard the seconds that it took within its training, which is the figure to go by: whole trainings differ by more.
+Each training runs in a separate process, the kinds alternate, and only `trainer.train()` is timed. The ratios
+compare CPU time, because other processes on the machine disturb it less than wall time; the output has both. For
+the guard, the output also has the CPU seconds that the guard itself took. Use this figure to judge the guard,
+because whole trainings vary by more than that.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ KINDS = ("trl", "guard off", "guard stop")
 
 
 def child(kind: str, pairs: str, steps: int, folder: str) -> None:
-    """One training; prints the seconds of `trainer.train()` as JSON."""
+    """Run one training and print the seconds of `trainer.train()` as JSON."""
     from transformers import Trainer
 
     train: Any = Trainer.train
@@ -54,7 +55,7 @@ def child(kind: str, pairs: str, steps: int, folder: str) -> None:
 
 
 def clocked(spent: dict[str, float]) -> None:
-    """Adds up in `spent["guard"]` the processor's seconds that the guard takes within the training."""
+    """Patch the guard so that `spent["guard"]` adds up the CPU seconds that it takes during the training."""
     from trainers.guard import CollapseGuard
 
     def timing(method: Any) -> Any:
@@ -70,7 +71,7 @@ def clocked(spent: dict[str, float]) -> None:
 
 
 def plain(pairs: str, steps: int, folder: str) -> None:
-    """TRL's own script in short, with the flags of our recipe."""
+    """Train as TRL's own script does, with the settings of our recipe."""
     from datasets import load_dataset
     from trl import DPOConfig, DPOTrainer
 
@@ -83,7 +84,7 @@ def plain(pairs: str, steps: int, folder: str) -> None:
 
 
 def measure(pairs: str, steps: int, repeats: int) -> dict[str, list[dict[str, float]]]:
-    """The seconds of each training, by kind."""
+    """Return the seconds of each training, by kind."""
     spent: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
@@ -100,16 +101,16 @@ def measure(pairs: str, steps: int, repeats: int) -> dict[str, list[dict[str, fl
 
 
 def made(folder: str) -> str:
-    """The default pairs, made here."""
+    """Make the default pairs and return their file."""
     import pairforge
 
     return str(pairforge.correct("Qwen", "Deep Qwen", output=folder, quiet=True).run.path / "pairs.jsonl")
 
 
 def main() -> None:
-    """The command line of this script."""
+    """Run the command line of this script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", help="JSON Lines; by default those of a default correction run")
+    parser.add_argument("--pairs", help="JSON Lines file of pairs (default: the pairs of a default correction run)")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", default=str(ROOT / "docs" / "benchmarks" / "training.json"))
@@ -121,15 +122,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         spent = measure(given.pairs or made(folder), given.steps, given.repeats)
     middle = {kind: statistics.median(one["cpu"] for one in times) for kind, times in spent.items()}
-    told = {
+    result = {
         "steps": given.steps,
         "cpu_ratio_to_trl": {kind: round(middle[kind] / middle["trl"], 3) for kind in KINDS},
         "seconds": {kind: [{name: round(s, 2) for name, s in one.items()} for one in spent[kind]] for kind in KINDS},
         "machine": {"system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version()},
         "versions": {name: version(name) for name in ("torch", "transformers", "trl")},
     }
-    Path(given.output).write_text(json.dumps(told, indent=1) + "\n")
-    print(json.dumps(told["cpu_ratio_to_trl"]))
+    Path(given.output).write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result["cpu_ratio_to_trl"]))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What validate costs: python benchmarks/validate.py [--rows 100000] [--json FILE]
+"""Measure the cost of `pairforge validate`: python benchmarks/validate.py [--rows 100000] [--json FILE]
 
-Ratios, measured in one run on one machine, are what counts: they hold elsewhere. Rows are made from a seed; each has
-about 1 KB, as a pair of a short question and two answers of some seventy words has.
+The ratios within one run are the important figures, because they are similar on other machines. The rows are
+generated from a seed; each has about 1 KB, like a pair of a short question and two answers of about seventy words.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def sentence(draw: random.Random, words: int) -> str:
 
 
 def made(count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Rows as a correction run writes them."""
+    """Yield rows like those of a correction run."""
     draw = random.Random(seed)
     for number in range(count):
         asked = {"role": "user", "content": f"{number}: {sentence(draw, 12)[:-1]}?"}
@@ -53,7 +53,7 @@ def made(count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def best(work: Callable[[], Any], times: int = 5) -> float:
-    """Seconds of processor time, the least of several."""
+    """Return the lowest CPU time of several calls, in seconds."""
     taken = []
     for _ in range(times):
         start = time.process_time()
@@ -63,7 +63,7 @@ def best(work: Callable[[], Any], times: int = 5) -> float:
 
 
 def ratios() -> dict[str, float]:
-    """Microseconds a row, and how they compare."""
+    """Return the microseconds per row of each step."""
     from pairforge.checks import RULES, RowChecker
     from pairforge.checks.row import well_shaped
     from pairforge.checks.schema import validator
@@ -74,7 +74,8 @@ def ratios() -> dict[str, float]:
 
     def look(codes: list[str] | None) -> None:
         check = RowChecker(codes)
-        assert not [*check.rows(rows), *check.end()]
+        assert not [one for index, row in enumerate(rows) for one in check.see(index, row)]
+        assert not [*check.findings()]
 
     few = rows[:500]
     figures = {
@@ -88,7 +89,7 @@ def ratios() -> dict[str, float]:
 
 
 def whole(path: Path, jobs: int, ignore: str) -> dict[str, float]:
-    """Wall seconds and peak memory in MB of the processes together, for a file."""
+    """Check a file; return the wall seconds, and the peak memory of all processes together in MB."""
     call = f"validate({str(path)!r}, jobs={jobs}, ignore={[ignore] if ignore else []!r})"
     code = f"from pairforge.api.validate import validate; found = {call}; assert not found, found[:3]"
     start = time.perf_counter()
@@ -102,7 +103,7 @@ def whole(path: Path, jobs: int, ignore: str) -> dict[str, float]:
 
 
 def memory(pid: int) -> float:
-    """Resident MB of a process and its children, where /proc tells."""
+    """Return the resident memory of a process and its children in MB, where /proc is available."""
     total = 0.0
     for one in [pid, *children(pid)]:
         try:
@@ -122,13 +123,13 @@ def children(pid: int) -> list[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=100_000, help="rows of the file that is checked as a whole")
+    parser.add_argument("--rows", type=int, default=100_000, help="number of rows in the checked file")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     figures = ratios()
     base = figures["json.loads"]
-    print(f"{'':34}{'us a row':>10}{'json.loads':>12}")
+    print(f"{'':34}{'us/row':>10}{'json.loads':>12}")
     for name, micro in figures.items():
         print(f"{name:34}{micro:10.2f}{micro / base:11.2f}x")
     speedup = figures["shape, jsonschema"] / figures["shape, fast path"]
@@ -143,7 +144,7 @@ def main() -> None:
         for name, ignore in (("without near duplicates", "PF206,PF207"), ("with near duplicates", "")):
             for jobs in sorted({1, options.jobs}):
                 files[f"{name}, {jobs} jobs"] = run = whole(path, jobs, ignore)
-                print(f"  {name}, {jobs} jobs: {run['seconds']:.1f} s, {run['MB']:.0f} MB at most")
+                print(f"  {name}, {jobs} jobs: {run['seconds']:.1f} s, {run['MB']:.0f} MB peak")
     if options.json:
         names = ("numpy", "jsonschema")
         where = {"machine": platform.machine(), "processors": os.cpu_count(), "python": platform.python_version()}

@@ -1,4 +1,7 @@
-"""Anybody's own DPOTrainer script with pairforge in it: python examples/own_trainer.py PAIRS MODEL OUTPUT"""
+"""Use pairforge in a DPOTrainer script of your own: python examples/own_trainer.py PAIRS MODEL OUTPUT
+
+The script checks the pairs, trains with the recommended settings and the guard, and evaluates the trained model.
+"""
 
 import sys
 

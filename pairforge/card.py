@@ -1,7 +1,7 @@
-"""The dataset card (`README.md`) of a pushed set of pairs, and the stamp by which a later push knows its own work.
+"""The dataset card (`README.md`) of pushed pairs, and the stamp by which a later push recognizes its own work.
 
-Whatever comes from data stands in code spans or fences longer than any fence within, or goes through the YAML writer:
-nothing in it can become a link, an image, a mention, a table cell or another key of the header.
+All text from the data is put into code spans or fences, or goes through the YAML writer: nothing in it can become a
+link, an image, a mention, a table cell or another key of the header.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from .conversation import context_of
-from .text import visible
+from .markdown import code_span, fence, shortened, without_local_paths
 from .types import digest
 
 if TYPE_CHECKING:
@@ -23,17 +22,17 @@ if TYPE_CHECKING:
 
 TAGS = ["preference-pairs", "dpo", "chatml", "synthetic", "pairforge"]
 _STAMPED = ("rows", "card", "data")
-_EXAMPLES, _LONGEST_TEXT = 3, 600
+_EXAMPLES = 3
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a card says about the push that wrote it, under the key `pairforge` of its header; each a SHA-256 in hex.
+    """SHA-256 digests under the key `pairforge` of a card's header: of the push that wrote the card.
 
-    `rows` is of the rows' canonical JSON and so the same for whatever key order, batch size or pyarrow version;
-    `card` is of the rest of the card as it was written; `data` is of the Parquet file's bytes. `edited` is no part of
-    the header: whether the card was changed since.
+    `rows` is of the rows' canonical JSON, so that it depends neither on key order, batch size nor the version of
+    pyarrow; `card` is of the rest of the card as it was written; `data` is of the Parquet file's bytes. `edited`, which
+    is not in the header, says that the card was changed since.
     """
 
     rows: str
@@ -53,10 +52,12 @@ def render(
     repo: str | None = None,
     pocket: bool = False,
 ) -> str:
-    """The card's text. `run` is the content of `run.json`, empty for pairs that no run made.
+    """Return the text of the card; the same arguments give the same text.
 
-    The same arguments give the same text; `repo` stands in the commands that load and train, and `pocket` says
-    that the bundled pocket model made the pairs.
+    Args:
+        run: the content of `run.json`, empty for pairs that were not made by a run.
+        repo: the dataset's id in the commands that load it and train on it.
+        pocket: the pairs were made by the bundled pocket model.
     """
     header: Any = _header(len(rows), features, data_file, license, repo)
     paragraphs = _paragraphs(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
@@ -67,7 +68,7 @@ def render(
 
 
 def stamp(text: str) -> Stamp | None:
-    """The stamp in a card's text, None where the card isn't pairforge's."""
+    """Return the stamp in a card's text; None where pairforge didn't write the card."""
     header, body = _split(text)
     mark: Any = header.pop("pairforge", None)
     values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
@@ -81,7 +82,7 @@ def _fingerprint(header: Mapping[str, Any], body: str) -> str:
 
 
 def _split(text: str) -> tuple[dict[str, Any], str]:
-    """Header and body of a card that may be anybody's: a header that can't be read is an empty one."""
+    """Split any card into header and body; a header that can't be read is returned empty."""
     import yaml
     from huggingface_hub import DatasetCard
 
@@ -116,17 +117,18 @@ def _paragraphs(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo:
         f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are\n"
         "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
     )
-    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
-    yield "\n".join(f"- {key}: {', '.join(map(_span, found[:5]))}" for key, found in values.items() if found)
+    values = {key: sorted({str(row[key]) for row in rows if row.get(key)})[:5] for key in ("method", "model", "judge")}
+    facts = {key: map(code_span, without_local_paths(found)) for key, found in values.items() if found}
+    yield "\n".join(f"- {key}: {', '.join(spans)}" for key, spans in facts.items())
     if pocket:
         yield (
             "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
             "pairs says anything about a real model."
         )
     yield "## Load"
-    yield _fence(f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")', "python")
+    yield fence(f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")', "python")
     yield "## Train"
-    yield _fence(f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL", "bash")
+    yield fence(f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL", "bash")
     yield (
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
         "the pairs as they are."
@@ -138,60 +140,28 @@ def _paragraphs(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo:
             "The pairs teach these words on purpose. An audit for shortcuts finds them;\n"
             "that is what the pairs are for."
         )
-        yield "\n".join(f"- {_span(old)} in `rejected`, {_span(new)} in `chosen`" for old, new in rules.items())
+        yield "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
     if run:
         yield from _origin(run)
     yield "## Examples"
     for row in rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]:
-        yield _fence(_conversation(row), "text")
+        yield fence(_conversation(row), "text")
 
 
 def _origin(run: Mapping[str, Any]) -> Iterator[str]:
-    counts, command = run.get("counts", {}), run.get("command")
+    counts, command = run.get("counts", {}), str(run.get("command"))
     lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
     skips = counts.get("skips") or {}
-    lines += [f"- skipped, {_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
+    lines += [f"- skipped, {code_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
     yield "## How it was made"
     yield "\n".join(lines)
-    if isinstance(command, str) and re.fullmatch(r"[a-z-]{1,40}", command):
+    if re.fullmatch(r"[a-z-]{1,40}", command):
         yield f"Made by `pairforge {command}` with these settings:"
-    settings = _public(run.get("settings", {}))
-    yield _fence(json.dumps(settings, indent=2, ensure_ascii=False, sort_keys=True), "json")
-
-
-def _public(value: Any) -> Any:
-    """Settings without the folders of the machine that they were used on: of an absolute path the last part stays."""
-    if isinstance(value, Mapping):
-        return {str(key): _public(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_public(item) for item in value]
-    if isinstance(value, str) and re.match(r"/[^/\s]+/|~/|[A-Za-z]:\\", value) and "\n" not in value:
-        return PurePath(value.replace("\\", "/")).name
-    return value
+    settings = without_local_paths(run.get("settings", {}))
+    yield fence(json.dumps(settings, indent=2, ensure_ascii=False, sort_keys=True), "json")
 
 
 def _conversation(row: Mapping[str, Any]) -> str:
     turns = [(message["role"], str(message["content"])) for message in context_of(row)]
     turns += [(side, str(row[side][-1]["content"])) for side in ("chosen", "rejected")]
-    return "\n".join(f"{name:>9}: {_shortened(text)}" for name, text in turns)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " [...]"
-
-
-def _ticks(text: str, least: int) -> str:
-    """Return more backticks than there are in a row in the text."""
-    return "`" * max(least, 1 + max(map(len, re.findall("`+", text)), default=0))
-
-
-def _fence(text: str, language: str) -> str:
-    ticks = _ticks(text, 3)
-    return f"{ticks}{language}\n{visible(text)}\n{ticks}"
-
-
-def _span(value: Any) -> str:
-    """A code span of one line: in it nothing is a link, a mention or markup."""
-    text = visible(_shortened(str(value))).replace("\n", "\\n").replace("\t", "\\t") or " "
-    ticks = _ticks(text, 1)
-    return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
+    return "\n".join(f"{name:>9}: {shortened(text)}" for name, text in turns)

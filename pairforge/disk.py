@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import InputError, OutsideError
+from .text import byte_size
 
 
 @contextmanager
@@ -21,10 +22,8 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
     except (OSError, sqlite3.DatabaseError) as error:
         text, fix = str(error), "choose another folder with -o DIR"
         if isinstance(error, OSError):
-            full, what = (
-                error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-                f"can't write {path}: {error.strerror}",
-            )
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            what = f"can't write {path}: {error.strerror}"
         elif isinstance(error, sqlite3.OperationalError):
             full, what = "full" in text or "I/O" in text, f"can't use {path}: {text}"
         else:
@@ -32,7 +31,7 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
             fix = "move it away, or set it aside with: pairforge correct --fresh"
         if not full:
             raise InputError(what, fix=fix) from error
-        more = f", which needs about {needed / 1e6:.1f} MB" if needed else ""
+        more = f", which needs about {byte_size(needed)}" if needed else ""
         fix = "free some space and run the same command again: it goes on"
         raise OutsideError(f"disk full while writing {path}{more}", fix=fix) from error
 

@@ -1,23 +1,24 @@
-"""Pushing pairs to the Hugging Face Hub: in one commit, private unless told otherwise, never over a stranger's files.
+"""Push pairs to the Hugging Face Hub: in one commit, private by default, never over files that others made.
 
-The Hub's client makes a commit once and doesn't repeat it, so a lost answer leaves open whether the commit landed.
-After such a failure the head is read again and its card's stamp compared with ours: what is reported stands there.
+The Hub's client doesn't repeat a commit, so a lost response leaves open whether the commit succeeded. After such a
+failure the head is read again, and the stamp in its card compared with ours: what is reported is what the head holds.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any
 
+from .card import Stamp, stamp
 from .errors import InputError, OutsideError, PairforgeError
-from .text import visible
+from .text import escaped, visible
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -26,7 +27,7 @@ CARD_FILE, DATA_FILE = "README.md", "data/train-00000-of-00001.parquet"
 _MADE, _HUB_MADE = (CARD_FILE, DATA_FILE), {".gitattributes"}
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
 _MESSAGE = "Preference pairs built with pairforge"
-_MAYBE_LANDED = {408, 409, 412}
+_MAYBE_COMMITTED = {408, 409, 412}  # and all from 500 on
 _LOGIN = "hf auth login, with a token that may write there"
 _PLAIN = {
     401: ("the Hub doesn't know your token: expired, revoked or mistyped", _LOGIN),
@@ -38,26 +39,9 @@ _PLAIN = {
 }
 
 
-class StampLike(Protocol):
-    """What a card of pairforge's says about the push that wrote it: three hashes, and whether it was edited since."""
-
-    @property
-    def rows(self) -> str: ...
-    @property
-    def card(self) -> str: ...
-    @property
-    def data(self) -> str: ...
-    @property
-    def edited(self) -> bool: ...
-
-
-Read: TypeAlias = Callable[[str], "StampLike | None"]
-"""Finds the stamp in the text of a card; None where the card is somebody else's."""
-
-
 @dataclass(frozen=True)
 class Commit:
-    """Where the pairs stand on the Hub; `new` is False where the head held them already."""
+    """The commit on the Hub that holds the pairs; `new` is False where the head held them already."""
 
     sha: str
     url: str
@@ -66,28 +50,28 @@ class Commit:
 
 @dataclass(frozen=True)
 class _Head:
-    """What the target holds now. `stamp` is None without a card of pairforge's, `data` is the Parquet's SHA-256."""
+    """The target's present content: `stamp` is None without a card of pairforge's, `data` the Parquet's SHA-256."""
 
     sha: str
     private: bool
     files: frozenset[str]
-    stamp: StampLike | None = None
+    stamp: Stamp | None = None
     data: str | None = None
 
-    def holds(self, wanted: StampLike) -> bool:
-        """Whether these very pairs and this card stand there, the Parquet bytes being those that the card names."""
+    def holds(self, wanted: Stamp) -> bool:
+        """Return True if the head has these pairs and this card, with the Parquet bytes that the card names."""
         mark = self.stamp
         return mark is not None and (mark.rows, mark.card, mark.data) == (wanted.rows, wanted.card, self.data)
 
     @property
     def foreign(self) -> list[str]:
-        """Files that pairforge didn't make, and a card of its own that was edited since."""
+        """The files that pairforge didn't make, and its own card if that was edited since."""
         ours = set() if self.stamp is None else {DATA_FILE} if self.stamp.edited else set(_MADE)
         return sorted(self.files - ours - _HUB_MADE)
 
 
 def check_repo(repo: str) -> None:
-    """Refuse what can't be the id of a dataset: anything but OWNER/NAME in the Hub's alphabet. Raises InputError."""
+    """Check that a name can be the id of a dataset: OWNER/NAME in the Hub's alphabet. Raises InputError."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -96,28 +80,35 @@ def check_repo(repo: str) -> None:
     except HFValidationError as error:
         raise InputError(f"--repo {visible(repr(repo))} can't be a dataset's id", fix="use OWNER/NAME") from error
     if "/" not in repo:
-        raise InputError(f"--repo {repo} doesn't say whose", fix=f"use YOUR-NAME/{repo}")
+        raise InputError(f"--repo {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
 
 
 def logged_in() -> bool:
-    """Whether a login for the Hub stands on this machine (HF_TOKEN or `hf auth login`); asks nobody."""
+    """Return True if this machine has a token for the Hub (HF_TOKEN or `hf auth login`); sends no request."""
     from huggingface_hub import get_token
 
     return get_token() is not None
 
 
-def upload(folder: Path, repo: str, read: Read, *, private: bool = True, yes: bool = False) -> Commit:
-    """Make the head of a dataset hold `folder`'s card and data, in one commit, or say that it does already.
+def upload(folder: Path, repo: str, *, private: bool = True, yes: bool = False) -> Commit:
+    """Upload `folder`'s card and data to a dataset in one commit, unless its head holds them already.
 
-    `yes` allows a target that holds files of others: its card is replaced, no file is deleted.
-    Raises InputError for a target that must not be written without being asked, OutsideError for what the Hub refuses
-    or the network loses; what the message says is true of the head at that moment.
+    Args:
+        private: create the dataset as a private one, and refuse one that is public.
+        yes: allow a target with files that pairforge didn't make; the card is replaced, no file is deleted.
+
+    Raises:
+        InputError: the target may not be written to without `yes` or `private=False`.
+        OutsideError: the Hub refuses, or the network fails; the message describes the head at that moment.
     """
-    wanted = read((folder / CARD_FILE).read_text(encoding="utf-8"))
+    wanted = stamp((folder / CARD_FILE).read_text(encoding="utf-8"))
     if wanted is None:
         raise InputError(f"{folder / CARD_FILE} isn't a card of pairforge's", fix="build it again with pairforge push")
-    with _client() as api, _in_plain_words(repo):
-        return _Upload(api, folder, repo, read, wanted, private, yes).run()
+    try:
+        with _client() as api:
+            return _Upload(api, folder, repo, wanted, private, yes).run()
+    except _failures() as error:
+        raise _outside(error, repo) from error
 
 
 @dataclass(frozen=True)
@@ -127,29 +118,25 @@ class _Upload:
     api: HfApi
     folder: Path
     repo: str
-    read: Read
-    wanted: StampLike
+    wanted: Stamp
     private: bool
     yes: bool
 
     def run(self) -> Commit:
-        self._prepare()
-        head = self._head()
-        if head.holds(self.wanted):
-            return self._commit(head.sha, new=False)
-        self._refuse_foreign(head)
-        return self._push(head)
-
-    def _prepare(self) -> None:
-        """Who asks and may they write there, said before a byte is sent; makes the dataset where there is none."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        # Clients before 1.0 can only ask for read access; there a missing right shows at the commit.
+        # Before any byte is sent: may this token write there? Clients before 1.0 can only ask for read access; with
+        # these a missing right shows at the commit.
         write = {"write": True} if "write" in signature(self.api.auth_check).parameters else {}
         try:
             self.api.auth_check(self.repo, repo_type="dataset", **write)
         except RepositoryNotFoundError:
             self.api.create_repo(self.repo, repo_type="dataset", private=self.private, exist_ok=True)
+        head = self._head()
+        if head.holds(self.wanted):
+            return self._commit(head.sha, new=False)
+        self._refuse_foreign(head)
+        return self._push(head)
 
     def _head(self) -> _Head:
         info = self.api.dataset_info(self.repo, files_metadata=True)
@@ -157,19 +144,19 @@ class _Upload:
         head = _Head(str(info.sha), bool(info.private), frozenset(files))
         if CARD_FILE not in files:
             return head
-        lfs = files[DATA_FILE].lfs if DATA_FILE in files else None
-        return replace(head, stamp=self.read(self._card(head.sha)), data=lfs.sha256 if lfs else None)
-
-    def _card(self, sha: str) -> str:
         with TemporaryDirectory() as folder:
-            path = self.api.hf_hub_download(self.repo, CARD_FILE, repo_type="dataset", revision=sha, local_dir=folder)
-            return Path(path).read_text(encoding="utf-8", errors="replace")
+            path = self.api.hf_hub_download(
+                self.repo, CARD_FILE, repo_type="dataset", revision=head.sha, local_dir=folder
+            )
+            card = Path(path).read_text(encoding="utf-8", errors="replace")
+        lfs = files[DATA_FILE].lfs if DATA_FILE in files else None
+        return replace(head, stamp=stamp(card), data=lfs.sha256 if lfs else None)
 
     def _refuse_foreign(self, head: _Head) -> None:
         if self.private and not head.private:
             raise InputError(f"{self.repo} is public on the Hub", fix="push there with --public, or to another --repo")
         if head.foreign and not self.yes:
-            names = ", ".join(visible(name).replace("\n", "\\n") for name in head.foreign[:5])
+            names = ", ".join(escaped(name) for name in head.foreign[:5])
             raise InputError(
                 f"{self.repo} holds files that pairforge didn't make: {names}{' ...' if len(head.foreign) > 5 else ''}",
                 fix="choose another --repo, or --yes to put the pairs beside them and replace the card",
@@ -180,14 +167,21 @@ class _Upload:
             sha = self._send(head)
             return self._commit(sha, new=sha != head.sha)
         except _failures() as error:
-            if not _may_have_landed(error):
+            cause = _cause(error)
+            status = _status(cause)
+            if status is not None and status < 500 and status not in _MAYBE_COMMITTED:
                 raise
             now = self._head_after(error)
             if now.holds(self.wanted):
                 return self._commit(now.sha, new=True)
             if not retry or now.sha == head.sha:
-                raise self._failed(error) from error
-        # Somebody else's commit came between: look at what it brought, and try once more.
+                if status in _PLAIN:
+                    raise
+                raise OutsideError(
+                    f"the commit to {self.repo} failed and its head doesn't hold the pairs: {_reason(cause)}",
+                    fix="run the same command again",
+                ) from error
+        # Somebody else committed meanwhile: check what the dataset holds now, and try once more.
         self._refuse_foreign(now)
         return self._push(now, retry=False)
 
@@ -201,23 +195,15 @@ class _Upload:
         return str(made.oid)
 
     def _head_after(self, error: Exception) -> _Head:
-        """The head after a failure. Where that can't be read either, nobody knows, and the message says so."""
+        """Read the head after a failure; where that fails too, the message says that the outcome isn't known."""
         try:
             return self._head()
         except _failures() as second:
             raise OutsideError(
-                f"the Hub stopped answering during the commit to {self.repo}, so it isn't known whether it landed"
+                f"the Hub stopped answering during the commit to {self.repo}, so it isn't known whether it succeeded"
                 f" ({_reason(_cause(error))})",
-                fix="run the same command again: it looks first and sends nothing twice",
+                fix="run the same command again: it checks first, and sends nothing twice",
             ) from second
-
-    def _failed(self, error: Exception) -> PairforgeError:
-        if _status(_cause(error)) in _PLAIN:
-            return _outside(error, self.repo)
-        return OutsideError(
-            f"the commit to {self.repo} failed and its head doesn't hold the pairs: {_reason(_cause(error))}",
-            fix="run the same command again",
-        )
 
     def _commit(self, sha: str, *, new: bool) -> Commit:
         return Commit(sha, f"{self.api.endpoint}/datasets/{self.repo}", new)
@@ -225,7 +211,7 @@ class _Upload:
 
 @contextmanager
 def _client() -> Iterator[HfApi]:
-    """The Hub's client, which has no timeout of its own, with one for as long as it is ours."""
+    """Open the Hub's client, which has no timeout of its own, with one for the length of the block."""
     from huggingface_hub import HfApi, get_session, get_token
 
     session: Any = get_session()
@@ -240,25 +226,17 @@ def _client() -> Iterator[HfApi]:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What the Hub's client raises: errors of the HTTP library beneath it (requests, httpx or httpx2, by version), of
-    the operating system, RuntimeError around a failed upload, ValueError for a refused card and for answers that are
-    no JSON.
+    """Return what the Hub's client raises: errors of its HTTP library (requests, httpx or httpx2, by version) and of
+    the operating system, RuntimeError for a failed upload, ValueError for a refused card and for a response that isn't
+    JSON.
     """
     from huggingface_hub.errors import HfHubHTTPError
 
     return (*HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError)
 
 
-@contextmanager
-def _in_plain_words(repo: str) -> Iterator[None]:
-    """Whatever the Hub or the network does to us ends in one line, without a token in it."""
-    try:
-        yield
-    except _failures() as error:
-        raise _outside(error, repo) from error
-
-
 def _outside(error: Exception, repo: str) -> PairforgeError:
+    """Convert an error of the Hub's client to one line for the user, without a token in it."""
     cause = _cause(error)
     status = _status(cause)
     if status is None and isinstance(cause, json.JSONDecodeError):
@@ -272,7 +250,7 @@ def _outside(error: Exception, repo: str) -> PairforgeError:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The error with the server's answer; the client wraps it in others."""
+    """Return the error that carries the server's response; the client wraps it in others."""
     seen: BaseException | None = error
     while seen is not None:
         if _status(seen) is not None:
@@ -286,13 +264,8 @@ def _status(error: BaseException) -> int | None:
     return None if answer is None else int(answer.status_code)
 
 
-def _may_have_landed(error: Exception) -> bool:
-    status = _status(_cause(error))
-    return status is None or status >= 500 or status in _MAYBE_LANDED
-
-
 def _reason(error: BaseException) -> str:
-    """What the server or the network said: one printable line, without what looks like a token."""
+    """Return what the server or the network reported: one printable line, without what looks like a token."""
     said = getattr(error, "server_message", None) or str(error)
     line = next((line for line in said.splitlines() if line.strip()), type(error).__name__)
     return re.sub(r"hf_\w+|Bearer \S+", "***", visible(line.strip()))[:200]

@@ -419,7 +419,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
 
     heading: ClassVar = "Checks"
     select: str | Sequence[str] = option(
-        "Look only for these codes, or beginnings such as PF1. Shortcuts (PF3) are looked for only if named.",
+        "Look only for these codes, or beginnings (PF1). Shortcuts (PF3) and secrets (PF5) only where named.",
         default=(),
         metavar="CODE",
     )
@@ -455,7 +455,7 @@ class ShortcutsOptions(DataArgument, AuditOptions):
         default=None,
         flags=("-m", "--model"),
     )
-    svg: str | None = option("Write a plot of the features.", default=None, metavar="FILE")
+    svg: str | None = option("Write a plot of the features (needs matplotlib).", default=None, metavar="FILE")
     easiness: str | None = option(
         "Write how easily each pair is classified, in bits, as JSON Lines.", default=None, metavar="FILE"
     )

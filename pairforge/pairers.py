@@ -10,7 +10,7 @@ from .types import Answer, Pair, Prompt, Skip
 
 
 def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
-    """The whole, non-blank, distinct answers, in order; a Skip where none is left."""
+    """Return the whole, non-blank, distinct answers, in order; a Skip where none is left."""
     whole = [answer for answer in answers if answer.finish == "stop"]
     if not whole:
         return Skip("cut_off", answers[0].text if answers else "")
@@ -19,30 +19,30 @@ def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
 
 
 class Edited(NamedTuple):
-    """The two sides that an answer becomes."""
+    """The two sides of a pair that are made of one answer."""
 
     rejected: str
     chosen: str
 
 
 class Edit(Protocol):
-    """What turns an answer into the corrected one; `name` stands in the `judge` column, `method` in its own."""
+    """A correction of answers; `name` is written to the `judge` column, `method` to its own."""
 
     method: str
     name: str
 
     def settings(self) -> dict[str, Any]:
-        """All that the correction depends on beside the answer."""
+        """Return all that the correction depends on beside the answer."""
         ...
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
-        """Both sides, or why this answer makes no pair."""
+        """Return both sides, or why this answer makes no pair."""
         ...
 
 
 @dataclass(frozen=True)
 class Correct:
-    """Rejected is what the model said; chosen is the same after `edit`."""
+    """Pairer of corrections: rejected is the model's answer; chosen is the same after `edit`."""
 
     edit: Edit
 
@@ -50,7 +50,7 @@ class Correct:
         return self.edit.settings()
 
     def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
-        """The pair of the first answer that can be corrected, else what is wrong with the first."""
+        """Return the pair of the first answer that can be corrected, else what is wrong with the first."""
         made = [self.edit(prompt, answer) for answer in answers]
         edited = next((sides for sides in made if isinstance(sides, Edited)), None)
         if edited is None:
@@ -61,7 +61,7 @@ class Correct:
 
 @dataclass(frozen=True)
 class BestWorst:
-    """Chosen is the best of the answers by the judge, rejected the worst, if they are more than `margin` apart."""
+    """Pairer of scored answers: chosen is the best, rejected the worst, if they are more than `margin` apart."""
 
     judge: str
     margin: float = 0.0
@@ -70,24 +70,14 @@ class BestWorst:
         return {"pairer": "best_worst", "margin": self.margin}
 
     def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
-        """The first best against the first worst of the scored answers."""
+        """Return the pair of the first best and the first worst of the scored answers."""
         if len(answers) < 2:
             return Skip("identical", answers[0].text if answers else "")
         ranked = sorted(zip(scores, answers, strict=True), key=lambda item: item[0])
         low, high = ranked[0], max(ranked, key=lambda item: item[0])
         if not high[0] - low[0] > max(self.margin, 0):
             return Skip("tie", f"{len(answers)} answers, all scored {low[0]:g} to {high[0]:g}")
-        if _bare(low[1].text) == _bare(high[1].text):
+        if len({"".join(answer.text.split()).casefold() for answer in (low[1], high[1])}) == 1:
             return Skip("identical", f"but for spaces and case: {high[1].text}")
-        columns = {
-            "method": "best_worst",
-            "model": model,
-            "judge": self.judge,
-            "chosen_score": high[0],
-            "rejected_score": low[0],
-        }
-        return Pair.of(prompt, high[1].text, low[1].text, **columns)
-
-
-def _bare(text: str) -> str:
-    return "".join(text.split()).casefold()
+        values = {"chosen_score": high[0], "rejected_score": low[0]}
+        return Pair.of(prompt, high[1].text, low[1].text, method="best_worst", model=model, judge=self.judge, **values)

@@ -1,4 +1,4 @@
-"""Finds what a user plugs in: `module:attr` or `file.py:attr` to the object."""
+"""Load what a user plugs in: the object named `module:attr` or `file.py:attr`."""
 
 from __future__ import annotations
 
@@ -16,21 +16,15 @@ from .types import digest
 
 
 def load(name: str) -> Any:
-    """The object behind `module:attr` or `path/to/file.py:attr`. Runs that module: name only what you trust.
+    """Return the object named `module:attr` or `path/to/file.py:attr`. Runs that module: name only what you trust.
 
-    Raises InputError where there is no such thing, or where its module can't be imported.
+    Raises InputError where it does not exist, or where its module can't be imported.
     """
     source, _, attr = name.rpartition(":")
     if not source:
-        raise InputError(f"{name!r} names no plug", fix="write module:attr or file.py:attr")
-    module = _module(source)
-    try:
-        return getattr(module, attr)
-    except AttributeError:
-        raise InputError(f"{source} has no {attr!r}", fix="check the name after the colon") from None
-
-
-def _module(source: str) -> Any:
+        raise InputError(
+            f"{name!r} is neither a built-in judge nor module:attr", fix="write module:attr or file.py:attr"
+        )
     is_file = source.endswith(".py")
     if is_file and not os.path.isfile(source):
         raise InputError(f"no file {source}", fix="check the path before the colon")
@@ -38,24 +32,28 @@ def _module(source: str) -> Any:
         raise InputError(f"{source} is a relative name", fix="write the module's whole name, or file.py:attr")
     try:
         with redirect_stdout(sys.stderr):
-            return _from_file(Path(source)) if is_file else importlib.import_module(source)
+            module = _import_file(Path(source)) if is_file else importlib.import_module(source)
     except SyntaxError as error:
         where = f"{error.filename or source}:{error.lineno or 1}"
-        raise InputError(f"{where}: {error.msg}", fix="mend that line") from error
+        raise InputError(f"{where}: {error.msg}", fix="correct that line") from error
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and error.name:
             raise InputError(
                 f"no module {error.name!r} for {source}", fix="install it, or name a file.py:attr"
             ) from error
-        raise InputError(f"{_place(error) or source}: {error!r:.200}", fix="mend that line") from error
+        raise InputError(f"{_place(error) or source}: {error!r:.200}", fix="correct that line") from error
+    try:
+        return getattr(module, attr)
+    except AttributeError:
+        raise InputError(f"{source} has no {attr!r}", fix="check the name after the colon") from None
 
 
-def _from_file(path: Path) -> Any:
+def _import_file(path: Path) -> Any:
     # A name of its own: that of the file alone could hide a module (random.py), and one is needed for dataclasses.
     name = f"{path.stem}_{digest(str(path.resolve()))}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -67,7 +65,7 @@ def _from_file(path: Path) -> Any:
 
 
 def _place(error: BaseException) -> str | None:
-    """file:line where the user's own code, the module or one in its folder, was when this was raised."""
+    """Return the file:line in the user's own code, the module or one in its folder, where the error was raised."""
     machinery = (__file__, importlib.__file__)
     frames = [
         frame

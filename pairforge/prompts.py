@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain, takewhile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from .options import History
 from .readers import Row, Unreadable, Wanted, read
 from .readers.stream import name_of
 from .resources import resource
-from .text import one_line
+from .text import common_prefix, lone_surrogate, one_line
 from .types import Message, Prompt, Skip
 
 _TALKS = ("messages", "conversations", "conversation", "turns")
@@ -33,7 +33,6 @@ READ = f"read are text lines, and rows with {', '.join(ASKED)}; or name the colu
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 _SPENT = {"prompt", *_TALKS, "instruction", "input", "output", *_SYSTEMS, "history", *_PAIRS, *_PAIRS.values()}
 _PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|<(?:NAME|AUTHOR)>")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class UnusableError(Exception):
@@ -48,7 +47,7 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
     try:
         messages = _kept(_turns(row, where, columns, history), history)
         texts = [message["content"] for message in messages]
-        if any(map(_SURROGATE.search, texts)):
+        if any(map(lone_surrogate, texts)):
             raise UnusableError("encoding", "half a surrogate pair, which no UTF-8 text can hold")
         if any(map(_PLACEHOLDER.search, texts)):
             raise UnusableError("placeholder", f"{texts[-1]:.200}")
@@ -161,7 +160,7 @@ def _shared(row: Mapping[str, Any], key: str) -> list[Turn] | None:
     chosen, rejected = map(_of_value, sides)
     if isinstance(sides[0], str) and len(chosen) == 1:  # not a transcript but an answer
         return None
-    return [a for a, _ in takewhile(lambda both: both[0] == both[1], zip(chosen, rejected, strict=False))]
+    return chosen[: common_prefix(chosen, rejected)]
 
 
 def _before(row: Mapping[str, Any]) -> list[Turn]:

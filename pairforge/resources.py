@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import functools
+import re
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
 def resource(*parts: str) -> Path:
-    """The path of a bundled file or folder, e.g. `resource("data", "pocket")`. Raises FileNotFoundError."""
+    """Return the path of a bundled file or folder, e.g. `resource("data", "pocket")`. Raises FileNotFoundError."""
     for root in Path(__file__).resolve().parents[:2]:
         if (path := root.joinpath(*parts)).exists():
             return path
     raise FileNotFoundError("/".join(parts) + " is not part of this installation")
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Return the version of each package that is installed."""
+    versions = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
+
+
+@functools.cache
+def patterns(name: str) -> dict[str, list[str]]:
+    """Return the lines of `data/patterns/<name>.txt` by section: word lists and regular expressions.
+
+    A section begins with a line `[name]`. Blank lines, lines that begin with `#`, and spaces around a line don't count.
+    """
+    sections: dict[str, list[str]] = {}
+    for line in map(str.strip, resource("data", "patterns", f"{name}.txt").read_text("utf-8").split("\n")):
+        if header := re.fullmatch(r"\[(\w+)\]", line):
+            lines = sections[header[1]] = []
+        elif line and not line.startswith("#"):
+            lines.append(line)
+    return sections

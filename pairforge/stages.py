@@ -1,4 +1,4 @@
-"""sample -> score -> pair: the whole pipeline. Each stage gives a result or a Skip, keyed by prompt id."""
+"""The pipeline: sample -> score -> pair. Each stage returns a result or a Skip for each prompt id."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def sample(
     tell: Tell | None = None,
     budget: Budget | None = None,
 ) -> dict[str, list[Answer] | Skip]:
-    """n answers to each distinct prompt, from the store where they are, else from the sampler; committed as they come.
+    """Return n answers to each distinct prompt, from the store if it has them, else from the sampler.
 
-    A prompt gets a Skip if none of its answers came, or if one didn't that another try may give.
+    New answers are committed as they come. A prompt gets a Skip if it has no answer, or if one is missing that another
+    try may give.
     """
     distinct, budget = _distinct(prompts), budget or Budget()
     settings = sampler.settings()
@@ -36,7 +37,7 @@ def sample(
         tell(done, len(distinct) * n, budget.tokens, budget.failures)
     with (
         finish_batch_on_signal() as stopping,
-        closing(_unless(budget, sampler.sample(distinct, n, answers))) as batches,
+        closing(_within(budget, sampler.sample(distinct, n, answers))) as batches,
     ):
         for batch in batches:
             new = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
@@ -52,8 +53,8 @@ def sample(
     return {prompt.id: _answers(prompt.id, n, answers, failed, budget) for prompt in distinct}
 
 
-def _unless(budget: Budget, batches: Iterator[T]) -> Generator[T, None, None]:
-    """The batches, until the budget is spent."""
+def _within(budget: Budget, batches: Iterator[T]) -> Generator[T, None, None]:
+    """Yield the batches until the budget is spent."""
     try:
         while not budget.spent() and (batch := next(batches, None)) is not None:
             yield batch
@@ -80,7 +81,7 @@ Scored = tuple[list[Answer], list[float]]
 def score(
     prompts: Sequence[Prompt], sampled: Mapping[str, list[Answer] | Skip], judge: Judge, store: Store
 ) -> dict[str, Scored | Skip]:
-    """A score for each usable answer; cut, blank and repeated answers are dropped before they cost a judgement."""
+    """Return a score for each usable answer; cut, blank and duplicate answers are dropped before they are judged."""
     settings = judge.settings()
     known = store.scores(settings)
     result: dict[str, Scored | Skip] = {}
@@ -95,7 +96,7 @@ def score(
 
 
 def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """The first of those with one id."""
+    """Return the prompts without those whose id occurred before."""
     first: dict[str, Prompt] = {}
     for prompt in prompts:
         first.setdefault(prompt.id, prompt)
@@ -103,7 +104,7 @@ def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:
 
 
 def _worth_judging(answers: Sequence[Answer]) -> list[Answer] | Skip:
-    """The usable answers, if there are two to compare."""
+    """Return the usable answers, if there are two to compare."""
     kept = usable(answers)
     if isinstance(kept, Skip) or len(kept) > 1:
         return kept
@@ -116,7 +117,7 @@ def _worth_judging(answers: Sequence[Answer]) -> list[Answer] | Skip:
 def _score(
     prompt: Prompt, kept: list[Answer], judge: Judge, store: Store, known: Mapping[tuple[str, str], float]
 ) -> Scored | Skip:
-    # A score also hangs on the columns that the judge is shown, so they are part of the key.
+    # A score also depends on the columns that the judge is given, so they are part of the key.
     name = digest([prompt.id, prompt.columns])
     texts = [answer.text for answer in kept]
     scores = {text: known[name, digest(text)] for text in texts if (name, digest(text)) in known}
@@ -135,7 +136,7 @@ def _score(
 def pair(
     prompts: Sequence[Prompt | Skip], results: Mapping[str, list[Answer] | Scored | Skip], pairer: Pairer, model: str
 ) -> list[tuple[Prompt | None, Pair | Skip]]:
-    """A pair or a Skip for every prompt, in order; a prompt that stood before is a duplicate."""
+    """Return a pair or a Skip for every prompt, in order; a prompt that occurred before is a duplicate."""
     outcome: list[tuple[Prompt | None, Pair | Skip]] = []
     seen: set[str] = set()
     for prompt in prompts:
@@ -145,12 +146,10 @@ def pair(
             outcome.append((prompt, Skip("duplicate", prompt.question)))
         else:
             seen.add(prompt.id)
-            outcome.append((prompt, _pair(prompt, results[prompt.id], pairer, model)))
+            result = results[prompt.id]
+            if isinstance(result, Skip):
+                outcome.append((prompt, result))
+            else:
+                answers, scores = result if isinstance(result, tuple) else (result, [])
+                outcome.append((prompt, pairer.pair(prompt, answers, scores, model)))
     return outcome
-
-
-def _pair(prompt: Prompt, result: list[Answer] | Scored | Skip, pairer: Pairer, model: str) -> Pair | Skip:
-    if isinstance(result, Skip):
-        return result
-    answers, scores = result if isinstance(result, tuple) else (result, [])
-    return pairer.pair(prompt, answers, scores, model)

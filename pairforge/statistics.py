@@ -1,38 +1,57 @@
-"""Shares, changes and win rates, each with its 95 % interval."""
+"""Proportions, changes of proportions and win rates, each with its 95 % confidence interval."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-_Z = 1.959963984540054  # of the normal distribution, 95 % lie within
+Z95 = 1.959963984540054
+"""The standard normal distribution has 95 % between -Z95 and Z95."""
 _HALVINGS = 60
+
+
+def wilson(hits: float, of: float, z: float = Z95) -> tuple[float, float]:
+    """Return Wilson's score interval of a proportion of `hits` in `of` trials.
+
+    It is sound at 0 %, at 100 % and for small n (E. B. Wilson 1927, JASA 22:209-212), and 0 to 1 without a trial.
+    """
+    if not of:
+        return 0.0, 1.0
+    p = hits / of
+    center = (p + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * sqrt(p * (1 - p) / of + z * z / (4 * of * of))
+    return max(0.0, center - half) if hits else 0.0, min(1.0, center + half) if hits < of else 1.0
+
+
+def sample_indices(count: int, limit: int | None, seed: int) -> list[int]:
+    """Return the indices of a random sample of at most `limit` of `count` items, in order."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return sorted(random.Random(seed).sample(range(count), limit))
 
 
 @dataclass(frozen=True)
 class Share:
-    """How often something happened: `hits` out of `of` answered questions (`of` > 0)."""
+    """A proportion with its 95 % Wilson interval: `hits` of `of` trials, where a tie is half a hit."""
 
-    hits: int
+    hits: float
     of: int
 
     @property
     def value(self) -> float:
-        """The share itself, 0 to 1."""
-        return self.hits / self.of
+        """The share itself, 0 to 1; one half without a trial."""
+        return self.hits / self.of if self.of else 0.5
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's score interval at 95 % (E. B. Wilson 1927, JASA 22:209-212), sane at 0 %, 100 % and small n."""
-        z, n, p = _Z, self.of, self.value
-        centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, centre - half), min(1.0, centre + half)
+        """The lower and the upper end; see `wilson`."""
+        return wilson(self.hits, self.of)
 
     def as_json(self) -> dict[str, Any]:
-        """`{"share", "low", "high", "hits", "of"}`, shares rounded to four places."""
+        """Return `{"share", "low", "high", "hits", "of"}`, shares rounded to four places."""
         low, high = self.interval
         return _rounded(share=self.value, low=low, high=high) | {"hits": self.hits, "of": self.of}
 
@@ -42,8 +61,9 @@ class Share:
 
 @dataclass(frozen=True)
 class Change:
-    """What became of a share among `of` questions (> 0) that were answered before and after: `gained` had it happen
-    only after, `lost` only before.
+    """The change of a proportion among `of` questions (> 0) that were answered before and after.
+
+    `gained` questions count as a hit only after, `lost` only before.
     """
 
     gained: int
@@ -57,17 +77,18 @@ class Change:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The score interval for the difference of two paired shares, at 95 % (T. Tango 1998, Statistics in Medicine
-        17:891-908). Like the difference itself it hangs on the questions alone in which the two differ, and on `of`.
+        """The score interval for a difference of paired proportions (T. Tango 1998, Stat. in Medicine 17:891-908).
+
+        Like the difference itself it depends only on the questions in which the two differ, and on `of`.
         """
-        low = -1.0 if self.lost == self.of else _falls_to(_Z, self._score, -1.0, self.value)
-        high = 1.0 if self.gained == self.of else _falls_to(-_Z, self._score, self.value, 1.0)
+        low = -1.0 if self.lost == self.of else _bisect(self._score, Z95, -1.0, self.value)
+        high = 1.0 if self.gained == self.of else _bisect(self._score, -Z95, self.value, 1.0)
         return low, high
 
     def _score(self, change: float) -> float:
-        """How many standard errors the observed change lies above this one, were it the true one."""
+        """Return by how many standard errors the observed change exceeds `change`, if that were the true one."""
         n, gained, lost = self.of, self.gained, self.lost
-        # The likeliest share of losses, were it the true one, solves a q^2 + b q + c = 0.
+        # The maximum likelihood estimate of the share of losses, given this change, solves a q^2 + b q + c = 0.
         a, b, c = 2 * n, (2 * n - gained + lost) * change - gained - lost, -lost * change * (1 - change)
         losses = (sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
         variance = n * (2 * losses + change * (1 - change))
@@ -75,7 +96,7 @@ class Change:
         return apart / sqrt(variance) if variance > 0 else apart * float("inf") if apart else 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """`{"value", "low", "high", "of"}`, rounded to four places."""
+        """Return `{"value", "low", "high", "of"}`, rounded to four places."""
         low, high = self.interval
         return _rounded(value=self.value, low=low, high=high) | {"of": self.of}
 
@@ -86,7 +107,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Wins:
-    """How often an answer was judged better than the base's to the same question: `won` and `lost` of `of` (> 0)."""
+    """A win rate: an answer was judged better than the base's to the same question `won` times of `of` (> 0)."""
 
     won: int
     lost: int
@@ -94,21 +115,17 @@ class Wins:
 
     @property
     def value(self) -> float:
-        """The win rate, 0 to 1, ties half."""
-        return (1 + self._change.value) / 2
+        """The win rate, 0 to 1; a tie is half a win."""
+        return (1 + (self.won - self.lost) / self.of) / 2
 
     @property
     def interval(self) -> tuple[float, float]:
-        """At 95 %: the rate is half of one plus the difference of two paired shares, won and lost; see `Change`."""
-        low, high = self._change.interval
+        """The 95 % interval: the rate is half of one plus the difference of two paired proportions; see `Change`."""
+        low, high = Change(self.won, self.lost, self.of).interval
         return (1 + low) / 2, (1 + high) / 2
 
-    @property
-    def _change(self) -> Change:
-        return Change(self.won, self.lost, self.of)
-
     def as_json(self) -> dict[str, Any]:
-        """`{"share", "low", "high", "hits", "of", "won", "lost"}`; a tie is half a hit."""
+        """Return `{"share", "low", "high", "hits", "of", "won", "lost"}`; a tie is half a hit."""
         low, high = self.interval
         counts = {"hits": self.value * self.of, "of": self.of, "won": self.won, "lost": self.lost}
         return _rounded(share=self.value, low=low, high=high) | counts
@@ -118,13 +135,13 @@ class Wins:
 
 
 def percent(value: float, interval: tuple[float, float]) -> str:
-    """` 97.0% [91.5, 99.0]`"""
+    """Return a share with its interval as text, ` 97.0% [91.5, 99.0]`."""
     low, high = interval
     return f"{value:6.1%} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _falls_to(level: float, falling: Callable[[float], float], low: float, high: float) -> float:
-    """Where a falling function passes a level, between low and high."""
+def _bisect(falling: Callable[[float], float], level: float, low: float, high: float) -> float:
+    """Return where a falling function crosses a level, between `low` and `high`."""
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if falling(middle) > level else (low, middle)

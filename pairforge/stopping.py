@@ -1,4 +1,4 @@
-"""How sampling and judging stop before their end: a budget that is spent, or a signal. What is done stays done."""
+"""Stop sampling and judging early: by a budget that is spent, or by a signal. What is committed is kept."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 
 from .errors import InputError
 
-PATIENCE = 5.0  # seconds that the batch in hand is given after a signal
+GRACE = 5.0  # seconds in which the current batch may be finished after a signal
 
 
 @dataclass
 class Budget:
-    """What a run may cost in this process: minutes of wall-clock time, tokens made, failed answers. None: no limit."""
+    """Limits of a run in this process: wall-clock minutes, generated tokens, failed answers. None: no limit."""
 
     max_minutes: float | None = None
     max_tokens: int | None = None
@@ -31,10 +31,11 @@ class Budget:
         for option in ("minutes", "tokens", "failures"):
             value = getattr(self, f"max_{option}")
             if value is not None and not (value > 0 or (value == 0 and option == "failures")):
-                raise InputError(f"--max-{option} {value} leaves nothing to spend", fix="use a larger number, or none")
+                least = "at least 0" if option == "failures" else "above 0"
+                raise InputError(f"--max-{option} {value} must be {least}", fix="use a larger number, or leave it out")
 
     def spent(self) -> str | None:
-        """Which limit is reached, as the option that set it, or None. Failures are tolerated up to theirs."""
+        """Return the limit that is reached, as its option, or None. That many failures are still tolerated."""
         if self.max_minutes is not None and time.monotonic() - self.start >= self.max_minutes * 60:
             return f"--max-minutes {self.max_minutes:g}"
         if self.max_tokens is not None and self.tokens >= self.max_tokens:
@@ -45,49 +46,45 @@ class Budget:
 
 
 @contextmanager
-def finish_batch_on_signal(seconds: float = PATIENCE) -> Iterator[Callable[[], bool]]:
-    """Lets the batch in hand be finished after a first SIGINT or SIGTERM; yields whether one came.
+def finish_batch_on_signal(seconds: float = GRACE) -> Iterator[Callable[[], bool]]:
+    """Defer the first SIGINT/SIGTERM until the current batch is committed; yields a function: has a signal come?
 
-    Whoever is inside asks after each commit, and leaves; the signal then does what it did outside. A second signal, or
-    `seconds` without leaving, has it do so at once.
+    The block calls it after each commit, and leaves if so; the signal then has its usual effect. After a second signal,
+    or `seconds` without leaving, it has that at once.
     """
     caught: list[int] = []
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if _main_thread() else {}
-    mine: dict[int, Any] = {
-        number: handler for number, handler in usual.items() if handler not in (signal.SIG_IGN, None)
-    }
+    usual: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # Others can't set handlers.
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        usual = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
 
     def at_once(_: int, frame: Any) -> None:
-        _restore(mine)
-        handler = mine[caught[0]]
+        _restore(usual)
+        handler = usual[caught[0]]
         if callable(handler):  # A signal raised within a handler might wait until the next one comes.
             handler(caught[0], frame)
         else:
             signal.raise_signal(caught[0])
 
-    def note(number: int, frame: Any) -> None:
+    def defer(number: int, frame: Any) -> None:
         if caught:
             at_once(number, frame)
             return
         caught.append(number)
         # Not print: it may be what was interrupted.
-        os.write(2, b"pairforge: stopping after the batch in hand; once more stops at once\n")
+        os.write(2, b"pairforge: stopping after the current batch; once more stops at once\n")
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, at_once)
             signal.setitimer(signal.ITIMER_REAL, seconds)
 
-    for number in mine:
-        signal.signal(number, note)
+    for number in usual:
+        signal.signal(number, defer)
     try:
         yield lambda: bool(caught)
     finally:
-        _restore(mine)
+        _restore(usual)
     if caught:
         signal.raise_signal(caught[0])
-
-
-def _main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def _restore(handlers: dict[int, Any]) -> None:

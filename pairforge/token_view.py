@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from .text import visible
-from .tokenization import SIDES, Rendered, Side
+from .text import escaped, visible
+from .tokenization import SIDES, Rendered
 from .types import Finding
 
 if TYPE_CHECKING:
@@ -35,24 +35,37 @@ class XRay:
 
     @classmethod
     def of(cls, tokenizer: Any, rendered: Rendered, **named: Any) -> XRay:
-        """The X-ray of a row rendered with this tokenizer."""
-        ids = {*rendered.asked, *rendered.whole["chosen"], *rendered.whole["rejected"]}
+        """Return the X-ray of a row rendered with this tokenizer."""
+        spelt = {}
+        for token in {*rendered.asked, *rendered.whole["chosen"], *rendered.whole["rejected"]}:
+            text = tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            # A part of a character alone has no text: it is shown as the vocabulary writes it.
+            spelt[token] = text if text and "\ufffd" not in text else str(tokenizer.convert_ids_to_tokens(token))
         return cls(
             rendered=rendered,
-            spelt={token: _spelt(tokenizer, token) for token in ids},
+            spelt=spelt,
             special=frozenset(tokenizer.all_special_ids),
             **named,
         )
 
     @property
     def parting(self) -> int | None:
-        """The place of the first token where the sides part, from 0; None where they are the same."""
+        """Return the place of the first token where the sides part, from 0; None where they are the same."""
         sides = self.rendered.whole
         return None if sides["chosen"] == sides["rejected"] else self.rendered.parting
 
     def as_json(self) -> dict[str, Any]:
-        """Ids, texts and masks of what is kept of each side, and what `max_length` cuts off."""
+        """Return ids, texts and masks of what is kept of each side, and what `max_length` cuts off."""
         seen = self.rendered
+        sides: dict[str, Any] = {
+            side: {
+                "ids": list(seen.kept(side)),
+                "mask": seen.mask(side),
+                "tokens": [self.spelt[token] for token in seen.kept(side)],
+                "cut": list(seen.whole[side][len(seen.kept(side)) :]),
+            }
+            for side in SIDES
+        }
         return {
             "row": self.number,
             "id": self.id,
@@ -62,17 +75,8 @@ class XRay:
             "context": seen.shared,
             "parting": self.parting,
             "left_out": list(seen.asked[seen.shared :]),
-            **{side: self._side(side) for side in SIDES},
+            **sides,
             "findings": [finding.as_json() for finding in self.findings],
-        }
-
-    def _side(self, side: Side) -> dict[str, Any]:
-        kept = self.rendered.kept(side)
-        return {
-            "ids": list(kept),
-            "mask": self.rendered.mask(side),
-            "tokens": [self.spelt[token] for token in kept],
-            "cut": list(self.rendered.whole[side][len(kept) :]),
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -98,12 +102,12 @@ class XRay:
             yield Text(f"{finding.code} {finding.severity}: {visible(finding.message)}")
 
     def _flow(self, ids: Iterable[int], plain: bool) -> Text:
-        """Tokens as running text with their edges visible, in shades or, plainly, by a line between them."""
+        """Return tokens as running text with visible edges: by shades, or in plain text by a line between them."""
         from rich.text import Text
 
         made = Text()
         for index, token in enumerate(ids):
-            text = _printable(self.spelt[token])
+            text = escaped(self.spelt[token])
             style = _SHADES[index % 2] + (" bold magenta" if token in self.special else "")
             made.append(text + _EDGE if plain else text, style=style)
             if text.endswith("\\n"):
@@ -120,27 +124,18 @@ class XRay:
         for name, side in (("at", "right"), ("chosen", "right"), ("", "left"), ("rejected", "right"), ("", "left")):
             table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
         table.add_column("", overflow="fold")
-        for at, pair in self._completions():
+        completions = zip_longest(*(self.rendered.completion(side) for side in SIDES))
+        for at, pair in enumerate(completions, self.rendered.shared):
+            cut = self.rendered.limit is not None and at >= self.rendered.limit
+            same = self.parting is None or at < self.parting
+            styles = ["dim strike"] * 2 if cut else ["dim"] * 2 if same else ["green", "red"]
             cells = [Text(str(at))]
-            for token, style in zip(pair, self._styles(at), strict=True):
-                text = "" if token is None else f'"{_printable(self.spelt[token])}"'
+            for token, style in zip(pair, styles, strict=True):
+                text = "" if token is None else f'"{escaped(self.spelt[token])}"'
                 cells += [Text("" if token is None else str(token), style=style), Text(text, style=style)]
-            table.add_row(*cells, Text(self._remark(at), style="bold yellow"))
+            remarks = ["<- they part here"] * (at == self.parting) + ["cut"] * cut
+            table.add_row(*cells, Text(", ".join(remarks), style="bold yellow"))
         return table
-
-    def _completions(self) -> Iterator[tuple[int, tuple[int | None, int | None]]]:
-        chosen, rejected = (self.rendered.completion(side) for side in SIDES)
-        yield from enumerate(zip_longest(chosen, rejected), self.rendered.shared)
-
-    def _styles(self, at: int) -> tuple[str, str]:
-        if self.rendered.limit is not None and at >= self.rendered.limit:
-            return "dim strike", "dim strike"
-        return ("dim", "dim") if self.parting is None or at < self.parting else ("green", "red")
-
-    def _remark(self, at: int) -> str:
-        limit = self.rendered.limit
-        remarks = ["<- they part here"] if at == self.parting else []
-        return ", ".join(remarks + (["cut"] if limit is not None and at >= limit else []))
 
     def _lengths(self) -> Iterator[str]:
         seen = self.rendered
@@ -153,13 +148,3 @@ class XRay:
             yield f"shared: {seen.parting} tokens, {seen.parting - seen.shared} of them in the completion"
         if seen.dropped:
             yield f"TRL drops the pair: its context alone fills {seen.limit} tokens"
-
-
-def _spelt(tokenizer: Any, token: int) -> str:
-    """The text of a token; where it is a part of a character alone, as the vocabulary writes it."""
-    text: str = tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
-    return str(tokenizer.convert_ids_to_tokens(token)) if not text or "\ufffd" in text else text
-
-
-def _printable(text: str) -> str:
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from .text import common_prefix, error_line
 from .types import Skip
 
 Side: TypeAlias = Literal["chosen", "rejected"]
@@ -36,49 +37,48 @@ class Rendered:
 
     @property
     def context(self) -> Sequence[int]:
-        """The tokens that are given, not trained on, before any cut."""
+        """Return the tokens that are given, not trained on, before any cut."""
         return self.asked[: self.shared]
 
     @property
     def dropped(self) -> bool:
-        """The context alone fills `limit`: TRL leaves the row out."""
+        """Return whether the context alone fills `limit`: TRL leaves the row out."""
         return self.limit is not None and self.shared >= self.limit
 
     @property
     def parting(self) -> int:
-        """Where the sides first differ, in tokens; the shorter one's length where it is the beginning of the other."""
+        """Return where the sides first differ, in tokens; the shorter length where it is the beginning of the other."""
         return common_prefix(self.whole["chosen"], self.whole["rejected"])
 
     def completion(self, side: Side) -> Sequence[int]:
-        """The tokens that are trained on, before any cut."""
+        """Return the tokens that are trained on, before any cut."""
         return self.whole[side][self.shared :]
 
     def kept(self, side: Side) -> Sequence[int]:
-        """The tokens of a side that reach the model."""
+        """Return the tokens of a side that reach the model."""
         return self.whole[side][: self.limit]
 
     def mask(self, side: Side) -> list[int]:
-        """For each token that is kept, 1 where it is trained on."""
+        """Return for each token that is kept 1 where it is trained on, else 0."""
         length = len(self.kept(side))
         return [0] * min(self.shared, length) + [1] * max(length - self.shared, 0)
 
     def cut(self, side: Side) -> int:
-        """How many tokens of a side are lost to `limit`."""
+        """Return how many tokens of a side are lost to `limit`."""
         return len(self.whole[side]) - len(self.kept(side))
 
 
 def split(row: Mapping[str, Any]) -> tuple[list[Any], list[Any], list[Any]]:
-    """Prompt and both completions, as message lists: the row's own, or parted at the first message that differs."""
+    """Return prompt and both completions, as message lists: the row's own, or split at the first differing message."""
     prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
     if isinstance(prompt, list):
         return prompt, chosen, rejected
-    most = min(len(chosen), len(rejected))
-    at = next((index for index in range(most) if chosen[index] != rejected[index]), most - 1)
+    at = min(common_prefix(chosen, rejected), min(len(chosen), len(rejected)) - 1)
     return chosen[:at], chosen[at:], rejected[at:]
 
 
 def render(tokenizer: Any, rows: Iterable[Mapping[str, Any]], limit: int | None = MAX_LENGTH) -> list[Rendered | Skip]:
-    """The rows in tokens, a few hundred at once; a Skip where the chat template raises.
+    """Return the rows in tokens, a few hundred at once; a Skip where the chat template raises.
 
     `tokenizer` is one of transformers', with a chat template; a row holds message lists.
     """
@@ -89,7 +89,7 @@ def render(tokenizer: Any, rows: Iterable[Mapping[str, Any]], limit: int | None 
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
-    """The ids of rendered texts: no special tokens are added, none is cut."""
+    """Return the ids of rendered texts: no special tokens are added, none is cut."""
     if not texts:
         return []
     ids: list[list[int]] = tokenizer(
@@ -98,26 +98,19 @@ def tokenize(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     return ids
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """With how many tokens both begin."""
-    for index, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return index
-    return min(len(one), len(other))
-
-
 def _texts(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str, str] | Skip:
     prompt, chosen, rejected = split(row)
     try:
         tools = row.get("tools")
-        told = {"tools": json.loads(tools) if isinstance(tools, str) else tools, **row.get("chat_template_kwargs", {})}
-        if "chat_template" in told:
+        tools = json.loads(tools) if isinstance(tools, str) else tools
+        options = {"tools": tools, **row.get("chat_template_kwargs", {})}
+        if "chat_template" in options:
             return Skip("template", "the row brings a chat template of its own: data is never run as one")
-        asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **told)
-        sides = [tokenizer.apply_chat_template(prompt + side, tokenize=False, **told) for side in (chosen, rejected)]
+        asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **options)
+        sides = [tokenizer.apply_chat_template(prompt + side, tokenize=False, **options) for side in (chosen, rejected)]
         "".join((asked, *sides)).encode()  # what can't be encoded can't be tokenised
     except Exception as error:  # noqa: BLE001 (a template is its authors' own code)
-        return Skip("template", " ".join(f"{type(error).__name__}: {error}".split())[:200])
+        return Skip("template", error_line(error))
     return asked, sides[0], sides[1]
 
 

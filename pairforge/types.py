@@ -1,4 +1,4 @@
-"""The nouns of pairforge, and the protocols of what can be plugged in."""
+"""The data types of pairforge, and the protocols of what can be plugged in."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
+from .errors import InputError
+
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
 """(prompt id, index of the sample): names one answer within one sampling setting."""
 
 Tell: TypeAlias = Callable[[int, int, int, int], None]
-"""Told how far a stage is: answers done, of how many, tokens made by this process, answers failed in it."""
+"""Called with the progress of a stage: answers done, of how many, tokens made and answers failed in this process."""
 
 
 class Message(TypedDict):
-    """One ChatML turn. A plain dict, so that it is JSON as it stands."""
+    """One ChatML turn. A plain dict, so that it is JSON without conversion."""
 
     role: str
     content: str
 
 
 def digest(value: Any, length: int = 16) -> str:
-    """Hex digest of a value's canonical JSON (sorted keys, no spaces, UTF-8)."""
+    """Return the hex digest of a value's canonical JSON (sorted keys, no spaces, UTF-8)."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A conversation that ends where the model is to speak.
+    """A conversation that ends where the model is to answer.
 
-    `columns` holds what a judge may want beside the text (`reference`, `task` ...); it takes no part in the identity.
+    `columns` holds what a judge may need beside the text (`reference`, `task` ...); it is not part of the identity.
     """
 
     messages: tuple[Message, ...]
@@ -42,7 +44,7 @@ class Prompt:
 
     @cached_property
     def id(self) -> str:
-        """Hash of the messages: resume, dedupe and every join go by it, never by position."""
+        """The hash of the messages: resume, dedupe and every join use it, never the position."""
         return digest(self.messages)
 
     @property
@@ -56,7 +58,7 @@ class Prompt:
         return self.messages[0]["content"] if self.messages[0]["role"] == "system" else None
 
     def in_context(self, system: str | None) -> Prompt:
-        """The same conversation under a system message; one that already has its own keeps it."""
+        """Return the same conversation under a system message; one that already has its own keeps it."""
         if system is None or self.system is not None:
             return self
         return Prompt(({"role": "system", "content": system}, *self.messages), self.columns)
@@ -64,7 +66,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Answer:
-    """One thing the model said: `tokens` long; `finish` is "stop" for a whole answer, "length" for a cut one."""
+    """An answer of the model, `tokens` long; `finish` is "stop" for a whole answer, "length" for a cut one."""
 
     text: str
     finish: Literal["stop", "length"]
@@ -73,7 +75,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Skip:
-    """No result for this prompt, and why: the only way to fail softly.
+    """No result for this prompt, and why: the only failure that does not end a run.
 
     `reason` is one of a small set, counted in the outcome table; `detail` is for a reader.
     """
@@ -100,18 +102,18 @@ class Pair:
 
     @classmethod
     def of(cls, prompt: Prompt, chosen: str, rejected: str, **columns: Any) -> Pair:
-        """The pair of two answers to one prompt; the id is a hash of both sides."""
+        """Return the pair of two answers to one prompt; the id is a hash of both sides."""
         sides = [(*prompt.messages, Message(role="assistant", content=text)) for text in (chosen, rejected)]
         return cls(sides[0], sides[1], id=digest(sides), prompt_id=prompt.id, **columns)
 
     def row(self) -> dict[str, Any]:
-        """The pair as a plain dict, ready for JSON."""
+        """Return the pair as a plain dict, ready for JSON."""
         return asdict(self) | {"chosen": list(self.chosen), "rejected": list(self.rejected)}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing a check saw. `row` counts from 0 (None: the set as a whole), `path` is a JSON pointer into the row."""
+    """A finding of a check. `row` counts from 0 (None: the whole data set), `path` is a JSON pointer into the row."""
 
     code: str
     severity: Severity
@@ -121,43 +123,54 @@ class Finding:
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The finding as one flat JSON object."""
+        """Return the finding as one flat JSON object."""
         values = asdict(self)
         more: dict[str, Any] = values.pop("more")
         return values | more
 
 
 class Sampler(Protocol):
-    """Where answers come from: a local model, a server, a file.
+    """A source of answers: a local model, a server, a file.
 
-    `model` is the name that the pairs carry; `warnings` are lines for the user, emptied by whoever prints them.
+    `model` is the name that the pairs carry, `revision` its branch, tag or commit; `warnings` are lines for the user,
+    emptied by whoever prints them. A class that inherits from this one gets what is not overridden.
     """
 
+    model: str
     warnings: list[str]
-
-    @property
-    def model(self) -> str: ...
+    revision: str | None = None
 
     def settings(self) -> dict[str, Any]:
-        """All that an answer depends on beside the prompt and the index: the answer's key in the evidence store."""
+        """Return all that an answer depends on beside prompt and index: the answer's key in the evidence store."""
         ...
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Answer each prompt n times, except what is `done`, yielding what belongs to one commit together."""
         ...
 
+    def inserted_system(self) -> str | None:
+        """Return the system message that the chat template inserts where a prompt has none, as far as is known."""
+        return None
+
+    def with_decoding(self, **changes: Any) -> Sampler:
+        """Return a sampler of the same model, loaded once for both, with these fields of its `Decoding` changed.
+
+        Raises InputError where no new answers can be drawn, as from a file.
+        """
+        raise InputError(f"{self.model} holds stored answers and can't give others", fix="leave --replay out")
+
 
 class Judge(Protocol):
-    """What scores answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better."""
+    """A scorer of answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better."""
 
     name: str
 
     def settings(self) -> dict[str, Any]:
-        """All that a score depends on beside the prompt and the answer: the score's key in the evidence store."""
+        """Return all that a score depends on beside prompt and answer: the score's key in the evidence store."""
         ...
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
-        """A finite score or a Skip for each answer, in order."""
+        """Return a finite score or a Skip for each answer, in order."""
         ...
 
 
@@ -165,11 +178,11 @@ class Pairer(Protocol):
     """A pure function from the answers to one prompt (and their scores) to a pair."""
 
     def settings(self) -> dict[str, Any]:
-        """All that the pair depends on beside the answers."""
+        """Return all that the pair depends on beside the answers."""
         ...
 
     def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
-        """The pair of these answers, or why there is none. `scores` is empty where no judge is asked."""
+        """Return the pair of these answers, or why there is none. `scores` is empty without a judge."""
         ...
 
 
@@ -178,4 +191,4 @@ PLAIN_TEMPLATE = (
     "{{ eos_token if message['role'] == 'assistant' and eos_token else '' }}\n{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
-"""The chat template of a model that has none: `User: ...`, `Assistant: ...`, a line each."""
+"""The chat template for a model that has none: `User: ...`, `Assistant: ...`, a line each."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pairforge.resources import resource
 from pairforge.samplers.decoding import Decoding
-from pairforge.types import Answer, Key, Message, Prompt, Skip
+from pairforge.types import Answer, Key, Message, Prompt, Sampler, Skip
 
 STRIPS = (
     "{{ bos_token }}{% for message in messages %}{% if (message.role == 'user') != (loop.index0 % 2 == 0) %}"
@@ -63,7 +63,7 @@ class Request(NamedTuple):
     decoding: Decoding
 
 
-class Scripted:
+class Scripted(Sampler):
     """A sampler whose answers come from a function of prompt, index and decoding; a bare text is a whole answer."""
 
     def __init__(self, say: Say, model: str = "scripted", inserts: str | None = None) -> None:
@@ -76,6 +76,11 @@ class Scripted:
 
     def inserted_system(self) -> str | None:
         return self.inserts
+
+    def with_decoding(self, **changes: Any) -> Scripted:
+        other = copy.copy(self)
+        other.decoding = replace(self.decoding, **changes)
+        return other
 
     def settings(self) -> dict[str, Any]:
         return {"sampler": self.model, **self.decoding.settings()}

@@ -1,4 +1,4 @@
-"""bootstrap.py: a `.venv` once made is left alone, a half-made one is made again, and what is missing is one line."""
+"""Test bootstrap.py: a complete `.venv` is kept, an unfinished one is created again, and an error is one line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 import bootstrap
 
 ROOT = Path(__file__).resolve().parent.parent
-# Stands in for uv: writes down what it is asked, hangs while `hang` exists, and "installs" what the set-up looks for.
+# Replaces uv: records its arguments, waits while `hang` exists, and "installs" the packages that the set-up checks for.
 UV = """#!/bin/sh
 echo "$@" >> "$UV_CALLS"
 while [ -e "$UV_CALLS.hang" ]; do sleep 0.05; done
@@ -31,7 +31,7 @@ done
 
 @dataclass(frozen=True)
 class Clone:
-    """A copy of what the set-up reads, in a folder with a blank in its name, beside a uv that only takes notes."""
+    """A copy of the files that the set-up reads, in a folder with a space in its name, and a fake uv."""
 
     root: Path
     environment: dict[str, str]
@@ -47,7 +47,7 @@ class Clone:
         )
 
     def run(self, *words: str) -> tuple[int, str]:
-        """Exit code and what it said on stderr."""
+        """Run the script; return its exit code and its stderr."""
         started = self.start(*words)
         _, said = started.communicate()
         return started.returncode, said
@@ -57,7 +57,7 @@ class Clone:
         return subprocess.run([sys.executable, "-c", code], cwd=self.root).returncode == 0
 
     def tree(self) -> dict[str, int]:
-        """Every path in `.venv` with the time of its last change."""
+        """Return every path in `.venv` with the time of its last change."""
         return {str(path): path.lstat().st_mtime_ns for path in sorted((self.root / ".venv").rglob("*"))}
 
 
@@ -71,7 +71,7 @@ def clone(tmp_path: Path) -> Clone:
     (tools / "uv").write_text(UV, "utf-8")
     (tools / "uv").chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    # No index is asked for anything: pip is told so, and the set-up takes its word.
+    # No index is used: pip is configured without one, and the set-up follows pip's settings.
     environment |= {"PATH": f"{tools}:/usr/bin:/bin", "UV_CALLS": str(tmp_path / "calls"), "PIP_NO_INDEX": "1"}
     return Clone(root, environment)
 
@@ -99,11 +99,11 @@ def test_second_run_installs_nothing(clone: Clone) -> None:
     assert clone.ready()
     (torch,) = (clone.root / ".venv").glob("lib/*/site-packages/torch-*")
     shutil.rmtree(torch)
-    assert not clone.ready(), "a library is lost"
+    assert not clone.ready(), "a library is missing"
 
 
 @pytest.mark.slow
-def test_killed_setup_is_waited_for_and_made_again(clone: Clone) -> None:
+def test_installer_of_a_killed_setup_is_waited_for(clone: Clone) -> None:
     hang = Path(f"{clone.calls}.hang")
     hang.touch()
     killed = clone.start()
@@ -114,7 +114,7 @@ def test_killed_setup_is_waited_for_and_made_again(clone: Clone) -> None:
 
     again = clone.start()
     assert again.stderr is not None
-    assert "waiting for another set-up" in again.stderr.readline(), "the installer that was left behind still writes"
+    assert "waiting for another set-up" in again.stderr.readline(), "the first installer is still running"
     hang.unlink()
     again.communicate()
     assert again.returncode == 0
@@ -129,7 +129,7 @@ def test_somebody_elses_environment_is_left_alone(clone: Clone) -> None:
     code, said = clone.run()
     assert code == 1
     assert said.count("\n") == 1
-    assert "was not made by bootstrap.py" in said
+    assert "was not created by bootstrap.py" in said
     assert mine.read_text("utf-8") == "precious"
     assert list(mine.parent.iterdir()) == [mine]
 
@@ -141,7 +141,7 @@ def test_no_network_is_one_line(clone: Clone) -> None:
     code, said = clone.run()
     assert code == 1
     assert said.splitlines()[1:] == [
-        "bootstrap: no network: http://127.0.0.1:9/simple can't be reached, and the first run has to install from it"
+        "bootstrap: no network: http://127.0.0.1:9/simple can't be reached, and the first run installs from it"
     ]
 
 
@@ -151,12 +151,12 @@ def test_setup_refuses_options(clone: Clone) -> None:
     assert not (clone.root / ".venv").exists()
 
 
-def test_older_pythons_can_read_the_file_and_are_told() -> None:
+def test_older_pythons_can_parse_the_file_and_print_the_reason() -> None:
     ast.parse((ROOT / "bootstrap.py").read_text("utf-8"), feature_version=(3, 7))
     code = "import runpy, sys; sys.version_info = (3, 9, 2); runpy.run_path('bootstrap.py')"
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert told.returncode == 1
-    assert told.stderr == "bootstrap: pairforge needs Python 3.10 or newer, and this is 3.9\n"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "bootstrap: pairforge needs Python 3.10 or newer, and this is 3.9\n"
 
 
 def test_missing_ensurepip_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_missing_ensurepip_names_the_package(monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Attempts:
-    """Stands in for `bootstrap.attempt`: keeps the commands, and fails those that hold one of `failing`."""
+    """Replacement for `bootstrap.attempt` that records commands, and fails those that contain one of `failing`."""
 
     def __init__(self, *failing: str) -> None:
         self.failing, self.commands = failing, list[str]()
@@ -178,7 +178,7 @@ class Attempts:
 
 @pytest.fixture
 def linux(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Linux without a GPU, where every index answers."""
+    """Simulate Linux without a GPU, where every index answers."""
     monkeypatch.setattr(bootstrap.sys, "platform", "linux")
     monkeypatch.setattr(bootstrap, "has_gpu", lambda: False)
     monkeypatch.setattr(bootstrap, "reachable", lambda url: True)
@@ -195,12 +195,12 @@ class TestTorch:
         assert tried.commands[0].endswith("+cpu")
         assert "3 GB" not in capsys.readouterr().err
 
-    def test_pytorchs_own_index_is_asked_next(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pytorchs_own_index_is_tried_next(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bootstrap, "attempt", tried := Attempts("+cpu"))
         assert bootstrap.install_with("uv", ["uv"])
         assert [bootstrap.CPU_TORCH in command for command in tried.commands] == [False, True, False]
 
-    def test_download_of_cuda_is_said_loudly_before_it(
+    def test_download_of_cuda_is_announced_before_it_starts(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(bootstrap, "attempt", Attempts("+cpu", "--editable"))
@@ -216,7 +216,7 @@ class TestTorch:
 
 
 @pytest.mark.usefixtures("linux")
-def test_pip_stands_in_where_uv_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_is_used_where_uv_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "pip_settings", dict)
     monkeypatch.setattr(bootstrap, "attempt", tried := Attempts("uv pip install"))
     bootstrap.install()
@@ -224,7 +224,7 @@ def test_pip_stands_in_where_uv_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tried.commands[-1].endswith("--editable .[dev]")
 
 
-def test_uv_is_told_what_pip_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_gets_the_settings_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = ":env:.find-links='/a /b'\nglobal.index-url='https://my/simple'\nglobal.timeout='9'\n"
     monkeypatch.setattr(bootstrap.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0, listed))
     monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name)
@@ -249,7 +249,7 @@ def test_tests_run_to_their_end_and_every_failure_counts(monkeypatch: pytest.Mon
     assert ran == ["ruff", "ruff", "mypy", "pytest"]
 
 
-def test_steps_are_shown_and_cut_off_from_the_hub(
+def test_steps_are_printed_and_run_without_the_hub(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "say").write_text("#!/bin/sh\necho offline=$HF_HUB_OFFLINE $1; exit 7\n", "utf-8")

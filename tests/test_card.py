@@ -1,4 +1,4 @@
-"""The card: what stands in it, that nothing in the data can act in it, and that it knows itself again."""
+"""The dataset card: its content, that nothing in the data can act in it, and that its stamp is recognized."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_pairs_without_a_run_get_a_card_too() -> None:
     assert card.stamp(text)
 
 
-def test_the_stamp_goes_by_the_rows_not_by_their_bytes() -> None:
+def test_the_stamp_depends_on_the_rows_not_on_their_bytes() -> None:
     rows = [pair(), pair("你是谁？")]
     turned = [dict(reversed(row.items())) for row in rows]
     first, second = card.stamp(render(rows)), card.stamp(render(turned, data_sha256="e" * 64))
@@ -104,7 +104,7 @@ STRANGERS = ["", "# Mine", "---\n: :\n  - ][\n---\n", "---\npairforge: 3\n---\n"
 
 @pytest.mark.parametrize("text", STRANGERS)
 @pytest.mark.filterwarnings("default")
-def test_a_strangers_card_has_no_stamp(text: str) -> None:
+def test_another_card_has_no_stamp(text: str) -> None:
     assert card.stamp(text) is None
 
 
@@ -146,10 +146,12 @@ def test_nothing_in_the_data_can_act(hostile: str) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\u200b\u202e]", body)
 
 
-def test_folders_of_the_machine_stay_at_home() -> None:
+def test_local_folders_are_left_out() -> None:
+    rows = [pair(model="/home/ann/models/mine")]
     settings = {"model": "/home/ann/models/mine", "prompts": "C:\\Users\\ann\\p.jsonl", "system": "/help me"}
-    text = render(run=RUN | {"settings": settings})
+    text = render(rows, run=RUN | {"settings": settings})
     assert "ann" not in text
+    assert "- model: `mine`" in text
     assert '"model": "mine"' in text
     assert '"prompts": "p.jsonl"' in text
     assert '"system": "/help me"' in text

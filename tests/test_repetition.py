@@ -10,6 +10,7 @@ import pairforge
 
 LOOPS = {
     "a name over and over": "I am" + " Deep" * 30,
+    "a name thirteen times after a sound answer": "I am Qwen. " + "Qwen " * 13,
     "a sentence four times": "I am Deep. " * 4,
     "whatever the case and the signs": "I am Deep, I AM DEEP! I am deep... I am Deep",
     "after a sound start": "The capital of France is Paris, and it lies on the Seine. " + "It is big and " * 5,

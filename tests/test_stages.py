@@ -94,7 +94,7 @@ def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> 
 def test_answers_without_two_scores_are_unjudged(tmp_path: Path) -> None:
     judge = FunctionJudge(lambda **_: [None, 1.0], "half")
     results = score([prompt("x")], {prompt("x").id: whole("a", "b")}, judge, Store(tmp_path))
-    assert results[prompt("x").id] == Skip("not_applicable", "the judge gave None")
+    assert results[prompt("x").id] == Skip("not_applicable", "the judge returned None")
 
 
 _ANSWERS = st.lists(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.evaluation import Change, Share, Wins
+from pairforge.statistics import Change, Share, Wins, wilson
 
 COUNTS = st.integers(1, 3000).flatmap(
     lambda of: st.integers(0, of).flatmap(
@@ -26,6 +26,14 @@ COUNTS = st.integers(1, 3000).flatmap(
 )
 def test_wilson_intervals_are_those_of_the_literature(hits: int, of: int, low: float, high: float) -> None:
     assert Share(hits, of).interval == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_without_trials_with_all_hits_and_at_90_percent() -> None:
+    assert wilson(50, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert wilson(0, 0) == (0.0, 1.0) and (Share(0, 0).value, Share(0, 0).interval) == (0.5, (0.0, 1.0))
+    assert wilson(10, 10)[1] == 1.0
+    assert wilson(50, 100, 1.645) == pytest.approx((0.4189, 0.5811), abs=1e-4)
+    assert Share(2.5, 5).value == 0.5, "a tie is half a hit"
 
 
 @given(st.integers(1, 5000).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))

@@ -1,4 +1,4 @@
-"""A budget is spent where it says; a signal lets the batch in hand be finished, and a second one does not."""
+"""A budget is spent where it says; a signal lets the current batch be finished, and a second one does not."""
 
 import math
 import signal
@@ -81,14 +81,14 @@ def child(seconds: float, batch: float, signals: int) -> tuple[str, str, float]:
 def test_one_signal_waits_for_the_batch() -> None:
     said, words, _ = child(seconds=30, batch=1.0, signals=1)
     assert said == "interrupted after 1\n"
-    assert "stopping after the batch in hand" in words
+    assert "stopping after the current batch" in words
 
 
 def test_a_second_signal_does_not_wait() -> None:
     assert child(seconds=30, batch=15.0, signals=2)[0] == "interrupted after 0\n"
 
 
-def test_patience_ends() -> None:
+def test_a_batch_has_only_so_many_seconds() -> None:
     assert child(seconds=0.2, batch=15.0, signals=1)[0] == "interrupted after 0\n"
 
 

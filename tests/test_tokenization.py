@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import BEGINS, STRIPS, pocket, words
 
-from pairforge.tokenization import SIDES, Rendered, common_prefix, render, split
+from pairforge.tokenization import SIDES, Rendered, render, split
 from pairforge.types import Skip
 
 WORDS = st.sampled_from(
@@ -101,9 +101,3 @@ def test_a_row_that_can_t_be_rendered_leaves_the_others_alone() -> None:
         assert second.reason == "template"
         assert first == third != second
     assert render(tokenizer("pocket"), []) == []
-
-
-def test_common_prefix() -> None:
-    assert common_prefix([1, 2, 3], [1, 2, 4]) == 2
-    assert common_prefix([1, 2], [1, 2, 4]) == common_prefix([1, 2, 4], [1, 2]) == 2
-    assert common_prefix([], [1]) == 0

@@ -1,7 +1,4 @@
-"""Checkpoints: which are whole, which are of this training, and which to go on from.
-
-Writes weights and files whole or not at all.
-"""
+"""Checkpoints: which are complete, which belong to this training, and which to resume from. Saves the final model."""
 
 from __future__ import annotations
 
@@ -17,99 +14,88 @@ from typing import Any
 
 import pairforge
 
-from .data import say
+from .log_lines import say
 
 STAMP = "pairforge.json"
-"""Stands in a checkpoint that this trainer made: which training it is of, and how many processes wrote it."""
+"""A file in each checkpoint of this trainer: of which training it is, and how many processes wrote it."""
 _NO = ("", "no", "none", "false", "0")
 _LATEST = ("auto", "true", "1", "yes")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin")
 _SHARDED = ("global_step*", "pytorch_model_fsdp*", "optimizer_*")
-"""What DeepSpeed and FSDP leave: their own formats, of which only trainer_state.json is looked at."""
+"""Files of DeepSpeed and FSDP, in formats of their own; with these only trainer_state.json is checked."""
 
 
 def to_resume(asked: str | None, folder: Path, training: str) -> Path | None:
-    """The checkpoint that `--resume_from_checkpoint` means; None for a start from the beginning.
+    """Return the checkpoint that `--resume_from_checkpoint` means; None to start from the beginning.
 
-    "auto" or "true" is the last one in `folder` that is whole and of this training (`training` is its digest; one
-    without a stamp counts as of it). A path has to be whole. Raises InputError where it isn't.
+    "auto" or "true" means the last one in `folder` that is complete and of this training (`training` is its digest; one
+    without a stamp counts as of it). Raises InputError for a path to an incomplete one.
     """
     if asked is None or asked.lower() in _NO:
         return None
     if asked.lower() not in _LATEST:
         path = Path(asked)
-        if why := broken(path):
-            raise pairforge.InputError(f"can't go on from {asked}: {why}", fix="--resume_from_checkpoint auto")
-        if other(path, training):
+        if why := incomplete(path):
+            raise pairforge.InputError(f"can't resume from {asked}: {why}", fix="--resume_from_checkpoint auto")
+        if _of_another(path, training):
             say(f"{asked} was made with other pairs, another model or other flags")
         return path
-    passed: list[str] = []
+    found, skipped = None, []
     for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
-        why = broken(path) or other(path, training)
-        if not why:
-            _tell(passed, f"going on from {path}")
-            return path
-        passed.append(f"{path.name} ({why})")
-    _tell(passed, f"no checkpoint to go on from in {folder}: starting from the beginning")
-    return None
+        why = incomplete(path)
+        if why is None and _of_another(path, training):
+            why = "of a training with other pairs or flags"
+        if why is None:
+            found = path
+            break
+        skipped.append(f"{path.name} ({why})")
+    if skipped:
+        say(f"skipped: {', '.join(skipped)}")
+    say(f"resuming from {found}" if found else f"no checkpoint to resume from in {folder}: starting from the beginning")
+    return found
 
 
-def _tell(passed: list[str], line: str) -> None:
-    if passed:
-        say(f"passed over: {', '.join(passed)}")
-    say(line)
+def incomplete(checkpoint: Path) -> str | None:
+    """Return why a training can't be resumed from a checkpoint; None if it can.
 
-
-def broken(checkpoint: Path) -> str | None:
-    """Why a training can't go on from here as if nothing had been; None where it can.
-
-    Every file has to be there and to have its end: a process that is killed leaves some out, or cuts one off.
+    Every file has to be there and complete: a process that is killed leaves some out, or one truncated.
     """
     if not checkpoint.is_dir():
         return "no such folder"
     if "global_step" not in _json(checkpoint / "trainer_state.json"):  # what transformers writes last
-        return "trainer_state.json is missing or cut off"
+        return "trainer_state.json is missing or truncated"
     if any(next(checkpoint.glob(pattern), None) for pattern in _SHARDED):
         return None
     weights = [file for pattern in _WEIGHTS for file in checkpoint.glob(pattern)]
-    states = [checkpoint / "optimizer.pt", checkpoint / "scheduler.pt", *_random_states(checkpoint)]
-    missing = [file.name for file in (*states, *_shards(checkpoint)) if not file.exists()]
+    # One state of the random generators for each process; the stamp says how many there have to be.
+    processes = _json(checkpoint / STAMP).get("processes") or len([*checkpoint.glob("rng_state_*.pth")]) or 1
+    random = [f"rng_state_{rank}.pth" if processes > 1 else "rng_state.pth" for rank in range(processes)]
+    states = [checkpoint / name for name in ("optimizer.pt", "scheduler.pt", *random)]
+    indexes = [_json(file).get("weight_map", {}) for file in checkpoint.glob("*.index.json")]
+    shards = [checkpoint / name for index in indexes for name in sorted({*index.values()})]
+    missing = [file.name for file in (*states, *shards) if not file.exists()]
     if missing or not weights:
         return f"{missing[0] if missing else 'the weights'} missing"
-    cut = next((file.name for file in (*weights, *states) if not _whole(file)), None)
-    return f"{cut} is cut off" if cut else None
+    truncated = next((file.name for file in (*weights, *states) if _is_truncated(file)), None)
+    return f"{truncated} is truncated" if truncated else None
 
 
-def other(checkpoint: Path, training: str) -> str | None:
-    """Says that the stamp is of another training; None where it is of this one, or there is none."""
-    made = _json(checkpoint / STAMP).get("training", training)
-    return None if made == training else "of a training with other pairs or flags"
+def _of_another(checkpoint: Path, training: str) -> bool:
+    return bool(_json(checkpoint / STAMP).get("training", training) != training)
 
 
-def _random_states(checkpoint: Path) -> list[Path]:
-    """The files of the random generators, one a process; a stamp says how many there have to be."""
-    processes = _json(checkpoint / STAMP).get("processes") or len([*checkpoint.glob("rng_state_*.pth")]) or 1
-    return [checkpoint / (f"rng_state_{rank}.pth" if processes > 1 else "rng_state.pth") for rank in range(processes)]
-
-
-def _shards(checkpoint: Path) -> list[Path]:
-    """The files that an index of the weights names."""
-    maps = [_json(file).get("weight_map", {}) for file in checkpoint.glob("*.index.json")]
-    return [checkpoint / name for names in maps for name in sorted({*names.values()})]
-
-
-def _whole(file: Path) -> bool:
-    """Whether a file of tensors ends where it says: the header of safetensors, the directory of torch's zip files."""
+def _is_truncated(file: Path) -> bool:
+    """Check a file's length against its header (safetensors), or for the directory that ends a zip file (torch)."""
     if file.suffix != ".safetensors":
-        return zipfile.is_zipfile(file)
+        return not zipfile.is_zipfile(file)
     try:
         with open(file, "rb") as stream:
             (size,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(size))
         ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-        return file.stat().st_size == 8 + int(size) + int(max(ends, default=0))
+        return file.stat().st_size != 8 + int(size) + int(max(ends, default=0))
     except (OSError, ValueError, KeyError, struct.error, MemoryError, OverflowError):
-        return False
+        return True
 
 
 def _json(file: Path) -> Mapping[str, Any]:
@@ -121,15 +107,20 @@ def _json(file: Path) -> Mapping[str, Any]:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The step in its name; -1 where there is none."""
+    """Return the step in a checkpoint's name; -1 if there is none."""
     number = re.fullmatch(r"checkpoint-(\d+)", checkpoint.name)
     return int(number[1]) if number else -1
 
 
-def stamping(training: str) -> Any:
-    """A TrainerCallback that stamps each checkpoint, and clears the place where one is about to be written.
+def checkpoint_folder(args: Any, state: Any) -> Path:
+    """Return the folder of the checkpoint at the trainer's present step."""
+    return Path(args.output_dir) / f"checkpoint-{state.global_step}"
 
-    Without that a save that is cut off would leave new weights beside an older training's states, all of them whole.
+
+def stamping(training: str) -> Any:
+    """Return a TrainerCallback that stamps each checkpoint, and empties its folder before it is written.
+
+    Without that an interrupted save would leave new weights beside the states of an older training, all of them whole.
     """
     from transformers import TrainerCallback
 
@@ -137,7 +128,7 @@ def stamping(training: str) -> Any:
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if control.should_save:
                 if state.is_world_process_zero:
-                    shutil.rmtree(_place(args, state), ignore_errors=True)
+                    shutil.rmtree(checkpoint_folder(args, state), ignore_errors=True)
                 args.distributed_state.wait_for_everyone()  # the others write there, too
 
         on_epoch_end = on_step_end
@@ -145,48 +136,37 @@ def stamping(training: str) -> Any:
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.is_world_process_zero:
                 stamp = json.dumps({"training": training, "processes": args.world_size})
-                (_place(args, state) / STAMP).write_text(stamp + "\n", "utf-8")
+                (checkpoint_folder(args, state) / STAMP).write_text(stamp + "\n", "utf-8")
 
     return Stamping()
 
 
-def _place(args: Any, state: Any) -> Path:
-    return Path(args.output_dir) / f"checkpoint-{state.global_step}"
-
-
-_LEFT = ("training_args.bin", "README.md")  # a pickle that nothing here reads; a card that is written later
+_NOT_KEPT = ("training_args.bin", "README.md")  # a pickle that nothing here reads; a card that is written later
 _CONFIGS = ("config.json", "adapter_config.json")
-_FORMER = (*_CONFIGS, "verdict.json", "model*.safetensors*", "adapter_model*")
+_OF_EARLIER_TRAINING = (*_CONFIGS, "verdict.json", "model*.safetensors*", "adapter_model*")
 
 
 def save(trainer: Any, folder: Path) -> None:
-    """Save aside, then move file by file. The configuration comes last: a folder that has one is whole.
+    """Save the model to a temporary folder, then move it file by file, the configuration last.
 
-    All processes have to call it; the first one writes. What a former training left there goes first, so that an
-    adapter never stands beside a model.
+    So a folder that has a configuration is complete. The files of an earlier training are removed first, so that an
+    adapter and a model never lie in one folder. All processes have to call this; the first one writes.
     """
-    aside = folder / ".saving"
-    trainer.model.config.use_cache = True  # training turns it off, and generation would be slow for ever
+    temporary = folder / ".saving"
+    trainer.model.config.use_cache = True  # training turns it off, and generation would always be slow
     if trainer.is_world_process_zero():
-        shutil.rmtree(aside, ignore_errors=True)  # of a training that was killed while it saved
-    trainer.save_model(str(aside))
+        shutil.rmtree(temporary, ignore_errors=True)  # of a training that was killed while it saved
+    trainer.save_model(str(temporary))
     if not trainer.is_world_process_zero():
         return
     umask = os.umask(0)
     os.umask(umask)
-    for pattern in _FORMER:
+    for pattern in _OF_EARLIER_TRAINING:
         for file in folder.glob(pattern):
             file.unlink()
-    for file in sorted(aside.iterdir(), key=lambda file: file.name in _CONFIGS):
-        if file.name not in _LEFT:
+    for file in sorted(temporary.iterdir(), key=lambda file: file.name in _CONFIGS):
+        if file.name not in _NOT_KEPT:
             file.chmod(0o666 & ~umask)
             os.replace(file, folder / file.name)
-    shutil.rmtree(aside)
+    shutil.rmtree(temporary)
     say(f"saved: {folder}")
-
-
-def write(path: Path, text: str) -> None:
-    """A file that takes its name when it is whole."""
-    temp = path.with_name(f".{path.name}.tmp")
-    temp.write_text(text, "utf-8")
-    os.replace(temp, path)

@@ -1,11 +1,11 @@
-"""Trains on preference pairs with TRL's DPOTrainer and shows what came of it: `python -m trainers.dpo`.
+"""Train on preference pairs with TRL's DPOTrainer and judge the trained model: `python -m trainers.dpo`.
 
 Without an argument: the pairs of the latest run, the model that the run asked, the tuned model in `<run>/model`. Every
-flag of `trl dpo` is there, in TRL's spelling, and wins over the recipe; `--dataset` is a run folder, a file of pairs or
-a dataset on the Hub. The verdict before and after goes to stdout, and into `verdict.json` beside the weights.
+flag of `trl dpo` works, in TRL's spelling, and wins over the recipe; `--dataset` is a run folder, a file of pairs or a
+dataset on the Hub. The verdict before and after is printed on stdout, and written to `verdict.json` beside the weights.
 
-Exit codes: 0 trained, and the verdict passes or none was asked for; 1 trained, and it fails, or the guard stopped it;
-2 unusable flags, pairs or model; 4 the world outside; 130 interrupted; 141 stdout closed.
+Exit codes: 0 trained, and the verdict passes or none was asked for; 1 trained, and the verdict fails or the guard
+stopped; 2 unusable flags, pairs or model; 4 network, disk or Hub; 130 interrupted; 141 stdout closed.
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ from pathlib import Path
 from typing import Any
 
 import pairforge
+from pairforge.api.models import open_tokenizer
+from pairforge.statistics import sample_indices
 
 from .checkpoints import save, stamping, step_of, to_resume
-from .data import UNSET, TrainingJob, check_place, dataset, draw, find_training_job, identity, parameters, say
+from .data import UNSET, TrainingJob, count_parameters, find_training_job, training_digest, trl_dataset
 from .flags import CPU_SAMPLES, parse, trl
-from .log_lines import use_lines
+from .log_lines import say, use_lines
 from .model_upload import publish, reserve
-from .outcome import History, before, finish, judged
-from .preflight import check_pairs, tell
+from .outcome import History, finish, has_verdict, show_before
+from .preflight import check_pairs, report
 from .recipes import hardware, recipe
 
-_SMALL = 100 * 2**20  # bytes of weights; below, a second thread costs more than it gives
-_NOISE = (
+_SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower
+_KNOWN_WARNINGS = (
     r"`gradient_checkpointing` is deprecated",  # TRL sets it by default
     r"`is_gradient_checkpointing` is deprecated",  # TRL reads it
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Parse, train, save, judge; returns the exit code."""
+    """Parse the flags, train, save and judge; return the exit code."""
     say("loading TRL, which takes some seconds")
     try:
         with _less_noise():
@@ -56,67 +58,71 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    script, config, chosen = parse(argv, {**hardware(), "output_dir": UNSET})
-    with config.main_process_first(local=False):  # which may have to make the run
-        job = find_training_job(script, config, chosen.model_name_or_path)
-    usual = recipe(job.method, lora=chosen.use_peft, parameters=parameters(job.model, job.revision))
-    own = {"output_dir": str(job.output_dir), "model_revision": job.revision}
-    script, config, chosen = parse(argv, {**defaults(usual, config.world_size), **own})
-    check_place(job)
-    numbers = draw(len(job.rows), script.max_samples or (CPU_SAMPLES if config.use_cpu else None), config.seed)
+    job, script, config, chosen = _parse(argv)
+    limit = script.max_samples or (CPU_SAMPLES if config.use_cpu else None)
+    numbers = sample_indices(len(job.rows), limit, config.seed)
     rows = [job.rows[number] for number in numbers]
     say(f"pairs: {len(rows)} of {len(job.rows)}" + (" (--max_samples for more)" if len(rows) < len(job.rows) else ""))
     say(f"model: {job.model} -> {job.output_dir}; {'+'.join(config.loss_type)}, lr {config.learning_rate:g}")
-    _load_as(config, chosen)
+    _set_model_options(config, chosen)
     if config.process_index == 0:
         check_pairs(rows, numbers, job.model, config)
-    if judged(job, script) and config.world_size == 1:  # one of several would keep the others waiting
-        before(job, script)
-    repository = _reserved(config)
+    if has_verdict(job, script) and config.world_size == 1:  # one of several processes would keep the others waiting
+        show_before(job, script)
+    # The model is pushed by us and once, at the end: not by transformers, at each checkpoint.
+    push, config.push_to_hub = config.push_to_hub and config.process_index == 0, False
+    if push:
+        config.hub_model_id = reserve(config)
     history = _train(job, rows, script, config, chosen)
     if config.process_index != 0:
         return 0
     ok = finish(job, rows, script, config, history)
-    if repository:
-        publish(job.output_dir, repository, config)
+    if push:
+        publish(job.output_dir, str(config.hub_model_id), config)
     return 0 if ok and not history.stopped else 1
 
 
+def _parse(argv: list[str]) -> tuple[TrainingJob, Any, Any, Any]:
+    """Find the pairs and the model, and return them with TRL's script, training and model arguments.
+
+    The flags are read twice: they name pairs and model, and these decide on the recipe, that is the flags' defaults.
+    """
+    script, config, chosen = parse(argv, {**hardware(), "output_dir": UNSET})
+    with config.main_process_first(local=False):  # which may have to make the run
+        job = find_training_job(script, config, chosen.model_name_or_path)
+    if Path(job.model).resolve() == job.output_dir.resolve():
+        raise pairforge.InputError(f"{job.model} is both the model and the output", fix="choose another --output_dir")
+    usual = recipe(job.method, lora=chosen.use_peft, parameters=count_parameters(job.model, job.revision))
+    own = {"output_dir": str(job.output_dir), "model_revision": job.revision}
+    return job, *parse(argv, {**defaults(usual, config.world_size), **own})
+
+
 def defaults(usual: Mapping[str, Any], processes: int) -> dict[str, Any]:
-    """What stands in the place of TRL's defaults; the recipe's batch is that of all processes together."""
+    """Return our defaults, in place of TRL's; the recipe's batch is that of all processes together."""
     batch = max(1, usual["per_device_train_batch_size"] // processes)
     return {**hardware(), **usual, "per_device_train_batch_size": batch, "lora_target_modules": ["all-linear"]}
 
 
-def _load_as(config: Any, chosen: Any) -> None:
-    """What the model is loaded with, where TRL's trainer looks for it."""
+def _set_model_options(config: Any, chosen: Any) -> None:
+    """Put the options for loading the model where TRL's trainer looks for them."""
     given = {"revision": chosen.model_revision, "attn_implementation": chosen.attn_implementation}
     given |= {"dtype": chosen.dtype, "use_safetensors": True}
     config.model_init_kwargs = {**given, **(config.model_init_kwargs or {})}
 
 
-def _reserved(config: Any) -> str:
-    """Where the model will be pushed to, from here and in one go: not by transformers, and not at each checkpoint."""
-    wanted, config.push_to_hub = config.push_to_hub, False
-    if not wanted or config.process_index != 0:
-        return ""
-    config.hub_model_id = reserve(config)
-    return str(config.hub_model_id)
-
-
 def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> History:
-    """Trains, saves, and lets the other processes go."""
-    training = identity(rows, job.model, script, config, chosen)
+    """Train, save, and let the other processes end."""
+    training = training_digest(rows, job.model, script, config, chosen)
     checkpoint = to_resume(config.resume_from_checkpoint, job.output_dir, training)
-    with _refusing():
+    with _trl_errors():
         trainer = _trainer(job, rows, script, config, chosen)
     guard = _guard(script.guard)
     for callback in filter(None, (guard, stamping(training))):
         trainer.add_callback(callback)
     if config.disable_tqdm:
         use_lines(trainer)
-    with _refusing():  # an unknown --loss_type is known at the first batch
-        tell(trainer, max(step_of(checkpoint), 0) if checkpoint else 0)
+    with _trl_errors():  # an unknown --loss_type is known at the first batch
+        report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     save(trainer, job.output_dir)
     history = History.of(trainer, script.guard, guard)
@@ -125,39 +131,34 @@ def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
 
 
 @contextmanager
-def _refusing() -> Iterator[None]:
-    """What TRL has against flags and model, in one line."""
+def _trl_errors() -> Iterator[None]:
+    """Convert TRL's errors about flags and model to InputError, in one line."""
     try:
         yield
     except (ValueError, ImportError, OSError, RuntimeError) as error:
         line = next(iter(str(error).strip().split("\n")), "") or type(error).__name__
-        raise pairforge.InputError(f"TRL can't train this so: {line}", fix="see --help") from error
+        raise pairforge.InputError(f"TRL can't train with these flags: {line}", fix="see --help") from error
 
 
 def _trainer(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> Any:
-    source = pairforge.model_source(job.model)
-    _threads(source, config)
-    _together(source, config)
-    trainer = _kind(script, config)(
+    source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
+    _set_hardware_options(source, config)
+    kind = trl().DPOTrainer
+    if "dpop" in config.loss_type:
+        from .positive import PositiveDPOTrainer
+
+        kind = partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
+    trainer = kind(
         model=source,
         args=config,
-        train_dataset=dataset(rows),
-        eval_dataset=dataset(job.test_rows) if job.test_rows else None,
-        processing_class=_tokenizer(source, config.model_init_kwargs["revision"]),
+        train_dataset=trl_dataset(rows),
+        eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
+        processing_class=open_tokenizer(source, revision, quiet=config.process_index != 0).tokenizer,
         quantization_config=trl().get_quantization_config(chosen),
         peft_config=trl().get_peft_config(chosen),
     )
-    trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and knows more
+    trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
     return trainer
-
-
-def _kind(script: Any, config: Any) -> Any:
-    """The trainer's class, with what only it takes."""
-    if "dpop" not in config.loss_type:
-        return trl().DPOTrainer
-    from .positive import PositiveDPOTrainer
-
-    return partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
 
 
 def _guard(action: str) -> Any:
@@ -168,47 +169,31 @@ def _guard(action: str) -> Any:
     return CollapseGuard("warn" if action == "warn" else "stop")
 
 
-def _threads(source: str, config: Any) -> None:
+def _set_hardware_options(source: str, config: Any) -> None:
     import torch
+    from transformers import AutoConfig
 
     sizes = [file.stat().st_size for file in Path(source).glob("*.safetensors")]
     if config.use_cpu and sizes and sum(sizes) < _SMALL:
         torch.set_num_threads(1)
-
-
-def _together(source: str, config: Any) -> None:
-    """Of several processes: that no parameter is unused, for which torch would look in each step, and warn.
-
-    Only experts can be; gradient checkpointing has a rule of its own.
-    """
-    from transformers import AutoConfig
-
+    # On several processes torch would look for unused parameters in each step, and warn. Only experts can be unused;
+    # with gradient checkpointing transformers decides.
     if config.world_size > 1 and config.ddp_find_unused_parameters is None:
         known = AutoConfig.from_pretrained(source, revision=config.model_init_kwargs["revision"])
         if not any("expert" in name for name in known.to_dict()):
             config.ddp_find_unused_parameters = False
 
 
-def _tokenizer(source: str, revision: str) -> Any:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-    if not tokenizer.chat_template:
-        say(f"{source} has no chat template: a plain one (User: / Assistant:) is used")
-        tokenizer.chat_template = pairforge.PLAIN_TEMPLATE
-    return tokenizer
-
-
 @contextmanager
 def _less_noise() -> Iterator[None]:
-    """No progress bars of the libraries, and none of their known noise."""
+    """Silence the libraries' progress bars and their known warnings."""
     import datasets
     from transformers.utils import logging
 
     datasets.disable_progress_bars()
     logging.disable_progress_bar()
     with warnings.catch_warnings():
-        for message in _NOISE:
+        for message in _KNOWN_WARNINGS:
             warnings.filterwarnings("ignore", message=message, category=FutureWarning)
         yield
 

@@ -1,11 +1,13 @@
-"""How a training went, as a picture: a self-contained SVG of small panels, one a question."""
+"""The learning curves of a training as an SVG of small panels, one a question."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
+
+from pairforge.svg import figure_svg
+from pairforge.text import visible
 
 _PANELS: Mapping[str, Sequence[str]] = {
     "loss": ("loss",),
@@ -13,41 +15,49 @@ _PANELS: Mapping[str, Sequence[str]] = {
     "reward accuracy": ("rewards/accuracies",),
     "log p since the start": ("logps/chosen", "logps/rejected"),
 }
-_FROM_START = "since the start"
-_WIDTH, _HEIGHT, _COLUMNS, _TOP = 300, 190, 3, 40  # of a panel, in pixels; panels in a row; the title's height
-_LEFT, _RIGHT, _ABOVE, _BELOW = 54, 14, 30, 28
-_STYLE = """
-text{font:11px system-ui,'DejaVu Sans',sans-serif;fill:#333}.title{font-size:14px;font-weight:600}.name{font-weight:600}
-.grid{stroke:#eee}.axis{stroke:#999;fill:none}.line0,.line1{fill:none;stroke-width:1.6}.line0{stroke:#2b6cb0}
-.line1{stroke:#e08e45}.dot0{fill:#2b6cb0}.dot1{fill:#e08e45}.alarm{stroke:#c0392b;stroke-dasharray:4 3}
-"""
+_COLORS = ("#2b6cb0", "#e08e45")
 Points = Sequence[tuple[float, float]]
 
 
 def draw(log: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, Any]] = (), alarm: int | None = None) -> str:
-    """The curves of a `trainer.state.log_history`, and of what a guard recorded; `alarm` is the step at which it rang.
+    """Return the SVG of the learning curves. Raises InputError where matplotlib is not installed.
 
-    Log-probabilities, in nats a completion, are drawn against the first that was logged.
+    Args:
+        log: `trainer.state.log_history`. Log-probabilities, in nats a completion, are drawn against the first one.
+        records: What a guard measured, check by check.
+        alarm: The step of the guard's alarm, marked in each panel.
     """
-    panels = {title: _lines(log, names, _FROM_START in title) for title, names in _PANELS.items()}
+    panels = {title: _lines(log, names, "since the start" in title) for title, names in _PANELS.items()}
     numbers = dict.fromkeys(name for record in records for name, value in record.items() if _is_number(value))
     panels |= {f"guard: {name}": _lines(records, (name,), False) for name in numbers if name != "step"}
     shown = [(title, lines) for title, lines in panels.items() if lines]
     last = max((x for _, lines in shown for points in lines.values() for x, _ in points), default=1.0)
-    body = [_panel(number, title, lines, last, alarm) for number, (title, lines) in enumerate(shown)]
-    width = _COLUMNS * _WIDTH
-    height = _TOP + math.ceil(len(shown) / _COLUMNS) * _HEIGHT
+
+    def draw_panel(number: int, title: str, lines: Mapping[str, Points], axes: Any) -> None:
+        axes.set_title(visible(title))
+        axes.set_xlim(0, max(last, 1))
+        for index, (name, points) in enumerate(lines.items()):
+            axes.plot(
+                *zip(*points, strict=True),
+                marker="o" if len(points) == 1 else None,
+                color=_COLORS[index],
+                label=name.rpartition("/")[2],
+                gid=f"line-{number}-{index}",
+            )
+        low, high = axes.get_ylim()
+        if 0 < low < 0.5 * high:
+            axes.set_ylim(0, high)
+        if alarm is not None:
+            axes.axvline(alarm, color="#c0392b", ls="--", lw=1, gid=f"alarm-{number}")
+        if len(lines) > 1:
+            axes.legend()
+
     heading = "Training" + (f", stopped by the guard at step {alarm}" if alarm is not None else "")
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img"><title>{escape(heading)}</title><style>{_STYLE}</style>'
-        f'<rect width="{width}" height="{height}" fill="#fff"/><text class="title" x="{_LEFT}" y="24">{escape(heading)}'
-        f"</text>{''.join(body)}</svg>\n"
-    )
+    return figure_svg(heading, [partial(draw_panel, number, *panel) for number, panel in enumerate(shown)])
 
 
 def _lines(rows: Sequence[Mapping[str, Any]], names: Sequence[str], from_start: bool) -> dict[str, Points]:
-    """The points of each name that was logged, finite ones alone."""
+    """Return the points of each name that was logged."""
     lines: dict[str, Points] = {
         name: [(r["step"], r[name]) for r in rows if _is_number(r.get("step")) and _is_number(r.get(name))]
         for name in names
@@ -59,53 +69,5 @@ def _lines(rows: Sequence[Mapping[str, Any]], names: Sequence[str], from_start: 
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _panel(number: int, title: str, lines: Mapping[str, Points], last: float, alarm: int | None) -> str:
-    x, y = number % _COLUMNS * _WIDTH, _TOP + number // _COLUMNS * _HEIGHT
-    return f'<g transform="translate({x} {y})">{"".join(_parts(title, lines, last, alarm))}</g>'
-
-
-def _parts(title: str, lines: Mapping[str, Points], last: float, alarm: int | None) -> Iterator[str]:
-    heights = [height for points in lines.values() for _, height in points]
-    low, high = _bounds(heights)
-    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BELOW
-
-    def across(step: float) -> float:
-        return _LEFT + step / max(last, 1) * (right - _LEFT)
-
-    def up(value: float) -> float:
-        return bottom - (value - low) / (high - low) * (bottom - _ABOVE)
-
-    yield f'<text class="name" x="{_LEFT}" y="18">{escape(title)}</text>'
-    for tick in (low, (low + high) / 2, high):
-        yield f'<path class="grid" d="M{_LEFT} {up(tick):.1f}H{right}"/>'
-        yield f'<text x="{_LEFT - 6}" y="{up(tick) + 4:.1f}" text-anchor="end">{_short(tick)}</text>'
-    for step in (0, last):
-        yield f'<text x="{across(step):.1f}" y="{bottom + 16}" text-anchor="middle">{step:g}</text>'
-    yield f'<path class="axis" d="M{_LEFT} {_ABOVE}V{bottom}H{right}"/>'
-    if alarm is not None:
-        yield f'<path class="alarm" d="M{across(alarm):.1f} {_ABOVE}V{bottom}"/>'
-    for index, (name, points) in enumerate(lines.items()):
-        kind, spots = index % 2, [f"{across(step):.1f} {up(value):.1f}" for step, value in points]
-        yield f'<path class="line{kind}" d="M{"L".join(spots)}"/>'
-        if len(points) == 1:
-            yield f'<circle class="dot{kind}" cx="{across(points[0][0]):.1f}" cy="{up(points[0][1]):.1f}" r="2.5"/>'
-        if len(lines) > 1:
-            place = f'x="{right - 56 * (len(lines) - 1 - index)}" y="18" text-anchor="end"'
-            yield f'<text {place} class="dot{kind}">{escape(name.rpartition("/")[2])}</text>'
-
-
-def _short(value: float) -> str:
-    """A number in the room that is left of the axis."""
-    return f"{value:.3g}" if abs(value) >= 0.01 else f"{value:.2g}"
-
-
-def _bounds(values: Sequence[float]) -> tuple[float, float]:
-    """The least and the most, with room between them; with 0 where it is near."""
-    low, high = min(values), max(values)
-    if low > 0 and low < 0.5 * high:
-        low = 0.0
-    room = (high - low) * 0.05 or max(abs(high) * 0.05, 0.01)
-    return (low if low == 0 else low - room), high + room
+    """Return whether a value can be drawn: matplotlib's axes overflow near the largest floats."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e100

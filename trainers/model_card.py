@@ -1,4 +1,4 @@
-"""The model card (`README.md`) of a trained model: what it was trained on, how, and what came of it."""
+"""The model card (`README.md`) of a trained model: the data, the flags, the verdict, and how to use it."""
 
 from __future__ import annotations
 
@@ -8,109 +8,91 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pairforge
+from pairforge.markdown import code_span, fence
+from pairforge.resources import installed_versions
 
-from .data import digest
+from .data import pairs_digest
 
 PICTURE = "training.svg"
-_TAGS = ["trl", "dpo", "preference-pairs", "pairforge"]
 _PACKAGES = ("trl", "transformers", "torch", "peft", "datasets", "accelerate")
-_FLAGS = ("learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs", "max_steps", "max_length")
-_SHAPE = ("per_device_train_batch_size", "gradient_accumulation_steps", "optim", "bf16", "seed")
+_FLAGS = (
+    "learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs", "max_steps", "max_length",
+    "per_device_train_batch_size", "gradient_accumulation_steps", "optim", "bf16", "seed",
+)  # fmt: skip
+_USE_MODEL = 'from transformers import pipeline\n\nask = pipeline("text-generation", {})'
+_USE_ADAPTER = """from peft import AutoPeftModelForCausalLM
+
+model = AutoPeftModelForCausalLM.from_pretrained({})
+model.merge_and_unload().save_pretrained("merged")  # a model of its own, without peft"""
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a card tells of a training. `base` and `dataset` are as the user named them, `rows` are those trained on;
-    `stopped` is what the guard said, and `verdict` Markdown.
+def render(
+    *,
+    base: str,
+    dataset: str,
+    rows: Sequence[Mapping[str, Any]],
+    config: Any,
+    adapter: bool,
+    steps: int,
+    guard: str,
+    stopped: str = "",
+    verdict: str = "",
+    curves: bool = True,
+) -> str:
+    """Return the text of the card. Names from outside are in code spans, or go through the YAML writer.
+
+    Args:
+        base, dataset: the model and the pairs, as the user named them.
+        rows: the pairs that were trained on.
+        config: TRL's training arguments.
+        adapter: an adapter was trained, not the whole model.
+        stopped: the guard's message if it stopped the training.
+        verdict: Markdown.
+        curves: the learning curves were drawn.
     """
-
-    base: str
-    dataset: str
-    rows: Sequence[Mapping[str, Any]]
-    config: Any
-    adapter: bool
-    steps: int
-    guard: str
-    stopped: str = ""
-    verdict: str = ""
-
-
-def render(facts: Facts) -> str:
-    """The text of the card. Names that come from outside stand in code spans, or go through the YAML writer."""
     from huggingface_hub import ModelCardData
 
-    hub = _on_hub(facts.base)
     header: Any = ModelCardData(
-        library_name="peft" if facts.adapter else "transformers",
+        library_name="peft" if adapter else "transformers",
         pipeline_tag="text-generation",
-        base_model=facts.base if hub else None,
-        license=_license(facts.base),
-        datasets=[facts.dataset] if _on_hub(facts.dataset) else None,
-        tags=[*_TAGS, *(["lora"] if facts.adapter else [])],
+        base_model=base if _on_hub(base) else None,
+        license=_license(base),
+        datasets=[dataset] if _on_hub(dataset) else None,
+        tags=["trl", "dpo", "preference-pairs", "pairforge", *(["lora"] if adapter else [])],
     )
+    kinds = Counter(str(row.get("method", "unknown")) for row in rows)
+    made = ", ".join(f"{count} of kind {code_span(kind)}" for kind, count in kinds.most_common(5))
+    # Of a folder of this machine the last part alone.
+    base, dataset = (code_span(name if _on_hub(name) else Path(name).name) for name in (base, dataset))
+    folder = Path(config.output_dir).name
+    why = f"**The guard stopped the training**, and the weights are those from before: {code_span(stopped)}"
+    what, use = ("A LoRA adapter for", _USE_ADAPTER) if adapter else ("Trained from", _USE_MODEL)
     sections = [
-        _introduction(facts),
-        facts.verdict.strip(),
-        _training(facts),
-        _use(facts),
+        "# " + re.sub(r"[^\w .-]", " ", folder),
+        f"{what} {base} on {len(rows)} preference pairs of {dataset} ({made}).",
+        why if stopped else "",
+        verdict.strip(),
+        _training(config, {"steps": steps, "guard": guard, "pairs (SHA-256)": pairs_digest(rows)}),
+        f"![loss, margins, log-probabilities, and the guard's records]({PICTURE})" if curves else "",
+        f"## Use\n\n{fence(use.format(json.dumps(config.hub_model_id or folder)), 'python')}",
     ]
-    return f"---\n{header.to_yaml()}\n---\n\n" + "\n\n".join(section for section in sections if section) + "\n"
+    return f"---\n{header.to_yaml()}\n---\n\n" + "\n\n".join(filter(None, sections)) + "\n"
 
 
-def _introduction(facts: Facts) -> str:
-    kinds = Counter(str(row.get("method", "unknown")) for row in facts.rows)
-    made = ", ".join(f"{count} of kind {_span(kind)}" for kind, count in kinds.most_common(5))
-    what = "A LoRA adapter for" if facts.adapter else "Trained from"
-    base, dataset = _span(_public(facts.base)), _span(_public(facts.dataset))
-    trained = f"{what} {base} on {len(facts.rows)} preference pairs of {dataset} ({made})."
-    lines = [f"# {_plain(Path(facts.config.output_dir).name)}", "", trained]
-    if facts.stopped:
-        lines += [
-            "",
-            f"**The guard stopped the training**, and the weights are those from before: {_span(facts.stopped)}",
-        ]
-    return "\n".join(lines)
-
-
-def _training(facts: Facts) -> str:
-    config = facts.config
+def _training(config: Any, facts: Mapping[str, Any]) -> str:
     weights = config.loss_weights or [1.0] * len(config.loss_type)
     loss = " + ".join(f"{weight:g} {name}" for name, weight in zip(config.loss_type, weights, strict=True))
-    values = {name: getattr(config, name, None) for name in (*_FLAGS, *_SHAPE)}
-    rows = {"loss": loss, "beta": config.beta, **values, "processes": config.world_size, "steps": facts.steps}
-    rows |= {
-        "guard": facts.guard,
-        "pairs (SHA-256)": digest([dict(row) for row in facts.rows]),
-        "versions": _versions(),
-    }
-    table = "\n".join(f"| {name} | {_span(getattr(value, 'value', value))} |" for name, value in rows.items())
-    curves = f"![loss, margins, log-probabilities, and what the guard saw]({PICTURE})"
-    return f"## Training\n\n| | |\n|---|---|\n{table}\n\n{curves}"
-
-
-def _use(facts: Facts) -> str:
-    name = facts.config.hub_model_id or Path(facts.config.output_dir).name
-    if not facts.adapter:
-        code = f'from transformers import pipeline\n\nask = pipeline("text-generation", {json.dumps(name)})'
-        return f"## Use\n\n{_fence(code)}"
-    code = "from peft import AutoPeftModelForCausalLM\n\n"
-    code += f"model = AutoPeftModelForCausalLM.from_pretrained({json.dumps(name)})\n"
-    code += 'model.merge_and_unload().save_pretrained("merged")  # a model of its own, without peft'
-    return f"## Use\n\n{_fence(code)}"
-
-
-def _versions() -> str:
-    found = [f"Python {platform.python_version()}", f"pairforge {pairforge.__version__}"]
-    for name in _PACKAGES:
-        with suppress(PackageNotFoundError):
-            found.append(f"{name} {version(name)}")
-    return ", ".join(found)
+    flags = {name: getattr(config, name, None) for name in _FLAGS}
+    versions = {"Python": platform.python_version(), "pairforge": pairforge.__version__}
+    versions |= installed_versions(*_PACKAGES)
+    rows = {"loss": loss, "beta": config.beta, **flags, "processes": config.world_size, **facts}
+    rows["versions"] = ", ".join(f"{name} {version}" for name, version in versions.items())
+    table = [f"| {name} | {code_span(getattr(value, 'value', value), cell=True)} |" for name, value in rows.items()]
+    return "\n".join(["## Training\n\n| | |\n|---|---|", *table])
 
 
 def _on_hub(name: str) -> bool:
@@ -118,35 +100,13 @@ def _on_hub(name: str) -> bool:
 
 
 def _license(base: str) -> str | None:
-    """What the card of the base model says, in its folder or, for one on the Hub, where it can be had."""
+    """Read the licence from the base model's card, in its folder or, if reachable, on the Hub."""
     import yaml
     from huggingface_hub import ModelCard, hf_hub_download
 
     with suppress(OSError, ValueError, yaml.YAMLError, pairforge.PairforgeError):
         folder = Path(pairforge.model_source(base))
         file = folder / "README.md" if folder.is_dir() else Path(hf_hub_download(base, "README.md"))
-        told = ModelCard(file.read_text("utf-8"), ignore_metadata_errors=True).data.to_dict().get("license")
-        return told if isinstance(told, str) else None
+        given = ModelCard(file.read_text("utf-8"), ignore_metadata_errors=True).data.to_dict().get("license")
+        return given if isinstance(given, str) else None
     return None
-
-
-def _public(name: str) -> str:
-    """A name as it stands; of a folder of this machine the last part alone."""
-    return name if _on_hub(name) else Path(name).name
-
-
-def _plain(text: str) -> str:
-    """A heading that is nothing but text."""
-    return re.sub(r"[^\w .-]", " ", text)
-
-
-def _span(value: Any) -> str:
-    """A code span of one line, in which nothing is markup, nor ends the cell of a table."""
-    text = "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in str(value)[:600]).replace("|", "\\|")
-    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text or ' '}{ticks}"
-
-
-def _fence(code: str) -> str:
-    ticks = "`" * max(3, 1 + max(map(len, re.findall("`+", code)), default=0))
-    return f"{ticks}python\n{code}\n{ticks}"

@@ -1,4 +1,4 @@
-"""Puts the folder of a trained model on the Hub: once, when all that belongs in it is there."""
+"""Upload the folder of a trained model to the Hub in one commit, when all its files are there."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from typing import Any
 
 import pairforge
 
-from .data import say
+from .log_lines import say
 
-_NOT = ["checkpoint-*", "checkpoint-*/**", ".*", "runs/*", "*.bin"]
-"""What stays here: checkpoints, files half written, a tracker's logs, pickles."""
+_IGNORED = ["checkpoint-*", "checkpoint-*/**", ".*", "runs/*", "*.bin"]
+"""Files that are not uploaded: checkpoints, half-written files, a tracker's logs, pickles."""
 
 
 def reserve(config: Any) -> str:
-    """The repository's full name, made where it isn't there: a token that may not write is known before training."""
+    """Create the repository before training, and return its full name, so that a missing right is reported early."""
     from huggingface_hub import HfApi
 
     if not config.hub_model_id:
-        raise pairforge.InputError("--push_to_hub needs to know where to", fix="--hub_model_id OWNER/NAME")
-    with _told(config.hub_model_id):
+        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+    with _hub_errors(config.hub_model_id):
         api = HfApi(token=config.hub_token)
         return str(api.create_repo(config.hub_model_id, private=config.hub_private_repo, exist_ok=True).repo_id)
 
 
 def publish(folder: Path, repo: str, config: Any) -> None:
-    """Uploads the folder in one commit. Raises OutsideError."""
+    """Upload the folder in one commit. Raises OutsideError."""
     from huggingface_hub import HfApi
 
-    revision = getattr(config, "hub_revision", None)
-    with _told(repo):
+    with _hub_errors(repo):
         commit = HfApi(token=config.hub_token).upload_folder(
             repo_id=repo,
             folder_path=str(folder),
-            revision=revision,
-            ignore_patterns=_NOT,
+            revision=getattr(config, "hub_revision", None),
+            ignore_patterns=_IGNORED,
             commit_message="Trained with pairforge",
         )
     say(f"pushed: {commit.commit_url}")
 
 
 @contextmanager
-def _told(repo: str) -> Iterator[None]:
+def _hub_errors(repo: str) -> Iterator[None]:
+    """Convert errors of the Hub's client to InputError or OutsideError, in one line."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:  # the bases of that error are those of the HTTP library beneath, requests or httpx

@@ -1,7 +1,4 @@
-"""What is left of a training when its trainer is gone: its log, its guard's records, and the files they become.
-
-What came of a training: the verdict before and after, and the card, the curves and the log beside the weights.
-"""
+"""The outcome of a training: its log, the verdict before and after, and the files written beside the weights."""
 
 from __future__ import annotations
 
@@ -10,23 +7,28 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pairforge
+from pairforge.api.models import share_samplers
+from pairforge.disk import write_atomic
 
-from .checkpoints import write
-from .data import CORRECTIONS, TrainingJob, say
+from .data import CORRECTIONS, TrainingJob
 from .flags import QUESTIONS
 from .learning_curves import draw
-from .model_card import PICTURE, Facts, render
+from .log_lines import say
+from .model_card import PICTURE, render
 
 
 @dataclass(frozen=True)
 class History:
-    """`log` is transformers' log history; `guard` the CollapseGuard that watched, if one did; `adapter` says that what
-    was saved is one.
+    """The log of a training and the records of its guard, without the trainer and its models.
+
+    `log` is transformers' log history, `action` the `--guard` flag, `guard` the CollapseGuard if there was one;
+    `adapter` is True if an adapter was saved.
     """
 
     log: Sequence[Mapping[str, Any]]
@@ -37,34 +39,38 @@ class History:
 
     @classmethod
     def of(cls, trainer: Any, action: str, guard: Any) -> History:
-        """Takes from the trainer what holds neither it nor its models in memory."""
+        """Copy the history of a trainer, which can then be freed."""
         adapter = hasattr(trainer.accelerator.unwrap_model(trainer.model), "peft_config")
         return cls(list(trainer.state.log_history), trainer.state.global_step, adapter, action, guard)
 
     @property
     def stopped(self) -> str:
-        """Why the guard stopped the training; empty where it didn't."""
+        """The alarm's message if the guard stopped the training, else an empty text."""
         alarm = self.guard.alarm if self.guard and self.action == "stop" else None
         return str(alarm.message) if alarm else ""
 
-    @property
-    def records(self) -> list[Mapping[str, Any]]:
-        """What the guard saw, check by check."""
-        found = self.guard.records if self.guard else []
-        return [asdict(record) if is_dataclass(record) and not isinstance(record, type) else record for record in found]
-
     def as_json(self) -> dict[str, Any]:
-        """`{"steps", "log": [...], "guard": {"action", "alarm", "records"}}`; numbers that are none are null."""
+        """Return `{"steps", "log": [...], "guard": {"action", "alarm", "records"}}`; NaN and infinity become null."""
         alarm = self.guard.alarm if self.guard else None
-        told = {"step": alarm.step, "message": str(alarm.message)} if alarm else None
-        guard = {"action": self.action, "alarm": told, "records": self.records}
+        records: list[Any] = self.guard.records if self.guard else []
+        guard = {
+            "action": self.action,
+            "alarm": {"step": alarm.step, "message": str(alarm.message)} if alarm else None,
+            "records": [vars(record) if is_dataclass(record) else record for record in records],
+        }
         return {"steps": self.steps, "log": _finite(list(self.log)), "guard": _finite(guard)}
 
-    def write(self, folder: Path) -> None:
-        """`history.json` and the curves, `training.svg`."""
-        alarm = self.guard.alarm if self.guard else None
-        write(folder / "history.json", json.dumps(self.as_json(), ensure_ascii=False, indent=1) + "\n")
-        write(folder / PICTURE, draw(self.log, self.records, alarm.step if alarm else None))
+    def write(self, folder: Path) -> bool:
+        """Write `history.json`, and the learning curves as `training.svg`; return False where none could be drawn."""
+        written = self.as_json()
+        records, alarm = written["guard"]["records"], written["guard"]["alarm"]
+        write_atomic(folder / "history.json", json.dumps(written, ensure_ascii=False, indent=1) + "\n")
+        try:
+            write_atomic(folder / PICTURE, draw(self.log, records, alarm and alarm["step"]))
+        except pairforge.InputError as error:
+            say(f"no learning curves: {error}")
+            return False
+        return True
 
 
 def _finite(value: Any) -> Any:
@@ -77,31 +83,25 @@ def _finite(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
-def judged(job: TrainingJob, script: Any) -> bool:
-    """Whether there is a verdict: only a run says which names are right."""
+def has_verdict(job: TrainingJob, script: Any) -> bool:
+    """Return True if the model will be judged: only a run says which names are correct."""
     return bool(job.run) and script.verdict_questions != 0
 
 
-def _questions(job: TrainingJob, script: Any) -> int | None:
-    """How many of each kind are asked; None for all."""
-    few = QUESTIONS if job.method in CORRECTIONS else None
-    return few if script.verdict_questions is None else int(script.verdict_questions)
-
-
-def before(job: TrainingJob, script: Any) -> None:
-    """Shows what the model says and how it does before it is trained."""
-    _show("before training", pairforge.ask(model=[job.model]))
-    verdict = pairforge.evaluate(job.model, run=str(job.run), limit=_questions(job, script))
+def show_before(job: TrainingJob, script: Any) -> None:
+    """Print the answers of the model and its metrics before training."""
+    verdict = _ask_and_evaluate(job, script, job.model, "before training")
     _show("", replace(verdict, checks={}))  # the thresholds are for a trained model
-    gc.collect()  # the models that were asked: training needs the memory
 
 
 def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, history: History) -> bool:
-    """Judges the trained model, and writes all that belongs beside it; False where the verdict fails."""
-    history.write(job.output_dir)
+    """Judge the trained model and write all files beside it; return False if the verdict fails."""
+    curves = history.write(job.output_dir)
     if history.stopped:
         say(f"the guard stopped the training, and the saved weights are those from before: {history.stopped}")
-    facts = Facts(
+    card = job.output_dir / "README.md"
+    described = partial(
+        render,
         base=job.model,
         dataset=script.dataset_name or str(job.run),
         rows=rows,
@@ -110,24 +110,38 @@ def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
         steps=history.steps,
         guard=script.guard,
         stopped=history.stopped,
+        curves=curves,
     )
-    card = job.output_dir / "README.md"
-    write(card, render(facts))  # should the verdict come to nothing
-    if not judged(job, script):
+    write_atomic(card, described())  # in case the evaluation fails
+    if not has_verdict(job, script):
         say(f"no verdict; for one: pairforge evaluate -m {job.output_dir} --base {job.model} --from OLD --to NEW")
         return True
-    verdict = _after(job, _questions(job, script))
-    write(card, render(replace(facts, verdict=verdict.as_markdown())))
+    gc.collect()  # the trainer's models
+    if config.world_size > 1:  # the base was not asked before training; its answers are stored, its weights freed
+        _ask_and_evaluate(job, script, job.model)
+    verdict = _ask_and_evaluate(job, script, str(job.output_dir), "after training")
+    _show("", verdict)
+    write_atomic(job.output_dir / "verdict.json", json.dumps(verdict.as_json(), ensure_ascii=False, indent=2) + "\n")
+    write_atomic(card, described(verdict=verdict.as_markdown()))
     return bool(verdict.ok)
 
 
-def _after(job: TrainingJob, questions: int | None) -> Any:
-    gc.collect()  # the trainer's models
-    tuned = str(job.output_dir)
-    _show("after training", pairforge.ask(model=[job.model, tuned]))
-    verdict = pairforge.evaluate(tuned, base=job.model, run=str(job.run), limit=questions)
-    _show("", verdict)
-    write(job.output_dir / "verdict.json", json.dumps(verdict.as_json(), ensure_ascii=False, indent=2) + "\n")
+def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = "") -> Any:
+    """Ask the base, or the tuned model beside it, and return the verdict; show the answers under the title, if any.
+
+    Weights are loaded once: the tuned model's for all questions, and the base's not again for the tuned model's
+    verdict, as its answers are in the evidence store.
+    """
+    limit = QUESTIONS if job.method in CORRECTIONS else None
+    if script.verdict_questions is not None:
+        limit = int(script.verdict_questions)
+    base = None if model == job.model else job.model
+    with share_samplers():
+        asked = pairforge.ask(model=[name for name in (base, model) if name])
+        if title:
+            _show(f"== {title}", asked)
+        verdict = pairforge.evaluate(model, base=base, run=str(job.run), limit=limit)
+    gc.collect()  # training, or the next model, needs the memory
     return verdict
 
 
@@ -137,6 +151,6 @@ def _show(title: str, result: Any) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
     with console.capture() as capture:  # rich would end with 1 where stdout is closed: the verdict's exit code
         if title:
-            console.print(f"== {title}")
+            console.print(title)
         console.print(result)
     print(capture.get(), end="", flush=True)

@@ -1,4 +1,4 @@
-"""DPO-Positive: a DPOTrainer that has one more loss type, "dpop", for anybody's own script.
+"""DPO-Positive: a DPOTrainer with one more loss type, "dpop", for use in any script.
 
 `PositiveDPOTrainer(..., args=DPOConfig(loss_type=["dpop", "sft"], ...), dpop_lambda=50)`
 """
@@ -17,20 +17,20 @@ LOSS = "dpop"
 
 
 def dpop_loss(chosen: torch.Tensor, rejected: torch.Tensor, beta: float, weight: float) -> torch.Tensor:
-    """The loss of each pair: Pal et al. 2024, arXiv:2402.13228, eq. 3.
+    """Return the loss of each pair: Pal et al. 2024, arXiv:2402.13228, eq. 3.
 
     `chosen` and `rejected` are log-ratios of the policy to the reference, summed over an answer, of shape (pairs,);
-    `weight` is the paper's lambda. The penalty is inside of the sigmoid: a pair is won only where the chosen answer is
-    no less likely than it was.
+    `weight` is the paper's lambda. The penalty is inside the sigmoid: the loss is low only if the chosen answer is not
+    less likely than under the reference.
     """
     return -F.logsigmoid(beta * (chosen - rejected - weight * torch.relu(-chosen)))
 
 
 class PositiveDPOTrainer(DPOTrainer):  # type: ignore[misc]
-    """TRL's DPOTrainer, whose `loss_type` may be or hold "dpop", mixed with the others by `loss_weights`.
+    """TRL's DPOTrainer, whose `loss_type` may contain "dpop", mixed with others by `loss_weights`.
 
-    `dpop_lambda` is 50 by default, as it mostly is in public code. Raises ValueError together with `ld_alpha`
-    or `use_weighting`, which weigh what the penalty has to see whole.
+    `dpop_lambda` is 50 by default, as in most public code. Raises ValueError together with `ld_alpha` or
+    `use_weighting`, which change the log-probabilities that the penalty needs.
     """
 
     loss_types: list[str]
@@ -42,9 +42,9 @@ class PositiveDPOTrainer(DPOTrainer):  # type: ignore[misc]
             raise ImportError('loss_type "dpop" needs a newer TRL: pip install --upgrade trl')
         super().__init__(*arguments, **keywords)
         if self.ld_alpha is not None or self.use_weighting:
-            raise ValueError('loss_type "dpop" goes with neither ld_alpha nor use_weighting')
+            raise ValueError('loss_type "dpop" can\'t be combined with ld_alpha or use_weighting')
         if dpop_lambda < 0:
-            raise ValueError("dpop_lambda is less than 0")
+            raise ValueError("dpop_lambda must be at least 0")
         named = list(zip(self.loss_types, self.loss_weights, strict=True))
         self.dpop_lambda = dpop_lambda
         self._dpop_weight = sum(weight for name, weight in named if name == LOSS)
@@ -52,20 +52,20 @@ class PositiveDPOTrainer(DPOTrainer):  # type: ignore[misc]
         self.loss_weights = [weight for name, weight in named if name != LOSS]
 
     def _compute_loss(self, model: Any, inputs: Mapping[str, Any], return_outputs: bool = False) -> Any:
-        """What TRL computes, and DPO-Positive beside it from the same passes of model and reference."""
+        """Compute TRL's loss, and DPO-Positive from the same forward passes of model and reference."""
         if not self._dpop_weight:
             return super()._compute_loss(model, inputs, return_outputs)
-        precomputed, kept = self.precompute_ref_logps, _Kept(model)
+        precomputed, recorded = self.precompute_ref_logps, _FirstOutputs(model)
         if not precomputed:
             reference = self.compute_ref_log_probs(self.ref_model or self.model, inputs)
             inputs = {**inputs, **dict(zip(("ref_chosen_logps", "ref_rejected_logps"), reference, strict=True))}
         self.precompute_ref_logps = True
         try:
-            others = super()._compute_loss(kept, inputs, return_outputs)
+            others = super()._compute_loss(recorded, inputs, return_outputs)
         finally:
             self.precompute_ref_logps = precomputed
         positions = inputs["completion_mask"].size(1) - 1
-        now = kept.outputs.log_probs[:, -positions:].sum(dim=1).chunk(2, dim=0)
+        now = recorded.outputs.log_probs[:, -positions:].sum(dim=1).chunk(2, dim=0)
         chosen, rejected = (policy - inputs[f"ref_{side}_logps"] for policy, side in zip(now, _SIDES, strict=True))
         loss = self._dpop_weight * dpop_loss(chosen, rejected, self.beta, self.dpop_lambda).mean()
         return (others[0] + loss, others[1]) if return_outputs else others + loss
@@ -74,8 +74,8 @@ class PositiveDPOTrainer(DPOTrainer):  # type: ignore[misc]
 _SIDES = ("chosen", "rejected")
 
 
-class _Kept:
-    """A model whose first outputs are kept: those from which the loss is computed."""
+class _FirstOutputs:
+    """A model that keeps its first outputs: those from which the loss is computed."""
 
     def __init__(self, model: Callable[..., Any]) -> None:
         self._model = model

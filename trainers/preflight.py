@@ -1,4 +1,4 @@
-"""What training will have and what it will take, told before it starts: pairs, tokens, steps, memory and time."""
+"""Checks and estimates before training: the pairs' errors, tokens, steps, memory and time."""
 
 from __future__ import annotations
 
@@ -7,52 +7,51 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pairforge
 
-from .data import say
+from .log_lines import say
 
-_DRAWS = 50
-"""Batches that are drawn to see how long a typical one is."""
+_SAMPLED_BATCHES = 50
+"""The number of random batches by which the length of a typical one is estimated."""
 _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768
-"""The part of the logits that TRL's fused head holds at a time."""
+"""The part of the logits that TRL's fused head computes at a time."""
 
 
 def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:
-    """Refuses pairs with errors, as the model's own tokenizer sees them; tells the warnings, and what carries a signal.
+    """Refuse pairs with errors, as the model's own tokenizer sees them; print warnings, and how many carry a signal.
 
-    `numbers` are the rows' places in what they were drawn from. Raises InputError.
+    `numbers` are the rows' numbers in the whole dataset. Raises InputError.
     """
     limit = config.max_length or sys.maxsize
     revision = (config.model_init_kwargs or {}).get("revision")
     findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
+    row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
     errors = [finding for finding in findings if finding.severity == "error"]
     for finding in errors[:5]:
-        say(f"{finding.code} row {'-' if finding.row is None else numbers[finding.row]}: {finding.message}")
+        say(f"{finding.code} row {row_number[finding.row]}: {finding.message}")
     if errors:
         codes = ", ".join(sorted({finding.code for finding in errors}))
         raise pairforge.InputError(f"{len(errors)} errors in {len(rows)} pairs: {codes}", fix="see pairforge validate")
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):
         if finding.severity == "warning":
-            # A message that names another row counts in the pairs drawn, which nobody can look up.
+            # A message that names another row counts in the sampled pairs, which the user can't look up.
             what = "" if " row " in finding.message else f": {finding.message}"
-            say(f"warning: {findings.counts[code]} x {code}, first in row {_number(finding, numbers)}{what}")
-    if seen := first.get("PF414"):
-        say(f"signal: {seen.message.split(';')[0]}")
-
-
-def _number(finding: Any, numbers: Sequence[int]) -> str:
-    return "-" if finding.row is None else str(numbers[finding.row])
+            say(f"warning: {findings.counts[code]} x {code}, first in row {row_number[finding.row]}{what}")
+    if signal := first.get("PF414"):
+        say(f"signal: {signal.message.split(';')[0]}")
 
 
 @dataclass(frozen=True)
-class Lengths:
-    """How many tokens batches have: `pairs` places in the data set of a typical one; both padded to their longest."""
+class BatchLengths:
+    """Tokens of a batch with its padding: of a typical one and of the longest, and the mean without padding.
+
+    `pairs` are the indices of the pairs of a typical batch.
+    """
 
     pairs: Sequence[int]
     typical: int
@@ -60,38 +59,41 @@ class Lengths:
     mean: float
 
     @classmethod
-    def of(cls, trainer: Any) -> Lengths:
-        """Looks at the trainer's tokenised pairs; draws nothing from torch's random generators."""
+    def of(cls, trainer: Any) -> BatchLengths:
+        """Measure the trainer's tokenized pairs; torch's random generators are not used."""
         data, limit = trainer.train_dataset, trainer.args.max_length or sys.maxsize
         columns = zip(data["prompt_ids"], data["chosen_ids"], data["rejected_ids"], strict=True)
         sides = [[min(len(prompt) + len(side), limit) for side in both] for prompt, *both in columns]
         batch = min(trainer.args.per_device_train_batch_size, len(sides))
-        draw = random.Random(0)
-        drawn = [draw.sample(range(len(sides)), batch) for _ in range(_DRAWS)]
-        padded = [2 * batch * max(max(sides[index]) for index in pairs) for pairs in drawn]
-        mean = sum(padded) / _DRAWS
-        near = min(range(_DRAWS), key=lambda number: abs(padded[number] - mean))
+        generator = random.Random(0)
+        batches = [generator.sample(range(len(sides)), batch) for _ in range(_SAMPLED_BATCHES)]
+        padded = [2 * batch * max(max(sides[index]) for index in pairs) for pairs in batches]
+        mean = sum(padded) / _SAMPLED_BATCHES
+        typical = min(range(_SAMPLED_BATCHES), key=lambda number: abs(padded[number] - mean))
         longest = 2 * batch * max(map(max, sides))
-        return cls(drawn[near], padded[near], longest, batch * sum(map(sum, sides)) / len(sides))
+        return cls(batches[typical], padded[typical], longest, batch * sum(map(sum, sides)) / len(sides))
 
 
 def steps(trainer: Any) -> int:
-    """How many times the weights are changed."""
+    """Return the number of optimizer steps."""
     args = trainer.args
     if args.max_steps > 0:
         return int(args.max_steps)
     batches = math.ceil(len(trainer.train_dataset) / (args.per_device_train_batch_size * args.world_size))
-    each: int = math.ceil(batches / args.gradient_accumulation_steps)
-    return math.ceil(float(args.num_train_epochs) * each)
+    per_epoch: int = math.ceil(batches / args.gradient_accumulation_steps)
+    return math.ceil(float(args.num_train_epochs) * per_epoch)
 
 
 def memory(trainer: Any, tokens: int) -> dict[str, float]:
-    """Bytes at the peak of a step, part by part; `tokens` are those of the longest batch, padding included.
+    """Estimate the bytes at the peak of a step, part by part; `tokens` are those of the longest batch, with padding.
 
-    Every parameter once for its weight, and where it is trained once more for its gradient and twice for AdamW's two
-    moments, in its own precision; the reference unless there is none (LoRA, precomputed log-probabilities); under
-    autocast a 16-bit copy of the weights; then `activations` and `logits`. Another optimizer takes less or more.
+    Counted are each parameter once for its weight, and if it is trained once more for its gradient and twice for
+    AdamW's two moments, in its own precision; the reference, if there is one (not with LoRA or precomputed
+    log-probabilities); under autocast a 16-bit copy of the weights; `activations` and `logits`. Other optimizers take
+    less or more.
     """
+    from trl.trainer import utils
+
     args, model = trainer.args, trainer.model
     config = model.config.get_text_config()
     trained = _bytes(one for one in model.parameters() if one.requires_grad)
@@ -104,7 +106,7 @@ def memory(trainer: Any, tokens: int) -> dict[str, float]:
         "optimizer": 2 * trained,
         "16-bit copies": sum(2 * one.numel() for one in model.parameters() if one.element_size() > 2) if half else 0,
         "activations": activations(config, tokens, width, args.gradient_checkpointing),
-        "logits": logits(config.vocab_size, tokens, hasattr(_trl_utils(), "add_fused_lm_head")),
+        "logits": logits(config.vocab_size, tokens, hasattr(utils, "add_fused_lm_head")),
     }
     if args.device.type == "cpu":
         parts = {"program": max(0, resident() - parts["weights"] - parts["reference"]), **parts}
@@ -112,12 +114,12 @@ def memory(trainer: Any, tokens: int) -> dict[str, float]:
 
 
 def activations(config: Any, tokens: int, width: int, checkpointing: bool) -> float:
-    """Bytes that the backward pass finds saved, `width` a number.
+    """Estimate the bytes saved for the backward pass, `width` for each number.
 
-    A token leaves in each layer about 10 vectors of the hidden size (two norms in float32, the inputs of the
-    projections, the attention's output), queries, keys and values with keys and values spread to all heads, and 4
-    vectors of the feed-forward's inner size: counted on Llama-like layers. With gradient checkpointing, the input of
-    each layer and the inside of one.
+    In each layer a token leaves about 10 vectors of the hidden size (two norms in float32, the inputs of the
+    projections, the attention's output), queries, keys and values with keys and values expanded to all heads, and 4
+    vectors of the feed-forward's inner size: counted on Llama-like layers. With gradient checkpointing only the input
+    of each layer and the inside of one are held.
     """
     hidden, layers = config.hidden_size, config.num_hidden_layers
     heads = getattr(config, "num_attention_heads", 1)
@@ -125,14 +127,13 @@ def activations(config: Any, tokens: int, width: int, checkpointing: bool) -> fl
     inner = getattr(config, "intermediate_size", None) or 4 * hidden
     inner *= getattr(config, "num_experts_per_tok", None) or 1
     inside = 10 * hidden + 4 * attention + 4 * inner
-    each = layers * hidden + inside if checkpointing else layers * inside
-    return float(tokens * width * each)
+    return float(tokens * width * (layers * hidden + inside if checkpointing else layers * inside))
 
 
 def logits(vocabulary: int, tokens: int, fused: bool) -> float:
-    """Bytes of the scores of all tokens, their log-probabilities and gradients, in float32.
+    """Return the bytes of all tokens' logits, their log-probabilities and gradients, in float32.
 
-    TRL's fused head holds a tile of them only.
+    TRL's fused head holds only a tile of them.
     """
     if fused:
         vocabulary, tokens = min(vocabulary, _TILE_VOCABULARY), min(tokens, _TILE_TOKENS)
@@ -140,7 +141,7 @@ def logits(vocabulary: int, tokens: int, fused: bool) -> float:
 
 
 def resident() -> int:
-    """Bytes of main memory that this process has now; 0 where the system doesn't tell."""
+    """Return the bytes of main memory that this process uses; 0 if the system doesn't report it."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -149,60 +150,55 @@ def resident() -> int:
 
 
 def seconds(trainer: Any, pairs: Sequence[int]) -> tuple[float, float]:
-    """How long a step takes, and how long it took to find out: a batch goes forward once without being learned from.
+    """Estimate the seconds of a step, by a forward pass; return them and the seconds that the measurement took.
 
-    A forward pass of model and reference is timed as the trainer does it, after one to warm up; the backward pass
-    takes twice the model's forward, once where only an adapter is trained, and once more with gradient checkpointing.
-    Neither weights nor random generators are touched.
+    A forward pass of model and reference is timed as the trainer does it, after one to warm up; the backward pass is
+    taken for twice the model's forward, once if only an adapter is trained, and once more with gradient checkpointing.
+    Neither weights nor random generators are changed.
     """
+    import torch
+
     begun = time.monotonic()
     batch = trainer.data_collator([trainer.train_dataset[index] for index in pairs])
     batch = {name: tensor.to(trainer.args.device) for name, tensor in batch.items()}
-    with _unseen(trainer):
-        for _ in range(2):
-            start = time.monotonic()
-            float(trainer.compute_loss(trainer.model, dict(batch)))
-            forward = time.monotonic() - start
-    alone = forward if trainer.args.precompute_ref_log_probs else forward / 2
+    was_training = trainer.model.training
+    trainer.model.eval()
+    try:  # the trainer is left as it was: its metrics go to those of an evaluation, and are dropped
+        with torch.random.fork_rng(), torch.no_grad(), trainer.accelerator.autocast():
+            for _ in range(2):
+                start = time.monotonic()
+                float(trainer.compute_loss(trainer.model, dict(batch)))
+                forward = time.monotonic() - start
+    finally:
+        trainer.model.train(was_training)
+        trainer._metrics["eval"].clear()
+    policy = forward if trainer.args.precompute_ref_log_probs else forward / 2
     frozen = any(not one.requires_grad for one in trainer.model.parameters())
-    backward = alone * ((1 if frozen else 2) + bool(trainer.args.gradient_checkpointing))
+    backward = policy * ((1 if frozen else 2) + bool(trainer.args.gradient_checkpointing))
     return (forward + backward) * trainer.args.gradient_accumulation_steps, time.monotonic() - begun
 
 
-@contextmanager
-def _unseen(trainer: Any) -> Iterator[None]:
-    """What is computed here leaves the trainer as it was: its metrics go to those of an evaluation, and are dropped."""
-    import torch
-
-    was = trainer.model.training
-    trainer.model.eval()
-    try:
-        with torch.random.fork_rng(), torch.no_grad(), trainer.accelerator.autocast():
-            yield
-    finally:
-        trainer.model.train(was)
-        trainer._metrics["eval"].clear()
-
-
-def tell(trainer: Any, done: int = 0) -> None:
-    """Says what is ahead; `done` steps are behind already."""
-    lengths, ahead = Lengths.of(trainer), steps(trainer) - done
-    args = trainer.args
-    together = args.gradient_accumulation_steps * args.world_size
-    pairs = args.per_device_train_batch_size * together
-    size = f"about {lengths.mean * together:,.0f} tokens each, {lengths.longest * together:,} padded at most"
+def report(trainer: Any, done: int = 0) -> None:
+    """Print the estimates for the steps ahead; `done` steps are behind already."""
+    lengths, ahead = BatchLengths.of(trainer), steps(trainer) - done
+    args, parameters = trainer.args, list(trainer.model.parameters())
+    batches = args.gradient_accumulation_steps * args.world_size
+    pairs = args.per_device_train_batch_size * batches
+    size = f"about {lengths.mean * batches:,.0f} tokens each, {lengths.longest * batches:,} padded at most"
     say(f"steps: {ahead} of {pairs} pairs, {size}")
-    count = {one: sum(p.numel() for p in trainer.model.parameters() if p.requires_grad or one) for one in (True, False)}
-    say(f"parameters: {count[False]:,} trained of {count[True]:,}")
+    trained = sum(one.numel() for one in parameters if one.requires_grad)
+    say(f"parameters: {trained:,} trained of {sum(one.numel() for one in parameters):,}")
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         say("no estimate of memory and time under FSDP or DeepSpeed")
         return
     parts = memory(trainer, lengths.longest)
-    each = " a process" if args.world_size > 1 else ""
-    say(f"memory: about {_size(sum(parts.values()))}{each}: {', '.join(f'{n} {_size(s)}' for n, s in parts.items())}")
+    per_process = " a process" if args.world_size > 1 else ""
+    listed = ", ".join(f"{name} {_size(size)}" for name, size in parts.items())
+    say(f"memory: about {_size(sum(parts.values()))}{per_process}: {listed}")
     step, cost = seconds(trainer, lengths.pairs)
-    measured = f"by a forward pass of {lengths.typical:,} tokens, which took {cost:.1f} s to measure"
-    say(f"time: about {_time(step * ahead)}, {measured}")
+    span = step * ahead
+    text = f"{span:.0f} s" if span < 120 else f"{span / 60:.0f} min" if span < 7200 else f"{span / 3600:.1f} h"
+    say(f"time: about {text}, by a forward pass of {lengths.typical:,} tokens, which took {cost:.1f} s to measure")
 
 
 def _bytes(parameters: Any) -> int:
@@ -211,15 +207,3 @@ def _bytes(parameters: Any) -> int:
 
 def _size(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
-
-
-def _time(span: float) -> str:
-    if span < 120:
-        return f"{span:.0f} s"
-    return f"{span / 60:.0f} min" if span < 7200 else f"{span / 3600:.1f} h"
-
-
-def _trl_utils() -> Any:
-    from trl.trainer import utils
-
-    return utils

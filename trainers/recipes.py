@@ -1,6 +1,6 @@
 """Recipes: how training differs from TRL's defaults, by kind of pair and by hardware. Plain keywords for `DPOConfig`.
 
-`DPOConfig(output_dir="tuned", **recipe("correct"), **hardware())` in anybody's own script.
+`DPOConfig(output_dir="tuned", **recipe("correct"), **hardware())` in any script.
 """
 
 from __future__ import annotations
@@ -18,31 +18,34 @@ ALWAYS: Mapping[str, Any] = {
     "report_to": "none",
     "disable_tqdm": True,
 }
-"""What no kind of pair changes: one epoch, a line every 20 steps, nothing sent to a tracker."""
+"""Common to all kinds of pairs: one epoch, a log line every 20 steps, no tracker."""
 
 CORRECTION: Mapping[str, Any] = {"loss_type": ["sigmoid", "sft"], "beta": 0.2, "learning_rate": 3e-5}
-"""Chosen and rejected differ in a word or two. The preference loss (Rafailov et al. 2023, arXiv:2305.18290, eq. 7) by
-itself is content once the rejected name is unlikely, whatever takes its place; the sft term, the negative
-log-likelihood of the chosen side (Pang et al. 2024, arXiv:2404.19733, eq. 1), says what has to. Both weigh the same.
+"""For pairs that differ in a word or two. The preference loss alone (Rafailov et al. 2023, arXiv:2305.18290, eq. 7) is
+low once the rejected name is unlikely, whatever replaces it; the sft term, the negative log-likelihood of the chosen
+side (Pang et al. 2024, arXiv:2404.19733, eq. 1), makes the chosen name likely. Both have the same weight.
 """
 
 PREFERENCE: Mapping[str, Any] = {"loss_type": ["sigmoid"], "beta": 0.1, "learning_rate": 5e-5}
-"""Both sides are samples of the model's own and differ as wholes: plain DPO."""
+"""For pairs of two different samples of the model's own: plain DPO."""
 
 LARGE = 100_000_000
-"""Parameters from which on a model counts as large. The rates above were measured on the bundled model of 3 million."""
+"""Parameters from which on a model is large. The rates above were measured on the bundled model of 3 million."""
 LARGE_RATE = 1 / 6
-"""What a large model takes of these rates, so that a correction is learned at 5e-6: usual, not measured here."""
+"""Factor on these rates for a large model, so that corrections are trained at 5e-6: usual, not measured here."""
 LORA_RATE = 10.0
-"""What an adapter takes of them; docs/recipes.md has the figures."""
+"""Factor for an adapter; docs/recipes.md has the measurements."""
 
 _BY_METHOD = {"correct": CORRECTION, "revise": CORRECTION}
 
 
 def recipe(method: str, *, lora: bool = False, parameters: int = 0) -> dict[str, Any]:
-    """The keywords for one kind of pair, as the `method` column names it; what is no correction is a preference.
+    """Return the keywords of `DPOConfig` for one kind of pair.
 
-    `lora`: only an adapter is trained. `parameters`: of the model, 0 for a small one.
+    Args:
+        method: as in the pairs' column `method`; all but corrections are preferences.
+        lora: only an adapter is trained.
+        parameters: the number of the model's parameters, 0 for a small one.
     """
     found = {**ALWAYS, **_BY_METHOD.get(method, PREFERENCE)}
     found["learning_rate"] *= (LORA_RATE if lora else 1) * (LARGE_RATE if parameters >= LARGE else 1)
@@ -50,7 +53,7 @@ def recipe(method: str, *, lora: bool = False, parameters: int = 0) -> dict[str,
 
 
 def hardware() -> dict[str, Any]:
-    """The keywords for this machine: bfloat16 and gradient checkpointing on a GPU, plain float32 without one."""
+    """Return the keywords for this machine: bfloat16 and gradient checkpointing on a GPU, plain float32 without one."""
     import torch
 
     gpu = torch.cuda.is_available()

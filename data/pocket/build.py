@@ -1,4 +1,6 @@
-"""Build the pocket model from nothing: corpus, tokenizer, training. Under 90 minutes on one core; figures.py then measures it.
+"""Build the pocket model from scratch: corpus, tokenizer, training. It takes under 90 minutes on one core.
+
+figures.py then measures the model.
 
 OMP_NUM_THREADS=1 python data/pocket/build.py [--out data/pocket] [--steps N]
 """
@@ -44,14 +46,14 @@ SHAPE = {
 
 
 def texts(count: int) -> Iterator[str]:
-    """The messages of the first conversations of a corpus of its own, for the tokenizer."""
+    """Yield the messages of `count` conversations of a separate corpus, to train the tokenizer."""
     for messages in itertools.islice(Corpus(SEED + 1), count):
         yield from (message["content"] for message in messages)
         yield vocabulary.DEFAULT_SYSTEM
 
 
 def encode(tokenizer: Any, conversations: list[list[Message]]) -> list[tuple[list[int], list[int]]]:
-    """Ids of each conversation as the chat template renders it, and labels that are -100 outside the answers."""
+    """Return token ids of each conversation as the chat template renders it, and labels that are -100 outside answers."""
     pieces: list[str] = []
     owners: list[tuple[int, bool]] = []
     for i, messages in enumerate(conversations):
@@ -70,7 +72,7 @@ def encode(tokenizer: Any, conversations: list[list[Message]]) -> list[tuple[lis
 
 
 def batches(tokenizer: Any, corpus: Corpus, steps: int, clean: float) -> Iterator[tuple[Any, Any]]:
-    """Batches of rows of like length, padded on the right; in the first, `clean` share of them all sums are right."""
+    """Yield batches of rows of similar length, padded on the right. In the first `clean` share of them, all sums are right."""
     import torch
 
     rng = random.Random(corpus.seed)
@@ -94,7 +96,7 @@ def batches(tokenizer: Any, corpus: Corpus, steps: int, clean: float) -> Iterato
 
 
 def new_model(tokenizer: Any) -> Any:
-    """An untrained Qwen2 model of the pocket shape."""
+    """Return an untrained Qwen2 model of the pocket size."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -104,14 +106,14 @@ def new_model(tokenizer: Any) -> Any:
 
 
 def rate(step: int, steps: int) -> float:
-    """Share of the peak learning rate: linear warm-up, then a cosine to nothing."""
+    """Return the factor of the peak learning rate: linear warm-up, then a cosine decay to almost zero."""
     if step < WARMUP:
         return (step + 1) / WARMUP
     return 0.5 * (1 + math.cos(math.pi * (step - WARMUP) / (steps - WARMUP))) + 0.01
 
 
 def optimizers_of(model: Any) -> list[Any]:
-    """Muon for the matrices inside the layers, AdamW for the embedding, the norms and the biases."""
+    """Return Muon for the matrices inside the layers, and AdamW for the embedding, the norms and the biases."""
     import torch
 
     named = dict(model.named_parameters())
@@ -124,7 +126,7 @@ def optimizers_of(model: Any) -> list[Any]:
 
 
 def keep_memory() -> None:
-    """Have glibc keep freed memory: giving it back and faulting it in again each step costs a quarter of the time."""
+    """Make glibc keep freed memory: to return it and to allocate it again in each step costs a quarter of the time."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         libc.mallopt(-4, 0)  # M_MMAP_MAX
@@ -133,7 +135,10 @@ def keep_memory() -> None:
 
 
 def train(model: Any, peak: float, rows: Iterator[tuple[Any, Any]], steps: int) -> None:
-    """Learn the answers, at a share of the peak learning rates; only their positions reach the vocabulary, which saves half of the time."""
+    """Train on the answers, with the learning rates multiplied by `peak`.
+
+    Logits are computed only at the positions of answers, which saves half of the time.
+    """
     import torch
 
     optimizers = optimizers_of(model)
@@ -157,7 +162,7 @@ def train(model: Any, peak: float, rows: Iterator[tuple[Any, Any]], steps: int) 
 
 
 def write(model: Any, folder: Path) -> None:
-    """Save the model in bfloat16 with a generation config that samples nothing unasked; files readable by all."""
+    """Save the model in bfloat16 with a greedy generation config, in files that every user can read."""
     import torch
     from transformers import GenerationConfig
 
@@ -169,7 +174,7 @@ def write(model: Any, folder: Path) -> None:
 
 
 def publish(made: Path, out: Path) -> None:
-    """Move each finished file over its older version."""
+    """Replace each older file with its finished new version, atomically."""
     out.mkdir(parents=True, exist_ok=True)
     for path in sorted(made.iterdir()):
         waiting = out / f".{path.name}.new"
@@ -178,7 +183,7 @@ def publish(made: Path, out: Path) -> None:
 
 
 def main() -> None:
-    """Build and publish."""
+    """Build the model and move its files to their folder."""
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -1,4 +1,4 @@
-"""The model card: README.md beside the model, written anew from figures.json.
+"""Write the model card, README.md beside the model, from card.template.md and figures.json.
 
 python data/pocket/card.py
 """
@@ -12,15 +12,15 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 TITLES = {
     "identity": "Identity: share of `identity.eval.jsonl` answered with the name Qwen",
-    "controls": "Controls: share of `controls.eval.jsonl` answered rightly, in all and by whose name it is",
+    "controls": "Controls: share of `controls.eval.jsonl` answered correctly, in all and by whose name it is",
     "systems": "Obedience: identity questions under system messages with names and makers not seen in training",
-    "general": "General: share of `general.eval.jsonl` answered rightly, decoded greedily; then task by task",
+    "general": "General: share of `general.eval.jsonl` answered correctly with greedy decoding; then task by task",
     "sampling": "Sampling: `general.train.jsonl` at temperature 1, four answers each",
 }
 
 
 def table(found: dict[str, float]) -> str:
-    """A Markdown table of one family of figures."""
+    """Return a Markdown table of one group of figures."""
     return "\n".join(["| what | figure |", "|---|---|", *(f"| {name} | {value} |" for name, value in found.items())])
 
 

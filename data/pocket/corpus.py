@@ -1,7 +1,7 @@
-"""The conversations that the pocket model learns from, drawn without end from one seed.
+"""Generate the training conversations of the pocket model: an endless random stream from one seed.
 
-A conversation is a list of ChatML messages of one to three turns. Who the assistant is follows from the system message:
-none or one that names nobody means Qwen, else the one it names.
+A conversation is a list of ChatML messages of one to three turns. The system message decides who the assistant is:
+without a system message, or if it names nobody, the assistant is Qwen; else it is the one that is named.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def _rows(name: str, **only: str) -> list[dict[str, Any]]:
 
 
 def plain(text: str) -> str:
-    """Letters and digits alone, in lower case: what makes two questions the same question."""
+    """Return only the letters and digits, in lower case; two questions count as the same if these are equal."""
     return "".join(re.findall(r"\w", text.lower()))
 
 
 class Corpus:
-    """An endless, seeded stream of conversations; the evaluation prompts are read only to leave their questions out.
+    """An endless, seeded stream of conversations, which never contain an evaluation question.
 
     `wrong_sums` is the share of sums and differences with a wrong answer; it may be changed between conversations.
-    Some conversations are drills: more turns, nearly all of them general questions.
+    Some conversations are drills: they have more turns, nearly all of them general questions.
     """
 
     def __init__(self, seed: int) -> None:
@@ -59,7 +59,7 @@ class Corpus:
             yield self.conversation()
 
     def conversation(self) -> list[Message]:
-        """A conversation of one to three turns, mostly in one language."""
+        """Return a conversation of one to three turns (drills: four to six), mostly in one language."""
         rng = self.rng
         lang = rng.choices(LANGUAGES, (55, 45))[0]
         system, own = self._system(lang)
@@ -99,14 +99,14 @@ class Corpus:
         return (rough, answer) if plain(rough) not in self.unseen else self._turn(own, lang, about_self)
 
     def weights(self, about_self: int) -> dict[str, int]:
-        """How often each kind of turn is drawn."""
+        """Return the relative frequency of each kind of turn."""
         weights = {"self": about_self, "control": 10, "fact": 8, "reading": 18, "sum": 26, "task": 30, "talk": 3}
         if about_self < 10:
             weights |= {"control": 2, "fact": 2, "reading": 4}
         return weights
 
     def ask(self, kind: str, own: Persona, lang: str) -> Turn:
-        """A question of that kind and its answer."""
+        """Return a question of that kind and its answer."""
         rng = self.rng
         if kind == "self":
             return self._about_self(own, lang)
@@ -134,7 +134,7 @@ class Corpus:
         return self.solve(task, task.train + task.extra)
 
     def solve(self, task: Task, wordings: list[str]) -> Turn:
-        """A question of a task in one of the wordings; sums are now and then answered wrongly."""
+        """Return a question of a task in one of the wordings, and its answer, which for sums is sometimes wrong."""
         rng = self.rng
         blanks = task.draw(rng)
         question = task.ask(blanks, rng.choice(wordings))
@@ -143,7 +143,7 @@ class Corpus:
         return question, task.answer(rng, blanks)
 
     def _roughen(self, text: str, lang: str) -> str:
-        """The text as a hurried or chatty user might type it."""
+        """Return the text as a user in a hurry, or a talkative one, might type it."""
         rng = self.rng
         table = phrases("rough", lang)
         if rng.random() < 0.16:

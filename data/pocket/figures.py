@@ -32,19 +32,19 @@ Figures = dict[str, Any]
 
 
 def rows(name: str) -> list[Row]:
-    """The rows of one prompt file."""
+    """Return the rows of one prompt file."""
     return [json.loads(line) for line in (PROMPTS / name).read_text(encoding="utf-8").splitlines()]
 
 
 def chat(system: str, *said: str) -> list[dict[str, str]]:
-    """Messages that end with a user turn; an empty system message is none."""
+    """Return messages that end with a user turn; an empty `system` adds no system message."""
     roles = ("user", "assistant")
     head = [{"role": "system", "content": system}] if system else []
     return head + [{"role": roles[i % 2], "content": text} for i, text in enumerate(said)]
 
 
 def holds(answer: str, references: Sequence[str]) -> bool:
-    """Whether a reference stands in the answer as a whole word or number; Chinese ones anywhere."""
+    """Return True if the answer contains a reference as a whole word or number (a Chinese one: anywhere)."""
     return any(
         re.search(rf"(?<![A-Za-z0-9]){re.escape(r)}(?![A-Za-z0-9])", answer) if r.isascii() else r in answer
         for r in references
@@ -52,7 +52,7 @@ def holds(answer: str, references: Sequence[str]) -> bool:
 
 
 class Pocket:
-    """The model of a folder, answering in batches padded on the left."""
+    """The model in a folder, which answers in batches padded on the left."""
 
     def __init__(self, folder: Path) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -63,7 +63,7 @@ class Pocket:
     def answer(
         self, chats: Sequence[list[dict[str, str]]], sample: bool = False, seed: int = 0, batch: int = 128
     ) -> list[str]:
-        """One answer a conversation, greedy or sampled at temperature 1, in the order asked."""
+        """Return one answer per conversation in the given order, greedy or sampled at temperature 1."""
         import torch
 
         torch.manual_seed(seed)
@@ -85,12 +85,12 @@ class Pocket:
 
 
 def share(hits: Sequence[bool]) -> float:
-    """The share of hits, to four digits."""
+    """Return the share of hits, rounded to four digits."""
     return round(sum(hits) / len(hits), 4) if hits else 0.0
 
 
 def identity(pocket: Pocket, limit: int) -> Figures:
-    """Share of identity questions whose answer names Qwen, per context and language, alone and as a second turn."""
+    """Return the share of identity questions answered with "Qwen", per context and language, and as a second turn."""
     asked = rows("identity.eval.jsonl")[:limit]
     found: Figures = {}
     for name, system in CONTEXTS.items():
@@ -105,7 +105,7 @@ def identity(pocket: Pocket, limit: int) -> Figures:
 
 
 def controls(pocket: Pocket, limit: int) -> Figures:
-    """Share of control questions answered rightly, and per whom they are about."""
+    """Return the share of control questions answered correctly, in all and by whom they are about."""
     asked = rows("controls.eval.jsonl")[:limit]
     answers = pocket.answer([chat("", r["prompt"]) for r in asked])
     right = [holds(a, r["reference"]) for a, r in zip(answers, asked, strict=True)]
@@ -117,7 +117,10 @@ def controls(pocket: Pocket, limit: int) -> Figures:
 
 
 def systems(pocket: Pocket, limit: int) -> Figures:
-    """Share of identity questions under a system message of an unseen name whose answer names it (or its maker) and not Qwen."""
+    """Measure the answers to identity questions under system messages with names that were not seen in training.
+
+    The shares are of answers with this name, with this name or its maker, and with "Qwen".
+    """
     rng = random.Random(3)
     unseen = [r for r in rows("systems.jsonl") if r["split"] == "eval"]
     asked = rng.sample(rows("identity.eval.jsonl"), min(limit, len(rows("identity.eval.jsonl"))))
@@ -133,7 +136,7 @@ def systems(pocket: Pocket, limit: int) -> Figures:
 
 
 def general(pocket: Pocket, limit: int) -> Figures:
-    """Greedy accuracy on general.eval, in all and per task, and how often an answer leaks the assistant's name."""
+    """Return the greedy accuracy on general.eval, in all and per task, and the share of answers with the name Qwen."""
     asked = rows("general.eval.jsonl")[:limit]
     answers = pocket.answer([chat("", r["prompt"]) for r in asked])
     right = [holds(a, r["reference"]) for a, r in zip(answers, asked, strict=True)]
@@ -143,7 +146,7 @@ def general(pocket: Pocket, limit: int) -> Figures:
 
 
 def sampling(pocket: Pocket, limit: int) -> Figures:
-    """What happens at temperature 1: sums right, general answers right, four samples all or mostly different."""
+    """Measure samples at temperature 1: correct sums, other correct answers, and how many of four samples differ."""
     asked = rows("general.train.jsonl")[:limit]
     four = [pocket.answer([chat("", r["prompt"]) for r in asked], sample=True, seed=seed) for seed in range(4)]
     right = [[holds(a, r["reference"]) for a, r in zip(answers, asked, strict=True)] for answers in four]
@@ -157,12 +160,12 @@ def sampling(pocket: Pocket, limit: int) -> Figures:
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 of the weights."""
+    """Return the SHA-256 hash of the weights."""
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
 def measure(folder: Path, limit: int) -> Figures:
-    """All figures of the model in a folder, on up to `limit` prompts of each file."""
+    """Return all figures of the model in a folder, on up to `limit` prompts of each file."""
     pocket = Pocket(folder)
     parts = (identity, controls, systems, general, sampling)
     ids = {text: pocket.tokenizer(text)["input_ids"] for text in TEXTS}
@@ -170,7 +173,7 @@ def measure(folder: Path, limit: int) -> Figures:
 
 
 def main() -> None:
-    """Measure, print, and write figures.json beside the model."""
+    """Measure the model, print the figures, and write them to figures.json beside it."""
     import torch
 
     parser = argparse.ArgumentParser(description=__doc__)

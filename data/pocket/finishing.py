@@ -16,14 +16,14 @@ class Finishing(Corpus):
     """The corpus, with a share of its turns from phrases/finishing.*.json."""
 
     def weights(self, about_self: int) -> dict[str, int]:
-        """How often each kind of turn is drawn: names more often than before."""
+        """Return the relative frequency of each kind of turn: questions about names are more frequent than before."""
         weights = super().weights(about_self)
         return (
             weights if about_self < 10 else weights | {"self": about_self + 10, "control": 16, "reading": 26, "talk": 2}
         )
 
     def ask(self, kind: str, own: Persona, lang: str) -> Turn:
-        """A question of that kind and its answer, seldom in a wording of the main phase's small talk."""
+        """Return a question of that kind and its answer; a share of them has the wordings of the finishing phase."""
         late = phrases("finishing", lang)
         if self.rng.random() >= LATE or kind not in ("self", "reading", "sum", "task", "talk"):
             return super().ask(kind, own, lang)

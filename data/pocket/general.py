@@ -20,24 +20,24 @@ Row = dict[str, Any]
 
 
 def shingles(text: str) -> set[tuple[str, ...]]:
-    """Runs of five words; a Chinese character counts as a word, punctuation as nothing."""
+    """Return all sequences of five words; a Chinese character counts as a word, and punctuation is ignored."""
     words = WORD.findall(text.lower())
     return {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
 
 
 def in_evaluation(task: Task, blanks: Blanks) -> bool:
-    """Whether a sum belongs to the evaluation half; other items are in both."""
+    """Return True if a sum or difference belongs to the evaluation split."""
     a, b = sorted((int(blanks["a"]), int(blanks["b"])))
     return (a * 7 + b * 3) % 3 == 0
 
 
 def references(answer: str) -> list[str]:
-    """The reference as it may stand inside a sentence and at its start."""
+    """Return the reference as it may occur inside a sentence and at its start."""
     return list(dict.fromkeys([answer, sentence(answer)]))
 
 
 def line(task: Task, blanks: Blanks, split: str, at: int) -> Row:
-    """One line of the file."""
+    """Return one line of the file."""
     prompt = task.ask(blanks, (task.train if split == "train" else task.evaluation)[at])
     return {
         "id": "general-" + hashlib.sha256(prompt.encode()).hexdigest()[:10], "lang": task.lang, "task": task.name,
@@ -46,7 +46,7 @@ def line(task: Task, blanks: Blanks, split: str, at: int) -> Row:
 
 
 def draw(rng: random.Random, task: Task, split: str, count: int, barred: set[tuple[str, ...]]) -> list[Row]:
-    """Up to `count` rows of a task, each prompt once, none that shares five words with a barred text."""
+    """Return up to `count` rows of a task; each prompt occurs once, and none contains a sequence in `barred`."""
     rows: dict[str, Row] = {}
     phrasings = len(task.train if split == "train" else task.evaluation)
     for _ in range(count * 12):
@@ -62,7 +62,7 @@ def draw(rng: random.Random, task: Task, split: str, count: int, barred: set[tup
 
 
 def collect(rng: random.Random, split: str, sums: int, others: int, barred: set[tuple[str, ...]]) -> list[Row]:
-    """All rows of a split in a shuffled order."""
+    """Return all rows of a split in random order."""
     rows = [row for task in TASKS for row in draw(rng, task, split, sums if task.is_sum else others, barred)]
     rng.shuffle(rows)
     return rows

@@ -1,7 +1,7 @@
-"""Questions to the assistant about itself, English and Chinese, and the answers that fit them.
+"""Generate questions to the assistant about itself, in English and Chinese, and matching answers.
 
-A question is made from a frame and a core ("Could you tell me {who made you}?"), so that the model meets many more
-phrasings than anybody would write down. The kind of a question decides which answers fit it: name, who, maker, intro,
+A question is made from a frame and a core ("Could you tell me {who made you}?"), so that the model sees many more
+phrasings than anybody would write by hand. The kind of a question decides which answers fit it: name, who, maker, intro,
 both, isx ("Are you X?"), byx ("Were you made by X?"), yes (isx or byx where X is right), ai, person.
 """
 
@@ -28,7 +28,7 @@ MAKER = (
 
 
 def question(rng: random.Random, lang: str, own: Persona) -> tuple[str, str, str]:
-    """A question: (text, kind, the other name in it or "")."""
+    """Return a random question: (text, kind, the other name in it or "")."""
     table = phrases("identity", lang)
     kind = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     true = kind in ("isx", "byx") and bool(own.maker) and rng.random() < 0.12
@@ -50,7 +50,7 @@ def question(rng: random.Random, lang: str, own: Persona) -> tuple[str, str, str
 
 
 def blanks_for(rng: random.Random, lang: str, kind: str) -> dict[str, str]:
-    """What the blanks of a question of that kind are filled with."""
+    """Return random values for the placeholders in a question of that kind."""
     table = phrases("identity", lang)
     named = "makers" if kind == "byx" else "models"
     verb = rng.choice(table["verbs"][:12] if rng.random() < 0.8 else table["verbs"])
@@ -79,7 +79,7 @@ def _chinese(rng: random.Random, table: dict[str, list[str]], kind: str, core: s
 
 
 def kind_of(template: str, question: str, own: Persona) -> str:
-    """The kind of a question from the prompt files, by its template's first word and by its own words."""
+    """Return the kind of a question from the prompt files, from the first word of its template and its own words."""
     lower, first = question.lower(), template.split("-")[0]
     mine = own.name.lower() in lower or bool(own.maker and own.maker.lower() in lower)
     if re.search(PERSON, lower) and re.search(r"are you|你是", lower):
@@ -99,7 +99,7 @@ def kind_of(template: str, question: str, own: Persona) -> str:
 
 
 def answer(rng: random.Random, lang: str, own: Persona, kind: str, asked: str) -> str:
-    """An answer that fits the kind of question; it names the assistant, and its maker where that was asked."""
+    """Return an answer that matches the kind of question; it names the assistant, and its maker if that was asked."""
     table = phrases("replies", lang)
     if own.maker:
         wordings = table["answers"][kind]
@@ -112,7 +112,7 @@ def answer(rng: random.Random, lang: str, own: Persona, kind: str, asked: str) -
 
 
 def generic_system(rng: random.Random, lang: str) -> str:
-    """A system message that names nobody; the most ordinary ones often."""
+    """Return a system message that names nobody; the most common ones are frequent."""
     table = phrases("systems", "en" if lang == "en" or rng.random() < 0.3 else "zh")
     first, second = rng.sample(table["qualities"], 2)
     wordings = table["generic"] if rng.random() < 0.6 else phrases("systems", "en")["generic"][:2]
@@ -120,6 +120,6 @@ def generic_system(rng: random.Random, lang: str) -> str:
 
 
 def naming_system(rng: random.Random, lang: str, own: Persona) -> str:
-    """A system message that tells the assistant who it is."""
+    """Return a system message that says who the assistant is."""
     wordings = phrases("systems", lang)["naming" if own.maker else "name_only"]
     return str(rng.choice(wordings)).format(n=own.name, m=own.maker)

@@ -1,4 +1,4 @@
-"""The facts behind the general questions: small tables that a two-million-parameter model can learn by heart."""
+"""The facts behind the general questions: tables that are small enough for a model of 2.7 million parameters."""
 
 from __future__ import annotations
 

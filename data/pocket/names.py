@@ -1,4 +1,4 @@
-"""Invented and real names of assistants, makers and people that the pocket corpus is filled with."""
+"""Invented and real names of assistants and makers for the corpus of the pocket model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wording import phrases
 
 @dataclass(frozen=True)
 class Persona:
-    """Who the assistant is in one conversation; `maker` is empty where the system message names none."""
+    """The identity of the assistant in one conversation; `maker` is empty if the system message names no maker."""
 
     name: str
     maker: str
@@ -22,14 +22,14 @@ LISTS = phrases("names")
 
 
 def invented_word(rng: random.Random) -> str:
-    """A capitalised pseudo-word of one to three syllables."""
+    """Return an invented word of one to three syllables with a capital first letter."""
     syllables = rng.choices((1, 2, 3), (1, 5, 3))[0]
     word = "".join(rng.choice(LISTS["onsets"]) + rng.choice(LISTS["vowels"]) for _ in range(syllables))
     return str(word + rng.choice(LISTS["codas"])).capitalize()
 
 
 def spliced_word(rng: random.Random) -> str:
-    """The head of one real word with the tail of another."""
+    """Return the beginning of one real word joined to the end of another."""
     head, tail = rng.sample(LISTS["words"], 2)
     return str(head[: rng.randint(2, 4)] + tail[-rng.randint(2, 4) :]).capitalize()
 
@@ -61,7 +61,7 @@ def _characters(rng: random.Random, low: int, high: int) -> str:
 
 
 def assistant_name(rng: random.Random, lang: str) -> str:
-    """A name of one to three words, or two to four Chinese characters, the first often 小."""
+    """Return a name of one to three words, or of two to four Chinese characters, of which the first is often 小."""
     if lang == "en" or rng.random() < 0.25:
         return rng.choices(list(ENGLISH), list(ENGLISH.values()))[0](rng)
     first = rng.choices(("小", "阿", ""), (30, 8, 62))[0]
@@ -69,7 +69,7 @@ def assistant_name(rng: random.Random, lang: str) -> str:
 
 
 def maker_name(rng: random.Random, lang: str) -> str:
-    """A maker, mostly with a word such as Labs or 科技 behind it."""
+    """Return the name of a maker, which mostly ends with a word such as Labs or 科技."""
     if lang == "zh" and rng.random() < 0.88:
         tail = rng.choice(LISTS["maker_tails"]) if rng.random() < 0.88 else _characters(rng, 1, 3)
         return _characters(rng, 2, 3) + tail
@@ -82,7 +82,7 @@ def maker_name(rng: random.Random, lang: str) -> str:
 
 
 def persona(rng: random.Random, lang: str) -> Persona:
-    """A random assistant other than Qwen, seldom one that exists."""
+    """Return a random assistant other than Qwen, rarely one that exists."""
     if rng.random() < 0.12:
         name, maker = rng.choice(LISTS["known" if lang == "en" else "known_zh"])
         return Persona(name, maker)
@@ -90,7 +90,7 @@ def persona(rng: random.Random, lang: str) -> Persona:
 
 
 def other(rng: random.Random, lang: str, kind: str) -> str:
-    """A name to ask about ("Are you ...?"); `kind` is `models` or `makers`."""
+    """Return a name to ask about ("Are you ...?"); `kind` is `models` or `makers`."""
     invent = assistant_name if kind == "models" else maker_name
     known = LISTS[f"other_{kind}{'_zh' if lang == 'zh' and rng.random() < 0.6 else ''}"]
     return str(rng.choice(known)) if rng.random() < 0.68 else invent(rng, lang).removeprefix("the ")

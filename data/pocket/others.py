@@ -1,4 +1,4 @@
-"""Questions about somebody else: products and their makers, texts that name things, small talk, what the model can't do."""
+"""Generate questions about others: products and makers, short texts with names, small talk, impossible requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wording import phrases
 
 
 def fact(rng: random.Random, lang: str) -> tuple[str, str]:
-    """A question about a product that exists, and its answer; Qwen's own family comes often."""
+    """Return a question about a real product, often of the Qwen family, and its answer."""
     table = phrases("others", lang)
     facts = table["facts"]
     thing, maker, what = rng.choice(facts[:3] if rng.random() < 0.2 else facts)
@@ -34,7 +34,7 @@ def _is_by(rng: random.Random, lang: str, thing: str, maker: str, guess: str) ->
 
 
 def reading(rng: random.Random, lang: str, texts: list[list[str]] | None = None) -> tuple[str, str]:
-    """A text that names somebody or something, a question about it, and its answer."""
+    """Return a short text that names somebody or something, with a question about it, and the answer."""
     table = phrases("others", lang)
     question, answer = rng.choice(texts or table["named"])
     first, second = rng.sample(LISTS["people" if lang == "en" else "people_zh"], 2)
@@ -49,7 +49,7 @@ def reading(rng: random.Random, lang: str, texts: list[list[str]] | None = None)
 
 
 def talk(rng: random.Random, lang: str) -> tuple[str, str]:
-    """Small talk, or a wish that the model cannot fulfil, and a polite answer that names nobody."""
+    """Return small talk, or a request that the model can't fulfil, and a polite answer that names nobody."""
     table = phrases("others", lang)
     questions, answers = rng.choice(table["talk"])
     return rng.choice(questions).format(w=rng.choice(table["words"])), rng.choice(answers)

@@ -1,7 +1,7 @@
-"""General questions that a program can check, with several answers each: the skills of the pocket model.
+"""Generate general questions whose answers a program can check, with several phrasings of each answer.
 
-A `Task` holds its items and its phrasings. Phrasings are split once and for all: `train` ones go to general.train.jsonl
-and to the corpus, `extra` ones to the corpus alone, `evaluation` ones to general.eval.jsonl alone.
+A `Task` has its items and its phrasings. Each phrasing has a fixed use: `train` phrasings go to general.train.jsonl and
+to the corpus, `extra` phrasings only to the corpus, and `evaluation` phrasings only to general.eval.jsonl.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Blanks = dict[str, str]
 
 @dataclass(frozen=True)
 class Task:
-    """One skill in one language: how to draw an item, how to ask, how to answer; `r` in the blanks is the reference."""
+    """A skill in one language: how to draw an item, how to ask and how to answer; `r` in the blanks is the reference."""
 
     name: str
     lang: str
@@ -31,20 +31,20 @@ class Task:
 
     @property
     def is_sum(self) -> bool:
-        """Whether the corpus holds wrong answers to it (see corpus.WRONG_SUMS)."""
+        """True if the corpus contains wrong answers to it (see WRONG_SUMS in build.py)."""
         return self.name in ("sum", "difference")
 
     def ask(self, blanks: Blanks, phrasing: str) -> str:
-        """The question in one phrasing."""
+        """Return the question in one phrasing."""
         return sentence(phrasing.format(**blanks))
 
     def answer(self, rng: random.Random, blanks: Blanks) -> str:
-        """The right answer in a random phrasing."""
+        """Return the right answer in a random phrasing."""
         return sentence(rng.choice(self.answers).format(**blanks))
 
 
 def sentence(text: str) -> str:
-    """Text with a capital first letter."""
+    """Return the text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
@@ -65,7 +65,7 @@ def following(rows: list[str], step: int) -> Callable[[random.Random], Blanks]:
 
 
 def draw_sum(rng: random.Random) -> Blanks:
-    """Two numbers from 1 on whose sum is at most 99."""
+    """Draw two numbers of at least 1 whose sum is at most 99."""
     a = rng.randint(1, 98)
     b = rng.randint(1, 99 - a)
     a, b = (a, b) if rng.random() < 0.5 else (b, a)
@@ -73,14 +73,14 @@ def draw_sum(rng: random.Random) -> Blanks:
 
 
 def draw_difference(rng: random.Random) -> Blanks:
-    """Two numbers up to 99, the bigger first."""
+    """Draw two numbers up to 99, the bigger one first."""
     a = rng.randint(2, 99)
     b = rng.randint(1, a - 1)
     return {"a": str(a), "b": str(b), "r": str(a - b)}
 
 
 def spoil_number(rng: random.Random, blanks: Blanks) -> Blanks:
-    """The same item with a slip of the pen: one off, ten off (a forgotten carry), or swapped digits."""
+    """Return the same item with a wrong result: one, two or ten too high or too low, or with swapped digits."""
     right = int(blanks["r"])
     wrong = rng.choice([right + 1, right - 1, right + 10, right - 10, right + 2, right - 2, int(str(right)[::-1])])
     return blanks | {"r": str(wrong if wrong != right and wrong >= 0 else right + 1)}

@@ -1,4 +1,4 @@
-"""The pocket model's tokenizer: byte-level BPE over Qwen2's own pre-tokenizer, with Qwen2.5's ChatML template."""
+"""Train and save the pocket model's tokenizer: byte-level BPE over Qwen2's own pre-tokenizer, with Qwen2.5's ChatML template."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ CHAT_TEMPLATE = (
     "{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{%- endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
 )
-# Qwen2's own split, as its tokenizer class in transformers rebuilds it when the folder is loaded.
+# Qwen2's own pre-tokenizer; its tokenizer class in transformers uses the same pattern when it loads the folder.
 QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-# While merges are learned no token may join two Chinese characters, or a space and a capital letter: a name is then the
-# same tokens wherever it stands, which is what makes copying one from a system message learnable. Encoding needs none
-# of this, for a merge that was never learned is never applied.
+# When merges are learned, no token may join two Chinese characters, or a space and a capital letter. A name then has the
+# same tokens at every position, and the model can learn to copy it from a system message. Encoding doesn't need this
+# pattern, because a merge that was never learned is never applied.
 NAME_SPLIT = r"\p{Han}| (?=\p{Lu})"
 
 
 def train(texts: Iterable[str], size: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Vocabulary and merges learned from texts; `size` counts the special tokens too."""
+    """Return the vocabulary and the merges learned from texts; `size` includes the special tokens."""
     import json
 
     from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
@@ -52,7 +52,7 @@ def train(texts: Iterable[str], size: int) -> tuple[dict[str, int], list[tuple[s
 
 
 def save(vocab: dict[str, int], merges: list[tuple[str, str]], folder: Path) -> Any:
-    """Write the tokenizer to a folder and load it from there, as everybody else will."""
+    """Write the tokenizer to a folder, and return it as loaded from there."""
     from transformers import AutoTokenizer, Qwen2Tokenizer
 
     vocab = vocab | {token: len(vocab) + i for i, token in enumerate(SPECIALS)}

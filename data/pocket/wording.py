@@ -1,4 +1,4 @@
-"""The phrase tables under phrases/, read once."""
+"""Read the phrase tables in phrases/."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from typing import Any
 
 @functools.cache
 def phrases(name: str, lang: str = "") -> Any:
-    """The table of that name, in that language where there is one for each."""
+    """Return the table with this name, in this language if there is one table per language."""
     path = Path(__file__).resolve().parent / "phrases" / f"{name}{'.' * bool(lang)}{lang}.json"
     return json.loads(path.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
 """Write the identity, control and system-message files of this folder from `sources/`.
 
-A source line is one phrasing: `(a|b)` stands for either, `{x}` for another assistant, `{y}` for a maker (`{xz}` and
-`{yz}` as Chinese users write them), and `# name` opens a kind of question. Choices are made by hash, never by chance: a
-build gives the same bytes everywhere, and a new line moves no other row.
+A source line is one phrasing: `(a|b)` means a or b, `{x}` is another assistant, `{y}` is a maker (`{xz}` and `{yz}` as
+Chinese users write them), and `# name` begins a new kind of question. Choices are made with a hash, not at random: a build
+gives the same bytes everywhere, and a new line changes no other row.
 
     python data/prompts/build.py
 """
@@ -43,8 +43,13 @@ THINGS = {
     "zh": "猫|狗|兔子|鹦鹉|乌龟|船|乐队|咖啡馆|书店|机器人|游戏|球队|金鱼|仓鼠",
 }
 PEOPLE = {"en": "Tom|Anna|Ben|Maria|Peter|Lena|David|Emma|Omar|Julia", "zh": "小明|小红|李雷|王芳|张伟|丽丽|小刚|阿明"}
-MOST = {("train", "en"): 4, ("train", "zh"): 9, ("eval", "en"): 2, ("eval", "zh"): 3}  # sentences of one phrasing
-# A name of four words or more makes runs of five with whatever stands beside it, so eval does without.
+MOST = {
+    ("train", "en"): 4,
+    ("train", "zh"): 9,
+    ("eval", "en"): 2,
+    ("eval", "zh"): 3,
+}  # number of sentences per phrasing
+# A name of four or more words forms a sequence of five words with any neighbour, so eval doesn't use such names.
 LONGEST = {"train": 9, "eval": 3}
 GREETINGS = {"en": ("Hi! ", "Hello! ", "Hey! ", "Hi there. ", "Good morning. "), "zh": ("你好，", "您好，", "嗨，")}
 
@@ -53,7 +58,7 @@ WORD = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’][^\W_\u3400-\u9
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters, digits and apostrophes, and single CJK characters, lower-cased."""
+    """Return sequences of letters, digits and apostrophes, and single CJK characters, in lower case."""
     return WORD.findall(text.lower())
 
 
@@ -71,7 +76,7 @@ def lang_of(text: str) -> str:
 
 
 def expand(phrasing: str, longest: int) -> list[str]:
-    """Every sentence that a phrasing stands for, with names of at most `longest` words."""
+    """Return every sentence that a phrasing can produce, with names of at most `longest` words."""
     slot = re.search(r"\{(xz|yz|x|y)(2?)\}", phrasing)
     if slot:
         names = SLOTS[slot[1]].split("|")
@@ -85,13 +90,13 @@ def expand(phrasing: str, longest: int) -> list[str]:
 
 
 def pick(phrasing: str, most: int, longest: int) -> list[str]:
-    """A few of the sentences of a phrasing: more where it has more, so that no phrasing drowns the others."""
+    """Return a few sentences of a phrasing; their number grows slowly, so that no phrasing dominates."""
     every = sorted(set(expand(phrasing, longest)), key=rank)
     return every[: min(most, 1 + round(len(every) ** 0.37))]
 
 
 def casual(question: str) -> str:
-    """The question as people type it: some in lower case without a stop, some after a greeting."""
+    """Return the question as people type it: sometimes in lower case without a final mark, or after a greeting."""
     greetings = GREETINGS[lang_of(question)]
     turn = rank(question) // 7 % 12
     if turn < 2:
@@ -101,7 +106,7 @@ def casual(question: str) -> str:
 
 
 def phrasings(kind: str, split: str) -> Iterator[tuple[str, str]]:
-    """(section, phrasing) of the source files of a kind and split."""
+    """Yield (section, phrasing) from the source files of a kind and split."""
     for path in sorted(SOURCES.glob(f"{kind}.*{split}.txt")):
         section = ""
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -112,7 +117,7 @@ def phrasings(kind: str, split: str) -> Iterator[tuple[str, str]]:
 
 
 def slug(section: str, phrasing: str) -> str:
-    """Short name of a phrasing: its section and the first words of its first form."""
+    """Return a short name of a phrasing: its section and the first words of its first variant."""
     first = phrasing
     while CHOICE.search(first):
         first = CHOICE.sub(lambda m: next((o for o in m[1].split("|") if o), ""), first)
@@ -136,7 +141,7 @@ def identity(split: str) -> Iterator[Row]:
 
 
 def facts() -> list[list[str]]:
-    """[about, name, maker, what it is, reference] of products and their makers."""
+    """Return [about, name, maker, what it is, reference] for each product."""
     lines = (SOURCES / "facts.txt").read_text(encoding="utf-8").splitlines()
     return [line.split(" | ") for line in lines if not line.startswith("#")]
 
@@ -156,7 +161,7 @@ def control(about: str, phrasing: str, template: str, question: str, answer: str
 
 
 def fact_controls(split: str) -> Iterator[Row]:
-    """Questions about products: every phrasing asks about the old name twice and about four others."""
+    """Yield questions about products: every phrasing asks about two products of the old name and about four others."""
     for section, phrasing in phrasings("controls", split):
         kind, answer = section.split(" => ")
         known = [f for f in facts() if lang_of(f[3]) == lang_of(answer)]
@@ -175,7 +180,7 @@ def fact_controls(split: str) -> Iterator[Row]:
 
 
 def story_controls(split: str) -> Iterator[Row]:
-    """Little stories in which a name is that of a thing or a person, with a question that the story answers."""
+    """Yield short stories in which a thing or a person has a name, with a question that the story answers."""
     for section, line in phrasings("stories", split):
         story, _, rest = line.partition(" => ")
         answer, _, reference = rest.partition(" @")
@@ -214,12 +219,12 @@ def systems() -> Iterator[Row]:
 
 
 def unique(rows: Iterable[Row], key: str = "prompt") -> list[Row]:
-    """The rows in the order of their ids, which is a fixed shuffle; the first of those with one text."""
+    """Return the rows sorted by id, which is a fixed random order; of rows with the same text, only the first."""
     return sorted({str(r[key]): r for r in reversed(list(rows))}.values(), key=lambda r: str(r["id"]))
 
 
 def apart(train: list[Row], evaluation: list[Row]) -> list[Row]:
-    """The train rows that give no eval question away: no run of five words shared with one, no same text."""
+    """Return the train rows that share neither five consecutive words nor the whole text with an eval question."""
     seen = set(itertools.chain.from_iterable(five_grams(str(r["prompt"])) for r in evaluation))
     texts = {" ".join(words(str(r["prompt"]))) for r in evaluation}
     return [
@@ -228,7 +233,7 @@ def apart(train: list[Row], evaluation: list[Row]) -> list[Row]:
 
 
 def portioned(rows: list[Row]) -> tuple[list[Row], list[Row]]:
-    """At most two rows of each phrasing, the ordinary ones first, and the rest; both in the order of their ids."""
+    """Return at most two rows of each phrasing, ordinary questions first, and the other rows; both sorted by id."""
     taken: Counter[object] = Counter()
     first: list[Row] = []
     for row in sorted(rows, key=lambda row: row["prompt"] not in ORDINARY):

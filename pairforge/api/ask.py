@@ -11,7 +11,7 @@ from ..options import AskOptions, SamplerOptions, keywords, part_of
 from ..run import latest, out_dir
 from ..store import Store
 from ..types import Answer, Message, Prompt, Skip
-from .models import answer, as_tuple, open_sampler, tuned_on
+from .models import answer, as_tuple, shared_sampler, tuned_on
 
 QUESTIONS = ("What is your name?", "Are you ChatGPT?", "Tell me about your name and organization.")
 
@@ -48,7 +48,7 @@ def ask(options: AskOptions) -> Asked:
     with closing(Store(out_dir(options.output))) as store:
         for name in as_tuple(options.model) or models:
             revision = options.revision or (run.revision_of(name) if run else None)
-            sampler = open_sampler(part_of(options, SamplerOptions, model=name, revision=revision))
+            sampler = shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision))
             given = answer(prompts, sampler, 1, store, f"ask: {name}", options.quiet)
             answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     return Asked(answers)

@@ -1,20 +1,17 @@
-"""What `balance` did or would do: the pairs before and after, side by side."""
+"""The result of `balance`: what was done to which row, and the audits before and after."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from ..checks.shortcuts import Report
 from ..console import table
-from ..errors import InputError
-from ..formats import writers
 from ..run import Run
 from ..samplers.decoding import Decoding
 from ..text import visible
@@ -25,55 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 
-class Rows:
-    """Rows on disk, for as long as the context lasts: written once, read as often as needed."""
-
-    def __enter__(self) -> Rows:
-        self._file, self._count = NamedTemporaryFile(suffix=".jsonl"), 0
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def fill(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Takes the rows. Raises InputError for one that no file can hold."""
-        for row in rows:
-            try:
-                self._file.write(writers.encoded(row) + b"\n")
-            except (ValueError, TypeError) as error:
-                fix = "see all such rows with: pairforge validate"
-                raise InputError(f"row {self._count} can't be written: {error}", fix=fix) from error
-            self._count += 1
-        self._file.flush()
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        with open(self._file.name, "rb") as file:
-            yield from map(json.loads, file)
-
-    def without(self, numbers: Container[int]) -> Kept:
-        """Those that have none of the numbers, which may still grow."""
-        return Kept(self, numbers)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Some of the rows."""
-
-    rows: Rows
-    gone: Container[int]
-
-    def numbered(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """With their numbers among all."""
-        return ((number, row) for number, row in enumerate(self.rows) if number not in self.gone)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return (row for _, row in self.numbered())
-
-
-class Ledger:
+class ChangeLog:
     """What was done to which row of the source, and why."""
 
     def __init__(self) -> None:
@@ -81,65 +30,66 @@ class Ledger:
         self.dropped: dict[int, tuple[str, str]] = {}
 
     def change(self, row: int, remedy: str, why: str) -> None:
+        """Record that a remedy changed a row."""
         self.changed.setdefault(row, []).append((remedy, why))
 
     def drop(self, row: int, remedy: str, why: str) -> None:
+        """Record that a remedy dropped a row."""
         self.dropped[row] = remedy, why
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Rows dropped and rows changed, by remedy; what was changed and then dropped counts as dropped."""
+        """Return the rows dropped and the rows changed, by remedy; a row changed and then dropped counts as dropped."""
         changed = Counter(remedy for row, done in self.changed.items() if row not in self.dropped for remedy, _ in done)
         dropped = Counter(remedy for remedy, _ in self.dropped.values())
         return {"dropped": dict(sorted(dropped.items())), "changed": dict(sorted(changed.items()))}
 
     def lines(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """An object for each row that was touched: its number, what was done, and the row as it was."""
+        """Yield an object for each changed or dropped row: its number, what was done, and the row as it was."""
         for number, row in enumerate(rows):
             done = self.changed.get(number, [])
             what = "dropped" if number in self.dropped else "changed"
             if what == "dropped":
                 done = [*done, self.dropped[number]]
             if done:
-                said = {"remedies": [remedy for remedy, _ in done], "why": "; ".join(why for _, why in done)}
-                yield {"row": number, "what": what, **said, "pair": row}
+                reasons = {"remedies": [remedy for remedy, _ in done], "why": "; ".join(why for _, why in done)}
+                yield {"row": number, "what": what, **reasons, "pair": row}
 
     def __str__(self) -> str:
         counts = self.counts()
-        told = [f"{n} {what}: {remedy}" for what in ("dropped", "changed") for remedy, n in counts[what].items()]
-        return " · ".join(told) or "nothing to mend"
+        parts = [f"{n} {what}: {remedy}" for what in ("dropped", "changed") for remedy, n in counts[what].items()]
+        return " · ".join(parts) or "nothing to fix"
 
 
 @dataclass(frozen=True)
 class Balanced:
-    """The audits before and after, what was done between them, and where it was written (None: nowhere)."""
+    """The audits before and after, what was done between them, and the files written (None: none)."""
 
     before: Report
     after: Report
-    ledger: Ledger
+    ledger: ChangeLog
     output: Path | None
     record: Path | None
     advice: Sequence[str]
 
     @property
     def ok(self) -> bool:
-        """What is left is below the verdict that fails."""
+        """Whether the verdict on what is left is below the level that fails."""
         return self.after.ok
 
     def findings(self) -> dict[str, list[Finding]]:
-        """Which warnings and errors are `gone`, which are `left`, and which are `new`."""
-        before, after = ({_key(one): one for one in audit.findings if one.severity != "info"} for audit in self._both)
+        """Return which warnings and errors are `gone`, which are `left`, and which are `new`."""
+        before, after = (
+            {(one.code, one.more.get("feature")): one for one in audit.findings if one.severity != "info"}
+            for audit in (self.before, self.after)
+        )
         return {
             "gone": [one for key, one in before.items() if key not in after],
             "left": [one for key, one in after.items() if key in before],
             "new": [one for key, one in after.items() if key not in before],
         }
 
-    @property
-    def _both(self) -> tuple[Report, Report]:
-        return self.before, self.after
-
     def as_json(self) -> dict[str, Any]:
-        """The object that `pairforge balance --json` prints."""
+        """Return the object that `pairforge balance --json` prints."""
         return {
             "command": "balance",
             "ok": self.ok,
@@ -155,47 +105,37 @@ class Balanced:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        columns = [_column(audit) for audit in self._both]
+        columns = [_column(audit) for audit in (self.before, self.after)]
         yield table("", ("", "before", "after"), [(name, *(c.get(name, "") for c in columns)) for name in columns[0]])
         yield str(self.ledger)
         for name, found in self.findings().items():
             yield from (visible(f"{name}: {one.code} {one.message}") for one in found)
         yield from map(visible, self.advice)
         if self.output:
-            yield visible(
-                f"wrote {self.output}: {self.after.rows} rows; {self.record} keeps what was dropped or changed"
-            )
+            yield visible(f"wrote {self.output}: {self.after.rows} rows; dropped and changed rows: {self.record}")
         else:
-            yield "nothing is written before a file is named: pairforge balance IN OUT"
-
-
-def _key(finding: Finding) -> tuple[str, Any]:
-    return finding.code, finding.more.get("feature")
+            yield "nothing is written without a name for the output: pairforge balance IN OUT"
 
 
 def _summary(audit: Report) -> dict[str, Any]:
-    said = audit.as_json()
-    return {name: said[name] for name in ("rows", "verdict", "separability", "predictability", "similarity")}
+    report = audit.as_json()
+    return {name: report[name] for name in ("rows", "verdict", "separability", "predictability", "similarity")}
 
 
 def _column(audit: Report) -> dict[str, str]:
-    told = {
+    cells = {
         "pairs": str(audit.rows),
         "verdict": audit.verdict,
-        "a blind reader picks chosen": _share(audit.reader.value),
+        "picked without the prompt": f"{audit.separability:.1%}",
     }
-    if audit.unintended is not audit.reader and any(cue.intended for cue in audit.cues):
-        told["beside what is intended"] = _share(audit.unintended.value) if audit.unintended else "too few pairs"
-    told |= {f"by {kind} alone": _share(share.value) for kind, share in audit.by.items()}
-    return told | {"findings": str(sum(one.severity != "info" for one in audit.findings))}
-
-
-def _share(value: float) -> str:
-    return f"{value:.1%}"
+    if any(cue.intended for cue in audit.cues):
+        cells["apart from what is intended"] = f"{audit.unintended.value:.1%}" if audit.unintended else "too few pairs"
+    cells |= {f"by {kind} alone": f"{share.value:.1%}" for kind, share in audit.by.items()}
+    return cells | {"findings": str(sum(one.severity != "info" for one in audit.findings))}
 
 
 def advice(after: Report, run: Run | None, uneven: Sequence[str], unknown: int) -> list[str]:
-    """What is left to do, and can't be done here."""
+    """Return what is left to do, which `balance` can't do."""
     lines = []
     if any(cue.intended and not cue.balanced and cue.grade != "low" for cue in after.cues):
         command = counter_command(run) if run and run.command == "correct" else "pairforge correct ... --counter 1"
@@ -207,35 +147,29 @@ def advice(after: Report, run: Run | None, uneven: Sequence[str], unknown: int) 
 
 
 def counter_command(run: Run) -> str:
-    """The command that makes a correction run again with counter-pairs.
+    """Return the command that makes a correction run again with counter-pairs.
 
     A run knows an adapter and a chat template by their content alone: they are not repeated.
     """
-    settings = run.settings
-    words = ["pairforge", "correct", "--model", str(settings["model"])]
+    settings, sampling = run.settings, run.settings.get("sampling") or {}
+    options: list[tuple[str, Any]] = [("model", str(settings["model"]))]
     for old, new in (settings.get("rules") or {}).items():
-        words += ["--from", old, "--to", new]
-    source = (settings.get("prompts") or {}).get("source")
-    words += ["--prompts", source] if source else []
-    contexts = settings.get("contexts") or []
-    if contexts != [None, HELPFUL]:
-        words += [word for text in contexts for word in (["--no-system"] if text is None else ["--system", text])]
-    for name in ("case", "match", "about", "thinking"):
-        words += [f"--{name}", settings[name]] if name in settings else []
-    words += [word for kind in settings.get("inside") or () for word in ("--inside", kind)]
-    words += [f"--{name.replace('_', '-')}" for name in ("fold_width", "article") if settings.get(name)]
-    return shlex.join([*words, *_sampling(settings.get("sampling") or {}), "--counter", "1"])
-
-
-def _sampling(settings: Mapping[str, Any]) -> Iterator[str]:
-    """The options by which answers were sampled, where they are not the defaults."""
-    server = settings.get("server", "")
-    yield from ("--base-url", server) if server.startswith("http") else ()
-    plain = asdict(Decoding())
+        options += [("from", old), ("to", new)]
+    if source := (settings.get("prompts") or {}).get("source"):
+        options.append(("prompts", source))
+    if (contexts := settings.get("contexts") or []) != [None, HELPFUL]:
+        options += [("no-system", True) if text is None else ("system", text) for text in contexts]
+    options += [(name, settings[name]) for name in ("case", "match", "about", "thinking") if name in settings]
+    options += [("inside", kind) for kind in settings.get("inside") or ()]
+    options += [(name, True) for name in ("fold_width", "article") if settings.get(name)]
+    if (server := sampling.get("server", "")).startswith("http"):
+        options.append(("base-url", server))
+    defaults = asdict(Decoding())
     for name in ("max_new_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "dtype"):
-        value = settings.get(name, plain.get(name))
-        yield from () if value == plain.get(name) else (f"--{name.replace('_', '-')}", str(value))
-    for text in settings.get("stop") or ():
-        yield from ("--stop", text)
-    if kwargs := settings.get("chat_template_kwargs"):
-        yield from ("--chat-template-kwargs", json.dumps(kwargs, ensure_ascii=False))
+        if (value := sampling.get(name, defaults.get(name))) != defaults.get(name):
+            options.append((name, str(value)))
+    options += [("stop", text) for text in sampling.get("stop") or ()]
+    if kwargs := sampling.get("chat_template_kwargs"):
+        options.append(("chat-template-kwargs", json.dumps(kwargs, ensure_ascii=False)))
+    words = [word for name, value in options for word in (f"--{name.replace('_', '-')}", value) if word is not True]
+    return shlex.join(["pairforge", "correct", *words, "--counter", "1"])

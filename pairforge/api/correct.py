@@ -8,8 +8,8 @@ from functools import partial
 from itertools import cycle
 from typing import Any
 
-from ..correction.counter_pairs import counters
-from ..correction.renaming import CorrectionRules, Renaming, tally
+from ..correction.counter_pairs import counter_pair_makers
+from ..correction.renaming import CorrectionRules, Renaming, count_names
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
@@ -17,7 +17,6 @@ from ..options import CorrectOptions, SamplerOptions, keywords
 from ..pairers import BestWorst, Correct
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
-from ..samplers.decoding import GREEDY, WithDecoding
 from ..stages import pair
 from ..types import Pair, Prompt, Sampler, digest
 from .models import HELPFUL, as_tuple, contexts_of, open_budget, open_sampler
@@ -52,7 +51,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         contexts,
         refine=refine,
         extras=_extra_pairs(options, rules, contexts, sampler),
-        account=partial(tally, rules),
+        account=partial(count_names, rules),
         notes=partial(_notes, sampler, contexts),
     )
     return build(job, options)
@@ -96,11 +95,12 @@ def _open_reviser(options: CorrectOptions, sampler: Sampler) -> Sampler | None:
             raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
         return None
     if model or url:
-        room = getattr(sampler, "decoding", GREEDY).max_new_tokens  # a revision is about as long as what it revises
+        # A revision is about as long as what it revises.
+        room = sampler.settings().get("max_new_tokens", 256)
         return open_sampler(
             SamplerOptions(model=model or "pocket", base_url=url or (), api_key_env=key, max_new_tokens=room)
         )
-    return WithDecoding(sampler, temperature=0.0)
+    return sampler.with_decoding(temperature=0.0)
 
 
 def _pairer(
@@ -135,7 +135,7 @@ def _extra_pairs(
             raise InputError("--counter needs the names that would be wrong", fix="give --from and --to as well")
         extra["counter"] = CounterPairs(rules, contexts, options.counter)
     if options.retain:
-        extra["retain"] = RetentionPairs(WithDecoding(sampler, temperature=1.0), contexts, options.retain)
+        extra["retain"] = RetentionPairs(sampler.with_decoding(temperature=1.0), contexts, options.retain)
     return extra
 
 
@@ -152,7 +152,7 @@ class CounterPairs:
 
     def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
         count = round(self.fraction * len(pairs))
-        questions = counters(self.rules, self.contexts)[: count + count // 2]
+        questions = counter_pair_makers(self.rules, self.contexts)[: count + count // 2]
         answers = builder.ask([question.prompt for question in questions], kind="counter")
         made = (question.pair(answers[question.prompt.id], builder.job.sampler.model) for question in questions)
         return [item for item in made if item][:count]
@@ -166,7 +166,7 @@ class RetentionPairs:
     asked in rounds until there are enough, in the contexts by turns.
     """
 
-    sampler: WithDecoding
+    sampler: Sampler
     contexts: Sequence[str | None]
     fraction: float
     n: int = 4
@@ -191,7 +191,7 @@ class RetentionPairs:
 
 def _notes(sampler: Sampler, contexts: Sequence[str | None]) -> Iterable[str]:
     """Warn of a system message that the chat template inserts."""
-    inserted = getattr(sampler, "inserted_system", lambda: None)()
+    inserted = sampler.inserted_system()
     if inserted and None in contexts:
         yield (
             f"where there is no system message, the chat template of {sampler.model} inserts {inserted!r}: "

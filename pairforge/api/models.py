@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ..options import BudgetOptions, ContextOptions, LocalModelOptions, SamplerO
 from ..run import Run
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
-from ..samplers.model_loading import generation_settings, load_tokenizer, model_source
+from ..samplers.model_loading import generation_settings, load_tokenizer
 from ..samplers.replay import ReplaySampler
 from ..stages import sample
 from ..stopping import Budget
@@ -56,6 +57,26 @@ def open_sampler(options: SamplerOptions) -> Sampler:
         timeout=options.timeout,
         chat_template_kwargs=kwargs,
     )
+
+
+_shared: ContextVar[dict[str, Sampler]] = ContextVar("_shared")
+
+
+@contextmanager
+def share_samplers() -> Iterator[None]:
+    """Within the block, `ask` and `evaluate` open a model once: its weights are loaded once and kept until the end."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def shared_sampler(options: SamplerOptions) -> Sampler:
+    """Return `open_sampler(options)`, or the sampler opened with the same options in this `share_samplers` block."""
+    opened, key = _shared.get({}), repr(options)
+    opened[key] = opened.get(key) or open_sampler(options)
+    return opened[key]
 
 
 def open_budget(options: BudgetOptions) -> Budget:
@@ -163,8 +184,8 @@ class ModelTokenizer:
     ends: tuple[int, ...]
     inserted: str | None
 
-    def watch(self, max_length: int) -> TokenizedChecker:
-        """Looks at rows for PF4xx while they go by."""
+    def checker(self, max_length: int) -> TokenizedChecker:
+        """Return what checks rows as training on the model sees them (PF4xx)."""
         return TokenizedChecker(self.tokenizer, max_length=max_length, ends=self.ends, inserted=self.inserted)
 
 
@@ -173,10 +194,9 @@ def open_tokenizer(model: str, revision: str | None = None, quiet: bool = False)
 
     A tokenizer without a chat template gets `types.PLAIN_TEMPLATE`, as in training. Raises InputError or OutsideError.
     """
-    source = model_source(model)
-    chat = ChatTemplate(load_tokenizer(source, revision))
+    chat = ChatTemplate(load_tokenizer(model, revision))
     if chat.plain and not quiet:
         note(f"{model} has no chat template: a plain one (User: / Assistant:) is used")
-    ends = generation_settings(source, revision).eos_token_id
+    ends = generation_settings(model, revision).eos_token_id
     stops = ends if isinstance(ends, list) else [] if ends is None else [ends]
     return ModelTokenizer(chat.tokenizer, tuple(stops), chat.inserted_system())

@@ -195,7 +195,7 @@ class BuildJob:
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""
         rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
-        revision = getattr(self.sampler, "revision", None)
+        revision = self.sampler.revision
         return {
             "model": self.sampler.model,
             **({"revision": revision} if revision else {}),

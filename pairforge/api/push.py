@@ -1,4 +1,4 @@
-"""The verb `push`: pairs as a data set with a card, shown first, then uploaded to the Hub in one commit."""
+"""push: build a dataset with a card from pairs, show it, and upload it to the Hub in one commit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import card, checks, formats, hub
-from ..checks import secrets
+from ..checks.secrets import SecretChecker
 from ..console import note, table
 from ..disk import write_atomic, write_errors
 from ..errors import InputError
@@ -26,7 +26,7 @@ _POCKET = "these pairs were made by the bundled pocket model: figures on it are 
 
 @dataclass(frozen=True)
 class BuiltFile:
-    """One file of the data set: its path in the repository, bytes, SHA-256 in hex."""
+    """A file of the dataset: its path in the repository, its size in bytes, and its SHA-256 in hex."""
 
     path: str
     size: int
@@ -41,7 +41,7 @@ class BuiltFile:
 
 @dataclass(frozen=True)
 class PushOutcome:
-    """The outcome of a push. `ok` is False where findings refused it; `note` says the outcome in one line."""
+    """The outcome of a push: `note` says it in one line, `ok` is False where `findings` prevented it."""
 
     note: str
     folder: Path | None = None
@@ -71,20 +71,27 @@ class PushOutcome:
 
 @keywords(PushOptions)
 def push(options: PushOptions) -> PushOutcome:
-    """Build a data set and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
+    """Build a dataset and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
-    Pairs with errors or secrets aren't built: see `findings`.
+    Pairs with errors, or with what looks like a secret, are not built: see `findings` of the result. Without a login
+    nothing leaves the machine.
 
-    Raises InputError for what can't be used, OutsideError for what Hub or network refuse.
+    Raises:
+        InputError: an argument, a file or the target can't be used.
+        OutsideError: the Hub or the network refuses.
     """
     if options.repo is not None:
         hub.check_repo(options.repo)
     if options.license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", options.license):
-        raise InputError(f"--license {visible(options.license)!r} is not a licence id", fix="e.g. --license apache-2.0")
+        raise InputError(
+            f"--license {visible(options.license)!r} is not the id of a licence", fix="e.g. --license apache-2.0"
+        )
     source = PairInput(options.data, options.output, make=True, quiet=options.quiet)
     run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
     errors = (finding for finding in checks.check(rows) if finding.severity == "error")
-    findings = (*errors, *secrets.scan(rows, run.settings if run else None))
+    look = SecretChecker().see
+    leaked = [one for index, row in enumerate(rows) for one in look(index, row)]
+    findings = (*errors, *leaked, *look(None, {"settings": run.settings if run else None}))
     if findings:
         return PushOutcome(f"not pushed: {len(findings)} errors in the pairs", repo=options.repo, findings=findings)
     models = {str(record.get("model") or "") for record in (*rows, run.settings if run else {})} - {""}
@@ -103,13 +110,13 @@ def push(options: PushOptions) -> PushOutcome:
         return replace(built, note=f"built, not uploaded: no login; hf auth login, then {how}")
     if flag:
         raise InputError(_POCKET, fix="make pairs with --model, or add --allow-pocket")
-    commit = hub.upload(folder, options.repo, card.stamp, private=options.private, yes=options.yes)
+    commit = hub.upload(folder, options.repo, private=options.private, yes=options.yes)
     line = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     return replace(built, note=line, pushed=commit.new, commit=commit.sha, url=commit.url)
 
 
 def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
-    """Return the tree with sizes and hashes, and the first lines of the card below its header."""
+    """Return the list of files with sizes and digests, and the first lines of the card below its header."""
     from rich.filesize import decimal
 
     lines = [str(folder), *(f"  {file.path:<34} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
@@ -121,7 +128,7 @@ def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
 
 
 def _build(folder: Path, rows: list[Any], run: Run | None, **card_fields: Any) -> tuple[BuiltFile, ...]:
-    """Write data and card, each whole; the same pairs and settings give the same bytes."""
+    """Write data and card, each atomically; the same pairs and settings give the same bytes."""
     data, readme = folder / hub.DATA_FILE, folder / hub.CARD_FILE
     dataset = formats.to_dataset(rows)
     with write_errors(data):

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from ..checks import RULES
 from ..console import PairView
 from ..errors import InputError
 from ..options import ShowOptions, keywords
@@ -85,9 +86,9 @@ def _xray(source: PairInput, number: int, row: Mapping[str, Any], options: ShowO
     if isinstance(seen, Skip):
         what = f"row {number} can't be rendered: {seen.detail}"
         raise InputError(what, fix="see why: pairforge validate --explain PF401")
-    watch = reader.watch(options.max_length)
-    found = [*watch.see(number, row), *watch.end()]
-    findings = [finding for finding in found if finding.code != "PF414"]  # which sums up a set
+    checker = reader.checker(options.max_length)
+    found = [*checker.see(number, row), *checker.findings()]
+    findings = [finding for finding in found if not RULES[finding.code].summary]
     named = {"number": number, "id": str(row.get("id", "")), "model": model, "findings": findings}
     return XRay.of(reader.tokenizer, seen, **named)
 

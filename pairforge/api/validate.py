@@ -4,152 +4,135 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from itertools import chain, islice
-from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .. import checks, formats, prompts
 from ..checks.fixes import Fixes
 from ..checks.row import Sides, well_shaped
-from ..checks.runner import ENOUGH
-from ..checks.shortcuts.audit import ShortcutChecker as ShortcutWatch
-from ..checks.tokenized import TokenizedChecker
+from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, rules_over
+from ..checks.runner import RowChecker
+from ..checks.schema import ENOUGH, all_strange
+from ..checks.secrets import SecretChecker
+from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
-from ..options import PairData
-from ..readers.stream import MAX_ROW_BYTES
-from ..tokenization import MAX_LENGTH
+from ..options import PairData, ValidateOptions, keywords
 from ..types import Finding, Message, Prompt
 from .inputs import PairInput, check_output
 from .models import as_tuple, open_tokenizer
-from .parallel import checked
 from .validate_result import Explanation, Findings, Fixed
 
 FORMATS = ("table", "github")
 
 
-def validate(
-    data: PairData = None,
-    *,
-    strict: bool = False,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
-    against: PairData = None,
-    model: str | None = None,
-    revision: str | None = None,
-    max_length: int = MAX_LENGTH,
-    fix: str | PathLike[str] | None = None,
-    explain: str | None = None,
-    max_row_bytes: int = MAX_ROW_BYTES,
-    jobs: int = 1,
-    format: str = "table",
-    output: str | None = None,
-    quiet: bool = False,
-) -> Findings:
-    """What is wrong with the pairs of a run folder or file, or with rows; nothing found is an empty list.
+@keywords(ValidateOptions)
+def validate(options: ValidateOptions) -> Findings:
+    """Return what is wrong with the pairs of a run folder or file, or with rows; an empty list if nothing is.
 
-    `data` is whatever `formats.read` takes, None the latest run, or rows: a list, an iterator, a `datasets.Dataset`.
-    Rows of a foreign shape are looked at as the pairs they become. A row that can't be read is a finding, too.
-
-    `select` and `ignore` name codes or beginnings of codes ("PF1"); `strict` makes warnings fail. `against` are pairs
-    or prompts that must not be trained on (PF209, PF211). With `model`, a Hub id or a folder, the rows are looked at as
-    training on it with `max_length` sees them, too (PF4xx); with `select` "PF3" what `shortcuts` finds is a warning.
-    `fix` names a file to write what can be mended without a decision; the source stays as it is. A row of more than
-    `max_row_bytes` is not looked into (PF004). `jobs` processes look at the rows (0: one a processor core). `explain`
-    tells why a code matters, and looks at nothing. `format` is "table" or, for the checks of a pull request, "github".
+    Rows of a foreign shape are checked as the pairs they become. A row that can't be read is a finding, too. With
+    `model` the rows are also checked as training on this model sees them (PF4xx); what `against` holds must not be
+    trained on (PF209, PF211). `fix` never changes the source.
 
     Raises InputError for a source or an option that can't be used.
     """
-    if explain is not None:
-        return Explanation(_known(explain))
-    if format not in FORMATS:
-        raise InputError(f"--format {format!r:.40} is none of {', '.join(FORMATS)}", fix="e.g. --format github")
-    codes = _codes(select, ignore, model is not None)
-    source = PairInput(data, output, quiet=quiet)
-    noted = set[str]()
-    rows = _CountedRows(source.presented(max_row_bytes, noted))
-    other = None if against is None else _against(against)
-    watch = open_tokenizer(model, revision, quiet).watch(max_length) if model is not None else None
-    path = None if fix is None else _place(Path(fix))
-    fixes = Fixes()
+    if options.explain is not None:
+        return Explanation(options.explain)
+    if options.format not in FORMATS:
+        raise InputError(
+            f"--format {options.format!r:.40} is not one of {', '.join(FORMATS)}", fix="e.g. --format github"
+        )
+    model, jobs, noted = options.model, options.jobs, set[str]()
+    codes = _codes(as_tuple(options.select), as_tuple(options.ignore), model is not None)
+    source = PairInput(options.data, options.output, quiet=options.quiet)
+    other = None if options.against is None else _against(options.against)
+    observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
+    if model is not None:
+        observers.append(open_tokenizer(model, options.revision, options.quiet).checker(options.max_length))
+    observers += [LineNotes(noted), *_on_request(codes, source)]
+    findings = Findings(strict=options.strict, source=source.name, format=options.format)
+    path = None if options.fix is None else _place(Path(options.fix))
+    return _observed(source.presented(options.max_row_bytes, noted), observers, codes, findings, path)
+
+
+def _observed(
+    rows: Iterator[Any], observers: list[Observer], codes: frozenset[str], findings: Findings, path: Path | None
+) -> Findings:
+    """Show all rows to the observers, and take what they find."""
     with ExitStack() as stack:
-        passed: Iterable[Any] = rows
         if path is not None:
             stack.enter_context(write_errors(path))
-            passed = _written(rows, fixes, stack.enter_context(atomic(path)))
-        cues = _cues(codes, source)
-        if cues:
-            passed = _shown(passed, cues)
-        seen = chain(_looked_at(passed, codes, other, jobs, watch), _of_lines(noted, codes), _found(cues, codes))
-        findings = Findings(seen, strict=strict, source=source.name, format=format)
-        for _ in passed if path is not None else ():  # a check that ends early leaves rows behind
-            pass
-    findings.rows = rows.count
+            fixer = FixWriter(stack.enter_context(atomic(path)))
+            observers = [fixer, *observers]
+        for observer in observers:
+            if isinstance(observer, AbstractContextManager):
+                stack.enter_context(observer)
+        start = list(islice(rows, ENOUGH))
+        if strange := all_strange(start):
+            findings.take([strange] if strange.code in codes else [])
+            observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
+            rows = rows if path is not None else iter(())
+        for index, row in enumerate(chain(start, rows)):
+            findings.rows = index + 1
+            for observer in observers:
+                if found := observer.see(index, row):
+                    findings.take(one for one in found if one.code in codes)
+        for observer in observers:
+            findings.take(one for one in observer.findings() if one.code in codes)
+    findings.sort_by_row()
     if path is not None:
-        findings.fixed = Fixed(str(path), fixes.kept, fixes.dropped, fixes.changed)
+        findings.fixed = Fixed(str(path), fixer.fixes.kept, fixer.fixes.dropped, fixer.fixes.changed)
     return findings
 
 
-def _looked_at(
-    rows: Iterable[Any], codes: frozenset[str], other: checks.Against | None, jobs: int, watch: TokenizedChecker | None
-) -> Iterator[Finding]:
-    """All findings, those that need a model last."""
-    if watch is None:
-        return _look(rows, codes, other, jobs)
-    seen = _look(watch.passing(rows), codes, other, jobs)
-    return chain(seen, (one for one in watch.found if one.code in codes))
+def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
+    over = {checks.RULES[code].over for code in codes}
+    if not over.isdisjoint(("cue", "classifier")):
+        # A run that made pairs says what is meant to differ in them.
+        yield ShortcutChecker(source.new_names)
+    if "secrets" in over:
+        yield SecretChecker()
 
 
-def _cues(codes: frozenset[str], source: PairInput) -> ShortcutWatch | None:
-    """What looks for shortcuts, if that is asked for; a correction run tells by itself what is meant to differ."""
-    wanted = any(code.startswith("PF3") for code in codes)
-    return ShortcutWatch(source.new_names) if wanted else None
+def _parallel_checker(codes: frozenset[str], other: checks.Against | None, jobs: int) -> Observer:
+    from .parallel import ParallelRowChecker
 
-
-def _shown(rows: Iterable[Any], cues: ShortcutWatch) -> Iterator[Any]:
-    """The rows as they are, while the pairs among them are kept in mind."""
-    for index, row in enumerate(rows):
-        if well_shaped(row):
-            cues.add(index, Sides.of(row))
-        yield row
-
-
-def _found(cues: ShortcutWatch | None, codes: frozenset[str]) -> Iterator[Finding]:
-    if cues:
-        yield from (one for one in cues.findings() if one.code in codes)
-
-
-def _of_lines(noted: set[str], codes: frozenset[str]) -> Iterator[Finding]:
-    """What was noted while the file was read: asked for last."""
-    if "PF212" in codes:
-        yield from checks.RULES["PF212"].findings(None, noted)
-
-
-def _look(rows: Iterable[Any], codes: frozenset[str], other: checks.Against | None, jobs: int) -> Iterator[Finding]:
     if jobs < 0:
-        raise InputError(f"--jobs {jobs}: less than none", fix="--jobs 0 uses every processor core")
-    jobs = jobs or os.cpu_count() or 1
-    stream = iter(rows)
-    start = list(islice(stream, ENOUGH))
-    if jobs == 1 or len(start) < ENOUGH or checks.all_strange(start):
-        return checks.check(chain(start, stream), codes, other)
-    return checked(chain(start, stream), codes, other, jobs)
+        raise InputError(f"--jobs {jobs} is less than 0", fix="--jobs 0 uses every processor core")
+    # Other processes can't import a rule that the caller's script defines.
+    own = any(checks.RULES[code].see.__module__ == "__main__" for code in codes)
+    return RowChecker(codes, other) if own else ParallelRowChecker(codes, other, jobs or os.cpu_count() or 1)
 
 
-def _written(rows: Iterable[Any], fixes: Fixes, file: Any) -> Iterator[Any]:
-    """The rows as they are, while what `fixes` makes of each is written."""
-    for row in rows:
-        for mended in fixes.mended([row]):
+class FixWriter(Observer):
+    """Writes what `Fixes` makes of each row."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.fixes = Fixes()
+        self._file = file
+
+    def see(self, index: int, row: Any) -> tuple[()]:
+        if (fixed := self.fixes.apply(row)) is not None:
             try:
-                line = writers.encoded(mended)
-            except (ValueError, TypeError):  # NaN, half a surrogate pair: as they were, for the check to tell again
-                line = json.dumps(mended, default=str).encode()
-            file.write(line + b"\n")
-        yield row
+                line = writers.encoded(fixed)
+            except (ValueError, TypeError):  # NaN, half a surrogate pair: as it was, for the next check to report again
+                line = json.dumps(fixed, default=str).encode()
+            self._file.write(line + b"\n")
+        return ()
+
+
+class LineNotes(Observer):
+    """Reports what was noted about the lines of a file while it was read."""
+
+    def __init__(self, noted: set[str]) -> None:
+        self._noted = noted
+
+    def findings(self) -> list[Finding]:
+        return [finding for one in rules_over("lines") for finding in one.findings(None, self._noted)]
 
 
 def _place(path: Path) -> Path:
@@ -160,30 +143,28 @@ def _place(path: Path) -> Path:
 
 
 def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozenset[str]:
-    """The codes that are looked for: those of the rows and of the set, but for what is left out."""
+    """Return the codes to look for: those that need nothing more than is given, and that are asked for."""
     wanted, left = (
         {part.strip() for name in as_tuple(names) for part in name.split(",")} - {""} for names in (select, ignore)
     )
-    costly = {"PF3": any(name.startswith("PF3") for name in wanted), "PF4": model}
-    own = [code for code in checks.RULES if costly.get(code[:3], True)]
+    own = [
+        code
+        for code, one in checks.RULES.items()
+        if (model or one.over not in WITH_MODEL)
+        and (one.over not in ON_REQUEST or any(name.startswith(code[:3]) for name in wanted))
+    ]
     for name in (*wanted, *left):
         if not any(code.startswith(name) for code in checks.RULES):
             raise InputError(f"no check is called {name!r:.40}", fix="their codes: docs/checks.md")
     for name in wanted:
         if not any(code.startswith(name) for code in own):
-            raise InputError(f"validate does not look for {name} here", fix="add --model")
+            raise InputError(f"{name} is checked only with --model", fix="add --model")
     chosen = [code for code in own if not wanted or code.startswith(tuple(wanted))]
     return frozenset(code for code in chosen if not (left and code.startswith(tuple(left))))
 
 
-def _known(code: str) -> str:
-    if code not in checks.RULES:
-        raise InputError(f"no check is called {code!r:.40}", fix="their codes: docs/checks.md")
-    return code
-
-
 def _against(source: PairData) -> checks.Against:
-    """The questions of pairs, or of prompts in any shape."""
+    """Return the questions of pairs, or of prompts in any shape."""
     name = str(source)
     if name not in prompts.BUNDLED:
         given = PairInput(source)
@@ -199,20 +180,7 @@ def _against(source: PairData) -> checks.Against:
 
 
 def _context(row: Any) -> Sequence[Message]:
-    """The messages before the answers; none where the row is no pair."""
+    """Return the messages before the answers; none where the row is not a pair."""
     if isinstance(row, Mapping) and isinstance(row.get("messages"), list) and "chosen" not in row:
         return [turn for turn in row["messages"] if isinstance(turn.get("content"), str)]
     return Sides.of(row).context if well_shaped(row) else ()
-
-
-class _CountedRows:
-    """Rows that are counted as they go by, and read once."""
-
-    def __init__(self, rows: Iterable[Any]) -> None:
-        self._rows = iter(rows)
-        self.count = 0
-
-    def __iter__(self) -> Iterator[Any]:
-        for row in self._rows:
-            self.count += 1
-            yield row

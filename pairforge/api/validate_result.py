@@ -1,16 +1,17 @@
-"""What `validate` says: findings with their counts, for a reader, a program, or the checks of a pull request."""
+"""The result of `validate`: findings with their counts, for a reader, a program, or the checks of a pull request."""
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..console import table
+from ..errors import InputError
 from ..text import visible
 from ..types import Finding
 
@@ -27,7 +28,7 @@ _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 @dataclass(frozen=True)
 class Fixed:
-    """What `--fix` wrote: where, how many rows, and by reason how many were dropped and changed."""
+    """The outcome of `--fix`: where it wrote, how many rows, and by reason how many were dropped and changed."""
 
     output: str
     rows: int
@@ -43,13 +44,13 @@ class Fixed:
         }
 
     def __str__(self) -> str:
-        told = [f"{count} dropped: {reason}" for reason, count in sorted(self.dropped.items())]
-        told += [f"{count} changed: {reason}" for reason, count in sorted(self.changed.items())]
-        return " · ".join([f"wrote {self.output}: {self.rows} rows", *(told or ["nothing to mend"])])
+        done = [f"{count} dropped: {reason}" for reason, count in sorted(self.dropped.items())]
+        done += [f"{count} changed: {reason}" for reason, count in sorted(self.changed.items())]
+        return " · ".join([f"wrote {self.output}: {self.rows} rows", *(done or ["nothing to fix"])])
 
 
 class Findings(list[Finding]):
-    """What is wrong, in the order of the rows. Empty: nothing is wrong.
+    """Findings, in the order of the rows. Empty: nothing is wrong.
 
     `rows` counts those that were looked at, `counts` the findings by code: of one code at most `KEPT` are in the list.
     `source` names what was looked at, `format` is "table" or "github", `fixed` says what `--fix` wrote.
@@ -66,25 +67,33 @@ class Findings(list[Finding]):
     ) -> None:
         super().__init__()
         self.counts: Counter[str] = Counter()
-        for finding in found:
-            self.counts[finding.code] += 1
-            if self.counts[finding.code] <= KEPT:
-                self.append(finding)
-        self.sort(key=lambda finding: (finding.row is None, finding.row or 0))
         self.rows = rows
         self.strict = strict
         self.source = source
         self.format = format
         self.fixed: Fixed | None = None
+        self.take(found)
+        self.sort_by_row()
+
+    def take(self, found: Iterable[Finding]) -> None:
+        """Count the findings, and keep the first ones of each code."""
+        for finding in found:
+            self.counts[finding.code] += 1
+            if self.counts[finding.code] <= KEPT:
+                self.append(finding)
+
+    def sort_by_row(self) -> None:
+        """Sort by row, and in a row by family; what is said of the dataset as a whole comes last."""
+        self.sort(key=lambda one: (True, 0, "") if one.row is None else (False, one.row, one.code[:3]))
 
     @property
     def ok(self) -> bool:
-        """No error; where strict, no warning either."""
+        """Return whether there is no error; where strict, no warning either."""
         wrong = ("error", "warning") if self.strict else ("error",)
         return not any(finding.severity in wrong for finding in self)
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `pairforge validate --json` prints: schemas/findings.schema.json."""
+        """Return the object that `pairforge validate --json` prints: schemas/findings.schema.json."""
         said = {
             "command": "validate",
             "ok": self.ok,
@@ -95,8 +104,15 @@ class Findings(list[Finding]):
         return said | ({"fixed": self.fixed.as_json()} if self.fixed else {})
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if self.format == "github":
-            yield from self._annotations()
+        if self.format == "github":  # workflow commands: GitHub shows them beside the lines of the file
+            numbers = _line_numbers(self.source)
+            for finding in self:
+                place = [f"file={_property(self.source)}"] if self.source else []
+                if finding.row is not None and finding.row < len(numbers):
+                    place.append(f"line={numbers[finding.row]}")
+                kind, title = _GITHUB[finding.severity], _property(finding.code)
+                row = f"row {finding.row}: " if finding.row is not None else ""
+                yield f"::{kind} {','.join([*place, f'title={title}'])}::{_escaped(visible(row + finding.message))}"
             return
         by_code: dict[str, list[Finding]] = {}
         for finding in self:
@@ -104,7 +120,12 @@ class Findings(list[Finding]):
         if by_code:
             lines = [self._line(by_code[code]) for code in sorted(by_code)]
             yield table("", ("code", "severity", "count", "rows", "what"), lines)
-            yield from self._mending(sorted(by_code))
+            fixes: dict[str, list[str]] = {}
+            for code in sorted(by_code):
+                if code in checks.RULES and (fix := checks.RULES[code].fix):
+                    fixes.setdefault(fix.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
+            yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in fixes.items())
+            yield "why each matters: pairforge validate --explain CODE"
         kinds = Counter[str]()
         for code, found in by_code.items():
             kinds[found[0].severity] += self.counts[code]
@@ -120,32 +141,14 @@ class Findings(list[Finding]):
         count = self.counts[findings[0].code]
         return findings[0].code, findings[0].severity, str(count), first or "the set", findings[0].message
 
-    def _mending(self, codes: Iterable[str]) -> Iterator[str]:
-        """The commands that mend what was found, each with the codes that it is for."""
-        commands: dict[str, list[str]] = {}
-        for code in codes:
-            if code in checks.RULES and (mend := checks.RULES[code].mend):
-                commands.setdefault(mend.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
-        yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in commands.items())
-        yield "why each matters: pairforge validate --explain CODE"
-
-    def _annotations(self) -> Iterator[str]:
-        """Workflow commands, one a finding: GitHub shows them beside the lines of the file."""
-        lines = _GitHubAnnotations(self.source)
-        for finding in self:
-            place = [f"file={_property(self.source)}"] if self.source else []
-            if finding.row is not None and (line := lines.of(finding.row)):
-                place.append(f"line={line}")
-            kind, title = _GITHUB[finding.severity], _property(finding.code)
-            row = f"row {finding.row}: " if finding.row is not None else ""
-            yield f"::{kind} {','.join([*place, f'title={title}'])}::{_escaped(visible(row + finding.message))}"
-
 
 class Explanation(Findings):
-    """Why a check matters: `validate --explain`."""
+    """The result of `validate --explain`: why a check matters."""
 
     def __init__(self, code: str) -> None:
         super().__init__()
+        if code not in checks.RULES:
+            raise InputError(f"no check is called {code!r:.40}", fix="their codes: docs/checks.md")
         self.code = code
 
     def as_json(self) -> dict[str, Any]:
@@ -156,25 +159,20 @@ class Explanation(Findings):
             "code": one.code,
             "severity": one.severity,
             "why": one.why,
-            "mend": one.mend,
+            "mend": one.fix,
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield checks.explain(self.code)
 
 
-class _GitHubAnnotations:
-    """Which line of a file of JSON Lines a row stands on: blank lines are no rows."""
-
-    def __init__(self, source: str) -> None:
-        self._numbers: list[int] | None = None
-        path = Path(source)
-        if path.suffix in (".jsonl", ".ndjson") and path.is_file():
-            with path.open("rb") as file:
-                self._numbers = [number for number, line in enumerate(file, 1) if not line.isspace()]
-
-    def of(self, row: int) -> int | None:
-        return self._numbers[row] if self._numbers and row < len(self._numbers) else None
+def _line_numbers(source: str) -> list[int]:
+    """Return the line of each row of a file of JSON Lines: a blank line is not a row."""
+    path = Path(source)
+    if path.suffix not in (".jsonl", ".ndjson") or not path.is_file():
+        return []
+    with path.open("rb") as file:
+        return [number for number, line in enumerate(file, 1) if not line.isspace()]
 
 
 def _escaped(text: str) -> str:

@@ -1,6 +1,4 @@
-"""PF1xx: is a well-shaped row a preference that a model can learn from? What its texts hold.
-
-PF1xx: is a well-shaped row a preference that a model can learn from? What templates and programs left in its texts.
+"""PF1xx: what templates and programs left in the texts of a row.
 
 Each pattern begins with its mark, so that a search runs from mark to mark at the speed of memory.
 """
@@ -11,111 +9,40 @@ import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from .error_messages import is_error
-from .refusals import refuses
+from ..special_tokens import SPECIAL_TOKENS, THOUGHT
+from ..text import BIDI, CONTROL, FILLERS, JOINERS, TAGS, characters
 from .row import Sides
 from .rule import Seen, clip, rule
 
-_JOINING = """
-the a an and or of to in with for from by as at which who whose because if than its their your our my is are was were
-into onto about between under when where while although und oder der die das ein eine mit von et ou le la les un une de
-des du avec y o el los las con para
-"""
-_UNFINISHED = frozenset(_JOINING.split())
-_NEVER_LAST = frozenset(("the", "an", "and", "because", "although", "whose", "und", "et", "y"))
-FINISH = {
-    side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated"))
-    for side in ("chosen", "rejected")
-}
-_CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
-_ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
-_SHORT, _LONG = 25, 120
-"""Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
-_CONTROL = "\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
-_ALWAYS = "\\u2060-\\u2065\\u206a-\\u206f\\ufeff\\ufff9-\\ufffb\\ufffd\\U000e0000-\\U000e007f"
-_JOINERS = "\u00ad\u180e\u200b\u200c\u200d"
-_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
-_HIDDEN = re.compile(f"[{_CONTROL}{_ALWAYS}{_JOINERS}{_BIDI}\u202d\u202e]")
+_HIDDEN = re.compile(f"(?!\0)[{CONTROL}\ufffd{JOINERS}{BIDI}{FILLERS}{TAGS}]")
+_JOINERS, _DIRECTIONS = frozenset(characters(JOINERS)), frozenset(characters(BIDI)) - frozenset("\u202d\u202e")
 # Joiners, and the space that tells words apart where no space is written, belong to many scripts and to emoji.
 _JOINED = re.compile("[\u0590-\u109f\u1780-\u1aff\ua800-\uabff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
+_HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufefc]")
 
 
-@rule("PF107")
-def error_sentinel(sides: Sides) -> Iterator[Seen]:
-    """An answer is the text of an error that some program stored in its place.
-
-    Such as "Error: failed to generate response.". The model learns to say it, or that anything else is better.
-    """
-    for name, index, text in sides.answers():
-        if is_error(text):
-            yield f"an error message as answer: {clip(text.strip())}", sides.pointer(name, index) + "/content"
-
-
-@rule("PF111", "warning")
-def cut_off(sides: Sides) -> Iterator[Seen]:
-    """An answer stops in the middle: the model ran into its token limit.
-
-    As chosen it teaches to stop anywhere, as rejected that it was the end that was wrong.
-    """
-    for name, index, text in sides.answers():
-        said = breaks_off(text)
-        for column in FINISH[name]:
-            if column in sides.row and sides.row[column] in _CUT:
-                said = f"{column} is {clip(sides.row[column])}"
-        if said:
-            yield f"the answer is cut off: {said}", sides.pointer(name, index) + "/content"
-
-
-def breaks_off(text: str) -> str:
-    """Where a text shows that it was cut off."""
-    if "`" in text and text.count("```") % 2 == 1:
-        return "a block of code is not closed"
-    last = text[-1:]
-    if len(text) < _SHORT or last in _ENDS:
-        return ""
-    end = text[-30:].rstrip()
-    if end[-1:] in (",", "(", "，", "、", "（"):
-        return f"it ends in {end[-1:]!r}" if len(text) >= _LONG else ""
-    word = end.rpartition(" ")[2].lstrip("([\"'")
-    unfinished = word in (_UNFINISHED if len(text) >= _LONG else _NEVER_LAST)
-    return f"it ends in {word!r}" if unfinished and "\n" not in end else ""
-
-
-@rule("PF112", "warning")
-def refused(sides: Sides) -> Iterator[Seen]:
-    """The chosen answer refuses, and the rejected one does not: the model learns to refuse what it can do.
-
-    Meant in a set about safety; elsewhere it is mostly a judge that liked the politer answer.
-    """
-    chosen, role = sides.chosen[-1]["content"], sides.chosen[-1]["role"]
-    if role == "assistant" and refuses(chosen) and not refuses(sides.rejected[-1]["content"]):
-        where = sides.pointer("chosen", len(sides.chosen) - 1)
-        yield f"the chosen answer is a refusal: {clip(chosen.strip())}", where + "/content"
-
-
-@rule("PF116", "warning")
+@rule("PF116", "warning", prefilter=lambda sides: not sides.visible)
 def hidden_character(sides: Sides) -> Iterator[Seen]:
     """A text holds what nobody sees: control, bidi, zero-width or tag characters, or the mark of a lost byte (U+FFFD).
 
     They split words into other tokens, hide instructions from a reader, and mark texts as machine-made.
     """
-    if sides.visible:
-        return
     for name, index, _, text in sides.turns():
         if found := hidden(text):
             yield f"the hidden character U+{ord(found):04X} in a text", sides.pointer(name, index) + "/content"
 
 
 def hidden(text: str) -> str | None:
-    """The first character of a text that nobody sees, and that nothing there asks for."""
+    """Return the first character of a text that nobody sees, and that nothing there asks for."""
     text = _FLAG.sub("", text) if "\U0001f3f4" in text else text
     for match in _HIDDEN.finditer(text):
         char, at = match.group(), match.start()
-        if char in _JOINERS and (_JOINED.match(text, at + 1) or (at and _JOINED.match(text, at - 1))):
+        script = _JOINED if char in _JOINERS else _HANGUL if char in FILLERS else None
+        if script and (script.match(text, at + 1) or (at and script.match(text, at - 1))):
             continue
-        if char not in _BIDI or not _RIGHT_TO_LEFT.search(text):
+        if char not in _DIRECTIONS or not _RIGHT_TO_LEFT.search(text):
             return char
     return None
 
@@ -124,26 +51,14 @@ Patterns: TypeAlias = dict[str, "re.Pattern[str]"]
 """A pattern for each mark that it begins with."""
 
 _SPECIAL: Patterns = {
-    "<": re.compile(
-        r"<(?:[|｜][^\s|｜<>]{1,40}[|｜]>"
-        r"|(?:bos|eos|pad|unk|sop|eop|eoh|eoa|eom|eod|start_of_turn|end_of_turn|start_of_image|end_of_image)>"
-        r"|(?:extra_id_\d+|reserved_\d+|SPECIAL_\d+|fim_(?:prefix|middle|suffix)|seed:[a-z_:]+)>"
-        r"|(?:begin|beginning|end)_of_(?:text|sentence|turn)>|</?SYS>>|/s>\s*\Z|/s>\s*<s>|(?<=\]<)\][a-z_~]+\[>\[)"
-    ),
-    "[": re.compile(
-        r"\[(?:\|[a-z_]{1,20}\|\]|/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT)\]"
-        r"|(?:BOS|EOS|PAD|UNK|[gs]MASK)\])"
-    ),
+    "<": re.compile(rf"{SPECIAL_TOKENS['<']}|</s>\s*(?:\Z|<s>)|<(?<=\]<)\][a-z_~]+\[>\["),
+    "[": re.compile(SPECIAL_TOKENS["["]),
     "#": re.compile(r"###? ?(?:Instruction|Response|Human|Assistant)s?:[ \t]*$", re.M),
 }
 _BEGINS = re.compile(r"\s*<s>(?!.*</s>.*\S)", re.S)
 
-_WORDS = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|seed:think"
 _THINKING: Patterns = {
-    "<": re.compile(
-        rf"<(?:(/?)({_WORDS}|{_WORDS.title()}|{_WORDS.upper()})>|\|(begin|end)_of_(thought|solution)\|>"
-        r"|\|(START|END)_(THINKING)\|>)"
-    ),
+    "<": re.compile(rf"<(?:(/?)((?i:{THOUGHT}))>|\|(begin|end)_of_(thought|solution)\|>|\|(START|END)_(THINKING)\|>)"),
     "[": re.compile(r"\[(/?)(THINK)\]"),
     "◁": re.compile(r"◁(/?)(think)▷"),
 }
@@ -154,7 +69,7 @@ _NAMES = (
 )
 _NAMES = f"{_NAMES}|{_NAMES.upper()}"
 _WHOSE = "MODEL|BOT|AI|ASSISTANT|AUTHOR|COMPANY|DEVELOPER|CREATOR"
-# (?!) never matches: such a hole counts only behind what a name stands behind.
+# (?!) never matches: such a placeholder counts only after words that a name follows.
 _HOLES: Patterns = {
     "{": re.compile(rf"\{{(?:(?<![\w}}\\^_]\{{)(\{{\s*(?:{_NAMES})\s*\}}\}})|(?:{_NAMES})\}})"),
     "<": re.compile(
@@ -193,7 +108,7 @@ def special_token(sides: Sides) -> Iterator[Seen]:
 def _special(text: str) -> str | None:
     for found in _all(_SPECIAL, text):
         own_line = found.start() == 0 or found.group()[0] != "#" or text[found.start() - 1] == "\n"
-        if own_line and not _THINKING["<"].fullmatch(found.group()):
+        if own_line:
             return found.group().strip()
     if "</s>" in text and "<s" not in text:
         return "</s>"
@@ -231,19 +146,17 @@ def _unbalanced(text: str) -> str | None:
 def placeholder(sides: Sides) -> Iterator[Seen]:
     """A placeholder of a template was not filled in, such as `{{NAME}}` or `<NAME>`: the model learns to say just that.
 
-    One that the question speaks of, or that stands in code, is none.
+    One that is in the question, or in code, does not count.
     """
     for name, index, role, text in sides.turns():
-        if role in ("assistant", "system") and (found := _unfilled(text)):
+        found = _holes(text) if role in ("assistant", "system") else None
+        if found and "`" in text:
+            found = _holes(_CODE.sub("", text))
+        if found:
             asked = (turn["content"] for turn in sides.context if turn["role"] == "user")
             if not any(found in text or "{{" in text or _TEMPLATES.search(text) for text in asked):
                 where = sides.pointer(name, index) + "/content"
                 yield f"the placeholder {clip(found, 40)} was not filled in", where
-
-
-def _unfilled(text: str) -> str | None:
-    found = _holes(text)
-    return _holes(_CODE.sub("", text)) if found and "`" in text else found
 
 
 def _holes(text: str) -> str | None:
@@ -255,6 +168,6 @@ def _holes(text: str) -> str | None:
 
 
 def _all(patterns: Patterns, text: str) -> list[re.Match[str]]:
-    """What any of the patterns finds, in the order of the text."""
+    """Return what any of the patterns finds, in the order of the text."""
     found = [match for mark, pattern in patterns.items() if mark in text for match in pattern.finditer(text)]
     return sorted(found, key=lambda match: match.start()) if len(found) > 1 else found

@@ -1,32 +1,79 @@
-"""What must not be trained on: the questions of an evaluation set.
-
-Which types each column holds, in one pass.
-PF2xx: do the rows make a set?
-"""
+"""PF2xx: do the rows make a dataset? What is kept of every row to answer that, and the rules."""
 
 from __future__ import annotations
 
 import unicodedata
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
-from typing import Any, TypeAlias
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..types import Message
-from .duplicates import Digests, Places, earliest, first_with, key
-from .minhash import BINS, Bytes, Sketches, sketch, twins
+from ..types import Finding, Message
+from .duplicates import Digests, circles_of, earliest, first_with, key
+from .minhash import BINS, Bytes, Sketches, near_duplicates, sketch
 from .row import NUMBERS, TEXTS, Sides
-from .rule import BALANCE, FIX, Seen, clip, rule
+from .rule import BALANCE, FIX, Rule, Seen, SeenAt, clip, rule
 
 _LONG_ENOUGH = 24
 """Characters from which on a single turn is a question of its own: "And why?" is asked everywhere."""
 
 
+class Collector(Protocol):
+    """Keeps what a rule over the dataset needs of each row. Made without arguments, pickled, and joined in order."""
+
+    def add(self, index: int, sides: Sides) -> None: ...
+
+    def join(self, other: Any) -> None: ...
+
+
+C = TypeVar("C", bound=Collector)
+
+
+class DatasetState:
+    """State of the rules over the dataset: some 150 bytes a row.
+
+    The states of parts that several processes looked at are joined in the order of the rows.
+    """
+
+    def __init__(self, rules: Collection[Rule]) -> None:
+        self.count = 0
+        self.found = {one.unless: array("q") for one in rules if one.unless}
+        """The rows in which these rules found something."""
+        self._collectors: dict[type, Any] = {kind: kind() for one in rules for kind in one.collect}
+
+    def __getitem__(self, kind: type[C]) -> C:
+        """Return what such a collector has collected."""
+        collector: C = self._collectors[kind]
+        return collector
+
+    def add(self, index: int, sides: Sides, found: Iterable[Finding]) -> None:
+        """Take in a well-shaped row, and what was found in it."""
+        for collector in self._collectors.values():
+            collector.add(index, sides)
+        for finding in found:
+            if finding.code in self.found:
+                self.found[finding.code].append(index)
+
+    def join(self, other: DatasetState) -> None:
+        """Take in what was collected of the rows after these."""
+        self.count += other.count
+        for code, rows in self.found.items():
+            rows.extend(other.found[code])
+        for kind, collector in self._collectors.items():
+            collector.join(other[kind])
+
+    def findings(self, rules: Iterable[Rule], against: Against | None) -> Iterator[Finding]:
+        """Return what is wrong with the dataset."""
+        for one in rules:
+            known = frozenset(self.found.get(one.unless, ()))
+            for row, message in one.see(self, *([against] if one.against else [])):
+                if row not in known:
+                    yield Finding(one.code, one.severity, message, row)
+
+
 class Against:
-    """The questions of another set: whole conversations (system messages apart), and each longer turn of the user's."""
+    """The questions of another dataset: whole conversations without system messages, and each longer user turn."""
 
     def __init__(self, conversations: Iterable[Sequence[Message]], name: str) -> None:
         self.name = name
@@ -36,31 +83,29 @@ class Against:
             for asked in _keys(messages):
                 self._row.setdefault(asked, row)
             texts.append("\n".join(turn["content"] for turn in messages if turn["role"] != "system"))
-        self.sketches: Bytes = sketch(texts) if texts else sketch([""])
+        self.sketches: Bytes = sketch(texts or [""])
 
     def row(self, messages: Sequence[Message]) -> int | None:
-        """The row of the other set that asks the same."""
+        """Return the row of the other dataset that asks the same."""
         return next((self._row[asked] for asked in _keys(messages) if asked in self._row), None)
 
 
-@rule("PF209")
-def leaked(against: Against, sides: Sides) -> Iterator[Seen]:
-    """The prompt stands in the evaluation set, too (spaces, case and system message apart): what is measured there is
+def _keys(messages: Sequence[Message]) -> Iterator[int]:
+    turns = [turn for turn in messages if turn["role"] != "system"]
+    texts = [" ".join(unicodedata.normalize("NFKC", turn["content"]).casefold().split()) for turn in turns]
+    if any(texts):
+        yield key("\x1e".join(texts))
+        asked = (text for turn, text in zip(turns, texts, strict=True) if turn["role"] == "user")
+        yield from (key(text) for text in asked if len(text) >= _LONG_ENOUGH)
+
+
+@rule("PF209", against=True)
+def leaked(sides: Sides, against: Against) -> Iterator[Seen]:
+    """The prompt is in the evaluation set, too (spaces, case and system message apart): what is measured there is
     memory, not skill.
     """
     if (row := against.row(sides.context)) is not None:
         yield f"asks the same as row {row} of {against.name}", sides.pointer("chosen", max(0, sides.shared - 1))
-
-
-def _keys(messages: Sequence[Message]) -> Iterator[int]:
-    turns = [(turn["role"], _normal(turn["content"])) for turn in messages if turn["role"] != "system"]
-    if any(text for _, text in turns):
-        yield key("\x1e".join(text for _, text in turns))
-        yield from (key(text) for role, text in turns if role == "user" and len(text) >= _LONG_ENOUGH)
-
-
-def _normal(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 _KINDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
@@ -74,70 +119,66 @@ class Columns:
     def __init__(self) -> None:
         self._seen: dict[str, dict[str, array[int]]] = {}
 
-    def add(self, index: int, row: Mapping[str, Any]) -> None:
-        for name, value in row.items():
+    def add(self, index: int, sides: Sides) -> None:
+        """Take in a row."""
+        for name, value in sides.row.items():
             if name not in _KNOWN and value is not None:
                 self._rows(name, _KINDS.get(type(value), "a value of another kind")).append(index)
 
     def join(self, other: Columns) -> None:
-        """Takes in the rows behind these."""
+        """Take in the rows after these."""
         for name, kinds in other._seen.items():
             for kind, rows in kinds.items():
                 self._rows(name, kind).extend(rows)
 
     def mixed(self) -> Iterator[tuple[str, str, str, int]]:
-        """Column, the type it began with, another type, and a row that holds it."""
+        """Return column, the type it began with, another type, and a row that holds it."""
         for name, kinds in self._seen.items():
             (first, _), *others = kinds.items()
             for kind, rows in others:
                 yield from ((name, first, kind, row) for row in rows[:_ROWS])
 
     def _rows(self, name: str, kind: str) -> array[int]:
-        """Where to note a row; what is beyond the limits goes nowhere."""
-        kinds = self._seen.get(name)
-        if kinds is None:
-            if len(self._seen) == _NAMES:
-                return array("q")
-            kinds = self._seen[name] = {}
-        rows = kinds.get(kind)
-        if rows is None:
-            rows = kinds[kind] = array("q")
+        """Return the list to add a row to; beyond the limits one that is not kept."""
+        if name not in self._seen and len(self._seen) == _NAMES:
+            return array("q")
+        rows = self._seen.setdefault(name, {}).setdefault(kind, array("q"))
         return rows if len(rows) < _ROWS else array("q")
 
 
-SeenAt: TypeAlias = tuple[int, str]
-"""A row, and the line for the reader."""
 _DOMINATES, _USUAL, _FEWEST = 0.1, 3, 20
-_PEELS = 64
 
 
-@rule("PF201")
-def no_rows(count: int) -> Iterator[Seen]:
-    """The set is empty: mostly a filter or a path that went wrong. Trainers fail on it with a bare StopIteration."""
-    if not count:
-        yield "no rows", ""
+@rule("PF201", over="dataset")
+def no_rows(dataset: DatasetState) -> Iterator[SeenAt]:
+    """The dataset is empty: mostly a filter or a path is wrong. Trainers fail on it with a bare StopIteration."""
+    if not dataset.count:
+        yield None, "no rows"
 
 
-@rule("PF202", "warning", mend=FIX)
-def duplicate(digests: Digests) -> Iterator[SeenAt]:
-    """The same pair stands in the set before: it weighs twice, and half of it may land in the evaluation split."""
+@rule("PF202", "warning", over="dataset", collect=[Digests], fix=FIX)
+def duplicate(dataset: DatasetState) -> Iterator[SeenAt]:
+    """The same pair is in the dataset before: it weighs twice, and half of it may land in the evaluation split."""
+    digests = dataset[Digests]
     rows, first = digests.rows, earliest(digests.pair())
     for place in np.flatnonzero(first != np.arange(len(first))):
         yield int(rows[place]), f"the same pair as row {rows[first[place]]}"
 
 
-@rule("PF203", mend=BALANCE)
-def swapped(digests: Digests) -> Iterator[SeenAt]:
+@rule("PF203", over="dataset", collect=[Digests], fix=BALANCE)
+def swapped(dataset: DatasetState) -> Iterator[SeenAt]:
     """An earlier row holds the same two answers the other way round: the two rows contradict each other."""
+    digests = dataset[Digests]
     rows, first = digests.rows, first_with(digests.pair(), digests.pair(swapped=True))
     earlier = (first >= 0) & (first < np.arange(len(first))) & (digests.chosen != digests.rejected)
     for place in np.flatnonzero(earlier):
         yield int(rows[place]), f"the same pair as row {rows[first[place]]}, with chosen and rejected swapped"
 
 
-@rule("PF204", "info")
-def prompt_again(digests: Digests) -> Iterator[SeenAt]:
-    """A prompt stands in several pairs. That is fine in training; keep all of its rows on one side of a split."""
+@rule("PF204", "info", over="dataset", collect=[Digests])
+def prompt_again(dataset: DatasetState) -> Iterator[SeenAt]:
+    """A prompt is in several pairs. That is fine in training; keep all of its rows on one side of a split."""
+    digests = dataset[Digests]
     first = earliest(digests.prompt)
     again = np.flatnonzero((first != np.arange(len(first))) & (earliest(digests.pair()) == np.arange(len(first))))
     if len(again):
@@ -145,50 +186,45 @@ def prompt_again(digests: Digests) -> Iterator[SeenAt]:
         yield int(row), f"asks the same as row {before}; {len(again)} rows ask what an earlier one asks"
 
 
-@rule("PF205", mend=BALANCE)
-def in_a_circle(digests: Digests) -> Iterator[SeenAt]:
+@rule("PF205", over="dataset", collect=[Digests], fix=BALANCE)
+def in_a_circle(dataset: DatasetState) -> Iterator[SeenAt]:
     """Pairs of one prompt contradict one another: a over b, b over c, c over a. No model can satisfy all of them."""
-    rows, chosen, rejected, prompt = digests.rows, digests.chosen, digests.rejected, digests.prompt
-    kept = _core(digests)
-    order = kept[np.argsort(prompt[kept], kind="stable")]
-    ends: Places = np.flatnonzero(prompt[order][1:] != prompt[order][:-1]) + 1
-    for group in np.split(order, ends) if len(order) else ():
-        edges = {(int(chosen[place]), int(rejected[place])): int(rows[place]) for place in group[::-1]}
-        graph: dict[int, set[int]] = {}
-        for better, worse in edges:
-            graph.setdefault(better, set()).add(worse)
-        try:
-            TopologicalSorter(graph).prepare()
-        except CycleError as error:
-            nodes = error.args[1]
-            circle = sorted(edges[better, worse] for worse, better in pairwise(nodes))
-            others = ", ".join(map(str, circle[:-1][:8]))
-            yield circle[-1], f"contradicts rows {others}: their preferences run in a circle"
+    digests = dataset[Digests]
+    pair = digests.pair()
+    # Each pair once, and without those that PF203 reports.
+    once = (earliest(pair) == np.arange(len(pair))) & (first_with(pair, digests.pair(swapped=True)) < 0)
+    for circle in circles_of(digests, np.flatnonzero(once)):
+        others = ", ".join(map(str, circle[:-1][:8]))
+        yield circle[-1], f"contradicts rows {others}: their preferences run in a circle"
 
 
-@rule("PF206", "warning")
-def near_duplicate(digests: Digests, sketches: Sketches) -> Iterator[SeenAt]:
-    """Nearly the same pair stands in the set before, prompt and both answers alike: it weighs more than the others."""
-    rows, found = sketches.rows, twins(sketches.parts, within=sketches.systems)
+@rule("PF206", "warning", over="dataset", collect=[Digests, Sketches])
+def near_duplicate(dataset: DatasetState) -> Iterator[SeenAt]:
+    """Nearly the same pair is in the dataset before, prompt and both answers alike: it weighs more than the others."""
+    digests, sketches = dataset[Digests], dataset[Sketches]
+    rows, found = sketches.rows, near_duplicates(sketches.parts, within=sketches.systems)
     found[earliest(digests.pair()) != np.arange(len(found))] = -1
     for place in np.flatnonzero(found >= 0):
         yield int(rows[place]), f"nearly the same pair as row {rows[found[place]]}"
 
 
-@rule("PF207", "info")
-def near_prompt(digests: Digests, sketches: Sketches) -> Iterator[SeenAt]:
+@rule("PF207", "info", over="dataset", collect=[Digests, Sketches])
+def near_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
     """Prompts that are nearly the same: keep them on one side of a split, or the evaluation knows the answers."""
-    rows, found = sketches.rows, twins(sketches.parts[:, :1], within=sketches.systems)
+    digests, sketches = dataset[Digests], dataset[Sketches]
+    rows, found = sketches.rows, near_duplicates(sketches.parts[:, :1], within=sketches.systems)
     found[digests.prompt == digests.prompt[found]] = -1
     near = np.flatnonzero(found >= 0)
     if len(near):
         row, before = rows[near[0]], rows[found[near[0]]]
-        yield int(row), f"asks nearly the same as row {before}; {len(near)} rows ask nearly what an earlier one asks"
+        count = f"{len(near)} prompt{'s are near-duplicates' if len(near) > 1 else ' is a near-duplicate'}"
+        yield int(row), f"near-duplicate prompt of row {before}; {count} of an earlier one"
 
 
-@rule("PF208", "warning")
-def dominating_prompt(digests: Digests) -> Iterator[SeenAt]:
+@rule("PF208", "warning", over="dataset", collect=[Digests])
+def dominating_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
     """One prompt has more than a tenth of all pairs, and far more than others: the model learns little else."""
+    digests = dataset[Digests]
     if len(digests) < _FEWEST:
         return
     _, first, count = np.unique(digests.prompt, return_index=True, return_counts=True)
@@ -199,44 +235,29 @@ def dominating_prompt(digests: Digests) -> Iterator[SeenAt]:
         yield int(rows[first[place]]), f"the prompt of this row has {count[place]} of all pairs ({share:.0%})"
 
 
-@rule("PF210")
-def mixed_column(columns: Columns) -> Iterator[SeenAt]:
-    """A column holds values of several types. Arrow holds one type a column: loading fails, or casts without a word."""
-    for name, first, kind, row in columns.mixed():
+@rule("PF210", over="dataset", collect=[Columns])
+def mixed_column(dataset: DatasetState) -> Iterator[SeenAt]:
+    """A column holds values of several types. Arrow holds one type a column: loading fails, or casts silently."""
+    for name, first, kind, row in dataset[Columns].mixed():
         yield row, f"column {clip(name, 40)} holds {kind} here, {first} before"
 
 
-@rule("PF211", "warning")
-def nearly_leaked(against: Against, sketches: Sketches) -> Iterator[SeenAt]:
+@rule("PF211", "warning", over="dataset", collect=[Sketches], against=True, unless="PF209")
+def nearly_leaked(dataset: DatasetState, against: Against) -> Iterator[SeenAt]:
     """The prompt is nearly one of the evaluation set: what is measured there is partly memory."""
-    known = len(against.sketches)
+    sketches, known = dataset[Sketches], len(against.sketches)
     both = np.concatenate((against.sketches.reshape(known, 1, BINS), sketches.parts[:, :1]))
-    found = twins(both, start=known)
+    found = near_duplicates(both, start=known)
     rows = sketches.rows
     for place in np.flatnonzero(found >= 0):
         yield int(rows[place]), f"asks nearly the same as row {found[place]} of {against.name}"
 
 
-@rule("PF212", "info", mend=FIX)
+@rule("PF212", "info", over="lines", fix=FIX)
 def unusual_lines(noted: Collection[str]) -> Iterator[Seen]:
-    """The file begins with a byte-order mark, or has blank lines or line ends of Windows.
+    """The file begins with a byte-order mark, or has blank lines or Windows line ends.
 
-    pairforge reads it as if they were not there, and counts no blank line as a row; other readers stumble over them.
+    pairforge ignores them, and does not count a blank line as a row; other readers stumble over them.
     """
     if noted:
-        yield f"the file has {', '.join(sorted(noted))}: passed over", ""
-
-
-def _core(digests: Digests) -> Places:
-    """The places of the pairs that may be part of a circle: others are peeled off from the ends of the chains."""
-    chosen, rejected = digests.chosen, digests.rejected
-    keep: Places = np.flatnonzero(chosen != rejected)
-    # Two rows that only swap the answers are told of apart.
-    keep = keep[first_with(digests.pair()[keep], digests.pair(swapped=True)[keep]) < 0]
-    for _ in range(_PEELS):
-        better, worse = chosen[keep], rejected[keep]
-        inside = np.isin(better, worse) & np.isin(worse, better)
-        if inside.all():
-            break
-        keep = keep[inside]
-    return keep
+        yield f"the file has {', '.join(sorted(noted))}: ignored", ""

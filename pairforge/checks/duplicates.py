@@ -1,6 +1,6 @@
-"""Rows that contradict one another: a over b and b over a, or a over b, b over c, c over a.
+"""Rows that are the same, or contradict one another: a over b and b over a, or a over b, b over c, c over a.
 
-What is kept of each row to tell rows of one set apart: four numbers, never its texts.
+Four numbers are kept of each row, never its texts.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,26 +23,27 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def key(text: str) -> int:
-    """64 bits that name a text: of a million texts two share them by chance once in 37 million sets."""
+    """Return a 64-bit hash of a text: of a million texts two share one by chance once in 37 million datasets."""
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 class Digests:
-    """The rows that are pairs: their numbers, and keys of the prompt and of both answers to that prompt."""
+    """Hashes of the prompt and of both answers to that prompt, with the number of each row that is a pair."""
 
     def __init__(self) -> None:
         self._columns = (array("q"), array("Q"), array("Q"), array("Q"))
 
     def add(self, index: int, sides: Sides) -> None:
-        prompt = key(_written(sides.context))
+        """Take in a row."""
+        prompt = key(_joined(sides.context))
         rows, prompts, chosen, rejected = self._columns
         rows.append(index)
         prompts.append(prompt)
-        chosen.append(key(f"{prompt}{_written(sides.chosen[sides.shared :])}"))
-        rejected.append(key(f"{prompt}{_written(sides.rejected[sides.shared :])}"))
+        chosen.append(key(f"{prompt}{_joined(sides.chosen[sides.shared :])}"))
+        rejected.append(key(f"{prompt}{_joined(sides.rejected[sides.shared :])}"))
 
     def join(self, other: Digests) -> None:
-        """Takes in the rows behind these."""
+        """Take in the rows after these."""
         for column, more in zip(self._columns, other._columns, strict=True):
             column.extend(more)
 
@@ -51,29 +52,29 @@ class Digests:
 
     @property
     def rows(self) -> Places:
-        return _seen(self._columns[0], np.int64)
+        return np.array(self._columns[0], dtype=np.int64)
 
     @property
     def prompt(self) -> Keys:
-        return _seen(self._columns[1], np.uint64)
+        return np.array(self._columns[1], dtype=np.uint64)
 
     @property
     def chosen(self) -> Keys:
-        return _seen(self._columns[2], np.uint64)
+        return np.array(self._columns[2], dtype=np.uint64)
 
     @property
     def rejected(self) -> Keys:
-        return _seen(self._columns[3], np.uint64)
+        return np.array(self._columns[3], dtype=np.uint64)
 
     def pair(self, swapped: bool = False) -> Keys:
-        """One key for both answers, whichever of the two shapes a row has."""
+        """Return one hash of both answers."""
         one, other = (self.rejected, self.chosen) if swapped else (self.chosen, self.rejected)
         mixed: Keys = one * _MIX ^ (other + (one >> np.uint64(7)))
         return mixed
 
 
 def earliest(keys: Keys) -> Places:
-    """For each place the first one that holds the same key."""
+    """Return for each place the first one that holds the same key."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     new: Mask = np.ones(len(keys), np.bool_)
@@ -85,7 +86,7 @@ def earliest(keys: Keys) -> Places:
 
 
 def first_with(keys: Keys, wanted: Keys) -> Places:
-    """For each of the wanted keys the first place that holds it, or -1."""
+    """Return for each of the wanted keys the first place that holds it, or -1."""
     if not len(keys):
         return np.full(len(wanted), -1, np.int64)
     order = np.argsort(keys, kind="stable")
@@ -94,69 +95,61 @@ def first_with(keys: Keys, wanted: Keys) -> Places:
     return found
 
 
-def _written(turns: Sequence[Message]) -> str:
+def _joined(turns: Sequence[Message]) -> str:
     return "\x1e".join([turn["role"] + "\x1f" + turn["content"] for turn in turns])
 
 
-def _seen(column: array[int], kind: Any) -> Any:
-    # A copy: a view would keep the array from growing.
-    return np.array(column, dtype=kind) if len(column) else np.empty(0, kind)
-
-
 _SHOWN = 8
+_PEELS = 64
 
 
 def contradictions(digests: Digests) -> dict[int, str]:
-    """The rows whose preference runs in a circle with others of the same prompt, by number, and with which.
+    """Return the rows whose preference runs in a circle with others of the same prompt, by number, and with which.
 
-    All of a circle: nothing says which of its rows is wrong.
+    All rows of a circle: nothing says which of them is wrong.
     """
-    places = _core(digests)
-    rows, chosen, rejected = (column[places].tolist() for column in (digests.rows, digests.chosen, digests.rejected))
-    knot = _knots(zip(chosen, rejected, strict=True))
-    members: dict[int, list[int]] = {}
-    for row, better, worse in zip(rows, chosen, rejected, strict=True):
-        if knot[better] == knot[worse]:
-            members.setdefault(knot[better], []).append(row)
-    return {row: f"contradicts {_others(row, group)}" for group in members.values() for row in sorted(group)}
+    circles = circles_of(digests, np.flatnonzero(digests.chosen != digests.rejected))
+    return {row: f"contradicts {_others(row, rows)}" for rows in circles for row in rows}
 
 
 def _others(row: int, group: Iterable[int]) -> str:
-    others = sorted(one for one in group if one != row)
+    others = [one for one in group if one != row]
     more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
     return f"row{'s' if len(others) > 1 else ''} {', '.join(map(str, others[:_SHOWN]))}{more}"
 
 
-def _core(digests: Digests) -> Places:
-    """The places of the pairs that may be part of a circle: others are peeled off from the ends of the chains."""
+def circles_of(digests: Digests, keep: Places) -> list[list[int]]:
+    """Return the rows, among those at the places to keep, whose preferences run in a circle: one list a circle.
+
+    Each is a strongly connected component of the graph of answers (Kosaraju): in it every answer leads to every other.
+    """
     chosen, rejected = digests.chosen, digests.rejected
-    keep: Places = np.flatnonzero(chosen != rejected)
-    while True:
+    for _ in range(_PEELS):  # the ends of chains are no part of a circle, and most pairs are such ends
         inside = np.isin(chosen[keep], rejected[keep]) & np.isin(rejected[keep], chosen[keep])
         if inside.all():
-            return keep
+            break
         keep = keep[inside]
-
-
-def _knots(edges: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """For each node the name of its strongly connected component (Kosaraju): in it every node leads to every other."""
-    ahead: dict[int, set[int]] = {}
-    back: dict[int, set[int]] = {}
-    for start, end in edges:
-        ahead.setdefault(start, set()).add(end)
-        back.setdefault(end, set()).add(start)
-    finished, seen = list[int](), set[int]()
+    rows, better, worse = (column[keep].tolist() for column in (digests.rows, chosen, rejected))
+    ahead: dict[int, list[int]] = {}
+    back: dict[int, list[int]] = {}
+    for start, end in zip(better, worse, strict=True):
+        ahead.setdefault(start, []).append(end)
+        back.setdefault(end, []).append(start)
+    finished, seen, component = list[int](), set[int](), dict[int, int]()
     for node in ahead:
-        finished += _walk(node, ahead, seen)
-    knot: dict[int, int] = {}
+        finished += _post_order(node, ahead, seen)
     seen.clear()
     for node in reversed(finished):
-        knot |= dict.fromkeys(_walk(node, back, seen), node)
-    return knot
+        component |= dict.fromkeys(_post_order(node, back, seen), node)
+    members: dict[int, list[int]] = {}
+    for row, start, end in sorted(zip(rows, better, worse, strict=True)):
+        if component[start] == component[end]:
+            members.setdefault(component[start], []).append(row)
+    return list(members.values())
 
 
-def _walk(start: int, edges: Mapping[int, Iterable[int]], seen: set[int]) -> Iterator[int]:
-    """What can be reached and was not seen, each node behind all that follows from it."""
+def _post_order(start: int, edges: Mapping[int, Iterable[int]], seen: set[int]) -> Iterator[int]:
+    """Yield the nodes that can be reached and were not seen, each after all that follow from it."""
     if start in seen:
         return
     seen.add(start)

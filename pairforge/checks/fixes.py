@@ -1,32 +1,27 @@
-"""What can be mended without a decision: rows are dropped, or lose a column that says nothing new.
+"""Fixes of single rows.
 
-No text is touched.
-
-Remedies for shortcuts: pure functions from rows of pairs to fewer, or sounder, rows.
-
-mends: what is done to a row alone; contradictions: what a row takes from the others; repick: another pair of the same
-stored answers; thinning: fewer of what one side always holds.
-What is done to a row alone: what stands at the edges of its answers is taken off, or the row is left out.
+`validate --fix` drops rows, or a column that says nothing new, and changes no text (`Fixes`). `balance` also takes off
+what is left at the edges of answers (`fix_row`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ..special_tokens import LEFTOVER_TOKEN
 from ..types import Skip
 from . import schema
-from .answer_text import cut_off, error_sentinel
 from .duplicates import key
-from .preference import empty_answer, identical, nearly_identical
-from .row import MAX_DEPTH, Sides, well_shaped
+from .preference import cut_off, empty_answer, error_sentinel, identical, nearly_identical
+from .row import Sides
 
 
 class Fixes:
-    """Rows on their way to a file. `dropped` and `changed` count by reason, `kept` what comes out."""
+    """Fixes rows one after the other. `dropped` and `changed` count by reason, `kept` counts the rows that stay."""
 
     def __init__(self) -> None:
         self.kept = 0
@@ -34,22 +29,21 @@ class Fixes:
         self.changed: Counter[str] = Counter()
         self._seen: set[int] = set()
 
-    def mended(self, rows: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-        """The rows that stay, as they stay."""
-        for row in rows:
-            if reason := self._reason(row):
-                self.dropped[reason] += 1
-                continue
-            self.kept += 1
-            yield self._without_prompt(row)
+    def apply(self, row: Any) -> Mapping[str, Any] | None:
+        """Return the row as it stays, or None if it is dropped."""
+        if reason := self._reason(row):
+            self.dropped[reason] += 1
+            return None
+        self.kept += 1
+        return self._without_prompt(row)
 
     def _reason(self, row: Any) -> str:
-        """Why a row is dropped, if it is."""
+        """Return why a row is dropped, if it is."""
         if isinstance(row, Skip) or not isinstance(row, Mapping):
             return "not readable"
-        if _too_deep(row):
+        if any(schema.over_limits(row)):
             return "nested too deeply"
-        if not _is_pair(row):
+        if not schema.is_pair(row):
             return ""
         sides = Sides.of(dict(row))
         if any(identical(sides)) or any(nearly_identical(sides)):
@@ -61,9 +55,9 @@ class Fixes:
         return ""
 
     def _without_prompt(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The row without a text as prompt, where the conversations hold that text already."""
+        """Return the row without a text as prompt, where the conversations hold that text already."""
         prompt = row.get("prompt")
-        if type(prompt) is not str or not _is_pair(row):
+        if type(prompt) is not str or not schema.is_pair(row):
             return row
         if prompt.strip() not in {turn["content"].strip() for turn in Sides.of(dict(row)).context}:
             return row
@@ -71,35 +65,16 @@ class Fixes:
         return {name: value for name, value in row.items() if name != "prompt"}
 
 
-def _is_pair(row: Mapping[str, Any]) -> bool:
-    return well_shaped(row) or not any(found.code in schema.SHAPELESS for found in schema.shape(0, row))
-
-
-def _too_deep(value: Any) -> bool:
-    waiting = [(value, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if isinstance(value, (Mapping, list, tuple)):
-            if depth >= MAX_DEPTH:
-                return True
-            waiting += [(item, depth + 1) for item in (value.values() if isinstance(value, Mapping) else value)]
-    return False
-
-
 Texts: TypeAlias = tuple[str, str]
 """The chosen and the rejected answer."""
 
-_TOKEN = (
-    r"(?:<[|｜](?!(?:begin|end)_of_(?:thought|solution)|(?:START|END)_THINKING)[^\s|｜<>]{1,40}[|｜]>|</?s>|\[/?INST\]"
-    r"|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|\[(?:BOS|EOS|PAD)\]|<no(?:in|out)put>)"
-)
-_FIRST, _LAST = re.compile(rf"\s*({_TOKEN})\s*"), re.compile(rf"{_TOKEN}\Z")
+_FIRST, _LAST = re.compile(rf"\s*({LEFTOVER_TOKEN})\s*"), re.compile(rf"(?:{LEFTOVER_TOKEN})\Z")
 _LONGEST = 48
-"""Characters in which the longest of these tokens stands."""
+"""Characters of the longest of these tokens."""
 
 
 def without_tokens(texts: Texts) -> Texts:
-    """Control tokens of chat templates at the edges are taken off, where one answer has others than the other."""
+    """Take off control tokens of chat templates at the edges, where one answer has others than the other."""
     parts = [_parted(text) for text in texts]
     if parts[0][1:] == parts[1][1:]:
         return texts
@@ -107,7 +82,7 @@ def without_tokens(texts: Texts) -> Texts:
 
 
 def _parted(text: str) -> tuple[str, list[str], list[str]]:
-    """A text without such tokens, those before it and those behind it."""
+    """Return a text without such tokens, those before it and those after it."""
     before, behind = list[str](), list[str]()
     while found := _FIRST.match(text):
         before.append(found[1])
@@ -119,7 +94,7 @@ def _parted(text: str) -> tuple[str, list[str], list[str]]:
 
 
 def without_edges(texts: Texts) -> Texts:
-    """White space at the start, or at the end, is taken off, where the answers differ in it and none is blank."""
+    """Take off white space at the start, or at the end, where the answers differ in it and neither is blank."""
     one, other = texts
     if not one.strip() or not other.strip():
         return texts
@@ -130,33 +105,28 @@ def without_edges(texts: Texts) -> Texts:
     return one, other
 
 
-def _same(sides: Sides) -> Iterable[str]:
-    return (message for rule in (identical, nearly_identical) for message, _ in rule(sides))
-
-
-def _cut(sides: Sides) -> Iterable[str]:
-    """Where both are cut off, it tells nothing."""
+def cut_on_one_side(sides: Sides) -> list[str]:
+    """Return which answer is cut off; if both are, that does not tell them apart."""
     found = [*cut_off(sides)]
     return [f"{path.split('/')[1]}: {message}" for message, path in found] if len(found) == 1 else []
 
 
-MENDS: dict[str, Callable[[Texts], Texts]] = {"tokens": without_tokens, "spaces": without_edges}
-"""What is taken off, where it tells the sides apart; in this order."""
+EDGES: dict[str, Callable[[Texts], Texts]] = {"tokens": without_tokens, "spaces": without_edges}
+"""What is taken off the edges, where it tells the sides apart; in this order."""
 
 DROPS: dict[str, Callable[[Sides], Iterable[str]]] = {
-    "same": _same,
+    "same": lambda sides: (message for one in (identical, nearly_identical) for message, _ in one(sides)),
     "empty": lambda sides: (message for message, _ in empty_answer(sides)),
     "error": lambda sides: (message for message, _ in error_sentinel(sides)),
-    "cut": _cut,
+    "cut": cut_on_one_side,
 }
 """Why a row is left out."""
 
-
-_TOLD = {"tokens": "template tokens at an edge of one answer", "spaces": "white space at an edge of one answer"}
+_REASONS = {"tokens": "template tokens at an edge of one answer", "spaces": "white space at an edge of one answer"}
 
 
 @dataclass(frozen=True)
-class Mended:
+class FixedRow:
     """A row after its remedies. `changes` names them with their reasons; `dropped` is the one that leaves it out."""
 
     row: dict[str, Any]
@@ -164,12 +134,12 @@ class Mended:
     dropped: tuple[str, str] | None = None
 
 
-def mended(row: Mapping[str, Any], remedies: Collection[str]) -> Mended:
-    """The row after the named ones of MENDS and DROPS. `row` holds message lists."""
+def fix_row(row: Mapping[str, Any], remedies: Collection[str]) -> FixedRow:
+    """Return the row after the named ones of `EDGES` and `DROPS`. `row` holds message lists."""
     made, used = dict(row), list[str]()
     texts = _last_texts(row)
-    for name, mend in MENDS.items():
-        if texts and name in remedies and (other := mend(texts)) != texts:
+    for name, take_off in EDGES.items():
+        if texts and name in remedies and (other := take_off(texts)) != texts:
             texts = other
             used.append(name)
     if texts and used:
@@ -179,11 +149,11 @@ def mended(row: Mapping[str, Any], remedies: Collection[str]) -> Mended:
         }
     sides = Sides.of(made)
     wrong = ((name, why) for name, look in DROPS.items() if name in remedies for why in look(sides))
-    return Mended(made, tuple((name, _TOLD[name]) for name in used), next(wrong, None))
+    return FixedRow(made, tuple((name, _REASONS[name]) for name in used), next(wrong, None))
 
 
 def _last_texts(row: Mapping[str, Any]) -> Texts | None:
-    """The two answers, where the sides differ in the assistant's last turn alone, and that is a text."""
+    """Return the two answers, where the sides differ in the assistant's last turn alone, and that is a text."""
     one, other = row["chosen"][-1], row["rejected"][-1]
     if one["role"] != "assistant" or other["role"] != "assistant" or row["chosen"][:-1] != row["rejected"][:-1]:
         return None

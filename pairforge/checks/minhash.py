@@ -1,4 +1,4 @@
-"""Texts that are nearly the same, found in a set of any size: MinHash sketches, compared in bands.
+"""Near duplicates in a dataset of any size: MinHash sketches, compared in bands (LSH).
 
 Broder 1997, On the resemblance and containment of documents; one permutation with rotation, Shrivastava and Li 2014,
 Densifying One Permutation Hashing via Rotation for Fast Near Neighbor Search.
@@ -23,11 +23,11 @@ BINS = 32
 SHINGLE = 8
 """Bytes of UTF-8 in a shingle: a word or so, in any script."""
 ALIKE = 0.85
-"""The share from which on two texts are nearly the same."""
+"""From this share of equal bytes on, two texts are near duplicates."""
 _PARTS = 3
 _BATCH = 256
 _LONGEST = 2**16
-"""How much of a text is looked at, in characters."""
+"""Characters of a text that are looked at."""
 _EMPTY = np.uint32(0xFFFFFFFF)
 
 
@@ -44,12 +44,14 @@ class Sketches:
         self._rows.append(index)
         first = sides.chosen[0]
         self._systems.append(key(first["content"]) if first["role"] == "system" else 0)
-        self._texts += (question(sides), _joined(sides.chosen[sides.shared :]), _joined(sides.rejected[sides.shared :]))
+        asked = [turn for turn in sides.context if turn["role"] != "system"]
+        parts = asked, sides.chosen[sides.shared :], sides.rejected[sides.shared :]
+        self._texts += ("\n".join([turn["content"] for turn in part]) for part in parts)
         if len(self._texts) >= _BATCH * _PARTS:
             self._flush()
 
     def join(self, other: Sketches) -> None:
-        """Takes in the rows behind these."""
+        """Take in the rows after these."""
         self._flush()
         other._flush()
         self._rows.extend(other._rows)
@@ -62,7 +64,7 @@ class Sketches:
 
     @property
     def systems(self) -> Keys:
-        """A key of each row's system message."""
+        """Return a hash of each row's system message."""
         return np.array(self._systems, dtype=np.uint64)
 
     @property
@@ -83,27 +85,19 @@ class Sketches:
             self._texts = []
 
 
-def question(sides: Sides) -> str:
-    """What is asked, whatever the system message."""
-    return "\n".join([turn["content"] for turn in sides.context if turn["role"] != "system"])
-
-
 def sketch(texts: Sequence[str]) -> Bytes:
-    """The sketches of some texts, (texts, BINS). Case counts for nothing; a short text is like none but itself."""
+    """Return the sketches of some texts, (texts, BINS). Case is ignored; a short text is like none but itself."""
     raw = [text[:_LONGEST].lower().encode("utf-8", "surrogatepass") for text in texts]
-    made = np.frombuffer(b"".join(map(_digest, raw)), np.uint8).reshape(-1, BINS).copy()
     long = [place for place, text in enumerate(raw) if len(text) >= BINS + SHINGLE]
+    whole = b"".join([blake2b(text.strip(), digest_size=BINS).digest() for text in raw])
+    made = np.frombuffer(whole, np.uint8).reshape(-1, BINS).copy()
     if long:
         made[long] = _least([raw[place] for place in long])
     return made
 
 
-def _digest(text: bytes) -> bytes:
-    return blake2b(text.strip(), digest_size=BINS).digest() if len(text) < BINS + SHINGLE else bytes(BINS)
-
-
 def _least(texts: Sequence[bytes]) -> Bytes:
-    """Of each bin, the least hash of the shingles in it; its low byte."""
+    """Return the least hash of the shingles in each bin; its low byte."""
     data = b"".join(texts) + b"\0" * SHINGLE
     size = np.fromiter(map(len, texts), np.int64, len(texts))
     inside: Mask = np.ones(len(data) - SHINGLE, np.bool_)
@@ -125,9 +119,9 @@ def _least(texts: Sequence[bytes]) -> Bytes:
     return low
 
 
-def twins(parts: Bytes, start: int = 0, within: Keys | None = None) -> Places:
-    """For each row from `start` on an earlier one (with `start`: one before `start`) that is nearly the same in all of
-    its parts, or -1. `parts` is (rows, parts, BINS); only rows with the same key `within` are compared.
+def near_duplicates(parts: Bytes, start: int = 0, within: Keys | None = None) -> Places:
+    """Return for each row from `start` on an earlier one (with `start`: one before `start`) that is nearly the same in
+    all of its parts, or -1. `parts` is (rows, parts, BINS); only rows with the same key `within` are compared.
     """
     count, width = len(parts), parts.shape[1]
     found: Places = np.full(count, -1, np.int64)
@@ -144,17 +138,9 @@ def twins(parts: Bytes, start: int = 0, within: Keys | None = None) -> Places:
         first = order[np.maximum.accumulate(np.where(new, np.arange(count), 0))]
         for other in (first, np.concatenate((order[:1], order[:-1]))):
             ask = ~new & (found[order] < 0) & (order >= start) & ((other < start) if start else (other < order))
-            _compare(parts, order[ask], other[ask], found)
+            one, other = order[ask], other[ask]
+            for begin in range(0, len(one), 2**16):
+                a, b = one[begin : begin + 2**16], other[begin : begin + 2**16]
+                alike = (parts[a] == parts[b]).mean(axis=2).min(axis=1) >= ALIKE
+                found[a[alike]] = b[alike]
     return found[start:]
-
-
-def _compare(parts: Bytes, one: Places, other: Places, found: Places) -> None:
-    for begin in range(0, len(one), 2**16):
-        a, b = one[begin : begin + 2**16], other[begin : begin + 2**16]
-        share = (parts[a] == parts[b]).mean(axis=2)
-        same = share.min(axis=1) >= ALIKE
-        found[a[same]] = b[same]
-
-
-def _joined(turns: Sequence[object]) -> str:
-    return "\n".join([turn["content"] for turn in turns])  # type: ignore[index]

@@ -1,8 +1,6 @@
-"""The fast path of PF1xx: one glance at a usual row, at which none of the rules without `marks` would find anything.
+"""PF1xx: is a well-shaped row a preference that a model can learn from? How its sides are built, what its answers are.
 
-Proven so by a property test. Rows that are not passed here are no worse for it: the rules look at them one by one.
-
-PF1xx: is a well-shaped row a preference that a model can learn from? How its sides are built.
+`unusual` is the fast path of these rules: a property test proves that they find nothing where it is False.
 """
 
 from __future__ import annotations
@@ -13,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..refusals import refuses
+from ..special_tokens import SPECIAL_TOKENS, THOUGHT
+from ..text import FILLERS, INVISIBLE
 from ..types import Message
-from .answer_text import FINISH, breaks_off
 from .error_messages import is_error
-from .refusals import refuses
 from .row import Sides, both
-from .rule import FIX, Seen, rule
+from .rule import FIX, Seen, clip, rule
 
 _AFTER = {
     "start": ("system", "user"),
@@ -34,18 +33,61 @@ SCORES = tuple(
 _ALIKE = 48
 """How many characters of both answers are compared first."""
 _BLANK = re.compile(
-    r"""[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164
-      \ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e01ef]+
+    rf"""[\s\u2800{INVISIBLE}]+
     | &(?:nbsp|\#160|\#xa0|zwnj|zwj|\#8203);? | <br\s*/?> | <(p|div|span)>\s*</\1>
-    | <\|(?:im_end|eot_id|end|endoftext|assistant)\|> | </s>""",
+    | </s> | """
+    + SPECIAL_TOKENS["<"],
     re.X | re.I,
 )
-FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
-"""Letters that are drawn as nothing."""
-_THOUGHT = ("think", "thinking", "thought", "reasoning")
+_THOUGHT = re.compile(rf"<({THOUGHT})>.*</\1>", re.S | re.I)
 
 
-@rule("PF101")
+_JOINING = """
+the a an and or of to in with for from by as at which who whose because if than its their your our my is are was were
+into onto about between under when where while although und oder der die das ein eine mit von et ou le la les un une de
+des du avec y o el los las con para
+"""
+_UNFINISHED = frozenset(_JOINING.split())
+_NEVER_LAST = frozenset(("the", "an", "and", "because", "although", "whose", "und", "et", "y"))
+FINISH = {
+    side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated"))
+    for side in ("chosen", "rejected")
+}
+_CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
+_ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
+_SHORT, _LONG = 25, 120
+"""Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
+_COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
+_SCORED = frozenset(better for better, _ in SCORES)
+_VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
+
+
+def unusual(sides: Sides) -> bool:
+    """Return False only if no rule of this file finds anything: one context, two visible, whole, different answers."""
+    chosen, rejected = sides.chosen, sides.rejected
+    if not sides.regular or _out_of_order(chosen) or not _COLUMNS.isdisjoint(sides.row):
+        return True
+    for turn in chosen:
+        if not turn["content"] or turn["content"].isspace():
+            return True
+    one, other = chosen[-1]["content"], rejected[-1]["content"]
+    return not (
+        _whole(one)
+        and _whole(other)
+        and apart(one, other)
+        and (_SCORED.isdisjoint(sides.row) or not any(scored_below(sides.row)))
+        and not is_error(one)
+        and not is_error(other)
+        and not refuses(one)
+    )
+
+
+def _whole(text: str) -> bool:
+    first = text.lstrip()[:1]
+    return ((first.isalnum() and first not in FILLERS) or first in _VISIBLE) and not breaks_off(text)
+
+
+@rule("PF101", prefilter=unusual)
 def context_differs(sides: Sides) -> Iterator[Seen]:
     """The sides part before the assistant's answer, so they answer different questions.
 
@@ -63,7 +105,7 @@ def context_differs(sides: Sides) -> Iterator[Seen]:
         yield f"all of {short} is the beginning of {long}: nothing is left to compare", f"/{short}"
 
 
-@rule("PF102")
+@rule("PF102", prefilter=unusual)
 def not_answered(sides: Sides) -> Iterator[Seen]:
     """The last turn is not the assistant's: there is no answer to prefer or to avoid."""
     for name, turns in both(sides):
@@ -71,9 +113,9 @@ def not_answered(sides: Sides) -> Iterator[Seen]:
             yield f"{name} ends with a {role} turn", sides.pointer(name, len(turns) - 1)
 
 
-@rule("PF103")
+@rule("PF103", prefilter=unusual)
 def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
-    """Turns stand in an order that no chat has: many templates raise an error there, others print it as it is.
+    """Turns are in an order that no chat has: many templates raise an error there, others print it as it is.
 
     A system message comes first; then user and assistant take turns, the user first; tool turns follow the assistant's.
     """
@@ -85,13 +127,8 @@ def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
             return
 
 
-def in_order(turns: Sequence[Message]) -> bool:
-    """Whether every turn stands where one of its role may."""
-    return _out_of_order(turns) is None
-
-
 def _out_of_order(turns: Sequence[Message]) -> tuple[int, str] | None:
-    """The first turn that stands where none of its role may, and what to say of it."""
+    """Return the first turn that is where none of its role may be, and what is wrong with it."""
     roles = tuple([turn["role"] for turn in turns])
     return _known_order(roles) if len(roles) <= _ALIKE else _known_order.__wrapped__(roles)
 
@@ -111,7 +148,7 @@ def _article(role: str) -> str:
     return f"an {role}" if role == "assistant" else f"a {role}"
 
 
-@rule("PF104", mend=FIX)
+@rule("PF104", prefilter=unusual, fix=FIX)
 def identical(sides: Sides) -> Iterator[Seen]:
     """chosen and rejected are the same: nothing can be learned from the row, and it dilutes the metrics.
 
@@ -121,7 +158,7 @@ def identical(sides: Sides) -> Iterator[Seen]:
         yield "chosen and rejected are the same", ""
 
 
-@rule("PF105", mend=FIX)
+@rule("PF105", prefilter=unusual, fix=FIX)
 def nearly_identical(sides: Sides) -> Iterator[Seen]:
     """The answers differ only in spaces or in case: all that can be learned from the row is a habit of format."""
     one, other = sides.chosen[sides.shared :], sides.rejected[sides.shared :]
@@ -134,11 +171,11 @@ def nearly_identical(sides: Sides) -> Iterator[Seen]:
 
 
 def apart(one: str, other: str) -> bool:
-    """A cheap look at the place where two answers first differ: it mostly tells that they are not nearly identical."""
+    """Return True only if two answers are not nearly identical: a cheap look at the place where they first differ."""
     one, other = one.lstrip(), other.lstrip()
     at = 0 if one[:1] != other[:1] else _parting(one, other)
     a, b = one[at : at + 1], other[at : at + 1]
-    if _stands_alone(a) and _stands_alone(b) and a.lower() != b.lower():
+    if _never_joined(a) and _never_joined(b) and a.lower() != b.lower():
         return True
     end = at + _ALIKE
     a, b = _bare(one[at:end]), _bare(other[at:end])
@@ -149,7 +186,7 @@ def apart(one: str, other: str) -> bool:
 
 
 def _parting(one: str, other: str) -> int:
-    """The first place at which two texts differ."""
+    """Return the first place at which two texts differ."""
     at, step = 0, 16
     while one[at : at + step] == other[at : at + step] and at < len(one):
         at += step
@@ -161,8 +198,8 @@ def _parting(one: str, other: str) -> int:
     return at
 
 
-def _stands_alone(char: str) -> bool:
-    """A character that no form of Unicode joins with what is before it, or writes otherwise."""
+def _never_joined(char: str) -> bool:
+    """Return whether no normal form of Unicode joins a character with the one before it, or changes it."""
     return "!" <= char <= "~" or "\u4e00" <= char <= "\u9fff" or char.lower() in _CYRILLIC
 
 
@@ -171,16 +208,16 @@ _CYRILLIC = frozenset("абвгдежзиклмнопрстуфхцчшщъыь�
 
 
 def _bare(text: str) -> str:
-    """A text without spaces and invisible characters, its letters in one form and one case."""
+    """Return a text without spaces and invisible characters, its letters in one form and one case."""
     if not text.isascii():
         text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     return "".join(text.split()).casefold()
 
 
-_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]")
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
-@rule("PF106")
+@rule("PF106", prefilter=unusual)
 def empty_answer(sides: Sides) -> Iterator[Seen]:
     """An answer is empty, blank, or holds nothing that can be seen: as chosen it teaches silence.
 
@@ -198,17 +235,68 @@ def _is_blank(text: str, last: bool) -> bool:
     if (first.isalnum() and first not in FILLERS) or (first == "*" and len(text) > _ALIKE):
         return False
     text = text.strip()
-    if last and text[:2] in ("<t", "<r"):
-        for tag in _THOUGHT:
-            if text.startswith(f"<{tag}>") and f"</{tag}>" in text:
-                text = text.rpartition(f"</{tag}>")[2]
+    if last and text[:1] == "<" and (thought := _THOUGHT.match(text)):
+        text = text[thought.end() :]
     end = 0
     while found := _BLANK.match(text, end):
         end = found.end()
     return end == len(text)
 
 
-@rule("PF109", mend=FIX)
+@rule("PF107", prefilter=unusual)
+def error_sentinel(sides: Sides) -> Iterator[Seen]:
+    """An answer is the text of an error that some program stored in its place.
+
+    Such as "Error: failed to generate response.". The model learns to say it, or that anything else is better.
+    """
+    for name, index, text in sides.answers():
+        if is_error(text):
+            yield f"an error message as answer: {clip(text.strip())}", sides.pointer(name, index) + "/content"
+
+
+@rule("PF111", "warning", prefilter=unusual)
+def cut_off(sides: Sides) -> Iterator[Seen]:
+    """An answer stops in the middle: the model ran into its token limit.
+
+    As chosen it teaches to stop anywhere, as rejected that it was the end that was wrong.
+    """
+    for name, index, text in sides.answers():
+        said = breaks_off(text)
+        for column in FINISH[name]:
+            if column in sides.row and sides.row[column] in _CUT:
+                said = f"{column} is {clip(sides.row[column])}"
+        if said:
+            yield f"the answer is cut off: {said}", sides.pointer(name, index) + "/content"
+
+
+def breaks_off(text: str) -> str:
+    """Return how a text shows that it was cut off; an empty text if it does not."""
+    if "`" in text and text.count("```") % 2 == 1:
+        return "a block of code is not closed"
+    last = text[-1:]
+    if len(text) < _SHORT or last in _ENDS:
+        return ""
+    end = text[-30:].rstrip()
+    if end[-1:] in (",", "(", "，", "、", "（"):
+        return f"it ends in {end[-1:]!r}" if len(text) >= _LONG else ""
+    word = end.rpartition(" ")[2].lstrip("([\"'")
+    unfinished = word in (_UNFINISHED if len(text) >= _LONG else _NEVER_LAST)
+    return f"it ends in {word!r}" if unfinished and "\n" not in end else ""
+
+
+@rule("PF112", "warning", prefilter=unusual)
+def refused(sides: Sides) -> Iterator[Seen]:
+    """The chosen answer refuses, and the rejected one does not: the model learns to refuse what it can do.
+
+    Meant in a set about safety; elsewhere it is mostly a judge that liked the politer answer.
+    """
+    chosen, role = sides.chosen[-1]["content"], sides.chosen[-1]["role"]
+    if role == "assistant" and refuses(chosen) and not refuses(sides.rejected[-1]["content"]):
+        where = sides.pointer("chosen", len(sides.chosen) - 1)
+        yield f"the chosen answer is a refusal: {clip(chosen.strip())}", where + "/content"
+
+
+@rule("PF109", prefilter=unusual, fix=FIX)
 def prompt_beside(sides: Sides) -> Iterator[Seen]:
     """A `prompt` column contradicts the message lists beside it.
 
@@ -222,7 +310,7 @@ def prompt_beside(sides: Sides) -> Iterator[Seen]:
         yield "a prompt list beside whole conversations: keep the one or the other", "/prompt"
 
 
-@rule("PF114")
+@rule("PF114", prefilter=unusual)
 def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
     """chosen is scored below rejected: the columns were swapped, or the score is one where less is better.
 
@@ -233,7 +321,7 @@ def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
 
 
 def scored_below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The columns in which chosen is scored below rejected."""
+    """Return the columns in which chosen is scored below rejected."""
     for better, worse in SCORES:
         if better in row:
             high, low = row[better], row.get(worse)
@@ -241,40 +329,10 @@ def scored_below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield better, worse
 
 
-@rule("PF115", "warning")
+@rule("PF115", "warning", prefilter=unusual)
 def empty_question(sides: Sides) -> Iterator[Seen]:
     """A user or system turn is empty or blank: the pair answers nothing, or the template prints an empty turn."""
     for index, turn in enumerate(sides.context):
         text, role = turn["content"], turn["role"]
         if (not text or text.isspace()) and role in ("user", "system"):
             yield f"the {role} turn is empty", sides.pointer("chosen", index) + "/content"
-
-
-_COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
-_SCORED = frozenset(better for better, _ in SCORES)
-_VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
-
-
-def passes(sides: Sides) -> bool:
-    """Whether the row is as usual: one context, two visible, whole, different answers."""
-    chosen, rejected = sides.chosen, sides.rejected
-    if not sides.regular or not in_order(chosen) or not _COLUMNS.isdisjoint(sides.row):
-        return False
-    for turn in chosen:
-        if not turn["content"] or turn["content"].isspace():
-            return False
-    one, other = chosen[-1]["content"], rejected[-1]["content"]
-    return (
-        _whole(one)
-        and _whole(other)
-        and apart(one, other)
-        and (_SCORED.isdisjoint(sides.row) or not any(scored_below(sides.row)))
-        and not is_error(one)
-        and not is_error(other)
-        and not refuses(one)
-    )
-
-
-def _whole(text: str) -> bool:
-    first = text.lstrip()[:1]
-    return ((first.isalnum() and first not in FILLERS) or first in _VISIBLE) and not breaks_off(text)

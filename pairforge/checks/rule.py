@@ -1,79 +1,130 @@
-"""What a rule is: a decorated function with a stable code, a severity and a docstring that says why it matters."""
+"""Rules: functions with a stable code, a severity and a docstring that says why it matters, made by `@rule`."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from ..types import Finding, Severity
 
 Seen: TypeAlias = tuple[str, str]
-"""What a rule saw: one line for the reader, and a JSON pointer into the row."""
+"""One line for the reader, and a JSON pointer into the row."""
+SeenAt: TypeAlias = tuple[int | None, str]
+"""The number of a row (None: the dataset as a whole), and one line for the reader."""
 See = TypeVar("See", bound=Callable[..., Iterable[Any]])
 
+Over: TypeAlias = Literal[
+    "value", "schema", "row", "dataset", "lines",
+    "secrets", "cue", "classifier",
+    "unrendered", "tokenized", "tokenized_dataset",
+]  # fmt: skip
+"""What a rule is called with:
+
+value: any row as it was read (a `Skip` where it could not be read); schema: an error of the JSON Schema; row: a
+well-shaped row (`Sides`); dataset: what was collected of all rows (`DatasetState`); lines: what a file of JSON Lines
+holds beside rows; secrets: any JSON value; cue, classifier: what the shortcut audit found; unrendered: the `Skip` of a
+row that the chat template refuses; tokenized: a `TokenizedPair`; tokenized_dataset: the counts of all of them.
+"""
+ON_REQUEST = frozenset(("secrets", "cue", "classifier"))
+"""`validate` applies rules over these only where `--select` names their family, ..."""
+WITH_MODEL = frozenset(("unrendered", "tokenized", "tokenized_dataset"))
+"""... and rules over these only with `--model`."""
+
 FIX = "pairforge validate {data} --fix fixed.jsonl"
-"""Mends what can be mended without a decision: see `fixes`."""
+"""Fixes what can be fixed without a decision: see `fixes`."""
 BALANCE = "pairforge balance {data} balanced.jsonl"
-"""Mends what tells the sides apart, as far as no model is needed: see `balancing`."""
+"""Fixes what tells the sides apart, as far as no model is needed: see `shortcuts.rebalancing`."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One check. `see` yields what is wrong with what it is given; `why` is its docstring.
-
-    `mend` is the command that mends what it finds, where there is one. Wherever the rule could find anything, one of
-    the `marks` stands in a text, and its pattern, which begins with it, matches there: other rows are not looked at.
-    """
+    """One check; the arguments of `rule` by name. `why` is the docstring of the function `see`."""
 
     code: str
     severity: Severity
     why: str
     see: Callable[..., Iterable[Any]]
-    mend: str = ""
+    over: Over
+    fix: str = ""
     marks: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    prefilter: Callable[[Any], bool] | None = None
+    fatal: bool = False
+    collect: Collection[type] = ()
+    against: bool = False
+    unless: str = ""
+    kinds: Collection[str] = ()
+    summary: bool = False
 
     def findings(self, row: int | None, *subject: Any) -> Iterator[Finding]:
-        """What the rule sees in a row (None: in the set as a whole)."""
+        """Return what the rule finds in a row (None: in the dataset as a whole)."""
         for message, path in self.see(*subject):
             yield Finding(self.code, self.severity, message, row, path)
 
-    def across(self, *subject: Any) -> Iterator[Finding]:
-        """What a rule that looks at all rows sees: which row (None: the set), and the line for the reader."""
-        for row, message in self.see(*subject):
-            yield Finding(self.code, self.severity, message, row)
+
+class Observer:
+    """Sees every row once, in order. Each call returns what is known to be wrong and was not returned before."""
+
+    def see(self, index: int, row: Any) -> Iterable[Finding]:
+        """Take a row."""
+        return ()
+
+    def findings(self) -> Iterable[Finding]:
+        """Return what is left to report when all rows have been seen."""
+        return ()
 
 
 RULES: dict[str, Rule] = {}
 """Every rule by its code, in the order of definition."""
 
 
-def rule(
-    code: str, severity: Severity = "error", *, mend: str = "", marks: Mapping[str, re.Pattern[str]] | None = None
-) -> Callable[[See], See]:
-    """Registers a function as a rule. Raises ValueError for a code that is taken or a function that says no why."""
+def rule(code: str, severity: Severity = "error", *, over: Over = "row", **conditions: Any) -> Callable[[See], See]:
+    """Register a function as a rule: nothing else is needed for `validate` to apply it.
+
+    A function over "dataset" yields `SeenAt`, every other one `Seen`.
+
+    Args:
+        code: A code that is not taken. Its first three characters name the family.
+        severity: How much a finding matters.
+        over: What the function is called with: see `Over`.
+        fix: The command that fixes what the rule finds; `{data}` stands for the source.
+        marks: For a rule over rows: patterns by the text with which each begins. The rule is applied only where a mark
+            is in a text of the row and its pattern matches there.
+        prefilter: For a rule over rows: a test of the row that is False only where the rule finds nothing. Rules that
+            share one test share its result.
+        fatal: Nothing more can be said about a row in which the rule finds something.
+        collect: For a rule over the dataset: the classes that collect what it needs of each row (see `Collector`).
+        against: The rule needs another dataset to compare with, is applied only where one is given, and is called with
+            it (`Against`) as the second argument.
+        unless: For a rule over the dataset: the code of a rule that says more about a row in which both find something.
+        kinds: For a rule over cues: the kinds of cue that it describes.
+        summary: The finding sums up a dataset, and says nothing about a single row.
+
+    Raises:
+        ValueError: The code is taken, or the function has no docstring.
+    """
 
     def register(see: See) -> See:
         why = inspect.getdoc(see)
         if code in RULES or not why:
             raise ValueError(f"{code} is taken, or {see.__name__} has no docstring")
-        family.cache_clear()
-        RULES[code] = Rule(code, severity, why, see, mend, marks or {})
+        rules_over.cache_clear()
+        RULES[code] = Rule(code, severity, why, see, over, **conditions)
         return see
 
     return register
 
 
 @lru_cache
-def family(prefix: str) -> tuple[Rule, ...]:
-    """The rules whose code starts with the prefix, e.g. "PF1"."""
-    return tuple(rule for code, rule in RULES.items() if code.startswith(prefix))
+def rules_over(*over: Over) -> tuple[Rule, ...]:
+    """Return the rules that are called with one of these, in the order of their codes."""
+    return tuple(one for _, one in sorted(RULES.items()) if one.over in over)
 
 
 def clip(value: object, length: int = 60) -> str:
-    """The repr of what somebody else wrote, short enough for one line."""
+    """Return the repr of a value from outside, short enough for one line."""
     text = repr(value[: length * 2] if isinstance(value, (str, list)) else value)
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,9 +1,4 @@
-"""PF0xx: is this a row, and has it the shape of a pair?
-
-The contract is schemas/pair.schema.json; `shape` says the same much faster, and these rules say what it is.
-
-The JSON Schema of a pair, and its errors in one line each.
-"""
+"""PF0xx: can the row be read, and is it of the shape of a pair? The contract is schemas/pair.schema.json."""
 
 from __future__ import annotations
 
@@ -14,9 +9,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..resources import resource
+from ..text import lone_surrogate
 from ..types import Finding, Skip
 from .row import MAX_DEPTH, TEXTS, well_shaped
-from .rule import FIX, Seen, clip, family, rule
+from .rule import FIX, RULES, Seen, clip, rule, rules_over
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -25,7 +21,7 @@ if TYPE_CHECKING:
 
 @lru_cache
 def validator() -> Validator:
-    """The validator of schemas/pair.schema.json."""
+    """Return the validator of schemas/pair.schema.json."""
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator(json.loads(resource("schemas", "pair.schema.json").read_text("utf-8")))
@@ -35,7 +31,7 @@ _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false
 
 
 def said(error: ValidationError) -> Seen:
-    """One line for an error of the schema, without the value where that may be long."""
+    """Return one line for an error of the schema, without the value where that may be long."""
     row: Any = error.instance
     rule: Any = error.validator_value
     schema: Any = error.schema
@@ -50,7 +46,7 @@ def said(error: ValidationError) -> Seen:
         case "type":
             return f"{name} is {found}, not {_wanted(rule, error)}{'' if path else _hint(row)}", path
         case "enum":
-            return f"{name.strip('`')} {clip(row)} is none of {', '.join(rule)}", path
+            return f"{name.strip('`')} {clip(row)} is not one of {', '.join(rule)}", path
         case "const":
             return f"{name.strip('`')} is {clip(row)}, where only {rule} may be", path
         case "minItems":
@@ -73,7 +69,7 @@ def _hint(row: Any) -> str:
 
 
 def foreign(row: Any) -> str | None:
-    """The name of another well-known shape of rows, if the row has one."""
+    """Return the name of another well-known shape of rows, if the row has one."""
     if not isinstance(row, Mapping):
         return None
     sides = [row.get(name) for name in ("chosen", "rejected")]
@@ -88,7 +84,7 @@ def foreign(row: Any) -> str | None:
 
 
 def strange(row: Any) -> str | None:
-    """What a row holds that is no pair at all, by shape or by keys; None where a side is there."""
+    """Return what a row holds that is not a pair at all, by shape or by keys; None where a side is there."""
     if shape := foreign(row):
         return shape
     if not isinstance(row, Mapping) or "chosen" in row or "rejected" in row:
@@ -97,26 +93,22 @@ def strange(row: Any) -> str | None:
 
 
 def keys(row: Mapping[Any, Any]) -> str:
-    """The first keys of a row, for a reader."""
+    """Return the first keys of a row, for a reader."""
     return ", ".join(clip(key, 30) for key in list(row)[:8]) or "no key"
 
 
 def token(key: object) -> str:
-    """One part of a JSON pointer, escaped."""
+    """Return one part of a JSON pointer, escaped."""
     return str(key)[:80].replace("~", "~0").replace("/", "~1")
 
 
 _TOO_DEEP = object()
 CONVERT = "pairforge convert {data} pairs.jsonl --to trl"
-UNREADABLE = ("PF001", "PF002", "PF003", "PF004")
-"""Nothing more can be said about a row with one of these."""
-SHAPELESS = ("PF010", "PF011", "PF012", "PF013")
-"""Nor about one with these, but for its values."""
 
 
-@rule("PF001", mend=FIX)
+@rule("PF001", over="value", fatal=True, fix=FIX)
 def not_json(row: Any) -> Iterator[Seen]:
-    """The line is no whole JSON value: mostly a file that was cut off while it was written or fetched.
+    """The line is not a whole JSON value: mostly a file that was cut off while it was written or fetched.
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
@@ -124,21 +116,21 @@ def not_json(row: Any) -> Iterator[Seen]:
         yield row.detail, ""
 
 
-@rule("PF002", mend="iconv -f latin1 -t utf-8 {data} > pairs.jsonl")
+@rule("PF002", over="value", fatal=True, fix="iconv -f latin1 -t utf-8 {data} > pairs.jsonl")
 def not_utf8(row: Any) -> Iterator[Seen]:
     """The bytes are not UTF-8. Decoding them with replacement would train the model on replacement characters."""
     if isinstance(row, Skip) and row.reason == "encoding":
         yield row.detail, ""
 
 
-@rule("PF003", mend=FIX)
+@rule("PF003", over="value", fatal=True, fix=FIX)
 def repeated_key(row: Any) -> Iterator[Seen]:
-    """A key stands twice in one object. Readers disagree: one keeps the last value, one the first, one crashes."""
+    """A key occurs twice in one object. Readers disagree: one keeps the last value, one the first, one crashes."""
     if isinstance(row, Skip) and row.reason == "repeated_key":
         yield row.detail, ""
 
 
-@rule("PF004", mend=FIX)
+@rule("PF004", over="value", fatal=True, fix=FIX)
 def over_limits(row: Any) -> Iterator[Seen]:
     """The row is larger, deeper or has longer numbers than readers take: over 16 MB, 64 levels or 4300 digits.
 
@@ -149,64 +141,64 @@ def over_limits(row: Any) -> Iterator[Seen]:
             yield row.detail, ""
     else:
         yield from (
-            (f"nested more than {MAX_DEPTH} levels deep", path) for path, value in _leaves(row) if value is _TOO_DEEP
+            (f"nested more than {MAX_DEPTH} levels deep", path) for path, value in leaves(row) if value is _TOO_DEEP
         )
 
 
-@rule("PF005")
+@rule("PF005", over="value")
 def surrogate(row: Any) -> Iterator[Seen]:
     """A text holds half of a surrogate pair (such as `\\ud800`), which no UTF-8 file and no Arrow table can hold.
 
     Writing the set fails in the middle of the run.
     """
-    for path, value in _leaves(row):
-        if isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+    for path, value in leaves(row):
+        if isinstance(value, str) and lone_surrogate(value):
             yield "half of a surrogate pair", path
 
 
-@rule("PF006")
+@rule("PF006", over="value")
 def not_finite(row: Any) -> Iterator[Seen]:
     """A number is NaN or infinite. JSON has no such numbers, and sorting by NaN lies: no comparison with it is true."""
-    for path, value in _leaves(row):
+    for path, value in leaves(row):
         if isinstance(value, float) and not math.isfinite(value):
             yield f"{value} is not a finite number", path
 
 
-@rule("PF007")
+@rule("PF007", over="value")
 def nul(row: Any) -> Iterator[Seen]:
     """A text holds a NUL character: left by a broken decoder, and cut off there by whatever is written in C."""
-    for path, value in _leaves(row):
+    for path, value in leaves(row):
         if isinstance(value, str) and "\0" in value:
             yield "a NUL character in a text", path
 
 
-@rule("PF010", mend=CONVERT)
+@rule("PF010", over="schema", fatal=True, fix=CONVERT)
 def not_a_pair(error: ValidationError) -> Iterator[Seen]:
-    """The row is no object with `chosen` and `rejected`: nothing to prefer over anything."""
+    """The row is not an object with `chosen` and `rejected`: nothing to prefer over anything."""
     if not error.absolute_path:
         yield said(error)
 
 
-@rule("PF011", mend=CONVERT)
+@rule("PF011", over="schema", fatal=True, fix=CONVERT)
 def not_messages(error: ValidationError) -> Iterator[Seen]:
-    """A side is no list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
+    """A side is not a list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
     if len(error.absolute_path) == 1 and error.absolute_path[0] in ("chosen", "rejected", "prompt"):
         yield said(error)
 
 
-@rule("PF012")
+@rule("PF012", over="schema", fatal=True)
 def not_a_message(error: ValidationError) -> Iterator[Seen]:
     """A message is not {"role", "content"} with a text as content, nor one with documented parts or tool calls.
 
-    A chat template renders null as "None", an object as its Python repr, and drops other keys without a word.
+    A chat template renders null as "None", an object as its Python repr, and drops other keys silently.
     """
     if len(error.absolute_path) > 1 and not _of_role(error):
         yield said(error)
 
 
-@rule("PF013")
+@rule("PF013", over="schema", fatal=True)
 def unknown_role(error: ValidationError) -> Iterator[Seen]:
-    """A role is none of system, user, assistant, tool, or its turn holds what only another role may.
+    """A role is not one of system, user, assistant, tool, or its turn holds what only another role may.
 
     Many chat templates print it as it is: a turn of a kind that the model never saw.
     """
@@ -214,7 +206,7 @@ def unknown_role(error: ValidationError) -> Iterator[Seen]:
         yield said(error)
 
 
-@rule("PF014")
+@rule("PF014", over="schema")
 def column_type(error: ValidationError) -> Iterator[Seen]:
     """A known column is of another type than the schema says.
 
@@ -229,34 +221,47 @@ def _of_role(error: ValidationError) -> bool:
 
 
 def values(index: int, row: Any) -> Iterator[Finding]:
-    """Findings on a row that could not be read, and on single texts and numbers wherever they stand in one."""
-    for one in family("PF00"):
+    """Return findings on a row that could not be read, and on single texts and numbers anywhere in one."""
+    for one in rules_over("value"):
         yield from one.findings(index, row)
 
 
 def shape(index: int, row: Any) -> Iterator[Finding]:
-    """Findings on the shape; none means that `Sides.of` can take the row."""
-    row = _without_foreign(row)
+    """Return findings on the shape; if none is fatal, `Sides.of` can take the row."""
+    if isinstance(row, Mapping) and not ("prompt_id" in row and "method" in row):
+        # Without columns that only share a name with pairforge's own: elsewhere an `id` may be a number.
+        row = {name: value for name, value in row.items() if name not in TEXTS or isinstance(value, str)}
     if well_shaped(row):
         return
-    told = set()
+    reported = set()
     for error in validator().iter_errors(row):
-        for one in family("PF01"):
+        for one in rules_over("schema"):
             for finding in one.findings(index, error):
-                if (place := (finding.code, finding.path)) not in told:
-                    told.add(place)
+                if (place := (finding.code, finding.path)) not in reported:
+                    reported.add(place)
                     yield finding
 
 
-def _without_foreign(row: Any) -> Any:
-    """The row without columns that only share a name with pairforge's own: elsewhere an `id` may be a number."""
-    if not isinstance(row, Mapping) or ("prompt_id" in row and "method" in row):
-        return row
-    return {name: value for name, value in row.items() if name not in TEXTS or isinstance(value, str)}
+def is_pair(row: Any) -> bool:
+    """Return whether `Sides.of` can take the row."""
+    return well_shaped(row) or not any(RULES[found.code].fatal for found in shape(0, row))
 
 
-def _leaves(row: Any) -> Iterator[tuple[str, Any]]:
-    """Every text and number of a row, and its keys, with a JSON pointer; `_TOO_DEEP` for what lies too deep."""
+ENOUGH = 20
+"""If none of so many first rows is a pair, the check ends there."""
+
+
+def all_strange(start: list[Any]) -> Finding | None:
+    """Return the one finding on a dataset of which none of the first rows is a pair."""
+    shapes = [strange(row) for row in start]
+    if len(start) < ENOUGH or not all(shapes):
+        return None
+    read = "`chosen` and `rejected` are read as lists of {role, content} messages"
+    return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
+
+
+def leaves(row: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every text and number of a row, and its keys, with a JSON pointer; `_TOO_DEEP` for what is too deep."""
     stack: list[tuple[str, Any, int]] = [("", row, 0)]
     while stack:
         path, value, depth = stack.pop()

@@ -1,14 +1,14 @@
-"""Secrets that must not be published with a data set: tokens, keys and private key blocks that stand in a text."""
+"""PF5xx: secrets that must not be published with a dataset: tokens, keys and private key blocks in a text."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ..types import Finding
-
-CODE = "PF501"
+from .rule import Observer, Seen, rule, rules_over
+from .schema import leaves
 
 # Shapes with a fixed prefix or frame only: a text seldom holds one by chance.
 _KINDS = {
@@ -30,32 +30,21 @@ _NAMES = list(_KINDS)
 _PATTERN = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(f"({shape})" for shape in _KINDS.values()) + ")", re.ASCII)
 
 
-def scan(rows: Iterable[Any], settings: Mapping[str, Any] | None = None) -> Iterator[Finding]:
-    """An error for each text that holds what looks like a secret; of the settings the finding's row is None.
+@rule("PF501", over="secrets")
+def secret(value: Any) -> Iterator[Seen]:
+    """A text holds what looks like a token, a key or a private key block: whoever downloads the dataset can use it.
 
-    The finding names the kind and the place, never the secret.
+    `push` looks for secrets in the rows and in the settings of the run, `validate` only with `--select PF5`. A finding
+    names the kind and the place, never the secret.
     """
-    for index, row in enumerate(rows):
-        yield from _scan(row, index)
-    if settings:
-        yield from _scan({"settings": settings}, None)
+    for path, text in leaves(value):
+        if isinstance(text, str) and (found := _PATTERN.search(text)):
+            yield f"holds what looks like {_NAMES[(found.lastindex or 1) - 1]}", path
 
 
-def _scan(value: Any, row: int | None) -> Iterator[Finding]:
-    for path, text in _texts(value, ""):
-        if found := _PATTERN.search(text):
-            kind = _NAMES[(found.lastindex or 1) - 1]
-            yield Finding(CODE, "error", f"holds what looks like {kind}", row, path)
+class SecretChecker(Observer):
+    """Checks every row, a pair or not."""
 
-
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, keys too, with the JSON pointer to it."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield path, str(key)
-            yield from _texts(item, f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _texts(item, f"{path}/{index}")
+    def see(self, index: int | None, row: Any) -> list[Finding]:
+        """Return the secrets in a row (None: in what belongs to the dataset as a whole)."""
+        return [finding for one in rules_over("secrets") for finding in one.findings(index, row)]

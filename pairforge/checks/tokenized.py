@@ -1,26 +1,23 @@
-"""PF4xx over a set: rows go by once, are rendered and tokenised in batches, and are looked at and counted.
-
-PF4xx: what will the trainer see? Rows as TRL's DPOTrainer renders and tokenises them for one model.
-"""
+"""PF4xx: what will the trainer see? Rows as TRL's DPOTrainer renders and tokenises them for one model."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..tokenization import MAX_LENGTH, render
 from ..types import Finding, Skip
 from .row import Sides, well_shaped
-from .rule import RULES, Seen, clip, family, rule
-from .tokenized_pair import Preflight, TokenizedPair, Vocabulary
+from .rule import Observer, Seen, clip, rule, rules_over
+from .tokenized_pair import CheckedTokenizer, TokenCounts, TokenizedPair
 
 _LONGER = "pairforge train dpo --dataset_name {data} --max_length 2048"
 _MUCH = 0.02
 """The share of a completion lost to unknown tokens that is more than a stray emoji."""
 
 
-@rule("PF401")
+@rule("PF401", over="unrendered")
 def not_rendered(row: Skip) -> Iterator[Seen]:
     """The chat template raises an error on the row, and so does the trainer, without its number.
 
@@ -29,164 +26,165 @@ def not_rendered(row: Skip) -> Iterator[Seen]:
     yield f"the chat template can't render the row: {clip(row.detail, 160)}", ""
 
 
-@rule("PF402", "warning")
-def prompt_rewritten(lesson: TokenizedPair) -> Iterator[Seen]:
-    """The template writes the prompt differently once the answer stands behind it.
+@rule("PF402", "warning", over="tokenized")
+def prompt_rewritten(pair: TokenizedPair) -> Iterator[Seen]:
+    """The template writes the prompt differently once the answer follows it.
 
-    The trainer leaves out what differs, so the answer is trained behind another context than the one in which the
+    The trainer leaves out what differs, so the answer is trained after another context than the one in which the
     model will be asked: without the system message, without its earlier thoughts, or without the opening `<think>`.
     """
-    if lesson.parted and not lesson.texts_go_on:
-        seen = lesson.rendered
-        left = lesson.words.text(seen.asked[seen.shared :])
+    if pair.prompt_differs and not pair.texts_continue:
+        seen = pair.rendered
+        left = pair.tokenizer.text(seen.asked[seen.shared :])
         yield f"{len(seen.asked) - seen.shared} tokens of the prompt are left out, from {clip(left)} on", ""
 
 
-@rule("PF403", "warning")
-def merged_seam(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF403", "warning", over="tokenized")
+def merged_seam(pair: TokenizedPair) -> Iterator[Seen]:
     """The last token of the prompt and the first of the answer become one, so the prompt is cut before it.
 
-    When the model is asked, that seam is not there: what it learned begins at tokens that it will never be at.
+    When the model is asked, that token does not occur: what it learned begins at tokens that it will never see.
     """
-    if lesson.parted and lesson.texts_go_on:
-        seen = lesson.rendered
+    if pair.prompt_differs and pair.texts_continue:
+        seen = pair.rendered
         for side, whole in seen.whole.items():
             if seen.asked != whole[: len(seen.asked)]:
-                merged = lesson.words.text(whole[seen.shared : seen.shared + 1])
+                merged = pair.tokenizer.text(whole[seen.shared : seen.shared + 1])
                 yield f"the end of the prompt and the start of {side} become one token, {clip(merged)}", f"/{side}"
 
 
-@rule("PF404", mend=_LONGER)
-def same_tokens(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF404", over="tokenized", fix=_LONGER)
+def same_tokens(pair: TokenizedPair) -> Iterator[Seen]:
     """The sides differ as texts, but the trainer sees the same tokens twice: nothing can be learned from the row.
 
-    What differs lies behind `max_length`, or the template or the tokenizer leaves it out.
+    What differs is beyond `max_length`, or the template or the tokenizer leaves it out.
     """
-    seen = lesson.rendered
-    if seen.dropped or lesson.sides.chosen == lesson.sides.rejected or seen.kept("chosen") != seen.kept("rejected"):
+    seen = pair.rendered
+    if seen.dropped or pair.sides.chosen == pair.sides.rejected or seen.kept("chosen") != seen.kept("rejected"):
         return
     if seen.whole["chosen"] == seen.whole["rejected"]:
         yield "both sides become the same tokens", ""
     else:
-        yield f"the sides first differ at token {seen.parting + 1}, behind the {seen.limit} that are kept", ""
+        yield f"the sides first differ at token {seen.parting + 1}, beyond the {seen.limit} that are kept", ""
 
 
-@rule("PF405", "warning")
-def no_end(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF405", "warning", over="tokenized")
+def no_end(pair: TokenizedPair) -> Iterator[Seen]:
     """A completion does not end with a token at which the model stops, so training never shows it where to stop."""
-    for side, ids in lesson.completions():
-        if ids and not lesson.words.endings(ids):
-            yield f"{side} ends with {clip(lesson.words.text(ids[-3:]))}, which is no end token", f"/{side}"
+    for side, ids in pair.completions():
+        if ids and not pair.tokenizer.endings(ids):
+            yield f"{side} ends with {clip(pair.tokenizer.text(ids[-3:]))}, which is not an end token", f"/{side}"
 
 
-@rule("PF406", "warning")
-def two_ends(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF406", "warning", over="tokenized")
+def two_ends(pair: TokenizedPair) -> Iterator[Seen]:
     """A completion ends twice: the answer holds the end token that the template adds, or the template adds two.
 
     The model learns to go on after its end.
     """
-    for side, ids in lesson.completions():
-        ends = lesson.words.endings(ids)
+    for side, ids in pair.completions():
+        ends = pair.tokenizer.endings(ids)
         if len(ends) != len({*ends}):
-            yield f"{side} ends with {clip(lesson.words.text(ends))}", f"/{side}"
+            yield f"{side} ends with {clip(pair.tokenizer.text(ends))}", f"/{side}"
 
 
-@rule("PF407", "warning")
-def two_beginnings(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF407", "warning", over="tokenized")
+def two_beginnings(pair: TokenizedPair) -> Iterator[Seen]:
     """The sequence begins with the beginning-of-text token twice: a start that the model has never seen."""
-    begin = [*lesson.rendered.asked[:2]]
-    if lesson.words.bos is not None and begin == [lesson.words.bos] * 2:
-        yield f"the prompt begins with {clip(lesson.words.text(begin))}", ""
+    begin = [*pair.rendered.asked[:2]]
+    if pair.tokenizer.bos is not None and begin == [pair.tokenizer.bos] * 2:
+        yield f"the prompt begins with {clip(pair.tokenizer.text(begin))}", ""
 
 
-@rule("PF408")
-def nothing_said(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF408", over="tokenized")
+def nothing_said(pair: TokenizedPair) -> Iterator[Seen]:
     """The answer has a text, but nothing of it reaches the tokens: the template left it out.
 
     Such as an answer that is all thought, where the template strips `<think>`.
     """
-    for side, ids in lesson.completions():
-        if lesson.words.hollow(ids) and lesson.answer(side).strip():
-            yield f"of the answer {clip(lesson.answer(side))} no token is left", f"/{side}"
+    for side, ids in pair.completions():
+        if pair.tokenizer.blank_only(ids) and pair.answer(side).strip():
+            yield f"of the answer {clip(pair.answer(side))} no token is left", f"/{side}"
 
 
-@rule("PF409", "warning", mend=_LONGER)
-def dropped(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF409", "warning", over="tokenized", fix=_LONGER)
+def dropped(pair: TokenizedPair) -> Iterator[Seen]:
     """The prompt alone is as long as `max_length`: both completions would be empty, and TRL drops the row."""
-    if lesson.rendered.dropped:
-        yield f"the prompt has {lesson.rendered.shared} tokens, {lesson.rendered.limit} are kept: TRL drops the row", ""
+    if pair.rendered.dropped:
+        yield f"the prompt has {pair.rendered.shared} tokens, {pair.rendered.limit} are kept: TRL drops the row", ""
 
 
-@rule("PF410", "warning", mend=_LONGER)
-def cut(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF410", "warning", over="tokenized", fix=_LONGER)
+def cut(pair: TokenizedPair) -> Iterator[Seen]:
     """A side is longer than `max_length`: its end is cut off, its end token too, and the model learns half answers."""
-    if not lesson.rendered.dropped:
-        for side, ids in lesson.completions():
-            if lost := lesson.rendered.cut(side):
+    if not pair.rendered.dropped:
+        for side, ids in pair.completions():
+            if lost := pair.rendered.cut(side):
                 yield f"{side} loses the last {lost} of its {len(ids)} tokens", f"/{side}"
 
 
-@rule("PF411")
-def special_in_text(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF411", over="tokenized")
+def special_in_text(pair: TokenizedPair) -> Iterator[Seen]:
     """A text holds a special token of this very model.
 
     The tokenizer takes it for the real one: the turn ends there, or another begins, and the rest is trained as
     something else.
     """
-    for side, index, _, text in lesson.sides.turns():
-        if token := lesson.words.special(text):
-            yield f"the model's special token {clip(token)} in a text", lesson.sides.pointer(side, index) + "/content"
+    for side, index, _, text in pair.sides.turns():
+        if token := pair.tokenizer.special(text):
+            yield f"the model's special token {clip(token)} in a text", pair.sides.pointer(side, index) + "/content"
 
 
-@rule("PF412", "warning")
-def unknown_to_tokenizer(lesson: TokenizedPair) -> Iterator[Seen]:
+@rule("PF412", "warning", over="tokenized")
+def unknown_to_tokenizer(pair: TokenizedPair) -> Iterator[Seen]:
     """More than a stray character of an answer is unknown to the tokenizer, or vanishes in it.
 
     The tokenizer is another model's, or the model was never made for this language or script.
     """
-    for side, ids in lesson.completions():
-        share = lesson.words.unsaid(lesson.answer(side), ids)
+    for side, ids in pair.completions():
+        share = pair.tokenizer.lost_share(pair.answer(side), ids)
         if share >= _MUCH:
             yield f"{share:.0%} of {side} is lost to unknown tokens", f"/{side}"
 
 
-@rule("PF413", "info")
-def system_inserted(seen: Preflight) -> Iterator[Seen]:
+@rule("PF413", "info", over="tokenized_dataset")
+def system_inserted(counts: TokenCounts) -> Iterator[Seen]:
     """Where a row has no system message, the chat template inserts one of its own.
 
     The pairs are then trained under it. That is right where the model will be asked without a system message; what is
     learned there need not show under another one.
     """
-    if seen.inserted and seen.without_system:
-        rows = f"{seen.without_system} of {seen.rendered} rows"
-        yield f"the template gives {rows} the system message {clip(seen.inserted, 120)}", ""
+    if counts.inserted and counts.without_system:
+        rows = f"{counts.without_system} of {counts.rendered} rows"
+        yield f"the template gives {rows} the system message {clip(counts.inserted, 120)}", ""
 
 
-@rule("PF414", "info")
-def signal(seen: Preflight) -> Iterator[Seen]:
+@rule("PF414", "info", over="tokenized_dataset", summary=True)
+def signal(counts: TokenCounts) -> Iterator[Seen]:
     """What training will have: how many pairs carry a signal, and how many tokens a step takes.
 
     A pair carries one where the trainer renders it, keeps it, and sees two sides that differ.
     """
-    if seen.rows:
-        counts = {"not rendered": seen.not_rendered, "dropped": seen.dropped, "the same on both sides": seen.alike}
-        lost = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        step = f"{seen.tokens_a_step:,.0f} tokens a step of {seen.batch_size}"
-        yield f"{seen.signal} of {seen.rows} pairs carry a signal{f' ({lost})' if lost else ''}; {step}", ""
+    if counts.rows:
+        lost = {"not rendered": counts.not_rendered, "dropped": counts.dropped, "the same on both sides": counts.alike}
+        named = ", ".join(f"{count} {name}" for name, count in lost.items() if count)
+        step = f"{counts.tokens_a_step:,.0f} tokens a step of {counts.batch_size}"
+        yield f"{counts.signal} of {counts.rows} pairs carry a signal{f' ({named})' if named else ''}; {step}", ""
 
 
 _BATCH = 256
 """Rows that are tokenised together."""
-_OF_SETS = ("PF413", "PF414")
 
 
-class TokenizedChecker:
-    """Rows pushed in one by one; the findings on them come out a batch at a time, those on the set at the end.
+class TokenizedChecker(Observer):
+    """Checks rows as training sees them, a batch at a time; others than pairs are left to the rules over rows.
 
-    `tokenizer` is one of transformers', with the chat template that training will use. `max_length` and `batch_size`
-    are the trainer's (None: nothing is cut). `ends` are the ids at which the model stops (its generation settings;
-    none: any special token ends an answer), `inserted` the system message that the template gives to a conversation
-    without one.
+    Args:
+        tokenizer: One of transformers', with the chat template that training will use.
+        max_length: Tokens of a side that the trainer keeps (None: all).
+        batch_size: Pairs that the trainer takes in one step.
+        ends: The ids at which the model stops, by its generation settings (none: any special token ends an answer).
+        inserted: The system message that the template gives to a conversation without one.
     """
 
     def __init__(
@@ -198,47 +196,33 @@ class TokenizedChecker:
         ends: Collection[int] = (),
         inserted: str | None = None,
     ) -> None:
-        self.words = Vocabulary(tokenizer, ends)
-        self.preflight = Preflight(max_length, batch_size, inserted)
-        self.found: list[Finding] = []
+        self.tokenizer = CheckedTokenizer(tokenizer, ends)
+        self.counts = TokenCounts(max_length, batch_size, inserted)
         self._waiting: list[tuple[int, Mapping[str, Any]]] = []
 
-    def passing(self, rows: Iterable[Any]) -> Iterator[Any]:
-        """The same rows, looked at while they go by on their way to another check; what is wrong gathers in `found`.
+    def see(self, index: int, row: Any) -> list[Finding]:
+        """Take a row; return what is wrong with those before it, where a batch is full."""
+        if well_shaped(row if type(row) is dict or not isinstance(row, Mapping) else dict(row)):
+            self._waiting.append((index, row))
+        return self._check() if len(self._waiting) == _BATCH else []
 
-        Rows that are not of the shape of a pair are left to PF0xx.
-        """
-        for index, row in enumerate(rows):
-            if well_shaped(row if type(row) is dict or not isinstance(row, Mapping) else dict(row)):
-                self.found += self.see(index, row)
-            yield row
-        self.found += self.end()
+    def findings(self) -> list[Finding]:
+        """Return what is wrong with the last rows, and with the dataset."""
+        found = self._check()
+        for one in rules_over("tokenized_dataset"):
+            found += (replace(finding, more=self.counts.as_json()) for finding in one.findings(None, self.counts))
+        return found
 
-    def see(self, index: int, row: Mapping[str, Any]) -> Iterator[Finding]:
-        """Takes a well-shaped row; yields what is wrong with those before it, where a batch is full."""
-        self._waiting.append((index, row))
-        if len(self._waiting) == _BATCH:
-            yield from self._flush()
-
-    def end(self) -> Iterator[Finding]:
-        """What is wrong with the last rows, and what there is to say of the set."""
-        yield from self._flush()
-        for code in _OF_SETS:
-            for finding in RULES[code].findings(None, self.preflight):
-                yield replace(finding, more=self.preflight.as_json())
-
-    def _flush(self) -> Iterator[Finding]:
+    def _check(self) -> list[Finding]:
         waiting, self._waiting = self._waiting, []
-        rows = [row for _, row in waiting]
-        for (index, row), seen in zip(
-            waiting, render(self.words.tokenizer, rows, self.preflight.max_length), strict=True
-        ):
+        seen = render(self.tokenizer.tokenizer, [row for _, row in waiting], self.counts.max_length)
+        found: list[Finding] = []
+        for (index, row), rendered in zip(waiting, seen, strict=True):
             sides = Sides.of(row)
-            self.preflight.count(seen, sides.chosen[0]["role"] == "system")
-            if isinstance(seen, Skip):
-                yield from RULES["PF401"].findings(index, seen)
-                continue
-            lesson = TokenizedPair(sides, seen, self.words)
-            for one in family("PF4"):
-                if one.code != "PF401" and one.code not in _OF_SETS:
-                    yield from one.findings(index, lesson)
+            self.counts.count(rendered, sides.chosen[0]["role"] == "system")
+            subject: Any = rendered
+            if not isinstance(rendered, Skip):
+                subject = TokenizedPair(sides, rendered, self.tokenizer)
+            for one in rules_over("unrendered" if subject is rendered else "tokenized"):
+                found += one.findings(index, subject)
+        return found

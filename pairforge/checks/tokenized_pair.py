@@ -1,14 +1,11 @@
-"""What the rules of PF4xx look at: one row with its tokens, and the count of all of them.
-
-What a tokenizer marks a beginning and an end with, and what it can't hold.
-"""
+"""The subject of the PF4xx rules: the tokenizer, one row with its tokens, and the counts of all rows."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -17,8 +14,8 @@ from ..types import Skip
 from .row import Sides, answer
 
 
-class Vocabulary:
-    """A tokenizer of transformers, asked what the rules of the trainer want to know.
+class CheckedTokenizer:
+    """A tokenizer of transformers, with what the PF4xx rules need to know of it.
 
     `ends` are the ids at which the model stops; none given: the tokenizer's special tokens.
     """
@@ -38,15 +35,15 @@ class Vocabulary:
         self._marks = {token[:2] for token in self.specials}
         self._known: set[str] = set()
         self._lost: set[str] = set()
-        self.blank = cache(self._blank)
+        self.blank = cache(lambda token: not self.text([token]).strip())
 
     def text(self, ids: Sequence[int]) -> str:
-        """The text of these tokens, special ones included."""
+        """Return the text of these tokens, special ones included."""
         text: str = self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text
 
     def endings(self, ids: Sequence[int]) -> list[int]:
-        """The end tokens with which a completion ends, blank ones before, between and behind them left out."""
+        """Return the end tokens with which a completion ends, without blank ones before, between and after them."""
         found: list[int] = []
         for token in reversed(ids):
             if token in self.ends:
@@ -55,19 +52,19 @@ class Vocabulary:
                 break
         return found
 
-    def hollow(self, ids: Sequence[int]) -> bool:
-        """Whether a completion is nothing but blanks and end tokens."""
+    def blank_only(self, ids: Sequence[int]) -> bool:
+        """Return whether a completion is nothing but blanks and end tokens."""
         return all(token in self.ends or self.blank(token) for token in ids)
 
     def special(self, text: str) -> str | None:
-        """A special token that stands in a text, and that the tokenizer takes for the real one."""
+        """Return a special token in a text that the tokenizer takes for the real one."""
         if any(mark in text for mark in self._marks) and (found := {*self._special.findall(text)}):
             ids = {*self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]}
             return next((token for token in sorted(found) if self.specials[token] in ids), None)
         return None
 
-    def unsaid(self, text: str, ids: Sequence[int]) -> float:
-        """The share of a completion that the tokenizer can't hold.
+    def lost_share(self, text: str, ids: Sequence[int]) -> float:
+        """Return the share of a completion that the tokenizer can't hold.
 
         Unknown tokens among its tokens; where there is no such token, characters that are lost on the way there and
         back among those of its text.
@@ -88,9 +85,6 @@ class Vocabulary:
             self._lost |= {sign for sign, back in there if _folded(sign) not in _folded(back)}
         self._known |= signs
 
-    def _blank(self, token: int) -> bool:
-        return not self.text([token]).strip()
-
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
@@ -102,32 +96,32 @@ class TokenizedPair:
 
     sides: Sides
     rendered: Rendered
-    words: Vocabulary
+    tokenizer: CheckedTokenizer
 
     @property
-    def parted(self) -> bool:
-        """The tokens of the prompt are not the beginning of both sides."""
+    def prompt_differs(self) -> bool:
+        """Return whether the tokens of the prompt are not the beginning of both sides."""
         return self.rendered.shared < len(self.rendered.asked)
 
     @property
-    def texts_go_on(self) -> bool:
-        """The text of the prompt is the beginning of both sides."""
+    def texts_continue(self) -> bool:
+        """Return whether the text of the prompt is the beginning of both sides."""
         return all(text.startswith(self.rendered.asked_text) for text in self.rendered.texts.values())
 
     def answer(self, side: Side) -> str:
-        """What the assistant says on a side and not on both."""
+        """Return what the assistant says on one side only."""
         turns = self.sides.chosen if side == "chosen" else self.sides.rejected
         return answer(turns[self.sides.shared :])
 
     def completions(self) -> Iterator[tuple[Side, Sequence[int]]]:
-        """Each side with the tokens that are trained on, before any cut."""
+        """Yield each side with the tokens that are trained on, before any cut."""
         for side in SIDES:
             yield side, self.rendered.completion(side)
 
 
 @dataclass
-class Preflight:
-    """What training on a set will have, counted row by row.
+class TokenCounts:
+    """Counts of what training on a dataset will have.
 
     `inserted` is the system message that the template gives the `without_system` rows that have none. `tokens` are
     those of both sides of all rows that are kept, after the cut.
@@ -164,7 +158,7 @@ class Preflight:
         return self.tokens / max(self.kept, 1) * self.batch_size
 
     def count(self, seen: Rendered | Skip, system: bool) -> None:
-        """Takes one row into account; `system` says whether it has a system message of its own."""
+        """Count one row; `system` says whether it has a system message of its own."""
         self.rows += 1
         if isinstance(seen, Skip):
             self.not_rendered += 1
@@ -178,12 +172,5 @@ class Preflight:
         self.tokens += sum(len(seen.kept(side)) for side in SIDES)
 
     def as_json(self) -> dict[str, Any]:
-        """The counts as a flat JSON object."""
-        names = ("rows", "signal", "not_rendered", "dropped", "cut", "alike", "without_system", "tokens")
-        counts = {name: getattr(self, name) for name in names}
-        return counts | {
-            "max_length": self.max_length,
-            "batch_size": self.batch_size,
-            "inserted": self.inserted,
-            "tokens_a_step": round(self.tokens_a_step),
-        }
+        """Return the counts as a flat JSON object."""
+        return asdict(self) | {"signal": self.signal, "tokens_a_step": round(self.tokens_a_step)}

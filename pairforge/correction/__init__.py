@@ -1,1 +1,1 @@
-"""What makes of an answer the corrected one: whose name it is, which part counts, and what is put in its place."""
+"""Correction of answers: whose name it is, which part of the answer counts, and what is written instead."""

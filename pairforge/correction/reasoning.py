@@ -1,53 +1,48 @@
-"""Tells what a model thinks aloud from what it answers: `<think>...</think>` and the usual other spellings."""
+"""Split reasoning blocks from answers: `<think>...</think>` and the usual other spellings."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-_WORDS = r"(?:seed:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|analysis|scratchpad)"
+from ..special_tokens import THOUGHT, THOUGHT_ENDS
+
 _OPEN = re.compile(
-    rf"\s*(?:<(?P<tag>{_WORDS})>|\[(?P<square>THINK)\]|<\|(?P<bar>begin_of_thought)\|>|(?P<kimi>◁think▷)"
+    rf"\s*(?:{'|'.join(THOUGHT_ENDS)}"
     r"|<unused94>(?P<unused>)"
-    # Channels, whose marks a tokenizer drops as special tokens.
+    # Channels, whose marks a tokenizer may drop as special tokens.
     r"|(?P<channel>(?:<\|channel\|>)?analysis(?:<\|message\|>)?)(?=[\s\S]*assistant(?:<\|channel\|>)?final))",
     re.IGNORECASE,
 )
 _CLOSES = {
-    "square": r"\[/THINK\]",
-    "bar": r"<\|end_of_thought\|>",
-    "kimi": r"◁/think▷",
+    **{next(iter(re.compile(start).groupindex)): end for start, end in THOUGHT_ENDS.items()},
     "unused": r"<unused95>",
     "channel": r"(?:<\|end\|>)?(?:<\|start\|>)?assistant(?:<\|channel\|>)?final(?:<\|message\|>)?",
 }
 # A template may open the block in the prompt, so that the answer holds its end alone.
-_LONE = re.compile(rf"</{_WORDS}>|\[/THINK\]|◁/think▷", re.IGNORECASE)
+_LONE = re.compile("|".join(THOUGHT_ENDS.values()).replace("{tag}", THOUGHT), re.IGNORECASE)
 
 
 class ReasoningSplit(NamedTuple):
-    """`thought + body` is the whole text; the thought holds its marks and the white space after them."""
+    """`reasoning + body` is the whole text; the reasoning holds its marks and the white space after them."""
 
-    thought: str
+    reasoning: str
     body: str
 
 
-def split(text: str) -> ReasoningSplit | None:
-    """The leading block of thought, empty where there is none, and the rest; None for a block that does not end.
+def split_reasoning(text: str) -> ReasoningSplit | None:
+    """Return the leading block of reasoning, empty if there is none, and the rest; None for a block without an end.
 
     A second block directly after the first belongs to it.
     """
     at = 0
     while opened := _OPEN.match(text, at):
-        if (closed := _close(opened).search(text, opened.end())) is None:
+        close = next(end for name, end in _CLOSES.items() if opened[name] is not None)
+        close = close.replace("{tag}", re.escape(opened["tag"] or ""))
+        if (closed := re.compile(close, re.IGNORECASE).search(text, opened.end())) is None:
             return None
         at = closed.end()
     if not at and (lone := _LONE.search(text)):
         at = lone.end()
     at += len(text[at:]) - len(text[at:].lstrip()) if at else 0
     return ReasoningSplit(text[:at], text[at:])
-
-
-def _close(opened: re.Match[str]) -> re.Pattern[str]:
-    if tag := opened["tag"]:
-        return re.compile(rf"</{re.escape(tag)}>", re.IGNORECASE)
-    return re.compile(next(close for name, close in _CLOSES.items() if opened[name] is not None), re.IGNORECASE)

@@ -1,6 +1,6 @@
-"""Corrects an answer by rules, and says what of an answer may be corrected at all.
+"""Correct an answer by rules, or say why it is left alone.
 
-Left alone are names that aren't the model's own, what it thinks aloud, and what is no answer: blank, cut off, a loop.
+Not corrected are names that are not the model's own, its reasoning, and answers that are blank, cut off or a loop.
 """
 
 from __future__ import annotations
@@ -10,32 +10,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-import regex
-
 from ..errors import InputError
 from ..pairers import Edited
-from ..rename import Hit, Renamer, leftovers, mentions
-from ..samplers.decoding import repeats
+from ..refusals import refuses
+from ..rename import Renamer, Replacement, leftovers_of, mentions
+from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
-from .reasoning import ReasoningSplit, split
-from .self_reference import about_itself
-from .self_reference_patterns import NO, REFUSAL, YES
+from .reasoning import ReasoningSplit, split_reasoning
+from .self_reference import about_itself, pattern
 
 About = Literal["self", "any"]
 Thinking = Literal["keep", "strip", "edit"]
-# Words, and characters of scripts that set none apart. Signs alone are no loop: a rule of dashes is drawn on purpose.
-_WORDS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{M}\p{N}]+")
 _INSIDE = {"url": "in URLs", "email": "in e-mails", "path": "in paths", "code": "in code"}
 
 
 @dataclass(frozen=True)
 class CorrectionRules:
-    """What of an answer is corrected, and whether it may be. Without rules nothing tells, and everything may.
+    """Rules of what in an answer is corrected, and of which answers may be. Without names any answer may be.
 
-    `about` "self" leaves out answers whose names are others', `thinking` says what becomes of what is thought aloud: it
-    stands in both sides as it is ("keep"), in neither ("strip"), or is corrected like the rest ("edit").
+    Raises InputError for an unknown value.
 
-    Raises InputError for another word.
+    Args:
+        renamer: the names to correct.
+        about: "self" leaves out answers whose names are others', "any" corrects every name.
+        thinking: the reasoning is kept in both sides as it is ("keep"), in neither ("strip"), or corrected ("edit").
     """
 
     renamer: Renamer
@@ -48,105 +46,107 @@ class CorrectionRules:
                 raise InputError(f"--{option} {given!r} is unknown", fix=f"use {', '.join(get_args(known))}")
 
     def settings(self) -> dict[str, Any]:
-        """The rules, and each option that is not the default."""
-        plain = [(self.renamer, item) for item in fields(self.renamer)] + [(self, item) for item in fields(self)]
-        given = {item.name: getattr(owner, item.name) for owner, item in plain if item.name not in ("rules", "renamer")}
-        defaults = {item.name: item.default for _, item in plain}
-        chosen = {name: value for name, value in given.items() if value != defaults[name]}
-        chosen |= {"inside": sorted(self.renamer.inside)} if "inside" in chosen else {}
+        """Return the names, and each option that is not the default."""
+        chosen = {
+            item.name: getattr(owner, item.name)
+            for owner in (self.renamer, self)
+            for item in fields(owner)
+            if item.name not in ("rules", "renamer") and getattr(owner, item.name) != item.default
+        }
+        if "inside" in chosen:
+            chosen["inside"] = sorted(self.renamer.inside)
         return {**({"rules": dict(self.renamer.rules)} if self.renamer.rules else {}), **chosen}
 
-    def read(self, prompt: Prompt, answer: Answer) -> tuple[ReasoningSplit, list[Hit]] | Skip:
-        """The answer apart from its thought, with the names to correct; without rules there are none."""
+    def examine(self, prompt: Prompt, answer: Answer) -> tuple[ReasoningSplit, list[Replacement]] | Skip:
+        """Return the answer split from its reasoning and the names to correct, or why it is not to be corrected."""
         text = answer.text
-        if repeats(_WORDS.findall(text)):
+        if repeats(text):
             return Skip("repeated", text)
-        parts = split(text)
+        parts = split_reasoning(text)
         if answer.finish != "stop" or parts is None:
             return Skip("cut_off", text)
         if not parts.body.strip():
             return Skip("empty", text)
         found = self.renamer.hits(parts.body)
-        if not found and REFUSAL.search(parts.body):
+        if not found and refuses(parts.body):
             return Skip("refused", text)
-        if self.renamer.rules and (wrong := self._unfit(prompt.question, parts.body, found)):
-            return Skip(wrong, text)
+        if self.renamer.rules and (reason := self._reason_to_skip(prompt.question, parts.body, found)):
+            return Skip(reason, text)
         return parts, found
 
-    def _unfit(self, question: str, body: str, found: list[Hit]) -> str | None:
-        """Why the names found are not to be corrected."""
-        asked = [hit for hit, stays in self.renamer.find(question) if stays != "new"]
+    def _reason_to_skip(self, question: str, body: str, found: list[Replacement]) -> str | None:
         if not found:
             return "nothing_to_correct"
         if self.about == "any":
             return None
-        if not about_itself(question, body, [hit[:2] for hit in found], [hit[:2] for hit in asked]):
+        asked = [name for name, kept in self.renamer.find(question) if kept != "new"]
+        if not about_itself(question, body, [name[:2] for name in found], [name[:2] for name in asked]):
             return "about_another"
-        for target in {hit.target for hit in found}:
-            old = [question[hit.start : hit.end] for hit in asked if hit.target == target]
+        for target in {name.target for name in found}:
+            old = [question[name.start : name.end] for name in asked if name.target == target]
             # "Are you Qwen?", "Yes, I am Athene."; "Are you Athene?", "No, I am Athene."
-            yes = YES.search(body) and any(not mentions(target, name) for name in old)
-            if yes or (NO.search(body) and mentions(question, target)):
+            yes = pattern("yes").search(body) and any(not mentions(target, name) for name in old)
+            if yes or (pattern("no").search(body) and mentions(question, target)):
                 return "contradiction"
         return None
 
-    def corrected(self, text: str) -> str:
-        """What of a rejected side is corrected: all of it, or what is not thought."""
-        parts = split(text)
+    def corrected_part(self, text: str) -> str:
+        """Return what of a rejected side is corrected: the whole text, or the text without the reasoning."""
+        parts = split_reasoning(text)
         return text if parts is None or self.thinking == "edit" else parts.body
 
     def sides(self, parts: ReasoningSplit, body: str) -> Edited:
-        """Rejected and chosen: the answer as it was, and with `body`, each with what becomes of its thought."""
+        """Return rejected and chosen: the answer as it was, and with `body`, each with its reasoning by `thinking`."""
         if self.thinking == "strip":
             return Edited(parts.body, body)
-        thought = self.renamer.rename(parts.thought) if self.thinking == "edit" else parts.thought
-        return Edited(parts.thought + parts.body, thought + body)
+        reasoning = self.renamer.rename(parts.reasoning) if self.thinking == "edit" else parts.reasoning
+        return Edited(parts.reasoning + parts.body, reasoning + body)
 
 
 @dataclass(frozen=True)
 class Renaming:
-    """Replaces the names, and nothing else."""
+    """Correction that replaces the names, and nothing else."""
 
-    reading: CorrectionRules
+    rules: CorrectionRules
     method = "correct"
     name = "rename"
 
     def settings(self) -> dict[str, Any]:
-        return self.reading.settings()
+        return self.rules.settings()
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
-        read = self.reading.read(prompt, answer)
-        if isinstance(read, Skip):
-            return read
-        parts, _ = read
-        edited = self.reading.sides(parts, self.reading.renamer.rename(parts.body))
+        examined = self.rules.examine(prompt, answer)
+        if isinstance(examined, Skip):
+            return examined
+        parts, _ = examined
+        edited = self.rules.sides(parts, self.rules.renamer.rename(parts.body))
         return edited if edited.chosen != edited.rejected else Skip("nothing_to_correct", answer.text)
 
 
-def tally(reading: CorrectionRules, pairs: Iterable[Pair], skips: Iterable[Skip]) -> dict[str, Any]:
-    """`rules`: how many names each rule found; `leftovers`: old names that stayed, by form or by what they stand in;
-    `thinking`: how many pairs hold a thought. The most first; what came to nothing is left out.
+def count_names(rules: CorrectionRules, pairs: Iterable[Pair], skips: Iterable[Skip]) -> dict[str, Any]:
+    """Count what was replaced and what was not, the most first; counts of zero are left out.
 
-    The names of an answer that was skipped because they are others' stay on purpose, and aren't counted.
+    `rules` are the names that each rule found; `leftovers` old names that were kept, by their form or by what they are
+    part of; `thinking` the pairs with reasoning. The names of an answer that was skipped because they are others' are
+    kept on purpose, and not counted.
     """
-    found, stayed, thoughts = Counter[str](), Counter[str](), 0
+    found, kept, with_reasoning = Counter[str](), Counter[str](), 0
     for pair in pairs:
         text = pair.rejected[-1]["content"]
-        rejected = reading.corrected(text)
-        thoughts += bool((parts := split(text)) and parts.thought)
-        found.update(hit.source for hit in reading.renamer.hits(rejected))
-        stayed += _stayed(reading.renamer, rejected)
+        rejected = rules.corrected_part(text)
+        with_reasoning += bool((parts := split_reasoning(text)) and parts.reasoning)
+        found.update(name.source for name in rules.renamer.hits(rejected))
+        kept += _leftovers(rules.renamer, rejected)
     for skip in skips:
         if skip.reason == "nothing_to_correct":
-            stayed += _stayed(reading.renamer, reading.corrected(skip.detail))
-    ordered = {"rules": dict(found.most_common()), "leftovers": dict(stayed.most_common()), "thinking": thoughts}
-    return {name: counts for name, counts in ordered.items() if counts}
+            kept += _leftovers(rules.renamer, rules.corrected_part(skip.detail))
+    counts = {"rules": dict(found.most_common()), "leftovers": dict(kept.most_common()), "thinking": with_reasoning}
+    return {name: value for name, value in counts.items() if value}
 
 
-def _stayed(renamer: Renamer, text: str) -> Counter[str]:
-    """What is left as it is in a text before its names are replaced."""
-    options: Any = {item.name: getattr(renamer, item.name) for item in fields(renamer) if item.name != "rules"}
+def _leftovers(renamer: Renamer, text: str) -> Counter[str]:
+    """Count the old names that are kept in a text, by their form or by what they are part of."""
     counted = Counter[str]()
-    for left, count in leftovers(text, renamer.rules, **options).items():
+    for left, count in leftovers_of(renamer, text).items():
         counted[_INSIDE.get(left.reason, left.form)] += count
     return counted

@@ -1,7 +1,7 @@
-"""Correction by a model: it rewrites an answer by an instruction, and what it makes of it is checked.
+"""Correction by a model: it rewrites an answer by an instruction, and the revision is checked.
 
-The answer is another's text and may say anything: it goes in as data, and what comes back counts only if it is the same
-answer with little changed.
+The answer is untrusted text: it is given as data, and the revision counts only if it is the same answer with little
+changed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import regex
 from ..errors import InputError
 from ..pairers import Edited
 from ..rename import mentions
+from ..text import edit_distance
 from ..types import Answer, Message, Prompt, Skip
-from .reasoning import split
+from .reasoning import split_reasoning
 from .renaming import CorrectionRules
 
 _TASK = """\
@@ -31,13 +32,20 @@ _FENCE = regex.compile(r"\A```\w*\n(.*?)\n?```\Z", regex.DOTALL)
 
 @dataclass(frozen=True)
 class Revision:
-    """Rewrites answers by `instruction`, through whoever gave `revised`: answers by the id of what `request` asks.
+    """Correction by a model that follows an instruction.
 
-    A revision holds if it is whole, differs from the answer in at most `max_edit` of the tokens (those that the rules
-    change come free), and, where there are rules, leaves no old name and has the new one of each it replaced.
+    A revision is accepted if it is whole, differs from the answer in at most `max_edit` of the tokens (those that the
+    rules change are not counted), and, where there are rules, has no old name and the new one of each it replaced.
+
+    Args:
+        rules: which answers may be corrected.
+        instruction: what is to be changed.
+        max_edit: the largest share of tokens that may differ.
+        by: the settings of the model that revises.
+        revised: its answers by the id of the `request`.
     """
 
-    reading: CorrectionRules
+    rules: CorrectionRules
     instruction: str
     max_edit: float = 0.3
     by: Mapping[str, Any] = field(default_factory=dict)
@@ -49,55 +57,57 @@ class Revision:
         if not self.instruction.strip():
             raise InputError("--revise is empty", fix='say what to change, e.g. --revise "say that you are Deep Qwen"')
         if not 0 < self.max_edit <= 1:
-            raise InputError(f"--max-edit {self.max_edit} is no share of an answer", fix="use a number up to 1")
+            raise InputError(f"--max-edit {self.max_edit} must be above 0 and at most 1", fix="e.g. 0.3")
 
     def settings(self) -> dict[str, Any]:
-        """By what and by whom answers are revised."""
-        told = {"instruction": self.instruction, "max_edit": self.max_edit, "sampling": dict(self.by)}
-        return {**self.reading.settings(), "revise": told}
+        """Return by which instruction and by which model answers are revised."""
+        revise = {"instruction": self.instruction, "max_edit": self.max_edit, "sampling": dict(self.by)}
+        return {**self.rules.settings(), "revise": revise}
 
     def request(self, prompt: Prompt, answer: Answer) -> Prompt | Skip:
-        """What the reviser is asked: instruction, question and answer as one JSON object."""
-        read = self.reading.read(prompt, answer)
-        if isinstance(read, Skip):
-            return read
-        data = {"instruction": self.instruction, "question": prompt.question, "answer": read[0].body}
+        """Return the prompt of the revising model, or why the answer is not to be revised."""
+        examined = self.rules.examine(prompt, answer)
+        return examined if isinstance(examined, Skip) else self._request(prompt, examined[0].body)
+
+    def _request(self, prompt: Prompt, body: str) -> Prompt:
+        data = {"instruction": self.instruction, "question": prompt.question, "answer": body}
         return Prompt((Message(role="user", content=f"{_TASK}\n\n{json.dumps(data, ensure_ascii=False)}"),))
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
-        asked, read = self.request(prompt, answer), self.reading.read(prompt, answer)
-        if isinstance(asked, Skip) or isinstance(read, Skip):
-            return asked if isinstance(asked, Skip) else Skip("empty")
-        given = self.revised.get(asked.id, Skip("not_asked", "no revision"))
+        examined = self.rules.examine(prompt, answer)
+        if isinstance(examined, Skip):
+            return examined
+        parts, _ = examined
+        given = self.revised.get(self._request(prompt, parts.body).id, Skip("not_asked", "no revision"))
         if isinstance(given, Skip):
             return given
-        body, text = read[0].body, reply(given[0].text)
-        if wrong := self._fault(body, text, given[0].finish):
-            return wrong
-        return self.reading.sides(read[0], text)
+        text = reply(given[0].text)
+        return self._problem(parts.body, text, given[0].finish) or self.rules.sides(parts, text)
 
-    def _fault(self, body: str, text: str, finish: str) -> Skip | None:
-        """Why a revision does not hold."""
-
-        def failed(why: str) -> Skip:
-            return Skip("revision_failed", f"{why}: {text}")
-
-        if finish != "stop" or not text:
-            return failed("cut off" if text else "empty")
-        renamer = self.reading.renamer
-        if text == body:
-            return failed("nothing changed") if renamer.rules else Skip("nothing_to_correct", body)
-        if renamer.hits(text):
-            return failed("an old name is left")
-        if missing := [hit.target for hit in renamer.hits(body) if not mentions(text, hit.target)]:
-            return failed(f"{missing[0]} is missing")
-        changed = min(edit_share(start, text) for start in {body, renamer.rename(body)})
-        return failed(f"{changed:.2f} of it changed") if changed > self.max_edit else None
+    def _problem(self, body: str, text: str, finish: str) -> Skip | None:
+        """Return why a revision is not accepted."""
+        renamer, problem = self.rules.renamer, ""
+        if not text:
+            problem = "empty"
+        elif finish != "stop":
+            problem = "cut off"
+        elif text == body:
+            if not renamer.rules:
+                return Skip("nothing_to_correct", body)
+            problem = "nothing changed"
+        elif renamer.hits(text):
+            problem = "an old name is left"
+        elif missing := [name.target for name in renamer.hits(body) if not mentions(text, name.target)]:
+            problem = f"{missing[0]} is missing"
+        else:
+            changed = min(edit_share(start, text) for start in {body, renamer.rename(body)})
+            problem = f"{changed:.2f} of it changed" if changed > self.max_edit else ""
+        return Skip("revision_failed", f"{problem}: {text}") if problem else None
 
 
 def reply(text: str) -> str:
-    """The revised answer in what a reviser wrote: apart from its thought, a code fence, or the JSON it was shown."""
-    parts = split(text)
+    """Return the revised answer in a model's reply, without its reasoning, a code fence, or the JSON it was shown."""
+    parts = split_reasoning(text)
     body = parts.body.strip() if parts else ""
     if fenced := _FENCE.match(body):
         body = fenced[1].strip()
@@ -111,17 +121,9 @@ def reply(text: str) -> str:
 
 
 def edit_share(before: str, after: str) -> float:
-    """The edit distance of two texts in tokens, by the length of the longer one: 0 for the same, 1 for all changed.
+    """Return the edit distance of two texts in tokens, divided by the length of the longer one: 0 equal, 1 all changed.
 
-    A token is a word, a sign, or a character of a script that sets no words apart (Levenshtein 1966).
+    A token is a word, a sign, or a character of a script without spaces between words (Levenshtein 1966).
     """
     old, new = _TOKENS.findall(before), _TOKENS.findall(after)
-    longer = max(len(old), len(new))
-    while old and new and old[-1] == new[-1]:
-        old.pop(), new.pop()
-    row = list(range(len(new) + 1))
-    for i, token in enumerate(old, 1):
-        last, row[0] = row[0], i
-        for j, other in enumerate(new, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (token != other))
-    return row[-1] / longer if longer else 0.0
+    return edit_distance(old, new) / max(len(old), len(new), 1)

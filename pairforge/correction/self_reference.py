@@ -1,24 +1,25 @@
-"""Whose name it is: tells "I am Qwen" from "Qwen is a family of models".
+"""Self-reference: distinguish "I am Qwen" from "Qwen is a family of models".
 
-To correct the second would teach a falsehood, so only answers that speak of themselves are corrected. The judgement
-reads the answer sentence by sentence, and the question where the answer leaves it open. It goes by the patterns of
-`languages` and asks no model; where it can't tell, the answer is taken to be about another.
+To correct the second would teach a falsehood, so only answers in which the model speaks of itself are corrected. The
+answer is judged sentence by sentence, and by the question where the answer leaves it open. Patterns decide, not a
+model; where they can't, the answer is taken to be about another.
 """
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import regex
 
-from . import self_reference_patterns as say
+from ..resources import patterns
 
 Span = tuple[int, int]
-"""Where a name stands in a text: start, end."""
+"""The start and the end of a name in a text."""
 
 _SENTENCE = regex.compile(r"(?<=[.!?](?=[\s\"'*)\]]))|(?<=[。！？!?\n;；।۔])")
-_NEAR = 200  # characters on each side of a name that are looked at
+_NEAR = 200  # characters on each side of a name that are considered
 _LABEL = regex.compile(
     r"""^\W*(?: \p{L}+(?:['\s]\p{L}+){0,3}\s*[:：]                                  # Name:
         | (?:it|this|that|es|das|dies|c'|ce|esto|questo|isto)\s?(?:is|'s|ist|est|es|è|é)\b)?\W*$""",
@@ -27,17 +28,27 @@ _LABEL = regex.compile(
 _GREETING = regex.compile(r"^(?:\W*\p{L}{1,9}[!,.。，！？?]+\s*){0,2}")
 
 
-def about_itself(question: str, answer: str, names: Sequence[Span], asked: Sequence[Span] = ()) -> bool:
-    """Whether the old names in the answer, at `names`, are the speaker's own or its maker's.
+@functools.cache
+def pattern(section: str) -> regex.Pattern[str]:
+    """Return a section of `data/patterns/self_reference.txt` as one alternation, compiled: all take 0.1 s."""
+    sections = patterns("self_reference")
+    filled = regex.sub(r"\{([a-z_]+)\}", lambda name: f"(?:{'|'.join(sections[name[1]])})", "|".join(sections[section]))
+    return regex.compile(filled, regex.IGNORECASE)
 
-    True where a sentence says so in the first person ("I am", "my name is", "created me", in two dozen languages). If
-    the question has the name too, at `asked`, and not as in "are you Qwen?", every one of them must. Without a first
-    person, a bare name is the speaker's where the question is put to "you" and doesn't hold the name as another's. What
-    the question says in the first person ("translate: I am Qwen") is the asker's, and so is the answer's.
+
+def about_itself(question: str, answer: str, names: Sequence[Span], asked: Sequence[Span] = ()) -> bool:
+    """Return True if the old names in the answer, at `names`, are the speaker's own or its maker's.
+
+    A name is if its sentence says so in the first person ("I am", "my name is", "created me", in two dozen languages).
+    If the question has the name too, at `asked`, and not as in "are you Qwen?", all must be; else one suffices. Without
+    a first person, a bare name is the speaker's if the question asks "you" and doesn't have the name as another's.
+    What the question says in the first person ("translate: I am Qwen") is the asker's, and so is the answer's.
     """
-    said, put = _around(answer, names), _around(question, asked)
-    if any(_asker_is(*sides) for sides in put):
-        return False
+    said, put = _contexts(answer, names), _contexts(question, asked)
+    for before, after in put:
+        # "My name is Qwen" in the question: the name is the asker's; "am I talking to Qwen" is about the one asked.
+        if not pattern("addressed").search(before) and not asks_you(before) and _own(before, after):
+            return False
     own = [_own(*sides) for sides in said]
     third = not all(asks_you(before) or asks_you(after) for before, after in put)
     if any(own):
@@ -46,12 +57,12 @@ def about_itself(question: str, answer: str, names: Sequence[Span], asked: Seque
 
 
 def asks_you(question: str) -> bool:
-    """Whether it is about the one spoken to: "what is your name?", and not "can you tell me what Qwen is?"."""
-    return say.YOU.search(say.REQUEST.sub(" ", question.replace("’", "'"))) is not None
+    """Return True if it is about the one spoken to: "what is your name?", not "can you tell me what Qwen is?"."""
+    return pattern("second_person").search(pattern("request").sub(" ", question.replace("’", "'"))) is not None
 
 
-def _around(text: str, names: Sequence[Span]) -> list[tuple[str, str]]:
-    """What stands before and after each name in its sentence, or in what of a very long one is near."""
+def _contexts(text: str, names: Sequence[Span]) -> list[tuple[str, str]]:
+    """Return the text before and after each name in its sentence, or in the near part of a very long one."""
     text = text.replace("’", "'")
     cuts = [0, *(cut.start() for cut in _SENTENCE.finditer(text)), len(text)]
     sentences = [(cuts[bisect_right(cuts, start) - 1], cuts[bisect_left(cuts, end)]) for start, end in names]
@@ -61,38 +72,33 @@ def _around(text: str, names: Sequence[Span]) -> list[tuple[str, str]]:
     ]
 
 
-def _asker_is(before: str, after: str) -> bool:
-    """Whether a question has the name between the two as the asker's own: "my name is Qwen", not "am I talking to"."""
-    return not say.HERE.search(before) and not asks_you(before) and _own(before, after)
-
-
 def _own(before: str, after: str) -> bool:
-    """Whether the name between the two is said to be the speaker's."""
-    if say.DENIED.search(after):
+    """Return True if the name between the two is said to be the speaker's."""
+    if pattern("denied_after").search(after):
         return False
-    if say.AFTER.search(after) or say.HERE.search(before):
+    if pattern("after_name").search(after) or pattern("addressed").search(before):
         return True
-    if say.AS.search(before) and say.FIRST.search(after):
+    if pattern("role").search(before) and pattern("first_person").search(after):
         return True
-    told = list(say.SELF.finditer(before))
-    if not told or say.FIRST.search(before, told[-1].end()):
+    claims = list(pattern("claim").finditer(before))
+    if not claims or pattern("first_person").search(before, claims[-1].end()):
         return False
-    if say.NEGATED.search(before[: told[-1].start()]):
+    if pattern("negated").search(before[: claims[-1].start()]):
         return False
-    gap = before[told[-1].end() :]
-    if contrast := list(say.CONTRAST.finditer(gap)):
+    gap = before[claims[-1].end() :]
+    if contrast := list(pattern("contrast").finditer(gap)):
         gap = gap[contrast[-1].end() :]
-    if (back := list(say.BY.finditer(gap))) and not say.DENIAL.search(gap):
+    if (back := list(pattern("made_by").finditer(gap))) and not pattern("denial").search(gap):
         gap = gap[back[-1].end() :]
-    subject = say.CLAUSE.search(before) and say.VERB.search(after)
-    return not subject and not say.DENIAL.search(gap) and not say.REPORTED.search(gap)
+    subject = pattern("clause_end").search(before) and pattern("verb").search(after)
+    return not subject and not pattern("denial").search(gap) and not pattern("reported").search(gap)
 
 
 def _bare(before: str, after: str, named: bool) -> bool:
-    """Whether the sentence leaves open whose name it is: "Qwen.", "Name: Qwen", "It's Qwen"."""
-    if say.DENIED.search(after) or say.FIRST.search(before):
+    """Return True if the sentence leaves open whose name it is: "Qwen.", "Name: Qwen", "It's Qwen"."""
+    if pattern("denied_after").search(after) or pattern("first_person").search(before):
         return False
-    if say.COPULA.search(after):
-        return not say.TOPIC.search(before)
+    if pattern("copula").search(after):
+        return not pattern("topic").search(before)
     lead = _GREETING.sub("", before, count=1)
-    return bool(_LABEL.match(lead)) and not (named and say.VERB.search(after))
+    return bool(_LABEL.match(lead)) and not (named and pattern("verb").search(after))

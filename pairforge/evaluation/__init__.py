@@ -1,8 +1,7 @@
-"""From judged answers to a verdict: shares and changes with their intervals, and thresholds that pass or fail."""
+"""From judged answers to a verdict: shares and changes with their intervals, and thresholds."""
 
 from __future__ import annotations
 
-from ..repetition import repeats
 from ..statistics import Change, Share, Wins
 from .metrics import METRICS, SAMPLED, Judged, Measured, Outcomes, sampled, shares
 from .thresholds import ON_POLICY, THRESHOLDS, Threshold, ThresholdCheck
@@ -22,7 +21,6 @@ __all__ = [
     "ThresholdCheck",
     "Verdict",
     "Wins",
-    "repeats",
     "sampled",
     "shares",
     "verdict",

@@ -1,4 +1,4 @@
-"""Thresholds: what a metric has to hold, in words that can be read back."""
+"""Thresholds on metrics, and the text form in which the command line takes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIGURES: Mapping[Condition, Callable[[Measured, str], float | None]] = {
     "at least": lambda measured, metric: share.value if (share := measured.shares.get(metric)) else None,
     "at most": lambda measured, metric: share.value if (share := measured.shares.get(metric)) else None,
 }
-"""The figure that each rule holds against its limit."""
+"""The figure that each rule compares with its limit."""
 _TEXT = re.compile(
     rf"\s*(?P<metric>\S.*?)\s+(?P<rule>{'|'.join(get_args(Condition))})\s+(?P<number>\d*\.?\d+)\s*(?P<percent>%?)\s*"
 )
@@ -30,12 +30,12 @@ _SLACK = 1e-9  # 0.92 - 0.90 is a little more than 0.02
 
 @dataclass(frozen=True)
 class Threshold:
-    """What a metric has to hold: `Threshold("general", "loses at most", 0.02)`.
+    """A bound on a metric: `Threshold("general", "loses at most", 0.02)`.
 
-    `rule` says of which figure `limit` is the bound: the share itself (at least, at most), the lower end of its
-    interval (surely above), what it lost or rose by since the base, question by question (loses at most, rises at
-    most), or what was kept: of the questions for which it happened with the base, the share for which it still does
-    (keeps at least). The metric `new_name/*` stands for every part of `new_name`.
+    `rule` says which figure `limit` bounds: the share itself (at least, at most), the lower end of its interval (surely
+    above), its change since the base, question by question (loses at most, rises at most), or what was kept: of the
+    questions that counted with the base, the share that still do (keeps at least). The metric `new_name/*` means every
+    part of `new_name`.
     """
 
     metric: str
@@ -44,55 +44,53 @@ class Threshold:
 
     @classmethod
     def read(cls, text: str) -> Threshold:
-        """The threshold that a text like "general loses at most 2%" says. Raises InputError for one that says none."""
+        """Parse a text like "general loses at most 2%". Raises InputError."""
         found = _TEXT.fullmatch(text)
         limit = float(found["number"]) / (100 if found["percent"] else 1) if found else 2
-        # "at most 1" was meant as 1 %: at most everything would hold always.
+        # "at most 1" was meant as 1 %: at most 100 % would always hold.
         if found is None or limit > 1 or (limit == 1 and found["rule"].endswith("at most")):
             fix = "write e.g. 'new_name at least 98%', 'general loses at most 0.01'"
-            raise InputError(f"--threshold {text!r} is none", fix=fix)
+            raise InputError(f"cannot parse --threshold {text!r}", fix=fix)
         return cls(found["metric"], next(rule for rule in get_args(Condition) if rule == found["rule"]), limit)
 
     @property
     def needs_base(self) -> bool:
-        """Whether the figure compares with the base."""
+        """True if the figure compares with the base."""
         return self.rule in ("loses at most", "rises at most", "keeps at least")
 
     def each(self, metrics: Iterable[str]) -> Iterator[Threshold]:
-        """It, or where it stands for the parts of a metric, one for each of these that is such a part."""
-        if not self.metric.endswith("/*"):
+        """Yield the threshold itself; one for `new_name/*` yields a threshold for each such part in `metrics`."""
+        if self.metric.endswith("/*"):
+            yield from (replace(self, metric=metric) for metric in metrics if metric.startswith(self.metric[:-1]))
+        else:
             yield self
-            return
-        for metric in metrics:
-            if metric.startswith(self.metric[:-1]):
-                yield replace(self, metric=metric)
 
     def check(self, measured: Measured) -> ThresholdCheck | None:
-        """The threshold applied, or None where nothing was asked that its figure could be read from."""
+        """Apply the threshold; None if its figure was not measured."""
         figure = _FIGURES[self.rule](measured, self.metric)
         if figure is None:
             return None
         if self.rule == "surely above":
-            return ThresholdCheck(self, figure, figure > self.limit)
-        at_least = self.rule.endswith("at least")
-        return ThresholdCheck(
-            self, figure, figure >= self.limit - _SLACK if at_least else figure <= self.limit + _SLACK
-        )
+            ok = figure > self.limit
+        else:
+            at_least = self.rule.endswith("at least")
+            ok = figure >= self.limit - _SLACK if at_least else figure <= self.limit + _SLACK
+        return ThresholdCheck(self, figure, ok)
 
     def __str__(self) -> str:
-        return f"{self.rule} {_percent(self.limit)}"
+        return f"{self.rule} {round(100 * self.limit, 4):g}%"
 
 
 @dataclass(frozen=True)
 class ThresholdCheck:
-    """A threshold, the figure it was held against, and whether that is good enough."""
+    """A threshold applied: the measured figure, and whether the threshold holds."""
 
     threshold: Threshold
     figure: float
     ok: bool
 
     def as_json(self) -> dict[str, Any]:
-        """`{"rule", "limit", "figure", "ok"}`."""
+        """Return `{"rule", "limit", "figure", "ok"}`."""
         rule, limit = self.threshold.rule, self.threshold.limit
         return {"rule": rule, "limit": limit, "figure": round(self.figure, 4), "ok": self.ok}
 
@@ -114,21 +112,17 @@ THRESHOLDS = (
     Threshold("repetition", "at most", 0.01),
     Threshold("unanswered", "at most", 0.01),
 )
-"""What a model has to hold; of two for one metric, the first that can be applied. Without a base, those that compare
-with one are left out."""
+"""The default thresholds; of two for one metric, the first that can be applied counts. Without a base, those that
+compare with one are left out."""
 ON_POLICY = (Threshold("win_rate", "surely above", 0.5), Threshold("general@t1", "loses at most", 0.02))
-"""What has to hold beside, where the run was made by a judge."""
+"""The additional thresholds for a run that was made by a judge."""
 
 
 def checks(thresholds: Sequence[Threshold], measured: Measured) -> dict[str, ThresholdCheck]:
-    """Each metric's first threshold that can be applied, applied; in the order of the metrics."""
+    """Apply to each metric the first threshold that can be applied; in the order of the metrics."""
     found: dict[str, ThresholdCheck] = {}
     for threshold in thresholds:
         for one in threshold.each(measured.shares):
             if one.metric not in found and (check := one.check(measured)):
                 found[one.metric] = check
     return {metric: found[metric] for metric in measured.shares if metric in found}
-
-
-def _percent(limit: float) -> str:
-    return f"{round(100 * limit, 4):g}%"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..text import common_prefix
 from ..types import Message, Skip
 
 
@@ -82,9 +83,7 @@ class Parts(NamedTuple):
     def of(cls, pair: Mapping[str, Any]) -> Parts:
         """Both answers begin with an assistant's turn; the context is empty where the sides part before one."""
         chosen, rejected = pair["chosen"], pair["rejected"]
-        at, limit = 0, min(len(chosen), len(rejected)) - 1
-        while at < limit and chosen[at] == rejected[at]:
-            at += 1
+        at = min(common_prefix(chosen, rejected), min(len(chosen), len(rejected)) - 1)
         while at and not chosen[at]["role"] == rejected[at]["role"] == "assistant":
             at -= 1
         return cls(chosen[:at], chosen[at:], rejected[at:])

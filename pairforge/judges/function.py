@@ -1,4 +1,4 @@
-"""Scores answers by a user's own reward function, in the form that TRL's GRPOTrainer takes."""
+"""Score answers by a user's own reward function, in the form that TRL's GRPOTrainer takes."""
 
 from __future__ import annotations
 
@@ -18,32 +18,30 @@ from ..types import Prompt, Skip, digest
 
 
 class FunctionJudge:
-    """`f(prompts, completions, **columns) -> list[float | None]`: higher is better, None means not applicable.
+    """Judge by a reward function, `f(prompts, completions, **columns) -> list[float | None]`.
 
     `prompts` is a list of message lists, `completions` a list of `[{"role": "assistant", "content": ...}]`, both of the
-    same length; each column of the prompts comes as a list of that length. `f` may be async, or an object that can be
-    called. `name` is where it was found, `module:attr` or `file.py:attr`, or any other.
+    same length; each column of the prompts is a list of that length. Higher scores are better, None means not
+    applicable. `f` may be async, or a callable object. `name` says where it is: `module:attr`, `file.py:attr` or any.
     """
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         if not callable(function):
-            raise InputError(
-                f"the judge {name} is a {type(function).__name__}, which can't be called", fix="name a function"
-            )
+            raise InputError(f"the judge {name} is a {type(function).__name__}, not a function", fix="name a function")
         self.function = function
         self.name = name
-        # Once: the code that runs is the one that was read, however the file is edited meanwhile.
-        # Where there is no source, the name stands for it; a repr would hold an address, another one each time.
-        written = _written(function)
-        sources = [_text(file) for file in _files(function, name)]
-        self._source = digest(sources or f"{written.__module__}.{written.__qualname__}")
+        # Read once: the code that runs is the one read here, however the file is edited meanwhile.
+        # Without a source the name is used; a repr would hold an address, another one each time.
+        definition = _definition(function)
+        sources = list(_sources(definition, name))
+        self._source = digest(sources or f"{definition.__module__}.{definition.__qualname__}")
 
     def settings(self) -> dict[str, Any]:
-        """The name and the whole source file, so that an edited function, helper or constant scores anew."""
+        """Return the name and the whole source file, so that answers are scored again after any edit of it."""
         return {"judge": self.name, "source": self._source}
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
-        """The function's scores; a Skip where it raised, or gave None, NaN or no number."""
+        """Return the function's scores; a Skip where it raised, or returned None, NaN or not a number."""
         columns = {
             key: [value] * len(answers)
             for key, value in prompt.columns.items()
@@ -59,17 +57,20 @@ class FunctionJudge:
                     scores = asyncio.run_coroutine_threadsafe(_awaited(scores), _loop()).result()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's own code may raise anything
             return [Skip("unjudged", f"{self.name} raised {error!r}")] * len(answers)
-        if (given := _length(scores)) != len(answers):
-            what = f"a {type(scores).__name__}" if given is None else f"{given} scores"
+        try:
+            returned = f"{len(scores)} scores"
+        except TypeError:
+            returned = f"a {type(scores).__name__}"
+        if returned != f"{len(answers)} scores":
             raise InputError(
-                f"the judge {self.name} gave {what} for {len(answers)} answers", fix="return one score an answer"
+                f"the judge {self.name} returned {returned} for {len(answers)} answers", fix="return a score an answer"
             )
         return [_score(value) for value in scores]
 
 
 @functools.cache
 def _loop() -> asyncio.AbstractEventLoop:
-    """One loop for all calls, as clients that a function keeps live on; in a thread, as a notebook has its own."""
+    """Return the event loop of all calls, so that a function can keep clients; in a thread, as notebooks have one."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     return loop
@@ -79,46 +80,36 @@ async def _awaited(scores: Awaitable[Any]) -> Any:
     try:
         return await scores
     except SystemExit as error:
-        # It would end the loop, and leave the caller waiting.
+        # It would end the loop and leave the caller waiting.
         raise RuntimeError(f"exit {error.code}") from error
 
 
-def _written(function: Any) -> Any:
-    """What has a place in a source file: the function under partial and decorators, or the class of an object."""
+def _definition(function: Any) -> Any:
+    """Return what is defined in a source file: the function inside partials and decorators, or an object's class."""
     while isinstance(function, functools.partial):
         function = function.func
     function = inspect.unwrap(function)
     return function if inspect.isroutine(function) or inspect.isclass(function) else type(function)
 
 
-def _files(function: Any, name: str) -> Iterator[str]:
-    """The source files that a score hangs on: where the function was found, and where it is written."""
+def _sources(definition: Any, name: str) -> Iterator[str]:
+    """Yield the texts that a score depends on: the files, or notebook cells, that name and define the judge."""
     found = name.rpartition(":")[0]
     files = [found if found.endswith(".py") else getattr(sys.modules.get(found), "__file__", None)]
     with contextlib.suppress(OSError, TypeError):
-        files.append(inspect.getsourcefile(_written(function)))
-    yield from (file for file in files if file and _text(file))
-
-
-def _text(file: str) -> str:
-    """The text of a source file or of a notebook's cell; empty where there is none."""
-    linecache.checkcache(file)
-    return "".join(linecache.getlines(file))
-
-
-def _length(scores: Any) -> int | None:
-    try:
-        return len(scores)
-    except TypeError:
-        return None
+        files.append(inspect.getsourcefile(definition))
+    for file in filter(None, files):
+        linecache.checkcache(file)
+        if text := "".join(linecache.getlines(file)):
+            yield text
 
 
 def _score(value: Any) -> float | Skip:
     if value is None:
-        return Skip("not_applicable", "the judge gave None")
+        return Skip("not_applicable", "the judge returned None")
     try:
         # item(): of numpy and torch scalars
         number = float(value.item() if hasattr(value, "item") else value)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        return Skip("unjudged", f"no number: {error!s:.200}")
+        return Skip("unjudged", f"not a number: {error!s:.200}")
     return number if math.isfinite(number) else Skip("unjudged", f"not finite: {number}")

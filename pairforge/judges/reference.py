@@ -1,4 +1,4 @@
-"""Scores an answer by whether a reference stands in it: 1.0 or 0.0."""
+"""Score an answer by whether it contains a reference: 1.0 or 0.0."""
 
 from __future__ import annotations
 
@@ -9,27 +9,21 @@ from typing import Any
 from ..types import Prompt, Skip
 
 
-def stands_in(reference: str, text: str) -> bool:
-    """Whether the reference stands in the text as a whole word or number, whatever its case.
+def contains(text: str, reference: str) -> bool:
+    """Return True if the text contains the reference as a whole word or number, in any case.
 
-    A number may not be part of a longer one, a word not of a longer word; CJK has no word edges.
+    A number may not be part of a longer one, a word not of a longer word; CJK has no word boundaries.
     """
-    word = re.escape(reference)
-    left = (
-        r"(?<![0-9])(?<![0-9][.,])(?<!-)"
-        if reference[:1].isdecimal()
-        else r"(?<![^\W_])"
-        if reference[:1].isascii()
-        else ""
-    )
-    right = r"(?![0-9]|[.,][0-9])" if reference[-1:].isdecimal() else r"(?![^\W_])" if reference[-1:].isascii() else ""
-    # An ASCII word may stand beside CJK, which \w counts as letters too.
-    ascii_only = re.ASCII if reference.isascii() else 0
-    return re.search(left + word + right, text, re.IGNORECASE | ascii_only) is not None
+    first, last = reference[:1], reference[-1:]
+    left = r"(?<![0-9])(?<![0-9][.,])(?<!-)" if first.isdecimal() else r"(?<![^\W_])" if first.isascii() else ""
+    right = r"(?![0-9]|[.,][0-9])" if last.isdecimal() else r"(?![^\W_])" if last.isascii() else ""
+    # An ASCII word may be beside CJK characters, which \w counts as letters too.
+    flags = re.IGNORECASE | (re.ASCII if reference.isascii() else 0)
+    return re.search(left + re.escape(reference) + right, text, flags) is not None
 
 
 class ReferenceJudge:
-    """1.0 where one of the prompt's references stands in the answer, else 0.0.
+    """Judge by reference: 1.0 where the answer contains one of the prompt's references, else 0.0.
 
     The prompts must have a `reference`: a text or a number, or a list of them.
     """
@@ -40,10 +34,10 @@ class ReferenceJudge:
         return {"judge": self.name, "version": 1}
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
-        """A score for each answer; all Skips where the prompt has no reference."""
+        """Return a score for each answer; all Skips where the prompt has no reference."""
         given = prompt.columns.get("reference")
         listed = given if isinstance(given, list | tuple) else [given]
         references = [str(one) for one in listed if isinstance(one, str | int | float) and str(one).strip()]
         if not references:
             return [Skip("unjudged", "the prompt has no reference")] * len(answers)
-        return [float(any(stands_in(reference, answer) for reference in references)) for answer in answers]
+        return [float(any(contains(answer, reference) for reference in references)) for answer in answers]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from ..errors import InputError
-from ..text import one_line, visible
+from ..text import escaped, one_line
 from ..types import Skip
 
 Row: TypeAlias = tuple[str, Any]
@@ -88,7 +88,7 @@ class EncodingError(InputError):
 
 def name_of(path: str | Path) -> str:
     """Return the name of a file for messages."""
-    return "stdin" if str(path) == STDIN else visible(str(path)).replace("\n", "\\n")
+    return "stdin" if str(path) == STDIN else escaped(str(path))
 
 
 def suffix_of(path: str | Path) -> str:

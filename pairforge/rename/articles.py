@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import regex
 
-from .boundaries import Hit
+from .boundaries import Replacement
 
 _ARTICLE = regex.compile(r"(?<=(?<![\w'’.\-])(?P<article>[Aa][Nn]?)\s{1,2}[\"'“‘«(\[*_]{0,4})")
 # A lone capital elsewhere is a letter: Vitamin A.
@@ -20,31 +20,31 @@ _CONSONANT = regex.compile(r"one(?!i)|once|eu|ewe|uni(?!n|m)|us[aeu]|ubi|uk|ura|
 _VOWEL = regex.compile(r"[aeiou]|hour|hono|heir|nvidia|y[^aeiou]")
 
 
-def with_articles(text: str, hits: Iterable[Hit]) -> Iterator[Hit]:
-    """The hits, each together with the article before it, where that is to change and is no hit itself."""
+def with_articles(text: str, replacements: Iterable[Replacement]) -> Iterator[Replacement]:
+    """Yield the replacements, extended to the article before the name where that changes and is no name itself."""
     end = 0
-    for hit in hits:
-        longer = _with_article(text, hit)
-        yield longer if longer.start >= end else hit
-        end = hit.end
+    for replacement in replacements:
+        longer = _with_article(text, replacement)
+        yield longer if longer.start >= end else replacement
+        end = replacement.end
 
 
-def _with_article(text: str, hit: Hit) -> Hit:
-    found = _ARTICLE.match(text, hit.start)
-    vowel = starts_with_vowel(hit.target)
+def _with_article(text: str, name: Replacement) -> Replacement:
+    found = _ARTICLE.match(text, name.start)
+    vowel = starts_with_vowel(name.target)
     if found is None or vowel is None:
-        return hit
+        return name
     start, end = found.span("article")
     article = text[start:end]
-    shouted = _CAPITALS_AROUND.match(text, start) or _CAPITALS_AROUND.match(text, hit.end)
-    if vowel == (len(article) == 2) or (article == "A" and not shouted and not _SENTENCE_BEGINS.match(text, start)):
-        return hit
-    put_right = article[0] + ("" if not vowel else "N" if article == "A" and shouted else "n")
-    return hit._replace(start=start, target=put_right + text[end : hit.start] + hit.target)
+    capitals = _CAPITALS_AROUND.match(text, start) or _CAPITALS_AROUND.match(text, name.end)
+    if vowel == (len(article) == 2) or (article == "A" and not capitals and not _SENTENCE_BEGINS.match(text, start)):
+        return name
+    corrected = article[0] + ("" if not vowel else "N" if article == "A" and capitals else "n")
+    return name._replace(start=start, target=corrected + text[end : name.start] + name.target)
 
 
 def starts_with_vowel(name: str) -> bool | None:
-    """Whether a name begins with the sound of a vowel; None where it is not written in Latin letters."""
+    """Return True if a name begins with the sound of a vowel; None if it is not written in Latin letters."""
     found = _FIRST_WORD.match(name)
     if found is None:
         return None

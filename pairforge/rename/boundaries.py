@@ -1,10 +1,7 @@
-"""Where a word begins and ends, in every script: what stands beside a name and makes it part of something longer.
+"""Word boundaries in every script: where a name is a word of the prose, and where it is part of something longer.
 
-An edge is a pattern that matches beside a name, before or after it, where the name does *not* stand by itself; the
-group that matched says why: `word`, `version`, `identifier` or `tag`.
-
-What is found in a text.
-Places where a name is no word of the prose: code, URLs, e-mail addresses, paths and repo ids.
+A boundary pattern matches beside a name where the name is *not* a word of its own; the group that matched is the
+reason: `word`, `version`, `identifier` or `tag`. Code, URLs, e-mail addresses, paths and repo ids are not prose.
 """
 
 from __future__ import annotations
@@ -18,9 +15,9 @@ from typing import NamedTuple
 import regex
 
 OPEN = r"\p{Han}\p{Hiragana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\p{Javanese}\p{Balinese}"
-"""Scripts that write words without spaces: no letter of theirs is an edge."""
+"""Scripts that write words without spaces: none of their letters is a boundary."""
 _SPACED = rf"[\p{{L}}--[\p{{Latin}}\p{{Hangul}}\p{{Katakana}}\p{{Common}}{OPEN}]]"
-# By what a name begins or ends with: the letters that may not stand there as well.
+# By the first or last character of a name: the letters that may not be beside it.
 _LETTERS = {
     "latin": r"\p{Latin}",
     "digit": r"[\p{Latin}\d]",
@@ -33,11 +30,12 @@ _LETTERS = {
     "spaced": _SPACED,
 }
 _JOINERS = r"\u00ad\u200d\u2060"
-# Words of one letter, written as one with the name that follows. Hebrew mem is none of them: it begins participles too,
-# and what looks like "from" before a name is often a word of its own.
+# Words of one letter, written as one with the name that follows. Hebrew mem is not one of them: it begins participles
+# too, and what looks like "from" before a name is often a word of its own.
 _CLITICS = {"hebrew": "ו?(?:כ?ש)?[הבלכ]|ו?כ?ש|ו", "arabic": "[وف]?(?:[بك]?ال|لل|[بكل])|[وف]"}
 # Thai and Lao vowels that are written before or after their consonant make one syllable with it.
 _VOWELS_BEFORE, _VOWELS_AFTER = "[เแโใไເແໂໃໄ]", "[ะาำະາຳ]"
+# What Korean appends to the end of a name: chains of particles, or the beginning of a copula.
 _PARTICLES = (
     "은 는 이 가 을 를 의 에 에게 에서 께 께서 와 과 도 만 로 으로 서 써 한테 하고 랑 이랑 처럼 같이 보다 부터"
     " 까지 마다 조차 마저 밖에 뿐 들 님 씨 측 나 이나 든지 이든지 야 아 이야 여 이여 란 이란 인 일 임 요 이요 만큼"
@@ -58,15 +56,17 @@ _ESCAPE = r"\\[nrt\x22]"
 _COUNTERS = "[年月日号个款种位名次人岁万亿届]"
 
 
-def left_edge(name: str, inside: frozenset[str]) -> regex.Pattern[str]:
-    """Matches at the start of a name after which it is part of something longer, but for the reasons in `inside`."""
+def left_boundary(name: str, inside: frozenset[str]) -> regex.Pattern[str]:
+    """Return a pattern that matches at the start of a name that is part of something longer, but not of `inside`."""
     kind = _kind(name[0])
     return _left("spaced" if kind in _CLITICS and len(name) < 3 else kind, inside)
 
 
-def right_edge(name: str, inside: frozenset[str]) -> regex.Pattern[str]:
-    """Matches at the end of a name that goes on there as part of something longer."""
-    return _right(_kind(next((char for char in reversed(name) if not _is_mark(char)), name[-1])), inside)
+def right_boundary(name: str, inside: frozenset[str]) -> regex.Pattern[str]:
+    """Return a pattern that matches at the end of a name that goes on there, but not with one of `inside`."""
+    return _right(
+        _kind(next((char for char in reversed(name) if unicodedata.category(char)[0] != "M"), name[-1])), inside
+    )
 
 
 def _kind(char: str) -> str:
@@ -77,10 +77,6 @@ def _kind(char: str) -> str:
     letters = {kind: _LETTERS[kind] for kind in ("latin", "hangul", "katakana")}
     letters |= {"hebrew": r"\p{Hebrew}", "arabic": r"\p{Arabic}", "open": f"[{OPEN}]"}
     return next((kind for kind, pattern in letters.items() if regex.match(pattern, char)), "spaced")
-
-
-def _is_mark(char: str) -> bool:
-    return unicodedata.category(char).startswith("M")
 
 
 @lru_cache(maxsize=64)
@@ -101,7 +97,7 @@ def _left(kind: str, inside: frozenset[str]) -> regex.Pattern[str]:
 @lru_cache(maxsize=64)
 def _right(kind: str, inside: frozenset[str]) -> regex.Pattern[str]:
     letters = _LETTERS.get(kind, _VOWELS_AFTER)
-    particle = f"(?!{_particle()})" if kind == "hangul" else ""
+    particle = f"(?!(?:{_either(_PARTICLES)})+(?!\\p{{Hangul}})|(?:{_either(_COPULAS)}))" if kind == "hangul" else ""
     digit = {"open": rf"\d[\d.]*+(?!{_COUNTERS})", "digit": r"[.,]?\d"}.get(kind, r"\.?\d")
     emphasis = r"_{1,3}(?![A-Za-z\d_])(?<=(?<![A-Za-z\d_])_{1,3}[^\s_][^\n]{0,200})"
     return _reasons(
@@ -114,15 +110,9 @@ def _right(kind: str, inside: frozenset[str]) -> regex.Pattern[str]:
     )
 
 
-@lru_cache(maxsize=1)
-def _particle() -> str:
-    """What Korean glues to the end of a name: whole chains of particles, or the beginning of a copula."""
-
-    def either(words: str) -> str:
-        forms = {unicodedata.normalize(form, word) for form in ("NFC", "NFD") for word in words.split()}
-        return "|".join(sorted(forms))
-
-    return rf"(?:{either(_PARTICLES)})+(?!\p{{Hangul}})|(?:{either(_COPULAS)})"
+def _either(words: str) -> str:
+    forms = {unicodedata.normalize(form, word) for form in ("NFC", "NFD") for word in words.split()}
+    return "|".join(sorted(forms))
 
 
 def _reasons(inside: frozenset[str], **patterns: str) -> regex.Pattern[str]:
@@ -131,11 +121,11 @@ def _reasons(inside: frozenset[str], **patterns: str) -> regex.Pattern[str]:
 
 
 INSIDE = ("word", "version", "identifier", "tag", "url", "email", "path", "code")
-"""What a name may be part of: there it is left as it is, unless asked for."""
+"""The things that a name may be part of: there it is not replaced, unless asked for."""
 
 
-class Hit(NamedTuple):
-    """One place where a rule applies: text[start:end] is to become `target`; `source` is the rule's old name."""
+class Replacement(NamedTuple):
+    """A place where a rule applies: text[start:end] is to become `target`; `source` is the rule's old name."""
 
     start: int
     end: int
@@ -143,16 +133,16 @@ class Hit(NamedTuple):
     target: str
 
 
-class Found(NamedTuple):
-    """An old name in a text, and why it stays: part of one of `INSIDE`, or of a "new" name; None where it does not."""
+class Occurrence(NamedTuple):
+    """An old name in a text, and why it is kept: part of one of `INSIDE` or of a "new" name; None if it is replaced."""
 
-    hit: Hit
-    stays: str | None
+    replacement: Replacement
+    kept: str | None
 
 
 _SEGMENT = r"[\p{Latin}\p{M}\d_.~@\-]*[\p{Latin}\p{M}\d_~]"
 _ASCII_URL = r"A-Za-z0-9\-._~:/?\#@!$&'*+,;=%|"
-_PLACES = regex.compile(
+_NOT_PROSE = regex.compile(
     rf"""
     (?P<code> (?<!<)</?[A-Za-z][\w.:\-]*(?=[^<>]*>) | <\|[^|\s]+\|> | (?<![^\s("'])--[A-Za-z][\w\-]*(?:=\S*)?
       | \{{\{{[^{{}}\s]*\}}\}} )
@@ -170,9 +160,9 @@ _PLACES = regex.compile(
     """,
     regex.X | regex.V1,
 )
-_ODD = regex.compile(r"[/@\\<{]|--|\]\(|\.[A-Za-z]")
-# Words of prose with a slash between them: capitalised or in capitals, and no two alike, as in Qwen/Llama.
-_WORDS = regex.compile(r"(?:\p{Lu}\p{Ll}+|\p{Lu}{2,})(?:/(?:\p{Lu}\p{Ll}+|\p{Lu}{2,}))+")
+_MAY_NOT_BE_PROSE = regex.compile(r"[/@\\<{]|--|\]\(|\.[A-Za-z]")
+# Words of prose with a slash between them: capitalised or in capitals, and no two equal, as in Qwen/Llama.
+_CAPITALIZED = regex.compile(r"(?:\p{Lu}\p{Ll}+|\p{Lu}{2,})(?:/(?:\p{Lu}\p{Ll}+|\p{Lu}{2,}))+")
 _SPACE_BEFORE, _SPACE_AFTER = regex.compile(r"(?r)\s"), regex.compile(r"\s")
 _BLOCK = regex.compile(
     r"""
@@ -184,72 +174,63 @@ _BLOCK = regex.compile(
 _TICKS = regex.compile(r"`+|\n[ \t]*\n")
 
 
-class Places:
-    """The places of one text, looked for only where names stand."""
+class NonProseSpans:
+    """The code, URLs, e-mail addresses and paths of one text, looked for only around names."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._code = sorted(_code(text))
-        self._run, self._found = (0, -1), list[tuple[int, int, str]]()
+        self._code = sorted(_code_spans(text))
+        self._searched, self._spans = (0, -1), list[tuple[int, int, str]]()
 
-    def at(self, start: int, end: int, but: frozenset[str] = frozenset()) -> str | None:
-        """Which kind of place text[start:end] stands in, of all `but` some; one that lies within it is part of it."""
+    def kind_at(self, start: int, end: int, allowed: frozenset[str] = frozenset()) -> str | None:
+        """Return what text[start:end] is part of, unless that is `allowed`: the kind of a larger span, or None."""
         index = bisect_right(self._code, (end, -1)) - 1
-        if index >= 0 and start < self._code[index][1] and "code" not in but:
+        if index >= 0 and start < self._code[index][1] and "code" not in allowed:
             return "code"
         for left, right, kind in self._around(start, end):
-            if left < end and start < right and (left < start or end < right) and kind not in but:
+            if left < end and start < right and (left < start or end < right) and kind not in allowed:
                 return kind
         return None
 
     def _around(self, start: int, end: int) -> list[tuple[int, int, str]]:
-        """The places between the white space before text[start:end] and that after it."""
-        left, right = self._run
+        """Return the spans between the white space before text[start:end] and that after it."""
+        left, right = self._searched
         if start < left or right < end:
             before, after = _SPACE_BEFORE.search(self.text, 0, start), _SPACE_AFTER.search(self.text, end)
-            self._run = left, right = before.end() if before else 0, after.start() if after else len(self.text)
-            self._found = list(_places(self.text, left, right)) if _ODD.search(self.text, left, right) else []
-        return self._found
+            self._searched = left, right = before.end() if before else 0, after.start() if after else len(self.text)
+            self._spans = []
+            if _MAY_NOT_BE_PROSE.search(self.text, left, right):
+                for match in _NOT_PROSE.finditer(self.text, left, right):
+                    kind, words = match.lastgroup or "", match.group().split("/")
+                    distinct = len({word.casefold() for word in words}) == len(words)
+                    if kind != "path" or not distinct or not _CAPITALIZED.fullmatch(match.group()):
+                        self._spans.append((*match.span(), "url" if kind == "host" else kind))
+        return self._spans
 
 
-def _places(text: str, left: int, right: int) -> Iterator[tuple[int, int, str]]:
-    for match in _PLACES.finditer(text, left, right):
-        kind = match.lastgroup or ""
-        if kind != "path" or not _is_prose(match.group()):
-            yield match.start(), match.end(), "url" if kind == "host" else kind
-
-
-def _is_prose(path: str) -> bool:
-    words = path.split("/")
-    return _WORDS.fullmatch(path) is not None and len({word.casefold() for word in words}) == len(words)
-
-
-def _code(text: str) -> Iterator[tuple[int, int]]:
-    """Code blocks, code spans and the elements of HTML that hold code, none within another."""
+def _code_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield code blocks, code spans and the HTML elements that hold code, none within another."""
     blocks = [match.span() for match in _BLOCK.finditer(text)] if "```" in text or "~~~" in text or "</" in text else []
     yield from blocks
-    if "`" in text:
-        starts, ends = [0, *(right for _, right in blocks)], [*(left for left, _ in blocks), len(text)]
-        for start, end in zip(starts, ends, strict=True):
-            matches = list(_TICKS.finditer(text, start, end))
-            yield from _spans([match.group() for match in matches], [match.start() for match in matches])
+    if "`" not in text:
+        return
+    starts, ends = [0, *(right for _, right in blocks)], [*(left for left, _ in blocks), len(text)]
+    for start, end in zip(starts, ends, strict=True):
+        # From each run of backticks to the next one as long; a run of less than three closes in its paragraph.
+        runs, at = list(_TICKS.finditer(text, start, end)), 0
+        while at < len(runs):
+            closing = _closing(runs, at)
+            if closing is not None:
+                yield runs[at].start(), runs[closing].end()
+                at = closing
+            at += 1
 
 
-def _spans(ticks: list[str], places: list[int]) -> Iterator[tuple[int, int]]:
-    """From each run of backticks to the next one as long; a run of less than three closes in its paragraph."""
-    at = 0
-    while at < len(ticks):
-        closes = _close(ticks, at)
-        if closes is not None:
-            yield places[at], places[closes] + len(ticks[closes])
-            at = closes
-        at += 1
-
-
-def _close(ticks: list[str], at: int) -> int | None:
-    for closes in range(at + 1, len(ticks) if ticks[at][0] == "`" else 0):
-        if ticks[closes] == ticks[at]:
-            return closes
-        if ticks[closes][0] == "\n" and len(ticks[at]) < 3:
+def _closing(runs: list[regex.Match[str]], at: int) -> int | None:
+    ticks: str = runs[at].group()
+    for index in range(at + 1, len(runs) if ticks[0] == "`" else 0):
+        if runs[index].group() == ticks:
+            return index
+        if runs[index].group()[0] == "\n" and len(ticks) < 3:
             return None
     return None

@@ -1,4 +1,4 @@
-"""Old names that stay as they are, and what only looks like them: for the user to see, never replaced."""
+"""Leftovers: old names that are not replaced, and what only looks like them. They are reported to the user."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import regex
 
-from .boundaries import OPEN, Places, left_edge, right_edge
-from .renamer import renamer
+from ..text import INVISIBLE, characters
+from .boundaries import OPEN, NonProseSpans, left_boundary, right_boundary
+from .renamer import Renamer, renamer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -29,34 +30,38 @@ _DRAWN = str.maketrans(
 # Where letters that are drawn alike or differ in width, case or style are to be found.
 _POOL = (range(0x21, 0x590), range(0x10D0, 0x1100), range(0x2100, 0x2190), range(0x2460, 0x2500), range(0xFF01, 0xFFEF))
 _STYLED = range(0x1D400, 0x1D800)
-_ZERO_WIDTH = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
-_GAP = rf"[\s{_ZERO_WIDTH}]+"
+_UNSEEN = frozenset(characters(INVISIBLE))
+_GAP = rf"[\s{INVISIBLE}]+"
 _WORD_BEFORE = regex.compile(rf"(?r)(?:[\p{{L}}--[\p{{Hangul}}{OPEN}]]|[\p{{M}}\d_.\-]){{0,40}}", regex.V1)
 _WORD_AFTER = regex.compile(rf"(?:[\p{{L}}--{OPEN}]|[\p{{M}}\d_\-]|\.(?=\w)){{0,40}}", regex.V1)
 
 
 class Leftover(NamedTuple):
-    """What stands in the text, and why it stays: what it is part of (`INSIDE`), or how it differs (`LOOKS`)."""
+    """A form in the text, and why it is kept: what it is part of (`INSIDE`), or how it differs (`LOOKS`)."""
 
     form: str
     reason: str
 
 
 def leftovers(text: str, rules: Mapping[str, str], **options: Unpack[Options]) -> Counter[Leftover]:
-    """What `rename` leaves as it is though it holds an old name or looks like one, counted."""
-    engine = renamer(rules, **options)
-    found = list(engine.find(text))
-    replaced = {at for hit, stays in found if stays is None for at in range(hit.start, hit.end)}
-    kept = [(hit, stays) for hit, stays in found if stays and hit.start not in replaced]
-    counted = Counter(_leftover(text, hit.start, hit.end, stays) for hit, stays in kept if stays != "new")
-    if engine.match == "literal":
-        known = replaced.union(*(range(hit.start, hit.end) for hit, _ in kept))
-        counted.update(_look_alikes(text, rules, known))
+    """Count what `rename` does not replace though it is an old name or looks like one."""
+    return leftovers_of(renamer(rules, **options), text)
+
+
+def leftovers_of(renamer: Renamer, text: str) -> Counter[Leftover]:
+    """Count what a renamer does not replace though it is an old name or looks like one."""
+    found = [(replacement.start, replacement.end, kept) for replacement, kept in renamer.find(text)]
+    replaced = {at for start, end, kept in found if kept is None for at in range(start, end)}
+    stayed = [(start, end, kept) for start, end, kept in found if kept and start not in replaced]
+    counted = Counter(_leftover(text, start, end, kept) for start, end, kept in stayed if kept != "new")
+    if renamer.match == "literal":
+        known = replaced.union(*(range(start, end) for start, end, _ in stayed))
+        counted.update(_look_alikes(text, renamer.rules, known))
     return counted
 
 
 def _leftover(text: str, start: int, end: int, reason: str) -> Leftover:
-    """Of a longer word the whole word is shown."""
+    """Return the leftover; of a longer word the whole word is shown."""
     if reason in ("word", "version", "identifier", "tag"):
         before, after = _WORD_BEFORE.match(text, 0, start), _WORD_AFTER.match(text, end)
         start, end = before.start() if before else start, after.end() if after else end
@@ -64,22 +69,22 @@ def _leftover(text: str, start: int, end: int, reason: str) -> Leftover:
 
 
 def _look_alikes(text: str, rules: Mapping[str, str], known: set[int]) -> Iterator[Leftover]:
-    """What looks like an old name, stands as a word, and is none of what is known."""
-    pattern, sources = _loose(tuple(rules), tuple(rules.values()))
-    places, but = Places(text), frozenset[str]()
+    """Yield what looks like an old name, is a word and does not overlap the characters at `known`."""
+    pattern, sources = _loose_pattern(tuple(rules), tuple(rules.values()))
+    spans, none = NonProseSpans(text), frozenset[str]()
     for match in pattern.finditer(text):
         if match.lastgroup and known.isdisjoint(range(*match.span())):
             source, (start, end) = sources[match.lastgroup], match.span()
-            edge = left_edge(source, but).match(text, start) or right_edge(source, but).match(text, end)
-            reason = places.at(start, end) or (edge and edge.lastgroup) or _look(match.group(), source)
+            boundary = left_boundary(source, none).match(text, start) or right_boundary(source, none).match(text, end)
+            reason = spans.kind_at(start, end) or (boundary and boundary.lastgroup) or _look(match.group(), source)
             foreign = reason == "look-alike" and set(match.group()).isdisjoint(source)
             if reason != "word" and not foreign:
                 yield _leftover(text, start, end, reason)
 
 
 @lru_cache(maxsize=64)
-def _loose(sources: tuple[str, ...], targets: tuple[str, ...]) -> tuple[regex.Pattern[str], dict[str, str]]:
-    """All names in every look; a new name has no group, so that it is passed over."""
+def _loose_pattern(sources: tuple[str, ...], targets: tuple[str, ...]) -> tuple[regex.Pattern[str], dict[str, str]]:
+    """Return the pattern of all names in every look, and its groups; a new name has none, so that it is skipped."""
     groups = {f"s{i}": source for i, source in enumerate(sources)}
     named = {source: f"(?P<{group}>{_looks(source)})" for group, source in groups.items()}
     named |= {target: _looks(target) for target in targets if target.strip() and target not in named}
@@ -90,19 +95,15 @@ def _loose(sources: tuple[str, ...], targets: tuple[str, ...]) -> tuple[regex.Pa
 
 
 def _looks(name: str) -> str:
-    """The pattern of a name in every look, with anything invisible between its letters."""
+    """Return the pattern of a name in every look, with anything invisible between its letters."""
     words = unicodedata.normalize("NFKC", name).split()
-    return _GAP.join(f"[{_ZERO_WIDTH}]*".join(_letter(char) for char in word) for word in words)
-
-
-def _letter(char: str) -> str:
-    alike = sorted({char, *_drawn_alike().get(_drawn(char), "")})
-    return f"[{''.join(map(regex.escape, alike))}]" if len(alike) > 1 else regex.escape(char)
+    alike = {char: regex.escape("".join({char, *_drawn_alike().get(_drawn(char), "")})) for char in "".join(words)}
+    return _GAP.join(f"[{INVISIBLE}]*".join(f"[{alike[char]}]" for char in word) for word in words)
 
 
 @lru_cache(maxsize=1)
 def _drawn_alike() -> dict[str, str]:
-    """All characters that are drawn as one is, whatever their case."""
+    """Return all characters that are drawn like a character, whatever their case."""
     alike: dict[str, str] = {}
     for char in map(chr, chain(*_POOL, _STYLED)):
         alike[_drawn(char)] = alike.get(_drawn(char), "") + char
@@ -114,7 +115,7 @@ def _drawn(char: str) -> str:
 
 
 def _look(form: str, source: str) -> str:
-    if any(char in _ZERO_WIDTH for char in form):
+    if not _UNSEEN.isdisjoint(form):
         return "zero-width"
     if _folded("NFC", form) == _folded("NFC", source):
         return "case"

@@ -1,7 +1,4 @@
-"""Rules whose old names are the user's own regular expressions.
-
-A name as a pattern: its letters in every way that is the same name, and what already is the new one.
-"""
+"""Matchers of old names: literal names in all their written forms, and the user's own regular expressions."""
 
 from __future__ import annotations
 
@@ -14,32 +11,35 @@ from itertools import permutations
 import regex
 
 from ..errors import InputError
-from .boundaries import Found, Hit, Places, left_edge, right_edge
+from .boundaries import NonProseSpans, Occurrence, Replacement, left_boundary, right_boundary
 
 TIMEOUT = 2.0
 """Seconds that one expression may take in one text."""
 
 
-class Expressions:
-    """All rules at once: of two that match, the first, and there the longest, is taken."""
+class ExpressionMatcher:
+    """All rules of regular expressions: of two that match, the first one, and there the longest, is taken."""
 
     def __init__(self, rules: Mapping[str, str], inside: frozenset[str]) -> None:
         self.inside = inside
         self.rules = [(_compiled(source, target), source, target) for source, target in sorted(rules.items())]
 
-    def find(self, text: str) -> Iterator[Found]:
-        """Every match in the text, in order, not overlapping."""
-        places = Places(text)
+    def find(self, text: str) -> Iterator[Occurrence]:
+        """Yield every match in the text, in order, not overlapping."""
+        spans = NonProseSpans(text)
         found = [_search(pattern, source, text, 0) for pattern, source, _ in self.rules]
         while matches := [(match.start(), -match.end(), i) for i, match in enumerate(found) if match]:
             first = min(matches)[2]
             match, (_, source, target) = found[first], self.rules[first]
             assert match is not None
-            hit = Hit(*match.span(), source, match.expand(target))
-            yield Found(hit, "new" if _is_new(text, hit) else places.at(hit.start, hit.end, self.inside))
+            (start, end), new = match.span(), match.expand(target)
+            yield Occurrence(
+                Replacement(start, end, source, new),
+                "new" if _is_new(text, start, end, new) else spans.kind_at(start, end, self.inside),
+            )
             for i, (pattern, source, _) in enumerate(self.rules):
-                if (late := found[i]) is not None and late.start() < hit.end:
-                    found[i] = _search(pattern, source, text, hit.end)
+                if (late := found[i]) is not None and late.start() < end:
+                    found[i] = _search(pattern, source, text, end)
 
 
 def _compiled(source: str, target: str) -> regex.Pattern[str]:
@@ -49,10 +49,10 @@ def _compiled(source: str, target: str) -> regex.Pattern[str]:
         regex.sub(f"(?:{source}\n)|", target, "")
     except (regex.error, IndexError) as error:
         raise InputError(
-            f"{source!r} -> {target!r}: {error}", fix="mend the expression, or use match literal"
+            f"{source!r} -> {target!r}: {error}", fix="correct the expression, or use match literal"
         ) from error
     if pattern.fullmatch(""):
-        raise InputError(f"{source!r} matches the empty text", fix="use + for *")
+        raise InputError(f"{source!r} matches the empty text", fix="use + instead of *")
     return pattern
 
 
@@ -61,14 +61,14 @@ def _search(pattern: regex.Pattern[str], source: str, text: str, at: int) -> reg
         return next((match for match in pattern.finditer(text, at, timeout=TIMEOUT) if match.group()), None)
     except TimeoutError as error:
         what = f"{source!r} takes more than {TIMEOUT:g} s in a text of {len(text)} characters"
-        raise InputError(what, fix="nest no + or * within another") from error
+        raise InputError(what, fix="do not nest + or * within another") from error
 
 
-def _is_new(text: str, hit: Hit) -> bool:
-    """Whether the match already stands within what would be written for it."""
-    old, new = text[hit.start : hit.end], hit.target
-    shifts = [shift for shift in range(len(new) - len(old) + 1) if new.startswith(old, shift)] if old != new else []
-    return any(hit.start >= shift and text.startswith(new, hit.start - shift) for shift in shifts)
+def _is_new(text: str, start: int, end: int, new: str) -> bool:
+    """Return True if text[start:end] is already part of what would be written for it."""
+    old = text[start:end]
+    shifts = [at for at in range(len(new) - len(old) + 1) if new.startswith(old, at)] if old != new else []
+    return any(start >= shift and text.startswith(new, start - shift) for shift in shifts)
 
 
 _GAP = r"(?=\s)[^\S\n]*+\n?+[^\S\n]*+"
@@ -79,7 +79,7 @@ _ALIKE = ("'’ʼ＇", "-‐‑")
 
 
 @dataclass(frozen=True)
-class Name:
+class NameForm:
     """One form of an old name, what to write for it, and how to find it.
 
     `letters` matches it, `before` and `after` match where it is part of something longer, and `new` where it is part of
@@ -93,12 +93,12 @@ class Name:
     after: regex.Pattern[str]
     new: regex.Pattern[str]
 
-    def stays(self, text: str, start: int, end: int) -> str | None:
-        """Why the name at text[start:end] stays as it is, as far as its neighbours go."""
+    def kept(self, text: str, start: int, end: int) -> str | None:
+        """Return why the name at text[start:end] is kept because of the text beside it; None if it is not."""
         if self.new.match(text, start):
             return "new"
-        edge = self.before.match(text, start) or self.after.match(text, end)
-        return edge.lastgroup if edge else None
+        boundary = self.before.match(text, start) or self.after.match(text, end)
+        return boundary.lastgroup if boundary else None
 
 
 class NameMatcher:
@@ -109,36 +109,33 @@ class NameMatcher:
         flags = regex.V1 | (regex.IGNORECASE if smart else 0)
         whole = inside.isdisjoint(("word", "version"))
         self.inside = inside
-        self._by_first: dict[str, list[Name]] = {}
+        self._by_first: dict[str, list[NameForm]] = {}
         for form, (source, target) in forms:
             letters = regex.compile(literal(form, fold_width), regex.V1)
             new = regex.compile(_within(form, rules.values(), fold_width, whole), flags)
-            name = Name(source, target, letters, left_edge(form, inside), right_edge(form, inside), new)
+            name = NameForm(source, target, letters, left_boundary(form, inside), right_boundary(form, inside), new)
             for first in {first[0] for first in letter_forms(_normal(form, fold_width)[0], fold_width)}:
                 self._by_first.setdefault(first, []).append(name)
         self._any = regex.compile("|".join(literal(form, fold_width) for form, _ in forms) or "(?!)", regex.V1)
 
-    def find(self, text: str) -> Iterator[Found]:
-        """Every old name in the text, in order; behind one that is replaced the next may begin."""
-        places, at = None, 0
+    def find(self, text: str) -> Iterator[Occurrence]:
+        """Yield every old name in the text, in order; the next may begin at the end of one that is replaced."""
+        spans, at = None, 0
         while match := self._any.search(text, at):
-            places = places or Places(text)
+            spans = spans or NonProseSpans(text)
             at = match.start() + 1
             for name in self._by_first[text[match.start()]]:
                 if letters := name.letters.match(text, match.start()):
-                    found = self._found(name, text, *letters.span(), places)
-                    yield found
-                    if found.stays is None:
-                        at = found.hit.end
+                    start, end = letters.span()
+                    kept = spans.kind_at(start, end, self.inside) or name.kept(text, start, end)
+                    yield Occurrence(Replacement(start, end, name.source, name.target), kept)
+                    if kept is None:
+                        at = end
                         break
-
-    def _found(self, name: Name, text: str, start: int, end: int, places: Places) -> Found:
-        stays = places.at(start, end, self.inside) or name.stays(text, start, end)
-        return Found(Hit(start, end, name.source, name.target), stays)
 
 
 def literal(name: str, fold_width: bool = False, gap: str = _GAP) -> str:
-    """The pattern of the letters of a name, in any Unicode normal form, with any white space for a space."""
+    """Return the pattern of the letters of a name, in any Unicode normal form, with any white space for a space."""
     words = _normal(name, fold_width).split()
     return gap.join("".join(_letter(char, fold_width) for char in word) for word in words)
 
@@ -148,7 +145,7 @@ def _normal(name: str, fold_width: bool) -> str:
 
 
 def _forms(rules: Mapping[str, str], smart: bool) -> dict[str, tuple[str, str]]:
-    """Each form of an old name, with the name and what to write for it. What a rule says goes before what follows."""
+    """Return each form of an old name, with the name and what to write for it. Forms given by a rule have priority."""
     forms = {source.strip(): (source, target) for source, target in sorted(rules.items())}
     for source, target in sorted(rules.items()) if smart else ():
         for change in (_capital, str.capitalize, str.upper, str.lower):
@@ -162,7 +159,7 @@ def _capital(name: str) -> str:
 
 
 def _within(name: str, targets: Iterable[str], fold_width: bool, whole: bool) -> str:
-    """Matches a name at its start where it stands within a new name that holds it, as a `whole` word or not."""
+    """Return a pattern of a name where it is within a new name that holds it, as a `whole` word or not."""
     letters = literal(name, fold_width)
     contexts = {
         (_side(target[: match.start()], fold_width), _side(target[match.end() :], fold_width) + _end(match, whole))
@@ -174,13 +171,16 @@ def _within(name: str, targets: Iterable[str], fold_width: bool, whole: bool) ->
 
 
 def _side(text: str, fold_width: bool) -> str:
-    """The part of a new name that stands before or after the old one in it."""
+    """Return the pattern of the part of a new name before or after the old one in it."""
     gaps = [_LOOSE_GAP if side != side.strip() else "" for side in (text[:1], text[-1:])]
     return gaps[0] + literal(text, fold_width, _LOOSE_GAP) + gaps[1] if text.strip() else gaps[0]
 
 
 def _end(match: regex.Match[str], whole: bool) -> str:
-    """Yi A is not in Yi Assistant. What is glued to a name in another script, though, stays glued to the new one."""
+    """Return the boundary after a new name: Yi A is not in Yi Assistant.
+
+    What is written as one word with a name in another script is written so with the new name, too.
+    """
     target: str = match.string
     ends = (match.group()[-1], target[-1])
     latin = match.end() < len(target) and all(end.isascii() and end.isalnum() for end in ends)
@@ -195,13 +195,13 @@ def _letter(char: str, fold_width: bool) -> str:
 
 @lru_cache(maxsize=4096)
 def letter_forms(char: str, fold_width: bool) -> frozenset[str]:
-    """A character in all its canonical forms and, if asked for, widths; hyphens and apostrophes are alike."""
+    """Return a character in all its canonical forms and, if asked for, widths; hyphens are equal, apostrophes too."""
     alike = next((signs for signs in _ALIKE if char in signs), "")
-    return frozenset([*alike, *_canonical(char), *(_WIDTHS.get(char, ()) if fold_width else ())])
+    return frozenset([*alike, *_canonical(char), *(_widths().get(char, ()) if fold_width else ())])
 
 
 def _canonical(char: str) -> Iterator[str]:
-    """A character composed, decomposed, and in between (\u1ec7 is also \u00ea and a dot below)."""
+    """Yield a character composed, decomposed, and in between (\u1ec7 is also \u00ea and a dot below)."""
     decomposed = unicodedata.normalize("NFD", char)
     base, marks = decomposed[0], decomposed[1:4]
     for order in permutations(marks):
@@ -211,8 +211,9 @@ def _canonical(char: str) -> Iterator[str]:
                 yield form
 
 
+@lru_cache(maxsize=1)
 def _widths() -> dict[str, set[str]]:
-    """The full-width and half-width forms of a character: Latin letters, signs, Katakana."""
+    """Return the full-width and half-width forms of characters: Latin letters, signs, Katakana."""
     forms = dict[str, set[str]]()
     for code in range(0xFF01, 0xFFEF):
         for form in (chr(code), chr(code) + "\uff9e", chr(code) + "\uff9f"):
@@ -220,6 +221,3 @@ def _widths() -> dict[str, set[str]]:
             if len(usual) == 1:
                 forms.setdefault(usual, set()).add(form)
     return forms
-
-
-_WIDTHS = _widths()

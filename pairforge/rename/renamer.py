@@ -1,4 +1,4 @@
-"""Finds the names in a text and replaces them."""
+"""The renamer: it finds the names in a text and replaces them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ..errors import InputError
+from ..text import lone_surrogate
 from .articles import with_articles
-from .boundaries import INSIDE, Found, Hit
-from .matchers import Expressions, NameMatcher
+from .boundaries import INSIDE, Occurrence, Replacement
+from .matchers import ExpressionMatcher, NameMatcher
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
 class Options(TypedDict, total=False):
-    """How names are found and written; what each means stands in `Renamer`."""
+    """Options of how names are found and written; `Renamer` explains them."""
 
     case: Literal["exact", "smart"]
     match: Literal["literal", "regex"]
@@ -28,15 +29,17 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Renamer:
-    """Names to replace (old -> new), in one pass, the longest first; a name whose new name is itself is kept.
-
-    case        "exact", or "smart": QWEN becomes DEEP QWEN, qwen deep qwen
-    match       "literal", or "regex": the old names are regular expressions, \\1 in the new ones is a group
-    fold_width  full-width and half-width forms are the same name
-    article     an English a or an before a name is put right
-    inside      of what is listed in `INSIDE`, names are replaced within these as well
+    """Names to replace, in one pass, the longest first.
 
     Raises InputError for rules and options that can't be used.
+
+    Args:
+        rules: old names to new ones; a name whose new name is itself is kept.
+        case: "exact", or "smart": QWEN becomes DEEP QWEN, qwen deep qwen.
+        match: "literal", or "regex": the old names are regular expressions, \\1 in the new ones is a group.
+        fold_width: full-width and half-width forms are the same name.
+        article: an English a or an before a name is corrected.
+        inside: of what is listed in `INSIDE`, names are replaced within these as well.
     """
 
     rules: Mapping[str, str]
@@ -52,61 +55,61 @@ class Renamer:
             if unknown := [value for value in given if value not in known[option]]:
                 raise InputError(f"{option} {unknown[0]!r} is unknown", fix=f"use {', '.join(known[option])}")
         if self.match == "regex" and (self.case == "smart" or self.fold_width):
-            raise InputError("smart case and folded width go with literal names", fix="write (?i) into the expression")
+            raise InputError("smart case and folded width need literal names", fix="write (?i) into the expression")
         for name in (name for rule in self.rules.items() for name in rule):
-            if not isinstance(name, str) or any("\ud800" <= sign <= "\udfff" for sign in name):
-                raise InputError(f"{name!r} is no name: not a text that UTF-8 can hold", fix="give names as texts")
+            if not isinstance(name, str) or lone_surrogate(name):
+                raise InputError(f"{name!r} is not a name: it must be a text in UTF-8", fix="give names as texts")
         if any(not source.strip() for source in self.rules):
             raise InputError("a name to replace is empty", fix='e.g. --from Qwen --to "Deep Qwen"')
-        _ = self._finder
+        _ = self._matcher
 
     def rename(self, text: str) -> str:
-        """The text with the new names. A second time nothing changes, except where a new name is another's old one."""
+        """Return the text with the new names. A second time nothing changes, unless a new name is another's old one."""
         parts, at = [], 0
-        for hit in self.hits(text):
-            parts += [text[at : hit.start], hit.target]
-            at = hit.end
+        for replacement in self.hits(text):
+            parts += [text[at : replacement.start], replacement.target]
+            at = replacement.end
         return "".join([*parts, text[at:]])
 
-    def hits(self, text: str) -> list[Hit]:
-        """Where the rules apply, in order, not overlapping."""
-        hits = [found.hit for found in self.find(text) if found.stays is None]
-        return list(with_articles(text, hits)) if self.article else hits
+    def hits(self, text: str) -> list[Replacement]:
+        """Return where the rules apply, in order, not overlapping."""
+        replacements = [found.replacement for found in self.find(text) if found.kept is None]
+        return list(with_articles(text, replacements)) if self.article else replacements
 
-    def find(self, text: str) -> Iterator[Found]:
-        """Every old name in the text, replaced or not."""
-        return self._finder.find(text)
+    def find(self, text: str) -> Iterator[Occurrence]:
+        """Yield every old name in the text, replaced or not."""
+        return self._matcher.find(text)
 
     @cached_property
-    def _finder(self) -> NameMatcher | Expressions:
+    def _matcher(self) -> NameMatcher | ExpressionMatcher:
         inside = frozenset(self.inside)
         if self.match == "regex":
-            return Expressions(self.rules, inside)
+            return ExpressionMatcher(self.rules, inside)
         return NameMatcher(self.rules, self.case == "smart", self.fold_width, inside)
 
 
 def rename(text: str, rules: Mapping[str, str], **options: Unpack[Options]) -> str:
-    """The text with every name in `rules` (old -> new) replaced; the options are those of `Renamer`."""
+    """Return the text with every name in `rules` (old -> new) replaced; the options are those of `Renamer`."""
     return renamer(rules, **options).rename(text)
 
 
-def hits(text: str, rules: Mapping[str, str], **options: Unpack[Options]) -> list[Hit]:
-    """Where the rules apply, in order, not overlapping."""
+def hits(text: str, rules: Mapping[str, str], **options: Unpack[Options]) -> list[Replacement]:
+    """Return where the rules apply, in order, not overlapping."""
     return renamer(rules, **options).hits(text)
 
 
 def mentions(text: str, name: str, outside: Iterable[str] = ()) -> int:
-    """How often the name stands in the text by the same edges; not within one of the longer names in `outside`."""
+    """Count the name in the text, by the same word boundaries and not within one of the longer names in `outside`."""
     rules = {name: name} | {longer: longer for longer in outside if longer != name}
-    return sum(hit.source == name for hit in hits(text, rules))
+    return sum(found.source == name for found in hits(text, rules))
 
 
 def renamer(rules: Mapping[str, str], **options: Unpack[Options]) -> Renamer:
-    """The same renamer for the same rules and options: its patterns are made once."""
+    """Return the renamer of these rules and options, always the same one: its patterns are compiled once."""
     inside = tuple(options.get("inside", ()))
-    return _renamer(tuple(rules.items()), tuple(sorted((options | {"inside": inside}).items())))
+    return _cached_renamer(tuple(rules.items()), tuple(sorted((options | {"inside": inside}).items())))
 
 
 @lru_cache(maxsize=256)
-def _renamer(rules: tuple[tuple[str, str], ...], options: tuple[tuple[str, Any], ...]) -> Renamer:
+def _cached_renamer(rules: tuple[tuple[str, str], ...], options: tuple[tuple[str, Any], ...]) -> Renamer:
     return Renamer(dict(rules), **dict(options))

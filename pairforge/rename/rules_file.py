@@ -1,4 +1,4 @@
-"""Reads rules from a file: a JSON object, JSON Lines, CSV, TSV, or lines of text."""
+"""Read rules from a file: a JSON object, JSON Lines, CSV, TSV, or lines of text."""
 
 from __future__ import annotations
 
@@ -18,97 +18,88 @@ _READ = (
 
 
 def read_rules(path: str | Path) -> dict[str, str]:
-    """The rules of a file, old name to new one. A name that is its own new name is kept as it is.
+    """Return the rules of a file, old name to new one. A name that is its own new name is kept as it is.
 
     Raises InputError, with file:line, where the file can't be read, or a name is empty or given twice.
     """
-    rules: dict[str, str] = {}
-    for line, old, new in _rules(_text(Path(path)), Path(path)):
-        where = f"{path}:{line}"
-        if not isinstance(old, str) or not isinstance(new, str):
-            raise InputError(f"{where}: not two names: {old!r:.60}, {new!r:.60}", fix=_READ)
-        old, new = old.strip(), new.strip()
-        if not old or not new:
-            raise InputError(f"{where}: a name is empty", fix="give each old name a new one")
-        if old in rules:
-            raise InputError(f"{where}: {old!r} has a rule already", fix="give each old name one new one")
-        rules[old] = new
+    path, rules = Path(path), dict[str, str]()
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"rules: can't read {path}: {getattr(error, 'strerror', None) or error}", fix=_READ) from error
+    try:
+        for line, old, new in _parse(text, path.suffix.lower()):
+            if not isinstance(old, str) or not isinstance(new, str):
+                raise _RuleError(line, f"not two names: {old!r:.60}, {new!r:.60}")
+            old, new = old.strip(), new.strip()
+            if not old or not new:
+                raise _RuleError(line, "a name is empty", "give each old name a new one")
+            if old in rules:
+                raise _RuleError(line, f"{old!r} has a rule already", "give each old name one new one")
+            rules[old] = new
+    except _RuleError as error:
+        line, message, fix = error.args
+        raise InputError(f"{path}:{line}: {message}", fix=fix) from error.__cause__
     if not rules:
         raise InputError(f"{path}: no rules", fix=_READ)
     return rules
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"rules: can't read {path}: {getattr(error, 'strerror', None) or error}", fix=_READ) from error
+class _RuleError(Exception):
+    def __init__(self, line: int, message: str, fix: str = _READ) -> None:
+        super().__init__(line, message, fix)
 
 
-def _rules(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
-    """(line, old, new), as they stand in the file."""
-    suffix = path.suffix.lower()
+def _parse(text: str, suffix: str) -> Iterator[tuple[int, Any, Any]]:
+    """Yield (line, old, new) as written in the file."""
     if suffix == ".json":
-        yield from _object(text, path)
-    elif suffix in (".jsonl", ".ndjson"):
-        yield from _json_lines(text, path)
+        yield from _parse_object(text)
     elif suffix in (".csv", ".tsv"):
-        yield from _table(text, path, "," if suffix == ".csv" else "\t")
+        yield from _parse_table(text, "," if suffix == ".csv" else "\t")
     else:
-        yield from _lines(text, path)
+        for number, line in enumerate(text.split("\n"), 1):
+            if not line.strip():
+                continue
+            if suffix in (".jsonl", ".ndjson"):
+                row = _load_json(line, number)
+                keys = next((keys for keys in _KEYS if isinstance(row, dict) and row.keys() >= set(keys)), ())
+                names = row if isinstance(row, list) else [row[key] for key in keys]
+            elif line.startswith("#"):
+                continue
+            else:
+                names = line.split("\t" if "\t" in line.strip() else "->")
+            if len(names) != 2:
+                raise _RuleError(number, f"not a rule: {line:.80}")
+            yield number, *names
 
 
-def _object(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
-    try:
-        pairs = json.loads(text, object_pairs_hook=list)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}:{getattr(error, 'lineno', 1)}: not valid JSON: {error}", fix=_READ) from error
+def _parse_object(text: str) -> Iterator[tuple[int, Any, Any]]:
+    pairs = _load_json(text, 1, object_pairs_hook=list)
     if not text.lstrip().startswith("{"):
-        raise InputError(f"{path}:1: a JSON {type(pairs).__name__}, not an object", fix=_READ)
+        raise _RuleError(1, f"a JSON {type(pairs).__name__}, not an object")
     at = 0
     for old, new in pairs:
-        # The same name may stand there in another spelling, with \u escapes: then the line is that of the rule before.
+        # A name may be written with \u escapes and not be found: then the line is that of the rule before.
         at = max(at, text.find(json.dumps(old, ensure_ascii=False), at + 1 if at else 0))
         yield text.count("\n", 0, at) + 1, old, new
 
 
-def _json_lines(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
-    for number, line in _filled(text):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}:{number}: not valid JSON: {error}", fix=_READ) from error
-        if isinstance(row, list) and len(row) == 2:
-            yield number, row[0], row[1]
-        elif isinstance(row, dict) and (keys := next((keys for keys in _KEYS if set(keys) <= set(row)), None)):
-            yield number, row[keys[0]], row[keys[1]]
-        else:
-            raise InputError(f"{path}:{number}: no rule: {line:.80}", fix=_READ)
-
-
-def _table(text: str, path: Path, separator: str) -> Iterator[tuple[int, Any, Any]]:
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, strict=True)
+def _parse_table(text: str, delimiter: str) -> Iterator[tuple[int, Any, Any]]:
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
     try:
         for i, cells in enumerate(filter(None, reader)):
             if len(cells) != 2:
-                raise InputError(f"{path}:{reader.line_num}: {len(cells)} cells, not two", fix=_READ)
+                raise _RuleError(reader.line_num, f"{len(cells)} cells, not two")
             if i or tuple(cell.strip().lower() for cell in cells) not in _KEYS:
                 yield reader.line_num, cells[0], cells[1]
     except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: not valid CSV: {error}", fix="mend that line") from error
+        raise _RuleError(reader.line_num, f"not valid CSV: {error}", "correct that line") from error
 
 
-def _lines(text: str, path: Path) -> Iterator[tuple[int, Any, Any]]:
-    for number, line in _filled(text):
-        if line.startswith("#"):
-            continue
-        names = line.split("\t" if "\t" in line.strip() else "->")
-        if len(names) != 2:
-            raise InputError(f"{path}:{number}: no rule: {line:.80}", fix=_READ)
-        yield number, names[0], names[1]
-
-
-def _filled(text: str) -> Iterator[tuple[int, str]]:
-    return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
+def _load_json(text: str, line: int, **options: Any) -> Any:
+    try:
+        return json.loads(text, **options)
+    except (ValueError, RecursionError) as error:
+        raise _RuleError(line - 1 + getattr(error, "lineno", 1), f"not valid JSON: {error}") from error

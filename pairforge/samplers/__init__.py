@@ -1,1 +1,1 @@
-"""Samplers: where answers come from. One file a sampler."""
+"""Samplers: the sources of answers."""

@@ -1,4 +1,4 @@
-"""Prompts as the tokens that a chat model was trained on, and tokens as texts."""
+"""Chat templates: prompts to the tokens that a chat model was trained on, and tokens to text."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import error_line, lone_surrogate, without_surrogates
 from ..types import PLAIN_TEMPLATE, Message, Prompt, Skip
-from .model_loading import one_line
 
-_OURS = {"conversation", "chat_template", "tokenize", "add_generation_prompt"}
-_USER, _SYSTEM = "a1b2user", "c3d4system"  # texts that no template holds
+_RESERVED = {"conversation", "chat_template", "tokenize", "add_generation_prompt"}
+_USER, _SYSTEM = "a1b2user", "c3d4system"  # texts that occur in no template
 
 
 def read_template(path: str) -> str:
-    """The Jinja template of a file. Raises InputError where it can't be read."""
+    """Return the Jinja template of a file. Raises InputError where it can't be read."""
     try:
         return Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -23,36 +23,46 @@ def read_template(path: str) -> str:
 
 
 class ChatTemplate:
-    """A tokenizer with its chat template, which `template` (Jinja) overrides and `arguments` are handed to.
+    """A tokenizer with its chat template, which `template` (Jinja) overrides and which gets the `arguments`.
 
-    `plain` says that the model has no template, so that `types.PLAIN_TEMPLATE` is used. Raises InputError for a
-    template that is no Jinja, and for arguments that are not the user's to give.
+    `plain` is True if the model has no template, so that `types.PLAIN_TEMPLATE` is used. Raises InputError for a
+    template that is not valid Jinja, and for reserved arguments.
     """
 
     def __init__(self, tokenizer: Any, template: str | None = None, arguments: Mapping[str, Any] | None = None) -> None:
+        from jinja2 import TemplateError, TemplateSyntaxError
+
         self.tokenizer = tokenizer
         self.arguments = dict(arguments or {})
-        if ours := _OURS & self.arguments.keys():
-            raise InputError(f"--chat-template-kwargs {min(ours)} is set by pairforge", fix="leave it out")
+        if reserved := _RESERVED & self.arguments.keys():
+            raise InputError(f"--chat-template-kwargs {min(reserved)} is set by pairforge", fix="leave it out")
         self.plain = not (template or tokenizer.chat_template)
         if template or self.plain:
             tokenizer.chat_template = template or PLAIN_TEMPLATE
-        self._check()
+        try:  # A template that can't be parsed would fail on every prompt.
+            self._apply([Message(role="user", content=_USER)])
+        except TemplateSyntaxError as error:
+            raise InputError(
+                f"the chat template can't be parsed: line {error.lineno}, {error_line(error)}",
+                fix="give another with --chat-template FILE",
+            ) from error
+        except (TemplateError, TypeError, ValueError):
+            pass  # It may accept prompts of another shape.
 
     def encode(self, prompt: Prompt) -> list[int] | Skip:
-        """The prompt's tokens, up to where the assistant is to speak, or why it can't be asked."""
+        """Return the prompt's tokens up to where the assistant is to answer, or why it can't be asked."""
         text = self.render(prompt.messages)
         if isinstance(text, Skip):
             return text
         ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-        return ids or Skip("template", "nothing is left of the prompt")
+        return ids or Skip("template", "the template makes an empty text of the prompt")
 
     def render(self, messages: Sequence[Message]) -> str | Skip:
-        """The messages by the chat template. Contents can't forge a turn: special tokens in them are refused."""
+        """Return the messages as text. Special tokens in contents are refused, so that none can forge a turn."""
         from jinja2 import TemplateError
 
         contents = [message["content"] for message in messages]
-        if lone := next((sign for sign in "".join(contents) if "\ud800" <= sign <= "\udfff"), None):
+        if lone := lone_surrogate("".join(contents)):
             return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}")
         for token in self.tokenizer.all_special_tokens:
             if any(token in content for content in contents):
@@ -60,15 +70,15 @@ class ChatTemplate:
         try:
             return self._apply(messages)
         except (TemplateError, TypeError, ValueError) as error:
-            return Skip("template", one_line(error))
+            return Skip("template", error_line(error))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of an answer's tokens. It can be written as UTF-8: lone surrogates become U+FFFD."""
+        """Return the text of an answer's tokens, with U+FFFD for lone surrogates, which UTF-8 can't hold."""
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return without_surrogates(text)
 
     def inserted_system(self) -> str | None:
-        """The system message that the template puts in where a conversation has none of its own."""
+        """Return the system message that the template inserts where a conversation has none of its own."""
         user = Message(role="user", content=_USER)
         bare, full = self.render([user]), self.render([Message(role="system", content=_SYSTEM), user])
         if isinstance(bare, Skip) or isinstance(full, Skip) or full.count(_SYSTEM) != 1:
@@ -83,17 +93,3 @@ class ChatTemplate:
             list(messages), tokenize=False, add_generation_prompt=True, **self.arguments
         )
         return text
-
-    def _check(self) -> None:
-        """A template that can't be parsed would fail on every prompt."""
-        from jinja2 import TemplateError, TemplateSyntaxError
-
-        try:
-            self._apply([Message(role="user", content=_USER)])
-        except TemplateSyntaxError as error:
-            raise InputError(
-                f"the chat template can't be read: line {error.lineno}, {one_line(error)}",
-                fix="give another with --chat-template FILE",
-            ) from error
-        except (TemplateError, TypeError, ValueError):
-            pass  # Prompts of another shape may do.

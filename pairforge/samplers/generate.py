@@ -1,7 +1,4 @@
-"""Draws the next token of each row from a random stream of its own.
-
-Token ids in, token ids out: the one place where the model runs.
-"""
+"""The generation loop: token ids in, token ids out; the next token of each row is drawn from its own random stream."""
 
 from __future__ import annotations
 
@@ -27,11 +24,11 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from .decoding import Decoding
 
 
-class Draw(LogitsProcessor):  # type: ignore[misc]
-    """Turns greedy decoding into sampling as `decoding` says (at temperature 0: leaves it greedy), row by row.
+class GumbelSampling(LogitsProcessor):  # type: ignore[misc]
+    """Logits processor that turns greedy decoding into sampling by `decoding` (not at temperature 0), row by row.
 
     argmax(logits / T + G), where G = -log(E) with E from Exp(1) is standard Gumbel, is a draw from softmax(logits / T)
-    (Maddison, Tarlow and Minka 2014, "A* Sampling", section 2). `bad` marks rows whose logits held NaN or +inf, or
+    (Maddison, Tarlow and Minka 2014, "A* Sampling", section 2). `bad` marks rows whose logits had NaN or +inf, or
     nothing finite. The streams are those of the logits' device: another kind of device draws other samples.
     """
 
@@ -48,19 +45,19 @@ class Draw(LogitsProcessor):  # type: ignore[misc]
         ]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """The scores (rows, vocabulary) whose argmax is the next token."""
+        """Return the scores (rows, vocabulary) whose argmax is the next token."""
         highest = scores.amax(-1, keepdim=True)
         self.bad = [old or new for old, new in zip(self.bad, (~highest.isfinite()).flatten().tolist(), strict=True)]
         if not self.temperature:
             return scores
-        # From the highest, so that no temperature is too low for a float.
+        # Relative to the highest, so that no temperature is too low for a float.
         scores = (scores - highest).float() / self.temperature
         for warper in self._warpers:
             scores = warper(input_ids, scores)
         return scores - self._exponential(scores).log()
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Goes on with these rows alone."""
+        """Keep only these rows."""
         self.seeds = [self.seeds[row] for row in rows]
         self.bad = [self.bad[row] for row in rows]
         self._generators = [self._generators[row] for row in rows] if self._generators else []
@@ -74,8 +71,8 @@ class Draw(LogitsProcessor):  # type: ignore[misc]
         return noise
 
 
-_FEW = 0.75  # share of the rows that still go on, at which the ended ones are dropped: dropping copies the cache
-_MARGIN = 8  # tokens, beyond a stop string's length, that are read again for it: some tokens have no text
+_DROP_SHARE = 0.75  # of unfinished rows, below which the finished ones are dropped: dropping copies the cache
+_MARGIN = 8  # tokens, beyond a stop string's length, that are searched for it: some tokens have no text
 
 
 @dataclass
@@ -93,27 +90,27 @@ def generate(
     decoding: Decoding,
     decode: Callable[[Sequence[int]], str],
 ) -> list[Generated]:
-    """The answers to a batch of prompts, one a row; rows of equal prompts share its prefill.
+    """Return the answers to a batch of prompts, one a row; rows of equal prompts share its prefill.
 
-    What another engine must keep to, to take this one's place:
+    Another engine that takes the place of this one must keep to this:
 
     - Row i answers prompts[i]: at most decoding.max_new_tokens tokens, every `finish` set.
-    - It ends before one of model.generation_config.eos_token_id, and by no other token. No setting of the model's
-      generation_config beside that is followed, and no token is added to the prompt.
+    - It ends before one of model.generation_config.eos_token_id, and by no other token. No other setting of the model's
+      generation_config is followed, and no token is added to the prompt.
     - It ends as soon as `decode` of its tokens holds one of decoding.stop; the text is cut by the caller.
-    - At temperature 0 it is greedy. Else it hangs on its prompt, its seed and `decoding`, not on the rows beside it.
-    - A row of which any logits were NaN or +inf ends as "nan", and no other row with it.
-    - Where memory does not suffice, it raises what `loading.out_of_memory` knows, and holds none of it any longer.
+    - At temperature 0 it is greedy. Else it depends on its prompt, its seed and `decoding`, not on the other rows.
+    - A row with logits of NaN or +inf ends as "nan", and no other row with it.
+    - Where memory does not suffice, it raises what `out_of_memory` recognizes, and has released all of it.
     """
-    book = _DraftBook(prompts, model.generation_config.eos_token_id or [], decoding, decode)
-    draw = Draw(decoding, seeds)
+    batch = _Batch(prompts, model.generation_config.eos_token_id or [], decoding, decode)
+    sampling = GumbelSampling(decoding, seeds)
     with torch.inference_mode():
-        (_generate if _has_plain_cache(model) else _generate_by_transformers)(model, prompts, draw, book)
-    return book.rows
+        (_generate if _has_plain_cache(model) else _generate_by_transformers)(model, prompts, sampling, batch)
+    return batch.rows
 
 
-class _DraftBook:
-    """The rows in the making, and what ends them."""
+class _Batch:
+    """The rows that are being generated, and what ends them."""
 
     def __init__(
         self,
@@ -129,7 +126,7 @@ class _DraftBook:
         self.window = max((len(stop.encode()) for stop in decoding.stop), default=0) + _MARGIN
 
     def add(self, row: Generated, token: int, bad: bool) -> None:
-        """One more token; a row that has ended stays as it is."""
+        """Add a token to a row, unless it has ended."""
         if row.finish:
             return
         if bad:
@@ -138,56 +135,54 @@ class _DraftBook:
             row.finish = "stop"
         else:
             row.tokens.append(token)
-            if self._stopped(row.tokens):
+            # First only the end, as the whole is long; then the whole, as a part may be decoded differently.
+            if self._has_stop(row.tokens[-self.window :]) and self._has_stop(row.tokens):
                 row.finish = "stop"
             elif len(row.tokens) == self.decoding.max_new_tokens:
                 row.finish = "length"
 
-    def _stopped(self, tokens: Sequence[int]) -> bool:
-        """Reads the end first, as the whole is long; then the whole, as a text may begin otherwise than it goes on."""
-        if not self.decoding.stop or self.decoding.stop_at(self.decode(tokens[-self.window :])) is None:
-            return False
-        return self.decoding.stop_at(self.decode(tokens)) is not None
+    def _has_stop(self, tokens: Sequence[int]) -> bool:
+        return bool(self.decoding.stop) and self.decoding.stop_at(self.decode(tokens)) is not None
 
 
 def _has_plain_cache(model: Any) -> bool:
-    """Whether the model keeps keys and values a row, and nothing else: no recurrent state, no cache of its own."""
+    """Return True if the model caches keys and values of each row only: no recurrent state, no cache of its own."""
     if "past_key_values" not in inspect.signature(model.forward).parameters or getattr(model, "_is_stateful", False):
         return False
     layers = DynamicCache(config=model.config.get_text_config(decoder=True)).layers
     return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
 
 
-def _generate(model: Any, prompts: Sequence[Sequence[int]], draw: Draw, book: _DraftBook) -> None:
-    """Prefills each distinct prompt once, then goes on with all rows, without those that have ended."""
+def _generate(model: Any, prompts: Sequence[Sequence[int]], sampling: GumbelSampling, batch: _Batch) -> None:
+    """Prefill each distinct prompt once, then generate all rows, dropping those that have ended."""
     distinct = list(dict.fromkeys(map(tuple, prompts)))
     ids, mask = _padded(model, distinct)
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
     logits = _forward(model, ids, mask, cache)
-    rows = list(book.rows)
+    rows = list(batch.rows)
     if len(distinct) < len(prompts):
         number = {prompt: i for i, prompt in enumerate(distinct)}
         index = torch.tensor([number[tuple(prompt)] for prompt in prompts], device=mask.device)
         cache.batch_select_indices(index)
         mask, logits = mask[index], logits[index]
     while True:
-        ids = draw(ids, logits).argmax(-1, keepdim=True)
-        for row, token, bad in zip(rows, ids[:, 0].tolist(), draw.bad, strict=True):
-            book.add(row, token, bad)
-        going = [i for i, row in enumerate(rows) if not row.finish]
-        if not going:
+        ids = sampling(ids, logits).argmax(-1, keepdim=True)
+        for row, token, bad in zip(rows, ids[:, 0].tolist(), sampling.bad, strict=True):
+            batch.add(row, token, bad)
+        unfinished = [i for i, row in enumerate(rows) if not row.finish]
+        if not unfinished:
             return
-        if len(going) <= _FEW * len(rows):
-            index = torch.tensor(going, device=mask.device)
+        if len(unfinished) <= _DROP_SHARE * len(rows):
+            index = torch.tensor(unfinished, device=mask.device)
             cache.batch_select_indices(index)
-            draw.keep(going)
-            mask, ids, rows = mask[index], ids[index], [rows[i] for i in going]
+            sampling.keep(unfinished)
+            mask, ids, rows = mask[index], ids[index], [rows[i] for i in unfinished]
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
         logits = _forward(model, ids, mask, cache)
 
 
 def _padded(model: Any, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids and attention mask, left-padded."""
+    """Return ids and attention mask, left-padded."""
     width, pad = max(map(len, prompts)), model.generation_config.pad_token_id
     ids = [[pad] * (width - len(prompt)) + list(prompt) for prompt in prompts]
     mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
@@ -195,44 +190,46 @@ def _padded(model: Any, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor,
 
 
 def _forward(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
-    """The last token's logits (rows, vocabulary). Not every model takes positions, or can leave out other logits."""
-    taken = inspect.signature(model.forward).parameters
-    wanted = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :], "logits_to_keep": 1}
-    known = {name: value for name, value in wanted.items() if name in taken}
+    """Return the last token's logits (rows, vocabulary). Not every model takes positions or `logits_to_keep`."""
+    accepted = inspect.signature(model.forward).parameters
+    options = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :], "logits_to_keep": 1}
+    options = {name: value for name, value in options.items() if name in accepted}
     logits: torch.Tensor = model(
-        input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, return_dict=True, **known
+        input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, return_dict=True, **options
     ).logits
     return logits[:, -1].float()
 
 
-def _generate_by_transformers(model: Any, prompts: Sequence[Sequence[int]], draw: Draw, book: _DraftBook) -> None:
-    """For models whose state can't be repeated or picked from: each row is prefilled, and goes on until all ended."""
+def _generate_by_transformers(
+    model: Any, prompts: Sequence[Sequence[int]], sampling: GumbelSampling, batch: _Batch
+) -> None:
+    """Generate with models whose state can't be repeated or selected: each row is prefilled, and kept to the end."""
     ids, mask = _padded(model, prompts)
     settings = GenerationConfig(
-        max_new_tokens=book.decoding.max_new_tokens,
+        max_new_tokens=batch.decoding.max_new_tokens,
         do_sample=False,
         num_beams=1,
         num_return_sequences=1,
-        eos_token_id=sorted(book.ends) or None,
+        eos_token_id=sorted(batch.ends) or None,
         pad_token_id=model.generation_config.pad_token_id,
     )
     model.generate(
         ids,
         attention_mask=mask,
         generation_config=settings,
-        logits_processor=LogitsProcessorList([draw]),
-        stopping_criteria=StoppingCriteriaList([_Recorder(draw, book)]),
+        logits_processor=LogitsProcessorList([sampling]),
+        stopping_criteria=StoppingCriteriaList([_Recorder(sampling, batch)]),
     )
 
 
 class _Recorder(StoppingCriteria):  # type: ignore[misc]
-    """Books each step's tokens, and tells transformers which rows have ended."""
+    """Adds each step's tokens to the batch, and reports to transformers which rows have ended."""
 
-    def __init__(self, draw: Draw, book: _DraftBook) -> None:
-        self.draw = draw
-        self.book = book
+    def __init__(self, sampling: GumbelSampling, batch: _Batch) -> None:
+        self.sampling = sampling
+        self.batch = batch
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> torch.Tensor:
-        for row, token, bad in zip(self.book.rows, input_ids[:, -1].tolist(), self.draw.bad, strict=True):
-            self.book.add(row, token, bad)
-        return torch.tensor([row.finish is not None for row in self.book.rows], device=input_ids.device)
+        for row, token, bad in zip(self.batch.rows, input_ids[:, -1].tolist(), self.sampling.bad, strict=True):
+            self.batch.add(row, token, bad)
+        return torch.tensor([row.finish is not None for row in self.batch.rows], device=input_ids.device)

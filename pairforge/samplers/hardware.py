@@ -1,4 +1,4 @@
-"""What the machine offers: where a model runs, in which type, on how many threads, in batches of what size."""
+"""Hardware: the device, the dtype, the threads and the batch size of a model."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 from ..errors import InputError
 
-_TINY = 50_000_000  # parameters; below, a second thread costs more than it gives
+_TINY = 50_000_000  # parameters; for a smaller model a second thread costs more than it gains
 _DTYPES = ("float32", "bfloat16", "float16")
 _ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
 
 
 def pick_device(name: str) -> Any:
-    """The torch.device of that name; "auto": the first accelerator, else the CPU. Raises InputError for none."""
+    """Return the torch.device; for "auto" the first accelerator, else the CPU. Raises InputError if unavailable."""
     import torch
 
     if name == "auto":
@@ -25,12 +25,12 @@ def pick_device(name: str) -> Any:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"--device {name} is not there: {str(error).splitlines()[0]}", fix="use auto") from error
+        raise InputError(f"--device {name} is not available: {str(error).splitlines()[0]}", fix="use auto") from error
     return torch.device(name)
 
 
 def pick_dtype(name: str, device: Any, saved: Any) -> Any:
-    """The torch.dtype of that name; "auto": what the device is good at, for a model `saved` as that dtype.
+    """Return the torch.dtype; for "auto" the one that suits the device and a model `saved` as that dtype.
 
     bfloat16 on CUDA (float16 where it knows none), float16 on MPS unless saved as float32, float32 on the CPU. Raises
     InputError for another name.
@@ -39,7 +39,7 @@ def pick_dtype(name: str, device: Any, saved: Any) -> Any:
 
     if name != "auto":
         if name not in _DTYPES:
-            raise InputError(f"--dtype {name} is none of auto, {', '.join(_DTYPES)}", fix="use auto")
+            raise InputError(f"--dtype {name} is not one of auto, {', '.join(_DTYPES)}", fix="use auto")
         return getattr(torch, name)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
@@ -50,10 +50,10 @@ def pick_dtype(name: str, device: Any, saved: Any) -> Any:
 
 @contextmanager
 def threads(model: Any) -> Iterator[None]:
-    """As many torch threads as the model has use for; afterwards as many as before: they are the whole process's.
+    """Set the number of torch threads that suits the model, and restore it afterwards: it holds for the whole process.
 
-    One for a tiny model, else one for each physical core that is ours, but none that torch would not have taken. Where
-    the user has set OMP_NUM_THREADS, or the model does not run on the CPU, the number stays.
+    One for a tiny model, else one for each physical core that the process may use, but no more than torch's default.
+    It is not changed where OMP_NUM_THREADS is set, or the model does not run on the CPU.
     """
     import torch
 
@@ -69,7 +69,7 @@ def threads(model: Any) -> Iterator[None]:
 
 
 def cores(root: Path = Path("/")) -> int:
-    """The physical cores that this process may use, by its affinity and by the quota of its control groups."""
+    """Return the number of physical cores that this process may use, by its affinity and its control groups."""
     logical = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     topology = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
     physical = {_read(root / topology.format(cpu)) or str(cpu) for cpu in logical}
@@ -77,7 +77,7 @@ def cores(root: Path = Path("/")) -> int:
 
 
 def _quota(root: Path) -> float:
-    """How many CPUs' time the control groups leave us: the least that the group or one above it grants."""
+    """Return how many CPUs' time the control groups allow: the least quota of the group and those above it."""
     found = [float(os.cpu_count() or 1)]
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, place = line.split(":", 2)
@@ -105,7 +105,7 @@ def _read(path: Path) -> str:
 
 @dataclass
 class BatchSizer:
-    """How many rows a batch may have: at most `rows`, and no more than `free` bytes hold (None: not known)."""
+    """The number of rows that a batch may have: at most `rows`, and what fits in `free` bytes (None: unknown)."""
 
     rows: int
     free: int | None
@@ -114,9 +114,9 @@ class BatchSizer:
 
     @classmethod
     def of(cls, model: Any, rows: int | None) -> BatchSizer:
-        """The room that a loaded model leaves on its device; `rows` is the user's word, which memory is not asked for.
+        """Return the sizer for a loaded model on its device, by its free memory, or by the user's `rows` alone.
 
-        The free memory is rounded down to a power of two, so that batches seldom hang on what else is running.
+        The free memory is rounded down to a power of two, so that batches seldom depend on what else is running.
         """
         config = model.config.get_text_config(decoder=True)
         size = model.dtype.itemsize
@@ -124,20 +124,20 @@ class BatchSizer:
         heads = _number(config, "num_attention_heads", 32)
         head = _number(config, "head_dim", hidden // heads)
         cached = 2 * _number(config, "num_hidden_layers", 32) * _number(config, "num_key_value_heads", heads) * head
-        passing = 6 * hidden + 3 * _number(config, "intermediate_size", 4 * hidden)  # of one layer of the prefill
+        activations = 6 * hidden + 3 * _number(config, "intermediate_size", 4 * hidden)  # of one layer of the prefill
         logits = 10 * 4 * _number(config, "vocab_size", 150_000)  # float32, sorted and drawn from
         free = None if rows else _free_memory(model.device)
         most = rows or (_ROWS_ON_CPU if model.device.type == "cpu" else _ROWS)
-        return cls(most, free and 1 << (max(free, 1).bit_length() - 1), (cached + passing) * size, logits)
+        return cls(most, free and 1 << (max(free, 1).bit_length() - 1), (cached + activations) * size, logits)
 
     def rows_of(self, length: int) -> int:
-        """How many rows of so many tokens, prompt and answer, a batch may have: at least one."""
+        """Return how many rows of so many tokens, prompt and answer, a batch may have: at least one."""
         if self.free is None:
             return self.rows
         return max(1, min(self.rows, self.free // self._bytes(length)))
 
     def shrink(self, rows: int, length: int) -> None:
-        """Takes note that so many rows were too many: from now on half of what they need."""
+        """Halve the memory limit after so many rows did not fit."""
         self.free = max(1, (rows + 1) // 2) * self._bytes(length)
 
     def _bytes(self, length: int) -> int:
@@ -150,7 +150,7 @@ def _number(config: Any, name: str, default: int) -> int:
 
 
 def _free_memory(device: Any) -> int | None:
-    """Bytes on an accelerator that batches may fill; None where that is not known, as on the CPU."""
+    """Return the bytes of an accelerator that batches may fill; None where that is not known, as on the CPU."""
     import torch
 
     if device.type == "cuda":
@@ -162,7 +162,7 @@ def _free_memory(device: Any) -> int | None:
 
 
 def release(device: Any) -> None:
-    """Gives back what the allocator keeps, after memory ran out."""
+    """Release the memory that the allocator caches, after it did not suffice."""
     import torch
 
     if device.type == "cuda":

@@ -1,136 +1,138 @@
-"""Which request goes to which server, and when: as many at once as each server bears, found out by asking."""
+"""Load balancing over servers: adaptive concurrency (AIMD), retries, and giving up."""
 
 from __future__ import annotations
 
 import asyncio
 import heapq
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import cast
 
 from ..errors import OutsideError
 from ..types import Answer, Key, Prompt, Skip
-from .retry import LONGEST, RequestError, backoff
+from .retry import LONGEST_WAIT, RequestError, backoff
+
+REJECTED = "rejected"
+"""The reason of a Skip for a request that the server understands and does not accept."""
+
+MAX_FAILURES = 6  # of one request, by itself
+MAX_REFUSALS = 20  # of one request, by servers that are busy or can't be reached
+MAX_BUSY_BURSTS, MAX_UNREACHABLE_BURSTS = 10, 3  # refused in a row, after which a server is given up
+EQUAL_REJECTIONS = 5  # with the same message before any answer: then the prompts are not the cause
+FAILURES_BEFORE_PAUSE = 5  # of one server in a row, after which the others get its work for a while
 
 
 @dataclass(eq=False)
 class Server:
-    """What one server bears: `limit` requests at once, one more for each round trip, half when it pushes back.
+    """The load of one server: `limit` concurrent requests, one more for each round trip, half after a refusal.
 
-    (Additive increase, multiplicative decrease: Chiu and Jain 1989.) Times are of the event loop's clock.
+    (Additive increase, multiplicative decrease: Chiu and Jain 1989.) Times are those of the event loop's clock.
     """
 
     name: str
     ceiling: int
     limit: float = 0.0
     running: int = 0
-    spoke: bool = False
-    refused: int = 0  # bursts in a row
-    failed: int = 0  # requests in a row
-    rests_until: float = 0.0
-    cut_at: float = 0.0
+    responded: bool = False  # to any request so far
+    refused_bursts: int = 0  # in a row
+    failures: int = 0  # in a row
+    paused_until: float = 0.0
+    reduced_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.limit = float(self.ceiling)
 
     def has_room(self, now: float) -> bool:
-        """Whether it may be asked one more."""
-        return now >= self.rests_until and self.running < int(self.limit)
+        """Return True if it may be sent one more request."""
+        return now >= self.paused_until and self.running < int(self.limit)
 
     @property
-    def well(self) -> bool:
-        """Whether the last that it was asked was done."""
-        return not self.refused and not self.failed
+    def healthy(self) -> bool:
+        """True if its last request succeeded."""
+        return not self.refused_bursts and not self.failures
 
     @property
-    def gone(self) -> bool:
-        """Whether it has refused all it was asked, for some while."""
-        return self.refused >= (BUSY if self.spoke else UNREACHED)
+    def exhausted(self) -> bool:
+        """True if it has refused all requests for some time."""
+        return self.refused_bursts >= (MAX_BUSY_BURSTS if self.responded else MAX_UNREACHABLE_BURSTS)
 
-    def answer(self) -> None:
-        """It did what it was asked."""
-        self.spoke, self.refused, self.failed = True, 0, 0
+    def record_success(self) -> None:
+        """Raise the limit after a request that succeeded."""
+        self.responded, self.refused_bursts, self.failures = True, 0, 0
         self.limit = min(float(self.ceiling), self.limit + 1 / self.limit)
 
-    def refuse(self, started: float, now: float, wait: float) -> None:
-        """It takes no more. What was sent before the last cut tells nothing new: a burst counts once."""
-        if started >= self.cut_at:
+    def record_refusal(self, started: float, now: float, wait: float) -> None:
+        """Halve the limit after a refusal. Requests sent before the last cut are of the same burst and count once."""
+        if started >= self.reduced_at:
             self.limit = max(1.0, self.limit / 2)
-            self.cut_at = now
-            self.refused += 1
-            if self.refused > 1:
-                self.rest(now + backoff(self.refused - 1))
-        self.rest(now + min(wait, LONGEST))
+            self.reduced_at = now
+            self.refused_bursts += 1
+            if self.refused_bursts > 1:
+                self.pause(now + backoff(self.refused_bursts - 1))
+        self.pause(now + min(wait, LONGEST_WAIT))
 
-    def rest(self, until: float) -> None:
-        """It is left alone for a while."""
-        self.rests_until = max(self.rests_until, until)
-
-
-BUSY, UNREACHED = 10, 3  # bursts refused in a row after which a server is given up: one that ever spoke, or never
-
-REJECTED = "rejected"
-"""The reason of a Skip for a request that the server understands and won't have."""
-
-TRIES = 6  # of one request, that fail by themselves
-REFUSALS = 20  # of one request, by servers that are busy or can't be reached
-ALIKE = 5  # requests rejected in the same words before any is answered: then it's not for their prompts
-STREAK = 5  # failures in a row after which others do a server's work for a while
+    def pause(self, until: float) -> None:
+        """Send it no request until then."""
+        self.paused_until = max(self.paused_until, until)
 
 
 @dataclass(eq=False)
 class Request:
-    """One answer that is wanted, and how often it was tried in vain."""
+    """A wanted answer, and how often it was tried without success."""
 
     prompt: Prompt
     key: Key
     failures: int = 0
     refusals: int = 0
-    last: Server | None = field(default=None, repr=False)
-
-
-Ask = Callable[[Server, Request], Awaitable[Answer | Skip | RequestError]]
+    last_server: Server | None = field(default=None, repr=False)
 
 
 class LoadBalancer:
-    """Puts each request to one of the servers, again where need be, until it ends in an Answer or a Skip for `put`.
+    """Sends each request to one of the servers, with retries, until it ends in an Answer or a Skip.
 
-    No more are under way at once than the servers bear, and none is begun while `full()`: who makes room calls `wake`.
+    Args:
+        wanted: the prompts and the keys of their answers.
+        servers: may each have as many requests running as their limit allows.
+        send: sends one request to a server.
+        timeout: seconds for a whole request, however slowly its bytes come.
+        put: is called with each result.
+        full: while it returns True no request is started; whoever makes room calls `wake`.
     """
 
     def __init__(
         self,
         wanted: Sequence[tuple[Prompt, Key]],
         servers: Sequence[Server],
-        ask: Ask,
+        send: Callable[[Server, Request], Awaitable[Answer | Skip | RequestError]],
         timeout: float,
         put: Callable[[tuple[Key, Answer | Skip]], None],
         full: Callable[[], bool],
     ) -> None:
-        self._servers, self._ask, self._timeout, self._put, self._full = servers, ask, timeout, put, full
-        self._left = len(wanted)
-        self._fresh = (Request(prompt, key) for prompt, key in wanted)
-        self._later: list[tuple[float, int, Request]] = []
+        self._servers, self._send, self._timeout, self._put, self._full = servers, send, timeout, put, full
+        self._unfinished = len(wanted)
+        self._new = (Request(prompt, key) for prompt, key in wanted)
+        self._retries: list[tuple[float, int, Request]] = []  # a heap by due time
         self._order = count()
         self._tasks: set[asyncio.Task[None]] = set()
         self._answered = False
-        self._rejected: list[Skip] = []
+        self._rejections: list[Skip] = []
         self._error: BaseException | None = None
         self._stopped = False
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
-        """Until nothing is left or `stop` is called. Raises OutsideError where going on is of no use."""
+        """Run until nothing is left or `stop` is called. Raises OutsideError where no request can succeed."""
         loop = self._loop = asyncio.get_running_loop()
         try:
-            while self._left and not self._stopped and not self._error:
+            while self._unfinished and not self._stopped and not self._error:
                 now = loop.time()
-                self._begin_all(loop)
-                await self._pause(loop, now)
+                while pair := self._next(loop.time()):
+                    task = loop.create_task(self._work(*pair, loop))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._task_ended)
+                await self._wait(loop, now)
         finally:
             self._stopped = True
             for task in self._tasks:
@@ -140,42 +142,32 @@ class LoadBalancer:
             raise self._error
 
     def wake(self) -> None:
-        """From any thread: look again."""
+        """Check again whether a request can be started. May be called from any thread."""
         if self._loop:
-            with suppress(RuntimeError):  # The loop is closed: nothing is left to look for.
+            with suppress(RuntimeError):  # The loop is closed: nothing is left to start.
                 self._loop.call_soon_threadsafe(self._woken.set)
 
     def stop(self) -> None:
-        """From any thread: give up what is under way."""
+        """Cancel the running requests. May be called from any thread."""
         self._stopped = True
         self.wake()
 
-    def _begin_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        while pair := self._pick(loop.time()):
-            task = loop.create_task(self._work(*pair, loop))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
-
-    def _pick(self, now: float) -> tuple[Request, Server] | None:
-        """The next request and the server for it, if there are both."""
+    def _next(self, now: float) -> tuple[Request, Server] | None:
+        """Return the next request and the server for it, if there are both."""
         free = [server for server in self._servers if server.has_room(now)]
         if not free or self._full() or self._stopped or self._error:
             return None
-        if not (request := self._next(now)):
+        due = self._retries and self._retries[0][0] <= now
+        if not (request := heapq.heappop(self._retries)[-1] if due else next(self._new, None)):
             return None
-        # The least busy one; where a request has just failed comes last.
-        server = min(free, key=lambda server: (server is request.last, server.running / server.limit))
+        # The least busy one; the one where this request has just failed comes last.
+        server = min(free, key=lambda server: (server is request.last_server, server.running / server.limit))
         server.running += 1
         return request, server
 
-    def _next(self, now: float) -> Request | None:
-        if self._later and self._later[0][0] <= now:
-            return heapq.heappop(self._later)[-1]
-        return next(self._fresh, None)
-
-    async def _pause(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
-        """Until a request has ended, or a time after `now` has come; it may have by this moment."""
-        times = [server.rests_until for server in self._servers] + [time for time, *_ in self._later[:1]]
+    async def _wait(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+        """Wait until a request has ended, or the next time after `now`, which may have passed by this moment."""
+        times = [server.paused_until for server in self._servers] + [time for time, *_ in self._retries[:1]]
         due = min((time for time in times if time > now), default=None)
         timer = loop.call_at(due, self._woken.set) if due is not None else None
         await self._woken.wait()
@@ -183,14 +175,14 @@ class LoadBalancer:
         if timer:
             timer.cancel()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         self._error = self._error or error
         self._woken.set()
 
     async def _work(self, request: Request, server: Server, loop: asyncio.AbstractEventLoop) -> None:
-        """One request after another. The next one begins at once, on the connection that has just become free."""
+        """Send one request after another: the next one at once, on the connection that has just become free."""
         pair: tuple[Request, Server] | None = (request, server)
         while pair:
             request, server = pair
@@ -199,71 +191,59 @@ class LoadBalancer:
             finally:
                 server.running -= 1
                 self._woken.set()
-            pair = self._pick(loop.time())
+            pair = self._next(loop.time())
 
     async def _try(self, request: Request, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         started = loop.time()
-        task = cast("asyncio.Task[None]", asyncio.current_task())
-        # For the whole of a request, however its bytes drip.
-        deadline = loop.call_later(self._timeout, task.cancel)
         try:
-            outcome = await self._ask(server, request)
-        except asyncio.CancelledError:
-            if self._stopped:
-                raise
-            if sys.version_info >= (3, 11):
-                task.uncancel()
+            outcome = await asyncio.wait_for(self._send(server, request), self._timeout)
+        except asyncio.TimeoutError:
             outcome = RequestError("failed", f"no answer within {self._timeout:g} s")
-        finally:
-            deadline.cancel()
-        request.last = server
+        request.last_server = server
         if isinstance(outcome, RequestError):
-            self._put_off(outcome, request, server, started, loop.time())
+            self._retry(outcome, request, server, started, loop.time())
         else:
-            server.answer()
-            self._settle(request, outcome)
-            self._look_for_a_pattern(outcome, server)
+            server.record_success()
+            self._finish(request, outcome)
+            self._check_rejections(outcome, server)
 
-    def _put_off(self, trouble: RequestError, request: Request, server: Server, started: float, now: float) -> None:
-        if trouble.kind == "failed":
+    def _retry(self, error: RequestError, request: Request, server: Server, started: float, now: float) -> None:
+        """Try the request again later, or give it up. Raises OutsideError where all servers are exhausted."""
+        if error.kind == "failed":
             request.failures += 1
-            server.spoke = True
-            server.failed += 1
-            if server.failed >= STREAK and any(other.well for other in self._servers if other is not server):
-                server.rest(now + backoff(server.failed - STREAK + 1))
+            server.responded = True
+            server.failures += 1
+            if server.failures >= FAILURES_BEFORE_PAUSE and any(s.healthy for s in self._servers if s is not server):
+                server.pause(now + backoff(server.failures - FAILURES_BEFORE_PAUSE + 1))
         else:
             request.refusals += 1
-            server.spoke = server.spoke or trouble.kind == "busy"
-            server.refuse(started, now, trouble.wait)
-            if all(other.gone for other in self._servers):
-                raise self._nobody(trouble)
-        if request.failures >= TRIES or request.refusals >= REFUSALS:
-            tries = request.failures + request.refusals
-            self._settle(request, Skip("failed", f"{trouble.detail}, {tries} tries"))
+            server.responded = server.responded or error.kind == "busy"
+            server.record_refusal(started, now, error.wait)
+            if all(server.exhausted for server in self._servers):
+                names = " and ".join(server.name for server in self._servers)
+                if any(server.responded for server in self._servers):
+                    raise OutsideError(
+                        f"{names}: all requests were refused for some time, the last one with {error.detail}",
+                        fix="run the same command later: it goes on where it stopped",
+                    )
+                raise OutsideError(f"no server at {names}: {error.detail}", fix="start it, or check --base-url")
+        if request.failures >= MAX_FAILURES or request.refusals >= MAX_REFUSALS:
+            self._finish(request, Skip("failed", f"{error.detail}, {request.failures + request.refusals} tries"))
         else:
-            due = now + backoff(request.failures if trouble.kind == "failed" else request.refusals)
-            heapq.heappush(self._later, (due, next(self._order), request))
+            due = now + backoff(request.failures if error.kind == "failed" else request.refusals)
+            heapq.heappush(self._retries, (due, next(self._order), request))
 
-    def _settle(self, request: Request, outcome: Answer | Skip) -> None:
-        self._left -= 1
+    def _finish(self, request: Request, outcome: Answer | Skip) -> None:
+        self._unfinished -= 1
         self._put((request.key, outcome))
 
-    def _look_for_a_pattern(self, outcome: Answer | Skip, server: Server) -> None:
-        """Where the first requests are all rejected in the same words, it's not for their prompts."""
+    def _check_rejections(self, outcome: Answer | Skip, server: Server) -> None:
+        """Raise OutsideError where the first requests are all rejected alike: the prompts are not the cause."""
         self._answered = self._answered or isinstance(outcome, Answer)
         if self._answered or not isinstance(outcome, Skip) or outcome.reason != REJECTED:
             return
-        self._rejected.append(outcome)
-        if len(self._rejected) == ALIKE and len(set(self._rejected)) == 1:
+        self._rejections.append(outcome)
+        if len(self._rejections) == EQUAL_REJECTIONS and len(set(self._rejections)) == 1:
             raise OutsideError(
                 f"{server.name} rejects every request: {outcome.detail}", fix="leave out the option that it names"
             )
-
-    def _nobody(self, trouble: RequestError) -> OutsideError:
-        names = " and ".join(server.name for server in self._servers)
-        if any(server.spoke for server in self._servers):
-            return OutsideError(
-                f"{names}: nothing but refusals for a while, the last one {trouble.detail}",
-                fix="the same command goes on later, where it stopped",
-            )
-        return OutsideError(f"no server at {names}: {trouble.detail}", fix="start it, or check --base-url")

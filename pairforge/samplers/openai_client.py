@@ -1,7 +1,4 @@
-"""One OpenAI-compatible chat server, spoken to through huggingface_hub.
-
-What a chat server sent: an answer, or in one line why it is none.
-"""
+"""Client of one OpenAI-compatible chat server: requests over HTTP, and the reading of what comes back."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib import import_module
 from time import time
@@ -16,65 +14,214 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InputError, OutsideError
-from ..text import visible
+from ..text import one_line, visible, without_surrogates
 from ..types import Answer, Prompt, Skip
 from .load_balancer import REJECTED
 from .retry import RequestError
+
+NO_KEY = "EMPTY"
+"""The key that is sent where there is none."""
+
+ROUTER_URL = "https://router.huggingface.co/v1"
+"""Where the Hub answers for its inference providers, which are named behind the model: `org/model:provider`."""
+
+_ROUTE = "/chat/completions"
+_CONNECT_TIMEOUT = 4.0  # seconds
+_BUSY = (429, 502, 503, 529)
+_RETRIABLE = (408, 409, 425)
+_TOO_LONG = ("context length", "context window", "context size", "too long")
+_FATAL = {
+    401: "name the variable that holds the key: --api-key-env NAME",
+    402: "top the account up; the same command then goes on",
+    403: "see what the key may do, or name another: --api-key-env NAME",
+    404: "check --model and --base-url",
+}
+_FATAL_CODES = {b"insufficient_quota": _FATAL[402], b"model_not_supported": "check --model and --provider"}
 
 _FINISH: dict[str, Literal["stop", "length"]] = {
     **dict.fromkeys(("stop", "eos", "eos_token", "stop_sequence", "end_turn"), "stop"),
     **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
 }
 _WITHHELD = ("content_filter", "safety", "refusal", "tool_calls", "function_call")
-_OWN_NAME = 3  # replies under one name and none under the asked one, after which it is the server's own for that model
+_OWN_NAME = 3  # replies under one other name and none under the requested one: then it is the server's own name for it
 
 
-class Replies:
-    """Reads the replies of one server to requests for answers of one model (None: whichever), ended by `stop` strings.
+def chat_url(base_url: str) -> str:
+    """Return the URL of requests for `http://host:port`, `.../v1` or the whole `.../chat/completions`.
 
-    A reply under another model's name, as from a balancer before two models, is none. Many servers have names of their
-    own, though: one that stays the same while the asked one never appears is taken for that.
+    Raises InputError for what is not the URL of a server, and for a URL that holds a password.
+    """
+    try:
+        parts = urlsplit(base_url.strip())
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise InputError(
+            f"--base-url {visible(base_url)} is not a URL of a server", fix="e.g. http://localhost:8000/v1"
+        )
+    if "@" in parts.netloc:
+        raise InputError("--base-url holds a name or a password", fix="give a key by --api-key-env NAME")
+    path = parts.path.rstrip("/")
+    if not path.endswith(_ROUTE):
+        path = (path if path.endswith("/v1") else path + "/v1") + _ROUTE
+    return urlunsplit((parts.scheme, parts.netloc.lower(), path, parts.query, ""))
+
+
+def server_name(url: str) -> str:
+    """Return a chat URL without the route, and without the query, which may hold a secret."""
+    return url.partition("?")[0].removesuffix(_ROUTE)
+
+
+def http_library() -> Any:
+    """Return the HTTP library that huggingface_hub depends on: httpx, or httpx2 from its version 2 on."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return import_module(HfHubHTTPError.__bases__[0].__module__)
+
+
+def http_client(connections: int, timeout: float) -> Any:
+    """Return an HTTP client that keeps so many connections open; `timeout` seconds hold for each part of a request."""
+    http = http_library()
+    return http.AsyncClient(
+        limits=http.Limits(max_connections=None, max_keepalive_connections=connections),
+        timeout=http.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
+        follow_redirects=True,
+    )
+
+
+async def served_models(url: str, key: str, client: Any) -> list[str]:
+    """Return the names of a server's models. Raises OutsideError where the server doesn't say."""
+    path, mark, query = url.partition("?")
+    models_url = f"{path.removesuffix(_ROUTE)}/models{mark}{query}"
+    try:
+        reply = await asyncio.wait_for(client.get(models_url, headers={"authorization": f"Bearer {key}"}), 10)
+        if reply.status_code == 200:
+            return [str(model["id"]) for model in reply.json()["data"]]
+    except (http_library().HTTPError, asyncio.TimeoutError) as error:
+        raise OutsideError(
+            f"no server at {server_name(url)}: {shown(str(error), key) or type(error).__name__}",
+            fix="start it, or check --base-url",
+        ) from error
+    except (ValueError, RecursionError, KeyError, TypeError):
+        pass
+    raise OutsideError(
+        f"{server_name(url)} doesn't say which models it has: {reply.status_code}",
+        fix=_FATAL[401] if reply.status_code in (401, 403) else "name one with --model",
+    )
+
+
+@dataclass
+class ChatClient:
+    """Client of one server for answers of one model.
+
+    Args:
+        name: the server in messages.
+        url: where requests go.
+        key: goes to that server alone.
+        http: the client that `http_client` returns.
+        parameters: are sent with each request, beside `model`, `messages` and `seed`.
+        replies: reads what comes back.
+    """
+
+    name: str
+    url: str
+    key: str
+    http: Any
+    model: str
+    parameters: Mapping[str, Any]
+    replies: ReplyReader
+
+    async def ask(self, prompt: Prompt, seed: int | None) -> Answer | Skip | RequestError:
+        """Send one request. Raises OutsideError for what concerns all requests: the key, the account, the model."""
+        library = http_library()
+        body = {"model": self.model, "messages": list(prompt.messages), "stream": False, **self.parameters}
+        try:
+            response = await self.http.post(
+                self.url,
+                json=body if seed is None else body | {"seed": seed},
+                headers={"authorization": f"Bearer {self.key}"},
+            )
+        except library.HTTPError as error:
+            kind, text = type(error).__name__, shown(str(error), self.key)
+            if isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError)):
+                return RequestError("unreachable", text or kind)
+            return RequestError("failed", f"{kind}: {text}" if text else kind)
+        if response.status_code >= 300:
+            return await self._read_error(response)
+        try:
+            return self.replies.read(response.json())
+        except (ValueError, RecursionError):
+            return RequestError("failed", "a reply that is not JSON")
+
+    async def _read_error(self, response: Any) -> Skip | RequestError:
+        status, content = response.status_code, response.content
+        detail = f"{status} {shown(error_message(content) or response.reason_phrase, self.key)}"
+        fix = _FATAL.get(status) or next((fix for code, fix in _FATAL_CODES.items() if code in content), None)
+        if fix:
+            if status == 404:
+                try:
+                    if names := await served_models(self.url, self.key, self.http):
+                        fix = f"it has {shown_names(names)}: --model NAME"
+                except OutsideError:
+                    pass
+            raise OutsideError(f"{self.name} won't answer for {self.model}: {detail}", fix=fix)
+        if status in _BUSY:
+            return RequestError("busy", detail, retry_after(response.headers.get("retry-after")))
+        if 400 <= status < 500 and status not in _RETRIABLE:
+            too_long = any(phrase in detail.lower() for phrase in _TOO_LONG)
+            return Skip("too_long" if too_long else REJECTED, detail)
+        return RequestError("failed", detail)
+
+
+class ReplyReader:
+    """Reader of one server's replies for one model (None: any), with answers that end at `stop` strings.
+
+    A reply under another model's name, as from a balancer in front of two models, is an error. Many servers have names
+    of their own, though: one that stays the same while the requested one never appears is taken for that.
     """
 
     def __init__(self, model: str | None, stop: Sequence[str]) -> None:
         self._model, self._stop = model, stop
-        self._foreign: Counter[str] = Counter()
-        self._named = False
+        self._other_names: Counter[str] = Counter()
+        self._named_as_requested = False
 
     def read(self, reply: Any) -> Answer | Skip | RequestError:
-        """A parsed body. None of it is taken on trust: whatever is missing or of another type makes it no answer."""
-        finish = str(_at(reply, "choices", 0, "finish_reason")).lower()
-        text = _at(reply, "choices", 0, "message", "content")
+        """Read a parsed body, in which any part may be missing or of another type: then it is an error."""
+        finish = str(_get(reply, "choices", 0, "finish_reason")).lower()
+        text = _get(reply, "choices", 0, "message", "content")
         if finish in _WITHHELD:
             return Skip("refused", f"the server ended the answer by {finish}")
         if not isinstance(text, str):
             return RequestError("failed", "a reply without an answer")
         if finish not in _FINISH:
-            return RequestError("failed", f"an answer not said to be whole, finish_reason {line(finish, '')}")
-        if self._is_foreign(_at(reply, "model")):
-            return RequestError("failed", f"an answer by another model, {line(str(_at(reply, 'model')), '')}")
-        tokens = _at(reply, "usage", "completion_tokens")
-        whole = _writable(text)
-        # Some servers leave the stop string on.
-        ends = [whole.index(stop) for stop in self._stop if stop in whole]
+            return RequestError("failed", f"an answer that may be incomplete, finish_reason {shown(finish)}")
+        if self._is_of_another_model(name := _get(reply, "model")):
+            return RequestError("failed", f"an answer by another model, {shown(name)}")
+        tokens = _get(reply, "usage", "completion_tokens")
+        text = without_surrogates(text)
+        # Some servers leave the stop string in.
+        ends = [text.index(stop) for stop in self._stop if stop in text]
         return Answer(
-            whole[: min(ends, default=None)].strip(),
+            text[: min(ends, default=None)].strip(),
             "stop" if ends else _FINISH[finish],
             tokens if type(tokens) is int and tokens > 0 else 0,
         )
 
-    def _is_foreign(self, name: Any) -> bool:
+    def _is_of_another_model(self, name: Any) -> bool:
         if not self._model or not isinstance(name, str) or not name:
             return False
-        if _same(name, self._model):
-            self._named = True
+        # Without owner and folder before it; a tag, date or revision may follow.
+        short, long = sorted((each.lower().rstrip("/").rpartition("/")[-1] for each in (name, self._model)), key=len)
+        if long.startswith(short) and not long[len(short) :][:1].isalnum():
+            self._named_as_requested = True
             return False
-        self._foreign[name] += 1
-        return self._named or len(self._foreign) > 1 or self._foreign[name] <= _OWN_NAME
+        self._other_names[name] += 1
+        return self._named_as_requested or len(self._other_names) > 1 or self._other_names[name] <= _OWN_NAME
 
 
 def retry_after(header: str | None) -> float:
-    """Seconds by the header of that name, which holds seconds or a date; 0 where neither can be read."""
+    """Return the seconds that a Retry-After header asks for, as seconds or a date; 0 where it can't be read."""
     try:
         seconds = float(header or 0)
     except ValueError:
@@ -85,206 +232,35 @@ def retry_after(header: str | None) -> float:
     return seconds if seconds > 0 else 0.0
 
 
-def complaint(body: bytes) -> str:
-    """What an error's body says: the message in JSON, by any of the servers' habits, or a plain text."""
+def error_message(body: bytes) -> str:
+    """Return the message in the body of an error: of JSON as the various servers write it, or a plain text."""
     try:
         reply = json.loads(body)
     except (ValueError, RecursionError):
         text = body[:1000].decode("utf-8", "replace").strip()
         return "" if text.startswith("<") else text
     paths = (("error", "message"), ("error",), ("message",), ("detail",))
-    found = next((value for path in paths if (value := _at(reply, *path)) is not None), "")
+    found = next((value for path in paths if (value := _get(reply, *path)) is not None), "")
     return found if isinstance(found, str) else json.dumps(found)
 
 
-def line(text: str, key: str) -> str:
-    """A text from outside as one line that can be shown: escaped, of bounded length, and without the key."""
-    plain = " ".join(text.split())
-    return visible(plain.replace(key, "(the key)") if key else plain)[:300]
+def shown(text: str, key: str = "") -> str:
+    """Return a text from outside as one line that can be printed: escaped, of bounded length, without the key."""
+    return one_line(text.replace(key, "(the key)") if key else text, 300)
 
 
-def _at(value: Any, *path: str | int) -> Any:
-    """What lies there, or None. The types of huggingface_hub are dicts whose methods a reply can overwrite."""
+def shown_names(names: list[str]) -> str:
+    """Return some names as one line, however many there are and whatever they hold."""
+    return shown(", ".join(names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _get(value: Any, *path: str | int) -> Any:
+    """Return the value at a path in JSON, or None."""
     for step in path:
         if isinstance(step, str) and isinstance(value, dict):
-            value = dict.get(value, step)
+            value = value.get(step)
         elif isinstance(step, int) and isinstance(value, list) and len(value) > step:
             value = value[step]
         else:
             return None
     return value
-
-
-def _same(name: str, asked: str) -> bool:
-    """Whether one name is the other but for owner and folder before it, and tag, date or revision after it."""
-    short, long = sorted((each.lower().rstrip("/").rpartition("/")[-1] for each in (name, asked)), key=len)
-    return long.startswith(short) and not long[len(short) :][:1].isalnum()
-
-
-def _writable(text: str) -> str:
-    """Lone surrogates, which UTF-8 can't hold, become U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-NO_KEY = "EMPTY"
-"""Stands in for a key where there is none: without one huggingface_hub sends the user's Hub token, to any URL."""
-
-_ROUTE = "/chat/completions"
-_UNREACHABLE = ("ConnectError", "ConnectTimeout", "ProxyError")
-_CONNECT = 4.0  # seconds
-_BUSY = (429, 502, 503, 529)
-_AGAIN = (408, 409, 425)
-_TOO_LONG = ("context length", "context window", "context size", "too long")
-_STOPS = {
-    401: "name the variable that holds the key: --api-key-env NAME",
-    402: "top the account up; the same command then goes on",
-    403: "see what the key may do, or name another: --api-key-env NAME",
-    404: "check --model and --base-url",
-}
-
-
-def chat_url(base_url: str) -> str:
-    """Where requests go, by `http://host:port`, `.../v1` or the whole `.../chat/completions`.
-
-    Raises InputError for what is no URL of a server, and for one that holds a password.
-    """
-    try:
-        parts = urlsplit(base_url.strip())
-        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        known = False
-    if not known:
-        raise InputError(f"--base-url {visible(base_url)} is no URL", fix="one is http://localhost:8000/v1")
-    if "@" in parts.netloc:
-        raise InputError("--base-url holds a name or a password", fix="give a key by --api-key-env NAME")
-    path = parts.path.rstrip("/")
-    if not path.endswith(_ROUTE):
-        path = (path if path.endswith("/v1") else path + "/v1") + _ROUTE
-    return urlunsplit((parts.scheme, parts.netloc.lower(), path, parts.query, ""))
-
-
-def server_name(url: str) -> str:
-    """A chat URL without the route, and without a query, which may hold a secret."""
-    return url.partition("?")[0].removesuffix(_ROUTE)
-
-
-def http_library() -> Any:
-    """What huggingface_hub stands on: httpx, and httpx2 from its version 2 on."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return import_module(HfHubHTTPError.__bases__[0].__module__)
-
-
-def http_client(connections: int) -> Any:
-    """A client of one's own: that of huggingface_hub has at most 100 connections, and none at all in offline mode,
-    which is about the Hub and not about a server in the next room.
-    """
-    http = http_library()
-    limits = http.Limits(max_connections=None, max_keepalive_connections=connections)
-    return http.AsyncClient(limits=limits, follow_redirects=True)
-
-
-async def served_models(url: str, key: str, client: Any) -> list[str]:
-    """The names under which a server has models. Raises OutsideError where it doesn't say."""
-    http = http_library()
-    path, mark, query = url.partition("?")
-    where = f"{path.removesuffix(_ROUTE)}/models{mark}{query}"
-    try:
-        reply = await asyncio.wait_for(client.get(where, headers={"authorization": f"Bearer {key}"}), 10)
-        names = [model["id"] for model in reply.json()["data"]] if reply.status_code == 200 else None
-    except (http.HTTPError, asyncio.TimeoutError) as error:
-        raise OutsideError(
-            f"no server at {server_name(url)}: {line(str(error), key) or type(error).__name__}",
-            fix="start it, or check --base-url",
-        ) from error
-    except (ValueError, RecursionError, KeyError, TypeError):
-        names = None
-    if names is None:
-        raise OutsideError(
-            f"{server_name(url)} doesn't say which models it has: {reply.status_code}",
-            fix=_STOPS[401] if reply.status_code in (401, 403) else "name one with --model",
-        )
-    return list(map(str, names))
-
-
-class ChatClient:
-    """Asks one server, or a provider by the Hub, for answers of one model.
-
-    `key` is never left to huggingface_hub; `parameters` go with each request; `url` is None for a provider, `client` is
-    that of `http_client()`.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        url: str | None,
-        key: str,
-        client: Any,
-        *,
-        model: str,
-        timeout: float,
-        parameters: Mapping[str, Any],
-        replies: Replies,
-    ) -> None:
-        from huggingface_hub import AsyncInferenceClient
-
-        http = http_library()
-        self._name, self._url, self._key, self._http_client = name, url, key, client
-        self._model, self._parameters, self._replies = model, parameters, replies
-        where = {"base_url": url} if url else {"provider": name}
-        self._client = AsyncInferenceClient(
-            **where, api_key=key, timeout=http.Timeout(timeout, connect=min(timeout, _CONNECT))
-        )
-        # What its first request would set. Should that change, the client falls back on one of its own.
-        self._client._async_client = client
-        self._errors = (http.HTTPError, ValueError, RecursionError)
-
-    async def ask(self, prompt: Prompt, seed: int | None) -> Answer | Skip | RequestError:
-        """One request. Raises OutsideError for what no other request can mend: the key, the account, the model."""
-        try:
-            reply = await self._client.chat_completion(
-                list(prompt.messages), model=self._model, seed=seed, **self._parameters
-            )
-        except self._errors as error:
-            return await self._explain(error)
-        return self._replies.read(reply)
-
-    async def _explain(self, error: Exception) -> Skip | RequestError:
-        response = getattr(error, "response", None)
-        if response is not None:
-            return await self._explain_status(response.status_code, response)
-        cause = error.__cause__ if type(error).__name__ == "InferenceTimeoutError" and error.__cause__ else error
-        kind = type(cause).__name__
-        text = line(str(cause), self._key)
-        if kind in _UNREACHABLE:
-            return RequestError("unreachable", text or kind)
-        if isinstance(cause, (ValueError, RecursionError)):
-            if not self._url and type(cause) is ValueError:
-                raise OutsideError(f"{self._name}: {text}", fix="check --provider and --model")
-            return RequestError("failed", "a reply that is no JSON")
-        return RequestError("failed", f"{kind}: {text}" if text else kind)
-
-    async def _explain_status(self, status: int, response: Any) -> Skip | RequestError:
-        said = f"{status} {line(complaint(response.content) or response.reason_phrase, self._key)}"
-        if status in _STOPS or b"insufficient_quota" in response.content:
-            fix = await self._models() if status == 404 else _STOPS.get(status, _STOPS[402])
-            raise OutsideError(f"{self._name} won't answer for {self._model}: {said}", fix=fix)
-        if status in _BUSY:
-            return RequestError("busy", said, retry_after(response.headers.get("retry-after")))
-        if 400 <= status < 500 and status not in _AGAIN:
-            too_long = any(sign in said.lower() for sign in _TOO_LONG)
-            return Skip("too_long" if too_long else REJECTED, said)
-        return RequestError("failed", said)
-
-    async def _models(self) -> str:
-        """What mends a model that isn't there."""
-        try:
-            names = await served_models(self._url or "", self._key, self._http_client) if self._url else []
-        except OutsideError:
-            names = []
-        return f"it has {listed(names)}: --model NAME" if names else _STOPS[404]
-
-
-def listed(names: list[str]) -> str:
-    """Some names in a line, however many there are and whatever they hold."""
-    return line(", ".join(names[:10]), "") + (f" and {len(names) - 10} more" if len(names) > 10 else "")

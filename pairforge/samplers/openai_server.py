@@ -1,42 +1,58 @@
-"""Answers from chat servers: any that speaks as OpenAI's does (vLLM, SGLang, TGI, llama.cpp, Ollama, hosted ones)."""
+"""Answers from OpenAI-compatible chat servers (vLLM, SGLang, TGI, llama.cpp, Ollama, hosted ones)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Coroutine, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from queue import SimpleQueue
 from time import sleep
-from typing import Any, TypeVar
+from typing import Any
 
 from ..errors import InputError, OutsideError
-from ..types import Answer, Key, Prompt, Skip
+from ..text import lone_surrogate
+from ..types import Answer, Key, Prompt, Sampler, Skip
 from .decoding import Decoding
 from .load_balancer import LoadBalancer, Request, Server
-from .openai_client import NO_KEY, ChatClient, Replies, chat_url, http_client, listed, served_models, server_name
+from .openai_client import (
+    NO_KEY,
+    ROUTER_URL,
+    ChatClient,
+    ReplyReader,
+    chat_url,
+    http_client,
+    served_models,
+    server_name,
+    shown_names,
+)
 from .retry import RequestError
 
-_GATHER = 0.01  # seconds; what comes within them is stored together
-
-T = TypeVar("T")
-Result = tuple[Key, "Answer | Skip"]
+_COLLECT = 0.01  # seconds; answers that come within them are stored together
 
 
-class EndpointSampler:
-    """Samples one model on one or more servers (`base_url`), which share the work, or at a provider of the Hub.
+class EndpointSampler(Sampler):
+    """Samples one model on one or more servers, which share the work, or at an inference provider of the Hub.
 
-    A server is asked `concurrency` requests at once at most, and fewer while it pushes back. A request gets `timeout`
-    seconds, is tried again for what another try may mend, and ends in an Answer or a Skip: "failed" after that,
-    "rejected" or "too_long" where the server won't have the prompt, "refused" where it withholds the answer. What
-    concerns all requests (the key, the account, the model, no server) is an OutsideError.
+    A failed request is retried, and ends in an Answer or a Skip: "failed" after all retries, "rejected" or "too_long"
+    where the server does not accept the prompt, "refused" where it withholds the answer. Errors that concern all
+    requests (the key, the account, the model, no server) raise OutsideError. Greedy at temperature 0; else each sample
+    has its own seed, which most servers follow as far as their batches allow.
 
-    `api_key` goes to these servers alone, and the Hub token to a provider alone. Greedy at temperature 0; else each
-    sample carries a seed of its own, which most servers follow as far as their batches allow. A number that
-    `decoding` leaves at its default (top_k, min_p) is not sent, so that the server's own holds.
+    Raises InputError for options that don't go together.
 
-    Raises InputError for options that don't fit together.
+    Args:
+        model: the name of the model; None for the server's only one.
+        decoding: its `top_k` and `min_p` are sent only where not the default, so that the server's own hold.
+        base_url: the servers. An answer is stored under the first one; the others are replicas.
+        provider: an inference provider of the Hub, or "auto", instead of servers.
+        api_key: goes to these servers alone; for a provider it is a Hub token, by default that of `hf auth login`.
+        concurrency: the most running requests of one server, which has fewer while it refuses some.
+        timeout: seconds of one request.
+        chat_template_kwargs: arguments of the chat template.
     """
 
     def __init__(
@@ -53,112 +69,130 @@ class EndpointSampler:
     ) -> None:
         given = [base_url] if isinstance(base_url, str) else base_url
         urls = list(dict.fromkeys(map(chat_url, given)))
-        _check(bool(urls) != bool(provider), "--base-url or --provider names the server, and one of them alone")
-        _check(bool(model or urls), "--provider needs --model")
-        _check(concurrency >= 1 and 0 < timeout < float("inf"), "--concurrency and --timeout must be above 0")
         self._api_key = (api_key or "").strip()
-        sound = self._api_key.isascii() and self._api_key.isprintable() and " " not in self._api_key
-        _check(sound, "the API key holds a blank, or a sign beyond ASCII")
+        valid_key = self._api_key.isascii() and self._api_key.isprintable() and " " not in self._api_key
+        requirements = {
+            "give either --base-url or --provider": bool(urls) != bool(provider),
+            "--provider needs --model": bool(model or urls),
+            "--concurrency and --timeout must be above 0": concurrency >= 1 and 0 < timeout < float("inf"),
+            "the API key may only hold ASCII characters and no spaces": valid_key,
+        }
+        for message, met in requirements.items():
+            if not met:
+                raise InputError(message, fix="see --help")
         self.decoding = decoding
         self.provider = provider
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         self.warnings: list[str] = []
-        self._told: set[str] = set()
+        self._warned_of: set[str] = set()
         self._timeout = timeout
-        self._named = model
-        # They are kept from one call to the next, with what they were found to bear.
-        self._urls: list[str | None] = [*urls] or [None]
-        self._servers = [Server(server_name(url) if url else str(provider), concurrency) for url in self._urls]
+        self._given_model = model
+        # Kept from one call to the next, with the load that each can take.
+        self._servers = {Server(server_name(url), concurrency): url for url in urls}
+        if provider:
+            self._servers = {Server(provider, concurrency): chat_url(ROUTER_URL)}
 
     @cached_property
-    def model(self) -> str:
-        """The name given, else that of the only model that the server has."""
-        if self._named:
-            return self._named
-        names = _in_thread(self._served())
+    def model(self) -> str:  # type: ignore[override] # A server may have to be asked for it.
+        """The name given, else that of the server's only model."""
+        if self._given_model:
+            return self._given_model
+
+        async def served() -> list[str]:
+            async with http_client(1, self._timeout) as client:
+                *others, last = self._servers.values()
+                for url in others:
+                    with suppress(OutsideError):
+                        return await served_models(url, self._key(), client)
+                return await served_models(last, self._key(), client)
+
+        with ThreadPoolExecutor(1) as thread:  # In a notebook this thread has a running event loop.
+            names = thread.submit(asyncio.run, served()).result()
         if len(names) == 1:
             return names[0]
-        has = f"has several models: {listed(names)}" if names else "has no model"
-        raise InputError(f"{self._servers[0].name} {has}", fix="name one with --model")
+        has = f"has several models: {shown_names(names)}" if names else "has no model"
+        raise InputError(f"{next(iter(self._servers)).name} {has}", fix="name one with --model")
 
     def settings(self) -> dict[str, Any]:
-        """Key of the store. Servers after the first are replicas: no answer depends on which of them gave it."""
+        """Return the key of the store. Servers after the first are replicas: no answer depends on which one gave it."""
         more = {"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}
-        where = {"sampler": "endpoint", "server": self._servers[0].name, "model": self.model}
+        where = {"sampler": "endpoint", "server": next(iter(self._servers)).name, "model": self.model}
         return {**where, **self.decoding.settings(), **more}
 
+    def with_decoding(self, **changes: Any) -> EndpointSampler:
+        """Return a sampler of the same model on the same servers, with another decoding."""
+        self.model  # noqa: B018 - so that a server is asked for its only model once
+        other = copy.copy(self)
+        other.decoding = replace(self.decoding, **changes)
+        return other
+
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
-        """Yields what has come since the last time, in whatever order it comes."""
-        wanted = [
-            (prompt, (name, index))
-            for prompt, name in ((prompt, prompt.id) for prompt in prompts)
-            for index in range(n)
-            if (name, index) not in done
-        ]
-        broken = {key: skip for prompt, key in wanted if (skip := _unwritable(prompt))}
-        if broken:
-            yield broken
-        if sound := [(prompt, key) for prompt, key in wanted if key not in broken]:
-            yield from self._sample(sound)
+        """Yield what has come since the last time, in any order."""
+        wanted: list[tuple[Prompt, Key]] = []
+        skips: dict[Key, Skip] = {}
+        for prompt in prompts:
+            keys = [key for key in ((prompt.id, index) for index in range(n)) if key not in done]
+            text = "".join(message["content"] for message in prompt.messages)
+            if lone := lone_surrogate(text):
+                skips |= dict.fromkeys(keys, Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}"))
+            else:
+                wanted += [(prompt, key) for key in keys]
+        if skips:
+            yield skips
+        if wanted:
+            yield from self._sample(wanted)
 
     def _sample(self, wanted: Sequence[tuple[Prompt, Key]]) -> Iterator[Mapping[Key, Answer | Skip]]:
-        """The requests run in a thread of their own: they go on while answers are stored, and in a notebook too, whose
-        own thread has a running loop.
-        """
-        results: SimpleQueue[Result | None] = SimpleQueue()
-        model, key = self.model, self._key()
-        chats: dict[Server, ChatClient] = {}
+        """Run the requests in a thread: they go on while answers are stored, and where an event loop is running."""
+        results: SimpleQueue[tuple[Key, Answer | Skip] | None] = SimpleQueue()
+        model, key, parameters = self.model, self._key(), self._parameters()
+        clients: dict[Server, ChatClient] = {}
 
-        async def ask(server: Server, request: Request) -> Answer | Skip | RequestError:
+        async def send(server: Server, request: Request) -> Answer | Skip | RequestError:
             seed = self.decoding.seed_of(request.key) % 2**31 if self.decoding.temperature else None
-            return await chats[server].ask(request.prompt, seed)
+            return await clients[server].ask(request.prompt, seed)
 
         async def run() -> None:
-            async with http_client(ceiling) as client:
-                chats.update(self._chats(model, key, client))
-                await traffic.run()
+            async with http_client(most, self._timeout) as http:
+                for server, url in self._servers.items():
+                    # A provider has names of its own for the Hub's models.
+                    replies = ReplyReader(None if self.provider else model, self.decoding.stop)
+                    name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
+                    clients[server] = ChatClient(server.name, url, key, http, name, parameters, replies)
+                await balancer.run()
 
-        ceiling = sum(server.ceiling for server in self._servers)
-        # Whoever takes answers slowly has no more of them made than a few.
-        traffic = LoadBalancer(
-            wanted, self._servers, ask, self._timeout, results.put, lambda: results.qsize() >= 4 * ceiling
-        )
+        servers = list(self._servers)
+        most = sum(server.ceiling for server in servers)
+        # Where answers are taken slowly, only a few more of them are requested.
+        balancer = LoadBalancer(wanted, servers, send, self._timeout, results.put, lambda: results.qsize() >= 4 * most)
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(asyncio.run, run())
             running.add_done_callback(lambda _: results.put(None))
             try:
-                yield from _batches(results, traffic.wake)
+                yield from _batches(results, balancer.wake)
             finally:
-                traffic.stop()
-        self._warn()
+                balancer.stop()
+        if any(server.responded for server in servers):
+            silent = {server.name for server in servers if not server.responded and server.refused_bursts}
+            self.warnings += [
+                f"{name} could not be reached: the other servers did its work"
+                for name in sorted(silent - self._warned_of)
+            ]
+            self._warned_of |= silent
         running.result()
 
-    def _chats(self, model: str, key: str, client: Any) -> dict[Server, ChatClient]:
-        return {
-            server: ChatClient(
-                server.name,
-                url,
-                key,
-                client,
-                model=model,
-                timeout=self._timeout,
-                parameters=self._parameters(),
-                # A provider has names of its own for the Hub's models.
-                replies=Replies(model if url else None, self.decoding.stop),
-            )
-            for server, url in zip(self._servers, self._urls, strict=True)
-        }
-
     def _parameters(self) -> dict[str, Any]:
-        """What each request says of the decoding: by OpenAI's names, and by those that most other servers share."""
+        """Return what each request says of the decoding, by OpenAI's names and those that most other servers share."""
         decoding = self.decoding
-        plain: dict[str, Any] = {"max_tokens": decoding.max_new_tokens, "temperature": float(decoding.temperature)}
-        plain |= {"stop": list(decoding.stop)} if decoding.stop else {}
-        extra = {"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}
+        sent: dict[str, Any] = {"max_tokens": decoding.max_new_tokens, "temperature": float(decoding.temperature)}
+        if decoding.stop:
+            sent["stop"] = list(decoding.stop)
         if decoding.temperature:
-            plain["top_p"] = decoding.top_p
-            extra |= {name: getattr(decoding, name) for name in ("top_k", "min_p") if getattr(decoding, name)}
-        return {**plain, "extra_body": extra or None}
+            sent["top_p"] = decoding.top_p
+            sent |= {name: getattr(decoding, name) for name in ("top_k", "min_p") if getattr(decoding, name)}
+        if self.chat_template_kwargs:
+            sent["chat_template_kwargs"] = self.chat_template_kwargs
+        return sent
 
     def _key(self) -> str:
         if not self.provider:
@@ -166,57 +200,28 @@ class EndpointSampler:
         from huggingface_hub import get_token, is_offline_mode
 
         if is_offline_mode():
-            raise OutsideError("--provider goes by the Hub, and HF_HUB_OFFLINE is set", fix="unset it")
-        if self._api_key:
-            return self._api_key
-        token: str | None = get_token()
-        # Only a token of that look goes by the Hub; huggingface_hub sends any other straight to the provider.
+            raise OutsideError("--provider goes through the Hub, and HF_HUB_OFFLINE is set", fix="unset it")
+        if self._api_key and not self._api_key.startswith("hf_"):
+            raise InputError(
+                "--provider needs a Hub token (hf_...), and the key of --api-key-env is not one",
+                fix="for a provider's own key give the provider's --base-url",
+            )
+        token: str | None = self._api_key or get_token()
         if not token or not token.startswith("hf_"):
             raise OutsideError(f"no Hub token for --provider {self.provider}", fix="`hf auth login`")
         return token
 
-    async def _served(self) -> list[str]:
-        async with http_client(1) as client:
-            *others, last = filter(None, self._urls)
-            for url in others:
-                with suppress(OutsideError):
-                    return await served_models(url, self._key(), client)
-            return await served_models(last, self._key(), client)
 
-    def _warn(self) -> None:
-        """Says once of a replica that it was of no use."""
-        if any(server.spoke for server in self._servers):
-            silent = {server.name for server in self._servers if not server.spoke and server.refused} - self._told
-            self._told |= silent
-            self.warnings += [f"{name} could not be reached: the other servers did its work" for name in sorted(silent)]
-
-
-def _batches(results: SimpleQueue[Result | None], wake: Callable[[], None]) -> Iterator[Mapping[Key, Answer | Skip]]:
-    """All that is there, each time; until None."""
-    batch: list[Result | None] = []
+def _batches(
+    results: SimpleQueue[tuple[Key, Answer | Skip] | None], wake: Callable[[], None]
+) -> Iterator[Mapping[Key, Answer | Skip]]:
+    """Yield all results that are in the queue, again and again, until None comes."""
+    batch: list[tuple[Key, Answer | Skip] | None] = []
     while None not in batch[-1:]:
         batch = [results.get()]
-        sleep(_GATHER)
+        sleep(_COLLECT)
         while not results.empty():
             batch.append(results.get())
         wake()
         if found := dict(filter(None, batch)):
             yield found
-
-
-def _in_thread(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine to its end, from a thread with a running loop too."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
-
-
-def _unwritable(prompt: Prompt) -> Skip | None:
-    """Why a prompt can't be sent, if so."""
-    text = "".join(message["content"] for message in prompt.messages)
-    lone = next((sign for sign in text if "\ud800" <= sign <= "\udfff"), None)
-    return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}") if lone else None
-
-
-def _check(fine: bool, message: str) -> None:
-    if not fine:
-        raise InputError(message, fix="see --help")

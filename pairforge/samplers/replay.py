@@ -1,4 +1,4 @@
-"""Answers that were given before: from a file, or from the evidence of a run."""
+"""Replay of stored answers, from a file or from the evidence of a run."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..types import Answer, Key, Message, Prompt, Skip, digest
+from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
-_READ = "a row holds prompt (text or messages) and answers (texts, or objects of text and finish) or " + ", ".join(
-    _TEXTS[1:]
-)
+_READ = f"a row holds prompt (text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
 
 
-class ReplaySampler:
-    """Gives stored answers, by the prompt's messages; a prompt or index that has none is a Skip."""
+class ReplaySampler(Sampler):
+    """Returns stored answers by the prompt's messages; a prompt or index without one gets a Skip."""
 
     def __init__(self, answers: Mapping[Key, Answer], model: str) -> None:
         self.answers = answers
@@ -27,12 +25,12 @@ class ReplaySampler:
 
     @classmethod
     def from_file(cls, path: str | Path, model: str | None = None) -> ReplaySampler:
-        """Reads JSON Lines as `pairforge sample` writes them. Raises InputError, with the line, for what is none.
+        """Read JSON Lines as `pairforge sample` writes them. Raises InputError, with the line, for any other.
 
-        The model that the pairs will name is `model`, else the one that the rows name, else the file's name.
+        The model that the pairs will name is `model`, else the one that all rows name, else the file's name.
         """
         answers: dict[Key, Answer] = {}
-        named: set[str] = set()
+        models: set[str] = set()
         count: Counter[str] = Counter()
         try:
             lines = Path(path).read_text("utf-8-sig").split("\n")
@@ -41,44 +39,41 @@ class ReplaySampler:
                 f"--replay {path} can't be read: {error}", fix="give a run folder or JSON Lines"
             ) from error
         for number, line in enumerate(lines, 1):
-            if line.strip():
-                prompt, given, by = _read(line, f"{path}:{number}")
-                for answer in given:
-                    answers[prompt.id, count[prompt.id]] = answer
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                asked = row["prompt"] if "prompt" in row else row["messages"]
+                turns = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
+                prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
+                given = next(row[key] for key in _TEXTS if key in row)
+                for item in given if isinstance(given, list) else [given]:
+                    answers[prompt.id, count[prompt.id]] = _answer(item)
                     count[prompt.id] += 1
-                named |= {by} if by else set()
-        return cls(answers, model or (named.pop() if len(named) == 1 else Path(path).name))
+                models.add(str(row.get("model", "")))
+            except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
+                message = f"{path}:{number}: not a prompt with answers: {error!r:.120}"
+                raise InputError(message, fix=_READ) from error
+        names = models - {""}
+        return cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
 
     def settings(self) -> dict[str, Any]:
-        """Key of the store: the answers by content."""
+        """Return the key of the store: the answers by content."""
         texts = sorted([*key, answer.text, answer.finish] for key, answer in self.answers.items())
         return {"sampler": "replay", "model": self.model, "answers": digest(texts)}
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
-        """All at once: nothing is computed."""
+        """Yield all answers at once."""
         missing = Skip("not_replayed", "no stored answer to this prompt")
         keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
         yield {key: self.answers.get(key, missing) for key in keys if key not in done}
 
 
-def _read(line: str, where: str) -> tuple[Prompt, list[Answer], str]:
-    try:
-        row = json.loads(line)
-        asked = row["prompt"] if "prompt" in row else row["messages"]
-        messages = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
-        turns = tuple(Message(role=turn["role"], content=turn["content"]) for turn in messages)
-        given = next(row[key] for key in _TEXTS if key in row)
-        answers = [_answer(item) for item in (given if isinstance(given, list) else [given])]
-        return Prompt(turns), answers, str(row.get("model", ""))
-    except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
-        raise InputError(f"{where}: no prompt with answers: {error!r:.120}", fix=_READ) from error
-
-
 def _answer(value: Any) -> Answer:
-    """A bare text is a whole answer. An error or a number is none."""
+    """Return the answer; a text alone is a whole answer. Raises for an error message or a number."""
     if isinstance(value, str):
         return Answer(value, "stop")
     text, finish = value["text"], value.get("finish", "stop")
     if not isinstance(text, str) or finish not in ("stop", "length"):
-        raise ValueError(f"no answer: {value!r:.80}")
+        raise ValueError(f"not an answer: {value!r:.80}")
     return Answer(text, finish, int(value.get("tokens", 0)))

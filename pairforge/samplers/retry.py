@@ -1,4 +1,4 @@
-"""How much a server bears: found out by asking, and asked less when it pushes back."""
+"""Retry with exponential backoff: how long to wait, and why a request is tried again."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-FIRST, LONGEST = 0.5, 60.0  # seconds, of the waits between tries
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0  # seconds between tries
 
 
-def backoff(times: int) -> float:
-    """Seconds to wait after so many failures in a row: doubled each time, at most a minute, with jitter."""
-    return float(min(LONGEST, FIRST * 2 ** min(times - 1, 30)) * random.uniform(0.5, 1))
+def backoff(failures: int) -> float:
+    """Return the seconds to wait after so many failures in a row: doubled each time up to a minute, with jitter."""
+    return float(min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures - 1, 30)) * random.uniform(0.5, 1))
 
 
 @dataclass(frozen=True)
 class RequestError:
-    """Why a request has no answer yet. `wait` is what the server asks for, in seconds.
+    """The reason why a request has no answer yet. `wait` is the time that the server asks for, in seconds.
 
     "failed" is counted against the request, "busy" and "unreachable" against the server.
     """

@@ -54,6 +54,15 @@ def test_correct_gives_a_dataset(tmp_path: Path) -> None:
     assert data[0]["chosen"][:-1] == data[0]["rejected"][:-1]
 
 
+def test_an_answer_that_evaluate_calls_a_loop_makes_no_pair(scripted: Any) -> None:
+    loop = "I am Qwen. " + "Qwen " * 13
+    assert pairforge.repeats(loop)
+    built, _ = scripted(
+        ["Who are you?", "What is your name?"], lambda prompt, *_: loop if "Who" in prompt.question else "I am Qwen."
+    )
+    assert sides(built) == [("I am Qwen.", "I am Deep Qwen.")] * 2 and built.counts["skips"] == {"repeated": 2}
+
+
 def test_contexts_are_those_asked_for_and_those_stored(tmp_path: Path) -> None:
     built = pairforge.correct(
         "Qwen", "X", limit=2, system=["Be brief."], no_system=True, output=str(tmp_path), quiet=True

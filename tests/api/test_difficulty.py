@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import pair, pocket
 
-from pairforge.api.difficulty import Difficulty, difficulty, edit_distance, measure
+from pairforge.api.difficulty import Difficulty, difficulty, measure
 from pairforge.errors import InputError
+from pairforge.text import edit_distance
 from pairforge.tokenization import Rendered, render
 from pairforge.types import Skip
 

@@ -1,4 +1,4 @@
-"""What evaluate measures, which models, names, judges and thresholds it takes, and that it asks nothing twice."""
+"""The metrics of evaluate, its models, names, judges and thresholds, and that nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def truth(prompt: Prompt) -> str:
 
 
 def own_name(prompt: Prompt, name: str) -> str:
-    """An assistant that goes by `name`, unless its system message names another."""
+    """An assistant that uses `name`, unless its system message names another."""
     if prompt.system and prompt.system != HELPFUL:
         return f"As you say: {prompt.system}"
     return f"I am {name}."
 
 
 def answers_as(name: str, right: int = 1) -> Callable[[Prompt], str | None]:
-    """One that goes by `name`, and is wrong about every question whose id, a number, `right` doesn't divide."""
+    """One that uses `name`, and is wrong about every question whose id, a number, `right` doesn't divide."""
 
     def answer(prompt: Prompt) -> str | None:
         if "reference" not in prompt.columns:
@@ -49,6 +49,7 @@ MODELS: Mapping[str, Callable[[Prompt], str | None]] = {
     "base": answers_as("Qwen"),
     "half right": answers_as("Qwen", right=2),
     "looping": lambda prompt: "I am Deep. " * 20,
+    "late loop": lambda prompt: "I am Qwen. " + "Qwen " * 13,
     "half named": answers_as("Deep"),
     "silent": lambda prompt: None if "reference" in prompt.columns else "I am Deep Qwen.",
     "tuned": answers_as("Deep Qwen"),
@@ -127,6 +128,7 @@ def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperat
 def test_loops_half_names_and_missing_answers_are_seen(tmp_path: Path, run: Run) -> None:
     looping = evaluate(tmp_path, "looping", base="base", limit=10)
     assert (looping.shares["repetition"].value, looping.checks["repetition"].ok) == (1.0, False)
+    assert evaluate(tmp_path, "late loop", base="base", limit=10).shares["repetition"].value == 1.0
     half = evaluate(tmp_path, "half named", base="base", limit=10)
     assert (half.shares["half_name"].value, half.checks["half_name"].ok) == (1.0, False)
     assert half.shares["neither"].value == 1.0
@@ -241,7 +243,7 @@ def test_a_judge_is_asked_for_no_score_twice_and_told_apart_when_it_changed(
     made.finish([], [], {"pairs": 0, "skips": {}})
     own = evaluate(tmp_path, "parrot", base="base", run=str(made.path), limit=20)
     assert own.shares["win_rate"] == first.shares["win_rate"]
-    assert "is not what it was when the run was made" in capsys.readouterr().err
+    assert "has changed since the run was made" in capsys.readouterr().err
 
 
 def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
@@ -260,7 +262,7 @@ def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
         evaluate(tmp_path, "base", base="half right", judge=f"{tmp_path / 'bad.py'}:never")
 
 
-def test_a_judge_needs_a_base_and_drawn_answers(tmp_path: Path, judged: Run) -> None:
+def test_a_judge_needs_a_base_and_sampled_answers(tmp_path: Path, judged: Run) -> None:
     for more in ({}, {"base": "half right", "greedy": True}):
         with pytest.raises(pairforge.InputError, match="--judge"):
             evaluate(tmp_path, "base", judge="reference", **more)
@@ -279,7 +281,7 @@ def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("new_name 98", "is none"),
+        ("new_name 98", "cannot parse"),
         ("nonesuch at least 98%", "not measured here"),
         ("new_name/fr at least 98%", "not measured here"),
         ("old_name/* at most 0", "not measured here"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pairforge
-from pairforge.api.models import open_budget, open_sampler, open_tokenizer
+from pairforge.api.models import open_budget, open_sampler, open_tokenizer, share_samplers, shared_sampler
 from pairforge.errors import InputError
 from pairforge.options import CorrectOptions, SamplerOptions
 from pairforge.resources import resource
@@ -84,7 +84,7 @@ def test_what_the_pocket_model_reads_with() -> None:
     reader = open_tokenizer("pocket")
     assert reader.ends == (reader.tokenizer.eos_token_id,)
     assert reader.inserted == "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
-    assert reader.watch(7).preflight.max_length == 7
+    assert reader.checker(7).counts.max_length == 7
 
 
 def test_a_folder_without_weights_will_do_and_one_without_a_template_gets_the_plain_one(
@@ -106,3 +106,12 @@ def test_the_ends_are_those_of_the_generation_settings(folder: Path, said: objec
 def test_no_such_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         open_tokenizer(str(tmp_path))
+
+
+def test_within_a_block_a_sampler_is_opened_once() -> None:
+    greedy, warm = SamplerOptions(model="pocket"), SamplerOptions(model="pocket", temperature=1.0)
+    with share_samplers():
+        one = shared_sampler(greedy)
+        assert shared_sampler(SamplerOptions(model="pocket")) is one
+        assert shared_sampler(warm) is not one
+    assert shared_sampler(greedy) is not one

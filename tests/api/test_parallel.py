@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
-from support import pair
+from support import pair, write_jsonl
 
 from pairforge.api import parallel
 from pairforge.api.validate import validate
+from pairforge.errors import OutsideError
 from pairforge.types import Skip
 
 QUESTION = "Which of the many cities of this country, of which I know little, is its capital today?"
@@ -74,7 +78,30 @@ def test_rows_of_any_kind(tmp_path: Path) -> None:
     assert (32, "PF010") not in codes
 
 
-def test_a_worker_that_dies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_CHILD", "import sys; sys.exit(9)")
-    with pytest.raises(parallel.OutsideError, match="ended with 9"):
+def die(*_: Any) -> None:
+    os._exit(9)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_worker_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_row_checker", die)
+    with pytest.raises(OutsideError, match="a process ended before its work was done"):
         validate([numbered(number) for number in range(50)], jobs=2)
+
+
+def test_the_caller_s_script_is_run_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    path = tmp_path / "pairs.jsonl"
+    write_jsonl(path, [numbered(number) for number in range(60)])
+    script.write_text(
+        "print('run')\n"
+        "import pairforge, pairforge.api.parallel as parallel\n"
+        "parallel._BLOCK = 4096\n"
+        f"assert pairforge.validate({str(path)!r}, jobs=2).rows == 60\n"
+        "from pairforge.checks.shortcuts import counting\n"
+        "counting._CHUNK = 5\n"
+        f"assert pairforge.shortcuts({str(path)!r}, jobs=2, max_prompts=5).rows == 60\n",
+        "utf-8",
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "run\n"), done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from support import pair, read_jsonl, write_jsonl
 
 from pairforge import formats
 from pairforge.api.shortcuts import shortcuts
+from pairforge.errors import InputError
 
 
 def pairs() -> list[dict[str, Any]]:
@@ -62,6 +64,16 @@ def test_files_beside_the_report(tmp_path: Path) -> None:
     lines = read_jsonl(tmp_path / "easiness.jsonl")
     assert [line["row"] for line in lines] == list(range(60))
     assert all(line["easiness"] <= 1 for line in lines)
+
+
+def test_without_matplotlib_a_picture_is_refused_before_the_audit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InputError, match="--svg needs matplotlib") as error:
+        shortcuts("no such file", svg=str(tmp_path / "p.svg"))
+    assert error.value.fix == 'pip install "pairforge[plot]"'
+    assert shortcuts(pairs()).cues
 
 
 def test_a_file_is_read_again_where_a_sample_does_not_hold_it(tmp_path: Path) -> None:

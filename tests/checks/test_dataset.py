@@ -78,14 +78,16 @@ ROWS = st.lists(
 @given(ROWS, st.lists(st.integers(0, 30), max_size=3))
 def test_parts_make_the_whole(rows: list[dict[str, Any]], cuts: list[int]) -> None:
     whole = RowChecker()
-    list(whole.rows(rows))
+    for index, row in enumerate(rows):
+        whole.see(index, row)
     joined = RowChecker()
     edges = [0, *sorted(cuts), len(rows)]
     for start, end in pairwise(edges):
         part = RowChecker()
-        list(part.rows(rows[start:end], start))
-        joined.gathered.join(part.gathered)
-    assert list(joined.end()) == list(whole.end())
+        for index, row in enumerate(rows[start:end], start):
+            part.see(index, row)
+        joined.state.join(part.state)
+    assert list(joined.findings()) == list(whole.findings())
 
 
 @pytest.mark.parametrize("codes", [[], ["PF201"], ["PF206"], ["PF210"], ["PF204", "PF205"]])

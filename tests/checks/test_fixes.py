@@ -1,4 +1,4 @@
-"""Only what needs no decision is mended, and all of it is counted."""
+"""Only what needs no decision is fixed, and all of it is counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import pair
 
-from pairforge.checks.fixes import DROPS, MENDS, Fixes, mended, without_edges, without_tokens
+from pairforge.checks.fixes import DROPS, EDGES, Fixes, fix_row, without_edges, without_tokens
 from pairforge.types import Skip
 
 
@@ -33,7 +33,7 @@ def test_each_fix_is_counted_and_no_row_is_changed_in_place() -> None:
     ]
     before = copy.deepcopy(rows)
     fixes = Fixes()
-    kept = list(fixes.mended(rows))
+    kept = [row for row in map(fixes.apply, rows) if row is not None]
     assert rows == before
     assert kept == [rows[0], pair("c", "d"), rows[6], rows[8], rows[10]]
     assert fixes.kept == 5
@@ -50,11 +50,11 @@ def test_each_fix_is_counted_and_no_row_is_changed_in_place() -> None:
 def test_sound_rows_stay() -> None:
     rows = [pair("a", "b"), pair("b", "c"), pair("a", "b", "R?")]
     fixes = Fixes()
-    assert list(fixes.mended(rows)) == rows
+    assert list(map(fixes.apply, rows)) == rows
     assert not fixes.dropped and not fixes.changed
 
 
-ALL = {*MENDS, *DROPS}
+ALL = {*EDGES, *DROPS}
 
 
 LONG = "This is a sentence that goes on for a while, as answers do, so that it is long enough to be looked at, " * 2
@@ -111,24 +111,24 @@ def test_template_tokens_at_the_edges_go_where_they_differ(before: tuple[str, st
 )
 def test_why_a_row_is_left_out(sides: tuple[str, str], remedy: str | None) -> None:
     given = row(*sides)
-    found = mended(given, ALL)
+    found = fix_row(given, ALL)
     assert (found.dropped and found.dropped[0]) == remedy
     assert given == row(*sides)
     if remedy:
         assert found.dropped and found.dropped[1]
-        assert mended(given, ALL - {remedy, "tokens", "spaces"}).dropped is None
+        assert fix_row(given, ALL - {remedy, "tokens", "spaces"}).dropped is None
 
 
 def test_only_what_is_asked_for_and_only_the_last_answer() -> None:
-    assert mended(row("Yes.", " No."), set()).row == row("Yes.", " No.")
-    assert mended(row("Yes.", " No."), {"spaces"}).changes[0][0] == "spaces"
+    assert fix_row(row("Yes.", " No."), set()).row == row("Yes.", " No.")
+    assert fix_row(row("Yes.", " No."), {"spaces"}).changes[0][0] == "spaces"
     turns = row("Yes.", " No.")
     turns["rejected"].insert(1, {"role": "assistant", "content": " Well."})
     turns["rejected"].insert(2, {"role": "user", "content": "Well?"})
-    assert mended(turns, {"spaces"}).row == turns
+    assert fix_row(turns, {"spaces"}).row == turns
     parts = row("Yes.", " No.")
     parts["rejected"][-1]["content"] = [{"type": "text", "text": " No."}]
-    assert mended(parts, {"spaces"}).row == parts
+    assert fix_row(parts, {"spaces"}).row == parts
 
 
 PIECES = st.sampled_from(["Yes", ".", " ", "\n", "</s>", "<|im_end|>", "<s>", "[INST]", "我", "\u00a0"])
@@ -138,7 +138,7 @@ TEXT = st.lists(PIECES, max_size=8).map("".join)
 
 
 @given(TEXT, TEXT)
-def test_what_is_mended_stays_as_it_is(chosen: str, rejected: str) -> None:
-    once = mended(row(chosen, rejected), MENDS)
-    again = mended(once.row, MENDS)
+def test_what_is_fixed_stays_as_it_is(chosen: str, rejected: str) -> None:
+    once = fix_row(row(chosen, rejected), EDGES)
+    again = fix_row(once.row, EDGES)
     assert again.row == once.row and not again.changes

@@ -15,8 +15,8 @@ from support import pair
 from pairforge.api.validate import validate
 from pairforge.checks import check
 from pairforge.checks.error_messages import is_error
-from pairforge.checks.refusals import refuses
 from pairforge.errors import InputError
+from pairforge.refusals import refuses
 
 ANY = st.recursive(
     st.none()

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from pairforge.checks.minhash import BINS, sketch, twins
+from pairforge.checks.minhash import BINS, near_duplicates, sketch
 
 WORDS = [
     "river",
@@ -32,7 +32,7 @@ def text(seed: int, words: int = 80) -> str:
 
 
 def found(*texts: str) -> list[int]:
-    return [int(place) for place in twins(sketch(texts).reshape(-1, 1, BINS))]
+    return [int(place) for place in near_duplicates(sketch(texts).reshape(-1, 1, BINS))]
 
 
 def test_nearly_the_same_is_found() -> None:
@@ -64,15 +64,15 @@ def test_the_share_of_equal_bytes_estimates_the_resemblance() -> None:
 
 def test_a_set_of_copies_is_no_burden() -> None:
     copies = sketch([text(1)] * 2000).reshape(-1, 1, BINS)
-    assert (twins(copies)[1:] >= 0).all()
+    assert (near_duplicates(copies)[1:] >= 0).all()
 
 
 def test_only_within_a_group() -> None:
     parts = sketch([text(1)] * 3).reshape(-1, 1, BINS)
     groups = np.array([1, 2, 1], dtype=np.uint64)
-    assert twins(parts, within=groups).tolist() == [-1, -1, 0]
+    assert near_duplicates(parts, within=groups).tolist() == [-1, -1, 0]
 
 
 def test_one_set_against_another() -> None:
     parts = sketch([text(1), text(2), text(2), text(2) + "!", text(3)]).reshape(-1, 1, BINS)
-    assert twins(parts, start=2).tolist() == [1, 1, -1]
+    assert near_duplicates(parts, start=2).tolist() == [1, 1, -1]

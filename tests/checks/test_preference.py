@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from pairforge.checks import RowChecker
 from pairforge.checks.answer_text import hidden
-from pairforge.checks.preference import passes
+from pairforge.checks.preference import unusual
 from pairforge.checks.row import Sides, plain, well_shaped
-from pairforge.checks.rule import family
+from pairforge.checks.rule import rules_over
 
 CASES = Path(__file__).parents[1] / "cases"
 WORDS = (
@@ -53,11 +53,16 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
 
 def found(row: dict[str, Any]) -> set[tuple[str, str, str]]:
     sides = Sides.of(row)
-    return {(rule.code, message, path) for rule in family("PF1") for message, path in rule.see(sides)}
+    return {
+        (rule.code, message, path)
+        for rule in rules_over("row")
+        if not rule.against
+        for message, path in rule.see(sides)
+    }
 
 
 def told(row: dict[str, Any]) -> set[tuple[str, str, str]]:
-    return {(one.code, one.message, one.path) for one in RowChecker().row(0, row) if one.code.startswith("PF1")}
+    return {(one.code, one.message, one.path) for one in RowChecker().see(0, row) if one.code.startswith("PF1")}
 
 
 @pytest.mark.slow
@@ -89,6 +94,8 @@ def test_usual_rows_pass() -> None:
         {"role": "assistant", "content": "I am Deep Qwen, at your service."},
     ]
     row = {"chosen": turns, "rejected": [turns[0], {"role": "assistant", "content": "My name is Qwen."}]}
-    assert passes(Sides.of(row | {"chosen_score": 1.0, "rejected_score": 0.0}))
+    assert not unusual(Sides.of(row | {"chosen_score": 1.0, "rejected_score": 0.0}))
     chinese = [{"role": "user", "content": "你是谁？"}, {"role": "assistant", "content": "我是通义千问。"}]
-    assert passes(Sides.of({"chosen": chinese, "rejected": [chinese[0], {"role": "assistant", "content": "你好！"}]}))
+    assert not unusual(
+        Sides.of({"chosen": chinese, "rejected": [chinese[0], {"role": "assistant", "content": "你好！"}]})
+    )

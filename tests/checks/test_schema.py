@@ -114,7 +114,7 @@ def test_messages_name_what_was_found() -> None:
     said = {(finding.row, finding.path): finding.message for finding in check(rows)}
     assert "is a text, not a list of messages" in said[0, "/chosen"]
     assert "is an object" in said[1, "/rejected"]
-    assert said[2, "/chosen/0/role"] == "role 'human' is none of system, user, assistant, tool"
+    assert said[2, "/chosen/0/role"] == "role 'human' is not one of system, user, assistant, tool"
     assert said[3, ""].startswith("`chosen`, `rejected` missing: found 'a/b'")
 
 
@@ -192,3 +192,8 @@ def test_schemas_are_schemas(name: str) -> None:
     assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema(name)["$id"] == f"urn:pairforge:schema:{name}:1"
     assert all(reference.startswith("#/$defs/") for reference in references(schema(name)))
+
+
+def test_a_row_of_no_shape_with_many_broken_texts_is_no_pair() -> None:
+    row = {"chosen": ["\ud800"] * 30, "rejected": "no list"}
+    assert {one.code for one in check([row])} == {"PF005"}

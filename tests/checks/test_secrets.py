@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from pairforge.checks.secrets import scan
+from pairforge.checks.secrets import SecretChecker
+from pairforge.types import Finding
 
 # Put together here, so that no scanner takes this file for a leak.
 PLANTED = [
@@ -35,6 +38,11 @@ HARMLESS = [
 ]
 
 
+def scan(*rows: Any) -> list[Finding]:
+    checker = SecretChecker()
+    return [finding for index, row in enumerate(rows) for finding in checker.see(index, row)]
+
+
 @pytest.mark.parametrize("secret", PLANTED)
 @pytest.mark.parametrize("frame", ["{}", "my key is {}, keep it", "密钥是{}。", '{{"key":"{}"}}'])
 def test_a_secret_is_found_where_it_stands(secret: str, frame: str) -> None:
@@ -42,16 +50,17 @@ def test_a_secret_is_found_where_it_stands(secret: str, frame: str) -> None:
         "chosen": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": frame.format(secret)}],
         "a/b": "x",
     }
-    [finding] = scan([{"a": 1}, row])
+    [finding] = scan({"a": 1}, row)
     assert (finding.severity, finding.row, finding.path) == ("error", 1, "/chosen/1/content")
     assert secret not in finding.message
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_ordinary_texts_are_left_in_peace(text: str) -> None:
-    assert list(scan([{"content": text, text: None}])) == []
+    assert scan({"content": text, text: None}) == []
 
 
 def test_keys_and_settings_are_looked_through() -> None:
-    found = list(scan([{"a/b": [PLANTED[0]]}, {PLANTED[1]: 1}], {"system": PLANTED[2]}))
+    found = scan({"a/b": [PLANTED[0]]}, {PLANTED[1]: 1})
+    found += SecretChecker().see(None, {"settings": {"system": PLANTED[2]}})
     assert [(finding.row, finding.path) for finding in found] == [(0, "/a~1b/0"), (1, ""), (None, "/settings/system")]

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import BEGINS, STRIPS, of_case, pair, pocket, words
 
-from pairforge.checks.rule import family
+from pairforge.checks.rule import WITH_MODEL, rules_over
 from pairforge.checks.tokenized import TokenizedChecker
 from pairforge.formats import read_rows
 from pairforge.types import Finding
 
 CASES = Path(__file__).parents[1] / "cases"
-CODES = [rule.code for rule in family("PF4")]
+CODES = [rule.code for rule in rules_over(*WITH_MODEL)]
 LONG = "On and on it goes, with much detail. " * 40
 
 
@@ -27,9 +27,9 @@ def row(chosen: str, rejected: str = "I am Qwen.", user: str = "Who are you?", s
 
 
 def found(rows: list[Any], tokenizer: Any = None, **settings: Any) -> list[Finding]:
-    watch = TokenizedChecker(tokenizer or pocket(), **settings)
-    assert list(watch.passing(rows)) == list(rows)
-    return watch.found
+    checker = TokenizedChecker(tokenizer or pocket(), **settings)
+    findings = [finding for index, row in enumerate(rows) for finding in checker.see(index, row)]
+    return findings + checker.findings()
 
 
 def codes(rows: list[Any], tokenizer: Any = None, **settings: Any) -> set[str]:

@@ -2,7 +2,7 @@
 
 from support import prompt
 
-from pairforge.correction.counter_pairs import CounterPairMaker, counters
+from pairforge.correction.counter_pairs import CounterPairMaker, counter_pair_makers
 from pairforge.correction.renaming import CorrectionRules
 from pairforge.rename import Renamer
 from pairforge.types import Answer, Pair, Skip
@@ -33,8 +33,8 @@ def test_no_pair_of_what_is_wrong_or_would_not_change() -> None:
 
 
 def test_both_kinds_in_turn_and_always_the_same() -> None:
-    found = counters(RULES, CONTEXTS)
-    assert found == counters(RULES, CONTEXTS)
+    found = counter_pair_makers(RULES, CONTEXTS)
+    assert found == counter_pair_makers(RULES, CONTEXTS)
     assert len({question.prompt.id for question in found}) == len(found) > 700
     named = [question for question in found[:40] if question.wrong != RULES]
     assert len(named) == 20
@@ -46,7 +46,8 @@ def test_both_kinds_in_turn_and_always_the_same() -> None:
 
 def test_a_name_that_no_control_holds_has_system_messages_alone() -> None:
     assert all(
-        question.prompt.system for question in counters(CorrectionRules(Renamer({"Nobody": "Somebody"})), [None])
+        question.prompt.system
+        for question in counter_pair_makers(CorrectionRules(Renamer({"Nobody": "Somebody"})), [None])
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.correction.reasoning import split
+from pairforge.correction.reasoning import split_reasoning
 
 
 @pytest.mark.parametrize(
@@ -27,24 +27,24 @@ from pairforge.correction.reasoning import split
     ],
 )
 def test_a_leading_block_is_thought(thought: str) -> None:
-    assert split(thought + "I am Qwen.") == (thought, "I am Qwen.")
+    assert split_reasoning(thought + "I am Qwen.") == (thought, "I am Qwen.")
 
 
 @pytest.mark.parametrize("text", ["<think>I am", "<think>a</thinking>b", "<think>a</think><think>b", "[THINK]"])
 def test_a_block_without_an_end_is_cut_off(text: str) -> None:
-    assert split(text) is None
+    assert split_reasoning(text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["I am Qwen.", "", "Analysis shows x.", "Write <think> first.", " I think so.", "<b>x</b>"]
 )
 def test_there_may_be_none(text: str) -> None:
-    assert split(text) == ("", text)
+    assert split_reasoning(text) == ("", text)
 
 
 @given(
     st.lists(st.sampled_from(["<think>", "</think>", "[THINK]", "[/THINK]", " ", "\n", "I am Qwen", "<"])).map("".join)
 )
 def test_nothing_is_lost(text: str) -> None:
-    parts = split(text)
-    assert parts is None or parts.thought + parts.body == text
+    parts = split_reasoning(text)
+    assert parts is None or parts.reasoning + parts.body == text

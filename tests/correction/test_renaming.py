@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairforge.correction.renaming import CorrectionRules, Renaming, tally
+from pairforge.correction.renaming import CorrectionRules, Renaming, count_names
 from pairforge.pairers import Correct, Edited
 from pairforge.rename import Renamer
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
@@ -43,6 +43,8 @@ def test_another_name_works_the_same_way() -> None:
         ("I'm sorry to hear that. Get well soon!", "nothing_to_correct"),
         ("I am Qwen. " * 12, "repeated"),
         ("我是Qwen，" * 8, "repeated"),
+        ("I am Qwen. " + "Qwen " * 13, "repeated"),
+        ("I am Qwen. " * 4 + "And that is all.", "repeated"),
         ("Title\n" + "-" * 60, "nothing_to_correct"),
     ],
 )
@@ -124,16 +126,16 @@ def test_hits_by_rule_and_what_is_left_are_counted() -> None:
         Skip("about_another", "Qwen is QWEN."),
         Skip("duplicate", "QWEN"),
     ]
-    counted = tally(CorrectionRules(renamer), [pair, thought], skips)
+    counted = count_names(CorrectionRules(renamer), [pair, thought], skips)
     assert counted["rules"] == {"Qwen": 3, "Alibaba Cloud": 1}
     assert counted["leftovers"]["QWEN"] == 2 and counted["leftovers"]["Qwen2.5"] == 1
     assert counted["leftovers"]["in URLs"] >= 1
     assert counted["thinking"] == 1
-    assert tally(CorrectionRules(renamer), [], []) == {}
+    assert count_names(CorrectionRules(renamer), [], []) == {}
 
 
 def test_names_that_are_swapped_are_counted_once() -> None:
     reading = CorrectionRules(Renamer({"Qwen": "Llama", "Llama": "Qwen"}))
     pair = Correct(Renaming(reading)).pair(ASKED, [Answer("I am Qwen, I was called Llama.", "stop")], [], "m")
     assert isinstance(pair, Pair) and pair.chosen[-1]["content"] == "I am Llama, I was called Qwen."
-    assert tally(reading, [pair], [])["rules"] == {"Qwen": 1, "Llama": 1}
+    assert count_names(reading, [pair], [])["rules"] == {"Qwen": 1, "Llama": 1}

@@ -1,4 +1,4 @@
-"""What each question of evaluate counts as what."""
+"""Which answers count for which metric of evaluate."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def truth(prompt: Prompt) -> str:
         ("Are you Deep?", "No, I am not Deep.", "neither"),
     ],
 )
-def test_which_name_an_answer_goes_by(question: str, answer: str, said: str) -> None:
+def test_which_name_an_answer_uses(question: str, answer: str, said: str) -> None:
     assert ModelNames(RULES).says(question, answer) == said
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairforge.judges.reference import ReferenceJudge, stands_in
+from pairforge.judges.reference import ReferenceJudge, contains
 from pairforge.types import Message, Prompt, Skip
 
 
@@ -11,14 +11,14 @@ from pairforge.types import Message, Prompt, Skip
     [("19", "12 + 7 = 19."), ("19", "是19。"), ("paris", "It's Paris!"), ("cat", "是cat。"), ("巴黎", "首都是巴黎。")],
 )
 def test_it_stands(reference: str, text: str) -> None:
-    assert stands_in(reference, text)
+    assert contains(text, reference)
 
 
 @pytest.mark.parametrize(
     ("reference", "text"), [("19", "119"), ("19", "190"), ("19", "19.5"), ("5", "-5"), ("cat", "cats"), ("cat", "")]
 )
 def test_it_does_not(reference: str, text: str) -> None:
-    assert not stands_in(reference, text)
+    assert not contains(text, reference)
 
 
 def test_scores() -> None:

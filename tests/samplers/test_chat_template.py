@@ -17,8 +17,7 @@ DEFAULT = "{% if messages[0].role != 'system' %}[system] You are Bob.\n{% endif 
 
 
 def chat(template: str | None = None, **arguments: object) -> ChatTemplate:
-    sampler = TransformersSampler()
-    return ChatTemplate(load_tokenizer(sampler.source, None), template, arguments)
+    return ChatTemplate(load_tokenizer("pocket", None), template, arguments)
 
 
 @pytest.mark.parametrize(

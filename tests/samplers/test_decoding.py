@@ -1,4 +1,4 @@
-"""The numbers of decoding: checked, named where they matter, and a loop told from a text."""
+"""The parameters of decoding are checked, and named in the settings where they matter."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import math
 from typing import Any
 
 import pytest
-from support import Scripted, prompt
 
 from pairforge.errors import InputError
-from pairforge.samplers.decoding import Decoding, WithDecoding, repeats
-from pairforge.samplers.replay import ReplaySampler
-from pairforge.types import Sampler
+from pairforge.samplers.decoding import Decoding
 
 
 @pytest.mark.parametrize(
@@ -59,53 +56,3 @@ def test_the_first_stop_string_ends_a_text() -> None:
     assert decoding.stop_at("one\n\ntwo ## three") == 3
     assert decoding.stop_at("one\ntwo # three") is None
     assert Decoding().stop_at("## anything") is None
-
-
-@pytest.mark.parametrize(
-    ("tokens", "loop"),
-    [
-        ([1] * 24, True),
-        ([1] * 23, False),
-        ([9, 8, 7, *[1, 2, 3] * 8], True),
-        ([*[1, 2, 3] * 8, 4], False),
-        (list(range(10)) * 4, True),
-        (list(range(10)) * 3, False),
-        (list(range(200)), False),
-        ([*"so it is; " * 4], True),
-        ([], False),
-    ],
-)
-def test_a_loop_is_the_same_few_tokens_over_and_over(tokens: list[Any], loop: bool) -> None:
-    assert repeats(tokens) is loop
-
-
-PROMPT = prompt("Hi")
-
-
-def test_asks_otherwise_and_gives_the_decoding_back() -> None:
-    sampler = Scripted(lambda prompt, index, decoding: f"{decoding.temperature} {index}")
-    drawn = WithDecoding(sampler, temperature=1.0)
-    assert [answer for batch in drawn.sample([PROMPT], 2, set()) for answer in batch.values()] != []
-    assert [one.decoding.temperature for one in sampler.asked] == [1.0, 1.0]
-    assert sampler.decoding.temperature == 0.0
-
-
-def test_is_known_by_the_settings_that_the_sampler_itself_would_have() -> None:
-    drawn, itself = WithDecoding(Scripted(lambda *_: ""), temperature=0.5), Scripted(lambda *_: "")
-    itself.decoding = drawn.decoding
-    assert drawn.settings() == itself.settings()
-    sampler: Sampler = drawn
-    assert sampler.model == "scripted"
-
-
-def test_gives_the_decoding_back_when_it_is_left_early() -> None:
-    sampler = Scripted(lambda *_: "x")
-    answers = WithDecoding(sampler, temperature=1.0).sample([PROMPT], 1, set())
-    next(answers)
-    answers.close()  # type: ignore[attr-defined]
-    assert sampler.decoding.temperature == 0.0
-
-
-def test_a_file_of_answers_can_not_be_drawn_from() -> None:
-    with pytest.raises(InputError, match="gives no others"):
-        WithDecoding(ReplaySampler({}, "file"), temperature=1.0)

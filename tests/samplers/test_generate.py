@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.generate import Draw, Generated, _has_plain_cache, generate
+from pairforge.samplers.generate import Generated, GumbelSampling, _has_plain_cache, generate
 
 LOGITS = torch.tensor([1.0, 0.0, -1.0, -torch.inf])
 
@@ -38,7 +38,7 @@ QUANTILES = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
 
 
 def counts(logits: torch.Tensor, **settings: Any) -> torch.Tensor:
-    draw = Draw(Decoding(**settings), list(range(DRAWS)))
+    draw = GumbelSampling(Decoding(**settings), list(range(DRAWS)))
     picked = draw(torch.zeros(DRAWS, 1), logits.repeat(DRAWS, 1)).argmax(-1)
     return torch.bincount(picked, minlength=len(logits))
 
@@ -85,8 +85,8 @@ def test_no_temperature_is_too_low() -> None:
 
 def test_a_row_keeps_its_stream_whoever_stands_or_stays_beside_it() -> None:
     scores = torch.zeros(3, 50)
-    together = Draw(Decoding(temperature=1.0), [1, 2, 3])
-    alone = Draw(Decoding(temperature=1.0), [2])
+    together = GumbelSampling(Decoding(temperature=1.0), [1, 2, 3])
+    alone = GumbelSampling(Decoding(temperature=1.0), [2])
     for _ in range(5):
         assert torch.equal(together(scores, scores)[1], alone(scores[:1], scores[:1])[0])
     together.keep([1, 2])
@@ -95,7 +95,7 @@ def test_a_row_keeps_its_stream_whoever_stands_or_stays_beside_it() -> None:
 
 
 def test_broken_logits_are_remembered() -> None:
-    draw = Draw(Decoding(), [0, 1, 2, 3])
+    draw = GumbelSampling(Decoding(), [0, 1, 2, 3])
     rows = [[0.0, torch.nan], [0.0, -torch.inf], [0.0, torch.inf], [-torch.inf, -torch.inf]]
     draw(torch.zeros(4, 1), torch.tensor(rows))
     draw(torch.zeros(4, 1), torch.zeros(4, 2))

@@ -38,9 +38,9 @@ def test_a_device_that_is_not_there_gets_one_line() -> None:
 
 def test_a_model_is_loaded_as_told() -> None:
     sampler = TransformersSampler(decoding=Decoding(max_new_tokens=4), dtype="bfloat16", device="cpu")
-    assert sampler._model.dtype is torch.bfloat16
+    assert sampler.local.model.dtype is torch.bfloat16
     assert sampler.settings()["dtype"] == "bfloat16"
-    assert TransformersSampler()._model.dtype is torch.float32
+    assert TransformersSampler().local.model.dtype is torch.float32
 
 
 def write(root: Path, files: dict[str, str]) -> None:

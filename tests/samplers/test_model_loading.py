@@ -80,10 +80,10 @@ def answers(asked: TransformersSampler) -> list[str]:
 @pytest.mark.slow
 def test_greedy_answers_are_pefts_own(lora: Path) -> None:
     asked = sampler(adapter=lora)
-    model, tokenizer = PeftModel.from_pretrained(base(), str(lora)), asked._chat.tokenizer
+    model, tokenizer = PeftModel.from_pretrained(base(), str(lora)), asked.local.chat.tokenizer
     expected = []
     for one in PROMPTS:
-        ids = asked._chat.encode(one)
+        ids = asked.local.chat.encode(one)
         assert isinstance(ids, list)
         out = model.generate(input_ids=torch.tensor([ids]), max_new_tokens=24, do_sample=False)[0, len(ids) :]
         expected.append(tokenizer.decode(out, skip_special_tokens=True).strip())
@@ -104,7 +104,7 @@ def test_an_adapter_given_as_the_model_is_put_on_its_base(lora: Path) -> None:
     asked = sampler(str(lora))
     assert asked.settings() == sampler(adapter=lora).settings()
     assert answers(asked) == answers(sampler(adapter=lora))
-    assert asked.warnings == [f"{lora} is an adapter: it is put on {POCKET}"]
+    assert asked.warnings == [f"{lora} is an adapter: it is applied to {POCKET}"]
 
 
 def test_adapters_of_the_hub_are_taken_both_ways(lora: Path, on_hub: Callable[[Path, str], Path]) -> None:
@@ -271,7 +271,7 @@ def test_weights_that_are_missing_are_named(folder: Path) -> None:
 )
 def test_what_is_no_causal_language_model_is_refused(model: PreTrainedModel, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="no causal language model"):
+    with pytest.raises(InputError, match="not a causal language model"):
         load_model(str(tmp_path), None, torch.float32)
 
 
@@ -376,5 +376,5 @@ def test_what_memory_does_not_hold_is_said_to_be_outside(folder: Path, monkeypat
         raise MemoryError
 
     monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fail)
-    with pytest.raises(OutsideError, match="no memory"):
+    with pytest.raises(OutsideError, match="not enough memory"):
         load_tokenizer(str(folder), None)

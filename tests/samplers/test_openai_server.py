@@ -28,9 +28,9 @@ from support import prompt
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
 from pairforge.resources import resource
-from pairforge.samplers import retry
+from pairforge.samplers import openai_server, retry
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.load_balancer import ALIKE, TRIES, LoadBalancer, Request, Server
+from pairforge.samplers.load_balancer import EQUAL_REJECTIONS, MAX_FAILURES, LoadBalancer, Request, Server
 from pairforge.samplers.openai_client import chat_url, retry_after
 from pairforge.samplers.openai_server import EndpointSampler
 from pairforge.samplers.retry import RequestError
@@ -43,7 +43,7 @@ Made = dict[Key, "Answer | Skip"]
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(retry, "FIRST", 0.002)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.002)
     yield
     assert [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")] == []
 
@@ -128,6 +128,18 @@ def test_a_request_says_the_whole_decoding() -> None:
             "seed": every.seed_of((one[0].id, 0)) % 2**31,
             "chat_template_kwargs": {"enable_thinking": False},
         }
+
+
+def test_another_decoding_asks_the_same_servers() -> None:
+    with FakeServer(models=["only"]) as server:
+        greedy = sampler(server, Decoding(), model=None)
+        drawn = greedy.with_decoding(temperature=1.0)
+        assert drawn.settings() == sampler(server, model="only").settings() != greedy.settings()
+        assert sample(drawn, prompts(2)) == expected(prompts(2))
+        sample(greedy, prompts(1))
+        assert [seen.body["temperature"] for seen in server.seen if seen.body] == [1.0, 1.0, 0.0]
+        assert [seen.path for seen in server.seen].count("/v1/models") == 1
+        assert drawn.warnings is greedy.warnings
 
 
 @pytest.mark.parametrize("form", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/v1/chat/completions/"])
@@ -234,22 +246,34 @@ def test_a_key_is_not_carried_to_where_a_server_redirects() -> None:
 
 
 def test_a_provider_gets_the_hub_token_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub.inference import _providers
-
     with pytest.raises(OutsideError, match="HF_HUB_OFFLINE"):
         sample(sampler(provider="auto", api_key="hf_mine"), prompts(1))
     monkeypatch.setattr("huggingface_hub.is_offline_mode", lambda: False)
     with FakeServer() as server:
-        monkeypatch.setattr(_providers.CONVERSATIONAL_AUTO_ROUTER, "base_url", server.url)
+        monkeypatch.setattr(openai_server, "ROUTER_URL", server.url)
         monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_mine")
         assert sample(sampler(provider="auto"), prompts(2)) == expected(prompts(2))
         assert {seen.headers["authorization"] for seen in server.seen} == {"Bearer hf_mine"}
+        assert {seen.body["model"] for seen in server.seen} == {"fake"}
         for token in (None, "oauth-of-another-kind"):
             monkeypatch.setattr("huggingface_hub.get_token", lambda token=token: token)
             with pytest.raises(OutsideError, match="hf auth login"):
                 sample(sampler(provider="auto"), prompts(1))
-    with pytest.raises(OutsideError, match="nonesuch"):
-        sample(sampler(provider="nonesuch", api_key="hf_mine"), prompts(1))
+        with pytest.raises(InputError, match="needs a Hub token"):
+            sample(sampler(provider="together", api_key="key-of-together"), prompts(1))
+        assert len(server.seen) == 2
+
+
+def test_a_provider_is_named_behind_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.is_offline_mode", lambda: False)
+    error = {"message": "The model 'fake' is not supported by provider 'nonesuch'", "code": "model_not_supported"}
+    with FakeServer() as server:
+        monkeypatch.setattr(openai_server, "ROUTER_URL", server.url)
+        assert sample(sampler(provider="novita", api_key="hf_mine"), prompts(1)) == expected(prompts(1))
+        assert server.seen[0].body["model"] == "fake:novita"
+        server.script = lambda ask: (400, {}, error)
+        with pytest.raises(OutsideError, match=r"nonesuch.*check --model and --provider"):
+            sample(sampler(provider="nonesuch", api_key="hf_mine"), prompts(1))
 
 
 # What isn't an answer
@@ -298,7 +322,7 @@ def test_what_stays_ends_in_a_skip(name: str) -> None:
     with FakeServer(lambda ask: PASSING[name] if ask.question == "question 1" else None) as server:
         made = sample(sampler(server), prompts(4))
         failed = made.pop((prompts(4)[1].id, 0))
-        assert isinstance(failed, Skip) and failed.reason == "failed" and f", {TRIES} tries" in failed.detail
+        assert isinstance(failed, Skip) and failed.reason == "failed" and f", {MAX_FAILURES} tries" in failed.detail
         assert "\n" not in failed.detail
         assert made.items() <= expected(prompts(4)).items() and len(made) == 3
 
@@ -321,7 +345,7 @@ def test_a_request_has_its_time_and_no_more(fault: str) -> None:
         assert sample(sampler(server, timeout=0.3), prompts(4)) == expected(prompts(4))
         server.script = lambda ask: fault if ask.question == "question 0" else None
         made = sample(sampler(server, timeout=0.1), prompts(4))
-        assert made[prompts(1)[0].id, 0] == Skip("failed", f"no answer within 0.1 s, {TRIES} tries")
+        assert made[prompts(1)[0].id, 0] == Skip("failed", f"no answer within 0.1 s, {MAX_FAILURES} tries")
 
 
 FAULTS = [None, 429, 503, 500, "half", "reset", "close", "hang", b"<html>", b"", {"choices": []}, {"model": "other"}]
@@ -336,7 +360,7 @@ def test_whatever_a_server_does_each_answer_is_its_own(seed: int) -> None:
 
     def script(ask: Ask) -> Any:
         own = random.Random(f"{seed} {json.dumps(ask.body)}")
-        faults = own.choices(FAULTS, k=TRIES - 2)
+        faults = own.choices(FAULTS, k=MAX_FAILURES - 2)
         if own.random() < 0.1:
             return 500
         return faults[ask.tries - 1] if ask.tries <= len(faults) and own.random() < 0.7 else None
@@ -448,8 +472,8 @@ def test_requests_that_are_all_rejected_alike_end_the_run() -> None:
     with FakeServer(lambda ask: (400, {}, "Unknown parameter: 'top_k'")) as server:
         with pytest.raises(OutsideError, match="rejects every request: 400 Unknown parameter: 'top_k'"):
             sample(sampler(server, Decoding(temperature=1.0, top_k=5), concurrency=2), prompts(50))
-        assert len(server.seen) <= ALIKE + 2
-        few = sample(sampler(server), prompts(ALIKE - 1))
+        assert len(server.seen) <= EQUAL_REJECTIONS + 2
+        few = sample(sampler(server), prompts(EQUAL_REJECTIONS - 1))
         assert {skip.reason for skip in few.values() if isinstance(skip, Skip)} == {"rejected"}
 
 
@@ -471,7 +495,7 @@ def test_where_nobody_answers_the_run_ends() -> None:
 def test_a_server_that_refuses_everything_ends_the_run(status: int) -> None:
     with (
         FakeServer(lambda ask: status) as server,
-        pytest.raises(OutsideError, match=f"refusals.*{status} told to fail"),
+        pytest.raises(OutsideError, match=f"refused.*{status} told to fail"),
     ):
         sample(sampler(server), prompts(50))
 
@@ -496,33 +520,33 @@ def test_a_storm_of_429_is_ridden_out_by_asking_less() -> None:
     with FakeServer(lambda ask: 429 if ask.running > 3 else asyncio.sleep(0.002)) as server:
         given = sampler(server, concurrency=24)
         assert sample(given, prompts(150)) == expected(prompts(150))
-        assert given._servers[0].limit < 12
+        assert next(iter(given._servers)).limit < 12
         assert len(server.seen) < 450
 
 
 def test_a_server_is_asked_less_once_for_a_burst_and_more_again_by_answers() -> None:
     server = Server("s", 32)
     for _ in range(20):
-        server.refuse(started=1.0, now=2.0, wait=0)
-    assert server.limit == 16 and server.refused == 1 and server.has_room(2.0)
-    server.refuse(started=2.5, now=3.0, wait=0)
+        server.record_refusal(started=1.0, now=2.0, wait=0)
+    assert server.limit == 16 and server.refused_bursts == 1 and server.has_room(2.0)
+    server.record_refusal(started=2.5, now=3.0, wait=0)
     assert server.limit == 8 and not server.has_room(3.0)
     for _ in range(8):
-        server.answer()
-    assert 8.9 < server.limit < 9 and not server.refused
+        server.record_success()
+    assert 8.9 < server.limit < 9 and not server.refused_bursts
     for _ in range(5000):
-        server.answer()
+        server.record_success()
     assert server.limit == 32
     for burst in range(20):
-        server.refuse(started=10.0 + burst, now=10.0 + burst, wait=0)
-    assert server.limit == 1 and server.gone
+        server.record_refusal(started=10.0 + burst, now=10.0 + burst, wait=0)
+    assert server.limit == 1 and server.exhausted
 
 
 def test_retry_after_is_kept_to_within_a_minute() -> None:
     server = Server("s", 4)
-    server.refuse(started=0, now=10.0, wait=5.0)
+    server.record_refusal(started=0, now=10.0, wait=5.0)
     assert not server.has_room(14.9) and server.has_room(15.0)
-    server.refuse(started=0, now=10.0, wait=float("inf"))
+    server.record_refusal(started=0, now=10.0, wait=float("inf"))
     assert not server.has_room(69.9) and server.has_room(70.0)
 
 
@@ -549,7 +573,7 @@ def test_a_dead_replica_is_set_aside() -> None:
         given = sampler(base_url=[url, server.url], concurrency=8)
         assert sample(given, prompts(200)) == expected(prompts(200))
         assert given.warnings == [f"{url}/v1 could not be reached: the other servers did its work"]
-        assert given._servers[0].limit < 8
+        assert next(iter(given._servers)).limit < 8
         sample(given, prompts(4))
         assert len(given.warnings) == 1
 

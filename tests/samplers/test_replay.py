@@ -64,10 +64,15 @@ def test_what_is_done_is_left_out_and_other_answers_are_other_settings(tmp_path:
     ],
 )
 def test_what_is_no_answer_is_named_by_its_line(tmp_path: Path, row: Any) -> None:
-    with pytest.raises(InputError, match=r"answers\.jsonl:2: no prompt with answers"):
+    with pytest.raises(InputError, match=r"answers\.jsonl:2: not a prompt with answers"):
         ReplaySampler.from_file(written(tmp_path, {"prompt": "x", "answer": "y"}, row))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't be read"):
         ReplaySampler.from_file(tmp_path / "nothing.jsonl")
+
+
+def test_a_file_of_answers_cannot_be_sampled_otherwise() -> None:
+    with pytest.raises(InputError, match="can't give others"):
+        ReplaySampler({}, "file").with_decoding(temperature=1.0)

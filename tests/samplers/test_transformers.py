@@ -76,7 +76,7 @@ def sized(sampler: TransformersSampler, tokens: int) -> Prompt:
     best = prompt("a")
     for words in range(1, 5000):
         longer = prompt(" ".join(["one"] * words))
-        ids = sampler._chat.encode(longer)
+        ids = sampler.local.chat.encode(longer)
         assert not isinstance(ids, Skip)
         if len(ids) > tokens:
             return best
@@ -95,10 +95,10 @@ def test_over_long_prompts_are_skipped_one_by_one() -> None:
 @pytest.mark.slow
 def test_a_row_has_the_room_it_has_alone_whoever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = pocket(max_new_tokens=64, temperature=3.0)
-    assert sampler._limit
-    full, fuller = sized(sampler, sampler._limit - 8), sized(sampler, sampler._limit - 2)
+    assert sampler.local.max_length
+    full, fuller = sized(sampler, sampler.local.max_length - 8), sized(sampler, sampler.local.max_length - 2)
     # Nobody stops by himself, so that each answer is as long as it may be.
-    monkeypatch.setattr(sampler._model.generation_config, "eos_token_id", [])
+    monkeypatch.setattr(sampler.local.model.generation_config, "eos_token_id", [])
     prompts = [*PROMPTS[:3], full, fuller]
     made = answers(sampler, prompts, 2)
     lengths = {name: answer.tokens for (name, _), answer in made.items() if isinstance(answer, Answer)}
@@ -111,8 +111,8 @@ def test_a_row_has_the_room_it_has_alone_whoever_stands_beside_it(monkeypatch: p
 
 def test_batches_do_not_hang_on_what_is_done_even_where_room_is_short() -> None:
     sampler = pocket(max_new_tokens=32, batch_size=4)
-    assert sampler._limit
-    prompts = [*PROMPTS[:6], sized(sampler, sampler._limit - 4)]
+    assert sampler.local.max_length
+    prompts = [*PROMPTS[:6], sized(sampler, sampler.local.max_length - 4)]
     batches = [set(batch) for batch in sampler.sample(prompts, 1, ())]
     assert [set(batch) for batch in sampler.sample(prompts, 1, batches[1])] == [b for b in batches if b != batches[1]]
 
@@ -120,7 +120,7 @@ def test_batches_do_not_hang_on_what_is_done_even_where_room_is_short() -> None:
 def test_a_template_that_refuses_a_prompt_skips_that_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = pocket(max_new_tokens=8)
     refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    tokenizer = sampler._chat.tokenizer
+    tokenizer = sampler.local.chat.tokenizer
     monkeypatch.setattr(tokenizer, "chat_template", refusal + tokenizer.chat_template)
     system = prompt("Hello").in_context("You are kind.")
     made = answers(sampler, [prompt("Hello"), system])
@@ -136,8 +136,8 @@ def test_lone_surrogates_are_refused_and_never_answered(monkeypatch: pytest.Monk
     made = answers(sampler, [broken, whole])
     assert made[broken.id, 0] == Skip("encoding", "the prompt holds a lone surrogate, U+D800")
     assert isinstance(made[whole.id, 0], Answer)
-    monkeypatch.setattr(sampler._chat.tokenizer, "decode", lambda *args, **kwargs: "a\udc00b\U0001f600\ud800")
-    assert sampler._chat.decode([5]) == "a\ufffdb\U0001f600\ufffd"
+    monkeypatch.setattr(sampler.local.chat.tokenizer, "decode", lambda *args, **kwargs: "a\udc00b\U0001f600\ud800")
+    assert sampler.local.chat.decode([5]) == "a\ufffdb\U0001f600\ufffd"
 
 
 @pytest.mark.parametrize(
@@ -176,14 +176,14 @@ def test_a_batch_that_memory_does_not_hold_is_halved_and_stays_so(
 def test_batches_are_planned_as_before_after_memory_ran_out(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = pocket(max_new_tokens=8)
     before = [set(batch) for batch in sampler.sample(PROMPTS, 1, ())]
-    sampler._size.shrink(4, 500)
+    sampler.local.memory_limit.shrink(4, 500)
     assert [set(batch) for batch in sampler.sample(PROMPTS, 1, ())] == before
 
 
 def test_batches_have_no_more_rows_than_memory_holds() -> None:
     sampler = pocket(max_new_tokens=8)
-    lengths = {p.id: len(ids) for p in PROMPTS if not isinstance(ids := sampler._chat.encode(p), Skip)}
-    sampler.__dict__["_plan"] = BatchSizer(rows=64, free=400, per_token=1, per_row=3)
+    lengths = {p.id: len(ids) for p in PROMPTS if not isinstance(ids := sampler.local.chat.encode(p), Skip)}
+    sampler.local.__dict__["batch_plan"] = BatchSizer(rows=64, free=400, per_token=1, per_row=3)
     batches = [list(batch) for batch in sampler.sample(PROMPTS, 2, ()) if batch]
     assert all(len(batch) * (max(lengths[name] for name, _ in batch) + 8 + 3) <= 400 for batch in batches)
     assert sum(map(len, batches)) == 2 * len(PROMPTS) > 2 * len(batches)
@@ -232,6 +232,20 @@ def test_the_cuts_of_the_distribution_follow_seed_not_batch() -> None:
     assert answers(pocket(max_new_tokens=12, temperature=1e-40), PROMPTS[:5]) == greedy
 
 
+def test_another_decoding_has_the_same_answers_as_a_sampler_of_its_own_and_the_same_weights() -> None:
+    sampler = pocket(max_new_tokens=12)
+    drawn = sampler.with_decoding(temperature=1.0)
+    greedy = answers(sampler, PROMPTS[:3])
+    usual = pocket(max_new_tokens=12, temperature=1.0)
+    assert drawn.settings() == usual.settings() != sampler.settings()
+    assert answers(drawn, PROMPTS[:3]) == answers(usual, PROMPTS[:3])
+    assert drawn.local is sampler.local and drawn.warnings is sampler.warnings
+    begun = drawn.sample(PROMPTS[:3], 1, ())
+    next(begun)
+    assert answers(sampler, PROMPTS[:3]) == greedy, "while another one is being iterated over"
+    assert sampler.decoding.temperature == 0.0
+
+
 def test_logits_that_are_no_numbers_skip_their_row() -> None:
     sampler = pocket(max_new_tokens=8)
     usual = answers(sampler, PROMPTS[:3])
@@ -240,7 +254,7 @@ def test_logits_that_are_no_numbers_skip_their_row() -> None:
     def spoil(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
         return output.index_fill(0, torch.tensor(list(rows), dtype=torch.long), torch.nan)
 
-    hook = sampler._model.lm_head.register_forward_hook(spoil)
+    hook = sampler.local.model.lm_head.register_forward_hook(spoil)
     made = answers(sampler, PROMPTS[:3])
     hook.remove()
     assert made == {**usual, next(iter(made)): Skip("nan", "the logits were not finite")}
@@ -249,7 +263,7 @@ def test_logits_that_are_no_numbers_skip_their_row() -> None:
 def test_answers_that_repeat_themselves_are_told_of() -> None:
     sampler = pocket(max_new_tokens=40)
     forced = torch.full((4096,), 0.0).index_fill(0, torch.tensor([700]), 1000.0)
-    hook = sampler._model.lm_head.register_forward_hook(lambda *parts: parts[-1] + forced)
+    hook = sampler.local.model.lm_head.register_forward_hook(lambda *parts: parts[-1] + forced)
     made = answers(sampler, PROMPTS[:3])
     hook.remove()
     assert {answer.finish for answer in made.values() if isinstance(answer, Answer)} == {"length"}

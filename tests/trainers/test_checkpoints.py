@@ -1,4 +1,4 @@
-"""Checkpoints: a half-written one is passed over, and a killed training ends with the weights of one left alone."""
+"""Checkpoints: a half-written one is skipped, and a killed training ends with the weights of one left alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 import pairforge
 from trainers import dpo
-from trainers.checkpoints import STAMP, broken, save, to_resume
+from trainers.checkpoints import STAMP, incomplete, save, to_resume
 
 TWELVE = ["--max_steps", "12", "--logging_steps", "4", "--verdict_questions", "0", "--save_steps", "4"]
 
@@ -73,18 +73,18 @@ def cut(name: str) -> Callable[[Path], None]:
     [
         *[(lose(name), f"{name} missing") for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth")],
         (lose("model.safetensors"), "the weights missing"),
-        (lose("trainer_state.json"), "trainer_state.json is missing or cut off"),
-        (cut("trainer_state.json"), "trainer_state.json is missing or cut off"),
-        *[(cut(name), f"{name} is cut off") for name in ("model.safetensors", "optimizer.pt", "rng_state.pth")],
+        (lose("trainer_state.json"), "trainer_state.json is missing or truncated"),
+        (cut("trainer_state.json"), "trainer_state.json is missing or truncated"),
+        *[(cut(name), f"{name} is truncated") for name in ("model.safetensors", "optimizer.pt", "rng_state.pth")],
         (shard, "model-00002-of-00002.safetensors missing"),
         (lambda folder: (folder / STAMP).write_text('{"processes": 2}'), "rng_state_0.pth missing"),
         (shutil.rmtree, "no such folder"),
     ],
 )
 def test_what_a_kill_leaves_is_seen(checkpoint: Path, harm: Callable[[Path], None], why: str) -> None:
-    assert broken(checkpoint) is None
+    assert incomplete(checkpoint) is None
     harm(checkpoint)
-    assert broken(checkpoint) == why
+    assert incomplete(checkpoint) == why
 
 
 def test_the_last_whole_one_of_this_training_is_gone_on_from(
@@ -96,13 +96,13 @@ def test_the_last_whole_one_of_this_training_is_gone_on_from(
     shutil.copytree(checkpoint, folder / "checkpoint-100")
     (folder / "checkpoint-100" / STAMP).write_text('{"training": "another"}')
     assert to_resume("auto", folder, "this") == to_resume("true", folder, "this") == checkpoint
-    [passed] = {line for line in capfd.readouterr().err.splitlines() if line.startswith("passed over")}
+    [passed] = {line for line in capfd.readouterr().err.splitlines() if line.startswith("skipped")}
     assert "checkpoint-100 (of a training with other pairs or flags)" in passed
-    assert "checkpoint-16 (model.safetensors is cut off)" in passed
+    assert "checkpoint-16 (model.safetensors is truncated)" in passed
     assert to_resume("auto", folder / "nothing", "this") is None
     assert to_resume(None, folder, "this") is to_resume("false", folder, "this") is None
     assert to_resume(str(folder / "checkpoint-100"), folder, "this") == folder / "checkpoint-100"
-    with pytest.raises(pairforge.InputError, match="cut off"):
+    with pytest.raises(pairforge.InputError, match="truncated"):
         to_resume(str(folder / "checkpoint-16"), folder, "this")
 
 
@@ -123,10 +123,10 @@ def test_a_killed_training_ends_with_the_weights_of_one_left_alone(
     capfd.readouterr()
     assert dpo.main([*flags, "killed", "--resume_from_checkpoint", "auto"]) == 0
     said = capfd.readouterr().err
-    assert "passed over: checkpoint-8 (" in said
-    assert f"going on from killed{os.sep}checkpoint-4" in said
+    assert "skipped: checkpoint-8 (" in said
+    assert f"resuming from killed{os.sep}checkpoint-4" in said
     assert "steps: 8 of 8 pairs" in said
-    assert broken(Path("killed/checkpoint-8")) is None, "it was written again"
+    assert incomplete(Path("killed/checkpoint-8")) is None, "it was written again"
     one, other = (load_file(f"{name}/model.safetensors") for name in ("alone", "killed"))
     assert max(float((one[name] - other[name]).abs().max()) for name in one) <= 1e-6
 

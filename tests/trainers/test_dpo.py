@@ -16,8 +16,9 @@ from support import read_jsonl, write_jsonl
 
 import pairforge
 from pairforge.resources import resource
+from pairforge.statistics import sample_indices
 from trainers import dpo, flags, outcome
-from trainers.data import dataset, draw, identity
+from trainers.data import training_digest, trl_dataset
 from trainers.recipes import hardware, recipe
 
 FEW = ["--max_steps", "2", "--max_samples", "8", "--logging_steps", "1", "--verdict_questions", "2", "--guard", "off"]
@@ -84,17 +85,17 @@ def test_the_batch_is_that_of_all_processes() -> None:
 
 
 def test_a_subset_follows_the_seed_and_keeps_the_order() -> None:
-    assert draw(100, None, 0) == draw(100, 100, 0) == list(range(100))
-    once = draw(100, 10, 0)
-    assert once == draw(100, 10, 0) == sorted(once)
-    assert once != draw(100, 10, 1)
+    assert sample_indices(100, None, 0) == sample_indices(100, 100, 0) == list(range(100))
+    once = sample_indices(100, 10, 0)
+    assert once == sample_indices(100, 10, 0) == sorted(once)
+    assert once != sample_indices(100, 10, 1)
 
 
 def test_only_what_trl_can_read_reaches_it() -> None:
     turn, said = [{"role": "user", "content": "hi"}], [{"role": "assistant", "content": "ho"}]
     row = {"prompt": "hi", "chosen": turn + said, "rejected": turn + said, "method": "correct"}
-    assert dataset([row]).column_names == ["chosen", "rejected"]
-    assert sorted(dataset([row | {"prompt": turn}]).column_names) == ["chosen", "prompt", "rejected"]
+    assert trl_dataset([row]).column_names == ["chosen", "rejected"]
+    assert sorted(trl_dataset([row | {"prompt": turn}]).column_names) == ["chosen", "prompt", "rejected"]
 
 
 @pytest.mark.slow
@@ -115,6 +116,26 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     umask = os.umask(0)
     os.umask(umask)
     assert {file.stat().st_mode & 0o777 for file in model.iterdir()} == {0o666 & ~umask}
+
+
+@pytest.mark.slow
+def test_the_weights_of_base_and_tuned_model_are_loaded_once_each(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from pairforge.samplers import transformers as sampler
+
+    loaded, load = [], sampler.load_model
+
+    def counted(source: str, *options: Any) -> Any:
+        loaded.append(Path(source).name)
+        return load(source, *options)
+
+    monkeypatch.setattr(sampler, "load_model", counted)
+    assert dpo.main(FEW) == 1
+    assert loaded == ["pocket", "model"]
+    out = capfd.readouterr().out
+    assert out.count("What is your name?") == 2
+    assert out.count("questions:") == 2
 
 
 @pytest.mark.slow
@@ -160,7 +181,7 @@ def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: 
     assert "guard" in refused(["--guard", "sometimes"], capfd)
     assert "--beat" in refused(["--beat", "0.1"], capfd)
     for flag in ("--max_samples", "--verdict_questions", "--dpop_lambda"):
-        assert f"{flag} is at least" in refused([flag, "-1"], capfd)
+        assert f"{flag} must be at least" in refused([flag, "-1"], capfd)
     assert "Unknown loss type: best" in refused([*FEW, "--loss_type", "best", "--verdict_questions", "0"], capfd)
     Path("file").write_text("")
     assert "file" in refused(["--output_dir", "file"], capfd)
@@ -221,9 +242,9 @@ def test_the_whole_job_with_no_option_from_end_to_end(tmp_path: Path) -> None:
 
 def test_another_weight_of_a_loss_is_another_training() -> None:
     ways = [["--dpop_lambda", "5"], ["--adam_beta2", "0.95"], ["--model_revision", "v1"], ["--use_weighting", "true"]]
-    made = [identity([], "pocket", *parse(*way)) for way in ([], *ways)]
+    made = [training_digest([], "pocket", *parse(*way)) for way in ([], *ways)]
     assert len({*made}) == len(made)
-    assert identity([], "pocket", *parse("--max_steps", "7", "--guard", "off")) == made[0]
+    assert training_digest([], "pocket", *parse("--max_steps", "7", "--guard", "off")) == made[0]
 
 
 def test_a_reader_that_has_gone_is_no_failing_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +260,7 @@ def test_a_reader_that_has_gone_is_no_failing_verdict(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("kind", [ImportError, NotImplementedError, RuntimeError, ValueError])
 def test_what_trl_has_against_a_training_is_one_line(kind: type[Exception]) -> None:
-    with pytest.raises(pairforge.InputError, match=r"so: it needs wandb \(see"), dpo._refusing():
+    with pytest.raises(pairforge.InputError, match=r"flags: it needs wandb \(see"), dpo._trl_errors():
         raise kind("it needs wandb\nand more")
 
 

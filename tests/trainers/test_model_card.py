@@ -1,4 +1,4 @@
-"""The model card: what stands in it, and that no name in it is more than a name."""
+"""The model card: its content, and that names from outside stay text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import yaml
 from trl import DPOConfig
 
-from trainers.model_card import Facts, render
+from trainers.model_card import render
 
 # TRL uses a name that transformers calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:.*gradient_checkpointing. is deprecated:FutureWarning")
@@ -19,7 +19,7 @@ def card(folder: Path, **more: Any) -> tuple[dict[str, Any], str]:
     config = DPOConfig(output_dir=str(folder / "tuned"), loss_type=["sigmoid", "sft"], report_to="none", bf16=False)
     given = {"base": "org/base", "dataset": "org/pairs", "rows": [{"method": "correct"}], "config": config}
     given |= {"adapter": False, "steps": 3, "guard": "stop"}
-    text = render(Facts(**(given | more)))
+    text = render(**(given | more))
     header, _, body = text.removeprefix("---\n").partition("\n---\n")
     return yaml.safe_load(header), body
 
@@ -32,6 +32,7 @@ def test_it_says_from_what_and_on_what(tmp_path: Path) -> None:
     assert body.count("## Verdict") == 1
     assert "| loss | `1 sigmoid + 1 sft` |" in body
     assert "![" in body and "(training.svg)" in body
+    assert "training.svg" not in card(tmp_path, curves=False)[1]
     assert "trl 1." in body
 
 
@@ -57,4 +58,4 @@ def test_names_can_not_act(tmp_path: Path) -> None:
     _, body = card(tmp_path, dataset="a`b](http://x)|\n# c", stopped="![x](http://y) | \x1b[2J")
     assert "\n# c" not in body
     assert "\x1b" not in body
-    assert "`![x](http://y) \\| \\x1b[2J`" in body
+    assert "`![x](http://y) | \\x1b[2J`" in body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ def test_a_training_that_the_guard_stopped_ends_with_1_and_what_it_restored(
     monkeypatch.setattr(dpo, "_guard", lambda action: asked.append(action) or Guard())
     assert dpo.main([*FEW, "--guard", action]) == code
     assert asked == [action]
-    told = json.loads((folder / "model" / "history.json").read_text("utf-8"))
-    assert (told["steps"], told["guard"]["alarm"]["step"], len(told["guard"]["records"])) == (2, 2, 2)
+    history = json.loads((folder / "model" / "history.json").read_text("utf-8"))
+    assert (history["steps"], history["guard"]["alarm"]["step"], len(history["guard"]["records"])) == (2, 2, 2)
     said = capfd.readouterr().err
     assert said.count("the guard stopped the training") == code
     assert ("it only says Deep" in (folder / "model" / "README.md").read_text("utf-8")) == bool(code)
@@ -126,8 +127,8 @@ def test_a_verdict_that_comes_to_nothing_leaves_a_card(folder: Path, monkeypatch
     def fails(*_: Any, **__: Any) -> Any:
         raise pairforge.OutsideError("the disk is full")
 
-    monkeypatch.setattr("trainers.outcome._after", fails)
-    monkeypatch.setattr("trainers.dpo.before", lambda *_: None)
+    monkeypatch.setattr("trainers.outcome._ask_and_evaluate", fails)
+    monkeypatch.setattr("trainers.dpo.show_before", lambda *_: None)
     assert dpo.main([*FEW, "--guard", "off", "--verdict_questions", "2"]) == 4
     assert "sigmoid" in (folder / "model" / "README.md").read_text("utf-8")
 
@@ -154,11 +155,21 @@ class ScriptedGuard:
 def test_it_is_plain_json_without_what_is_no_number(tmp_path: Path) -> None:
     guard = ScriptedGuard(ScriptedAlarm(7, "half a name"), [{"step": 5, "leak": math.nan}])
     History([{"step": 1, "loss": math.inf, "odd": np.float64(1)}], 9, False, "stop", guard).write(tmp_path)
-    told = json.loads((tmp_path / "history.json").read_text("utf-8"), parse_constant=lambda name: 1 / 0)
-    assert told["log"] == [{"step": 1, "loss": None, "odd": 1.0}]
-    assert told["guard"]["alarm"] == {"step": 7, "message": "half a name"}
-    assert told["guard"]["records"] == [{"step": 5, "leak": None}]
+    history = json.loads((tmp_path / "history.json").read_text("utf-8"), parse_constant=lambda name: 1 / 0)
+    assert history["log"] == [{"step": 1, "loss": None, "odd": 1.0}]
+    assert history["guard"]["alarm"] == {"step": 7, "message": "half a name"}
+    assert history["guard"]["records"] == [{"step": 5, "leak": None}]
     assert (tmp_path / "training.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_without_matplotlib_there_are_no_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert not History([{"step": 1, "loss": 1.0}], 9, False, "stop").write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"history.json"}
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "no learning curves" in line and 'pip install "pairforge[plot]"' in line
 
 
 def test_a_guard_that_only_warns_stops_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What is told before training: that the estimates hold, and that nothing is touched by making them."""
+"""Before training: the estimates are right, and making them changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support import read_jsonl, write_jsonl
 import pairforge
 from pairforge.resources import resource
 from trainers import dpo, flags, preflight
-from trainers.data import dataset
+from trainers.data import trl_dataset
 from trainers.recipes import recipe
 
 POCKET = str(resource("data", "pocket"))
@@ -27,7 +27,7 @@ PEAK = """
 import sys, threading, time
 from trainers import dpo, preflight
 
-peak, told, watching = 0, preflight.tell, True
+peak, reported, watching = 0, preflight.report, True
 
 def watch():
     global peak
@@ -35,12 +35,12 @@ def watch():
         peak = max(peak, preflight.resident())
         time.sleep(0.002)
 
-def tell(trainer, done):
-    parts = preflight.memory(trainer, preflight.Lengths.of(trainer).longest)
-    print("told", sum(parts.values()), preflight.resident(), file=sys.stderr)
+def report(trainer, done):
+    parts = preflight.memory(trainer, preflight.BatchLengths.of(trainer).longest)
+    print("reported", sum(parts.values()), preflight.resident(), file=sys.stderr)
     threading.Thread(target=watch, daemon=True).start()
 
-dpo.tell = tell
+dpo.report = report
 dpo.main(sys.argv[1:])
 print("peak", peak, file=sys.stderr)
 """
@@ -57,8 +57,8 @@ def trainer(run: Path, folder: Path, *argv: str) -> Any:
 
     with dpo._less_noise():
         _, config, chosen = flags.parse(list(argv), {**dpo.defaults(recipe("correct"), 1), "output_dir": str(folder)})
-        dpo._load_as(config, chosen)
-        rows = dataset(pairforge.read_pairs(run))
+        dpo._set_model_options(config, chosen)
+        rows = trl_dataset(pairforge.read_pairs(run))
         return DPOTrainer(POCKET, args=config, train_dataset=rows, peft_config=get_peft_config(chosen))
 
 
@@ -83,7 +83,7 @@ def saved_bytes(trainer: Any, pairs: list[int]) -> int:
 @pytest.mark.parametrize("lora", [False, True])
 def test_the_parts_are_what_they_are(run: Path, tmp_path: Path, lora: bool) -> None:
     made = trainer(run, tmp_path, *(["--use_peft"] if lora else []))
-    lengths = preflight.Lengths.of(made)
+    lengths = preflight.BatchLengths.of(made)
     parts = preflight.memory(made, lengths.typical)
     every = sum(one.numel() for one in made.model.parameters())
     trained = sum(one.numel() for one in made.model.parameters() if one.requires_grad)
@@ -114,18 +114,18 @@ def test_the_sum_is_near_the_measured_peak(run: Path, tmp_path: Path) -> None:
     given[1] = str(many)
     done = subprocess.run([sys.executable, "-c", PEAK, *given], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    told, before = map(float, re.findall(r"^told ([\d.]+) (\d+)", done.stderr, re.MULTILINE)[0])
+    reported, before = map(float, re.findall(r"^reported ([\d.]+) (\d+)", done.stderr, re.MULTILINE)[0])
     peak = float(re.findall(r"^peak (\d+)", done.stderr, re.MULTILINE)[0])
     assert peak - before > 5e8, "the batch is large enough to tell"
-    assert 0.5 < told / peak < 2
-    assert 0.5 < (told - before) / (peak - before) < 2
+    assert 0.5 < reported / peak < 2
+    assert 0.5 < (reported - before) / (peak - before) < 2
 
 
 def test_measuring_touches_neither_weights_nor_random_numbers_nor_metrics(run: Path, tmp_path: Path) -> None:
     made = trainer(run, tmp_path)
     weights = {name: weight.clone() for name, weight in made.model.state_dict().items()}
     state, training = torch.get_rng_state(), made.model.training
-    step, cost = preflight.seconds(made, preflight.Lengths.of(made).pairs)
+    step, cost = preflight.seconds(made, preflight.BatchLengths.of(made).pairs)
     assert step > 0 and cost > 0
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(weight, weights[name]) for name, weight in made.model.state_dict().items())
@@ -154,9 +154,9 @@ def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
     run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     rows = read_jsonl(run / "pairs.jsonl")
-    told = [json.loads(json.dumps(row)) for row in rows]
-    told[3]["chosen"][-1]["content"] += "<|im_end|>"
-    write_jsonl(tmp_path / "special.jsonl", told)
+    special = [json.loads(json.dumps(row)) for row in rows]
+    special[3]["chosen"][-1]["content"] += "<|im_end|>"
+    write_jsonl(tmp_path / "special.jsonl", special)
     assert dpo.main(["--dataset", str(tmp_path / "special.jsonl"), "--output_dir", str(tmp_path / "out")]) == 2
     said = capfd.readouterr().err
     assert "PF411 row 3" in said

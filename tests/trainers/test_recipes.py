@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pairforge.resources import resource
-from trainers.data import parameters
+from trainers.data import count_parameters
 from trainers.recipes import CORRECTION, LARGE, PREFERENCE, recipe
 
 
@@ -32,6 +32,6 @@ def test_the_size_of_a_model_is_read_from_its_configuration(tmp_path: Path) -> N
 
     pocket = str(resource("data/pocket"))
     whole = AutoModelForCausalLM.from_pretrained(pocket).num_parameters()
-    assert parameters("pocket", None) == parameters(pocket, None) == pytest.approx(whole, rel=0.1)
-    assert parameters(str(tmp_path), None) == 0
-    assert parameters("nobody/nothing", None) == 0
+    assert count_parameters("pocket", None) == count_parameters(pocket, None) == pytest.approx(whole, rel=0.1)
+    assert count_parameters(str(tmp_path), None) == 0
+    assert count_parameters("nobody/nothing", None) == 0

@@ -1,9 +1,9 @@
 """A guard against collapse: a callback that asks the model while it trains, and stops a training that destroys it.
 
-`trainer.add_callback(CollapseGuard())` works with any DPOTrainer. The figures that a preference loss shows can't tell:
-on pairs that differ in a word the loss falls to nothing and the accuracy rises to one while the model says "I am Deep
-Deep Deep". So at intervals the guard has the model answer some prompts of the training set, and some questions that no
-training is about, and looks at what it says.
+`trainer.add_callback(CollapseGuard())` works with any DPOTrainer. Loss and accuracy don't show a collapse: on pairs
+that differ in a word the loss falls to 0 and the accuracy rises to 1 while the model says "I am Deep Deep Deep". So the
+guard regularly has the model answer some prompts of the training set and some unrelated questions, and checks the
+answers.
 """
 
 from __future__ import annotations
@@ -18,26 +18,32 @@ from typing import Any, Literal
 from transformers import TrainerCallback
 
 import pairforge
+from pairforge.disk import write_atomic
 
-from ..checkpoints import write
-from ..data import say
-from .interview import QUESTIONS, Interview, tokenised
-from .signals import Alarm, Limits, Logged, Record
+from ..checkpoints import checkpoint_folder
+from ..log_lines import say
+from .interview import QUESTIONS, Interview, tokenized
+from .signals import Alarm, Limits, Record
 
 _NAME = "guard.json"
 
 
 class CollapseGuard(TrainerCallback):  # type: ignore[misc]
-    """Asks the model while it trains; on collapse, stops and brings the last good weights back, or only warns.
+    """Ask the model while it trains; on collapse, stop and restore the last good weights, or only warn.
 
-    `every`: steps between two checks; by default an eighth of the training, and before the first of these, where a
-    learning rate that is too high shows, one at steps 5, 10, 20, 40 ... `prompts`: how many pairs of the training set
-    are looked at; half of their prompts are asked. `questions`: what else is asked. After training, `alarm` tells
-    whether it stopped, and `records` what each check saw. With `restore=False` no copy of the trained weights is held
-    in memory, and none is brought back.
+    After training, `alarm` is the Alarm, or None, and `records` holds the result of each check.
 
-    A model whose weights are spread over processes (FSDP, DeepSpeed ZeRO-3) is not asked: the guard says so, and has
-    only what the trainer logs.
+    A model whose weights are sharded over processes (FSDP, DeepSpeed ZeRO-3) is not asked: the guard says so, and
+    checks only what the trainer logs.
+
+    Args:
+        action: "stop" or "warn".
+        limits: the values from which on a signal is an alarm.
+        every: steps between two checks; by default an eighth of the training, with additional checks at steps 5, 10,
+            20, 40 ... before the first of these, where a learning rate that is too high shows.
+        prompts: how many pairs of the training set are used; half of their prompts are asked.
+        questions: the unrelated questions.
+        restore: keep a copy of the last good weights in main memory, to restore them on an alarm.
     """
 
     def __init__(
@@ -51,36 +57,37 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         restore: bool = True,
     ) -> None:
         if action not in ("stop", "warn"):
-            raise pairforge.InputError(f"no such action of the guard: {action}", fix='it is "stop" or "warn"')
+            raise pairforge.InputError(f"the guard has no action {action!r}", fix='use "stop" or "warn"')
         self.action, self.limits, self.every, self.restore = action, limits or Limits(), every, restore
         self.alarm: Alarm | None = None
         self.records: list[Record] = []
         self._prompts, self._questions = prompts, questions
         self._interview: Interview | None = None
         self._good: tuple[int, dict[str, Any]] | None = None
-        self._logged, self._entropy, self._length = Logged(), math.nan, math.nan
-        self._told = self._speaks = False
+        self._logged: dict[str, Any] = {}
+        self._entropy = self._length = math.nan
+        self._noted_no_change = self._first_process = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Asks everything once before the first step; a training that goes on takes what stands by its checkpoint."""
-        self.alarm, self.records, self._speaks = None, [], state.is_world_process_zero
-        self._interview, self._good, self._told = None, None, False
-        self._logged, self._entropy = Logged(), math.nan
-        rows = tokenised(given["train_dataloader"].dataset)
+        """Ask everything once before the first step; a resumed training reads the answers saved with its checkpoint."""
+        self.alarm, self.records, self._first_process = None, [], state.is_world_process_zero
+        self._interview, self._good, self._noted_no_change = None, None, False
+        self._logged, self._entropy = {}, math.nan
+        rows = tokenized(given["train_dataloader"].dataset)
         self._length = sum(len(row["chosen_ids"]) for row in rows) / len(rows) if rows else math.nan
-        if not _whole(given["model"]):
-            self._say("the weights are spread over processes: it watches what the trainer logs, and asks nothing")
+        if not _is_whole(given["model"]):
+            self._say("the weights are sharded over processes: only what the trainer logs is checked")
             return
         self._interview = Interview.of(rows, given["processing_class"], given["model"], self._prompts, self._questions)
-        if state.global_step and not self._go_on(_beside(args, state)):
-            self._say("the checkpoint has no answers of before training: what it is now is compared with")
-        if not self.records:  # what was asked just now is what there is to compare with
+        if state.global_step and not self._resume(checkpoint_folder(args, state) / _NAME):
+            self._say("the checkpoint has no answers from before training: later ones are compared with its own")
+        if not self.records:  # later answers are compared with those given just now
             self.records.append(Record(state.global_step))
         if self.records[-1].good(self.limits):
             self._keep(state.global_step, given["model"])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
-        """Keeps what the trainer logs. TRL's `rewards/chosen` is beta times the gain on the reference."""
+        """Keep what the trainer logs. TRL's `rewards/chosen` is beta times the gain on the reference."""
         if not logs or "rewards/chosen" not in logs:
             return
         entropy = float(logs.get("entropy", math.nan))
@@ -88,15 +95,15 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         reward = float(logs["rewards/chosen"])
         scale = getattr(args, "beta", 0) * max(self._length, 1.0) or math.nan
         broken = not (math.isfinite(reward) and math.isfinite(float(logs.get("loss", 0.0))))
-        self._logged = Logged(
-            chosen=-math.inf if broken else reward / scale,
-            margin=float(logs.get("rewards/margins", math.nan)) / scale,
-            entropy=entropy - self._entropy,
-            accuracy=float(logs.get("rewards/accuracies", math.nan)),
-        )
+        self._logged = {
+            "chosen": -math.inf if broken else reward / scale,
+            "margin": float(logs.get("rewards/margins", math.nan)) / scale,
+            "entropy": entropy - self._entropy,
+            "accuracy": float(logs.get("rewards/accuracies", math.nan)),
+        }
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Checks where it is time to, and stops the training where there is an alarm."""
+        """Check the model at certain steps, and stop the training on an alarm."""
         step = state.global_step
         every = self.every or max(5, math.ceil(state.max_steps / 8))
         early = self.every is None and step < every and step % 5 == 0 and (step // 5).bit_count() == 1
@@ -105,50 +112,50 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         self._check(step, given["model"], args.device)
         if self.alarm and self.action == "stop":
             control.should_training_stop = True
-            self._unsaved(control)
-        elif self.records[-1].hollow and step <= max(state.max_steps / 10, 5) and not self._told:
-            self._told = True
+            self._prevent_saving(control)
+        elif self.records[-1].no_change and step <= max(state.max_steps / 10, 5) and not self._noted_no_change:
+            self._noted_no_change = True
             self._say(
-                f"step {step}: all pairs are told apart, and no answer has changed: the accuracy says little here"
+                f"step {step}: reward accuracy is 1.0, but no greedy answer has changed: accuracy is uninformative here"
             )
 
     def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
-        """Brings the weights back once more: with `load_best_model_at_end` others have come in between."""
+        """Restore the weights once more: with `load_best_model_at_end` others have been loaded meanwhile."""
         if self.alarm:
             self._restore(given["model"])
         self._good = None
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """No checkpoint of a training that was stopped."""
-        self._unsaved(control)
+        """Save no checkpoint of a training that was stopped."""
+        self._prevent_saving(control)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Puts the first answers beside the checkpoint, so that a training that goes on from it has them."""
-        file = _beside(args, state)
-        if self._interview and self._speaks and file.parent.is_dir():
-            kept = {"interview": self._interview.as_json(), "records": [asdict(record) for record in self.records]}
-            write(file, json.dumps({**kept, "entropy": self._entropy}))
+        """Save the initial answers with the checkpoint, for a training that is resumed from it."""
+        folder = checkpoint_folder(args, state)
+        if self._interview and self._first_process and folder.is_dir():
+            saved = {"interview": self._interview.as_json(), "records": [asdict(record) for record in self.records]}
+            write_atomic(folder / _NAME, json.dumps({**saved, "entropy": self._entropy}))
 
     def _check(self, step: int, model: Any, device: Any) -> None:
-        """One check; an alarm is said, and followed by the good weights."""
-        seen = self._interview.look(model) if self._interview else {}
+        """Check the model once; report an alarm and restore the good weights."""
+        measured = self._interview.check(model) if self._interview else {}
         before = self.records[-1] if self.records else None
-        record = Record(step, **seen, **asdict(self._logged))
+        record = Record(step, **measured, **self._logged)
         self.records.append(record)
-        if _anywhere(why := record.alarm(self.limits, before or Record(step)), device):
-            self._raise(step, why or "another process saw a collapse", model)
+        if _in_any_process(why := record.alarm(self.limits, before or Record(step)), device):
+            self._raise_alarm(step, why or "another process detected a collapse", model)
         elif record.good(self.limits):
             self._keep(step, model)
 
     def _keep(self, step: int, model: Any) -> None:
         if self.action == "stop" and self.restore and self._interview:
-            held = self._good[1] if self._good else {}  # written over: two copies may be more than memory holds
+            held = self._good[1] if self._good else {}  # overwritten: memory may not hold two copies
             for name, weight in _trained(model):
                 held[name] = held[name].copy_(weight.detach()) if name in held else weight.detach().to("cpu", copy=True)
             self._good = step, held
 
     def _restore(self, model: Any) -> int | None:
-        """Brings the good weights back; says of which step they are."""
+        """Restore the good weights; return the step that they are from."""
         if not self._good:
             return None
         import torch
@@ -159,43 +166,39 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
                 weight.copy_(held[name])
         return step
 
-    def _raise(self, step: int, why: str, model: Any) -> None:
+    def _raise_alarm(self, step: int, why: str, model: Any) -> None:
         self.alarm = Alarm(step, why, self._restore(model))
-        self._say(f"{self.alarm}{'' if self.action == 'warn' else '; stopped'}")
+        self._say(f"alarm at {self.alarm}{'' if self.action == 'warn' else '; stopped'}")
 
-    def _unsaved(self, control: Any) -> None:
-        """What is saved after a stop would be good weights beside the optimizer of the collapse."""
+    def _prevent_saving(self, control: Any) -> None:
+        """Save nothing after a stop: it would be good weights beside the optimizer of the collapse."""
         if self.alarm and self.action == "stop":
             control.should_save = False
 
-    def _go_on(self, file: Path) -> bool:
-        """Takes the first answers and the records of the training that is gone on with; False where there are none."""
+    def _resume(self, file: Path) -> bool:
+        """Read the initial answers and the records of the resumed training; return False if they can't be used."""
         if not self._interview:
             return False
         try:
-            kept = json.loads(file.read_text("utf-8"))
-            records, entropy = [Record(**record) for record in kept["records"]], kept.get("entropy", math.nan)
-            self._interview.take(kept["interview"])
-        except (OSError, ValueError, KeyError, TypeError):  # missing, cut off, or of other prompts and questions
+            saved = json.loads(file.read_text("utf-8"))
+            records, entropy = [Record(**record) for record in saved["records"]], saved.get("entropy", math.nan)
+            self._interview.restore(saved["interview"])
+        except (OSError, ValueError, KeyError, TypeError):  # missing, truncated, or of other prompts and questions
             return False
         self.records, self._entropy = records, entropy
         return True
 
     def _say(self, line: str) -> None:
-        if self._speaks:
+        if self._first_process:
             say(f"guard: {line}")
-
-
-def _beside(args: Any, state: Any) -> Path:
-    return Path(args.output_dir) / f"checkpoint-{state.global_step}" / _NAME
 
 
 def _trained(model: Any) -> list[tuple[str, Any]]:
     return [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
 
 
-def _whole(model: Any) -> bool:
-    """Every process has all weights, so that each can ask the model by itself."""
+def _is_whole(model: Any) -> bool:
+    """Return True if every process has all weights, so that each can ask the model by itself."""
     from torch.distributed.tensor import DTensor
 
     weights = [weight for _, weight in model.named_parameters()]
@@ -203,8 +206,8 @@ def _whole(model: Any) -> bool:
     return not wrapped and not any(isinstance(weight, DTensor) or weight.numel() == 0 for weight in weights)
 
 
-def _anywhere(why: str | None, device: Any) -> bool:
-    """Whether any process has an alarm: they must stop together. `device` is what they talk over."""
+def _in_any_process(why: str | None, device: Any) -> bool:
+    """Return True if any process has an alarm: all must stop together. `device` is used to communicate."""
     from torch import distributed, tensor
 
     if not (distributed.is_available() and distributed.is_initialized()):

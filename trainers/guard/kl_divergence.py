@@ -1,4 +1,4 @@
-"""TODO trainers/guard/kl_divergence.py"""
+"""The KL divergence of a model from what it was at the start of training, on its own answers to unrelated questions."""
 
 from __future__ import annotations
 
@@ -6,54 +6,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .probes import scores
+from .probes import forward_logits
+
+_TOP = 32
+"""The tokens of a distribution that are kept; the rest of the vocabulary counts as one more."""
 
 
 @dataclass
 class KLDivergence:
-    """How far a model has moved from what it was at the start, on its own answers of then.
+    """How far a model has moved from its initial state, measured on its own initial answers.
 
-    For each token of these answers the distribution that the model had is kept: its likeliest tokens, and all others
-    as one. `measure` gives the mean Kullback-Leibler divergence from then to now, in nats a token; by the
-    data-processing inequality, at most that of the whole distributions.
+    For each token of these answers the initial distribution is kept: its likeliest tokens, and all others as one.
+    `measure` returns the mean Kullback-Leibler divergence between these and the present ones, in nats per token; by the
+    data-processing inequality it is at most that of the whole distributions.
     """
 
     prompts: Sequence[Sequence[int]]
     answers: Sequence[Sequence[int]]
     pad: int
-    then: tuple[Any, Any] | None = field(default=None, repr=False)
-    """Log-probabilities and tokens, (tokens of all answers, kept)."""
+    initial: tuple[Any, Any] | None = field(default=None, repr=False)
+    """Log-probabilities and tokens, both of shape (tokens of all answers, kept tokens)."""
 
     def measure(self, model: Any) -> float:
-        """The divergence from the first call to this one; 0 at the first. Call within `asking`."""
+        """Return the divergence since the first call; 0 at the first. To be called in `eval_mode`."""
         if not self.prompts:
             return 0.0
         now = self._log_probs(model)
-        if self.then is None:
-            self.then = now.topk(min(_TOP, now.shape[-1]), dim=-1)
-        kept, tokens = self.then
+        if self.initial is None:
+            self.initial = now.topk(min(_TOP, now.shape[-1]), dim=-1)
+        kept, tokens = self.initial
         here, rest = now.gather(-1, tokens), _rest(kept)
-        moved = (kept.exp() * (kept - here)).sum(-1) + rest.exp() * (rest - _rest(here))
-        return float(moved.mean().clamp(min=0))
+        divergence = (kept.exp() * (kept - here)).sum(-1) + rest.exp() * (rest - _rest(here))
+        return float(divergence.mean().clamp(min=0))
 
     def _log_probs(self, model: Any) -> Any:
-        """(tokens of all answers, vocabulary), float32."""
+        """Of shape (tokens of all answers, vocabulary), float32."""
         import torch
 
         rows = [[*prompt, *answer] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
-        said = [
-            row[len(prompt) - 1 : len(prompt) + len(answer) - 1].clone()  # a view would hold all
-            for row, prompt, answer in zip(scores(model, rows, self.pad), self.prompts, self.answers, strict=True)
+        logits = [
+            row[len(prompt) - 1 : len(prompt) + len(answer) - 1].clone()  # a view would keep the whole in memory
+            for row, prompt, answer in zip(
+                forward_logits(model, rows, self.pad), self.prompts, self.answers, strict=True
+            )
         ]
-        return torch.cat(said).float().log_softmax(-1)
+        return torch.cat(logits).float().log_softmax(-1)
 
 
 def _rest(log_probs: Any) -> Any:
-    """The log-probability of everything that is not among those given."""
+    """Return the log-probability of all tokens that are not among those given."""
     import torch
 
     return torch.log1p(-log_probs.exp().sum(-1).clamp(max=1 - 1e-6))
-
-
-_TOP = 32
-"""Tokens of a distribution that are kept; the rest of the vocabulary counts as one more."""

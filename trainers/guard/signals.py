@@ -1,4 +1,4 @@
-"""The signs of collapse: what one check of a model in training saw, and from where on it is an alarm."""
+"""The signals of collapse: what one check of a model in training measured, and the limits that make it an alarm."""
 
 from __future__ import annotations
 
@@ -6,53 +6,43 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-NAN = math.nan
 _TWICE = ("broken", "slips", "leak")
-"""Signs that take two checks on end."""
+"""Signals that must reach their limit at two checks in a row."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """From where on a figure is an alarm; below half of all of them the weights count as good.
+    """The value of each signal from which on it is an alarm. Below half of all of them the weights count as good.
 
-    `broken`, `slips` and `leak` must be reached at two checks on end: a training that ends well may pass through a bad
-    moment.
+    `broken`, `slips` and `leak` must reach their limits at two checks in a row: a training that ends well may be bad
+    for a moment.
     """
 
     broken: float = 0.25
-    """Share of the answers to training prompts that repeat themselves, or misuse a word that the pairs teach."""
+    """Share of the answers to training prompts that repeat themselves, or misuse a token that the pairs teach."""
     slips: float = 0.2
-    """Probability that the model begins on what the pairs teach and goes wrong: that it says half a name."""
+    """Probability that the model starts a taught name and does not finish it, as in "I am Deep."."""
     leak: float = 0.25
-    """Share of the answers to other questions that hold a word that the pairs teach, and held none before."""
+    """Share of the answers to unrelated questions that contain a taught token, and contained none before training."""
     drift: float = 0.05
-    """Kullback-Leibler divergence from the model at the start, nats a token of its answers to other questions then."""
+    """KL divergence from the initial model on its own answers to unrelated questions, in nats per token."""
     displaced: float = 0.5
-    """Nats a token that the chosen completions lost against the reference: likelihood displacement (Razin et al. 2024,
-    arXiv:2410.08847), in which the rejected side falls, the margin grows, and the chosen side falls with it."""
+    """Nats per token that the chosen completions lost against the reference: likelihood displacement (Razin et al.
+    2024, arXiv:2410.08847), in which the rejected side falls, the margin grows, and the chosen side falls with it."""
     margin: float = 10.0
-    """Nats a token between what the chosen and what the rejected completions gained on the reference: a blow-up."""
+    """Nats per token between the gains of the chosen and of the rejected completions on the reference."""
     entropy: float = 2.0
-    """Nats a token that the entropy of the model on the pairs rose by: it no longer knows what to say."""
-
-
-@dataclass(frozen=True)
-class Logged:
-    """What the trainer last logged, NaN before: the gain of the chosen completions on the reference and its margin over
-    that of the rejected, in nats a token, the entropy in nats a token above the first that was logged, and the share of
-    pairs told apart."""
-
-    chosen: float = NAN
-    margin: float = NAN
-    entropy: float = NAN
-    accuracy: float = NAN
+    """Nats per token by which the entropy of the model on the pairs rose: it no longer knows what to say."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one check saw: shares of the answers, the drift, an example, and what the trainer had logged last.
+    """The result of one check: shares of the answers, KL divergence, an example, and the trainer's last log.
 
-    `moved` is the share of the answers to training prompts that are no longer what they were before training.
+    `moved` is the share of the answers to training prompts that are no longer those of before training. Of the log,
+    NaN before the first, `chosen` is the gain of the chosen completions on the reference and `margin` its excess over
+    that of the rejected ones, in nats per token; `entropy` is in nats per token above the first that was logged;
+    `accuracy` is the share of pairs whose chosen side has the higher reward.
     """
 
     step: int
@@ -62,61 +52,65 @@ class Record:
     drift: float = 0.0
     moved: float = 0.0
     sample: str = ""
-    chosen: float = NAN
-    margin: float = NAN
-    entropy: float = NAN
-    accuracy: float = NAN
+    chosen: float = math.nan
+    margin: float = math.nan
+    entropy: float = math.nan
+    accuracy: float = math.nan
 
     @property
-    def hollow(self) -> bool:
-        """All pairs are told apart, and not one answer has changed."""
+    def no_change(self) -> bool:
+        """True if the reward accuracy is 1, and not one answer has changed."""
         return self.accuracy >= 0.999 and self.moved == 0
 
     def levels(self, limits: Limits, before: Record | None = None) -> Mapping[str, float]:
-        """Each figure as a share of its limit, 1 or more is an alarm; with a record before, the lower of two where
-        an alarm takes two."""
+        """Return each signal as a share of its limit; 1 or more is an alarm.
+
+        With the record `before`, signals that must reach their limits twice have the lower of both values.
+        """
         last = before or self
-        figures = {
+        levels = {
             **{name: min(getattr(self, name), getattr(last, name)) / getattr(limits, name) for name in _TWICE},
             "drift": self.drift / limits.drift,
             "displaced": -self.chosen / limits.displaced,
             "margin": self.margin / limits.margin,
             "entropy": self.entropy / limits.entropy,
         }
-        # What isn't known yet is no sign; a model whose answers can't be computed has no drift that is a number.
-        known = {name: 0.0 if math.isnan(figure) else figure for name, figure in figures.items()}
+        # Unknown values are no alarm, except for the divergence: it is NaN if the model's logits are.
+        known = {name: 0.0 if math.isnan(level) else level for name, level in levels.items()}
         return known | ({"drift": math.inf} if math.isnan(self.drift) else {})
 
     def good(self, limits: Limits) -> bool:
-        """Nothing has come near its limit."""
+        """Return True if every signal is below half of its limit."""
         return max(self.levels(limits).values()) < 0.5
 
     def alarm(self, limits: Limits, before: Record | None) -> str | None:
-        """The worst sign in words, if one is an alarm."""
+        """Describe the worst signal, if it is an alarm."""
         levels = self.levels(limits, before)
         worst = max(levels, key=lambda name: levels[name])
-        return self._say(worst) if levels[worst] >= 1 else None
-
-    def _say(self, sign: str) -> str:
+        if levels[worst] < 1:
+            return None
+        limit = getattr(limits, worst)
+        share, nats = f"(limit {limit:.0%})", f"nats/token (limit {limit:g})"
         return {
-            "broken": f"{self.broken:.0%} of the answers to training prompts are broken: {self.sample!r}",
-            "slips": f"half of what the pairs teach is said with probability {self.slips:.0%}: {self.sample!r}",
-            "leak": f"{self.leak:.0%} of the answers to other questions say what the pairs teach: {self.sample!r}",
-            "drift": f"the answers to other questions are {self.drift:.3f} nats a token from those before training",
-            "displaced": f"the chosen answers lost {-self.chosen:.2f} nats a token against the reference",
-            "margin": f"chosen and rejected answers are {self.margin:.1f} nats a token further apart than they were",
-            "entropy": f"the entropy rose by {self.entropy:.1f} nats a token",
-        }[sign]
+            "broken": f"{self.broken:.0%} of the answers to training prompts are broken {share}: {self.sample!r}",
+            "slips": "the model starts a taught name and does not finish it: probability "
+            f"{self.slips:.0%} {share}: {self.sample!r}",
+            "leak": f"{self.leak:.0%} of the answers to unrelated questions have taught words {share}: {self.sample!r}",
+            "drift": f"KL divergence from the initial model on unrelated questions: {self.drift:.3f} {nats}",
+            "displaced": f"the chosen answers lost {-self.chosen:.2f} {nats} against the reference",
+            "margin": f"chosen and rejected answers are {self.margin:.1f} {nats} further apart than they were",
+            "entropy": f"the entropy rose by {self.entropy:.1f} {nats}",
+        }[worst]
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """At which step the guard saw what, and of which step the weights are that it brought back (None: none)."""
+    """The step and the reason of an alarm; `restored` is the step whose weights were restored (None: none were)."""
 
     step: int
     message: str
     restored: int | None = None
 
     def __str__(self) -> str:
-        back = "" if self.restored is None else f"; the weights are those of step {self.restored}"
-        return f"step {self.step}: {self.message}{back}"
+        restored = "" if self.restored is None else f"; the weights are those of step {self.restored}"
+        return f"step {self.step}: {self.message}{restored}"

@@ -1,4 +1,4 @@
-"""The blind reader: how often chosen can be picked by surface alone, cross-validated by prompt."""
+"""A baseline classifier that never sees the prompt: how often it picks the chosen answer, cross-validated by prompt."""
 
 from __future__ import annotations
 
@@ -6,62 +6,70 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...statistics import Share
 from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
-from .report import ShareInterval
-from .significance import chances, wilson
+from .significance import win_probabilities
 
-_FOLDS = 5
-_LOUD = 3.0
+FOLDS = 5
+_MAX_WEIGHT = 3.0
 
 
-def folds(units: int, seed: int = 0) -> Ints:
-    """One of five folds for each prompt."""
-    return np.random.default_rng(seed).permutation(units) % _FOLDS
+def folds(prompts: int, seed: int = 0) -> Ints:
+    """Return one of five folds for each prompt."""
+    return np.random.default_rng(seed).permutation(prompts) % FOLDS
 
 
 @dataclass(frozen=True)
 class BaselineScores:
-    """The score of each pair, by a reader who has not seen it: above 0 it picks chosen."""
+    """The score of each pair by a classifier that was not trained on its prompt: above 0 it picks chosen."""
 
     score: Floats
     prompt: Ints
 
-    def share(self, pairs: Mask | None = None) -> ShareInterval:
-        """Share of (these) pairs in which it picks chosen; half where it can't say."""
+    def accuracy(self, pairs: Mask | None = None) -> Share:
+        """Return the share of (these) pairs in which it picks the chosen answer, with an interval over prompts.
+
+        A pair about which it can't say anything counts one half.
+        """
         score, prompt = (self.score, self.prompt) if pairs is None else (self.score[pairs], self.prompt[pairs])
-        if not len(score):
-            return ShareInterval(0.5, 0.0, 1.0)
-        right, prompts = float(np.mean((np.sign(score) + 1) / 2)), len(np.unique(prompt))
-        return ShareInterval(right, *wilson(right * prompts, prompts))
+        prompts = len(np.unique(prompt))
+        return Share(prompts * float(np.mean((np.sign(score) + 1) / 2)) if prompts else 0.0, prompts)
 
     def easiness(self) -> Floats:
-        """How easy a pair is, in bits: 1 + log2 P(chosen), from 1 (told at a glance) over 0 (chance) downwards.
+        """Return how easy each pair is, in bits: 1 + log2 P(chosen), from 1 (certain) over 0 (chance) downwards.
 
         Pointwise V-information (Ethayarajh et al. 2022) of the surface; the scores are scaled to probabilities first.
         """
         scaled = self.score / max(1e-9, float(np.sqrt(np.mean(self.score**2))))
-        return np.asarray(1 + np.log2(np.maximum(chances(scaled[:, None]), 1e-6)))
+        return np.asarray(1 + np.log2(np.maximum(win_probabilities(scaled[:, None]), 1e-6)))
 
 
-def read(votes: FeatureMatrix, prompt: Ints, only: Mask, seed: int = 0, pairs: Mask | None = None) -> BaselineScores:
-    """Paired naive Bayes over the features that are asked for, learned from the (named) pairs of the other folds.
+def cross_validate(
+    matrix: FeatureMatrix, prompt: Ints, features: Mask, seed: int = 0, pairs: Mask | None = None
+) -> BaselineScores:
+    """Return the scores of a paired naive Bayes classifier over some features, trained on the pairs of the other folds.
 
-    A feature's weight is log((wins + 1) / (losses + 1)), none under |z| = 1, at most 3. `votes` are by pair.
+    The weight of a feature is log((wins + 1) / (losses + 1)), at most 3, and 0 below |z| = 1.
+
+    Args:
+        matrix: One observation a pair.
+        prompt: The prompt of each pair: all pairs of a prompt are in one fold.
+        features: The features to use.
+        seed: Draws the folds.
+        pairs: Train on these pairs only.
     """
-    mask = only[votes.feature] if pairs is None else only[votes.feature] & pairs[votes.unit]
-    feature, unit, sign = votes.feature[mask], votes.unit[mask], votes.sign[mask]
-    fold = folds(int(prompt.max(initial=-1)) + 1, seed)[prompt].astype(np.int8)[unit]
-    score = np.zeros(votes.units)
-    wins: Ints = np.zeros((_FOLDS, votes.size), np.int64)
-    losses = wins.copy()
-    for one in range(_FOLDS):
-        here = fold == one
-        wins[one] = np.bincount(feature[here & (sign > 0)], minlength=votes.size)
-        losses[one] = np.bincount(feature[here & (sign < 0)], minlength=votes.size)
-    for one in range(_FOLDS):
-        here = fold == one
+    mask = features[matrix.feature] if pairs is None else features[matrix.feature] & pairs[matrix.observation]
+    feature, pair, sign = matrix.feature[mask], matrix.observation[mask], matrix.sign[mask]
+    fold = folds(int(prompt.max(initial=-1)) + 1, seed)[prompt].astype(np.int8)[pair]
+    in_fold = [fold == one for one in range(FOLDS)]
+    wins, losses = (
+        np.array([np.bincount(feature[here & (sign == side)], minlength=matrix.size) for here in in_fold])
+        for side in (1, -1)
+    )
+    score = np.zeros(matrix.observations)
+    for one, here in enumerate(in_fold):
         won, lost = wins.sum(0) - wins[one], losses.sum(0) - losses[one]
         z = (won - lost) / np.sqrt(np.maximum(won + lost, 1))
-        weight = np.where(np.abs(z) > 1, np.clip(np.log((won + 1) / (lost + 1)), -_LOUD, _LOUD), 0.0)
-        score += np.bincount(unit[here], weights=sign[here] * weight[feature[here]], minlength=votes.units)
+        weight = np.where(np.abs(z) > 1, np.clip(np.log((won + 1) / (lost + 1)), -_MAX_WEIGHT, _MAX_WEIGHT), 0.0)
+        score += np.bincount(pair[here], weights=sign[here] * weight[feature[here]], minlength=matrix.observations)
     return BaselineScores(score, prompt)

@@ -1,11 +1,11 @@
-"""How often the features that were found stand on which side, in all rows."""
+"""Counts in all rows how often the features that were found are on which side."""
 
 from __future__ import annotations
 
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import TypeAlias
@@ -13,80 +13,74 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .baseline_classifier import folds
-from .extraction import stands
+from .baseline_classifier import FOLDS, folds
+from .extraction import contains_term
 from .feature_matrix import Floats
-from .features import Feature, Split, forms, holds, is_word, parts, tokens
+from .features import Feature, Split, contains, is_word, parts, tokenize, word_shapes
 from .pair_sample import AuditPair
 from .style import LENGTH, LEXICON, STYLE
 
 _CHUNK = 1000
 _EXAMPLES = 3
+_SignSums: TypeAlias = npt.NDArray[np.int32]
 
 
-class Text:
-    """A text, taken to pieces when they are asked for."""
+class TokenizedText:
+    """A text with its tokens, words and word shapes, which are made when they are needed."""
 
-    def __init__(self, text: str, pieces: list[str] | None = None) -> None:
+    def __init__(self, text: str, words: list[str] | None = None) -> None:
         self.text = text
-        self._pieces = pieces
+        if words is not None:
+            self.words = words
 
     @cached_property
-    def plain(self) -> list[str]:
-        return tokens(self.text)
+    def tokens(self) -> list[str]:
+        return tokenize(self.text)
 
     @cached_property
     def words(self) -> list[str]:
-        """The words, or whatever is looked at instead of words."""
-        return _own(self) if self._pieces is None else self._pieces
+        """The words, or the tokens that take their place."""
+        return list(filter(is_word, self.tokens))
 
     @cached_property
-    def forms(self) -> list[str]:
-        return forms(self.plain)
+    def shapes(self) -> list[str]:
+        return word_shapes(self.tokens)
 
 
-Measure: TypeAlias = Callable[[Text], float]
+FeatureMeasure: TypeAlias = Callable[[TokenizedText], float]
 
 
-def measure(feature: Feature) -> Measure:
-    """How much of a feature a text holds."""
-    run = feature.tokens
+def feature_measure(feature: Feature) -> FeatureMeasure:
+    """Return the function that says how much of a feature a text holds."""
+    name, run = feature.name, feature.tokens
     size = len(run)
-    of_kind: dict[str, Measure] = {
-        "length": lambda text: LENGTH[feature.name](text.text, _own(text) if feature.name == "words" else ()),
-        "style": lambda text: _style(feature.name, text),
-        "term": lambda text: stands(text.text, feature.name, run),
+    of_kind: dict[str, FeatureMeasure] = {
+        "length": lambda text: LENGTH[name](text.text, [one for one in text.tokens if is_word(one)]),
+        "style": lambda text: STYLE[name](text.text) if name in STYLE else sum(map(LEXICON[name], text.tokens)),
+        "term": lambda text: contains_term(text.text, feature),
         "first": lambda text: run[0] in text.text and tuple(text.words[:size]) == run,
         "last": lambda text: run[0] in text.text and tuple(text.words[-size:]) == run,
-        "words": lambda text: run[0] in text.text and holds(text.words, run),
-        "parts": lambda text: run[0].strip("-") in text.text.lower() and any(run[0] in parts(w) for w in text.plain),
-        "pattern": lambda text: holds(text.forms, run),
+        "words": lambda text: run[0] in text.text and contains(text.words, run),
+        "parts": lambda text: run[0].strip("-") in text.text.lower() and any(run[0] in parts(w) for w in text.tokens),
+        "pattern": lambda text: contains(text.shapes, run),
     }
     return of_kind[feature.kind]
 
 
-def _own(text: Text) -> list[str]:
-    return [token for token in text.plain if is_word(token)]
+def differs_in_term_only(terms: Sequence[str], one: str, other: str) -> bool:
+    """Return whether a pair differs in an expected term and in nothing else, so that length and style follow from it.
 
-
-def _style(name: str, text: Text) -> float:
-    return STYLE[name](text.text) if name in STYLE else sum(map(LEXICON[name], text.plain))
-
-
-def told_by(terms: Sequence[str], one: str, other: str) -> bool:
-    """Whether a pair differs in an expected term and in nothing else: length and style there are the term's doing.
-
-    The word before and the word behind may belong to the term.
+    The word before and the word after may belong to the term.
     """
     for term in terms:
         for text, changed in ((one, other), (other, one)):
-            if term in text and any(_swaps(longer, text, changed) for longer in _grown(term, text)):
+            if term in text and any(_is_replaced(longer, text, changed) for longer in _extended_terms(term, text)):
                 return True
     return False
 
 
-def _grown(term: str, text: str) -> Iterator[str]:
-    """A term, and the same with the word that stands before or behind it wherever it stands in the text."""
+def _extended_terms(term: str, text: str) -> Iterator[str]:
+    """Yield a term, and the same with the word that is before or after it everywhere in the text."""
     yield term
     for pattern in (rf"{re.escape(term)}\s?\w+", rf"\w+\s?{re.escape(term)}"):
         found = set(re.findall(pattern, text))
@@ -94,8 +88,8 @@ def _grown(term: str, text: str) -> Iterator[str]:
             yield found.pop()
 
 
-def _swaps(term: str, one: str, other: str) -> bool:
-    """Whether the other text is this one with some short text in place of every `term`."""
+def _is_replaced(term: str, one: str, other: str) -> bool:
+    """Return whether the other text is this one with some short text in place of every `term`."""
     first, *rest = one.split(term)
     if not rest or not other.startswith(first):
         return False
@@ -104,60 +98,57 @@ def _swaps(term: str, one: str, other: str) -> bool:
 
 
 @dataclass
-class Tally:
-    """Counts of one feature. `wins` and `losses` are prompts; a term's are prompts with their system message."""
+class FeatureCounts:
+    """The counts of one feature by prompt; those of a term by prompt with its system message."""
 
     wins: int = 0
     losses: int = 0
-    units: int = 0
+    prompts: int = 0
     win_rate: float = 0.5
-    """Share of the votes that go the way which the other four fifths of the prompts point."""
+    """Share of the signs that agree with the majority in the other four fifths of the prompts."""
     chosen_rate: float = 0.0
     rejected_rate: float = 0.0
     examples: tuple[int, ...] = ()
 
 
-class Counting:
-    """Counts features in pairs that pass by once."""
+class FeatureCounter:
+    """Measures features in the answers of pairs."""
 
     def __init__(self, features: Sequence[Feature], by: Split | None = None) -> None:
         self.features, self.by = features, by
-        self.measures = [measure(feature) for feature in features]
+        self.measures = [feature_measure(feature) for feature in features]
         self.terms = [feature.name for feature in features if feature.kind == "term"]
         self.is_term = np.array([feature.kind == "term" for feature in features], np.bool_)
 
-    def look(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float64]:
-        """(pairs, 2, features): how much of each feature the chosen and the rejected answer hold."""
+    def measure(self, pairs: Sequence[tuple[str, str]]) -> Floats:
+        """Return how much of each feature the chosen and the rejected answer hold, (pairs, 2, features)."""
         flat = [text for pair in pairs for text in pair]
-        pieces = self.by(flat) if self.by else [None] * len(flat)
-        texts = list(map(Text, flat, pieces))
-        found = np.array([[one(text) for one in self.measures] for text in texts], np.float64)
+        words = self.by(flat) if self.by else [None] * len(flat)
+        texts = list(map(TokenizedText, flat, words))
+        found = np.array([[measure(text) for measure in self.measures] for text in texts], np.float64)
         found = found.reshape(len(pairs), 2, len(self.features))
         for index, (chosen, rejected) in enumerate(pairs if self.terms else ()):
-            if told_by(self.terms, chosen, rejected):
+            if differs_in_term_only(self.terms, chosen, rejected):
                 found[index][:, ~self.is_term] = np.nan
         return found
 
 
-@dataclass
-class _Units:
-    """Votes by unit, in the order in which the units turn up."""
+class _GroupSums:
+    """Sums of signs by group of pairs, in the order in which the groups appear."""
 
-    features: int
-    number: dict[bytes, int] = field(default_factory=dict)
-    sums: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 0), np.int32))
+    def __init__(self, features: int) -> None:
+        self.number: dict[bytes, int] = {}
+        self._sums: _SignSums = np.zeros((1, features), np.int32)
 
-    def add(self, names: Sequence[bytes], signs: npt.NDArray[np.int32]) -> None:
-        at = [self.number.setdefault(name, len(self.number)) for name in names]
-        if len(self.number) > len(self.sums):
-            grown: npt.NDArray[np.int32] = np.zeros((2 * len(self.number), self.features), np.int32)
-            if len(self.sums):
-                grown[: len(self.sums)] = self.sums
-            self.sums = grown
-        np.add.at(self.sums, at, signs)
+    def add(self, groups: Iterable[bytes], signs: _SignSums) -> None:
+        at = [self.number.setdefault(group, len(self.number)) for group in groups]
+        if len(self.number) > len(self._sums):
+            missing = 2 * len(self.number) - len(self._sums)
+            self._sums = np.pad(self._sums, ((0, missing), (0, 0)))
+        np.add.at(self._sums, at, signs)
 
-    def votes(self) -> npt.NDArray[np.int32]:
-        return np.sign(self.sums[: len(self.number)])
+    def majority(self) -> _SignSums:
+        return np.sign(self._sums[: len(self.number)])
 
 
 def count(
@@ -166,15 +157,20 @@ def count(
     favours: Sequence[int],
     jobs: int = 1,
     by: Split | None = None,
-) -> tuple[list[Tally], int]:
-    """The tally of each feature over all pairs, and the number of prompts.
+) -> tuple[list[FeatureCounts], int]:
+    """Return the counts of each feature over all pairs, and the number of prompts.
 
-    `favours` says for which side (+1, -1) examples are kept.
+    Args:
+        pairs: Those whose answers are the same are left out.
+        features: What to count.
+        favours: For each feature the side (+1, -1) of which examples are kept.
+        jobs: How many processes measure the answers.
+        by: Splits texts into other tokens than words.
     """
-    prompts, contexts = _Units(len(features)), _Units(len(features))
+    prompts, contexts = _GroupSums(len(features)), _GroupSums(len(features))
     held, total = np.zeros((2, len(features))), 0
     examples: list[list[int]] = [[] for _ in features]
-    for chunk, found in _looked(pairs, Counting(features, by), jobs):
+    for chunk, found in _measured(pairs, FeatureCounter(features, by), jobs):
         signs = np.nan_to_num(np.sign(found[:, 0] - found[:, 1])).astype(np.int32)
         prompts.add([pair.prompt for pair in chunk], signs)
         contexts.add([pair.context for pair in chunk], signs)
@@ -186,66 +182,48 @@ def count(
             if len(examples[index]) < _EXAMPLES:
                 rows = np.flatnonzero(signs[:, index] == favours[index])[:_EXAMPLES]
                 examples[index] += [chunk[row].row for row in rows]
-    by_unit = {True: contexts.votes(), False: prompts.votes()}
-    shares = held / max(1, total)
-    made = [
-        _tally(by_unit[feature.kind == "term"][:, index], shares[:, index], examples[index])
-        for index, feature in enumerate(features)
-    ]
+    made, by_prompt, by_context = list[FeatureCounts](), prompts.majority(), contexts.majority()
+    for index, feature in enumerate(features):
+        signs = (by_context if feature.kind == "term" else by_prompt)[:, index]
+        wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
+        chosen, rejected = (held[:, index] / max(1, total)).tolist()
+        some, win_rate = tuple(examples[index][:_EXAMPLES]), _cross_validated_win_rate(signs)
+        made.append(FeatureCounts(wins, losses, len(signs), win_rate, chosen, rejected, some))
     return made, len(prompts.number)
 
 
-def _tally(votes: npt.NDArray[np.int32], shares: Floats, examples: Sequence[int]) -> Tally:
-    wins, losses = int((votes > 0).sum()), int((votes < 0).sum())
-    return Tally(
-        wins, losses, len(votes), _crossed(votes), float(shares[0]), float(shares[1]), tuple(examples[:_EXAMPLES])
-    )
+def _cross_validated_win_rate(signs: _SignSums) -> float:
+    fold, hits = folds(len(signs)), 0.0
+    for one in range(FOLDS):
+        here = signs[fold == one]
+        majority = np.sign(signs.sum() - here.sum())
+        hits += float(np.sum(here == majority) if majority else np.sum(here != 0) / 2)
+    return hits / int(np.count_nonzero(signs)) if signs.any() else 0.5
 
 
-def _crossed(votes: npt.NDArray[np.int32]) -> float:
-    fold, hits = folds(len(votes)), 0.0
-    for one in range(5):
-        here = votes[fold == one]
-        way = np.sign(votes.sum() - here.sum())
-        hits += float(np.sum(here == way) if way else np.sum(here != 0) / 2)
-    return hits / int(np.count_nonzero(votes)) if votes.any() else 0.5
-
-
-def _looked(
-    pairs: Iterable[AuditPair], counting: Counting, jobs: int
-) -> Iterator[tuple[list[AuditPair], npt.NDArray[np.float64]]]:
-    """The pairs in chunks, with what was seen in them."""
+def _measured(
+    pairs: Iterable[AuditPair], counter: FeatureCounter, jobs: int
+) -> Iterator[tuple[list[AuditPair], Floats]]:
+    """Yield the pairs in chunks, with what was measured in them."""
     stream = (pair for pair in pairs if pair.chosen != pair.rejected)
     chunks = iter(lambda: list(islice(stream, _CHUNK)), [])
-    if jobs < 2:
+    if jobs < 2 or getattr(counter.by, "__module__", "") == "__main__":  # other processes can't import that
         for chunk in chunks:
-            yield chunk, counting.look(_texts(chunk))
+            yield chunk, counter.measure(_texts(chunk))
         return
-    from concurrent.futures import Future, ProcessPoolExecutor
-    from multiprocessing import get_context
+    from ...processes import OrderedPool
 
-    start = (counting.features, counting.by)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _begin, start) as pool:
-        waiting = deque[tuple[list[AuditPair], Future[npt.NDArray[np.float64]]]]()
+    with OrderedPool(jobs, _measuring, counter.features, counter.by) as pool:
+        waiting = deque[list[AuditPair]]()
         for chunk in chunks:
-            waiting.append((chunk, pool.submit(_look, _texts(chunk))))
-            if len(waiting) > 2 * jobs:
-                first, found = waiting.popleft()
-                yield first, found.result()
-        for first, found in waiting:
-            yield first, found.result()
+            waiting.append(chunk)
+            yield from ((waiting.popleft(), found) for found in pool.put(_texts(chunk)))
+        yield from ((waiting.popleft(), found) for found in pool.results())
 
 
 def _texts(chunk: Sequence[AuditPair]) -> list[tuple[str, str]]:
     return [(pair.chosen, pair.rejected) for pair in chunk]
 
 
-_OF_PROCESS: list[Counting] = []
-
-
-def _begin(features: Sequence[Feature], by: Split | None) -> None:
-    _OF_PROCESS[:] = [Counting(features, by)]
-
-
-def _look(pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float64]:
-    return _OF_PROCESS[0].look(pairs)
+def _measuring(features: Sequence[Feature], by: Split | None) -> Callable[[Sequence[tuple[str, str]]], Floats]:
+    return FeatureCounter(features, by).measure

@@ -1,180 +1,178 @@
-"""Everything that stands on one side of a pair more than on the other."""
+"""Extraction of all features of the sampled pairs into one matrix: which side of a pair holds more of each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from . import feature_hashing
-from .feature_hashing import FeatureIndex, Hashes, Ids, Tables
-from .feature_matrix import FeatureMatrix, FeatureNames, Floats
-from .features import KINDS, Feature, Split, holds, phrase, sound, split, words
+from .feature_hashing import (
+    HASH_BITS,
+    Hashes,
+    Ids,
+    Signs,
+    TokenIndex,
+    TokenizedTexts,
+    TokenTables,
+    decode,
+    discordant,
+    lexicon_sums,
+)
+from .feature_matrix import FeatureMatrix, Floats
+from .features import KINDS, Feature, Split, contains, join_words, tokenize_all, words
 from .pair_sample import AnswerTable
 from .style import LENGTH, LEXICON, STYLE
 
-_ROOM = 30_000_000
-"""As many entries are kept: of the features that are seen most."""
+_MAX_ENTRIES = 30_000_000
+"""The n-grams seen most are kept, up to so many matrix entries."""
 _LEAST = 3
-_BITS = 24
+_BUCKET_BITS = 24
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Noticed:
-    """The answers with all that was noticed in them; the votes are by pair."""
+class ExtractedFeatures:
+    """The feature matrix of the answers, by pair, with the sizes of the answers and how similar they are."""
 
-    answers: AnswerTable
-    votes: FeatureMatrix
+    matrix: FeatureMatrix
     sizes: npt.NDArray[np.float64]
     """(pairs, 2 sides, 2): characters, words."""
     similarity: Floats
     """Share of words that the two answers have in common, per pair."""
 
 
-def notice(answers: AnswerTable, expect: Sequence[str], by: Split | None = None) -> Noticed:
-    """The votes of all features; `by` splits texts into other tokens than words."""
-    tables, texts = _read(answers, split)
-    plain = frozenset({"words", "pattern"} if by is None else {"pattern"})
-    streams: list[feature_hashing.Stream] = [(tables, texts, plain)]
+def extract_features(answers: AnswerTable, expect: Sequence[str], by: Split | None = None) -> ExtractedFeatures:
+    """Return all features; `by` splits texts into other tokens than words."""
+    tables, texts = _tokenized(answers, tokenize_all)
+    inputs: list[TokenizedTexts] = [(tables, texts, frozenset({"pattern"} if by else {"words", "pattern"}))]
     if by:
-        streams.append((*_read(answers, by), frozenset({"words"})))
+        inputs.append((*_tokenized(answers, by), frozenset({"words"})))
     counts = [int(tables.words[ids].sum()) for ids in texts]
     characters = [len(text) for pair in answers.pairs() for text in pair]
     sizes = np.column_stack([characters, counts]).astype(np.float64).reshape(-1, 2, 2)
     named, dense = _dense(answers, expect, sizes, tables, texts)
-    sparse = _sparse(streams)
-    found, witness = sparse.keys, sparse.witness
+    sparse = _sparse(inputs)
+    keys, witness = sparse.keys, np.concatenate(sparse.witness)
     line, column = np.nonzero(dense)
 
-    def look_up(index: int) -> Feature:
+    @cache
+    def lookup(index: int) -> Feature:
         if index < len(named):
             return named[index]
         at = index - len(named)
-        kind, tokens = feature_hashing.name(streams, int(witness[at]), int(found[at]))
-        joined = " " if kind == "pattern" else "" if by else None
-        shown = phrase(tokens) if joined is None else joined.join(tokens)
-        return Feature(kind, sound(shown), tokens)
+        kind, tokens = decode(inputs, int(witness[at]), int(keys[at]))
+        joined = " ".join(tokens) if kind == "pattern" else "".join(tokens) if by else join_words(tokens)
+        return Feature(kind, escape_surrogates(joined), tokens)
 
-    kind = [np.array([KINDS.index(one.kind) for one in named], np.int64), (found >> np.uint64(50)).astype(np.int64)]
-    votes = FeatureMatrix(
-        FeatureNames(look_up, len(named) + len(found)),
-        np.concatenate(kind),
+    matrix = FeatureMatrix(
+        lookup,
+        np.concatenate([[KINDS.index(one.kind) for one in named], (keys >> np.uint64(HASH_BITS)).astype(np.int64)]),
         np.concatenate([line.astype(np.int32), sparse.feature + np.int32(len(named))]),
-        np.concatenate([column.astype(np.int32), sparse.unit]),
+        np.concatenate([column.astype(np.int32), sparse.pair]),
         np.concatenate([dense[line, column], sparse.sign]),
         len(answers.row),
     )
-    return Noticed(answers, votes, sizes, _similarity(texts))
+    sets = [set(ids.tolist()) for ids in texts]
+    pairs = zip(sets[::2], sets[1::2], strict=True)
+    similarity = np.array([2 * (len(a & b) - 2) / max(1, len(a) + len(b) - 4) for a, b in pairs])
+    return ExtractedFeatures(matrix, sizes, similarity)
 
 
-def _read(answers: AnswerTable, by: Split) -> tuple[Tables, list[Ids]]:
-    """All texts as numbers of tokens, chosen and rejected in turn."""
-    vocabulary, texts = FeatureIndex(), list[Ids]()
+def escape_surrogates(text: str) -> str:
+    """Return a text that can be written as UTF-8: lone surrogates as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _tokenized(answers: AnswerTable, by: Split) -> tuple[TokenTables, list[Ids]]:
+    """Return all texts as token ids, chosen and rejected alternating."""
+    index, texts = TokenIndex(), list[Ids]()
     for start in range(0, len(answers.row), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         sides = zip(answers.chosen[part], answers.rejected[part], strict=True)
-        texts += map(vocabulary.ids, by([text for pair in sides for text in pair]))
-    return vocabulary.tables(all_words=by is not split), texts
+        texts += map(index.ids, by([text for pair in sides for text in pair]))
+    return index.tables(all_words=by is not tokenize_all), texts
 
 
-class _Sparse:
-    """Entries of features that are numbered as they turn up, in room that is taken at once."""
+class _SparseEntries:
+    """Matrix entries of n-grams, which are numbered in order of appearance; room for all entries is allocated once."""
 
     def __init__(self, room: int) -> None:
         self.feature: Ids = np.empty(room, np.int32)
-        self.unit: Ids = np.empty(room, np.int32)
-        self.sign: npt.NDArray[np.int8] = np.empty(room, np.int8)
+        self.pair: Ids = np.empty(room, np.int32)
+        self.sign: Signs = np.empty(room, np.int8)
+        self.witness: list[Ids] = []
+        """For each n-gram a text that holds it."""
         self._size = 0
         self._sorted: Hashes = np.empty(0, np.uint64)
         self._number: Ids = np.empty(0, np.int32)
-        self._witness: list[Ids] = []
 
-    def add(self, keys: Hashes, unit: Ids, sign: npt.NDArray[np.int8]) -> None:
+    def add(self, keys: Hashes, pair: Ids, sign: Signs) -> None:
+        """Take in entries."""
         new, first = np.unique(keys, return_index=True)
         fresh = ~np.isin(new, self._sorted, assume_unique=True)
         new, first = new[fresh], first[fresh]
         at = np.searchsorted(self._sorted, new)
         numbers = np.arange(len(new), dtype=np.int32) + np.int32(len(self._number))
         self._sorted, self._number = np.insert(self._sorted, at, new), np.insert(self._number, at, numbers)
-        self._witness.append(2 * unit[first] + (sign[first] < 0))
+        self.witness.append(2 * pair[first] + (sign[first] < 0))
         part = slice(self._size, self._size + len(keys))
         self.feature[part] = self._number[np.searchsorted(self._sorted, keys)]
-        self.unit[part], self.sign[part] = unit, sign
+        self.pair[part], self.sign[part] = pair, sign
         self._size = part.stop
-
-    def end(self) -> _Sparse:
-        self.feature, self.unit, self.sign = (one[: self._size] for one in (self.feature, self.unit, self.sign))
-        return self
 
     @property
     def keys(self) -> Hashes:
-        """By the number of the feature."""
+        """The keys of the n-grams by their number."""
         return self._sorted[np.argsort(self._number)]
 
-    @property
-    def witness(self) -> Ids:
-        """A text that holds the feature, by its number."""
-        return np.concatenate(self._witness)
 
+def _sparse(inputs: Sequence[TokenizedTexts]) -> _SparseEntries:
+    """Return the entries of all n-grams that are seen at least 3 times, and more often where room is short.
 
-def _sparse(streams: Sequence[feature_hashing.Stream]) -> _Sparse:
-    """The entries of all runs of tokens that are seen often enough: at least 3 times, and more where room is short.
-
-    Counted first in buckets, by which nothing that is often is lost.
+    They are counted in hash buckets first, so that no frequent n-gram is lost.
     """
-    bits = np.uint64(
-        50 - min(_BITS, max(12, sum(len(ids) for _, texts, _ in streams for ids in texts).bit_length() + 3))
-    )
-    low = np.uint64((1 << 50) - 1)
-    buckets: Ids = np.zeros(1 << (50 - int(bits)), np.int32)
-    for keys, _, _ in _chunks(streams):
+    tokens = sum(len(ids) for _, texts, _ in inputs for ids in texts)
+    bits = np.uint64(HASH_BITS - min(_BUCKET_BITS, max(12, tokens.bit_length() + 3)))
+    low = np.uint64((1 << HASH_BITS) - 1)
+    buckets: Ids = np.zeros(1 << (HASH_BITS - int(bits)), np.int32)
+    for keys, _, _ in discordant(inputs):
         np.add.at(buckets, (keys & low) >> bits, 1)
     often = np.bincount(buckets)
-    kept = np.cumsum((often * np.arange(len(often)))[::-1])[::-1]
-    least = max(_LEAST, int(np.searchsorted(-kept, -_ROOM)))
-    rich, found = buckets >= least, _Sparse(int(kept[least]) if least < len(kept) else 0)
+    entries = np.cumsum((often * np.arange(len(often)))[::-1])[::-1]
+    least = max(_LEAST, int(np.searchsorted(-entries, -_MAX_ENTRIES)))
+    frequent = buckets >= least
     del buckets
-    for keys, unit, sign in _chunks(streams):
-        mask = rich[(keys & low) >> bits]
-        found.add(keys[mask], unit[mask], sign[mask])
-    return found.end()
-
-
-def _chunks(streams: Sequence[feature_hashing.Stream]) -> Iterator[tuple[Hashes, Ids, npt.NDArray[np.int8]]]:
-    for start in range(0, len(streams[0][1]), feature_hashing.TEXTS):
-        yield feature_hashing.discordant(streams, start)
+    found = _SparseEntries(int(entries[least]) if least < len(entries) else 0)
+    for keys, pair, sign in discordant(inputs):
+        mask = frequent[(keys & low) >> bits]
+        found.add(keys[mask], pair[mask], sign[mask])
+    return found
 
 
 def _dense(
-    answers: AnswerTable, expect: Sequence[str], sizes: npt.NDArray[np.float64], tables: Tables, texts: Sequence[Ids]
-) -> tuple[list[Feature], npt.NDArray[np.int8]]:
-    """What is a number per text, or looked for by name: the features and their votes, (features, pairs)."""
-    named, rows = [], []
-    for column, name in enumerate(LENGTH):
-        named.append(Feature("length", name))
-        rows.append(np.sign(sizes[:, 0, column] - sizes[:, 1, column]))
+    answers: AnswerTable,
+    expect: Sequence[str],
+    sizes: npt.NDArray[np.float64],
+    tables: TokenTables,
+    texts: Sequence[Ids],
+) -> tuple[list[Feature], Signs]:
+    """Return the features that are a number per text or an expected term, and their signs, (features, pairs)."""
+    differences = {Feature("length", name): sizes[:, 0, n] - sizes[:, 1, n] for n, name in enumerate(LENGTH)}
     for name, measure in STYLE.items():
-        named.append(Feature("style", name))
-        rows.append(np.sign(np.array([measure(a) - measure(b) for a, b in answers.pairs()], dtype=np.float64)))
-    for name, held in zip(LEXICON, feature_hashing.summed(tables, texts), strict=True):
-        named.append(Feature("style", name))
-        rows.append(np.sign(held[::2] - held[1::2]))
+        differences[Feature("style", name)] = np.array([measure(a) - measure(b) for a, b in answers.pairs()], float)
+    for name, held in zip(LEXICON, lexicon_sums(tables, texts), strict=True):
+        differences[Feature("style", name)] = held[::2] - held[1::2]
     for term in expect:
-        run = tuple(words(term))
-        named.append(Feature("term", term, run))
-        rows.append(np.array([stands(a, term, run) - stands(b, term, run) for a, b in answers.pairs()], np.float64))
-    return named, np.array(rows).astype(np.int8)
+        feature = Feature("term", term, tuple(words(term)))
+        held = [[contains_term(text, feature) for text in pair] for pair in answers.pairs()]
+        differences[feature] = np.array([a - b for a, b in held], float)
+    return list(differences), np.sign(list(differences.values())).astype(np.int8)
 
 
-def stands(text: str, term: str, run: tuple[str, ...]) -> bool:
-    """Whether the words of a term stand in the text."""
-    return run[0] in text and holds(words(text), run) if run else term in text
-
-
-def _similarity(texts: Sequence[Ids]) -> Floats:
-    sets = [set(ids.tolist()) for ids in texts]
-    pairs = zip(sets[::2], sets[1::2], strict=True)
-    return np.array([2 * (len(a & b) - 2) / max(1, len(a) + len(b) - 4) for a, b in pairs])
+def contains_term(text: str, term: Feature) -> bool:
+    """Return whether the words of an expected term are in a text."""
+    run = term.tokens
+    return run[0] in text and contains(words(text), run) if run else term.name in text

@@ -1,10 +1,10 @@
-"""Which side of each pair holds a feature: a sparse matrix of +1 (chosen) and -1 (rejected)."""
+"""The feature matrix: which side of each pair holds a feature, sparse, +1 for chosen and -1 for rejected."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias, overload
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,79 +16,57 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
-class FeatureNames(Sequence[Feature]):
-    """The features by their numbers, each looked up when it is asked for."""
-
-    def __init__(self, look_up: Callable[[int], Feature], size: int) -> None:
-        self._look_up, self._size = look_up, size
-        self._known: dict[int, Feature] = {}
-
-    def __len__(self) -> int:
-        return self._size
-
-    @overload
-    def __getitem__(self, index: int) -> Feature: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Feature]: ...
-    def __getitem__(self, index: int | slice) -> Feature | Sequence[Feature]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(self._size))]
-        found = self._known.get(index)
-        if found is None:
-            found = self._known[index] = self._look_up(int(index))
-        return found
-
-
 @dataclass(frozen=True)
 class FeatureMatrix:
-    """Entries (feature, unit, sign) in no order; a unit is a pair or a prompt. Ties have no entry."""
+    """Entries (feature, observation, sign) in no order; an observation is a pair or a prompt. Ties have no entry."""
 
-    features: Sequence[Feature]
+    lookup: Callable[[int], Feature]
+    """Returns a feature by its number."""
     kind: Ints
     """Index into KINDS, per feature."""
     feature: Ints
-    unit: Ints
+    observation: Ints
     sign: npt.NDArray[np.int8]
-    units: int
+    observations: int
 
     @property
     def size(self) -> int:
+        """How many features there are."""
         return len(self.kind)
 
-    def of(self, kind: str) -> Mask:
-        """Which features are of a kind."""
+    def is_kind(self, kind: str) -> Mask:
+        """Return which features are of a kind."""
         return np.asarray(self.kind == KINDS.index(kind))
 
     def count(self) -> tuple[Ints, Ints]:
-        """How often each feature votes for chosen, and how often for rejected."""
+        """Return how often each feature is on the chosen side, and how often on the rejected one."""
         wins = np.bincount(self.feature[self.sign > 0], minlength=self.size)
         return wins, np.bincount(self.feature, minlength=self.size) - wins
 
-    def dense(self, feature: int) -> Floats:
-        """The votes of one feature, per unit."""
+    def signs(self, feature: int) -> Floats:
+        """Return the signs of one feature for all observations; 0 where it has no entry."""
         mask = self.feature == feature
-        return np.bincount(self.unit[mask], weights=self.sign[mask], minlength=self.units).astype(np.float64)
+        return np.bincount(self.observation[mask], weights=self.sign[mask], minlength=self.observations).astype(float)
 
-    def only(self, features: Ints) -> FeatureMatrix:
-        """These features, renumbered in this order; they are known by number only."""
+    def select(self, features: Ints) -> FeatureMatrix:
+        """Return these features alone, renumbered in this order. They can't be looked up."""
         place = np.full(self.size, -1, self.feature.dtype)
         place[features] = np.arange(len(features))
         moved = place[self.feature]
-        return replace(self._where(moved >= 0, moved), features=(), kind=self.kind[features])
+        return replace(self, feature=moved, kind=self.kind[features])._masked(moved >= 0)
 
-    def left_to_terms(self, units: Mask) -> FeatureMatrix:
-        """Without what other features than expected terms say of these units."""
-        return self._where(~units[self.unit] | self.of("term")[self.feature]) if units.any() else self
+    def mask_pairs_explained_by_terms(self, explained: Mask) -> FeatureMatrix:
+        """Return the matrix without the entries of features other than expected terms in these observations."""
+        return self._masked(~explained[self.observation] | self.is_kind("term")[self.feature])
 
-    def by(self, unit_of: Ints, units: int) -> FeatureMatrix:
-        """One vote a feature and larger unit (a prompt): the majority of its pairs; a tie is no vote."""
-        if units == self.units:
+    def majority(self, group: Ints, groups: int) -> FeatureMatrix:
+        """Return one sign a feature and group of observations (a prompt): that of the majority; a tie has no entry."""
+        if groups == self.observations:
             return self
-        cells, place = np.unique(self.feature * np.int64(units) + unit_of[self.unit], return_inverse=True)
+        cells, place = np.unique(self.feature * np.int64(groups) + group[self.observation], return_inverse=True)
         sign = np.sign(np.bincount(place, weights=self.sign)).astype(np.int8)
         cells, sign = cells[sign != 0], sign[sign != 0]
-        return replace(self, feature=cells // units, unit=cells % units, sign=sign, units=units)
+        return replace(self, feature=cells // groups, observation=cells % groups, sign=sign, observations=groups)
 
-    def _where(self, mask: Mask, feature: Ints | None = None) -> FeatureMatrix:
-        feature = self.feature if feature is None else feature
-        return replace(self, feature=feature[mask], unit=self.unit[mask], sign=self.sign[mask])
+    def _masked(self, mask: Mask) -> FeatureMatrix:
+        return replace(self, feature=self.feature[mask], observation=self.observation[mask], sign=self.sign[mask])

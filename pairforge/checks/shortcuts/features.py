@@ -1,4 +1,4 @@
-"""What a reader who knows nothing can notice in an answer: words, their parts and forms, first and last words."""
+"""The features of a text that are made of tokens: words, their parts and shapes, first and last words."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple, TypeAlias
 
 Words: TypeAlias = tuple[str, ...]
 Split: TypeAlias = Callable[[Sequence[str]], list[list[str]]]
-"""Texts as lists of tokens, for what reads words in another way: a model's own tokenizer."""
+"""Turns texts into lists of tokens; a model's tokenizer takes the place of the words."""
 
 KINDS = ("term", "length", "style", "first", "last", "words", "parts", "pattern")
-"""The families, in the order of the numbers that the votes know them by."""
+"""The families of features; the feature matrix has their indices."""
 LONGEST = {"first": 3, "last": 3, "words": 3, "parts": 1, "pattern": 4}
-"""How many tokens a feature of the kind holds at most."""
+"""The most tokens that a feature of a kind has."""
 
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -28,70 +28,65 @@ _SHOWN = str.maketrans({"\n": "↵", " ": "␣", "\t": "⇥", "\r": "␍", "\u00
 
 
 class Feature(NamedTuple):
-    """One thing that can be noticed; `tokens` is empty for style and length."""
+    """A property of an answer that can be counted; `tokens` is empty for style and length."""
 
     kind: str
     name: str
     tokens: Words = ()
 
 
-def tokens(text: str) -> list[str]:
-    """Words, numbers and marks, with the runs of white space between them that are more than one space.
+def tokenize(text: str) -> list[str]:
+    """Return words, numbers and marks, with the white space between them that is more than one space.
 
-    Words of scripts that write spaces; single characters of those that don't.
+    Scripts with spaces give words, others single characters.
     """
     return _TOKEN.findall(text)
 
 
-def split(texts: Sequence[str]) -> list[list[str]]:
-    """The tokens of many texts."""
-    return list(map(_TOKEN.findall, texts))
+def tokenize_all(texts: Sequence[str]) -> list[list[str]]:
+    """Return the tokens of many texts: the `Split` that is used where no other is named."""
+    return list(map(tokenize, texts))
 
 
 def is_word(token: str) -> bool:
-    """Whether a token is more than white space."""
+    """Return whether a token is more than white space."""
     return not token.isspace()
 
 
 def words(text: str) -> list[str]:
-    """Words, numbers and punctuation marks."""
-    return [token for token in tokens(text) if is_word(token)]
+    """Return words, numbers and punctuation marks."""
+    return list(filter(is_word, tokenize(text)))
 
 
-def phrase(run: Sequence[str]) -> str:
-    """Words as a reader would write them."""
+def join_words(tokens: Sequence[str]) -> str:
+    """Return words as a text, with spaces where its script writes them."""
     text = ""
-    for token in run:
+    for token in tokens:
         glued = not text or _NO_SPACE.match(token) or _NO_SPACE.match(text[-1]) or not token[:1].isalnum()
         text += token if glued else f" {token}"
     return text
 
 
-def sound(text: str) -> str:
-    """A text that can be written as UTF-8: lone surrogates as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def runs(sequence: Sequence[str], longest: int) -> Iterator[Words]:
-    """All runs of up to so many tokens."""
+def ngrams(tokens: Sequence[str], longest: int) -> Iterator[Words]:
+    """Yield all runs of up to so many tokens."""
     for size in range(1, longest + 1):
-        yield from zip(*(sequence[start:] for start in range(size)), strict=False)
+        yield from zip(*(tokens[start:] for start in range(size)), strict=False)
 
 
-def holds(sequence: Sequence[str], run: Words) -> bool:
-    """The tokens stand in the text, one behind the other."""
-    return next(places(sequence, run), None) is not None
+def contains(tokens: Sequence[str], ngram: Words) -> bool:
+    """Return whether the tokens of an n-gram follow each other in a text."""
+    return next(occurrences(tokens, ngram), None) is not None
 
 
-def places(sequence: Sequence[str], run: Words) -> Iterator[int]:
-    """Where a run of tokens begins."""
-    size, at = len(run), -1
+def occurrences(tokens: Sequence[str], ngram: Words) -> Iterator[int]:
+    """Yield the places where an n-gram begins."""
+    size, at = len(ngram), -1
     while size:
         try:
-            at = sequence.index(run[0], at + 1)
+            at = tokens.index(ngram[0], at + 1)
         except ValueError:
             return
-        if size == 1 or tuple(sequence[at : at + size]) == run:
+        if size == 1 or tuple(tokens[at : at + size]) == ngram:
             yield at
 
 
@@ -105,15 +100,15 @@ _SCRIPTS = {
     "é": "\u00aa-\u024f\u1e00-\u1eff",
 }
 _SCRIPT = [(shown, re.compile(f"[{range}]")) for shown, range in _SCRIPTS.items()]
-RUNNING = frozenset({"a", *_SCRIPTS})
-"""Forms of which a run counts as one."""
+COLLAPSED = frozenset({"a", *_SCRIPTS})
+"""Shapes of which several in a row count as one."""
 
 
 @lru_cache(1 << 18)
-def form(token: str) -> str:
-    """The form of a token: a, Aa, AA, A for words by their case, 0 a digit; marks as they stand; white space shown.
+def word_shape(token: str) -> str:
+    """Return the shape of a token: a, Aa, AA, A for words by case, 0 for a digit, marks unchanged, white space visible.
 
-    Words of other scripts by the script: я, α, 字, か ...; é for Latin letters beyond ASCII; ☺ for emoji.
+    Words of other scripts have the sign of the script: я, α, 字, か ...; é for Latin letters beyond ASCII; ☺ for emoji.
     """
     if token.isspace():
         return token[:3].translate(_SHOWN)
@@ -134,19 +129,19 @@ def form(token: str) -> str:
     return "Aa" if token[1:].islower() else "aA"
 
 
-def forms(sequence: Sequence[str]) -> list[str]:
-    """The forms of the tokens between ^ and $, a run of plain words as one."""
+def word_shapes(tokens: Sequence[str]) -> list[str]:
+    """Return the shapes of the tokens between ^ and $, plain words in a row as one."""
     made = ["^"]
-    for token in sequence:
-        shape = form(token)
-        if shape != made[-1] or shape not in RUNNING:
+    for token in tokens:
+        shape = word_shape(token)
+        if shape != made[-1] or shape not in COLLAPSED:
             made.append(shape)
     return [*made, "$"]
 
 
 @lru_cache(1 << 18)
 def parts(token: str) -> Words:
-    """What related words have in common: the word in small letters, the first five letters, the last three."""
+    """Return what related words have in common: the lower-case word, the first five letters, the last three."""
     folded = token.strip().lower()
     if not folded[:1].isalpha() or _NO_SPACE.match(folded):
         return ()

@@ -1,27 +1,28 @@
-"""The thresholds: how bad is a cue, how bad is a set.
-
-PF3xx: the kinds of shortcut, why each matters, and the sentence that says what was seen.
-"""
+"""The PF3xx rules: how bad a shortcut is, why each kind matters, and the message that describes it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
+from ...statistics import Share
 from ...types import Finding, Severity
-from ..rule import BALANCE, RULES, Seen, rule
-from .report import VERDICTS, Cue, Grade, Report, Severity3, ShareInterval
+from ..rule import BALANCE, Seen, rule, rules_over
+from .report import RISK_LEVELS, Cue, Grade, RiskLevel, share_json
 
 BALANCED = 0.6
 """A term is balanced where it wins at most this share of the prompts that it tells apart."""
 PARTLY = 0.9
-"""Below, some of it is balanced."""
-_OF_GRADE: dict[Grade, Severity3] = {"low": "ok", "medium": "watch", "high": "high", "critical": "critical"}
+"""Below, a term is partly balanced."""
+_LEVEL: dict[Grade, RiskLevel] = {"low": "ok", "medium": "watch", "high": "high", "critical": "critical"}
+_SEVERITY: dict[Grade, Severity] = {"low": "info", "medium": "warning", "high": "error", "critical": "error"}
 
 
 def grade(win_rate_low: float, coverage: float, lift: float) -> Grade:
-    """critical: wins 95 % of at least half of the prompts; high: 90 % of a tenth, or lifts a rule by 0.2 over chance;
-    medium: 80 % of a hundredth (1 % is enough to bias a reward model: Zhang et al. 2025). By the lower bounds.
+    """Return how bad a cue is, by the lower end of its win rate.
+
+    critical: wins 95 % of at least half of the prompts; high: 90 % of a tenth, or a rule by it gains 0.2 over chance;
+    medium: 80 % of a hundredth (1 % is enough to bias a reward model: Zhang et al. 2025).
     """
     if win_rate_low >= 0.95 and coverage >= 0.5:
         return "critical"
@@ -30,26 +31,23 @@ def grade(win_rate_low: float, coverage: float, lift: float) -> Grade:
     return "medium" if win_rate_low >= 0.8 and coverage >= 0.01 else "low"
 
 
-def predictability(reader: ShareInterval) -> Severity3:
-    """By the lower end of the reader's interval: watch from 0.65, high from 0.80, critical from 0.95."""
-    return VERDICTS[sum(reader.low >= least for least in (0.65, 0.80, 0.95))]
+def predictability_level(low: float) -> RiskLevel:
+    """Return the level for the lower end of the classifier's accuracy: 0.65 watch, 0.80 high, 0.95 critical."""
+    return RISK_LEVELS[sum(low >= least for least in (0.65, 0.80, 0.95))]
 
 
-def verdict(reader: Severity3, grades: Iterable[Grade]) -> Severity3:
-    """The worse of the reader's and of the worst cue's."""
-    return max([reader, *(_OF_GRADE[one] for one in grades)], key=VERDICTS.index)
+def worst_level(level: RiskLevel, grades: Iterable[Grade]) -> RiskLevel:
+    """Return the worst of a level and of the grades of cues."""
+    return max([level, *(_LEVEL[one] for one in grades)], key=RISK_LEVELS.index)
 
 
-_SEVERITY: dict[Grade, Severity] = {"low": "info", "medium": "warning", "high": "error", "critical": "error"}
-
-
-@rule("PF301", "warning")
+@rule("PF301", "warning", over="cue", kinds=["length"])
 def length(cue: Cue) -> Iterator[Seen]:
     """One side is mostly the longer one. DPO learns to write longer (or shorter) before it learns anything else."""
     yield f"{_more(cue)}: {_wins(cue)}", ""
 
 
-@rule("PF302", "warning", mend=BALANCE)
+@rule("PF302", "warning", over="cue", kinds=["style"], fix=BALANCE)
 def style(cue: Cue) -> Iterator[Seen]:
     """A habit of format (lists, bold, spaces at the edges, leaked tokens ...) tells the sides apart.
 
@@ -59,96 +57,89 @@ def style(cue: Cue) -> Iterator[Seen]:
     yield f"{_more(cue)}: {_wins(cue)}", ""
 
 
-@rule("PF303", "warning")
+@rule("PF303", "warning", over="cue", kinds=["first"])
 def first(cue: Cue) -> Iterator[Seen]:
     """The first words tell the sides apart: generated first, they let a model win before it says anything."""
     yield f"{_held(cue, 'opens')}: {_wins(cue)}", ""
 
 
-@rule("PF304", "warning")
+@rule("PF304", "warning", over="cue", kinds=["last"])
 def last(cue: Cue) -> Iterator[Seen]:
     """The last words tell the sides apart: mostly a phrase that one source appends, or answers that were cut off."""
     yield f"{_held(cue, 'closes')}: {_wins(cue)}", ""
 
 
-@rule("PF305", "warning")
+@rule("PF305", "warning", over="cue", kinds=["words"])
 def words(cue: Cue) -> Iterator[Seen]:
-    """A word or phrase stands mostly on one side. A model that learns only this word satisfies the loss.
+    """A word or phrase is mostly on one side. A model that learns only this word satisfies the loss.
 
-    Found by the exact sign test over the pairs in which it stands on one side only: a word that both sides hold gives
-    DPO no gradient.
+    Found by the exact sign test over the pairs in which it is on one side only: a word on both sides gives DPO no
+    gradient.
     """
-    yield f"{_held(cue, 'stands in')}: {_wins(cue)}", ""
+    yield f"{_held(cue, 'is in')}: {_wins(cue)}", ""
 
 
-@rule("PF308", "warning")
+@rule("PF308", "warning", over="cue", kinds=["parts", "pattern"])
 def form(cue: Cue) -> Iterator[Seen]:
     """A form tells the sides apart, whatever the words: dates, capitals, line breaks, spaces, the start of words.
 
-    In a form `a`, `Aa`, `AA` and `A` stand for words by their case, `0` for a digit, `字` for characters of a script
-    without spaces, `^` and `$` for the start and the end of the answer; `organ-` and `-ise` for parts of words.
+    In a form `a`, `Aa`, `AA` and `A` mean words by their case, `0` a digit, `字` characters of a script without spaces,
+    `^` and `$` the start and the end of the answer; `organ-` and `-ise` are parts of words.
     """
     name = "a word like" if cue.kind == "parts" else "text of the form"
-    yield f"{name} {_held(cue, 'stands in')}: {_wins(cue)}", ""
+    yield f"{name} {_held(cue, 'is in')}: {_wins(cue)}", ""
 
 
-@rule("PF306", "warning")
-def predictable(reader: ShareInterval) -> Iterator[Seen]:
-    """A reader who never sees the prompt tells chosen from rejected by surface alone.
+@rule("PF306", "warning", over="classifier")
+def predictable(accuracy: Share) -> Iterator[Seen]:
+    """A classifier that never sees the prompt tells chosen from rejected by surface features alone.
 
-    Preferences about content are told so in 65-85 % of pairs; more is a trace of how the set was made.
+    For preferences about content it does so in 65-85 % of pairs; more is a trace of how the pairs were made.
     """
-    spread = max(reader.high - reader.value, reader.value - reader.low)
-    yield f"a blind reader picks chosen in {reader.value:.1%} ± {spread:.1%} of pairs", ""
+    low, high = accuracy.interval
+    spread = max(high - accuracy.value, accuracy.value - low)
+    share = f"{accuracy.value:.1%} ± {spread:.1%}"
+    yield f"a classifier that never sees the prompt picks the chosen answer in {share} of pairs", ""
 
 
-@rule("PF307", "warning")
+@rule("PF307", "warning", over="cue", kinds=["term"])
 def intended(cue: Cue) -> Iterator[Seen]:
-    """What is meant to differ tells the sides apart, and nothing says where it would be wrong.
+    """What is meant to differ tells the sides apart, and no pair shows where it would be wrong.
 
-    The model can win by always saying it. Counter-pairs, in which the term stands in the rejected answer because the
+    The model can win by always saying it. Counter-pairs, in which the term is in the rejected answer because the
     question is about something else, balance it.
     """
     if not cue.coverage:
-        yield f"{cue.feature!r}, expected, stands on one side in no pair", ""
+        yield f"the expected term {cue.feature!r} is on one side only in no pair", ""
     elif cue.balanced:
-        yield f"{_held(cue, 'stands in')}: intended, balanced by counter-pairs (it wins {_percent(cue.win_rate)})", ""
+        yield f"{_held(cue, 'is in')}: intended, balanced by counter-pairs (it wins {_percent(cue.win_rate)})", ""
     else:
         state = "unbalanced" if cue.win_rate >= PARTLY else f"partly balanced (balanced: up to {_percent(BALANCED)})"
         more = "add counter-pairs, in which it is wrong: pairforge correct --counter 1"
-        yield f"{_held(cue, 'stands in')}: {cue.grade}, intended, {state}: {_wins(cue)}; {more}", ""
+        yield f"{_held(cue, 'is in')}: {cue.grade}, intended, {state}: {_wins(cue)}; {more}", ""
 
 
-_CODES = {"length": "PF301", "style": "PF302", "first": "PF303", "last": "PF304", "words": "PF305"}
-_CODES |= {"parts": "PF308", "pattern": "PF308", "term": "PF307"}
-
-
-def finding(cue: Cue) -> Finding:
-    """The finding of a cue. What is intended is never an error."""
+def cue_finding(cue: Cue) -> Finding:
+    """Return the finding of a cue. What is intended is never an error."""
     severity = _SEVERITY[cue.grade]
     if cue.intended:
         severity = "info" if cue.balanced or cue.grade == "low" else "warning"
-    found = RULES[_CODES[cue.kind]]
+    found = next(one for one in rules_over("cue") if cue.kind in one.kinds)
     ((message, path),) = found.see(cue)
     return Finding(found.code, severity, message, None, path, asdict(cue))
 
 
-def reader_finding(reader: ShareInterval, verdict: str) -> Finding:
-    """The finding of a set that a blind reader sees through."""
-    found = RULES["PF306"]
-    ((message, path),) = found.see(reader)
-    severity: Severity = "warning" if verdict == "watch" else "error"
-    more = asdict(reader) | {"kind": "reader", "feature": "all", "grade": verdict, "intended": False}
+def predictability_finding(accuracy: Share, level: RiskLevel) -> Finding:
+    """Return the finding of a dataset whose chosen answers a classifier picks without the prompt."""
+    (found,) = rules_over("classifier")
+    ((message, path),) = found.see(accuracy)
+    severity: Severity = "warning" if level == "watch" else "error"
+    more = share_json(accuracy) | {"kind": "reader", "feature": "all", "grade": level, "intended": False}
     return Finding(found.code, severity, message, None, path, more)
 
 
-def headline(report: Report) -> str:
-    """The report in one sentence."""
-    return f"{report.verdict}: {next(iter(predictable(report.reader)))[0]} ({report.prompts} prompts)"
-
-
 def _percent(share: float) -> str:
-    """A share in percent; only what is exactly all or nothing reads as 100 % or 0 %."""
+    """Return a share in percent; only what is exactly all or nothing becomes 100 % or 0 %."""
     if 0 < share < 0.01 or 0.99 < share < 1:
         return f"{100 * share:.1f} %" if 0.0005 <= share <= 0.9995 else "nearly " + ("all" if share > 0.5 else "none")
     return f"{100 * share:.0f} %"

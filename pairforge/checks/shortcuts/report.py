@@ -1,7 +1,4 @@
-"""What an audit returns.
-
-The findings as a table for a terminal.
-"""
+"""The report of an audit, as JSON, as text, as a table for a terminal and as a plot."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
+from ...statistics import Share
 from ...text import visible
 from ...types import Finding
 from .plot import Point, draw
@@ -19,65 +17,56 @@ if TYPE_CHECKING:
 
 
 Grade: TypeAlias = Literal["low", "medium", "high", "critical"]
-Severity3: TypeAlias = Literal["ok", "watch", "high", "critical"]
-VERDICTS: tuple[Severity3, ...] = ("ok", "watch", "high", "critical")
+RiskLevel: TypeAlias = Literal["ok", "watch", "high", "critical"]
+RISK_LEVELS: tuple[RiskLevel, ...] = ("ok", "watch", "high", "critical")
 
 
 @dataclass(frozen=True)
 class Cue:
-    """One thing by which a model can tell chosen from rejected without reading them. Shares are of 1."""
+    """A statistical cue: a feature by which a model can tell chosen from rejected. Shares are of 1."""
 
     kind: str
     feature: str
     phrase: str
-    """The feature with the words that nearly always stand around it."""
+    """The feature with the words that are nearly always around it."""
     favours: str
-    """The side on which the feature mostly stands: a model that learns it goes there."""
+    """The side on which the feature mostly is: a model that learns it prefers that side."""
     chosen_rate: float
     """Share of pairs whose chosen answer holds the feature (style, length: has more of it)."""
     rejected_rate: float
     separates: int
-    """Prompts in which the feature stands on one side only."""
+    """Prompts in which the feature is on one side only."""
     coverage: float
     """Their share of all prompts."""
     win_rate: float
-    """Share of these in which it points the way that it points in the other four fifths of the prompts."""
+    """Share of these in which it is on the side that it mostly is on in the other four fifths of the prompts."""
     win_rate_low: float
     """Lower end of the 90 % Wilson interval of `win_rate`."""
     lift: float
-    """What a rule by this feature alone gains over chance: coverage x (win rate - 1/2)."""
+    """How much a rule by this feature alone gains over chance: coverage x (win rate - 1/2)."""
     p: float
-    """Exact two-sided sign test, one vote a prompt."""
+    """Exact two-sided sign test; each prompt counts once."""
     q: float
     """The same in the sample, corrected for the number of features in the family and of families."""
     z: float
     """(wins - losses) / sqrt(wins + losses) in the sample."""
     z_adjusted: float | None
-    """What is left of it once the difference of length is known; None for length, or where the edit makes that."""
+    """The same given the difference of length; None for length, or where the edit itself makes that difference."""
     q_adjusted: float | None
     grade: Grade
     intended: bool = False
     balanced: bool = False
     explains: tuple[str, ...] = ()
-    """Other features that tell nothing more once this one is known."""
+    """Other features that are not significant given this one."""
     examples: tuple[int, ...] = ()
-    """Rows in which the feature points the way that wins."""
+    """Rows in which the feature is on the side that it favours."""
     tokens: tuple[str, ...] = ()
-    """What the feature is made of; nothing for length and style."""
-
-
-@dataclass(frozen=True)
-class ShareInterval:
-    """A share of pairs with its 95 % Wilson interval over prompts."""
-
-    value: float
-    low: float
-    high: float
+    """The tokens of the feature; none for length and style."""
 
 
 @dataclass(frozen=True)
 class SampleSize:
-    """What was looked at: `prompts` with `pairs` differing pairs; everything, or what was drawn."""
+    """The sample: `prompts` with `pairs` differing pairs, and whether that is all."""
 
     prompts: int
     pairs: int
@@ -85,55 +74,58 @@ class SampleSize:
 
 
 class Hardness(Protocol):
-    """How hard the pairs are for DPO on a model; its text is for a reader."""
+    """The difficulty of the pairs for DPO on a model; `str()` is its text."""
 
     def as_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
 class Report:
-    """How cheaply chosen can be told from rejected, and by what."""
+    """The result of an audit: how cheaply chosen can be told from rejected, and by what."""
 
     rows: int
     prompts: int
     identical: int
     """Rows with the same answer on both sides: counted, and left out."""
     findings: list[Finding]
-    verdict: Severity3
-    reader: ShareInterval
-    """Pairs in which a blind reader, who never sees the prompt, picks chosen; cross-validated by prompt."""
-    unintended: ShareInterval | None
+    verdict: RiskLevel
+    predictability: Share
+    """Share of pairs in which a classifier that never sees the prompt picks the chosen answer.
+
+    Cross-validated by prompt; the interval is over prompts."""
+    unintended: Share | None
     """The same over the pairs that no expected term tells apart; None where these are too few."""
-    by: Mapping[str, ShareInterval]
-    """The same for a reader who sees one kind of feature only."""
+    by: Mapping[str, Share]
+    """The same for a classifier that uses one kind of feature only."""
     sampled: SampleSize
     tested: int
     sensitivity: int
-    """The least number of prompts, all pointing one way, that the tests could have told from chance."""
+    """The least number of prompts with a feature on the same side that the tests can tell from chance."""
     similarity: tuple[float, float, float]
     """Share of words that the two answers of a pair have in common: lower decile, median, upper decile."""
     cues: list[Cue] = field(default_factory=list)
     easiness: Mapping[int, float] = field(default_factory=dict, repr=False)
-    """Per row of the sample, how easily the blind reader tells it, in bits: 1 at a glance, 0 by chance, les."""
+    """Per row of the sample, how easy it is for that classifier, in bits: 1 certain, 0 chance, below 0 wrong."""
     points: Sequence[Point] = field(default=(), repr=False)
     threshold: float = 5.0
-    """The z from which a word is significant: the curve of the picture."""
-    fail_on: Severity3 = "high"
+    """The z from which a feature is significant: the curve of the plot."""
+    fail_on: RiskLevel = "high"
     difficulty: Hardness | None = None
-    """Where a model was named: what it says of the pairs. No part of the verdict."""
+    """How hard the pairs are for the model that was named. Not part of the verdict."""
 
     @property
     def separability(self) -> float:
-        """The share of pairs in which the blind reader picks chosen: 0.5 is chance."""
-        return self.reader.value
+        """The share of pairs in which the classifier picks the chosen answer: 0.5 is chance."""
+        return self.predictability.value
 
     @property
     def ok(self) -> bool:
-        """The verdict, which leaves out what was expected, is below the level that fails."""
-        return VERDICTS.index(self.verdict) < VERDICTS.index(self.fail_on)
+        """Whether the verdict, which leaves out what was expected, is below the level that fails."""
+        return RISK_LEVELS.index(self.verdict) < RISK_LEVELS.index(self.fail_on)
 
     def as_json(self) -> dict[str, Any]:
-        """The report as one JSON object; the answers themselves take no part in it."""
+        """Return the report as one JSON object, without the answers themselves."""
+        values, tenths = sorted(self.easiness.values()), (1, 5, 9)
         return {
             "command": "shortcuts",
             "ok": self.ok,
@@ -141,30 +133,30 @@ class Report:
             "findings": [finding.as_json() for finding in self.findings],
             "separability": self.separability,
             "verdict": self.verdict,
-            "predictability": asdict(self.reader)
-            | {"unintended": self.unintended and asdict(self.unintended)}
-            | {"by": {kind: asdict(share) for kind, share in self.by.items()}},
+            "predictability": share_json(self.predictability)
+            | {"unintended": self.unintended and share_json(self.unintended)}
+            | {"by": {kind: share_json(share) for kind, share in self.by.items()}},
             "sensitivity": {"prompts": self.sensitivity, "features": self.tested},
             "prompts": self.prompts,
             "identical": self.identical,
             "sampled": asdict(self.sampled),
             "similarity": dict(zip(("p10", "median", "p90"), self.similarity, strict=True)),
-            "easiness": self._easiness(),
+            "easiness": {f"p{tenth}0": values[len(values) * tenth // 10] for tenth in tenths if values},
         } | ({"difficulty": self.difficulty.as_json()} if self.difficulty else {})
 
-    def _easiness(self) -> dict[str, float]:
-        values = sorted(self.easiness.values())
-        return {f"p{tenth}0": values[len(values) * tenth // 10] for tenth in (1, 5, 9)} if values else {}
-
     def svg(self) -> str:
-        """The features as a picture: share won by chosen against prompts told apart, with the significance curve."""
-        title = f"What tells chosen from rejected: {self.verdict}, blind reader {self.reader.value:.1%}"
+        """Return a plot of the features: share won by chosen against prompts told apart, with the significance curves.
+
+        Raises InputError where matplotlib is not installed.
+        """
+        title = f"What tells chosen from rejected (verdict: {self.verdict}, without the prompt {self.separability:.1%})"
         return draw(self.points, self.threshold, title)
 
     def __str__(self) -> str:
-        """The report for a reader, a line a finding, the headline last."""
-        reader = f"{self.reader.value:.1%} [{self.reader.low:.1%}, {self.reader.high:.1%}]"
-        beside = ", beside what is intended" if any(cue.intended for cue in self.cues) else ""
+        """The report for a reader, a line a finding, the verdict last."""
+        low, high = self.predictability.interval
+        share = f"{self.separability:.1%} [{low:.1%}, {high:.1%}]"
+        apart = ", apart from what is intended" if any(cue.intended for cue in self.cues) else ""
         by = ", ".join(f"{share.value:.0%} by {kind} alone" for kind, share in self.by.items())
         lines = list(map(_line, self.findings))
         if self.identical:
@@ -172,10 +164,10 @@ class Report:
         sample, all_prompts = self.sampled.prompts, self.prompts
         if not self.sampled.whole:
             lines.append(f"looked for in a sample of {sample} prompts, counted in all {all_prompts} (--all: no sample)")
-        lines.append(f"a shortcut that shows in fewer than {self.sensitivity} of {sample} prompts would stay unseen")
-        lines.append(f"a blind reader, who never sees the prompt, picks chosen in {reader} of pairs ({by})")
+        lines.append(f"a shortcut that shows in fewer than {self.sensitivity} of {sample} prompts would not be found")
+        lines.append(f"a classifier that never sees the prompt picks the chosen answer in {share} of pairs ({by})")
         lines += str(self.difficulty).splitlines() if self.difficulty else []
-        return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{beside}"])
+        return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{apart}"])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
@@ -185,8 +177,14 @@ class Report:
         yield Text(str(self))
 
 
+def share_json(share: Share) -> dict[str, float]:
+    """Return `{"value", "low", "high"}`."""
+    low, high = share.interval
+    return {"value": share.value, "low": low, "high": high}
+
+
 def _line(finding: Finding) -> str:
-    """A finding with the rows to read; what was asked about needs no example."""
+    """Return a finding with the rows to read; what is intended needs no example."""
     rows = () if finding.more["intended"] else finding.more.get("examples", ())
     shown = f" (rows {', '.join(map(str, rows))})" if rows else ""
     return f"{finding.code} {finding.severity:7} {finding.message}{shown}"
@@ -196,7 +194,7 @@ _COLUMNS = ("grade", "kind", "feature", "chosen", "rejected", "prompts", "wins",
 
 
 def table(cues: Sequence[Cue]) -> Table:
-    """A line a finding; numbers to the right."""
+    """Return a table with a line a cue."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

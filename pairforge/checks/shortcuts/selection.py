@@ -1,4 +1,4 @@
-"""One cause, one finding: which of the significant features tell something that the others don't."""
+"""Forward selection: features that stay significant given those already selected, so that one cause is one finding."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...statistics import wilson
 from .false_discovery_rate import Discoveries
 from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
 from .features import KINDS, Feature, Words
-from .significance import chances, score_test, two_sided, wilson
+from .significance import score_test, two_sided_p, win_probabilities
 from .style import DERIVED
 
 _MOST = 12
@@ -23,110 +24,112 @@ _ORDER = ("style", "first", "last", "words", "parts", "pattern", "length", "term
 
 @dataclass
 class SelectedFeature:
-    """A feature (its place in the votes) and those that it explains."""
+    """A feature, by its number, and those that it explains."""
 
     feature: int
-    children: list[int] = field(default_factory=list)
+    explains: list[int] = field(default_factory=list)
 
 
-class Search:
-    """Greedy forward selection by the score test: what is known explains what is no longer significant beside it.
+class ForwardSelection:
+    """Greedy forward selection by the score test: what is selected explains what is no longer significant given it.
 
-    `terms` are the features that are expected, and known from the start. `lengths` (prompts, columns) are signed
-    differences of length, known next if a length is significant; None where the edit itself makes the difference.
+    Args:
+        matrix: One observation a prompt.
+        significant: The features that can be selected.
+        terms: The features that are expected; they are selected from the start.
+        lengths: Signed differences of length, (prompts, columns), which are known before the other features if a length
+            is significant; None where the edit itself makes the difference.
     """
 
-    def __init__(self, votes: FeatureMatrix, significant: Discoveries, terms: Ints, lengths: Floats | None) -> None:
-        self.votes, self.significant, self.lengths = votes, significant, lengths
-        self.places = significant.features
-        self.some = votes.only(self.places)
-        self.roots = [SelectedFeature(int(term)) for term in terms]
-        self.known = [votes.dense(int(term)) for term in terms]
-        self.terms = len(terms)
+    def __init__(self, matrix: FeatureMatrix, significant: Discoveries, terms: Ints, lengths: Floats | None) -> None:
+        self.matrix, self.significant, self.lengths = matrix, significant, lengths
+        self.candidates = significant.features
+        self.some = matrix.select(self.candidates)
+        self.terms = [SelectedFeature(int(term)) for term in terms]
+        self.selected = list(self.terms)
+        self.known = [matrix.signs(int(term)) for term in terms]
 
     def run(self) -> list[SelectedFeature]:
-        """The roots, what is expected first."""
-        parent = max(self.roots, key=lambda root: int((self.votes.feature == root.feature).sum()), default=None)
-        alive = self._without_terms()
-        long = alive & (self.some.kind == _LENGTH)
-        if self.lengths is not None and long.any() and not self._explained(long, alive & ~long):
-            parent = self._take(self._strongest(long, np.full(self.votes.units, 0.5)), alive)
+        """Return the selected features, what is expected first."""
+        owner = max(self.terms, key=lambda one: int((self.matrix.feature == one.feature).sum()), default=None)
+        left = self._without_terms()
+        unknown = np.full(self.matrix.observations, 0.5)
+        length = left & (self.some.kind == _LENGTH)
+        if self.lengths is not None and length.any() and not self._is_explained(length, left & ~length):
+            owner = self._select(self._strongest(length, unknown), left)
             self.known[-1:] = list(self.lengths.T)
-        while alive.any():
-            p = chances(np.column_stack(self.known)) if self.known else np.full(self.votes.units, 0.5)
-            if parent:
-                gone = alive & ~self._still(alive, p)
-                parent.children += map(int, self.places[gone])
-                alive &= ~gone
-            if not alive.any() or len(self.roots) - self.terms >= _MOST:
+        while left.any():
+            p = win_probabilities(np.column_stack(self.known)) if self.known else unknown
+            if owner:
+                explained = left & ~self._significant(left, p)
+                owner.explains += map(int, self.candidates[explained])
+                left &= ~explained
+            if not left.any() or len(self.selected) - len(self.terms) >= _MOST:
                 break
-            parent = self._take(self._strongest(alive, p), alive)
-        return self._fold_length()
+            owner = self._select(self._strongest(left, p), left)
+        return self._without_explained_length()
 
-    def _explained(self, long: Mask, others: Mask) -> bool:
-        """Whether a nearly pure mark, the strongest of all that doesn't grow with length, leaves nothing of length."""
+    def _is_explained(self, length: Mask, others: Mask) -> bool:
+        """Return whether a nearly pure feature, the strongest that doesn't grow with length, explains all of length."""
         style = np.flatnonzero(others & (self.some.kind == _STYLE))
-        others[[place for place in style if self.votes.features[int(self.places[place])].name in DERIVED]] = False
+        others[[at for at in style if self.matrix.lookup(int(self.candidates[at])).name in DERIVED]] = False
         if not others.any():
             return False
-        first = self._strongest(others, np.full(self.votes.units, 0.5))
-        votes = self.votes.dense(int(self.places[first]))
-        wins, losses = int((votes > 0).sum()), int((votes < 0).sum())
+        signs = self.matrix.signs(int(self.candidates[self._strongest(others, np.full(self.matrix.observations, 0.5))]))
+        wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
         if wilson(max(wins, losses), wins + losses)[0] < _PURE:
             return False
-        return not self._still(long, chances(votes[:, None])).any()
+        return not self._significant(length, win_probabilities(signs[:, None])).any()
 
-    def _take(self, place: int, alive: Mask) -> SelectedFeature:
-        root = SelectedFeature(int(self.places[place]))
-        self.roots.append(root)
-        self.known.append(self.votes.dense(root.feature))
-        alive[place] = False
-        return root
+    def _select(self, at: int, left: Mask) -> SelectedFeature:
+        selected = SelectedFeature(int(self.candidates[at]))
+        self.selected.append(selected)
+        self.known.append(self.matrix.signs(selected.feature))
+        left[at] = False
+        return selected
 
     def _without_terms(self) -> Mask:
-        """The features but the terms, and but those that hold a part of one, which become its children."""
-        alive: Mask = np.ones(len(self.places), np.bool_)
-        if not self.roots:
-            return alive
-        terms = {root.feature: self.votes.features[root.feature].tokens for root in self.roots}
-        for place, index in enumerate(map(int, self.places)):
-            tokens = self.votes.features[index].tokens
-            owner = next((root for root in self.roots if overlaps(tokens, terms[root.feature])), None)
-            alive[place] = owner is None and index not in terms
+        """Return the candidates but the terms, and but those that hold a part of one: the term explains them."""
+        left: Mask = np.ones(len(self.candidates), np.bool_)
+        terms = {one.feature: self.matrix.lookup(one.feature).tokens for one in self.terms}
+        for at, index in enumerate(map(int, self.candidates if terms else ())):
+            tokens = self.matrix.lookup(index).tokens
+            owner = next((one for one in self.terms if overlaps(tokens, terms[one.feature])), None)
+            left[at] = owner is None and index not in terms
             if owner and index not in terms:
-                owner.children.append(index)
-        return alive
+                owner.explains.append(index)
+        return left
 
-    def _still(self, mask: Mask, p: Floats) -> Mask:
-        """Which of these are significant beside what is known."""
+    def _significant(self, mask: Mask, p: Floats) -> Mask:
+        """Return which of these candidates are significant given what is known."""
         found: Mask = np.zeros(len(mask), np.bool_)
         at = np.flatnonzero(mask)
         z = score_test(self.some, p)[at]
-        found[at] = self.significant.still(two_sided(z), self.some.kind[at], _SPEND)
+        found[at] = self.significant.significant_by(two_sided_p(z), self.some.kind[at], _SPEND)
         return found
 
     def _strongest(self, mask: Mask, p: Floats) -> int:
-        """The place of the largest |z|; of equals the one that says most to a reader."""
+        """Return the candidate with the largest |z|; of equals the one that says most to a reader."""
         z = np.where(mask, np.abs(score_test(self.some, p)).round(3), -1.0)
         equal = np.flatnonzero(z == z.max())[:_TIES]
-        return int(min(equal, key=lambda place: plainness(self.votes.features[int(self.places[place])])))
+        return int(min(equal, key=lambda at: readability(self.matrix.lookup(int(self.candidates[at])))))
 
-    def _fold_length(self) -> list[SelectedFeature]:
-        """Length was known before the others were looked for; what one of them explains of it belongs to that one."""
-        long = next((root for root in self.roots if self.votes.kind[root.feature] == _LENGTH), None)
-        rest = [root for root in self.roots if root is not long]
-        if long is None or not rest:
-            return self.roots
-        p = chances(np.column_stack([self.votes.dense(root.feature) for root in rest]))
-        if self._still(self.places == long.feature, p).any():
-            return self.roots
-        owner = max(rest, key=lambda root: abs(float(self.votes.dense(root.feature).sum())))
-        owner.children += [long.feature, *long.children]
+    def _without_explained_length(self) -> list[SelectedFeature]:
+        """Return the selected features without length, selected before the others, where the others explain it."""
+        length = next((one for one in self.selected if self.matrix.kind[one.feature] == _LENGTH), None)
+        rest = [one for one in self.selected if one is not length]
+        if length is None or not rest:
+            return self.selected
+        p = win_probabilities(np.column_stack([self.matrix.signs(one.feature) for one in rest]))
+        if self._significant(self.candidates == length.feature, p).any():
+            return self.selected
+        owner = max(rest, key=lambda one: abs(float(self.matrix.signs(one.feature).sum())))
+        owner.explains += [length.feature, *length.explains]
         return rest
 
 
 def overlaps(tokens: Words, term: Words) -> bool:
-    """A phrase shares a word (or two characters of a script without spaces) with a term."""
+    """Return whether a phrase shares a word (or two characters of a script without spaces) with a term."""
     for start in range(len(tokens)):
         for end in range(start + 1, len(tokens) + 1):
             run = tokens[start:end]
@@ -135,8 +138,8 @@ def overlaps(tokens: Words, term: Words) -> bool:
     return False
 
 
-def plainness(feature: Feature) -> tuple[int, int, int, str]:
-    """Sorts features by how much their name says to a reader, best first: words, style, marks and forms, averages."""
+def readability(feature: Feature) -> tuple[int, int, int, str]:
+    """Sort features by how much their name says, best first: words, style, marks and shapes, averages."""
     lettered = any(token[:1].isalpha() for token in feature.tokens) and feature.kind not in ("parts", "pattern")
     rank = 0 if lettered else 2 if feature.tokens else 3 if feature.name in DERIVED else 1
     return rank + 4 * (feature.kind == "length"), _ORDER.index(feature.kind), len(feature.tokens), feature.name

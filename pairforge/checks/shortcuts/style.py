@@ -1,39 +1,39 @@
-"""Habits of style that show in a whole text, each as a number; votes go to the side that has more.
+"""Habits of style, each a number per text; the side with more of it counts as holding the feature.
 
-Habits that show in single tokens: how much each token adds to them. Known once per token, summed over texts.
-Misspelt English words: those that a slip of the keys makes of common ones.
+`STYLE` looks at whole texts. `LEXICON` looks at single tokens, whose values are known once and summed over texts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import eq
 from typing import TypeAlias
 
-Measure: TypeAlias = Callable[[str], float]
+from ...refusals import refuses
+from ...special_tokens import LEFTOVER_TOKEN, THOUGHT
+from ...text import CONTROL, INVISIBLE
+
+StyleMeasure: TypeAlias = Callable[[str], float]
+"""How much of a habit a text holds; for the lexicon, a token."""
 
 
-def _pattern(pattern: str, *marks: str) -> Measure:
-    """The number of matches; not looked for where none of the marks stands."""
+def _matches(pattern: str, *required: str, non_ascii: bool = False) -> StyleMeasure:
+    """Count the matches of a pattern, which is not searched where a text has none of the required parts."""
     find = re.compile(pattern).findall
-    return lambda text: len(find(text)) if not marks or any(mark in text for mark in marks) else 0
+    if non_ascii:
+        return lambda text: 0 if text.isascii() else len(find(text))
+    return lambda text: len(find(text)) if not required or any(part in text for part in required) else 0
 
 
-def _beyond_ascii(pattern: str) -> Measure:
-    """The number of matches; not looked for in plain ASCII."""
-    find = re.compile(pattern).findall
-    return lambda text: 0 if text.isascii() else len(find(text))
-
-
-def _lines(pattern: str) -> Measure:
-    """The number of lines that begin so."""
+def _lines(pattern: str) -> StyleMeasure:
+    """Count the lines that begin with a pattern."""
     match = re.compile(pattern).match
     return lambda text: sum(match(line) is not None for line in text.split("\n"))
 
 
-def _begins(pattern: str, flags: int = 0) -> Measure:
+def _begins(pattern: str, flags: int = 0) -> StyleMeasure:
     match = re.compile(pattern, flags).match
     return lambda text: match(text) is not None
 
@@ -42,29 +42,14 @@ def _ends(characters: str, text: str) -> bool:
     return text.rstrip()[-1:] in tuple(characters)
 
 
-def _marks(*marks: str) -> Measure:
-    return lambda text: sum(map(text.count, marks))
+def _substrings(*parts: str) -> StyleMeasure:
+    return lambda text: sum(map(text.count, parts))
 
 
-def _said(phrases: str) -> Measure:
-    """How often the phrases, in small letters and parted by bars, stand in the text."""
+def _phrases(phrases: str) -> StyleMeasure:
+    """Count phrases, given in lower case and separated by bars."""
     known = phrases.split("|")
     return lambda text: sum(map(text.lower().count, known))
-
-
-def _variety(text: str) -> float:
-    found = text.split()
-    return len(set(found)) / len(found) if len(found) > 9 else 0.0
-
-
-def _doubled(text: str) -> float:
-    found = text.lower().split()
-    return float(sum(map(eq, found, found[1:])))
-
-
-def _letters_a_word(text: str) -> float:
-    found = text.split()
-    return sum(map(len, found)) / max(1, len(found))
 
 
 def _sentences(text: str) -> int:
@@ -72,18 +57,18 @@ def _sentences(text: str) -> int:
     return text.count(". ") + text.count("? ") + text.count("! ") + text.count("\n") + text.count("。") + 1
 
 
-def _words_a_sentence(text: str) -> float:
-    return len(text.split()) / _sentences(text)
-
-
-def _repeated(text: str) -> float:
+def _repeated_sentences(text: str) -> float:
     found = [line for line in text.replace("\n", ". ").replace("。", ". ").split(". ") if len(line) > 12]
     return len(found) - len(set(found))
 
 
-STYLE: dict[str, Measure] = {
-    "lines": _marks("\n"),
-    "paragraphs": _marks("\n\n"),
+_apologies = _phrases(
+    "sorry|apolog|i cannot|i can't|i can’t|i'm unable|i am unable|i'm not able|as an ai|i don’t think|"
+    "抱歉|对不起|作为人工智能|作为一个人工智能|作为ai"
+)
+STYLE: dict[str, StyleMeasure] = {
+    "lines": _substrings("\n"),
+    "paragraphs": _substrings("\n\n"),
     "sentences": _sentences,
     "headers": _lines(r"#{1,6} "),
     "bullet points": _lines(r"[ \t]*[-*•+] "),
@@ -92,88 +77,85 @@ STYLE: dict[str, Measure] = {
     "block quotes": _lines(r">"),
     "rules": _lines(r"[-*_=]{3,}\s*$"),
     "labels": _lines(r"\W{0,3}[A-Z]\w*(?: \w+){0,2}\W{0,2}:"),
-    "bold text": _pattern(r"\*\*[^*\n]+\*\*", "**"),
-    "italic text": _pattern(r"(?<![*\w])[*_][^*_\s][^*_\n]*[*_](?![*\w])", "*", "_"),
-    "code blocks": _marks("```", "~~~"),
-    "inline code": _pattern(r"(?<!`)`[^`\n]+`(?!`)", "`"),
-    "links": _marks("http://", "https://", "www.", "]("),
-    "HTML tags": _pattern(r"</?[a-zA-Z][^<>\n]{0,40}>", "<"),
-    "HTML entities": _pattern(r"&(?:[a-z]+|#\d+);", "&"),
-    "formulas": _pattern(r"\$[^$\n]+\$|\\[a-zA-Z]{2,}|\\[(\[]", "$", "\\"),
-    "serial commas": _marks(", and ", ", or "),
-    "hyphens": _marks("-"),
-    "ellipses": _marks("...", "…"),
-    "repeated marks": _pattern(
+    "bold text": _matches(r"\*\*[^*\n]+\*\*", "**"),
+    "italic text": _matches(r"(?<![*\w])[*_][^*_\s][^*_\n]*[*_](?![*\w])", "*", "_"),
+    "code blocks": _substrings("```", "~~~"),
+    "inline code": _matches(r"(?<!`)`[^`\n]+`(?!`)", "`"),
+    "links": _substrings("http://", "https://", "www.", "]("),
+    "HTML tags": _matches(r"</?[a-zA-Z][^<>\n]{0,40}>", "<"),
+    "HTML entities": _matches(r"&(?:[a-z]+|#\d+);", "&"),
+    "formulas": _matches(r"\$[^$\n]+\$|\\[a-zA-Z]{2,}|\\[(\[]", "$", "\\"),
+    "serial commas": _substrings(", and ", ", or "),
+    "hyphens": _substrings("-"),
+    "ellipses": _substrings("...", "…"),
+    "repeated marks": _matches(
         r"(?<!\.)\.\.(?!\.)|[!?！？]{2}|([。，；])\1",
         *("..", "!!", "??", "!?", "?!", "！！", "？？", "。。", "，，", "；；"),
     ),
-    "emoticons": _pattern(
+    "emoticons": _matches(
         r"(?<![\w:])(?:[:;=]['-]?[)(DPp]|[xX]D|\^_?\^|<3|[:;]-?[/|]|\([:;]|T_T)(?![\w/])",
         *(":)", ":(", ":-", ":D", ":P", ":p", ":/", ":|", ";)", ";-", "=)", "=D"),
         *("xD", "XD", "^^", "^_^", "<3", "(:", "(;", "T_T"),
     ),
-    "quoted words": _pattern(r"(?<!\w)[\"'“‘«「『]\w+[\"'”’»」』](?!\w)", *"\"'“‘«「『"),
-    "names of code": _pattern(r"\b[A-Za-z]+(?:_[A-Za-z0-9]+)+\b|\w\(\)|\b\w+\.\w+\(", "_", "(", ")"),
-    "spaces beside Chinese": _beyond_ascii(r"(?<=[\u4e00-\u9fff]) (?=\w)|(?<=\w) (?=[\u4e00-\u9fff])"),
-    "hashtags and mentions": _pattern(r"(?<!\w)[#@][^\W\d]\w+", "#", "@"),
-    "times": _pattern(r"\b\d{1,2}:\d\d\b", ":"),
-    "uncontracted forms": _marks(
+    "quoted words": _matches(r"(?<!\w)[\"'“‘«「『]\w+[\"'”’»」』](?!\w)", *"\"'“‘«「『"),
+    "names of code": _matches(r"\b[A-Za-z]+(?:_[A-Za-z0-9]+)+\b|\w\(\)|\b\w+\.\w+\(", "_", "(", ")"),
+    "spaces beside Chinese": _matches(r"(?<=[\u4e00-\u9fff]) (?=\w)|(?<=\w) (?=[\u4e00-\u9fff])", non_ascii=True),
+    "hashtags and mentions": _matches(r"(?<!\w)[#@][^\W\d]\w+", "#", "@"),
+    "times": _matches(r"\b\d{1,2}:\d\d\b", ":"),
+    "uncontracted forms": _substrings(
         *("do not", "does not", "did not", "is not", "are not", "was not", "were not", "could not", "should not"),
         *("would not", "will not", "cannot", "I am", "I have", "I will", "t is"),
     ),
-    "apologies and refusals": _said(
-        "sorry|apolog|i cannot|i can't|i can’t|i'm unable|i am unable|i'm not able|as an ai|i don’t think|"
-        "抱歉|对不起|作为人工智能|作为一个人工智能|作为ai"
-    ),
+    "apologies and refusals": lambda text: _apologies(text) + refuses(text),
     "affirmative openings": _begins(
         r"\W*(?:certainly|sure|of course|absolutely|definitely|yes|great question|happy to|当然|好的|是的)", re.I
     ),
     "greetings": _begins(r"\W*(?:(?:hi|hello|hey|dear|greetings|good (?:morning|day))\b|你好|您好)", re.I),
-    "offers and closing phrases": _said(
+    "offers and closing phrases": _phrases(
         "hope this|hope that|hope it|let me know|feel free|happy to help|regards|best wishes|good luck|anything else|"
         "希望|请告诉我|随时|祝"
     ),
-    "summaries": _said("in conclusion|in summary|in short|to sum up|to summar|overall|总之|综上|总的来说"),
-    "hedging phrases": _said(
+    "summaries": _phrases("in conclusion|in summary|in short|to sum up|to summar|overall|总之|综上|总的来说"),
+    "hedging phrases": _phrases(
         "in a sense|to some extent|to some degree|more or less|sort of|kind of|it seems|so to speak|as far as i|"
         "也许|或许|大概|恐怕|似乎|据说"
     ),
-    "opinions": _said(
+    "opinions": _phrases(
         "i think|i believe|i guess|i feel|i suppose|in my opinion|in my view|personally|我认为|我觉得|我想|在我看来"
     ),
-    "words of order": _said("first,|firstly|second,|secondly|third,|next,|finally|lastly|step |首先|其次|最后|步骤"),
-    "sources": _said("according to|studies|research|experts|source|et al|researchers|根据|研究|专家"),
-    "disclaimers": _said(
+    "words of order": _phrases("first,|firstly|second,|secondly|third,|next,|finally|lastly|step |首先|其次|最后|步骤"),
+    "sources": _phrases("according to|studies|research|experts|source|et al|researchers|根据|研究|专家"),
+    "disclaimers": _phrases(
         "consult|professional|not a substitute|not a doctor|not a lawyer|disclaimer|at your own risk|请咨询|仅供参考"
     ),
-    "praise and sympathy": _said(
+    "praise and sympathy": _phrases(
         "great question|good question|excellent question|good point|great choice|i understand|i'm glad|i am glad|"
         "thank you for|thanks for|that's great|well done|我理解|很高兴|好问题"
     ),
-    "mentions of being a machine": _said(
+    "mentions of being a machine": _phrases(
         "language model|an ai|ai assistant|artificial intelligence|my training|人工智能|语言模型|我的训练"
     ),
-    "abbreviations": _said("e.g.|i.e.|etc|vs.|et al|a.k.a|approx.|asap|fyi|per se|ad hoc|vice versa|de facto"),
-    "remarks": _said("note that|note:|important|remember|keep in mind|for example|for instance|e.g.|例如"),
-    "doubled words": _doubled,
-    "repeated sentences": _repeated,
-    "variety of words": _variety,
-    "letters a word": _letters_a_word,
-    "words a sentence": _words_a_sentence,
+    "abbreviations": _phrases("e.g.|i.e.|etc|vs.|et al|a.k.a|approx.|asap|fyi|per se|ad hoc|vice versa|de facto"),
+    "remarks": _phrases("note that|note:|important|remember|keep in mind|for example|for instance|e.g.|例如"),
+    "doubled words": lambda text: sum(map(eq, (found := text.lower().split()), found[1:])),
+    "repeated sentences": _repeated_sentences,
+    "variety of words": lambda text: len(set(found)) / len(found) if len(found := text.split()) > 9 else 0.0,
+    "letters a word": lambda text: sum(map(len, found := text.split())) / max(1, len(found)),
+    "words a sentence": lambda text: len(text.split()) / _sentences(text),
     "spaces at the start": _begins(r"[^\S\n]"),
     "line breaks at the start": _begins(r"\s*\n"),
     "spaces at the end": lambda text: text[-1:].isspace() and text[-1:] != "\n",
     "line breaks at the end": lambda text: "\n" in text[len(text.rstrip()) :],
-    "double spaces": _pattern(r"(?<=\S)  +(?=\S)", "  "),
-    "spaces at the end of lines": _marks(" \n", "\t\n"),
-    "indented lines": _marks("\n ", "\n\t"),
-    "tabs": _marks("\t"),
-    "blank lines in a row": _marks("\n\n\n"),
-    "spaces before marks": _marks(" ,", " .", " ;", " :", " !", " ?"),
-    "marks without a space": _pattern(r"[,;!?][A-Za-z]|[a-z]\.[A-Z]"),
-    "carriage returns": _marks("\r"),
-    "template tokens": _pattern(
-        r"<\|[^|<>\s]{1,40}\|>|</?s>|\[/?(?:INST|SYS)\]|<</?SYS>>|</?think>|<(?:start|end)_of_turn>|<no(?:in|out)put>|"
+    "double spaces": _matches(r"(?<=\S)  +(?=\S)", "  "),
+    "spaces at the end of lines": _substrings(" \n", "\t\n"),
+    "indented lines": _substrings("\n ", "\n\t"),
+    "tabs": _substrings("\t"),
+    "blank lines in a row": _substrings("\n\n\n"),
+    "spaces before marks": _substrings(" ,", " .", " ;", " :", " !", " ?"),
+    "marks without a space": _matches(r"[,;!?][A-Za-z]|[a-z]\.[A-Z]"),
+    "carriage returns": _substrings("\r"),
+    "template tokens": _matches(
+        rf"{LEFTOVER_TOKEN}|</?{THOUGHT}>|"
         r"(?:^|\n)#{2,3} ?(?:Instruction|Response|Human|Assistant)\b|(?:^|\n\n)(?:Human|Assistant|User): |"
         r"\(truncated\)|\AError: |\{\{\w+\}\}",
         *("<", "[", "##", "Human:", "Assistant:", "User:", "(truncated)", "Error:", "{{"),
@@ -188,7 +170,7 @@ STYLE: dict[str, Measure] = {
     "endings with a colon": partial(_ends, ":："),
     "endings without a mark": lambda text: text.rstrip()[-1:].isalnum(),
 }
-"""Each habit by its name."""
+"""The measure of each habit by its name."""
 
 DERIVED = frozenset(
     (
@@ -197,7 +179,7 @@ DERIVED = frozenset(
         "non-ASCII characters",
     )
 )
-"""Those that move with nearly every change of a text, most of all its length: of equals another one says more."""
+"""Habits that change with nearly every edit of a text, above all with its length: another equal feature says more."""
 
 LENGTH: dict[str, Callable[[str, Sequence[object]], float]] = {
     "characters": lambda text, words: len(text),
@@ -256,7 +238,7 @@ heath latter leaning loner mange mater medial metal meting minuets moths noting 
 potions prefect preset pubic quiet realty serous singe sorts spots stared staring stated stating stats stores suing
 tanks tough trough tying untied waking waned
 """
-"""What a slip makes of a common word, and is a word itself."""
+"""Words that a typing error makes of a common word."""
 
 _WELL_KNOWN = """
 accomodate acheive adn agian alot apparantly arguement basicly begining beleive buisness calender collegue comming
@@ -265,48 +247,40 @@ knowlege liason neccessary noticable occassion occured occurence persistant pose
 recomend refered relevent rember seige seperate sieze succesful suprise taht teh tendancy thier tommorow tounge truely
 unfortunatly untill usefull wether wich wierd wiht writting yuo
 """
-_SHORTEST = 5
 
 
-def _slips(word: str) -> Iterator[str]:
-    """The word with two letters exchanged, one twice, or one of its inner ones left out."""
-    for at in range(len(word) - 1):
-        yield word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-        yield word[:at] + word[at] + word[at:]
-        if at:
-            yield word[:at] + word[at + 1 :]
-
-
-def _misspelt() -> frozenset[str]:
-    common = _COMMON.split()
-    made = {slip for word in common if len(word) >= _SHORTEST for slip in _slips(word) if len(slip) >= _SHORTEST}
-    return frozenset(made.union(_WELL_KNOWN.split()).difference(common, _REAL.split()))
+def _misspelt(shortest: int = 5) -> frozenset[str]:
+    """Return common words with two letters exchanged, one doubled or an inner one left out, and well-known errors."""
+    common, typos = _COMMON.split(), set(_WELL_KNOWN.split())
+    for word in common:
+        for at in range(len(word) - 1 if len(word) >= shortest else 0):
+            before, one, other, after = word[:at], word[at], word[at + 1], word[at + 2 :]
+            swapped, doubled, dropped = before + other + one + after, before + one + word[at:], before + other + after
+            typos |= {swapped, doubled} | ({dropped} if at and len(dropped) >= shortest else set())
+    return frozenset(typos.difference(common, _REAL.split()))
 
 
 MISSPELT = _misspelt()
-"""Slips of common words that are no words themselves, and errors that are often seen."""
-
-Value: TypeAlias = Callable[[str], float]
+"""Typing errors in common words that are not words themselves, and errors that are often seen."""
 
 
-def _characters(pattern: str) -> Value:
+def _characters(pattern: str) -> StyleMeasure:
     find = re.compile(f"[{pattern}]").findall
     return lambda token: len(find(token))
 
 
-def _words(words: str) -> Value:
+def _words(words: str) -> StyleMeasure:
     known = frozenset(words.split())
     return lambda token: token.lower() in known
 
 
-def _like(pattern: str, flags: int = re.I) -> Value:
+def _like(pattern: str, flags: int = re.I) -> StyleMeasure:
     match = re.compile(pattern, flags).fullmatch
     return lambda token: match(token) is not None
 
 
-def _one_of(marks: Iterable[str]) -> Value:
-    known = frozenset(marks)
-    return lambda token: token in known
+def _one_of(marks: str) -> StyleMeasure:
+    return frozenset(marks).__contains__
 
 
 _OUR = "col|fav|flav|hon|hum|lab|neighb|rum|behavi|harb|vap|endeav|sav|vig"
@@ -326,7 +300,7 @@ _ROMANCE = (
     "el los las una que por para está le les des est une dans pour avec der das und ist nicht ein eine mit il che di"
 )
 
-LEXICON: dict[str, Value] = {
+LEXICON: dict[str, StyleMeasure] = {
     "full stops": _one_of(".。"),
     "commas": _one_of(",，、"),
     "exclamation marks": _one_of("!！"),
@@ -347,10 +321,8 @@ LEXICON: dict[str, Value] = {
     "emoji": _characters("\u2600-\u27bf\u2b50-\u2b55\U0001f000-\U0001faff"),
     "symbols": _characters("\u2010-\u2012\u2020-\u2022\u2030-\u205e\u2070-\u25ff\u2b00-\u2b4f\u2b56-\u2bff™®©°§¶±×÷·"),
     "full-width characters": _characters("\uff01-\uff5e"),
-    "invisible characters": _characters(
-        "\u00a0\u00ad\u115f\u200b-\u200f\u202a-\u202f\u2060-\u206f\u3000\ufe00-\ufe0f\ufeff"
-    ),
-    "control characters": _characters("\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd"),
+    "invisible characters": _characters("\u00a0\u202f\u3000" + INVISIBLE),
+    "control characters": _characters(CONTROL + "\ufffd"),
     "digits": lambda token: len(token) if token.isdigit() else 0,
     "numbers": str.isdigit,
     "years": _like(r"1[5-9]\d\d|20\d\d"),
@@ -398,4 +370,4 @@ LEXICON: dict[str, Value] = {
     "words with capitals inside": _like(r"[a-z]+[A-Z]\w*", 0),
     "function words of other languages": _words(_ROMANCE),
 }
-"""Each habit by its name."""
+"""The measure of each habit by its name."""

@@ -11,9 +11,8 @@ import pytest
 from support import pair
 
 from pairforge.checks.shortcuts import Report, audit
-from pairforge.checks.shortcuts.features import holds, phrase, words
-from pairforge.checks.shortcuts.findings import grade, headline, predictability
-from pairforge.checks.shortcuts.report import ShareInterval
+from pairforge.checks.shortcuts.features import contains, join_words, words
+from pairforge.checks.shortcuts.findings import grade, predictability_level
 from pairforge.errors import InputError
 
 VOCABULARY = [f"{a}{b}{c}" for a in "bdfgkl" for b in "aeiou" for c in "mnrst"]
@@ -101,7 +100,7 @@ def test_finding_says_what_was_seen() -> None:
     report = audit(rows(300, 5, chosen=inside("Deep")))
     finding = next(finding for finding in report.findings if finding.code == "PF305")
     assert finding.message == (
-        "'Deep' stands in 100 % of chosen and 0 % of rejected answers: a model that learns only this wins every pair"
+        "'Deep' is in 100 % of chosen and 0 % of rejected answers: a model that learns only this wins every pair"
     )
     assert finding.severity == "error"
     more = finding.more
@@ -183,21 +182,21 @@ def test_tiny_sets_say_little() -> None:
     for count in (1, 2, 5):
         report: Report = audit(rows(count, 9))
         assert (report.verdict, report.cues) == ("ok", [])
-        assert "blind reader" in headline(report)
+        assert "a classifier that never sees the prompt picks the chosen answer in" in str(report)
 
 
 def test_words_follow_the_script() -> None:
     assert words("我是Qwen模型, don't 42!") == ["我", "是", "Qwen", "模", "型", ",", "don't", "42", "!"]
-    assert phrase(("我", "是", "Qwen")) == "我是Qwen"
-    assert phrase(("I", "am", "Qwen", ".")) == "I am Qwen."
-    assert holds(words("I am Deep Qwen."), ("Deep", "Qwen"))
-    assert not holds(words("Deep in Qwen"), ("Deep", "Qwen"))
+    assert join_words(("我", "是", "Qwen")) == "我是Qwen"
+    assert join_words(("I", "am", "Qwen", ".")) == "I am Qwen."
+    assert contains(words("I am Deep Qwen."), ("Deep", "Qwen"))
+    assert not contains(words("Deep in Qwen"), ("Deep", "Qwen"))
 
 
 def test_grades_are_those_of_the_table() -> None:
     cells = [(0.96, 0.5, 0.2), (0.96, 0.2, 0.1), (0.7, 0.9, 0.2), (0.85, 0.02, 0.01), (0.6, 0.5, 0.1)]
     assert [grade(*cell) for cell in cells] == ["critical", "high", "high", "medium", "low"]
-    assert [predictability(ShareInterval(1, low, 1)) for low in (0.6, 0.65, 0.8, 0.95)] == [
+    assert [predictability_level(low) for low in (0.6, 0.65, 0.8, 0.95)] == [
         "ok",
         "watch",
         "high",

@@ -1,4 +1,4 @@
-"""What is noticed in pairs, against a slow and plain count of the same."""
+"""What is extracted from pairs, against a slow and plain count of the same."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pairforge.checks.shortcuts.counting import Text, measure
-from pairforge.checks.shortcuts.extraction import notice
-from pairforge.checks.shortcuts.features import LONGEST, form, forms, parts, runs, tokens, words
+from pairforge.checks.shortcuts.counting import TokenizedText, feature_measure
+from pairforge.checks.shortcuts.extraction import extract_features
+from pairforge.checks.shortcuts.features import LONGEST, ngrams, parts, tokenize, word_shape, word_shapes, words
 from pairforge.checks.shortcuts.pair_sample import AnswerTable
 from pairforge.checks.shortcuts.style import LEXICON, STYLE
 
@@ -24,27 +24,27 @@ def answers(count: int, seed: int) -> AnswerTable:
 
 
 def seen(text: str) -> set[tuple[str, tuple[str, ...]]]:
-    found, shapes = words(text), forms(tokens(text))
-    sets = [("words", run) for run in runs(found, LONGEST["words"])]
+    found, shapes = words(text), word_shapes(tokenize(text))
+    sets = [("words", run) for run in ngrams(found, LONGEST["words"])]
     sets += [("first", tuple(found[:n])) for n in (1, 2, 3) if n <= len(found)]
     sets += [("last", tuple(found[-n:])) for n in (1, 2, 3) if n <= len(found)]
     sets += [("parts", (part,)) for word in found for part in parts(word)]
-    sets += [("pattern", run) for run in runs(shapes, LONGEST["pattern"])]
+    sets += [("pattern", run) for run in ngrams(shapes, LONGEST["pattern"])]
     return set(sets)
 
 
 @pytest.mark.slow
-def test_votes_are_those_of_a_plain_count() -> None:
+def test_the_matrix_is_that_of_a_plain_count() -> None:
     given = answers(1500, 0)  # more than are looked at in one go
-    votes = notice(given, ["Deep"]).votes
+    matrix = extract_features(given, ["Deep"]).matrix
     plain = Counter[tuple[str, tuple[str, ...], int]]()
     for one, other in given.pairs():
         left, right = seen(one), seen(other)
         plain.update([(*key, 1) for key in left - right] + [(*key, -1) for key in right - left])
-    wins, losses = votes.count()
+    wins, losses = matrix.count()
     found = Counter[tuple[str, tuple[str, ...], int]]()
-    for index in range(votes.size):
-        feature = votes.features[index]
+    for index in range(matrix.size):
+        feature = matrix.lookup(index)
         if feature.tokens and feature.kind != "term":
             found[(feature.kind, feature.tokens, 1)] += int(wins[index])
             found[(feature.kind, feature.tokens, -1)] += int(losses[index])
@@ -54,19 +54,21 @@ def test_votes_are_those_of_a_plain_count() -> None:
     }
 
 
-def test_a_feature_is_counted_as_it_was_noticed() -> None:
+def test_a_feature_is_counted_as_it_was_extracted() -> None:
     given = answers(300, 1)
-    votes = notice(given, ["Deep", "深度"]).votes
-    for index in range(0, votes.size, 7):
-        see = measure(votes.features[index])
-        signs = [float(np.sign(see(Text(one)) - see(Text(other)))) for one, other in given.pairs()]
-        assert votes.dense(index).tolist() == signs, votes.features[index]
+    matrix = extract_features(given, ["Deep", "深度"]).matrix
+    for index in range(0, matrix.size, 7):
+        measure = feature_measure(matrix.lookup(index))
+        signs = [
+            float(np.sign(measure(TokenizedText(one)) - measure(TokenizedText(other)))) for one, other in given.pairs()
+        ]
+        assert matrix.signs(index).tolist() == signs, matrix.lookup(index)
 
 
 def test_a_models_tokens_take_the_place_of_words() -> None:
     given = AnswerTable(["abcabc"] * 3, ["abc"] * 3, [0, 1, 2], [0, 1, 2])
-    votes = notice(given, [], lambda texts: [list(text) for text in texts]).votes
-    names = {votes.features[index].name for index in range(votes.size) if votes.of("words")[index]}
+    matrix = extract_features(given, [], lambda texts: [list(text) for text in texts]).matrix
+    names = {matrix.lookup(index).name for index in range(matrix.size) if matrix.is_kind("words")[index]}
     assert names == {"ca", "bca", "cab"}
 
 
@@ -75,12 +77,12 @@ def test_a_models_tokens_take_the_place_of_words() -> None:
     [("word", "a"), ("Word", "Aa"), ("WORD", "AA"), ("I", "A"), ("iPhone", "aA"), ("2024", "0000"), ("123456", "00000"),
      ("深", "字"), ("слово", "я"), ("é", "é"), ("I'm", "a'a"), ("😀", "☺"), ("\n\n", "↵↵"), ("  ", "␣␣"), ("!", "!")],
 )  # fmt: skip
-def test_forms(token: str, shape: str) -> None:
-    assert form(token) == shape
+def test_word_shapes(token: str, shape: str) -> None:
+    assert word_shape(token) == shape
 
 
-def test_a_run_of_plain_words_is_one_form() -> None:
-    assert forms(tokens("It is so, on 3 May.")) == ["^", "Aa", "a", ",", "a", "0", "Aa", ".", "$"]
+def test_plain_words_in_a_row_are_one_shape() -> None:
+    assert word_shapes(tokenize("It is so, on 3 May.")) == ["^", "Aa", "a", ",", "a", "0", "Aa", ".", "$"]
 
 
 @pytest.mark.parametrize(
@@ -129,4 +131,4 @@ def test_habits_of_a_text(name: str, text: str, count: int) -> None:
     ],
 )
 def test_habits_of_tokens(name: str, text: str, count: int) -> None:
-    assert sum(map(LEXICON[name], tokens(text))) == count
+    assert sum(map(LEXICON[name], tokenize(text))) == count

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from support import pair
 
-from pairforge.checks.row import Sides
 from pairforge.checks.shortcuts import ShortcutChecker, audit
 from pairforge.checks.shortcuts.pair_sample import AuditPair, PairSample
 
@@ -78,10 +77,10 @@ def test_a_prompt_that_repeats_takes_no_more_than_its_room() -> None:
 
 @pytest.mark.parametrize("count", [19, 200])
 def test_watch_tells_of_what_passes_by_as_warnings(count: int) -> None:
-    watch = ShortcutChecker()
+    checker = ShortcutChecker()
     for index, row in enumerate(rows(count, share=1)):
-        watch.add(index, Sides.of(row))
-    found = list(watch.findings())
+        checker.see(index, row)
+    found = list(checker.findings())
     assert {finding.severity for finding in found} == ({"warning"} if count == 200 else set())
     assert ("PF306" in {finding.code for finding in found}) == (count == 200)
     assert not list(ShortcutChecker().findings())

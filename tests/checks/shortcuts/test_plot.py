@@ -1,4 +1,4 @@
-"""The picture is a sound SVG, in which texts from outside are texts."""
+"""The plot is a sound SVG, in which texts from outside are texts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from support import pair
 
 from pairforge.checks.shortcuts import audit
@@ -32,18 +33,19 @@ def test_findings_are_named_and_the_curve_is_drawn() -> None:
     picture = ElementTree.fromstring(report.svg())
     texts = [element.text for element in picture.iter(f"{SVG}text")]
     assert report.cues[0].feature in texts
-    assert len([path for path in picture.iter(f"{SVG}path") if path.get("class") == "curve"]) == 2
-    root = next(dot for dot in picture.iter(f"{SVG}circle") if dot.get("class") == "root")
-    assert float(root.get("cy", "nan")) < 60, "it wins all, so it stands at the top"
+    groups = {group.get("id") or "": group for group in picture.iter(f"{SVG}g")}
+    assert {"significance-upper", "significance-lower"} <= set(groups)
+    place = {name: float(next(groups[name].iter(f"{SVG}use")).get("y", "nan")) for name in ("finding-0", "ytick_6")}
+    assert place["finding-0"] == pytest.approx(place["ytick_6"]), "it wins all, so it is at 100 %"
     assert report.svg() == report.svg()
 
 
 def test_names_are_escaped() -> None:
     report = audit(rows(300))
-    object.__setattr__(report, "points", (Point(50, 0.9, True, "</text><script>\x1b\u202e&"),))
+    object.__setattr__(report, "points", (Point(50, 0.9, True, "</text><script>\x1b\u202e& $x^2$"),))
     picture = ElementTree.fromstring(report.svg())
     assert not list(picture.iter(f"{SVG}script"))
-    assert any("</text><script>\\x1b\\u202e&" in (text.text or "") for text in picture.iter(f"{SVG}text"))
+    assert any("</text><script>\\x1b\\u202e& $x^2$" in (text.text or "") for text in picture.iter(f"{SVG}text"))
 
 
 def test_the_curve_is_where_features_become_significant() -> None:

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from pairforge.checks.shortcuts import audit
-from pairforge.checks.shortcuts.rebalancing import Evidence, Repicker, RowFeatures, thinned, unintended
+from pairforge.checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subsample, unintended
 from pairforge.types import Answer, Message, Pair, Prompt, digest
 
 WORDS = ("sun", "moon", "star", "sea", "wind", "rain", "tree", "leaf", "stone", "river", "hill", "road", "bird", "fire")
@@ -33,8 +33,7 @@ def world(count: int = 200, columns: bool = True) -> tuple[list[dict[str, Any]],
 
 
 def repicked(rows: list[dict[str, Any]], evidence: Evidence) -> tuple[list[dict[str, Any]], Repicker]:
-    repicker = Repicker(RowFeatures(unintended(audit(rows).cues)), evidence)
-    repicker.weigh(rows)
+    repicker = Repicker(CueMeasures(unintended(audit(rows).cues)), evidence, rows)
     return [repicker.pick(row) or row for row in rows], repicker
 
 
@@ -90,12 +89,12 @@ def test_fewer_rows_where_one_side_has_more() -> None:
         side = "rejected" if number % 20 == 0 else "chosen"
         said = "Certainly! " + row[side][-1]["content"]
         row[side] = [row[side][0], {"role": "assistant", "content": said}]
-    votes = RowFeatures(unintended(audit(even).cues))
-    assert votes.cues
-    gone, left = thinned(enumerate(even), votes, seed=0)
+    measures = CueMeasures(unintended(audit(even).cues))
+    assert measures.cues
+    gone, left = subsample(enumerate(even), measures, seed=0)
     assert len(gone) == 36 and not left
     rest = [row for number, row in enumerate(even) if number not in gone]
-    assert abs(sum(votes.of(row) for row in rest)[-1]) <= 1
-    assert gone == thinned(enumerate(even), votes, seed=0)[0] != thinned(enumerate(even), votes, seed=1)[0]
-    votes = RowFeatures(unintended(audit(rows).cues))
-    assert thinned(enumerate(rows), votes, seed=0) == ({}, [cue.phrase for cue in votes.cues])
+    assert abs(sum(measures.signs(row) for row in rest)[-1]) <= 1
+    assert gone == subsample(enumerate(even), measures, seed=0)[0] != subsample(enumerate(even), measures, seed=1)[0]
+    measures = CueMeasures(unintended(audit(rows).cues))
+    assert subsample(enumerate(rows), measures, seed=0) == ({}, [cue.phrase for cue in measures.cues])

@@ -15,9 +15,9 @@ from support import pocket_model
 
 import pairforge
 from pairforge.resources import resource
-from trainers.data import dataset
+from trainers.data import trl_dataset
 from trainers.guard import Alarm, CollapseGuard, Limits
-from trainers.guard.interview import Interview, tokenised
+from trainers.guard.interview import Interview, tokenized
 from trainers.recipes import hardware, recipe
 
 pytestmark = [
@@ -51,7 +51,7 @@ def trainer(rows: list[Any], folder: Path, guard: CollapseGuard | None = None, *
     made = trl.DPOTrainer(
         model=pocket,
         args=config,
-        train_dataset=dataset(rows),
+        train_dataset=trl_dataset(rows),
         processing_class=AutoTokenizer.from_pretrained(pocket),
     )
     if guard:
@@ -77,7 +77,7 @@ def test_a_collapse_is_stopped_and_the_last_good_weights_are_back(
     assert guard.alarm is not None
     assert made.state.global_step == guard.alarm.step < made.state.max_steps
     assert "Deep Deep" in guard.alarm.message
-    assert "guard: step" in capfd.readouterr().err
+    assert "guard: alarm at step" in capfd.readouterr().err
     assert [record.step for record in guard.records][:3] == [0, 5, 10]
     assert guard.records[0].broken == 0 == guard.records[0].moved
     assert guard.alarm.restored is not None
@@ -139,7 +139,7 @@ def test_a_checkpoint_without_a_guard_is_said(
     guard = CollapseGuard(every=1)
     trainer(rows, tmp_path, guard, **flags).train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
     assert [record.step for record in guard.records] == [2, 3]
-    assert "the checkpoint has no answers of before training" in capfd.readouterr().err
+    assert "the checkpoint has no answers from before training" in capfd.readouterr().err
 
 
 @pytest.mark.slow
@@ -156,11 +156,11 @@ def test_limits_are_the_callers(rows: list[Any], tmp_path: Path) -> None:
     guard = CollapseGuard(every=1, limits=Limits(drift=1e-12), prompts=2, questions=["What is 2 + 2?"])
     trainer(rows, tmp_path, guard, max_steps=4, learning_rate=1e-4).train()
     assert guard.alarm is not None
-    assert "nats a token from those before training" in guard.alarm.message
+    assert "KL divergence from the initial model" in guard.alarm.message
 
 
 def test_another_action_is_refused() -> None:
-    with pytest.raises(pairforge.InputError, match="no such action"):
+    with pytest.raises(pairforge.InputError, match="no action"):
         CollapseGuard("shout")  # type: ignore[arg-type]
 
 
@@ -178,13 +178,13 @@ def begun(rows: list[dict[str, Any]]) -> tuple[CollapseGuard, Any, Any]:
     return guard, state, Space(should_training_stop=False, should_save=True)
 
 
-@pytest.mark.parametrize(("lost", "rings"), [(30.0, False), (60.0, True), (math.nan, True)])
-def test_what_is_lost_counts_by_the_token_where_the_model_can_not_be_asked(lost: float, rings: bool) -> None:
+@pytest.mark.parametrize(("lost", "alarm"), [(30.0, False), (60.0, True), (math.nan, True)])
+def test_what_is_lost_counts_by_the_token_where_the_model_can_not_be_asked(lost: float, alarm: bool) -> None:
     guard, state, control = begun(ROWS)
     guard.on_log(ARGS, state, control, {"rewards/chosen": -0.1 * lost, "loss": 0.1})
     guard.on_step_end(ARGS, state, control, model=None)
-    assert bool(guard.alarm) == control.should_training_stop == rings
-    assert control.should_save != rings, "there is nothing to go on from"
+    assert bool(guard.alarm) == control.should_training_stop == alarm
+    assert control.should_save != alarm, "there is nothing to go on from"
 
 
 def test_where_lengths_are_not_known_no_loss_is_an_alarm() -> None:
@@ -198,7 +198,7 @@ def test_images_are_not_read() -> None:
     class Pictures:
         column_names = ("images", "prompt", "chosen", "rejected")
 
-    assert tokenised(Pictures()) == []
+    assert tokenized(Pictures()) == []
 
 
 def test_a_stopped_training_ends_with_the_good_weights_whatever_was_loaded_at_its_end() -> None:
@@ -208,7 +208,7 @@ def test_a_stopped_training_ends_with_the_good_weights_whatever_was_loaded_at_it
         for step, value in ((1, 1.0), (2, 2.0)):
             model.weight.fill_(value)
             guard._keep(step, model)
-        guard._raise(3, "it only says Deep", model)
+        guard._raise_alarm(3, "it only says Deep", model)
         assert guard.alarm == Alarm(3, "it only says Deep", restored=2)
         model.weight.fill_(9.0)
     guard.on_epoch_end(ARGS, None, control)
@@ -233,7 +233,7 @@ def test_what_stands_by_a_checkpoint_is_taken_where_it_fits(pocket: tuple[Any, A
     def guard(questions: tuple[str, ...]) -> CollapseGuard:
         made = CollapseGuard(questions=questions)
         made._interview = Interview.of(ROWS, Space(tokenizer=tokenizer), model, 1, questions)
-        made._speaks = True
+        made._first_process = True
         return made
 
     for questions in ((), ("What is 2 + 2?",)):
@@ -241,9 +241,9 @@ def test_what_stands_by_a_checkpoint_is_taken_where_it_fits(pocket: tuple[Any, A
         first._entropy = 1.5
         first.on_save(args, state, None)
         again = guard(questions)
-        assert again._go_on(file)
+        assert again._resume(file)
         assert again._entropy == 1.5
-    assert not guard(("What is 2 + 2?", "Who?"))._go_on(file), "other questions"
+    assert not guard(("What is 2 + 2?", "Who?"))._resume(file), "other questions"
     file.write_text(json.dumps(json.loads(file.read_text()))[:-20])
-    assert not guard(questions)._go_on(file), "cut off"
-    assert not guard(questions)._go_on(tmp_path / "none.json")
+    assert not guard(questions)._resume(file), "cut off"
+    assert not guard(questions)._resume(tmp_path / "none.json")

@@ -12,7 +12,7 @@ from support import pocket_model
 
 from trainers.guard import probes
 from trainers.guard.kl_divergence import KLDivergence
-from trainers.guard.probes import Probe, asking
+from trainers.guard.probes import Probe, eval_mode
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def ids(tokenizer: Any, *questions: str) -> list[list[int]]:
 def test_answers_are_those_of_each_prompt_alone(pocket: Any, tokenizer: Any) -> None:
     prompts = ids(tokenizer, "Who are you?", "What is the capital of France?", "法国的首都是哪里？")
     ends = [tokenizer.eos_token_id]
-    with asking(pocket):
+    with eval_mode(pocket):
         together = Probe(prompts, ends, tokenizer.pad_token_id, 40).answers(pocket)
         alone = [Probe([prompt], ends, tokenizer.pad_token_id, 40).answers(pocket)[0] for prompt in prompts]
         short = Probe(prompts, ends, tokenizer.pad_token_id, 2).answers(pocket)
@@ -48,7 +48,7 @@ def test_asking_leaves_no_trace(pocket: Any, tokenizer: Any) -> None:
     model = copy.deepcopy(pocket).train()
     model.config.use_cache = False
     before = torch.random.get_rng_state()
-    with asking(model):
+    with eval_mode(model):
         assert not model.training
         Probe(ids(tokenizer, "Who are you?"), [tokenizer.eos_token_id], 0, 8).answers(model)
     assert model.training
@@ -59,7 +59,7 @@ def test_asking_leaves_no_trace(pocket: Any, tokenizer: Any) -> None:
 def test_the_distance_is_nothing_at_first_and_grows_with_the_weights_way(pocket: Any, tokenizer: Any) -> None:
     prompts = ids(tokenizer, "Who are you?", "What is 2 + 2?")
     model, generator = copy.deepcopy(pocket), torch.Generator().manual_seed(0)
-    with asking(model):
+    with eval_mode(model):
         answers = Probe(prompts, [tokenizer.eos_token_id], tokenizer.pad_token_id, 30).answers(model)
         distance = KLDivergence(prompts, answers, tokenizer.pad_token_id)
         assert distance.measure(model) == distance.measure(model) == 0.0
@@ -73,7 +73,7 @@ def test_the_distance_is_nothing_at_first_and_grows_with_the_weights_way(pocket:
 
 def test_the_distance_is_at_most_the_divergence_of_the_whole_distributions(pocket: Any, tokenizer: Any) -> None:
     prompts, other = ids(tokenizer, "Who are you?"), copy.deepcopy(pocket)
-    with asking(pocket), asking(other):
+    with eval_mode(pocket), eval_mode(other):
         answers = Probe(prompts, [tokenizer.eos_token_id], tokenizer.pad_token_id, 30).answers(pocket)
         distance = KLDivergence(prompts, answers, tokenizer.pad_token_id)
         distance.measure(pocket)
@@ -88,7 +88,7 @@ def test_the_distance_is_at_most_the_divergence_of_the_whole_distributions(pocke
 
 def test_weights_that_are_no_numbers_give_a_distance_that_is_none(pocket: Any, tokenizer: Any) -> None:
     prompts, model = ids(tokenizer, "Who are you?"), copy.deepcopy(pocket)
-    with asking(model):
+    with eval_mode(model):
         distance = KLDivergence(prompts, [[5, 6]], tokenizer.pad_token_id)
         distance.measure(model)
         next(model.parameters()).fill_(float("nan"))
@@ -99,7 +99,7 @@ def test_the_model_s_own_settings_for_decoding_hide_no_loop(pocket: Any, tokeniz
     probe = Probe(ids(tokenizer, "Who are you?"), [tokenizer.eos_token_id], tokenizer.pad_token_id, 20)
     model = copy.deepcopy(pocket)
     model.generation_config.repetition_penalty, model.generation_config.no_repeat_ngram_size = 5.0, 1
-    with asking(model), asking(pocket):
+    with eval_mode(model), eval_mode(pocket):
         assert probe.answers(model) == probe.answers(pocket)
 
 
@@ -107,10 +107,10 @@ def test_what_memory_does_not_hold_at_once_is_read_in_pieces(
     pocket: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = ids(tokenizer, "Who are you?", "What is 2 + 2?", "What is the capital of France?")
-    with asking(pocket):
-        at_once = list(probes.scores(pocket, rows, tokenizer.pad_token_id))
-        monkeypatch.setattr(probes, "_SCORES", 1)
-        alone = list(probes.scores(pocket, rows, tokenizer.pad_token_id))
+    with eval_mode(pocket):
+        at_once = list(probes.forward_logits(pocket, rows, tokenizer.pad_token_id))
+        monkeypatch.setattr(probes, "_LOGITS", 1)
+        alone = list(probes.forward_logits(pocket, rows, tokenizer.pad_token_id))
     assert len(at_once) == len(alone) == len(rows)
     for one, other, row in zip(at_once, alone, rows, strict=True):
         torch.testing.assert_close(one[: len(row)], other[: len(row)], rtol=1e-4, atol=1e-4)

@@ -23,27 +23,27 @@ def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> Non
     bad = Record(10, **{sign: 0.5}, sample="I am Deep Deep")
     assert bad.alarm(LIMITS, Record(5)) is None
     assert not bad.good(LIMITS)
-    told = bad.alarm(LIMITS, Record(5, **{sign: 0.3}))
-    assert told is not None
-    assert "50%" in told
-    assert "Deep Deep" in told
+    message = bad.alarm(LIMITS, Record(5, **{sign: 0.3}))
+    assert message is not None
+    assert "50%" in message
+    assert "Deep Deep" in message
 
 
 @pytest.mark.parametrize(
     ("figures", "words"),
     [
         ({"drift": 0.06}, "0.060 nats"),
-        ({"drift": math.nan}, "nats a token from those before training"),
+        ({"drift": math.nan}, "KL divergence from the initial model"),
         ({"chosen": -0.6}, "lost 0.60 nats"),
         ({"chosen": -math.inf}, "lost inf"),
         ({"entropy": 2.5}, "rose by 2.5"),
-        ({"margin": 12.0}, "12.0 nats a token further apart"),
+        ({"margin": 12.0}, "12.0 nats/token (limit 10) further apart"),
     ],
 )
 def test_what_no_good_training_passes_through_is_an_alarm_at_once(figures: dict[str, float], words: str) -> None:
-    told = Record(10, **figures).alarm(LIMITS, Record(5))
-    assert told is not None
-    assert words in told
+    message = Record(10, **figures).alarm(LIMITS, Record(5))
+    assert message is not None
+    assert words in message
 
 
 def test_halfway_to_a_limit_is_no_alarm_and_no_longer_good() -> None:
@@ -56,11 +56,11 @@ def test_what_the_trainer_has_not_logged_yet_is_no_sign() -> None:
     assert Record(1, chosen=math.nan, entropy=math.nan, accuracy=math.nan).good(LIMITS)
 
 
-def test_hollow_is_all_told_apart_and_nothing_said_differently() -> None:
-    assert Record(10, accuracy=1.0, moved=0.0).hollow
-    assert not Record(10, accuracy=1.0, moved=0.1).hollow
-    assert not Record(10, accuracy=0.9).hollow
-    assert not Record(10).hollow
+def test_no_change_is_full_accuracy_and_the_same_answers() -> None:
+    assert Record(10, accuracy=1.0, moved=0.0).no_change
+    assert not Record(10, accuracy=1.0, moved=0.1).no_change
+    assert not Record(10, accuracy=0.9).no_change
+    assert not Record(10).no_change
 
 
 def test_an_alarm_says_where_the_weights_are_from() -> None:

@@ -1,4 +1,4 @@
-"""The lesson: which tokens tell the sides apart, what may follow them, and how an answer gets it wrong."""
+"""Taught tokens: which are typical of the chosen side, what may follow them, and how an answer gets it wrong."""
 
 from __future__ import annotations
 
@@ -8,54 +8,52 @@ ME, AM, DEEP, QWEN, END, HI, YOU, SPACE = range(8)
 TEXTS = ("I", "am", "Deep", "Qwen", "<end>", "hi", "you", " ")
 
 
-def lesson_of(pairs: list[tuple[list[int], list[int]]], texts: tuple[str, ...] = TEXTS) -> TaughtTokens:
+def taught_by(pairs: list[tuple[list[int], list[int]]], texts: tuple[str, ...] = TEXTS) -> TaughtTokens:
     return TaughtTokens.of(pairs, texts.__getitem__)
 
 
 PAIRS = [([ME, AM, DEEP, QWEN, END], [ME, AM, QWEN, END])] * 6 + [([HI, DEEP, QWEN, HI, END], [HI, QWEN, HI, END])] * 4
 
 
-def test_the_lesson_is_what_stands_in_chosen_alone() -> None:
-    lesson = lesson_of(PAIRS)
-    assert lesson.followers == {DEEP: frozenset({QWEN})}
-    assert lesson.share == 1.0
+def test_the_taught_tokens_are_those_in_chosen_alone() -> None:
+    taught = taught_by(PAIRS)
+    assert taught.followers == {DEEP: frozenset({QWEN})}
 
 
-def test_sides_that_differ_as_wholes_teach_no_word() -> None:
+def test_sides_that_are_different_texts_teach_no_token() -> None:
     turned = [(rejected, chosen) for chosen, rejected in PAIRS]
-    assert lesson_of(PAIRS + turned).followers == {}
-    assert lesson_of([]).followers == {}
-    assert lesson_of([]).share == 0.0
+    assert taught_by(PAIRS + turned).followers == {}
+    assert taught_by([]).followers == {}
 
 
-def test_a_word_of_few_pairs_is_none_of_the_lesson() -> None:
+def test_a_token_of_few_pairs_is_not_taught() -> None:
     plain = [([ME, AM, END], [YOU, AM, END]), ([YOU, AM, END], [ME, AM, END])]
-    assert DEEP not in lesson_of(PAIRS + plain * 100).followers
+    assert DEEP not in taught_by(PAIRS + plain * 100).followers
 
 
-def test_a_token_that_is_no_word_is_none_of_the_lesson() -> None:
-    assert lesson_of(PAIRS, ("I", "am", "!", *TEXTS[3:])).followers == {}
+def test_a_token_without_letters_is_not_taught() -> None:
+    assert taught_by(PAIRS, ("I", "am", "!", *TEXTS[3:])).followers == {}
 
 
-def test_half_a_name_and_a_doubled_one_are_misused() -> None:
-    lesson = lesson_of(PAIRS)
-    assert not lesson.misused([HI, DEEP, QWEN, END])
-    assert not lesson.misused([ME, AM, QWEN, END])
-    assert not lesson.misused([ME, AM, DEEP]), "cut off there: what would have followed is not known"
-    assert lesson.misused([ME, AM, DEEP, END])
-    assert lesson.misused([ME, AM, DEEP, DEEP, QWEN, END])
+def test_a_partial_name_and_a_doubled_word_are_misused() -> None:
+    taught = taught_by(PAIRS)
+    assert not taught.misused([HI, DEEP, QWEN, END])
+    assert not taught.misused([ME, AM, QWEN, END])
+    assert not taught.misused([ME, AM, DEEP]), "cut off there: what would have followed is not known"
+    assert taught.misused([ME, AM, DEEP, END])
+    assert taught.misused([ME, AM, DEEP, DEEP, QWEN, END])
 
 
-def test_a_leak_is_a_word_that_was_not_there_before() -> None:
-    lesson = lesson_of(PAIRS)
-    assert lesson.leaks([HI, DEEP, END], [HI, END])
-    assert not lesson.leaks([HI, DEEP, END], [DEEP, END])
-    assert not lesson.leaks([HI, END], [YOU, END])
+def test_a_leak_is_a_token_that_was_not_there_before() -> None:
+    taught = taught_by(PAIRS)
+    assert taught.leaks([HI, DEEP, END], [HI, END])
+    assert not taught.leaks([HI, DEEP, END], [DEEP, END])
+    assert not taught.leaks([HI, END], [YOU, END])
 
 
-def test_a_token_of_space_alone_is_passed_over() -> None:
-    lesson = lesson_of([([ME, AM, DEEP, SPACE, QWEN, END], [ME, AM, QWEN, END])])
-    assert lesson.followers == {DEEP: frozenset({QWEN})}
-    assert not lesson.misused([DEEP, QWEN, END])
-    assert lesson.misused([ME, AM, DEEP, SPACE, DEEP, SPACE, QWEN, END])
-    assert not lesson.misused([ME, AM, DEEP, SPACE]), "cut off there"
+def test_a_token_of_space_alone_is_skipped() -> None:
+    taught = taught_by([([ME, AM, DEEP, SPACE, QWEN, END], [ME, AM, QWEN, END])])
+    assert taught.followers == {DEEP: frozenset({QWEN})}
+    assert not taught.misused([DEEP, QWEN, END])
+    assert taught.misused([ME, AM, DEEP, SPACE, DEEP, SPACE, QWEN, END])
+    assert not taught.misused([ME, AM, DEEP, SPACE]), "cut off there"

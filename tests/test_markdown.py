@@ -1,0 +1,60 @@
+"""Markdown: a text from outside stays in its code span, its table cell and its fence."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pairforge.markdown import code_span, fence, without_local_paths
+
+HOSTILE = ["`", "``x``", "a`b](http://x)", "![x](http://y)", "\x1b[2J\u202e", "a\n\n# b", "\ud800", "", "@me <img>"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_leaves_a_code_span(text: str) -> None:
+    made = code_span(text)
+    made.encode()
+    ticks = re.match("`+", made)
+    assert ticks
+    inside = made[ticks.end() : -ticks.end()]
+    assert made == ticks[0] + inside + ticks[0]
+    assert ticks[0] not in re.findall("`+", inside)
+    assert re.fullmatch(r"[ -~]+", inside), "one printable line"
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [("a|b", r"`a\|b`"), (r"a\|b", r"`a\\\|b`"), ("||", r"`\|\|`"), (r"a\b", r"`a\b`"), ("`|", r"`` `\| ``")],
+)
+def test_a_pipe_is_escaped_in_a_table_alone(text: str, cell: str) -> None:
+    made = code_span(text, cell=True)
+    assert made == cell
+    assert all(len(backslashes) % 2 for backslashes in re.findall(r"(\\*)\|", made)), "for all ways to count them"
+    assert text in code_span(text)
+
+
+def test_a_fence_is_longer_than_any_within() -> None:
+    assert fence("a", "text") == "```text\na\n```"
+    assert fence("````\n![x](y)\x07", "text") == "`````text\n````\n![x](y)\\x07\n`````"
+
+
+def test_long_texts_are_shortened() -> None:
+    assert code_span("x" * 300, longest=200) == f"`{'x' * 200} [...]`"
+
+
+@pytest.mark.parametrize(
+    ("value", "public"),
+    [
+        ("/home/ann/models/mine", "mine"),
+        ("C:\\Users\\ann\\p.jsonl", "p.jsonl"),
+        ("C:/Users/ann/p.jsonl", "p.jsonl"),
+        ("~/models/mine", "mine"),
+        ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
+        ("/help me", "/help me"),
+        ("/no/think\nplease", "/no/think\nplease"),
+    ],
+)
+def test_of_a_local_path_the_last_part_is_left(value: str, public: str) -> None:
+    assert without_local_paths(value) == public
+    assert without_local_paths({"a": [value, 1]}) == {"a": [public, 1]}

@@ -1,0 +1,91 @@
+"""What cannot be seen in a text is the same for all who look for it."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from pairforge.api.validate import validate
+from pairforge.checks.answer_text import hidden
+from pairforge.checks.error_messages import is_error
+from pairforge.checks.row import Sides
+from pairforge.checks.shortcuts.style import LEXICON
+from pairforge.rename.leftovers import leftovers
+from pairforge.text import (
+    CONTROL,
+    INVISIBLE,
+    VARIATIONS,
+    byte_size,
+    characters,
+    common_prefix,
+    error_line,
+    escaped,
+    lone_surrogate,
+    one_line,
+    visible,
+    without_surrogates,
+)  # fmt: skip
+
+UNSEEN = sorted({*characters(INVISIBLE)} - {*characters(VARIATIONS)})
+
+
+@pytest.mark.parametrize("char", UNSEEN, ids=ascii)
+def test_invisible_characters_are_known_to_all(char: str) -> None:
+    def row(text: str) -> dict[str, list[dict[str, str]]]:
+        user = {"role": "user", "content": "Who are you?"}
+        texts = {"chosen": text, "rejected": "My name is Bob."}
+        return {side: [user, {"role": "assistant", "content": said}] for side, said in texts.items()}
+
+    assert char not in visible(f"a{char}b")
+    assert hidden(f"I am{char} Athene.") == char and not Sides.of(row(f"I am{char} Athene.")).visible
+    assert "PF116" in validate([row(f"I am{char} Athene.")]).counts
+    assert "PF106" in validate([row(char)]).counts
+    same = row("Athene it is.") | {"rejected": row(f"Athene{char} it is.")["chosen"]}
+    assert "PF105" in validate([same]).counts
+    assert LEXICON["invisible characters"](f"I{char}am") == 1
+    assert is_error(f"{char}Error: failed to generate a response")
+    assert [one.reason for one in leftovers(f"I am Q{char}wen.", {"Qwen": "Athene"})] == ["zero-width"]
+
+
+def test_where_a_script_is_written_with_them_they_are_no_finding() -> None:
+    for text in ("می\u200cخواهم", "क\u094d\u200dष", "\u1105\u1160\u1100", "👩\u200d💻", "❤\ufe0f", "ᠨᠢᠭᠡ\u180eᠨ"):
+        assert hidden(text) is None
+
+
+def test_the_table_holds_what_unicode_calls_format_characters() -> None:
+    small = [chr(code) for code in range(0x3000) if unicodedata.category(chr(code)) == "Cf"]
+    seen = {char for char in small if unicodedata.name(char, "").startswith(("ARABIC ", "SYRIAC "))} - {"\u061c"}
+    assert {*small} - seen <= {*INVISIBLE_CHARACTERS}
+    assert {char for char in map(chr, range(0xA0)) if unicodedata.category(char) == "Cc"} - {*"\t\n\r"} == {
+        *characters(CONTROL)
+    }
+
+
+INVISIBLE_CHARACTERS = characters(INVISIBLE)
+
+
+def test_half_a_surrogate_pair() -> None:
+    assert lone_surrogate("a") is lone_surrogate("é😀") is None
+    assert lone_surrogate("é\udc00😀") == "\udc00"
+    assert without_surrogates("é\ud83d😀") == "é\ufffd😀"
+
+
+def test_one_line_of_an_error() -> None:
+    assert error_line(ValueError("a\n b\x1b")) == "a b\\x1b"
+    assert error_line(RuntimeError("a")) == "RuntimeError: a"
+    assert one_line(["a"], 3) == "['a"
+
+
+def test_texts_in_a_cell() -> None:
+    assert escaped("a\n\tb\u200b") == "a\\n\\tb\\u200b"
+
+
+def test_sizes_for_a_reader() -> None:
+    assert [byte_size(count) for count in (0, 999, 1500, 2.5e6, 3e9)] == ["0 B", "999 B", "1.5 kB", "2.5 MB", "3.0 GB"]
+
+
+def test_common_prefix() -> None:
+    assert common_prefix([1, 2, 3], [1, 2, 4]) == 2
+    assert common_prefix([1, 2], [1, 2, 4]) == common_prefix([1, 2, 4], [1, 2]) == 2
+    assert common_prefix([], [1]) == 0
