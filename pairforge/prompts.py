@@ -66,7 +66,7 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
 
 
 def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, Any]:
-    """The row under the names known here: as `columns` maps them, or else in small letters where that makes them so."""
+    """Return the row under the names known here: as `columns` maps them, else in small letters where that helps."""
     if columns:
         rest = {key: value for key, value in row.items() if key not in columns and key not in columns.values()}
         return rest | {name: row.get(own) for name, own in columns.items()}
@@ -77,7 +77,7 @@ def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, A
 
 
 def _kept(turns: Sequence[Turn], history: History) -> tuple[Message, ...]:
-    """The last user turn, or all up to it, under the system message if there is one."""
+    """Return the last user turn, or all up to it, under the system message if there is one."""
     last = len(turns) - 1
     while last >= 0 and not (turns[last].role == "user" and (turns[last].text() or "").strip()):
         last -= 1
@@ -121,7 +121,7 @@ def _of_value(value: Any) -> list[Turn]:
 
 
 def _asked(row: Mapping[str, Any], where: str, keys: Sequence[str]) -> list[Turn] | None:
-    """The turns that the first of these columns with something in it holds; None where there is no such column."""
+    """Return the turns in the first of these columns that holds something; None where there is no such column."""
     if role_of(row) in MESSAGE_ROLES and not any(key in row for key in ("prompt", *_TALKS)):
         with suppress(NotTurnError):
             return [Turn.of(row)]
@@ -137,7 +137,7 @@ def _asked(row: Mapping[str, Any], where: str, keys: Sequence[str]) -> list[Turn
 
 
 def _of_column(key: str, value: Any, row: Mapping[str, Any], where: str) -> list[Turn] | None:
-    """The turns of one column's value; None where it is nothing that this column may hold."""
+    """Return the turns of one column's value; None where it is nothing that this column may hold."""
     if key in _TALKS and isinstance(value, str):
         value = _json(value)
     if isinstance(value, str):
@@ -153,7 +153,7 @@ def _of_column(key: str, value: Any, row: Mapping[str, Any], where: str) -> list
 
 
 def _shared(row: Mapping[str, Any], key: str) -> list[Turn] | None:
-    """The turns that the two sides of a preference share."""
+    """Return the turns that the two sides of a preference share."""
     sides = [row[key], row.get(_PAIRS[key]) or row[key]]
     if not any(all(isinstance(side, kind) for side in sides) for kind in (str, list)):
         return None
@@ -164,7 +164,7 @@ def _shared(row: Mapping[str, Any], key: str) -> list[Turn] | None:
 
 
 def _before(row: Mapping[str, Any]) -> list[Turn]:
-    """The turns of a `history` column: pairs of question and answer, or turns."""
+    """Return the turns of a `history` column: pairs of question and answer, or turns."""
     value = row.get("history") or []
     value = _json(value) if isinstance(value, str) else value
     if isinstance(value, list) and all(isinstance(item, list) and len(item) == 2 for item in value):
@@ -175,7 +175,7 @@ def _before(row: Mapping[str, Any]) -> list[Turn]:
 
 
 def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
-    """A cell as text; nothing where there is none."""
+    """Return a cell as text, empty where there is none."""
     value = row.get(key)
     if value is not None and not isinstance(value, str | int | float):
         raise InputError(f"{where}: {key} holds a {type(value).__name__}, not a text", fix="make it a text")
@@ -183,7 +183,7 @@ def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def _json(text: str) -> Any:
-    """The list that a cell of a table holds as JSON; otherwise nothing of use."""
+    """Return the list that a cell of a table holds as JSON; None for anything else."""
     with suppress(ValueError, RecursionError):
         value = json.loads(text)
         return value if isinstance(value, list) else None
@@ -239,7 +239,7 @@ def read_prompts(
 
 
 def _rows(source: str | Path) -> Iterator[Row]:
-    """The rows of a source, lines of text as strings. Raises InputError at the first that can't be read."""
+    """Yield the rows of a source, lines of text as strings. Raises InputError at the first that can't be read."""
     if str(source) in BUNDLED:
         source = resource("data", "prompts", f"{source}.jsonl")
     for where, row in read(source, _PROMPTS):

@@ -112,7 +112,7 @@ def convert(options: ConvertOptions) -> Conversion:
 
 
 def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> Iterator[dict[str, Any]]:
-    """The rows of the output; what becomes of those of the source is counted in `done`."""
+    """Yield the rows of the output; what becomes of those of the source is counted in `done`."""
     target, suffix = formats.TARGETS[done.to], done.output.suffix.lower()
 
     def counted() -> Iterator[Any]:
@@ -140,7 +140,7 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> I
 
 
 def _dataset_info(path: Path, overwrite: bool) -> dict[str, Any]:
-    """LLaMA-Factory's description of its data sets, with this one in it; what it describes already is kept."""
+    """Return LLaMA-Factory's description of its data sets with this one added; what it describes already is kept."""
     file, entry = path.parent / _INFO, target_formats.dataset_info(path)
     try:
         known = json.loads(file.read_text("utf-8")) if file.exists() else {}

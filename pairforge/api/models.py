@@ -102,7 +102,7 @@ def _check_combination(options: SamplerOptions) -> None:
 
 
 def as_tuple(values: str | Sequence[str]) -> tuple[str, ...]:
-    """What may be given once or more often; a lone text is no sequence of letters."""
+    """Return what may be given once or more often as a tuple: a lone text is one value."""
     return (values,) if isinstance(values, str) else tuple(values)
 
 

@@ -129,7 +129,7 @@ def _samplings(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _folder(run: str, output: str | None) -> Path:
-    """A run by its path or by its name under the output folder."""
+    """Return the folder of a run, given by its path or by its name under the output folder."""
     for path in (Path(run), out_dir(output) / run):
         if (path / "run.json").exists() or Run.at(path):
             return path

@@ -31,7 +31,7 @@ class Sampled:
     model: str
 
     def as_json(self) -> dict[str, Any]:
-        """One line of the file that `--replay` reads."""
+        """Return the object that is a line of the file that `--replay` reads."""
         prompt = self.prompt
         asked = {"prompt_id": prompt.id if prompt else "", "prompt": list(prompt.messages) if prompt else []}
         said = {**asked, "answers": [asdict(answer) for answer in self.answers], "model": self.model}

@@ -62,7 +62,7 @@ def show(options: ShowOptions) -> Shown:
 
 
 def _chosen(rows: Iterable[Any], pair: str | None, limit: int) -> Iterable[tuple[int, Any]]:
-    """The first rows with their numbers, or the one that is named: by its id, else by its number."""
+    """Return the first rows with their numbers, or the one that is named: by its id, else by its number."""
     if pair is None:
         return islice(enumerate(rows), limit)
     by_number = []

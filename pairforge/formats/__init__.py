@@ -35,7 +35,7 @@ def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
 
 
 def _of_cells(cells: dict[str, str], where: str) -> Any:
-    """The row of a line of CSV. A cell that holds a JSON list or object is that value, a score is a number."""
+    """Return the row of a line of CSV. A cell that holds a JSON list or object is that value, a score is a number."""
     row: dict[str, Any] = {column: cell for column, cell in cells.items() if cell or column not in NUMBERS}
     for column, cell in row.items():
         if column in NUMBERS or cell[:1] in ("[", "{"):

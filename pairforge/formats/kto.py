@@ -83,7 +83,7 @@ def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:
 
 
 def _pair(good: _Answer, bad: _Answer, lost: Counter[str]) -> dict[str, Any]:
-    """Columns in which the two rows agree are the pair's; others are lost."""
+    """Return the pair of two answers, with the columns in which they agree; the others are lost."""
     rest = {name: value for name, value in good.rest.items() if name not in bad.rest or bad.rest[name] == value}
     rest |= {name: value for name, value in bad.rest.items() if name not in good.rest}
     lost.update(name for name in good.rest if name not in rest)

@@ -24,14 +24,14 @@ _QUESTIONS = ("prompt", "question", "query", "instruction")
 
 
 def _in_transcripts(row: Row, lost: set[str]) -> list[Message]:
-    """Nothing: the sides are whole, and begin with the text of a `prompt` that may be beside them."""
+    """Return nothing: the sides are whole, and begin with the text of a `prompt` that may be beside them."""
     if isinstance(prompt := row.get("prompt"), str) and not row["chosen"].strip().startswith(prompt.strip()):
         lost.add("prompt")
     return []
 
 
 def _column(row: Row, lost: set[str], column: str) -> list[Message] | None:
-    """The turns of a column, under the system message of the column `system` where they bring none."""
+    """Return the turns of a column, under the system message of the column `system` where they bring none."""
     turns = messages(row[column], lost)
     return None if turns is None else _under_system(row, turns, lost)
 
@@ -43,7 +43,7 @@ def _before_the_last(row: Row, lost: set[str]) -> list[Message] | None:
 
 
 def _beside_lists(row: Row, lost: set[str]) -> list[Message]:
-    """The prompt text where the lists hold only the answers; whole conversations repeat it, or contradict it."""
+    """Return the prompt text where the lists hold only the answers; whole conversations repeat or contradict it."""
     asked = [turn["content"] for turn in messages(row["chosen"], set()) or () if turn["role"] != "assistant"]
     if not asked:
         return _of_text(row["prompt"])
@@ -53,7 +53,7 @@ def _beside_lists(row: Row, lost: set[str]) -> list[Message]:
 
 
 def _texts(row: Row, lost: set[str]) -> list[Message] | None:
-    """The question, with the alpaca `input` below it, after the `history` ([question, answer] each), under `system`."""
+    """Return the question, the alpaca `input` below it, after the `history` ([question, answer] each), under `system`."""
     asked = _question(row)
     if asked is None:
         return None
@@ -72,7 +72,7 @@ def _question(row: Row) -> str | None:
 
 
 def _of_text(text: str) -> list[Message]:
-    """The turns of a transcript, without the answer that it leaves open; any other text is what the user asks."""
+    """Return the turns of a transcript without the answer that it leaves open; any other text is what the user asks."""
     turns = transcript(text) or [Message(role="user", content=text)]
     return turns[:-1] if turns[-1] == {"role": "assistant", "content": ""} else turns
 
@@ -95,7 +95,7 @@ def _are_turns(row: Row, key: str = "content", kinds: tuple[type, ...] = (str, l
 
 
 def _are_answers(row: Row) -> bool:
-    """Both sides are answers (a text, a message, or a list of messages that begins with one), not conversations."""
+    """Return whether both sides are answers (a text, a message, a list that begins with one), not conversations."""
     sides = [row.get(name) for name in _SIDES]
     return all(isinstance(side, (str, Mapping)) for side in sides) or all(
         isinstance(side, list) and side and role_of(side[0]) == "assistant" for side in sides
@@ -151,7 +151,7 @@ class Shape:
 
 
 def _conversation(answer: Any, context: list[Message], lost: set[str]) -> list[Message] | None:
-    """The answer behind the context, where it doesn't begin with the context itself."""
+    """Return the answer behind the context, where it doesn't begin with the context itself."""
     if isinstance(answer, str):
         return [*context, Message(role="assistant", content=answer)] if context else transcript(answer)
     turns = messages([answer] if isinstance(answer, Mapping) else answer, lost)

@@ -81,7 +81,7 @@ class Parts(NamedTuple):
 
     @classmethod
     def of(cls, pair: Mapping[str, Any]) -> Parts:
-        """Both answers begin with an assistant's turn; the context is empty where the sides part before one."""
+        """Split a pair. Both answers begin with an assistant's turn; without such a place the context is empty."""
         chosen, rejected = pair["chosen"], pair["rejected"]
         at = min(common_prefix(chosen, rejected), min(len(chosen), len(rejected)) - 1)
         while at and not chosen[at]["role"] == rejected[at]["role"] == "assistant":

@@ -63,7 +63,7 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
 
 
 def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
-    """The rows, or those in the list that the only row holds."""
+    """Return the rows, or those in the list that the only row holds."""
     start = list(islice(found, 2))
     if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
@@ -151,7 +151,7 @@ def _data(folder: Path, wanted: Wanted) -> list[Path]:
 
 
 def _chosen(where: str, splits: list[str], split: str | None) -> str:
-    """The split that is named, or the only one. Two splits are never mixed in silence."""
+    """Return the split that is named, or the only one: two splits are never mixed in silence."""
     if split in splits:
         return str(split)
     if split is None and len(splits) == 1:
@@ -162,7 +162,7 @@ def _chosen(where: str, splits: list[str], split: str | None) -> str:
 
 
 def _hub(name: str, split: str | None) -> Iterator[Row]:
-    """Without a split: `train`, or the only one."""
+    """Yield the rows of a data set on the Hub; without a split those of `train`, or of the only one."""
     import datasets
     import pyarrow
     from huggingface_hub.errors import HfHubHTTPError

@@ -196,7 +196,7 @@ def utf8(data: bytes, where: str, offset: int = 0) -> str:
 
 
 def _start(stream: io.BufferedReader, name: str) -> bytes:
-    """The first bytes of a stream, which stays where it is; it is closed when they can't be read or are refused."""
+    """Return the first bytes of a stream, which stays where it is; close it if they can't be read or are refused."""
     try:
         start = stream.peek(8)[:8]
         for signatures, (what, fix) in _REFUSED.items():
