@@ -53,7 +53,7 @@ def _beside_lists(row: Row, lost: set[str]) -> list[Message]:
 
 
 def _texts(row: Row, lost: set[str]) -> list[Message] | None:
-    """Return the question, the alpaca `input` below it, after the `history` ([question, answer] each), under `system`."""
+    """Return the question with the alpaca `input` below it, after the `history` of exchanges, under `system`."""
     asked = _question(row)
     if asked is None:
         return None
