@@ -190,7 +190,7 @@ def _json(text: str) -> Any:
     return None
 
 
-__all__ = ["BUNDLED", "History", "bundled", "prompt_of", "read_prompts", "systems"]
+__all__ = ["BUNDLED", "bundled", "prompt_of", "read_prompts", "systems"]
 
 BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
 _PROMPTS = Wanted(

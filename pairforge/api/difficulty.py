@@ -266,7 +266,7 @@ def difficulty(
     Raises:
         InputError, OutsideError: The model can't be loaded.
     """
-    local = LocalModel(model, revision, dtype=dtype, device=device)
+    local = LocalModel(name=model, revision=revision, dtype=dtype, device=device)
     found, skips = list[Difficulty](), Counter[str]()
     for one in measure(local.model, local.chat.tokenizer, rows, limit=max_length, batch_size=batch_size):
         if isinstance(one, Skip):

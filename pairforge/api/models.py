@@ -14,7 +14,7 @@ from typing import Any
 from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
-from ..options import BudgetOptions, ContextOptions, LocalModelOptions, SamplerOptions, part_of
+from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
 from ..run import Run
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
@@ -35,7 +35,7 @@ def open_sampler(options: SamplerOptions) -> Sampler:
     Raises InputError for options that exclude each other or that would have no effect.
     """
     _check_combination(options)
-    decoding = part_of(options, Decoding, stop=as_tuple(options.stop))
+    decoding = part_of(options, Decoding)
     named = None if options.model == "pocket" else options.model
     if options.replay:
         return _replayed(options.replay, named)
@@ -47,16 +47,8 @@ def open_sampler(options: SamplerOptions) -> Sampler:
         return TransformersSampler(options.model, decoding, **vars(local))
     from ..samplers.openai_server import EndpointSampler
 
-    return EndpointSampler(
-        named,
-        decoding,
-        base_url=as_tuple(options.base_url),
-        provider=options.provider,
-        api_key=_key(options.api_key_env),
-        concurrency=options.concurrency,
-        timeout=options.timeout,
-        chat_template_kwargs=kwargs,
-    )
+    server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
+    return EndpointSampler(named, decoding, **server, api_key=_key(options.api_key_env), chat_template_kwargs=kwargs)
 
 
 _shared: ContextVar[dict[str, Sampler]] = ContextVar("_shared")
@@ -77,11 +69,6 @@ def shared_sampler(options: SamplerOptions) -> Sampler:
     opened, key = _shared.get({}), repr(options)
     opened[key] = opened.get(key) or open_sampler(options)
     return opened[key]
-
-
-def open_budget(options: BudgetOptions) -> Budget:
-    """Return the budget that the options set."""
-    return part_of(options, Budget)
 
 
 _LOCAL_ONLY = tuple(one.name for one in fields(LocalModelOptions) if one.name != "chat_template_kwargs")

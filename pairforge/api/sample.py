@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..options import SampleOptions, keywords
+from ..options import SampleOptions, keywords, part_of
 from ..prompts import prompt_of
 from ..run import out_dir
 from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
-from .models import answer, contexts_of, open_budget, open_sampler
+from .models import answer, contexts_of, open_sampler
 from .pipeline import in_contexts, load_prompts, parse_columns
 
 
@@ -85,7 +85,7 @@ def sample(options: SampleOptions) -> Samples:
     else:
         given = (_prompt(value, f"prompt {number}", options) for number, value in enumerate(prompts))
     asked = in_contexts(islice(given, options.limit), contexts)
-    return Samples(_sample(asked, options, open_sampler(options), open_budget(options)))
+    return Samples(_sample(asked, options, open_sampler(options), part_of(options, Budget)))
 
 
 def _sample(
