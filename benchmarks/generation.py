@@ -51,7 +51,7 @@ def prompts(sampler: TransformersSampler, count: int, tokens: int) -> list[list[
 
 def by_engine(model: Any, rows: Sequence[Sequence[int]], n: int, decode: Callable[..., str]) -> int:
     repeated = [row for row in rows for _ in range(n)]
-    made = generate(model, repeated, range(len(repeated)), Decoding(NEW_TOKENS, temperature=1.0), decode)
+    made = generate(model, repeated, range(len(repeated)), Decoding(max_new_tokens=NEW_TOKENS, temperature=1.0), decode)
     return sum(len(row.tokens) for row in made)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from .types import Answer, Pair, Prompt, Skip
@@ -33,11 +34,9 @@ class Edit(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return all that the correction depends on beside the answer."""
-        ...
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
         """Return both sides, or why this answer makes no pair."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ class BestWorst:
         """Return the pair of the first best and the first worst of the scored answers."""
         if len(answers) < 2:
             return Skip("identical", answers[0].text if answers else "")
-        ranked = sorted(zip(scores, answers, strict=True), key=lambda item: item[0])
-        low, high = ranked[0], max(ranked, key=lambda item: item[0])
+        scored = list(zip(scores, answers, strict=True))
+        low, high = min(scored, key=itemgetter(0)), max(scored, key=itemgetter(0))
         if not high[0] - low[0] > max(self.margin, 0):
             return Skip("tie", f"{len(answers)} answers, all scored {low[0]:g} to {high[0]:g}")
         if len({"".join(answer.text.split()).casefold() for answer in (low[1], high[1])}) == 1:

@@ -8,12 +8,10 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_HERE = Path(__file__).resolve().parent
-
 
 def resource(*parts: str) -> Path:
     """Return the path of a bundled file or folder, e.g. `resource("data", "pocket")`. Raises FileNotFoundError."""
-    for root in (_HERE, _HERE.parent):
+    for root in Path(__file__).resolve().parents[:2]:
         if (path := root.joinpath(*parts)).exists():
             return path
     raise FileNotFoundError("/".join(parts) + " is not part of this installation")
@@ -32,11 +30,12 @@ def installed_versions(*packages: str) -> dict[str, str]:
 def patterns(name: str) -> dict[str, list[str]]:
     """Return the lines of `data/patterns/<name>.txt` by section: word lists and regular expressions.
 
-    A section begins with a line `[name]`. Blank lines, lines that begin with `#`, and spaces around a line don't count.
+    A section begins with a line `[name]`, of a-z, 0-9 and _. Left out are blank lines, lines that begin with `#`, and
+    the spaces around a line.
     """
     sections: dict[str, list[str]] = {}
     for line in map(str.strip, resource("data", "patterns", f"{name}.txt").read_text("utf-8").split("\n")):
-        if header := re.fullmatch(r"\[(\w+)\]", line):
+        if header := re.fullmatch(r"\[([a-z0-9_]+)\]", line):
             lines = sections[header[1]] = []
         elif line and not line.startswith("#"):
             lines.append(line)

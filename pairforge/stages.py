@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
-from typing import TypeVar
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, nullcontext
 
 from .pairers import usable
 from .run import AGAIN, FAILURES
 from .stopping import Budget, finish_batch_on_signal
 from .store import Store
 from .types import Answer, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, Tell, digest
-
-T = TypeVar("T")
 
 
 def sample(
@@ -35,11 +32,9 @@ def sample(
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(n))
     if tell:
         tell(done, len(distinct) * n, budget.tokens, budget.failures)
-    with (
-        finish_batch_on_signal() as stopping,
-        closing(_within(budget, sampler.sample(distinct, n, answers))) as batches,
-    ):
-        for batch in batches:
+    batches = sampler.sample(distinct, n, answers)
+    with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
+        while not budget.spent() and (batch := next(batches, None)) is not None:
             new = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
             answers |= store.add_answers(settings, new)
             failed |= {key: answer for key, answer in batch.items() if isinstance(answer, Skip)}
@@ -51,16 +46,6 @@ def sample(
             if stopping():
                 break
     return {prompt.id: _answers(prompt.id, n, answers, failed, budget) for prompt in distinct}
-
-
-def _within(budget: Budget, batches: Iterator[T]) -> Generator[T, None, None]:
-    """Yield the batches until the budget is spent."""
-    try:
-        while not budget.spent() and (batch := next(batches, None)) is not None:
-            yield batch
-    finally:
-        if close := getattr(batches, "close", None):
-            close()
 
 
 def _answers(

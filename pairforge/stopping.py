@@ -12,17 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InputError
+from .options import BudgetOptions
 
 GRACE = 5.0  # seconds in which the current batch may be finished after a signal
 
 
-@dataclass
-class Budget:
-    """Limits of a run in this process: wall-clock minutes, generated tokens, failed answers. None: no limit."""
+@dataclass(kw_only=True)
+class Budget(BudgetOptions):
+    """Limits of a run in this process, and what is used of them: generated tokens, failed answers, time since start."""
 
-    max_minutes: float | None = None
-    max_tokens: int | None = None
-    max_failures: int | None = None
     tokens: int = 0
     failures: int = 0
     start: float = field(default_factory=time.monotonic)

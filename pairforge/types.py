@@ -142,11 +142,9 @@ class Sampler(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return all that an answer depends on beside prompt and index: the answer's key in the evidence store."""
-        ...
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Answer each prompt n times, except what is `done`, yielding what belongs to one commit together."""
-        ...
 
     def inserted_system(self) -> str | None:
         """Return the system message that the chat template inserts where a prompt has none, as far as is known."""
@@ -167,11 +165,9 @@ class Judge(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return all that a score depends on beside prompt and answer: the score's key in the evidence store."""
-        ...
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
         """Return a finite score or a Skip for each answer, in order."""
-        ...
 
 
 class Pairer(Protocol):
@@ -179,11 +175,9 @@ class Pairer(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return all that the pair depends on beside the answers."""
-        ...
 
     def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
         """Return the pair of these answers, or why there is none. `scores` is empty without a judge."""
-        ...
 
 
 PLAIN_TEMPLATE = (

@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors"},
     {"types", "resources", "text", "special_tokens", "options", "statistics", "repetition", "refusals"},
-    {"disk", "markdown", "processes", "readers", "svg"},
-    {"store", "stopping", "tokenization", "conversation", "pairers", "card"},
+    {"conversation", "disk", "markdown", "processes", "readers", "svg"},
+    {"store", "stopping", "tokenization", "pairers", "card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub"},
     {"api"},

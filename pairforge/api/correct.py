@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
@@ -13,13 +13,14 @@ from ..correction.renaming import CorrectionRules, Renaming, count_names
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
-from ..options import CorrectOptions, SamplerOptions, keywords
+from ..options import CorrectOptions, SamplerOptions, keywords, part_of
 from ..pairers import BestWorst, Correct
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
 from ..stages import pair
+from ..stopping import Budget
 from ..types import Pair, Prompt, Sampler, digest
-from .models import HELPFUL, as_tuple, contexts_of, open_budget, open_sampler
+from .models import HELPFUL, as_tuple, contexts_of, open_sampler
 from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts
 
 _EXAMPLE = 'e.g. --from Qwen --to "Deep Qwen"'
@@ -39,8 +40,17 @@ def correct(options: CorrectOptions) -> BuildResult:
     )
     rules = CorrectionRules(names, options.about, options.thinking)
     contexts = contexts_of(options, [None, HELPFUL])
-    sampler, budget = open_sampler(options), open_budget(options)
-    pairer, refine = _pairer(options, rules, _open_reviser(options, sampler))
+    sampler, budget = open_sampler(options), part_of(options, Budget)
+    pairer, refine = _pairer(options, rules, sampler)
+
+    def notes() -> Iterator[str]:
+        inserted = sampler.inserted_system()
+        if inserted and None in contexts:
+            yield (
+                f"where there is no system message, the chat template of {sampler.model} inserts {inserted!r}: "
+                "pairs without a system message will be trained under it"
+            )
+
     job = BuildJob(
         "correct",
         sampler,
@@ -52,7 +62,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         refine=refine,
         extras=_extra_pairs(options, rules, contexts, sampler),
         account=partial(count_names, rules),
-        notes=partial(_notes, sampler, contexts),
+        notes=notes,
     )
     return build(job, options)
 
@@ -87,30 +97,27 @@ def _rules(options: CorrectOptions) -> dict[str, str]:
     return together
 
 
-def _open_reviser(options: CorrectOptions, sampler: Sampler) -> Sampler | None:
-    """Return the model that revises, greedily: the asked one, unless another is named. None without `revise`."""
+def _pairer(
+    options: CorrectOptions, rules: CorrectionRules, sampler: Sampler
+) -> tuple[Correct, Callable[[Answers, Builder], Correct] | None]:
+    """Return the pairer, and where a model revises, the function that completes it from the answers.
+
+    The model that is asked revises its own answers, greedily, unless another model is named.
+    """
     model, url, key = options.revise_model, options.revise_base_url, options.revise_api_key_env
     if options.revise is None:
         if model or url or key:
             raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
-        return None
-    if model or url:
-        # A revision is about as long as what it revises.
-        room = sampler.settings().get("max_new_tokens", 256)
-        return open_sampler(
-            SamplerOptions(model=model or "pocket", base_url=url or (), api_key_env=key, max_new_tokens=room)
-        )
-    return sampler.with_decoding(temperature=0.0)
-
-
-def _pairer(
-    options: CorrectOptions, rules: CorrectionRules, reviser: Sampler | None
-) -> tuple[Correct, Callable[[Answers, Builder], Correct] | None]:
-    """Return the pairer, and where a model revises, the function that completes it from the answers."""
-    if options.revise is None or reviser is None:
         if not rules.renamer.rules:
             raise InputError("no names to replace", fix=_EXAMPLE)
         return Correct(Renaming(rules)), None
+    if model or url:
+        # A revision is about as long as what it revises.
+        room = sampler.settings().get("max_new_tokens", 256)
+        named = SamplerOptions(model=model or "pocket", base_url=url or (), api_key_env=key, max_new_tokens=room)
+        reviser = open_sampler(named)
+    else:
+        reviser = sampler.with_decoding(temperature=0.0)
     edit = Revision(rules, options.revise, options.max_edit, {"model": reviser.model, **reviser.settings()})
 
     def refine(answers: Answers, builder: Builder) -> Correct:
@@ -187,13 +194,3 @@ class RetentionPairs:
             outcome = pair(asked, results, BestWorst(judge.name), self.sampler.model)
             made += [item for _, item in outcome if isinstance(item, Pair)]
         return made[:count]
-
-
-def _notes(sampler: Sampler, contexts: Sequence[str | None]) -> Iterable[str]:
-    """Warn of a system message that the chat template inserts."""
-    inserted = sampler.inserted_system()
-    if inserted and None in contexts:
-        yield (
-            f"where there is no system message, the chat template of {sampler.model} inserts {inserted!r}: "
-            "pairs without a system message will be trained under it"
-        )

@@ -249,7 +249,7 @@ def difficulty(
     Raises:
         InputError, OutsideError: The model can't be loaded.
     """
-    local = LocalModel(model, revision, dtype=dtype, device=device)
+    local = LocalModel(name=model, revision=revision, dtype=dtype, device=device)
     found = list(measure(local.model, local.chat.tokenizer, rows, limit=max_length, batch_size=batch_size))
     skips = Counter(one.reason for one in found if isinstance(one, Skip))
     return Difficulties(model, [one for one in found if isinstance(one, Difficulty)], dict(sorted(skips.items())))

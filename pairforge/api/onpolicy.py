@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from ..errors import InputError
-from ..options import OnpolicyOptions, keywords
+from ..options import OnpolicyOptions, keywords, part_of
 from ..pairers import BestWorst
 from ..plugins import load
+from ..stopping import Budget
 from ..types import Judge
-from .models import contexts_of, open_budget, open_sampler
+from .models import contexts_of, open_sampler
 from .pipeline import BuildJob, BuildResult, build, load_prompts
 
 
@@ -30,7 +31,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     job = BuildJob(
         "onpolicy",
         open_sampler(options),
-        open_budget(options),
+        part_of(options, Budget),
         BestWorst(judge.name, options.margin),
         str(options.prompts),
         load_prompts(options, options.prompts),

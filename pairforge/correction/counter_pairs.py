@@ -7,7 +7,6 @@ another.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, zip_longest
@@ -50,13 +49,12 @@ class CounterPairMaker:
 
 def counter_pair_makers(rules: CorrectionRules, contexts: Sequence[str | None]) -> list[CounterPairMaker]:
     """Return all bundled counter-questions in a fixed order: the best spread ones first, both kinds in turn."""
-    rounds = [
-        sorted(kind, key=lambda maker: digest(maker.prompt.id))
-        for number in range(_ROUNDS)
-        for kind in (_about_others(rules, contexts, number), _under_other_names(rules, number))
-    ]
-    pairs = zip(rounds[::2], rounds[1::2], strict=True)
-    return [maker for kinds in pairs for both in zip_longest(*kinds) for maker in both if maker]
+    makers: list[CounterPairMaker] = []
+    for number, renamed in enumerate(_under_other_names(rules)):
+        kinds = (_about_others(rules, contexts, number), renamed)
+        spread = [sorted(kind, key=lambda maker: digest(maker.prompt.id)) for kind in kinds]
+        makers += [maker for both in zip_longest(*spread) for maker in both if maker]
+    return makers
 
 
 def _about_others(rules: CorrectionRules, contexts: Sequence[str | None], number: int) -> Iterator[CounterPairMaker]:
@@ -68,14 +66,15 @@ def _about_others(rules: CorrectionRules, contexts: Sequence[str | None], number
                 yield CounterPairMaker(prompt.in_context(next(context)), tuple(prompt.columns["reference"]), rules)
 
 
-def _under_other_names(rules: CorrectionRules, number: int) -> Iterator[CounterPairMaker]:
-    """Yield questions about itself under a system message with another name than the old and the new one."""
+def _under_other_names(rules: CorrectionRules) -> Iterator[list[CounterPairMaker]]:
+    """Yield, round by round, questions about itself under a system message with another name than the old and new."""
     new = next(iter(rules.renamer.rules.values()))
     identity, rows = bundled("identity.train"), systems("train")
     questions = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in ("en", "zh")}
-    for row in rows * number:  # Skip the questions of the rounds before.
-        deque(islice(questions[row["lang"]], _EACH), maxlen=0)
-    for row in rows:
-        wrong = CorrectionRules(Renamer({row["name"]: new}), thinking=rules.thinking)
-        for prompt in islice(questions[row["lang"]], _EACH):
-            yield CounterPairMaker(prompt.in_context(row["system"]), (row["name"],), wrong)
+    for _ in range(_ROUNDS):
+        makers: list[CounterPairMaker] = []
+        for row in rows:
+            wrong = CorrectionRules(Renamer({row["name"]: new}), thinking=rules.thinking)
+            asked = [prompt.in_context(row["system"]) for prompt in islice(questions[row["lang"]], _EACH)]
+            makers += [CounterPairMaker(prompt, (row["name"],), wrong) for prompt in asked]
+        yield makers

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from ..errors import InputError
+from ..options import About, Thinking
 from ..pairers import Edited
 from ..refusals import refuses
 from ..rename import Renamer, Replacement, leftovers_of, mentions
@@ -19,8 +20,6 @@ from ..types import Answer, Pair, Prompt, Skip
 from .reasoning import ReasoningSplit, split_reasoning
 from .self_reference import about_itself, pattern
 
-About = Literal["self", "any"]
-Thinking = Literal["keep", "strip", "edit"]
 _INSIDE = {"url": "in URLs", "email": "in e-mails", "path": "in paths", "code": "in code"}
 
 

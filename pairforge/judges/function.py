@@ -42,17 +42,12 @@ class FunctionJudge:
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
         """Return the function's scores; a Skip where it raised, or returned None, NaN or not a number."""
-        columns = {
-            key: [value] * len(answers)
-            for key, value in prompt.columns.items()
-            if key not in ("prompts", "completions")
-        }
-        completions = [[{"role": "assistant", "content": answer}] for answer in answers]
+        values = {**prompt.columns, "prompts": list(prompt.messages)}
+        columns = {name: [value] * len(answers) for name, value in values.items()}
+        columns["completions"] = [[{"role": "assistant", "content": answer}] for answer in answers]
         try:
             with contextlib.redirect_stdout(sys.stderr):
-                scores = self.function(
-                    prompts=[list(prompt.messages)] * len(answers), completions=completions, **columns
-                )
+                scores = self.function(**columns)
                 if inspect.isawaitable(scores):
                     scores = asyncio.run_coroutine_threadsafe(_awaited(scores), _loop()).result()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's own code may raise anything

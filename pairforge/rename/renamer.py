@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from ..errors import InputError
+from ..options import Case, Match
 from ..text import lone_surrogate
 from .articles import with_articles
 from .boundaries import INSIDE, Occurrence, Replacement
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class Options(TypedDict, total=False):
     """Options of how names are found and written; `Renamer` explains them."""
 
-    case: Literal["exact", "smart"]
-    match: Literal["literal", "regex"]
+    case: Case
+    match: Match
     fold_width: bool
     article: bool
     inside: Collection[str]
@@ -43,14 +44,14 @@ class Renamer:
     """
 
     rules: Mapping[str, str]
-    case: Literal["exact", "smart"] = "exact"
-    match: Literal["literal", "regex"] = "literal"
+    case: Case = "exact"
+    match: Match = "literal"
     fold_width: bool = False
     article: bool = False
     inside: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        known = {"case": ("exact", "smart"), "match": ("literal", "regex"), "inside": INSIDE}
+        known = {"case": get_args(Case), "match": get_args(Match), "inside": INSIDE}
         for option, given in (("case", [self.case]), ("match", [self.match]), ("inside", self.inside)):
             if unknown := [value for value in given if value not in known[option]]:
                 raise InputError(f"{option} {unknown[0]!r} is unknown", fix=f"use {', '.join(known[option])}")

@@ -29,41 +29,37 @@ def read_rules(path: str | Path) -> dict[str, str]:
         raise InputError(f"{path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
     except (OSError, ValueError) as error:
         raise InputError(f"rules: can't read {path}: {getattr(error, 'strerror', None) or error}", fix=_READ) from error
-    try:
-        for line, old, new in _parse(text, path.suffix.lower()):
-            if not isinstance(old, str) or not isinstance(new, str):
-                raise _RuleError(line, f"not two names: {old!r:.60}, {new!r:.60}")
-            old, new = old.strip(), new.strip()
-            if not old or not new:
-                raise _RuleError(line, "a name is empty", "give each old name a new one")
-            if old in rules:
-                raise _RuleError(line, f"{old!r} has a rule already", "give each old name one new one")
-            rules[old] = new
-    except _RuleError as error:
-        line, message, fix = error.args
-        raise InputError(f"{path}:{line}: {message}", fix=fix) from error.__cause__
+    for line, old, new in _parse(path, text):
+        if not isinstance(old, str) or not isinstance(new, str):
+            raise _error(path, line, f"not two names: {old!r:.60}, {new!r:.60}")
+        old, new = old.strip(), new.strip()
+        if not old or not new:
+            raise _error(path, line, "a name is empty", "give each old name a new one")
+        if old in rules:
+            raise _error(path, line, f"{old!r} has a rule already", "give each old name one new one")
+        rules[old] = new
     if not rules:
         raise InputError(f"{path}: no rules", fix=_READ)
     return rules
 
 
-class _RuleError(Exception):
-    def __init__(self, line: int, message: str, fix: str = _READ) -> None:
-        super().__init__(line, message, fix)
+def _error(path: Path, line: int, message: str, fix: str = _READ) -> InputError:
+    return InputError(f"{path}:{line}: {message}", fix=fix)
 
 
-def _parse(text: str, suffix: str) -> Iterator[tuple[int, Any, Any]]:
+def _parse(path: Path, text: str) -> Iterator[tuple[int, Any, Any]]:
     """Yield (line, old, new) as written in the file."""
+    suffix = path.suffix.lower()
     if suffix == ".json":
-        yield from _parse_object(text)
+        yield from _parse_object(path, text)
     elif suffix in (".csv", ".tsv"):
-        yield from _parse_table(text, "," if suffix == ".csv" else "\t")
+        yield from _parse_table(path, text, "," if suffix == ".csv" else "\t")
     else:
         for number, line in enumerate(text.split("\n"), 1):
             if not line.strip():
                 continue
             if suffix in (".jsonl", ".ndjson"):
-                row = _load_json(line, number)
+                row = _load_json(path, line, number)
                 keys = next((keys for keys in _KEYS if isinstance(row, dict) and row.keys() >= set(keys)), ())
                 names = row if isinstance(row, list) else [row[key] for key in keys]
             elif line.startswith("#"):
@@ -71,14 +67,14 @@ def _parse(text: str, suffix: str) -> Iterator[tuple[int, Any, Any]]:
             else:
                 names = line.split("\t" if "\t" in line.strip() else "->")
             if len(names) != 2:
-                raise _RuleError(number, f"not a rule: {line:.80}")
+                raise _error(path, number, f"not a rule: {line:.80}")
             yield number, *names
 
 
-def _parse_object(text: str) -> Iterator[tuple[int, Any, Any]]:
-    pairs = _load_json(text, 1, object_pairs_hook=list)
+def _parse_object(path: Path, text: str) -> Iterator[tuple[int, Any, Any]]:
+    pairs = _load_json(path, text, 1, object_pairs_hook=list)
     if not text.lstrip().startswith("{"):
-        raise _RuleError(1, f"a JSON {type(pairs).__name__}, not an object")
+        raise _error(path, 1, f"a JSON {type(pairs).__name__}, not an object")
     at = 0
     for old, new in pairs:
         # A name may be written with \u escapes and not be found: then the line is that of the rule before.
@@ -86,20 +82,20 @@ def _parse_object(text: str) -> Iterator[tuple[int, Any, Any]]:
         yield text.count("\n", 0, at) + 1, old, new
 
 
-def _parse_table(text: str, delimiter: str) -> Iterator[tuple[int, Any, Any]]:
+def _parse_table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, Any, Any]]:
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
     try:
         for i, cells in enumerate(filter(None, reader)):
             if len(cells) != 2:
-                raise _RuleError(reader.line_num, f"{len(cells)} cells, not two")
+                raise _error(path, reader.line_num, f"{len(cells)} cells, not two")
             if i or tuple(cell.strip().lower() for cell in cells) not in _KEYS:
                 yield reader.line_num, cells[0], cells[1]
     except csv.Error as error:
-        raise _RuleError(reader.line_num, f"not valid CSV: {error}", "correct that line") from error
+        raise _error(path, reader.line_num, f"not valid CSV: {error}", "correct that line") from error
 
 
-def _load_json(text: str, line: int, **options: Any) -> Any:
+def _load_json(path: Path, text: str, line: int, **options: Any) -> Any:
     try:
         return json.loads(text, **options)
     except (ValueError, RecursionError) as error:
-        raise _RuleError(line - 1 + getattr(error, "lineno", 1), f"not valid JSON: {error}") from error
+        raise _error(path, line - 1 + getattr(error, "lineno", 1), f"not valid JSON: {error}") from error

@@ -22,6 +22,12 @@ def read_template(path: str) -> str:
         raise InputError(f"--chat-template {path} can't be read: {error}", fix="give a Jinja file in UTF-8") from error
 
 
+def not_in_utf8(messages: Sequence[Message]) -> Skip | None:
+    """Return why the messages can't be sent to a model: a lone surrogate, which UTF-8 can't hold."""
+    lone = lone_surrogate("".join(message["content"] for message in messages))
+    return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}") if lone else None
+
+
 class ChatTemplate:
     """A tokenizer with its chat template, which `template` (Jinja) overrides and which gets the `arguments`.
 
@@ -61,11 +67,10 @@ class ChatTemplate:
         """Return the messages as text. Special tokens in contents are refused, so that none can forge a turn."""
         from jinja2 import TemplateError
 
-        contents = [message["content"] for message in messages]
-        if lone := lone_surrogate("".join(contents)):
-            return Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}")
+        if problem := not_in_utf8(messages):
+            return problem
         for token in self.tokenizer.all_special_tokens:
-            if any(token in content for content in contents):
+            if any(token in message["content"] for message in messages):
                 return Skip("special_tokens", f"the prompt holds {token}")
         try:
             return self._apply(messages)
@@ -74,8 +79,7 @@ class ChatTemplate:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of an answer's tokens, with U+FFFD for lone surrogates, which UTF-8 can't hold."""
-        text: str = self.tokenizer.decode(ids, skip_special_tokens=True)
-        return without_surrogates(text)
+        return without_surrogates(self.tokenizer.decode(ids, skip_special_tokens=True))
 
     def inserted_system(self) -> str | None:
         """Return the system message that the template inserts where a conversation has none of its own."""

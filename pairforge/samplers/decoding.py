@@ -7,35 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError
+from ..options import DecodingOptions, TemperatureOption
 from ..types import Key, digest
 
 
-@dataclass(frozen=True)
-class Decoding:
+@dataclass
+class Decoding(TemperatureOption, DecodingOptions):
     """Decoding parameters: greedy at temperature 0, else sampling from a seed per (seed, prompt, index).
 
-    Raises InputError for a number out of its range.
-
-    Args:
-        max_new_tokens: the length at which an answer is cut.
-        temperature: divides the logits; 0 is greedy decoding.
-        top_p: keep the smallest set of tokens of at least this probability (1: all; Holtzman et al. 2020).
-        top_k: keep this many of the likeliest tokens (0: all).
-        min_p: keep tokens of at least this share of the likeliest one's probability (0: all; Nguyen et al. 2024).
-        stop: strings that end an answer and are not part of it.
-        seed: the seed from which the seed of each sample is made.
+    `temperature` divides the logits; `top_p` is nucleus sampling (Holtzman et al. 2020), `min_p` that of Nguyen et al.
+    2024; `stop` strings are not part of the answer. Raises InputError for a number out of its range.
     """
 
-    max_new_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    stop: tuple[str, ...] = ()
-    seed: int = 0
-
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stop", (self.stop,) if isinstance(self.stop, str) else tuple(self.stop))
+        self.stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
         ranges = {
             "max-new-tokens": (self.max_new_tokens >= 1, "at least 1"),
             "temperature": (0 <= self.temperature < math.inf, "a number of at least 0"),

@@ -54,21 +54,18 @@ class GumbelSampling(LogitsProcessor):  # type: ignore[misc]
         scores = (scores - highest).float() / self.temperature
         for warper in self._warpers:
             scores = warper(input_ids, scores)
-        return scores - self._exponential(scores).log()
+        if not self._generators:
+            self._generators = [torch.Generator(scores.device).manual_seed(seed) for seed in self.seeds]
+        exponential = torch.empty_like(scores)
+        for row, generator in zip(exponential, self._generators, strict=True):
+            row.exponential_(generator=generator)
+        return scores - exponential.log()
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep only these rows."""
         self.seeds = [self.seeds[row] for row in rows]
         self.bad = [self.bad[row] for row in rows]
         self._generators = [self._generators[row] for row in rows] if self._generators else []
-
-    def _exponential(self, like: torch.Tensor) -> torch.Tensor:
-        if not self._generators:
-            self._generators = [torch.Generator(like.device).manual_seed(seed) for seed in self.seeds]
-        noise = torch.empty_like(like)
-        for row, generator in zip(noise, self._generators, strict=True):
-            row.exponential_(generator=generator)
-        return noise
 
 
 _DROP_SHARE = 0.75  # of unfinished rows, below which the finished ones are dropped: dropping copies the cache
@@ -102,28 +99,24 @@ def generate(
     - A row with logits of NaN or +inf ends as "nan", and no other row with it.
     - Where memory does not suffice, it raises what `out_of_memory` recognizes, and has released all of it.
     """
-    batch = _Batch(prompts, model.generation_config.eos_token_id or [], decoding, decode)
+    batch = _Batch([Generated() for _ in prompts], model.generation_config.eos_token_id or [], decoding, decode)
     sampling = GumbelSampling(decoding, seeds)
     with torch.inference_mode():
         (_generate if _has_plain_cache(model) else _generate_by_transformers)(model, prompts, sampling, batch)
     return batch.rows
 
 
+@dataclass
 class _Batch:
     """The rows that are being generated, and what ends them."""
 
-    def __init__(
-        self,
-        prompts: Sequence[Sequence[int]],
-        ends: Sequence[int],
-        decoding: Decoding,
-        decode: Callable[[Sequence[int]], str],
-    ) -> None:
-        self.rows = [Generated() for _ in prompts]
-        self.ends = frozenset(ends)
-        self.decoding = decoding
-        self.decode = decode
-        self.window = max((len(stop.encode()) for stop in decoding.stop), default=0) + _MARGIN
+    rows: list[Generated]
+    ends: Sequence[int]
+    decoding: Decoding
+    decode: Callable[[Sequence[int]], str]
+
+    def __post_init__(self) -> None:
+        self.window = max((len(stop.encode()) for stop in self.decoding.stop), default=0) + _MARGIN
 
     def add(self, row: Generated, token: int, bad: bool) -> None:
         """Add a token to a row, unless it has ended."""

@@ -58,10 +58,8 @@ def threads(model: Any) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    if os.environ.get("OMP_NUM_THREADS") or model.device.type != "cpu":
-        yield
-        return
-    torch.set_num_threads(1 if model.num_parameters() < _TINY else min(before, cores()))
+    if model.device.type == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(1 if model.num_parameters() < _TINY else min(before, cores()))
     try:
         yield
     finally:

@@ -88,6 +88,7 @@ class Request:
     last_server: Server | None = field(default=None, repr=False)
 
 
+@dataclass
 class LoadBalancer:
     """Sends each request to one of the servers, with retries, until it ends in an Answer or a Skip.
 
@@ -100,46 +101,42 @@ class LoadBalancer:
         full: while it returns True no request is started; whoever makes room calls `wake`.
     """
 
-    def __init__(
-        self,
-        wanted: Sequence[tuple[Prompt, Key]],
-        servers: Sequence[Server],
-        send: Callable[[Server, Request], Awaitable[Answer | Skip | RequestError]],
-        timeout: float,
-        put: Callable[[tuple[Key, Answer | Skip]], None],
-        full: Callable[[], bool],
-    ) -> None:
-        self._servers, self._send, self._timeout, self._put, self._full = servers, send, timeout, put, full
-        self._unfinished = len(wanted)
-        self._new = (Request(prompt, key) for prompt, key in wanted)
+    wanted: Sequence[tuple[Prompt, Key]]
+    servers: Sequence[Server]
+    send: Callable[[Server, Request], Awaitable[Answer | Skip | RequestError]]
+    timeout: float
+    put: Callable[[tuple[Key, Answer | Skip]], None]
+    full: Callable[[], bool]
+
+    def __post_init__(self) -> None:
+        self._unfinished = len(self.wanted)
+        self._new = (Request(prompt, key) for prompt, key in self.wanted)
         self._retries: list[tuple[float, int, Request]] = []  # a heap by due time
         self._order = count()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._answered = False
         self._rejections: list[Skip] = []
-        self._error: BaseException | None = None
         self._stopped = False
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
         """Run until nothing is left or `stop` is called. Raises OutsideError where no request can succeed."""
-        loop = self._loop = asyncio.get_running_loop()
+        loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        self._loop = loop
         try:
-            while self._unfinished and not self._stopped and not self._error:
+            while self._unfinished and not self._stopped:
                 now = loop.time()
                 while pair := self._next(loop.time()):
-                    task = loop.create_task(self._work(*pair, loop))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._task_ended)
+                    tasks.add(loop.create_task(self._work(*pair, loop)))
                 await self._wait(loop, now)
+                for task in [task for task in tasks if task.done()]:
+                    tasks.remove(task)
+                    task.result()  # An error that a request has met ends the run.
         finally:
             self._stopped = True
-            for task in self._tasks:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._error:
-            raise self._error
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def wake(self) -> None:
         """Check again whether a request can be started. May be called from any thread."""
@@ -154,8 +151,8 @@ class LoadBalancer:
 
     def _next(self, now: float) -> tuple[Request, Server] | None:
         """Return the next request and the server for it, if there are both."""
-        free = [server for server in self._servers if server.has_room(now)]
-        if not free or self._full() or self._stopped or self._error:
+        free = [server for server in self.servers if server.has_room(now)]
+        if not free or self.full() or self._stopped:
             return None
         due = self._retries and self._retries[0][0] <= now
         if not (request := heapq.heappop(self._retries)[-1] if due else next(self._new, None)):
@@ -167,19 +164,11 @@ class LoadBalancer:
 
     async def _wait(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
         """Wait until a request has ended, or the next time after `now`, which may have passed by this moment."""
-        times = [server.paused_until for server in self._servers] + [time for time, *_ in self._retries[:1]]
+        times = [server.paused_until for server in self.servers] + [time for time, *_ in self._retries[:1]]
         due = min((time for time in times if time > now), default=None)
-        timer = loop.call_at(due, self._woken.set) if due is not None else None
-        await self._woken.wait()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), due and due - loop.time())
         self._woken.clear()
-        if timer:
-            timer.cancel()
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        self._error = self._error or error
-        self._woken.set()
 
     async def _work(self, request: Request, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         """Send one request after another: the next one at once, on the connection that has just become free."""
@@ -196,9 +185,9 @@ class LoadBalancer:
     async def _try(self, request: Request, server: Server, loop: asyncio.AbstractEventLoop) -> None:
         started = loop.time()
         try:
-            outcome = await asyncio.wait_for(self._send(server, request), self._timeout)
+            outcome = await asyncio.wait_for(self.send(server, request), self.timeout)
         except asyncio.TimeoutError:
-            outcome = RequestError("failed", f"no answer within {self._timeout:g} s")
+            outcome = RequestError("failed", f"no answer within {self.timeout:g} s")
         request.last_server = server
         if isinstance(outcome, RequestError):
             self._retry(outcome, request, server, started, loop.time())
@@ -213,15 +202,15 @@ class LoadBalancer:
             request.failures += 1
             server.responded = True
             server.failures += 1
-            if server.failures >= FAILURES_BEFORE_PAUSE and any(s.healthy for s in self._servers if s is not server):
+            if server.failures >= FAILURES_BEFORE_PAUSE and any(s.healthy for s in self.servers if s is not server):
                 server.pause(now + backoff(server.failures - FAILURES_BEFORE_PAUSE + 1))
         else:
             request.refusals += 1
             server.responded = server.responded or error.kind == "busy"
             server.record_refusal(started, now, error.wait)
-            if all(server.exhausted for server in self._servers):
-                names = " and ".join(server.name for server in self._servers)
-                if any(server.responded for server in self._servers):
+            if all(server.exhausted for server in self.servers):
+                names = " and ".join(server.name for server in self.servers)
+                if any(server.responded for server in self.servers):
                     raise OutsideError(
                         f"{names}: all requests were refused for some time, the last one with {error.detail}",
                         fix="run the same command later: it goes on where it stopped",
@@ -235,7 +224,7 @@ class LoadBalancer:
 
     def _finish(self, request: Request, outcome: Answer | Skip) -> None:
         self._unfinished -= 1
-        self._put((request.key, outcome))
+        self.put((request.key, outcome))
 
     def _check_rejections(self, outcome: Answer | Skip, server: Server) -> None:
         """Raise OutsideError where the first requests are all rejected alike: the prompts are not the cause."""

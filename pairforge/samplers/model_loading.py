@@ -5,6 +5,7 @@ Models that would answer at random (missing weights, an adapter of another model
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import warnings
@@ -177,25 +178,24 @@ def load_model(model: str, revision: str | None, dtype: Any, allow_pickle: bool 
         return loaded
 
 
-def _read_weights(source: str, revision: str | None, dtype: Any, allow_pickle: bool) -> tuple[Any, dict[str, Any]]:
+def _read_weights(source: str, revision: str | None, dtype: Any, allow_pickle: bool) -> Any:
+    """Return the model, and what `from_pretrained` reports of the loading."""
     from transformers import AutoModelForCausalLM, GenerationConfig
     from transformers.utils import has_file
 
-    def read(use_safetensors: bool) -> Any:
-        return AutoModelForCausalLM.from_pretrained(
-            source,
-            revision=revision,
-            dtype=dtype,
-            use_safetensors=use_safetensors,
-            weights_only=True,
-            trust_remote_code=False,
-            generation_config=GenerationConfig(),
-            ignore_mismatched_sizes=True,  # Reported by the caller, by name.
-            output_loading_info=True,
-        )
-
+    read = functools.partial(
+        AutoModelForCausalLM.from_pretrained,
+        source,
+        revision=revision,
+        dtype=dtype,
+        weights_only=True,
+        trust_remote_code=False,
+        generation_config=GenerationConfig(),
+        ignore_mismatched_sizes=True,  # Reported by the caller, by name.
+        output_loading_info=True,
+    )
     try:
-        model, info = read(use_safetensors=True)
+        return read(use_safetensors=True)
     except OSError:
         if not any(has_file(source, name, revision=revision) for name in _PICKLED):
             raise
@@ -204,8 +204,7 @@ def _read_weights(source: str, revision: str | None, dtype: Any, allow_pickle: b
                 f"{source} has only pickled weights, which can run code when they are read",
                 fix="take a model with safetensors, or trust it with --allow-pickle",
             ) from None
-        model, info = read(use_safetensors=False)
-    return model, info
+        return read(use_safetensors=False)
 
 
 def _is_causal(model: Any) -> bool:
@@ -273,16 +272,13 @@ def _is_adapter_on_hub(model: str, revision: str | None, error: PairforgeError) 
 
     Nothing is requested from the Hub unless the Hub itself said that the file does not exist.
     """
-    from huggingface_hub import try_to_load_from_cache
     from transformers.utils import find_adapter_config_file
 
     if Path(model).exists():
         return False
     with suppress(OSError, ValueError):
-        if isinstance(try_to_load_from_cache(model, "adapter_config.json", revision=revision), str):
-            return True
-        if "not appear to have a file" in error.message:
-            return find_adapter_config_file(model, revision=revision) is not None
+        known_here_only = "not appear to have a file" not in error.message
+        return find_adapter_config_file(model, revision=revision, local_files_only=known_here_only) is not None
     return False
 
 

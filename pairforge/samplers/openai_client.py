@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from importlib import import_module
 from time import time
@@ -15,7 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InputError, OutsideError
 from ..text import one_line, visible, without_surrogates
-from ..types import Answer, Prompt, Skip
+from ..types import Answer, Key, Prompt, Skip
+from .decoding import Decoding
 from .load_balancer import REJECTED
 from .retry import RequestError
 
@@ -115,13 +117,18 @@ async def served_models(url: str, key: str, client: Any) -> list[str]:
 class ChatClient:
     """Client of one server for answers of one model.
 
+    A reply under another model's name, as from a balancer in front of two models, is an error. Many servers have names
+    of their own, though: one that stays the same while the requested one never appears is taken for that.
+
     Args:
         name: the server in messages.
         url: where requests go.
         key: goes to that server alone.
         http: the client that `http_client` returns.
+        model: the model that is requested.
+        decoding: its seed and its stop strings.
         parameters: are sent with each request, beside `model`, `messages` and `seed`.
-        replies: reads what comes back.
+        any_model: take a reply under whatever name.
     """
 
     name: str
@@ -129,19 +136,20 @@ class ChatClient:
     key: str
     http: Any
     model: str
+    decoding: Decoding
     parameters: Mapping[str, Any]
-    replies: ReplyReader
+    any_model: bool = False
+    _other_names: Counter[str] = field(default_factory=Counter)
+    _named_as_requested: bool = False
 
-    async def ask(self, prompt: Prompt, seed: int | None) -> Answer | Skip | RequestError:
+    async def ask(self, prompt: Prompt, key: Key) -> Answer | Skip | RequestError:
         """Send one request. Raises OutsideError for what concerns all requests: the key, the account, the model."""
         library = http_library()
         body = {"model": self.model, "messages": list(prompt.messages), "stream": False, **self.parameters}
+        if self.decoding.temperature:
+            body["seed"] = self.decoding.seed_of(key) % 2**31
         try:
-            response = await self.http.post(
-                self.url,
-                json=body if seed is None else body | {"seed": seed},
-                headers={"authorization": f"Bearer {self.key}"},
-            )
+            response = await self.http.post(self.url, json=body, headers={"authorization": f"Bearer {self.key}"})
         except library.HTTPError as error:
             kind, text = type(error).__name__, shown(str(error), self.key)
             if isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError)):
@@ -150,7 +158,7 @@ class ChatClient:
         if response.status_code >= 300:
             return await self._read_error(response)
         try:
-            return self.replies.read(response.json())
+            return self._read_reply(response.json())
         except (ValueError, RecursionError):
             return RequestError("failed", "a reply that is not JSON")
 
@@ -160,11 +168,9 @@ class ChatClient:
         fix = _FATAL.get(status) or next((fix for code, fix in _FATAL_CODES.items() if code in content), None)
         if fix:
             if status == 404:
-                try:
+                with suppress(OutsideError):
                     if names := await served_models(self.url, self.key, self.http):
                         fix = f"it has {shown_names(names)}: --model NAME"
-                except OutsideError:
-                    pass
             raise OutsideError(f"{self.name} won't answer for {self.model}: {detail}", fix=fix)
         if status in _BUSY:
             return RequestError("busy", detail, retry_after(response.headers.get("retry-after")))
@@ -173,20 +179,7 @@ class ChatClient:
             return Skip("too_long" if too_long else REJECTED, detail)
         return RequestError("failed", detail)
 
-
-class ReplyReader:
-    """Reader of one server's replies for one model (None: any), with answers that end at `stop` strings.
-
-    A reply under another model's name, as from a balancer in front of two models, is an error. Many servers have names
-    of their own, though: one that stays the same while the requested one never appears is taken for that.
-    """
-
-    def __init__(self, model: str | None, stop: Sequence[str]) -> None:
-        self._model, self._stop = model, stop
-        self._other_names: Counter[str] = Counter()
-        self._named_as_requested = False
-
-    def read(self, reply: Any) -> Answer | Skip | RequestError:
+    def _read_reply(self, reply: Any) -> Answer | Skip | RequestError:
         """Read a parsed body, in which any part may be missing or of another type: then it is an error."""
         finish = str(_get(reply, "choices", 0, "finish_reason")).lower()
         text = _get(reply, "choices", 0, "message", "content")
@@ -200,19 +193,18 @@ class ReplyReader:
             return RequestError("failed", f"an answer by another model, {shown(name)}")
         tokens = _get(reply, "usage", "completion_tokens")
         text = without_surrogates(text)
-        # Some servers leave the stop string in.
-        ends = [text.index(stop) for stop in self._stop if stop in text]
+        end = self.decoding.stop_at(text)  # Some servers leave the stop string in.
         return Answer(
-            text[: min(ends, default=None)].strip(),
-            "stop" if ends else _FINISH[finish],
+            text[:end].strip(),
+            _FINISH[finish] if end is None else "stop",
             tokens if type(tokens) is int and tokens > 0 else 0,
         )
 
     def _is_of_another_model(self, name: Any) -> bool:
-        if not self._model or not isinstance(name, str) or not name:
+        if self.any_model or not isinstance(name, str) or not name:
             return False
         # Without owner and folder before it; a tag, date or revision may follow.
-        short, long = sorted((each.lower().rstrip("/").rpartition("/")[-1] for each in (name, self._model)), key=len)
+        short, long = sorted((each.lower().rstrip("/").rpartition("/")[-1] for each in (name, self.model)), key=len)
         if long.startswith(short) and not long[len(short) :][:1].isalnum():
             self._named_as_requested = True
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -14,15 +14,14 @@ from time import sleep
 from typing import Any
 
 from ..errors import InputError, OutsideError
-from ..text import lone_surrogate
 from ..types import Answer, Key, Prompt, Sampler, Skip
+from .chat_template import not_in_utf8
 from .decoding import Decoding
 from .load_balancer import LoadBalancer, Request, Server
 from .openai_client import (
     NO_KEY,
     ROUTER_URL,
     ChatClient,
-    ReplyReader,
     chat_url,
     http_client,
     served_models,
@@ -60,7 +59,7 @@ class EndpointSampler(Sampler):
         model: str | None,
         decoding: Decoding,
         *,
-        base_url: Sequence[str] = (),
+        base_url: str | Sequence[str] = (),
         provider: str | None = None,
         api_key: str | None = None,
         concurrency: int = 32,
@@ -132,9 +131,8 @@ class EndpointSampler(Sampler):
         skips: dict[Key, Skip] = {}
         for prompt in prompts:
             keys = [key for key in ((prompt.id, index) for index in range(n)) if key not in done]
-            text = "".join(message["content"] for message in prompt.messages)
-            if lone := lone_surrogate(text):
-                skips |= dict.fromkeys(keys, Skip("encoding", f"the prompt holds a lone surrogate, U+{ord(lone):04X}"))
+            if problem := not_in_utf8(prompt.messages):
+                skips |= dict.fromkeys(keys, problem)
             else:
                 wanted += [(prompt, key) for key in keys]
         if skips:
@@ -149,16 +147,16 @@ class EndpointSampler(Sampler):
         clients: dict[Server, ChatClient] = {}
 
         async def send(server: Server, request: Request) -> Answer | Skip | RequestError:
-            seed = self.decoding.seed_of(request.key) % 2**31 if self.decoding.temperature else None
-            return await clients[server].ask(request.prompt, seed)
+            return await clients[server].ask(request.prompt, request.key)
 
         async def run() -> None:
             async with http_client(most, self._timeout) as http:
                 for server, url in self._servers.items():
-                    # A provider has names of its own for the Hub's models.
-                    replies = ReplyReader(None if self.provider else model, self.decoding.stop)
                     name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
-                    clients[server] = ChatClient(server.name, url, key, http, name, parameters, replies)
+                    # A provider has names of its own for the Hub's models.
+                    clients[server] = ChatClient(
+                        server.name, url, key, http, name, self.decoding, parameters, any_model=bool(self.provider)
+                    )
                 await balancer.run()
 
         servers = list(self._servers)
@@ -169,7 +167,14 @@ class EndpointSampler(Sampler):
             running = thread.submit(asyncio.run, run())
             running.add_done_callback(lambda _: results.put(None))
             try:
-                yield from _batches(results, balancer.wake)
+                while not running.done() or not results.empty():
+                    batch = [results.get()]
+                    sleep(_COLLECT)
+                    while not results.empty():
+                        batch.append(results.get())
+                    balancer.wake()
+                    if found := dict(filter(None, batch)):
+                        yield found
             finally:
                 balancer.stop()
         if any(server.responded for server in servers):
@@ -210,18 +215,3 @@ class EndpointSampler(Sampler):
         if not token or not token.startswith("hf_"):
             raise OutsideError(f"no Hub token for --provider {self.provider}", fix="`hf auth login`")
         return token
-
-
-def _batches(
-    results: SimpleQueue[tuple[Key, Answer | Skip] | None], wake: Callable[[], None]
-) -> Iterator[Mapping[Key, Answer | Skip]]:
-    """Yield all results that are in the queue, again and again, until None comes."""
-    batch: list[tuple[Key, Answer | Skip] | None] = []
-    while None not in batch[-1:]:
-        batch = [results.get()]
-        sleep(_COLLECT)
-        while not results.empty():
-            batch.append(results.get())
-        wake()
-        if found := dict(filter(None, batch)):
-            yield found

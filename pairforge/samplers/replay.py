@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class ReplaySampler(Sampler):
         """
         answers: dict[Key, Answer] = {}
         models: set[str] = set()
-        count: Counter[str] = Counter()
+        next_index: dict[str, count[int]] = defaultdict(count)
         try:
             lines = Path(path).read_text("utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
@@ -48,8 +49,7 @@ class ReplaySampler(Sampler):
                 prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
                 given = next(row[key] for key in _TEXTS if key in row)
                 for item in given if isinstance(given, list) else [given]:
-                    answers[prompt.id, count[prompt.id]] = _answer(item)
-                    count[prompt.id] += 1
+                    answers[prompt.id, next(next_index[prompt.id])] = _answer(item)
                 models.add(str(row.get("model", "")))
             except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
                 message = f"{path}:{number}: not a prompt with answers: {error!r:.120}"

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..options import LocalModelOptions
 from ..repetition import repeats
 from ..text import error_line
 from ..types import Answer, Key, Prompt, Sampler, Skip, digest
@@ -35,30 +36,15 @@ if TYPE_CHECKING:
     from .generate import Generated
 
 
-@dataclass(frozen=True)
-class LocalModel:
+@dataclass(kw_only=True)
+class LocalModel(LocalModelOptions):
     """A model with its tokenizer and chat template on a device; each part is loaded when it is first needed.
 
-    Args:
-        name: a Hub id, a folder (also of an adapter), or "pocket", the bundled model.
-        revision: branch, tag or commit on the Hub.
-        adapter: a LoRA folder or Hub id.
-        chat_template: a Jinja file in place of the model's own template.
-        chat_template_kwargs: arguments of the chat template.
-        dtype, device: chosen by the hardware unless given.
-        batch_size: the most rows at once; chosen by the memory unless given.
-        allow_pickle: read pickled weights, which can run code.
+    `name` is a Hub id, a folder (also of an adapter), or "pocket", the bundled model.
     """
 
     name: str
-    revision: str | None = None
-    adapter: str | None = None
-    chat_template: str | None = None
     chat_template_kwargs: Mapping[str, Any] | None = None
-    dtype: str = "auto"
-    device: str = "auto"
-    batch_size: int | None = None
-    allow_pickle: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @cached_property
@@ -149,7 +135,7 @@ class TransformersSampler(Sampler):
     """
 
     def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:
-        self.local = LocalModel(model, **options)
+        self.local = LocalModel(name=model, **options)
         self.model, self.revision, self.warnings = model, self.local.revision, self.local.warnings
         self.decoding = decoding
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 import pairforge
-from pairforge.api.models import open_budget, open_sampler, open_tokenizer, share_samplers, shared_sampler
+from pairforge.api.models import open_sampler, open_tokenizer, share_samplers, shared_sampler
 from pairforge.errors import InputError
-from pairforge.options import CorrectOptions, SamplerOptions
+from pairforge.options import CorrectOptions, SamplerOptions, part_of
 from pairforge.resources import resource
 from pairforge.samplers.openai_server import EndpointSampler
 from pairforge.samplers.transformers import TransformersSampler
+from pairforge.stopping import Budget
 from pairforge.types import PLAIN_TEMPLATE
 
 
@@ -60,7 +61,7 @@ def test_the_chat_template_is_told_what_was_meant(given: Any, means: dict[str, A
 
 def test_the_budget_is_no_part_of_the_key() -> None:
     options = CorrectOptions(max_minutes=2.0, max_tokens=5, max_failures=0, max_new_tokens=7)
-    sampler, budget = open_sampler(options), open_budget(options)
+    sampler, budget = open_sampler(options), part_of(options, Budget)
     assert (budget.max_minutes, budget.max_tokens, budget.max_failures) == (2.0, 5, 0)
     assert sampler.settings() == open_sampler(SamplerOptions(max_new_tokens=7)).settings()
 

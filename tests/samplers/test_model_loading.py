@@ -68,7 +68,7 @@ def change(folder: Path, **values: Any) -> None:
 
 
 def sampler(model: str = "pocket", adapter: Path | str | None = None, **more: Any) -> TransformersSampler:
-    return TransformersSampler(model, Decoding(24), adapter=str(adapter) if adapter else None, **more)
+    return TransformersSampler(model, Decoding(max_new_tokens=24), adapter=str(adapter) if adapter else None, **more)
 
 
 def answers(asked: TransformersSampler) -> list[str]:

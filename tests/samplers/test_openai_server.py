@@ -693,7 +693,14 @@ def test_greedy_answers_of_transformers_serve_are_those_of_the_local_sampler(ser
 @pytest.mark.slow
 def test_transformers_serve_draws_and_names_what_it_does_not_know(serving: str) -> None:
     asked, folder = bundled("identity.eval")[:6], str(resource("data", "pocket"))
-    drawn = sample(sampler(None, Decoding(16, 1.0, top_p=0.9), model=folder, base_url=[serving]), asked, 2)
+    drawn = sample(
+        sampler(None, Decoding(max_new_tokens=16, temperature=1.0, top_p=0.9), model=folder, base_url=[serving]),
+        asked,
+        2,
+    )
     assert all(isinstance(answer, Answer) for answer in drawn.values())
     with pytest.raises(OutsideError, match=r"rejects every request: 422 .*min_p.*leave out the option"):
-        sample(sampler(None, Decoding(16, 1.0, min_p=0.1), model=folder, base_url=[serving]), asked)
+        sample(
+            sampler(None, Decoding(max_new_tokens=16, temperature=1.0, min_p=0.1), model=folder, base_url=[serving]),
+            asked,
+        )

@@ -25,7 +25,8 @@ PROMPTS = bundled("identity.eval")[:24]
 def pocket(
     max_new_tokens: int = 256, temperature: float = 0.0, seed: int = 0, batch_size: int | None = None, **more: Any
 ) -> TransformersSampler:
-    return TransformersSampler(decoding=Decoding(max_new_tokens, temperature, seed=seed, **more), batch_size=batch_size)
+    decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, **more)
+    return TransformersSampler(decoding=decoding, batch_size=batch_size)
 
 
 def answers(sampler: TransformersSampler, prompts: list[Prompt], n: int = 1) -> dict[tuple[str, int], Answer | Skip]:
