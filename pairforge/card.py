@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .conversation import context_of
 from .markdown import code_span, fence, shortened, without_local_paths
 from .types import digest
 
@@ -59,12 +60,10 @@ def render(
         pocket: the pairs were made by the bundled pocket model.
     """
     header: Any = _header(len(rows), features, data_file, license, repo)
-    sections = [_introduction(rows, pocket), _usage(repo or "YOUR-NAME/YOUR-DATASET"), _intended(run), _origin(run)]
-    examples = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
-    sections += ["## Examples", *(fence(_conversation(row), "text") for row in examples)]
-    body = "\n" + "\n\n".join(filter(None, sections)) + "\n"
-    mark = Stamp(digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256)
-    header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
+    paragraphs = _paragraphs(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
+    body = "\n" + "\n\n".join(filter(None, paragraphs)) + "\n"
+    hashes = digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256
+    header["pairforge"] = dict(zip(_STAMPED, hashes, strict=True))
     return f"---\n{header.to_yaml()}\n---\n{body}"
 
 
@@ -112,61 +111,57 @@ def _header(count: int, features: Features, data_file: str, license: str | None,
     return header
 
 
-def _introduction(rows: Sequence[Mapping[str, Any]], pocket: bool) -> str:
-    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
-    facts = [
-        f"- {key}: {', '.join(map(code_span, without_local_paths(found[:5])))}"
-        for key, found in values.items()
-        if found
-    ]
-    introduction = (
+def _paragraphs(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> Iterator[str]:
+    yield "# Preference pairs"
+    yield (
         f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are\n"
         "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
     )
-    warning = (
-        "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
-        "pairs says anything about a real model."
-    )
-    return "\n\n".join(filter(None, ["# Preference pairs", introduction, "\n".join(facts), warning if pocket else ""]))
-
-
-def _usage(repo: str) -> str:
-    load = f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")'
-    train = f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL"
-    return (
-        f"## Load\n\n{fence(load, 'python')}\n\n## Train\n\n{fence(train, 'bash')}\n\n"
+    values = {key: sorted({str(row[key]) for row in rows if row.get(key)})[:5] for key in ("method", "model", "judge")}
+    facts = {key: map(code_span, without_local_paths(found)) for key, found in values.items() if found}
+    yield "\n".join(f"- {key}: {', '.join(spans)}" for key, spans in facts.items())
+    if pocket:
+        yield (
+            "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
+            "pairs says anything about a real model."
+        )
+    yield "## Load"
+    yield fence(f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")', "python")
+    yield "## Train"
+    yield fence(f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL", "bash")
+    yield (
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
         "the pairs as they are."
     )
-
-
-def _intended(run: Mapping[str, Any]) -> str:
     rules = run.get("settings", {}).get("rules")
-    if not isinstance(rules, Mapping) or not rules:
-        return ""
-    terms = "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
-    return (
-        "## What is meant to differ\n\nThe pairs teach these words on purpose. An audit for shortcuts finds them;\n"
-        f"that is what the pairs are for.\n\n{terms}"
-    )
+    if rules and isinstance(rules, Mapping):
+        yield "## What is meant to differ"
+        yield (
+            "The pairs teach these words on purpose. An audit for shortcuts finds them;\n"
+            "that is what the pairs are for."
+        )
+        yield "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
+    if run:
+        yield from _origin(run)
+    yield "## Examples"
+    for row in rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]:
+        yield fence(_conversation(row), "text")
 
 
-def _origin(run: Mapping[str, Any]) -> str:
-    if not run:
-        return ""
-    counts = run.get("counts", {})
+def _origin(run: Mapping[str, Any]) -> Iterator[str]:
+    counts, command = run.get("counts", {}), str(run.get("command"))
     lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
     skips = counts.get("skips") or {}
     lines += [f"- skipped, {code_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
-    settings = json.dumps(without_local_paths(run.get("settings", {})), indent=2, ensure_ascii=False, sort_keys=True)
-    command = str(run.get("command"))
-    made = f"Made by `pairforge {command}` with these settings:" if re.fullmatch(r"[a-z-]{1,40}", command) else ""
-    return "\n\n".join(filter(None, ["## How it was made", "\n".join(lines), made, fence(settings, "json")]))
+    yield "## How it was made"
+    yield "\n".join(lines)
+    if re.fullmatch(r"[a-z-]{1,40}", command):
+        yield f"Made by `pairforge {command}` with these settings:"
+    settings = without_local_paths(run.get("settings", {}))
+    yield fence(json.dumps(settings, indent=2, ensure_ascii=False, sort_keys=True), "json")
 
 
 def _conversation(row: Mapping[str, Any]) -> str:
-    prompt = row.get("prompt")
-    context = [*(prompt if isinstance(prompt, list) else []), *row["chosen"][:-1]]
-    turns = [(message["role"], str(message["content"])) for message in context]
+    turns = [(message["role"], str(message["content"])) for message in context_of(row)]
     turns += [(side, str(row[side][-1]["content"])) for side in ("chosen", "rejected")]
     return "\n".join(f"{name:>9}: {shortened(text)}" for name, text in turns)

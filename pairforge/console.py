@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .conversation import context_of
 from .text import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.progress import Progress
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -61,14 +62,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     return made
 
 
+@dataclass
 class Diff:
     """A pair as one text with its changed words marked: in colour, or as [-rejected-]{+chosen+} where there is none."""
 
-    def __init__(self, rejected: str, chosen: str) -> None:
-        self.rejected = rejected
-        self.chosen = chosen
+    rejected: str
+    chosen: str
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, _: object) -> Iterator[Text]:
         yield self.text(marks=console.color_system is None)
 
     def text(self, marks: bool) -> Text:
@@ -78,38 +79,34 @@ class Diff:
         old, new = _WORDS.findall(self.rejected), _WORDS.findall(self.chosen)
         made = Text()
         for kind, i, j, k, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            removed, added = visible("".join(old[i:j])), visible("".join(new[k:end]))
             if kind == "equal":
-                made.append(visible("".join(old[i:j])))
-            if kind in ("replace", "delete"):
-                removed = visible("".join(old[i:j]))
+                made.append(removed)
+                continue
+            if removed:
                 made.append(f"[-{removed}-]" if marks else removed, style="red strike")
-            if kind in ("replace", "insert"):
-                added = visible("".join(new[k:end]))
+            if added:
                 made.append(f"{{+{added}+}}" if marks else added, style="green bold")
         return made
 
 
+@dataclass
 class PairView:
     """One pair for a reader: the context, then the difference of the two answers."""
 
-    def __init__(self, row: Mapping[str, Any], number: int) -> None:
-        self.row = row
-        self.number = number
+    row: Mapping[str, Any]
+    number: int
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
         from rich.padding import Padding
         from rich.text import Text
 
-        chosen, rejected = self.row["chosen"], self.row["rejected"]
         yield Text(f"pair {self.number}  {visible(str(self.row.get('id', '')))}", style="bold")
-        prompt = self.row.get("prompt")
-        for message in [*(prompt if isinstance(prompt, list) else []), *chosen[:-1]]:
-            yield Padding(
-                Text(f"{visible(message['role'])}: {visible(message['content'])}", style="dim"),
-                (0, 0, 0, 2),
-                expand=False,
-            )
-        yield Padding(Diff(rejected[-1]["content"], chosen[-1]["content"]), (0, 0, 0, 2), expand=False)
+        parts: list[Any] = [
+            Text(visible(f"{message['role']}: {message['content']}"), style="dim") for message in context_of(self.row)
+        ]
+        parts.append(Diff(self.row["rejected"][-1]["content"], self.row["chosen"][-1]["content"]))
+        yield from (Padding(part, (0, 0, 0, 2), expand=False) for part in parts)
 
 
 @contextmanager
@@ -121,8 +118,12 @@ def progress(label: str, quiet: bool = False) -> Iterator[Tell | None]:
     if quiet:
         yield None
         return
-    target = console()
-    bar = _bar(target) if target.is_terminal else None
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[speed]}", TimeRemainingColumn())
+    bar = Progress(*columns, console=console(), transient=True)
+    task = bar.add_task(label, total=None, speed="")
+    on_terminal = bar.console.is_terminal
     start = last = time.monotonic()
     first: tuple[int, int] | None = None
 
@@ -132,20 +133,12 @@ def progress(label: str, quiet: bool = False) -> Iterator[Tell | None]:
         now = time.monotonic()
         speed = f"{(tokens - first[1]) / max(now - start, 0.001):.0f} tokens/s"
         speed += f", {failed} failed" if failed else ""
-        if bar and task is not None:
+        if on_terminal:
             bar.update(task, completed=done, total=total, speed=speed)
         elif now - last >= 10:
             last = now
             left = (now - start) / max(done - first[0], 1) * (total - done)
             print(f"{label}: {done} of {total}, {speed}, about {left:.0f} s left", file=sys.stderr)
 
-    with bar or nullcontext():
-        task = bar.add_task(label, total=None, speed="") if bar else None
+    with bar if on_terminal else nullcontext():
         yield tell
-
-
-def _bar(target: Console) -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[speed]}", TimeRemainingColumn())
-    return Progress(*columns, console=target, transient=True)

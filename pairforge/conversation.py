@@ -19,8 +19,6 @@ ROLES = {
 """The role of a message for each name that speakers have, in small letters."""
 MESSAGE_ROLES = frozenset(ROLES.values())
 _ROLE_KEYS, _CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text", "parts")
-_CALLS = ("tool_calls", "function_call")
-_TEXT_PARTS = (None, "text", "input_text", "output_text")
 _TRANSCRIPTS = (
     (
         re.compile(r"\s*(?:Human|Assistant):.*\n\nAssistant:", re.DOTALL),
@@ -67,7 +65,7 @@ class Turn:
             raise NotTurnError(one_line(f"{item!r}", 80))
         own = (next(name for name in _ROLE_KEYS if name in item), key)
         other = tuple(str(name) for name, value in item.items() if name not in own and value is not None)
-        return cls(role, item.get(key), any(item.get(name) for name in _CALLS), other)
+        return cls(role, item.get(key), any(item.get(name) for name in ("tool_calls", "function_call")), other)
 
     def text(self) -> str | None:
         """Return the text of the turn, None where it has no content. Raises NotTextError for what is not text."""
@@ -105,7 +103,7 @@ def _part_text(part: Any) -> str:
     if isinstance(part, Mapping):
         kind = part.get("type")
         texts = [part[key] for key in ("text", "value", "content") if isinstance(part.get(key), str)]
-        if texts and kind in _TEXT_PARTS:
+        if texts and kind in (None, "text", "input_text", "output_text"):
             return str(texts[0])
     raise NotTextError(f"a part of type {one_line(kind, 40)}")
 
@@ -139,9 +137,10 @@ def messages(value: Any, lost: set[str]) -> list[Message] | None:
     return made
 
 
-def is_transcript(text: str) -> bool:
-    """Return whether `transcript` finds turns in a text."""
-    return any(beginning.match(text) for beginning, _ in _TRANSCRIPTS)
+def context_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the messages of a pair before its answers: a `prompt` list, and of `chosen` all but the last."""
+    prompt = row.get("prompt")
+    return [*(prompt if isinstance(prompt, list) else []), *row["chosen"][:-1]]
 
 
 def transcript(text: str) -> list[Message] | None:

@@ -19,26 +19,21 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
     """Convert OSError and sqlite3 errors in the block to InputError/OutsideError; `needed` are the bytes to write."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise _full(path, needed) from error
-        raise InputError(f"can't write {path}: {error.strerror}", fix="choose another folder with -o DIR") from error
-    except sqlite3.OperationalError as error:
-        if "full" in str(error) or "I/O" in str(error):
-            raise _full(path, needed) from error
-        raise InputError(f"can't use {path}: {error}", fix="choose another folder with -o DIR") from error
-    except sqlite3.DatabaseError as error:
-        raise InputError(
-            f"{path} is not a readable evidence store: {error}",
-            fix="move it away, or set it aside with: pairforge correct --fresh",
-        ) from error
-
-
-def _full(path: Path, needed: int) -> OutsideError:
-    more = f", which needs about {byte_size(needed)}" if needed else ""
-    return OutsideError(
-        f"disk full while writing {path}{more}", fix="free some space and run the same command again: it goes on"
-    )
+    except (OSError, sqlite3.DatabaseError) as error:
+        text, fix = str(error), "choose another folder with -o DIR"
+        if isinstance(error, OSError):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            what = f"can't write {path}: {error.strerror}"
+        elif isinstance(error, sqlite3.OperationalError):
+            full, what = "full" in text or "I/O" in text, f"can't use {path}: {text}"
+        else:
+            full, what = False, f"{path} is not a readable evidence store: {text}"
+            fix = "move it away, or set it aside with: pairforge correct --fresh"
+        if not full:
+            raise InputError(what, fix=fix) from error
+        more = f", which needs about {byte_size(needed)}" if needed else ""
+        fix = "free some space and run the same command again: it goes on"
+        raise OutsideError(f"disk full while writing {path}{more}", fix=fix) from error
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,7 @@ _PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|<(?:NAME|AUTHOR)>")
 
 
 class UnusableError(Exception):
-    """A row without a prompt; becomes its Skip."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+    """A row without a prompt; its reason and detail become those of a Skip."""
 
 
 def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History) -> Prompt | Skip:
@@ -55,7 +52,8 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
         if any(map(_PLACEHOLDER.search, texts)):
             raise UnusableError("placeholder", f"{texts[-1]:.200}")
     except UnusableError as error:
-        return Skip(error.reason, f"{where}: {error}")
+        reason, detail = error.args
+        return Skip(reason, f"{where}: {detail}")
     except NotTextError as error:
         return Skip("not_text", f"{where}: {error}")
     except NotTurnError as error:
@@ -68,7 +66,7 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
 
 
 def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, Any]:
-    """The row under the names known here: as `columns` maps them, or else in small letters where that makes them so."""
+    """Return the row under the names known here: as `columns` maps them, else in small letters where that helps."""
     if columns:
         rest = {key: value for key, value in row.items() if key not in columns and key not in columns.values()}
         return rest | {name: row.get(own) for name, own in columns.items()}
@@ -79,30 +77,27 @@ def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, A
 
 
 def _kept(turns: Sequence[Turn], history: History) -> tuple[Message, ...]:
-    """The last user turn, or all up to it, under the system message if there is one."""
-    asked = [number for number, turn in enumerate(turns) if turn.role == "user"]
-    last = next((number for number in reversed(asked) if (turns[number].text() or "").strip()), None)
-    if last is None:
+    """Return the last user turn, or all up to it, under the system message if there is one."""
+    last = len(turns) - 1
+    while last >= 0 and not (turns[last].role == "user" and (turns[last].text() or "").strip()):
+        last -= 1
+    if last < 0:
         raise UnusableError("empty", "no user turn")
     start = int(turns[0].role == "system")
     kept = [turn for turn in turns[:start] if (turn.text() or "").strip()]
-    if history == "full":
-        before = turns[start:last]
-        for number, turn in enumerate([*before, turns[last]]):  # questions with their answers, in turn
-            due = ("user", "assistant")[number % 2]
-            if turn.role != due:
-                raise UnusableError("turns", f"turn {number} is the {one_line(turn.role, 40)}'s, not the {due}'s")
-            if not (turn.text() or "").strip():
-                raise UnusableError("turns", f"turn {number}, the {due}'s, is empty")
-        kept += before
-    return tuple(Message(role=turn.role, content=turn.text() or "") for turn in [*kept, turns[last]])
+    asked = turns[start if history == "full" else last : last + 1]
+    for number, turn in enumerate(asked):  # questions with their answers, in turn
+        due = ("user", "assistant")[number % 2]
+        if turn.role != due:
+            raise UnusableError("turns", f"turn {number} is the {one_line(turn.role, 40)}'s, not the {due}'s")
+        if not (turn.text() or "").strip():
+            raise UnusableError("turns", f"turn {number}, the {due}'s, is empty")
+    return tuple(Message(role=turn.role, content=turn.text() or "") for turn in [*kept, *asked])
 
 
 def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -> list[Turn]:
-    if isinstance(row, str):
-        return _of_text(row)
-    if isinstance(row, list):
-        return _of_list(row)
+    if isinstance(row, str | list):
+        return _of_value(row)
     if isinstance(row, Mapping):
         if media := [key for key in _MEDIA if row.get(key)]:
             raise UnusableError("not_text", f"comes with {media[0]}")
@@ -115,21 +110,18 @@ def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -
     raise InputError(f"{where}: unknown shape: found {one_line(found)}", fix=READ)
 
 
-def _of_text(text: str) -> list[Turn]:
-    """A text as the user's turn, or as all turns of the transcript that it is."""
-    turns = [Turn(turn["role"], turn["content"].strip()) for turn in transcript(text) or ()]
-    return turns or [Turn("user", text)]
-
-
-def _of_list(value: Any) -> list[Turn]:
-    """A list of turns, or of the typed parts of one."""
+def _of_value(value: Any) -> list[Turn]:
+    """Return the turns of a transcript or list; any other text, or a list of typed parts, is one turn of the user."""
+    if isinstance(value, str):
+        turns = [Turn(turn["role"], turn["content"].strip()) for turn in transcript(value) or ()]
+        return turns or [Turn("user", value)]
     if value and all(isinstance(part, Mapping) and "type" in part and role_of(part) is None for part in value):
         return [Turn("user", value)]
     return turns_of(value)
 
 
 def _asked(row: Mapping[str, Any], where: str, keys: Sequence[str]) -> list[Turn] | None:
-    """The turns that the first of these columns with something in it holds; None where there is no such column."""
+    """Return the turns in the first of these columns that holds something; None where there is no such column."""
     if role_of(row) in MESSAGE_ROLES and not any(key in row for key in ("prompt", *_TALKS)):
         with suppress(NotTurnError):
             return [Turn.of(row)]
@@ -145,48 +137,45 @@ def _asked(row: Mapping[str, Any], where: str, keys: Sequence[str]) -> list[Turn
 
 
 def _of_column(key: str, value: Any, row: Mapping[str, Any], where: str) -> list[Turn] | None:
-    """The turns of one column's value; None where it is nothing that this column may hold."""
+    """Return the turns of one column's value; None where it is nothing that this column may hold."""
     if key in _TALKS and isinstance(value, str):
         value = _json(value)
     if isinstance(value, str):
         more = _scalar(row, "input", where) if key == "instruction" else ""
-        return _of_text("\n".join(filter(None, [value, more])))
+        return _of_value("\n".join(filter(None, [value, more])))
     if key in _TEXTS or not isinstance(value, list | Mapping):
         return None
     if key == "prompt" and isinstance(value, Mapping):  # the root of a tree of messages
         return [Turn.of({"role": "user", **value})]
     if key == "turns" and isinstance(value, list) and all(isinstance(text, str) for text in value):
         return [Turn("user", text) for text in value[:1]]  # the later ones need answers that are not in the row
-    return _of_list(value)
+    return _of_value(value)
 
 
 def _shared(row: Mapping[str, Any], key: str) -> list[Turn] | None:
-    """The turns that the two sides of a preference share."""
+    """Return the turns that the two sides of a preference share."""
     sides = [row[key], row.get(_PAIRS[key]) or row[key]]
-    if all(isinstance(side, str) for side in sides):
-        chosen, rejected = map(_of_text, sides)
-        if len(chosen) == 1:  # no transcript but an answer
-            return None
-    elif all(isinstance(side, list) for side in sides):
-        chosen, rejected = map(_of_list, sides)
-    else:
+    if not any(all(isinstance(side, kind) for side in sides) for kind in (str, list)):
+        return None
+    chosen, rejected = map(_of_value, sides)
+    if isinstance(sides[0], str) and len(chosen) == 1:  # not a transcript but an answer
         return None
     return chosen[: common_prefix(chosen, rejected)]
 
 
 def _before(row: Mapping[str, Any]) -> list[Turn]:
-    """The turns of a `history` column: pairs of question and answer, or turns."""
+    """Return the turns of a `history` column: pairs of question and answer, or turns."""
     value = row.get("history") or []
     value = _json(value) if isinstance(value, str) else value
     if isinstance(value, list) and all(isinstance(item, list) and len(item) == 2 for item in value):
         return [Turn(role, text) for item in value for role, text in zip(("user", "assistant"), item, strict=True)]
     if isinstance(value, list):
-        return _of_list(value)
+        return _of_value(value)
     raise UnusableError("turns", f"history holds a {type(value).__name__}")
 
 
 def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
-    """A cell as text; nothing where there is none."""
+    """Return a cell as text, empty where there is none."""
     value = row.get(key)
     if value is not None and not isinstance(value, str | int | float):
         raise InputError(f"{where}: {key} holds a {type(value).__name__}, not a text", fix="make it a text")
@@ -194,12 +183,11 @@ def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def _json(text: str) -> Any:
-    """The list that a cell of a table holds as JSON; otherwise nothing of use."""
-    try:
+    """Return the list that a cell of a table holds as JSON; None for anything else."""
+    with suppress(ValueError, RecursionError):
         value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, list) else None
+        return value if isinstance(value, list) else None
+    return None
 
 
 __all__ = ["BUNDLED", "bundled", "prompt_of", "read_prompts", "systems"]
@@ -239,23 +227,19 @@ def read_prompts(
         raise InputError(f"--columns {unknown[0]}: not a part of a prompt", fix=f"use one of {', '.join(NAMES)}")
     if history not in ("last", "full"):
         raise InputError(f"--history {history}: unknown", fix="use last or full")
-    found: list[Prompt | Skip] = []
-    missing, seen = dict.fromkeys(columns.values()), dict[Any, None]()
-    for where, row in list(_rows(source)):  # what can't be read is reported first
-        if missing and isinstance(row, Mapping):
-            seen.update(dict.fromkeys(row))
-            missing = {name: None for name in missing if name not in row}
-        found.append(prompt_of(row, where, columns, history))
+    rows = list(_rows(source))  # what can't be read is reported first
+    found = [prompt_of(row, where, columns, history) for where, row in rows]
     if not found:
         raise InputError(f"{name_of(source)}: no prompts", fix=READ)
-    if missing:
-        what = one_line(", ".join(map(str, seen)) or "lines of text")
-        raise InputError(f"{name_of(source)}: no column {next(iter(missing))!r}: found {what}", fix="name one of these")
+    names = dict.fromkeys(chain.from_iterable(row for _, row in rows if isinstance(row, Mapping)))
+    if missing := [name for name in columns.values() if name not in names]:
+        what = one_line(", ".join(map(str, names)) or "lines of text")
+        raise InputError(f"{name_of(source)}: no column {missing[0]!r}: found {what}", fix="name one of these")
     return found
 
 
 def _rows(source: str | Path) -> Iterator[Row]:
-    """The rows of a source, lines of text as strings. Raises InputError at the first that can't be read."""
+    """Yield the rows of a source, lines of text as strings. Raises InputError at the first that can't be read."""
     if str(source) in BUNDLED:
         source = resource("data", "prompts", f"{source}.jsonl")
     for where, row in read(source, _PROMPTS):

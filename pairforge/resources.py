@@ -8,12 +8,10 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_HERE = Path(__file__).resolve().parent
-
 
 def resource(*parts: str) -> Path:
     """Return the path of a bundled file or folder, e.g. `resource("data", "pocket")`. Raises FileNotFoundError."""
-    for root in (_HERE, _HERE.parent):
+    for root in Path(__file__).resolve().parents[:2]:
         if (path := root.joinpath(*parts)).exists():
             return path
     raise FileNotFoundError("/".join(parts) + " is not part of this installation")

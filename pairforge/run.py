@@ -43,10 +43,9 @@ class Run:
     @classmethod
     def of(cls, out: Path, command: str, settings: dict[str, Any]) -> Run:
         """Return the run with these settings, finished or not."""
-        run = cls(out / f"{command}-{digest(settings, 10)}", command, settings)
-        if made := cls.find(run.path):  # else it is not finished, or broken: to be made again
-            run.counts = made.counts
-        return run
+        path = out / f"{command}-{digest(settings, 10)}"
+        made = cls.find(path)  # None where it is not finished, or broken: to be made again
+        return cls(path, command, settings, made.counts if made else {})
 
     @classmethod
     def load(cls, path: Path) -> Run:
@@ -58,9 +57,8 @@ class Run:
             run.settings["model"], run.counts["pairs"], dict(run.counts["skips"])  # a run has them
             return run
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError(
-                f"{path} is not a finished run: it has no run.json", fix="see: pairforge correct --help"
-            ) from None
+            what = f"{path} is not a finished run: it has no run.json"
+            raise InputError(what, fix="see: pairforge correct --help") from None
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{file} can't be read: {error!r}", fix="run the command that made it again") from error
 
@@ -80,9 +78,8 @@ class Run:
     def at(cls, path: Path) -> Run | None:
         """Return the run in a folder, finished or only begun, if there is one."""
         begun = cls(path, path.name.rpartition("-")[0], {})
-        if owner := begun.owner:
-            begun.settings = dict(owner.get("settings", {}))
-        return cls.find(path) or (begun if owner else None)
+        begun.settings = dict(begun.owner.get("settings", {}))
+        return cls.find(path) or (begun if begun.owner else None)
 
     def flat(self) -> dict[str, Any]:
         """Return the settings, nested ones as `outer.inner`."""
@@ -113,8 +110,9 @@ class Run:
     ) -> None:
         """Write the derived files, each whole, run.json last."""
         self.counts = counts
-        write_atomic(self.path / "pairs.jsonl", _lines(pairs))
-        write_atomic(self.path / "skips.jsonl", _lines(skips))
+        for name, rows in (("pairs", pairs), ("skips", skips)):
+            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            write_atomic(self.path / f"{name}.jsonl", "".join(lines))
         value = {"command": self.command, "settings": self.settings, "counts": counts}
         write_atomic(self.path / "run.json", json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
@@ -150,11 +148,9 @@ class Run:
 
     def busy(self) -> InputError:
         """Return the error that names the process which works here."""
-        who = self.owner
-        return InputError(
-            f"{self.path} is in use by process {who.get('pid', 'unknown')} since {who.get('since', 'lately')}",
-            fix="wait for it, or choose another folder with -o DIR",
-        )
+        who = {"pid": "unknown", "since": "lately"} | self.owner
+        what = f"{self.path} is in use by process {who['pid']} since {who['since']}"
+        return InputError(what, fix="wait for it, or choose another folder with -o DIR")
 
     def in_use(self) -> bool:
         """Return whether a process works here now."""
@@ -172,21 +168,12 @@ class Run:
 
         Its `pid`, `since`, `state` (running, stopped), `argv`, and the `settings` of the run.
         """
-        try:
+        with suppress(OSError, ValueError, TypeError):
             return dict(json.loads((self.path / _OWNER).read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            return {}
+        return {}
 
 
 def latest(out: Path, command: str = "*") -> Run | None:
     """Return the run that was made or asked for last, if there is one; broken ones are skipped."""
-    for file in sorted(
-        out.glob(f"{command}-*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name)
-    ):
-        if run := Run.find(file.parent):
-            return run
-    return None
-
-
-def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    files = sorted(out.glob(f"{command}-*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name))
+    return next(filter(None, (Run.find(file.parent) for file in files)), None)

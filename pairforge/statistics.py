@@ -52,8 +52,7 @@ class Share:
 
     def as_json(self) -> dict[str, Any]:
         """Return `{"share", "low", "high", "hits", "of"}`, shares rounded to four places."""
-        low, high = self.interval
-        return _rounded(share=self.value, low=low, high=high) | {"hits": self.hits, "of": self.of}
+        return _as_json("share", self, hits=self.hits, of=self.of)
 
     def __str__(self) -> str:
         return percent(self.value, self.interval)
@@ -97,8 +96,7 @@ class Change:
 
     def as_json(self) -> dict[str, Any]:
         """Return `{"value", "low", "high", "of"}`, rounded to four places."""
-        low, high = self.interval
-        return _rounded(value=self.value, low=low, high=high) | {"of": self.of}
+        return _as_json("value", self, of=self.of)
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -126,9 +124,7 @@ class Wins:
 
     def as_json(self) -> dict[str, Any]:
         """Return `{"share", "low", "high", "hits", "of", "won", "lost"}`; a tie is half a hit."""
-        low, high = self.interval
-        counts = {"hits": self.value * self.of, "of": self.of, "won": self.won, "lost": self.lost}
-        return _rounded(share=self.value, low=low, high=high) | counts
+        return _as_json("share", self, hits=self.value * self.of, of=self.of, won=self.won, lost=self.lost)
 
     def __str__(self) -> str:
         return f"{percent(self.value, self.interval)}, {self.won} won, {self.lost} lost"
@@ -148,5 +144,7 @@ def _bisect(falling: Callable[[float], float], level: float, low: float, high: f
     return (low + high) / 2
 
 
-def _rounded(**numbers: float) -> dict[str, Any]:
-    return {name: round(number, 4) for name, number in numbers.items()}
+def _as_json(name: str, estimate: Share | Change | Wins, **counts: float) -> dict[str, Any]:
+    """Return the value under this name with its interval, rounded to four places, and the counts as they are."""
+    low, high = estimate.interval
+    return {name: round(estimate.value, 4), "low": round(low, 4), "high": round(high, 4), **counts}

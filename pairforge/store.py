@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +39,15 @@ class Store:
             self._db.execute("PRAGMA synchronous=NORMAL")
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
             if found > VERSION:
-                raise InputError(
-                    f"{self.path} was made by a newer pairforge (store version {found})", fix="update pairforge"
-                )
+                what = f"{self.path} was made by a newer pairforge (store version {found})"
+                raise InputError(what, fix="update pairforge")
             if found < VERSION:
                 self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
 
     def _set_aside(self) -> None:
         """Rename a store, with its write-ahead log; evidence is never deleted."""
-        number = 1
-        while (aside := self.path.with_name(f"evidence-{number}.db")).exists():
-            number += 1
+        names = (self.path.with_name(f"evidence-{number}.db") for number in count(1))
+        aside = next(path for path in names if not path.exists())
         for suffix in ("-wal", "-shm", ""):
             if (old := self.path.with_name(self.path.name + suffix)).exists():
                 old.rename(aside.with_name(aside.name + suffix))
@@ -74,9 +73,8 @@ class Store:
         """Return all stored answers of one sampling setting."""
         query = "SELECT prompt, idx, text, finish, tokens FROM answers WHERE settings = ?"
         with write_errors(self.path):
-            return {
-                (prompt, index): Answer(*rest) for prompt, index, *rest in self._db.execute(query, (digest(settings),))
-            }
+            found = self._db.execute(query, (digest(settings),))
+            return {(prompt, index): Answer(*rest) for prompt, index, *rest in found}
 
     def add_scores(self, settings: Mapping[str, Any], prompt: str, scores: Mapping[str, float]) -> None:
         """Commit the scores of one prompt's answers, given by text."""
@@ -93,12 +91,10 @@ class Store:
 
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
         """Remove the answers of one sampling setting, unless `dry`, and return how many they are."""
+        if dry:
+            return len(self.answers(settings))
         with write_errors(self.path), self._db:
-            kept = "SELECT COUNT(*) FROM answers WHERE settings = ?"
-            count: int = self._db.execute(kept, (digest(settings),)).fetchone()[0]
-            if not dry:
-                self._db.execute("DELETE FROM answers WHERE settings = ?", (digest(settings),))
-        return count
+            return self._db.execute("DELETE FROM answers WHERE settings = ?", (digest(settings),)).rowcount
 
     def close(self) -> None:
         self._db.close()

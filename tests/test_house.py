@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors"},
     {"types", "resources", "text", "options", "statistics", "repetition"},
-    {"disk", "markdown", "processes", "readers", "refusals", "svg"},
-    {"store", "stopping", "tokenization", "conversation", "pairers", "card"},
+    {"conversation", "disk", "markdown", "processes", "readers", "refusals", "svg"},
+    {"store", "stopping", "tokenization", "pairers", "card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub"},
     {"api"},

@@ -19,7 +19,7 @@ def test_patterns_are_lines_by_section(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "data/patterns").mkdir(parents=True)
     text = "# Greetings.\n[hello]\n# English\nhi there\n[,.]x\n[من]\n\n  hey #1 \n[bye]\n"
     (tmp_path / "data/patterns/greetings.txt").write_text(text, "utf-8")
-    monkeypatch.setattr(resources, "_HERE", tmp_path)
+    monkeypatch.setattr(resources, "resource", tmp_path.joinpath)
     assert patterns("greetings") == {"hello": ["hi there", "[,.]x", "[من]", "hey #1"], "bye": []}
     assert patterns("greetings") is patterns("greetings")
 
@@ -28,7 +28,7 @@ def test_a_section_is_filled_into_others(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "data/patterns").mkdir(parents=True)
     text = "[who]\nyou\n{them}\n[them]\nall|both\n[hello]\nhi {who}!\nhey{0,3}\n"
     (tmp_path / "data/patterns/fillings.txt").write_text(text, "utf-8")
-    monkeypatch.setattr(resources, "_HERE", tmp_path)
+    monkeypatch.setattr(resources, "resource", tmp_path.joinpath)
     assert alternation("fillings", "hello") == "hi (?:you|(?:all|both))!|hey{0,3}"
     assert [bool(compiled("fillings", "hello").fullmatch(said)) for said in ("hi both!", "hi you", "he")] == [1, 0, 1]
 

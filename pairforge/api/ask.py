@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..console import table
 from ..options import AskOptions, SamplerOptions, keywords, part_of
-from ..run import Run, latest, out_dir
+from ..run import latest, out_dir
 from ..store import Store
 from ..types import Answer, Message, Prompt, Skip
 from .models import answer, as_tuple, shared_sampler, tuned_on
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
 
 QUESTIONS = ("What is your name?", "Are you ChatGPT?", "Tell me about your name and organization.")
 
@@ -29,10 +26,10 @@ class Asked:
     def as_json(self) -> dict[str, Any]:
         return {"command": "ask", "ok": self.ok, "answers": self.answers}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich__(self) -> Any:
         questions = next(iter(self.answers.values()), {})
         rows = [[question, *(given[question] for given in self.answers.values())] for question in questions]
-        yield table("", ["question", *self.answers], rows)
+        return table("", ["question", *self.answers], rows)
 
 
 @keywords(AskOptions)
@@ -46,20 +43,15 @@ def ask(options: AskOptions) -> Asked:
         Prompt((Message(role="user", content=question),)).in_context(options.system)
         for question in as_tuple(options.questions) or QUESTIONS
     ]
+    models = [run.settings["model"], *filter(None, [tuned_on(run)])] if run else ["pocket"]
     answers: dict[str, dict[str, str]] = {}
     with closing(Store(out_dir(options.output))) as store:
-        for name in as_tuple(options.model) or _models(run):
+        for name in as_tuple(options.model) or models:
             revision = options.revision or (run.revision_of(name) if run else None)
             sampler = shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision))
             given = answer(prompts, sampler, 1, store, f"ask: {name}", options.quiet)
             answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     return Asked(answers)
-
-
-def _models(run: Run | None) -> list[str]:
-    if run is None:
-        return ["pocket"]
-    return [run.settings["model"], *([tuned] if (tuned := tuned_on(run)) else [])]
 
 
 def _text(given: list[Answer] | Skip) -> str:

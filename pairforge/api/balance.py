@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -122,13 +122,9 @@ def _repicker(cues: Sequence[Cue], run: Run | None, rows: Iterable[Mapping[str, 
     """Return what picks pairs again from the evidence beside an on-policy run, if cues were found in it."""
     if run is None or run.command != "onpolicy" or not cues or not (run.path.parent / "evidence.db").exists():
         return None
-    store = Store(run.path.parent)
-    settings = run.settings
-    evidence = Evidence(
-        store.answers(settings["sampling"]), store.scores(settings["judge"]), settings.get("margin", 0.0)
-    )
-    store.close()
-    return Repicker(CueMeasures(cues), evidence, rows)
+    with closing(Store(run.path.parent)) as store:
+        answers, scores = store.answers(run.settings["sampling"]), store.scores(run.settings["judge"])
+    return Repicker(CueMeasures(cues), Evidence(answers, scores, run.settings.get("margin", 0.0)), rows)
 
 
 def _fixed(

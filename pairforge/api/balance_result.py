@@ -46,13 +46,11 @@ class ChangeLog:
     def lines(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """Yield an object for each changed or dropped row: its number, what was done, and the row as it was."""
         for number, row in enumerate(rows):
-            done = self.changed.get(number, [])
-            what = "dropped" if number in self.dropped else "changed"
-            if what == "dropped":
-                done = [*done, self.dropped[number]]
-            if done:
-                reasons = {"remedies": [remedy for remedy, _ in done], "why": "; ".join(why for _, why in done)}
-                yield {"row": number, "what": what, **reasons, "pair": row}
+            dropped = [self.dropped[number]] if number in self.dropped else []
+            if done := self.changed.get(number, []) + dropped:
+                remedies, why = zip(*done, strict=True)
+                what = "dropped" if dropped else "changed"
+                yield {"row": number, "what": what, "remedies": list(remedies), "why": "; ".join(why), "pair": row}
 
     def __str__(self) -> str:
         counts = self.counts()
@@ -90,16 +88,18 @@ class Balanced:
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `pairforge balance --json` prints."""
+        before, after = self.before.as_json(), self.after.as_json()
+        summary = ("rows", "verdict", "separability", "predictability", "similarity")
         return {
             "command": "balance",
             "ok": self.ok,
             "rows": self.before.rows,
             "kept": self.after.rows,
             **self.ledger.counts(),
-            "output": str(self.output) if self.output else None,
-            "record": str(self.record) if self.record else None,
-            "before": _summary(self.before),
-            "after": _summary(self.after),
+            "output": self.output and str(self.output),
+            "record": self.record and str(self.record),
+            "before": {name: before[name] for name in summary},
+            "after": {name: after[name] for name in summary},
             "findings": {name: [one.as_json() for one in found] for name, found in self.findings().items()},
             "advice": list(self.advice),
         }
@@ -115,11 +115,6 @@ class Balanced:
             yield visible(f"wrote {self.output}: {self.after.rows} rows; dropped and changed rows: {self.record}")
         else:
             yield "nothing is written without a name for the output: pairforge balance IN OUT"
-
-
-def _summary(audit: Report) -> dict[str, Any]:
-    report = audit.as_json()
-    return {name: report[name] for name in ("rows", "verdict", "separability", "predictability", "similarity")}
 
 
 def _column(audit: Report) -> dict[str, str]:

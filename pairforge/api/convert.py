@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, Any
 
 from .. import formats
 from ..console import outcome, table
@@ -19,10 +19,13 @@ from ..text import visible
 from ..types import Skip
 from .inputs import PairInput, check_output
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-_SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".csv")
+_WRITERS: dict[str, Callable[[Iterable[Mapping[str, Any]], IO[bytes]], object]] = {
+    ".jsonl": writers.write_lines,
+    ".ndjson": writers.write_lines,
+    ".json": writers.write_array,
+    ".parquet": lambda rows, file: formats.to_dataset(rows).to_parquet(file),
+    ".csv": writers.write_csv,
+}
 _INFO = "dataset_info.json"
 
 
@@ -56,12 +59,12 @@ class Conversion:
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `pairforge convert --json` prints."""
-        counts = {"rows": self.rows, "pairs": self.pairs, "written": self.written, "skips": dict(self.skips)}
+        counts = {"rows": self.rows, "pairs": self.pairs, "written": self.written, "skips": self.skips}
         said = {"command": "convert", "ok": self.ok, "shape": self.shape, "to": self.to, "output": str(self.output)}
         said |= {"files": [str(file) for file in self.files], "counts": counts, "first": self.first}
-        return said | {"lost": dict(self.lost), "snippet": self.snippet}
+        return said | {"lost": self.lost, "snippet": self.snippet}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
         counts = outcome({"pairs": self.pairs, "skips": self.skips})
         yield visible(f"{self.rows} rows ({self.shape}) -> {self.output} ({self.to}): {counts}, {self.written} rows")
         if self.skips:
@@ -69,8 +72,7 @@ class Conversion:
             yield table("", ("left out", "rows", "first"), lines)
         if self.lost:
             yield table("", ("can't be held", "rows"), [(name, str(n)) for name, n in self.lost.items()])
-        yield ""
-        yield "\n".join(visible(line) for line in self.snippet.splitlines())
+        yield "\n" + visible(self.snippet.rstrip())
 
 
 @keywords(ConvertOptions)
@@ -87,21 +89,22 @@ def convert(options: ConvertOptions) -> Conversion:
     if path.name == _INFO:
         raise InputError(f"{path} is not a name for pairs", fix="name another file")
     source = PairInput(options.data, options.output, quiet=options.quiet)
-    check_output(path, _SUFFIXES, source, overwrite=options.overwrite)
+    check_output(path, tuple(_WRITERS), source, overwrite=options.overwrite)
     with source:
         shape, _ = formats.recognise(source.raw())
         done = Conversion(path, options.to, shape.name, target_formats.snippet(options.to, path), [path])
-        first_row: dict[str, Any] = {}
-        for row in _converted(source.raw(), shape, done):
-            first_row = first_row or row
+        for _ in _converted(source.raw(), shape, done):  # all are counted before any is written
+            pass
         if not done.written:
-            first = next(iter(done.first.values()), "no rows")
-            raise InputError(
-                f"nothing to convert to {options.to}: {first}", fix="see what is wrong with: pairforge validate"
-            )
+            what = f"nothing to convert to {options.to}: {next(iter(done.first.values()), 'no rows')}"
+            raise InputError(what, fix="see what is wrong with: pairforge validate")
         info = _dataset_info(path, options.overwrite) if options.to == "llamafactory" else None
-        rows = _converted(source.raw(), shape, Conversion(path, options.to, shape.name, "", []))
-        _write(({name: row.get(name) for name in done.columns} for row in rows), path, list(done.columns), first_row)
+        again = _converted(source.raw(), shape, Conversion(path, options.to, shape.name, "", []))
+        rows = ({name: row.get(name) for name in done.columns} for row in again)
+        with write_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic(path) as file:
+                _WRITERS[path.suffix.lower()](rows, file)
     if info:
         done.files.append(path.parent / _INFO)
         write_atomic(path.parent / _INFO, json.dumps(info, ensure_ascii=False, indent=2) + "\n")
@@ -109,7 +112,7 @@ def convert(options: ConvertOptions) -> Conversion:
 
 
 def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> Iterator[dict[str, Any]]:
-    """The rows of the output; what becomes of those of the source is counted in `done`."""
+    """Yield the rows of the output; what becomes of those of the source is counted in `done`."""
     target, suffix = formats.TARGETS[done.to], done.output.suffix.lower()
 
     def counted() -> Iterator[Any]:
@@ -121,8 +124,7 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> I
         lost = set[str]()
         made = pair if isinstance(pair, Skip) else target.rows(pair, lost)
         if not isinstance(made, Skip):
-            faults = (_check(row, suffix != ".parquet") for row in made)
-            made = next(filter(None, faults), made)
+            made = next(filter(None, (writers.fault(row, suffix != ".parquet") for row in made)), made)
         if isinstance(made, Skip):
             done.skips[made.reason] += 1
             done.first.setdefault(made.reason, made.detail if made is pair else f"row {done.rows - 1}: {made.detail}")
@@ -137,40 +139,11 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> I
         done.lost.update(lost)
 
 
-def _check(row: Mapping[str, Any], is_text: bool) -> Skip | None:
-    """Why the row can't be in the file: a number that JSON lacks, half a surrogate pair, bytes in a text file."""
-    try:
-        writers.encoded(row)
-    except UnicodeEncodeError:
-        return Skip("encoding", "half of a surrogate pair, which no UTF-8 file can hold")
-    except ValueError:
-        return Skip("not_finite", "a number that is NaN or infinite, which JSON can't hold")
-    except TypeError:
-        return Skip("bytes", "bytes, which only .parquet can hold") if is_text else None
-    return None
-
-
-def _write(rows: Iterable[Mapping[str, Any]], path: Path, columns: list[str], first: Mapping[str, Any]) -> None:
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() == ".parquet":
-            other = [name for name in ("chosen", "rejected") if not isinstance(first.get(name), list)]
-            formats.write_parquet(rows, path, other=other)
-            return
-        with atomic(path) as file:
-            if path.suffix.lower() == ".csv":
-                writers.write_csv(rows, file, columns)
-            else:
-                (writers.write_array if path.suffix.lower() == ".json" else writers.write_lines)(rows, file)
-
-
 def _dataset_info(path: Path, overwrite: bool) -> dict[str, Any]:
-    """LLaMA-Factory's description of its data sets, with this one in it; what it describes already is kept."""
+    """Return LLaMA-Factory's description of its data sets with this one added; what it describes already is kept."""
     file, entry = path.parent / _INFO, target_formats.dataset_info(path)
-    if not file.exists():
-        return entry
     try:
-        known = json.loads(file.read_text("utf-8"))
+        known = json.loads(file.read_text("utf-8")) if file.exists() else {}
         if not isinstance(known, dict):
             raise ValueError("not an object")
     except (OSError, ValueError, RecursionError) as error:

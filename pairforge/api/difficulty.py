@@ -8,6 +8,7 @@ Unalignment; Pal et al. 2024, Smaug).
 from __future__ import annotations
 
 import inspect
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -18,7 +19,7 @@ from ..samplers.hardware import BatchSizer, release, threads
 from ..samplers.model_loading import out_of_memory
 from ..samplers.transformers import LocalModel
 from ..text import common_prefix, edit_distance, error_line
-from ..tokenization import MAX_LENGTH, SIDES, Rendered, Side, render
+from ..tokenization import MAX_LENGTH, SIDES, Rendered, render
 from ..types import Skip
 
 _CHUNK = 512  # rows that are read ahead, so that pairs of like length can share a batch
@@ -71,15 +72,11 @@ def measure(
     limit = min(filter(None, (limit, most)), default=None)
     room, stream, start = BatchSizer.of(model, batch_size), iter(rows), 0
     while chunk := list(islice(stream, _CHUNK)):
-        found: dict[int, Difficulty | Skip] = {}
-        ready: list[tuple[int, Rendered]] = []
-        for row, one in enumerate(map(_trainable, render(tokenizer, chunk, limit)), start):
-            found[row] = one if isinstance(one, Skip) else Skip("oom")
-            if isinstance(one, Rendered):
-                ready.append((row, one))
+        rendered = list(enumerate(map(_trainable, render(tokenizer, chunk, limit)), start))
+        found: dict[int, Difficulty | Skip] = {row: one for row, one in rendered if isinstance(one, Skip)}
         with threads(model):
-            found |= _in_batches(model, ready, room)
-        yield from found.values()
+            found |= _in_batches(model, [(row, one) for row, one in rendered if isinstance(one, Rendered)], room)
+        yield from (found[row] for row, _ in rendered)
         start += len(chunk)
 
 
@@ -99,32 +96,28 @@ def _in_batches(
     model: Any, pairs: list[tuple[int, Rendered]], room: BatchSizer
 ) -> Iterator[tuple[int, Difficulty | Skip]]:
     """Yield the numbers by row; pairs of like length share a batch, which is smaller where memory was too small."""
-    pairs = sorted(pairs, key=lambda pair: -_length(pair[1]))
+
+    def length(pair: tuple[int, Rendered]) -> int:
+        return max(len(pair[1].kept(side)) for side in SIDES)
+
+    pairs = sorted(pairs, key=length, reverse=True)
     while pairs:
-        longest = _length(pairs[0][1])
-        batch = pairs[: max(1, room.rows_of(longest) // 2)]
-        found = _attempt(model, batch)
-        if isinstance(found, Skip) and len(batch) > 1:
-            room.shrink(2 * len(batch), longest)
-            continue
-        yield from ((row, found) for row, _ in batch) if isinstance(found, Skip) else ((one.row, one) for one in found)
+        longest = length(pairs[0])
+        batch, found = pairs[: max(1, room.rows_of(longest) // 2)], list[Difficulty | Skip]()
+        try:
+            found += _forward(model, batch)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            reason = error_line(error)
+        if not found:  # not in the handler: there the error still holds the tensors
+            release(model.device)
+            if len(batch) > 1:
+                room.shrink(2 * len(batch), longest)
+                continue
+            found.append(Skip("oom", reason))
+        yield from ((row, one) for (row, _), one in zip(batch, found, strict=True))
         del pairs[: len(batch)]
-
-
-def _length(pair: Rendered) -> int:
-    return max(len(pair.kept(side)) for side in SIDES)
-
-
-def _attempt(model: Any, rows: Sequence[tuple[int, Rendered]]) -> list[Difficulty] | Skip:
-    try:
-        return _forward(model, rows)
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error):
-            raise
-        reason = error_line(error)
-    # Not in the handler: there the error still holds the tensors.
-    release(model.device)
-    return Skip("oom", reason)
 
 
 def _forward(model: Any, rows: Sequence[tuple[int, Rendered]]) -> list[Difficulty]:
@@ -132,10 +125,12 @@ def _forward(model: Any, rows: Sequence[tuple[int, Rendered]]) -> list[Difficult
     import torch
 
     pairs = [pair for _, pair in rows]
-    sides: list[tuple[Rendered, Side]] = [(pair, side) for side in SIDES for pair in pairs]
-    ids = [torch.tensor(pair.kept(side)) for pair, side in sides]
-    padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(model.device)
-    mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in ids], batch_first=True).to(model.device)
+    sides = [(pair.shared, pair.kept(side)) for side in SIDES for pair in pairs]
+    ids = [torch.tensor(kept) for _, kept in sides]
+    padded, mask = (
+        torch.nn.utils.rnn.pad_sequence(one, batch_first=True).to(model.device)
+        for one in (ids, list(map(torch.ones_like, ids)))
+    )
     parting = torch.tensor([pair.parting - 1 for pair in pairs])
     wanted, column = parting.unique(return_inverse=True)
     some = "logits_to_keep" in inspect.signature(model.forward).parameters
@@ -147,12 +142,9 @@ def _forward(model: Any, rows: Sequence[tuple[int, Rendered]]) -> list[Difficult
             use_cache=False,
             **({"logits_to_keep": wanted.to(model.device)} if some else {}),
         )
-        hidden = output.hidden_states[-1]
-        sums = torch.stack([
-            hidden[number, pair.shared - 1 : len(pair.kept(side)) - 1].float().sum(0)
-            for number, (pair, side) in enumerate(sides)
-        ]).cpu().double()  # fmt: skip
-        chosen, rejected = sums.chunk(2)
+        states = zip(output.hidden_states[-1], sides, strict=True)
+        sums = [one[shared - 1 : len(kept) - 1].float().sum(0) for one, (shared, kept) in states]
+        chosen, rejected = torch.stack(sums).cpu().double().chunk(2)
         at = output.logits[torch.arange(len(pairs)), column if some else parting].float().cpu()
     squares, products, found = (chosen * chosen).sum(1).tolist(), (chosen * rejected).sum(1).tolist(), []
     for (row, pair), logits, square, product in zip(rows, at, squares, products, strict=True):
@@ -172,10 +164,6 @@ def _forward(model: Any, rows: Sequence[tuple[int, Rendered]]) -> list[Difficult
     return found
 
 
-_NAMED = 5
-_TENTHS = {"p10": 1, "median": 5, "p90": 9}
-
-
 @dataclass(frozen=True)
 class Difficulties:
     """The numbers of all pairs of a dataset; `skips` counts by reason the rows that have none."""
@@ -184,7 +172,7 @@ class Difficulties:
     pairs: Sequence[Difficulty]
     skips: Mapping[str, int]
 
-    def riskiest(self, count: int = _NAMED) -> list[int]:
+    def riskiest(self, count: int = 5) -> list[int]:
         """Return the rows most prone to likelihood displacement: the highest length-normalised CHES first."""
         return [one.row for one in sorted(self.pairs, key=lambda one: (-one.ches_normalised, one.row))[:count]]
 
@@ -196,47 +184,42 @@ class Difficulties:
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary; lengths in tokens, `deficit` in nats."""
-        names = [field.name for field in fields(Difficulty) if field.name != "row"]
         return {
             "model": self.model,
             "pairs": len(self.pairs),
             "skips": dict(self.skips),
             "prefers_rejected": self.against,
-            **{name: self._spread(name) for name in names},
+            **{field.name: self._spread(field.name) for field in fields(Difficulty) if field.name != "row"},
             "riskiest": self.riskiest(),
         }
 
     def lines(self) -> Iterable[str]:
         """Return JSON Lines with the numbers of each pair."""
-        import json
-
         return (json.dumps(asdict(one)) for one in self.pairs)
 
     def __str__(self) -> str:
         """The summary for a reader."""
         if not self.pairs:
             return f"{self.model} sees no pair from which DPO could learn: {self._skipped()}"
-        deficit, ches = self._spread("deficit"), self._spread("ches_normalised")
-        lines = []
-        if deficit and self.against is not None:
+        lines, ches = list[str](), self._spread("ches_normalised")
+        if self.against is not None:
             lines.append(
                 f"at the first difference, {self.model} prefers the rejected token in {self.against:.0%} of pairs"
-                f" (median deficit {deficit['median']:.2f} nats)"
+                f" (median deficit {self._spread('deficit')['median']:.2f} nats)"
             )
-        if ches:
-            rows = ", ".join(map(str, self.riskiest()))
-            share = self._spread("edit_distance")["median"]
-            lines.append(
-                f"half of the pairs change less than {share:.0%} of the tokens; normalised CHES {ches['p10']:.3g} to"
-                f" {ches['p90']:.3g}: the chosen answer too may lose probability, first in rows {rows}"
-            )
+        lines.append(
+            f"half of the pairs change less than {self._spread('edit_distance')['median']:.0%} of the tokens; "
+            f"normalised CHES {ches['p10']:.3g} to {ches['p90']:.3g}: the chosen answer too may lose probability, "
+            f"first in rows {', '.join(map(str, self.riskiest()))}"
+        )
         if self.skips:
             lines.append(f"left out: {self._skipped()}")
         return "\n".join(lines)
 
     def _spread(self, name: str) -> dict[str, float]:
         values = sorted(value for one in self.pairs if (value := getattr(one, name)) is not None)
-        return {label: values[len(values) * tenth // 10] for label, tenth in _TENTHS.items()} if values else {}
+        tenths = {"p10": 1, "median": 5, "p90": 9} if values else {}
+        return {label: values[len(values) * tenth // 10] for label, tenth in tenths.items()}
 
     def _skipped(self) -> str:
         return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in self.skips.items()) or "no rows"
@@ -267,10 +250,6 @@ def difficulty(
         InputError, OutsideError: The model can't be loaded.
     """
     local = LocalModel(name=model, revision=revision, dtype=dtype, device=device)
-    found, skips = list[Difficulty](), Counter[str]()
-    for one in measure(local.model, local.chat.tokenizer, rows, limit=max_length, batch_size=batch_size):
-        if isinstance(one, Skip):
-            skips[one.reason] += 1
-        else:
-            found.append(one)
-    return Difficulties(model, found, dict(sorted(skips.items())))
+    found = list(measure(local.model, local.chat.tokenizer, rows, limit=max_length, batch_size=batch_size))
+    skips = Counter(one.reason for one in found if isinstance(one, Skip))
+    return Difficulties(model, [one for one in found if isinstance(one, Difficulty)], dict(sorted(skips.items())))

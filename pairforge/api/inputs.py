@@ -12,6 +12,7 @@ from .. import formats
 from ..console import note
 from ..errors import InputError
 from ..options import PairData
+from ..readers import files_of, hub_id
 from ..readers.spool import RowSpool
 from ..run import Run, latest, out_dir
 
@@ -138,8 +139,8 @@ def check_output(
         raise InputError(f"{path}: the name must end in {', '.join(suffixes)}", fix=fix)
     if path.is_dir():
         raise InputError(f"{path} is a folder", fix="name another file")
-    on_disk = source and source.path and source.name != "-" and not formats.hub_id(source.name)
-    files = formats.files_of(source.name) if source and on_disk else []
+    on_disk = source and source.path and source.name != "-" and not hub_id(source.name)
+    files = files_of(source.name, formats.PAIRS) if source and on_disk else []
     if any(path.exists() and file.exists() and path.samefile(file) for file in files):
         raise InputError(f"{path} is the source itself, and nothing is written in place", fix="name another file")
     if path.exists() and not overwrite:

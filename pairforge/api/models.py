@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,7 +27,6 @@ from ..types import Answer, Prompt, Sampler, Skip
 
 HELPFUL = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
-_CONFIGS = ("config.json", "adapter_config.json")  # what training writes last
 
 
 def open_sampler(options: SamplerOptions) -> Sampler:
@@ -44,8 +43,8 @@ def open_sampler(options: SamplerOptions) -> Sampler:
     if not (options.base_url or options.provider):
         from ..samplers.transformers import TransformersSampler
 
-        local = {one.name: getattr(options, one.name) for one in fields(LocalModelOptions)}
-        return TransformersSampler(options.model, decoding, **(local | {"chat_template_kwargs": kwargs}))
+        local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
+        return TransformersSampler(options.model, decoding, **vars(local))
     from ..samplers.openai_server import EndpointSampler
 
     server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
@@ -82,17 +81,15 @@ def _check_combination(options: SamplerOptions) -> None:
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} exclude each other", fix="give one of them")
     source = named[0] if named else "a local model"
-    unused = {
-        "a local model": _SERVER_ONLY,
-        "--replay": (*_LOCAL_ONLY, *_SERVER_ONLY, "chat_template_kwargs"),
-    }.get(source, _LOCAL_ONLY)
+    without = {"a local model": _SERVER_ONLY, "--replay": (*_LOCAL_ONLY, *_SERVER_ONLY, "chat_template_kwargs")}
+    unused = without.get(source, _LOCAL_ONLY)
     defaults = {one.name: one.default for one in fields(SamplerOptions)}
     if wrong := next((name for name in unused if getattr(options, name) != defaults[name]), None):
         raise InputError(f"--{wrong.replace('_', '-')} has no effect with {source}", fix="leave it out")
 
 
 def as_tuple(values: str | Sequence[str]) -> tuple[str, ...]:
-    """What may be given once or more often; a lone text is no sequence of letters."""
+    """Return what may be given once or more often as a tuple: a lone text is one value."""
     return (values,) if isinstance(values, str) else tuple(values)
 
 
@@ -100,32 +97,30 @@ def _template_kwargs(given: str | Mapping[str, Any] | None) -> Mapping[str, Any]
     """Read the arguments of the chat template: a mapping, a JSON object, or `name=value` separated by commas."""
     if given is None or isinstance(given, Mapping):
         return given
-    error = InputError(f"--chat-template-kwargs {given!r} is not a JSON object", fix="e.g. enable_thinking=false")
+    parts = [part.partition("=") for part in given.split(",")]
     if given.lstrip().startswith("{"):
         value = _json_or(given, None)
-        if not isinstance(value, dict):
-            raise error
-        return value
-    parts = [part.partition("=") for part in given.split(",")]
-    if not all(sign and name.strip() for name, sign, _ in parts):
-        raise error
-    return {name.strip(): _json_or(value, value.strip()) for name, _, value in parts}
+    elif all(sign and name.strip() for name, sign, _ in parts):
+        value = {name.strip(): _json_or(value, value.strip()) for name, _, value in parts}
+    else:
+        value = None
+    if not isinstance(value, dict):
+        raise InputError(f"--chat-template-kwargs {given!r} is not a JSON object", fix="e.g. enable_thinking=false")
+    return value
 
 
 def _json_or(text: str, default: Any) -> Any:
-    try:
+    with suppress(ValueError):
         return json.loads(text)
-    except ValueError:
-        return default
+    return default
 
 
 def _key(variable: str | None) -> str | None:
     """Read the key from an environment variable: on the command line, others could read it."""
-    if variable is None:
-        return None
-    if key := os.environ.get(variable):
-        return key
-    raise InputError(f"--api-key-env: ${variable} is not set", fix=f"export {variable}=...")
+    key = os.environ.get(variable) if variable else None
+    if variable and not key:
+        raise InputError(f"--api-key-env: ${variable} is not set", fix=f"export {variable}=...")
+    return key
 
 
 def _replayed(source: str, model: str | None) -> ReplaySampler:
@@ -134,10 +129,8 @@ def _replayed(source: str, model: str | None) -> ReplaySampler:
     if not path.is_dir():
         return ReplaySampler.from_file(path, model)
     run = Run.load(path)
-    store = Store(path.parent)
-    answers = store.answers(run.settings["sampling"])
-    store.close()
-    return ReplaySampler(answers, model or run.settings["model"])
+    with closing(Store(path.parent)) as store:
+        return ReplaySampler(store.answers(run.settings["sampling"]), model or run.settings["model"])
 
 
 def contexts_of(options: ContextOptions, default: list[str | None]) -> list[str | None]:
@@ -166,7 +159,8 @@ def answer(
 def tuned_on(run: Run) -> str | None:
     """Return the folder of the model or adapter that was trained on a run, if there is a whole one."""
     folder = run.path / "model"
-    return str(folder) if any((folder / name).exists() for name in _CONFIGS) else None
+    written_last = (folder / "config.json", folder / "adapter_config.json")
+    return str(folder) if any(file.exists() for file in written_last) else None
 
 
 @dataclass(frozen=True)

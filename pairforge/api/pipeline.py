@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..console import PairView, note, outcome, table
 from ..errors import InputError
+from ..formats import read_rows, to_dataset
 from ..options import BuildOptions, PromptColumns, PromptOptions
 from ..prompts import read_prompts
 from ..run import AGAIN, FAILURES, Run, latest, out_dir
@@ -23,11 +26,6 @@ from .models import answer, as_tuple
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-
-_SHOWN = 3  # pairs
-_LISTED = 8  # names
 
 
 @dataclass
@@ -51,51 +49,40 @@ class BuildResult:
     @property
     def ok(self) -> bool:
         """There are pairs, no budget ran out, and at most a tenth of the prompts (or `max_failures`) failed."""
-        counts = self.counts
-        failed = sum(counts["skips"].get(reason, 0) for reason in FAILURES)
+        counts, skips = self.counts, self.counts["skips"]
+        failed = sum(skips.get(reason, 0) for reason in FAILURES)
         tenth = 0.1 * counts["prompts"] * counts["contexts"]
-        return bool(
-            counts["pairs"]
-            and not counts["skips"].get("not_asked")
-            and not counts.get("unfinished")
-            and failed <= (tenth if self.max_failures is None else self.max_failures)
-        )
+        few = failed <= (tenth if self.max_failures is None else self.max_failures)
+        return bool(counts["pairs"] and few and not skips.get("not_asked") and not counts.get("unfinished"))
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
-        """The pairs as plain dicts."""
-        from ..formats import read_rows
-
-        return iter(read_rows(self.run.pairs))
+        """Return the pairs as plain dicts."""
+        return read_rows(self.run.pairs)
 
     def dataset(self) -> Dataset:
-        """The pairs as a `datasets.Dataset` with explicit features."""
-        from ..formats import to_dataset
-
+        """Return the pairs as a `datasets.Dataset` with explicit features."""
         return to_dataset(self.rows())
 
     def as_json(self) -> dict[str, Any]:
-        run = str(self.run.path)
-        return {
-            "command": self.run.command,
-            "ok": self.ok,
-            "run": run,
-            "output": str(self.run.pairs),
-            "counts": self.counts,
-        }
+        run = self.run
+        said = {"command": run.command, "ok": self.ok, "run": str(run.path), "output": str(run.pairs)}
+        return said | {"counts": self.counts}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
         counts = self.counts
         rows = [("pairs", str(counts["pairs"]))]
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
         rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
         yield table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
-        for number, row in zip(range(1, _SHOWN + 1), self.rows(), strict=False):
+        for number, row in islice(enumerate(self.rows(), 1), 3):
             yield PairView(row, number)
             yield ""
         yield outcome(counts)
         for label, name in (("names replaced", "rules"), ("left as they are", "leftovers")):
-            if counted := counts.get(name):
-                yield f"{label}: {_listed(counted)}"
+            counted = [f"{visible(word)} {count}" for word, count in counts.get(name, {}).items()]
+            more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
+            if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
+                yield f"{label}: {', '.join(counted[:8])}{more}"
         yield f"{self.run.pairs}"
         if self.ok:
             yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"
@@ -105,18 +92,18 @@ class BuildResult:
             yield "too few pairs, or too many failures: skips.jsonl beside it says why, prompt by prompt"
 
 
-def _listed(counted: Mapping[str, int]) -> str:
-    """`QWEN 12, Ｑｗｅｎ 3, in URLs 5`"""
-    shown = [f"{visible(name)} {count}" for name, count in list(counted.items())[:_LISTED]]
-    return ", ".join(shown) + (f" and {len(counted) - _LISTED} more" if len(counted) > _LISTED else "")
-
-
 def load_prompts(options: PromptOptions, source: str | Path) -> list[Prompt | Skip]:
     """Read the first `limit` prompts of a file or bundled set."""
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
     found = read_prompts(source, columns=parse_columns(options.columns), history=options.history)
     return found[: options.limit]
+
+
+def in_contexts(prompts: Iterable[Prompt | Skip], contexts: Sequence[str | None]) -> Iterator[Prompt | Skip]:
+    """Yield every prompt in every context; a Skip as it is."""
+    for prompt in prompts:
+        yield from (prompt if isinstance(prompt, Skip) else prompt.in_context(context) for context in contexts)
 
 
 def parse_columns(given: PromptColumns) -> dict[str, str]:
@@ -168,11 +155,9 @@ class ExtraPairs(Protocol):
 
     def settings(self) -> Any:
         """Return all that they depend on besides the pairs."""
-        ...
 
     def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
         """Make them, given the pairs of the prompts."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -205,11 +190,7 @@ class BuildJob:
     @property
     def asked(self) -> list[Prompt | Skip]:
         """Return every prompt in every context."""
-        return [
-            prompt if isinstance(prompt, Skip) else prompt.in_context(context)
-            for prompt in self.prompts
-            for context in self.contexts
-        ]
+        return list(in_contexts(self.prompts, self.contexts))
 
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""
@@ -233,8 +214,7 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
     out, fresh, quiet = out_dir(options.output), options.fresh, options.quiet
     run = Run.of(out, job.command, job.settings())
     new = not run.path.exists()
-    with run.lock() as died:
-        store = Store(out, fresh)
+    with run.lock() as died, closing(Store(out, fresh)) as store:
         if died and not quiet:
             note(f"going on after {died}, which was killed or ran out of memory")
         if new and not quiet and (other := latest(out, job.command)):
@@ -243,7 +223,6 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
             _fill(run, Builder(job, store, quiet))
-    store.close()
     return BuildResult(run, job.budget.max_failures)
 
 
@@ -259,6 +238,11 @@ def _fill(run: Run, builder: Builder) -> None:
     results_by_prompt = pair(asked, results, pairer, job.sampler.model)
     pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
     skips = [(prompt, item) for prompt, item in results_by_prompt if isinstance(item, Skip)]
+    skip_rows = (
+        {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}
+        | {"prompt": list(prompt.messages) if prompt else []}
+        for prompt, skip in skips
+    )
     extra = {kind: make(pairs, builder) for kind, make in job.extras.items()}
     rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
     counts = {
@@ -270,9 +254,4 @@ def _fill(run: Run, builder: Builder) -> None:
         **{kind: len(made) for kind, made in extra.items()},
     }
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
-    run.finish(rows, [_skip_row(*skip) for skip in skips], counts | ({"unfinished": unfinished} if unfinished else {}))
-
-
-def _skip_row(prompt: Prompt | None, skip: Skip) -> dict[str, Any]:
-    messages = list(prompt.messages) if prompt else []
-    return {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail, "prompt": messages}
+    run.finish(rows, skip_rows, counts | ({"unfinished": unfinished} if unfinished else {}))

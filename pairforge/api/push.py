@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import card, checks, formats, hub
 from ..checks.secrets import SecretChecker
@@ -21,10 +21,6 @@ from ..text import visible
 from ..types import Finding, digest
 from .inputs import PairInput
 
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-_CARD_LINES = 10
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
 
 
@@ -66,7 +62,7 @@ class PushOutcome:
         said |= {"url": self.url, "folder": str(self.folder) if self.folder else None, "note": self.note}
         return said | {"findings": [finding.as_json() for finding in self.findings]}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
         if self.findings:
             rows = [(str("set" if f.row is None else f.row), f.path, f.code, f.message) for f in self.findings]
             yield table("", ("row", "path", "code", "error"), rows)
@@ -125,7 +121,7 @@ def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
 
     lines = [str(folder), *(f"  {file.path:<34} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
     header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
-    lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:_CARD_LINES]), "  | ..."]
+    lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:10]), "  | ..."]
     if "\nlicense: " not in header:
         lines += ["", "no licence is named: --license ID, e.g. apache-2.0"]
     return visible("\n".join(lines))

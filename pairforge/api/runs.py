@@ -5,19 +5,17 @@ from __future__ import annotations
 import shlex
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..console import outcome, table
 from ..disk import write_errors
 from ..errors import InputError
 from ..options import ListRunsOptions, RemoveRunsOptions, ShowRunOptions, keywords
 from ..run import Run, out_dir
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
 
 
 @dataclass
@@ -30,7 +28,7 @@ class RunList:
     def as_json(self) -> dict[str, Any]:
         return {"command": "runs list", "ok": self.ok, "runs": list(self.runs)}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
         columns = ("made", "state", "model", "pairs", "skips")
         rows = [[Path(run["run"]).name, *(str(run[key]) for key in columns)] for run in self.runs]
         yield table("", ("run", *columns), rows) if rows else "no runs"
@@ -48,7 +46,7 @@ class RunView:
         said = {"command": "runs show", "ok": self.ok, **_line(self.run.path)}
         return said | {"settings": self.run.settings, "counts": self.run.counts}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
         yield table("", ("setting", "value"), [(name, str(value)) for name, value in self.run.flat().items()])
         line = _line(self.run.path)
         yield outcome(self.run.counts) if self.run.counts else f"{line['state']} {line['resume']}"
@@ -65,12 +63,11 @@ class Removal:
     ok = True
 
     def as_json(self) -> dict[str, Any]:
-        said = {"command": "runs rm", "ok": self.ok, "removed": self.done}
-        return said | {"runs": list(self.runs), "answers": self.answers}
+        return {"command": "runs rm", "ok": self.ok, "removed": self.done, "runs": self.runs, "answers": self.answers}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        what = f"{', '.join(self.runs)}" + (f" and {self.answers} stored answers" if self.answers else "")
-        yield f"removed: {what}" if self.done else f"would remove: {what}; to do so add --yes"
+    def __rich__(self) -> str:
+        what = ", ".join(self.runs) + (f" and {self.answers} stored answers" if self.answers else "")
+        return f"removed: {what}" if self.done else f"would remove: {what}; to do so add --yes"
 
 
 @keywords(ListRunsOptions)
@@ -96,9 +93,8 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
     Without `yes` nothing is removed, and the result says what would be. Raises InputError for a run in use, and for a
     folder that is not a run.
     """
-    named = [
-        _folder(run, options.output) for run in ([options.runs] if isinstance(options.runs, str) else options.runs)
-    ]
+    names = [options.runs] if isinstance(options.runs, str) else options.runs
+    named = (_folder(name, options.output) for name in names)
     paths = list({path.resolve(): path for path in named}.values())
     for path in paths:
         run = Run.at(path)
@@ -106,11 +102,8 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
             raise InputError(f"{path} is not a run that can be read", fix=f"rm -r {shlex.quote(str(path))}, if it is")
         if run.in_use():
             raise run.busy()
-    count = (
-        sum(_forget(paths, out, dry=not options.yes) for out in {path.parent for path in paths})
-        if options.answers
-        else 0
-    )
+    folders = {path.parent for path in paths} if options.answers else ()
+    count = sum(_forget(paths, out, dry=not options.yes) for out in folders)
     for path in paths if options.yes else ():
         with write_errors(path):
             shutil.rmtree(path)
@@ -124,11 +117,8 @@ def _forget(paths: Sequence[Path], out: Path, dry: bool) -> int:
     own = [settings for path in paths if path.parent == out for settings in _samplings(path)]
     others = [settings for path in out.glob("*-*") if path not in paths for settings in _samplings(path)]
     unused = [settings for number, settings in enumerate(own) if settings not in (*others, *own[:number])]
-    store = Store(out)
-    try:
+    with closing(Store(out)) as store:
         return sum(store.forget(settings, dry) for settings in unused)
-    finally:
-        store.close()
 
 
 def _samplings(path: Path) -> list[Mapping[str, Any]]:
@@ -139,7 +129,7 @@ def _samplings(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _folder(run: str, output: str | None) -> Path:
-    """A run by its path or by its name under the output folder."""
+    """Return the folder of a run, given by its path or by its name under the output folder."""
     for path in (Path(run), out_dir(output) / run):
         if (path / "run.json").exists() or Run.at(path):
             return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -17,10 +18,7 @@ from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
 from .models import answer, contexts_of, open_sampler
-from .pipeline import load_prompts, parse_columns
-
-_FIRST, _MOST = 32, 1024
-"""Prompts that are read ahead, so that answers of like length can share a batch: few at first, then ever more."""
+from .pipeline import in_contexts, load_prompts, parse_columns
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,11 @@ class Sampled:
     model: str
 
     def as_json(self) -> dict[str, Any]:
-        """One line of the file that `--replay` reads."""
-        return {
-            "prompt_id": self.prompt.id if self.prompt else "",
-            "prompt": list(self.prompt.messages) if self.prompt else [],
-            "answers": [asdict(answer) for answer in self.answers],
-            "model": self.model,
-            **({"skip": asdict(self.skip)} if self.skip else {}),
-        }
+        """Return the object that is a line of the file that `--replay` reads."""
+        prompt = self.prompt
+        asked = {"prompt_id": prompt.id if prompt else "", "prompt": list(prompt.messages) if prompt else []}
+        said = {**asked, "answers": [asdict(answer) for answer in self.answers], "model": self.model}
+        return said | ({"skip": asdict(self.skip)} if self.skip else {})
 
 
 class Samples(Iterator[Sampled]):
@@ -69,9 +64,7 @@ class Samples(Iterator[Sampled]):
         return {"command": "sample", "ok": self.ok, "counts": self.counts, "rows": rows}
 
     def lines(self) -> Iterator[str]:
-        """JSON Lines."""
-        import json
-
+        """Return the rows as JSON Lines."""
         return (json.dumps(item.as_json(), ensure_ascii=False) for item in self)
 
 
@@ -86,37 +79,29 @@ def sample(options: SampleOptions) -> Samples:
     """
     if options.n < 1 or (options.limit is not None and options.limit < 1):
         raise InputError("--n and --limit must be at least 1", fix="see: pairforge sample --help")
-    contexts = contexts_of(options, [None])
-    prompts = options.prompts
+    contexts, prompts = contexts_of(options, [None]), options.prompts
     if isinstance(prompts, (str, Path)):
         given: Iterable[Prompt | Skip] = load_prompts(options, prompts)
     else:
         given = (_prompt(value, f"prompt {number}", options) for number, value in enumerate(prompts))
-    asked = (
-        row if isinstance(row, Skip) else row.in_context(context)
-        for row in islice(given, options.limit)
-        for context in contexts
-    )
+    asked = in_contexts(islice(given, options.limit), contexts)
     return Samples(_sample(asked, options, open_sampler(options), part_of(options, Budget)))
 
 
 def _sample(
     asked: Iterator[Prompt | Skip], options: SampleOptions, sampler: Sampler, budget: Budget
 ) -> Iterator[Sampled]:
-    size = _FIRST
+    size = 32  # prompts that are read ahead, so that answers of like length can share a batch: ever more
     with closing(Store(out_dir(options.output))) as store:
         while chunk := list(islice(asked, size)):
-            size = min(2 * size, _MOST)
+            size = min(2 * size, 1024)
             prompts = [prompt for prompt in chunk if isinstance(prompt, Prompt)]
             label = f"sample: {sampler.model}"
             answers = answer(prompts, sampler, options.n, store, label, options.quiet, budget)
-            for prompt in chunk:
-                given = prompt if isinstance(prompt, Skip) else answers[prompt.id]
-                asked_prompt = None if isinstance(prompt, Skip) else prompt
-                if isinstance(given, Skip):
-                    yield Sampled(asked_prompt, (), given, sampler.model)
-                else:
-                    yield Sampled(asked_prompt, tuple(given), None, sampler.model)
+            for row in chunk:
+                prompt, given = (None, row) if isinstance(row, Skip) else (row, answers[row.id])
+                found, skip = ((), given) if isinstance(given, Skip) else (tuple(given), None)
+                yield Sampled(prompt, found, skip, sampler.model)
 
 
 def _prompt(value: Any, where: str, options: SampleOptions) -> Prompt | Skip:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..checks import RULES
 from ..console import PairView
@@ -17,9 +17,6 @@ from ..tokenization import render
 from ..types import Skip
 from .inputs import PairInput
 from .models import open_tokenizer
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
 
 
 @dataclass
@@ -34,7 +31,7 @@ class Shown:
         said = {"command": "show", "ok": self.ok, "pairs": [dict(row) for _, row in self.rows]}
         return said | ({"tokens": self.xray.as_json()} if self.xray else {})
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
         if self.xray:
             yield self.xray
             return
@@ -59,21 +56,13 @@ def show(options: ShowOptions) -> Shown:
         raise InputError(f"{source.name} has no pair {pair}", fix="give an id, or a row number counted from 0")
     for number, row in rows:
         if not _is_pair(row):
-            raise InputError(
-                f"{source.name}: row {number} is not a pair of message lists",
-                fix=f"see why with: pairforge validate {source.name}",
-            )
-    if not options.tokens or not rows:
-        return Shown(rows)
-    number, row = rows[0]
-    return Shown(
-        rows,
-        _xray(number, row, *_model(source, row, options.model, options.revision), options.max_length, options.quiet),
-    )
+            what = f"{source.name}: row {number} is not a pair of message lists"
+            raise InputError(what, fix=f"see why with: pairforge validate {source.name}")
+    return Shown(rows, _xray(source, *rows[0], options) if options.tokens and rows else None)
 
 
 def _chosen(rows: Iterable[Any], pair: str | None, limit: int) -> Iterable[tuple[int, Any]]:
-    """The first rows with their numbers, or the one that is named: by its id, else by its number."""
+    """Return the first rows with their numbers, or the one that is named: by its id, else by its number."""
     if pair is None:
         return islice(enumerate(rows), limit)
     by_number = []
@@ -85,25 +74,19 @@ def _chosen(rows: Iterable[Any], pair: str | None, limit: int) -> Iterable[tuple
     return by_number
 
 
-def _model(
-    source: PairInput, row: Mapping[str, Any], model: str | None, revision: str | None
-) -> tuple[str, str | None]:
-    """The model to read with, and its revision: the one named, else the run's, else the row's."""
+def _xray(source: PairInput, number: int, row: Mapping[str, Any], options: ShowOptions) -> XRay:
+    """Return the tokens of a pair for the model that is named, else that of the run, else that of the row."""
     run = source.run
-    name = model or (run.settings["model"] if run else row.get("model"))
-    if not isinstance(name, str) or not name:
+    model = options.model or (run.settings["model"] if run else row.get("model"))
+    if not isinstance(model, str) or not model:
         raise InputError(f"{source.name} names no model", fix="say which will be trained, with --model")
-    return name, revision or (run.revision_of(name) if run else None)
-
-
-def _xray(number: int, row: Mapping[str, Any], model: str, revision: str | None, max_length: int, quiet: bool) -> XRay:
-    reader = open_tokenizer(model, revision, quiet)
-    seen = render(reader.tokenizer, [row], max_length)[0]
+    revision = options.revision or (run.revision_of(model) if run else None)
+    reader = open_tokenizer(model, revision, options.quiet)
+    seen = render(reader.tokenizer, [row], options.max_length)[0]
     if isinstance(seen, Skip):
-        raise InputError(
-            f"row {number} can't be rendered: {seen.detail}", fix="see why: pairforge validate --explain PF401"
-        )
-    checker = reader.checker(max_length)
+        what = f"row {number} can't be rendered: {seen.detail}"
+        raise InputError(what, fix="see why: pairforge validate --explain PF401")
+    checker = reader.checker(options.max_length)
     found = [*checker.see(number, row), *checker.findings()]
     findings = [finding for finding in found if not RULES[finding.code].summary]
     named = {"number": number, "id": str(row.get("id", "")), "model": model, "findings": findings}
@@ -113,10 +96,10 @@ def _xray(number: int, row: Mapping[str, Any], model: str, revision: str | None,
 def _is_pair(row: Any) -> bool:
     if not isinstance(row, Mapping):
         return False
-    prompt = row.get("prompt")
-    for side in (row.get("chosen"), row.get("rejected"), *([prompt] if isinstance(prompt, list) and prompt else [])):
-        if not isinstance(side, list) or not side or not all(isinstance(turn, Mapping) for turn in side):
-            return False
-        if not all(isinstance(turn.get(key), str) for turn in side for key in ("role", "content")):
-            return False
-    return True
+    sides: list[Any] = [row.get("chosen"), row.get("rejected")]
+    if row.get("prompt") and isinstance(row["prompt"], list):
+        sides.append(row["prompt"])
+    return all(isinstance(side, list) and side for side in sides) and all(
+        isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
+        for turn in chain(*sides)
+    )

@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import readers as reader
 from ..errors import InputError
-from ..readers import UNREADABLE, Unreadable, Wanted, hub_id
+from ..readers import UNREADABLE, Unreadable, Wanted
 from ..types import Skip
 from .source_formats import SHAPES, Shape, as_pairs, presented, recognise, shape_of
 from .target_formats import TARGETS
@@ -34,22 +34,11 @@ def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
     return map(itemgetter(1), reader.read(str(source), wanted))
 
 
-def files_of(source: str | Path) -> list[Path]:
-    """Return the files behind a source on this disk, in order.
-
-    Raises InputError where a folder holds none, or several splits of which none is named.
-    """
-    return reader.files_of(source, PAIRS)
-
-
 def _of_cells(cells: dict[str, str], where: str) -> Any:
-    """The row of a line of CSV. A cell that holds a JSON list or object is that value, a score is a number."""
-    row: dict[str, Any] = {}
-    for column, cell in cells.items():
-        row[column] = cell
-        if column in NUMBERS and not cell:
-            del row[column]
-        elif column in NUMBERS or cell[:1] in ("[", "{"):
+    """Return the row of a line of CSV. A cell that holds a JSON list or object is that value, a score is a number."""
+    row: dict[str, Any] = {column: cell for column, cell in cells.items() if cell or column not in NUMBERS}
+    for column, cell in row.items():
+        if column in NUMBERS or cell[:1] in ("[", "{"):
             try:
                 row[column] = float(cell) if column in NUMBERS else json.loads(cell)
             except (ValueError, RecursionError):
@@ -67,8 +56,8 @@ PAIRS = Wanted(
 )
 
 __all__ = [
-    "SHAPES", "TARGETS", "UNREADABLE", "Shape", "as_pairs", "features", "files_of", "hub_id", "presented", "read",
-    "read_rows", "recognise", "rows", "shape_of", "to_dataset", "write_parquet",
+    "SHAPES", "TARGETS", "UNREADABLE", "Shape", "as_pairs", "features", "presented", "read", "read_rows", "recognise",
+    "rows", "shape_of", "to_dataset", "write_parquet",
 ]  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ..conversation import messages
@@ -24,10 +25,7 @@ class _Answer(NamedTuple):
 
 def fits(row: Mapping[str, Any]) -> bool:
     """Return whether a row has a label, and a prompt with a completion, or messages."""
-    if _label(row) is None:
-        return False
-    answers = isinstance(row.get("prompt"), (str, list)) and isinstance(row.get("completion"), (str, list))
-    return answers or isinstance(row.get("messages"), list) or isinstance(row.get("conversations"), list)
+    return _label(row) is not None and bool(_columns(row))
 
 
 def paired(rows: Iterable[Any], lost: Counter[str]) -> Iterator[dict[str, Any] | Skip]:
@@ -35,48 +33,49 @@ def paired(rows: Iterable[Any], lost: Counter[str]) -> Iterator[dict[str, Any] |
 
     Memory grows by the answers that wait for their counterpart.
     """
-    waiting: dict[str, deque[_Answer]] = {}
+    waiting: defaultdict[str, deque[_Answer]] = defaultdict(deque)
     for number, row in enumerate(rows):
-        if isinstance(row, Skip):
-            yield row
-            continue
         gone = set[str]()
-        answer = _answer(number, row, gone)
-        if answer is None:
-            yield Skip("shape", f"row {number}: no answer with a label")
+        answer = row if isinstance(row, Skip) else _answer(number, row, gone)
+        if isinstance(answer, Skip):
+            yield answer
             continue
         lost.update(gone)
-        queue = waiting.setdefault(digest(answer.context), deque())
+        queue = waiting[digest(answer.context)]
         if queue and queue[0].label != answer.label:
             other = queue.popleft()
             yield _pair(*((answer, other) if answer.label else (other, answer)), lost)
         else:
             queue.append(answer)
-    alone = sorted((answer for queue in waiting.values() for answer in queue), key=lambda answer: answer.number)
-    for answer in alone:
-        yield Skip("unpaired", f"row {answer.number}: no answer with the other label to the same prompt")
+    for number in sorted(answer.number for answer in chain.from_iterable(waiting.values())):
+        yield Skip("unpaired", f"row {number}: no answer with the other label to the same prompt")
 
 
 def _label(row: Mapping[str, Any]) -> bool | None:
     value = next((row[name] for name in _NAMES if name in row), None)
-    if isinstance(value, str):
-        value = value.lower()
+    value = value.lower() if isinstance(value, str) else value
     return _LABELS.get(value) if isinstance(value, (str, int)) else None
 
 
-def _answer(number: int, row: Any, lost: set[str]) -> _Answer | None:
+def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns that hold the prompt and the answer; none where there are no such columns."""
+    if all(isinstance(row.get(name), (str, list)) for name in ("prompt", "completion")):
+        return ("prompt", "completion")
+    return next(((name,) for name in ("messages", "conversations") if isinstance(row.get(name), list)), ())
+
+
+def _answer(number: int, row: Any, lost: set[str]) -> _Answer | Skip:
+    skip = Skip("shape", f"row {number}: no answer with a label")
     if not isinstance(row, Mapping) or not fits(row):
-        return None
-    if "completion" in row:
-        names: tuple[str, ...] = ("prompt", "completion")
+        return skip
+    if len(names := _columns(row)) == 2:
         context, answer = _turns(row["prompt"], "user", lost), _turns(row["completion"], "assistant", lost)
     else:
-        names = ("messages",) if isinstance(row.get("messages"), list) else ("conversations",)
         turns = messages(row[names[0]], lost) or []
         at = next((at for at in range(len(turns), 0, -1) if turns[at - 1]["role"] != "assistant"), 0)
         context, answer = turns[:at], turns[at:]
     rest = {name: value for name, value in row.items() if name not in (*names, *_NAMES)}
-    return _Answer(number, bool(_label(row)), context, answer, rest) if context and answer else None
+    return _Answer(number, bool(_label(row)), context, answer, rest) if context and answer else skip
 
 
 def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:
@@ -84,7 +83,7 @@ def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:
 
 
 def _pair(good: _Answer, bad: _Answer, lost: Counter[str]) -> dict[str, Any]:
-    """Columns in which the two rows agree are the pair's; others are lost."""
+    """Return the pair of two answers, with the columns in which they agree; the others are lost."""
     rest = {name: value for name, value in good.rest.items() if name not in bad.rest or bad.rest[name] == value}
     rest |= {name: value for name, value in bad.rest.items() if name not in good.rest}
     lost.update(name for name in good.rest if name not in rest)

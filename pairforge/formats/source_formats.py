@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
-from ..conversation import NotTextError, is_transcript, messages, role_of, text_of, transcript
+from ..conversation import NotTextError, messages, role_of, text_of, transcript
 from ..errors import InputError
 from ..types import Message, Skip
 from . import kto
@@ -24,26 +24,26 @@ _QUESTIONS = ("prompt", "question", "query", "instruction")
 
 
 def _in_transcripts(row: Row, lost: set[str]) -> list[Message]:
-    """Nothing: the sides are whole, and begin with the text of a `prompt` that may be beside them."""
+    """Return nothing: the sides are whole, and begin with the text of a `prompt` that may be beside them."""
     if isinstance(prompt := row.get("prompt"), str) and not row["chosen"].strip().startswith(prompt.strip()):
         lost.add("prompt")
     return []
 
 
 def _column(row: Row, lost: set[str], column: str) -> list[Message] | None:
-    """The turns of a column, under the system message of the column `system` where they bring none."""
+    """Return the turns of a column, under the system message of the column `system` where they bring none."""
     turns = messages(row[column], lost)
     return None if turns is None else _under_system(row, turns, lost)
 
 
 def _before_the_last(row: Row, lost: set[str]) -> list[Message] | None:
-    """The turns of `messages` before the last, which is the chosen answer."""
+    """Return the turns of `messages` before the last, which is the chosen answer."""
     turns = messages(row["messages"], lost)
     return turns[:-1] if turns and len(turns) > 1 and turns[-1]["role"] == "assistant" else None
 
 
 def _beside_lists(row: Row, lost: set[str]) -> list[Message]:
-    """The prompt text where the lists hold only the answers; whole conversations repeat it, or contradict it."""
+    """Return the prompt text where the lists hold only the answers; whole conversations repeat or contradict it."""
     asked = [turn["content"] for turn in messages(row["chosen"], set()) or () if turn["role"] != "assistant"]
     if not asked:
         return _of_text(row["prompt"])
@@ -53,7 +53,7 @@ def _beside_lists(row: Row, lost: set[str]) -> list[Message]:
 
 
 def _texts(row: Row, lost: set[str]) -> list[Message] | None:
-    """The question, with the alpaca `input` below it, after the `history` ([question, answer] each), under `system`."""
+    """Return the question with the alpaca `input` below it, after the `history` of exchanges, under `system`."""
     asked = _question(row)
     if asked is None:
         return None
@@ -66,15 +66,13 @@ def _texts(row: Row, lost: set[str]) -> list[Message] | None:
 
 
 def _question(row: Row) -> str | None:
-    name = next((name for name in _QUESTIONS if isinstance(row.get(name), str)), None)
-    if name is None:
-        return None
-    more = row.get("input") if name == "instruction" else None
-    return "\n".join(filter(None, [row[name], more if isinstance(more, str) else None])) or None
+    name = next((name for name in _QUESTIONS if isinstance(row.get(name), str)), "")
+    parts = [row.get(name), row.get("input") if name == "instruction" else None]
+    return "\n".join(part for part in parts if part and isinstance(part, str)) or None
 
 
 def _of_text(text: str) -> list[Message]:
-    """The turns of a transcript, without the answer that it leaves open; any other text is what the user asks."""
+    """Return the turns of a transcript without the answer that it leaves open; any other text is what the user asks."""
     turns = transcript(text) or [Message(role="user", content=text)]
     return turns[:-1] if turns[-1] == {"role": "assistant", "content": ""} else turns
 
@@ -88,47 +86,45 @@ def _under_system(row: Row, turns: list[Message], lost: set[str]) -> list[Messag
     return turns
 
 
-def _holds(row: Row, kind: type, *names: str) -> bool:
-    return all(isinstance(row.get(name), kind) for name in names)
-
-
 def _are_turns(row: Row, key: str = "content", kinds: tuple[type, ...] = (str, list)) -> bool:
-    """Both sides are lists of turns, each with content of these types under the key."""
-    if not _holds(row, list, *_SIDES) or not (row["chosen"] and row["rejected"]):
-        return False
-    return all(isinstance(turn, Mapping) and isinstance(turn.get(key), kinds) for name in _SIDES for turn in row[name])
+    """Return whether both sides are lists of turns, each with content of these types under the key."""
+    sides = [row[name] for name in _SIDES if isinstance(row.get(name), list) and row[name]]
+    return len(sides) == 2 and all(
+        isinstance(turn, Mapping) and isinstance(turn.get(key), kinds) for turn in chain(*sides)
+    )
 
 
 def _are_answers(row: Row) -> bool:
-    """Both sides are answers (a text, a message, or a list of messages that begins with one), not conversations."""
+    """Return whether both sides are answers (a text, a message, a list that begins with one), not conversations."""
     sides = [row.get(name) for name in _SIDES]
-    if all(isinstance(side, (str, Mapping)) for side in sides):
-        return True
-    return all(isinstance(side, list) and side and role_of(side[0]) == "assistant" for side in sides)
+    return all(isinstance(side, (str, Mapping)) for side in sides) or all(
+        isinstance(side, list) and side and role_of(side[0]) == "assistant" for side in sides
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shape:
     """One way to write pairs: `what` names it for a reader.
 
-    A row is of this shape where it has the columns of `lists` and of `texts`, and `test` is true. `context` gives the
-    messages before the sides (None: the sides are whole). `spent` are the columns that the pair is made of beside the
-    sides; all others are kept as they are. A check looks at `native` rows unchanged: their sides are lists of messages.
+    A row is of this shape where its `columns` are of these types, and `test` is true. `context` gives the messages
+    before the sides (None: the sides are whole). `spent` are the columns that the pair is made of beside `columns` and
+    the sides; all others are kept as they are. A check looks at `native` rows unchanged: their sides are lists of
+    messages.
     """
 
     name: str
     what: str
-    lists: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
+    columns: Mapping[str, type] = field(default_factory=dict)
     test: Callable[[Row], bool] = bool
     context: Context | None = None
-    sides: tuple[str, str] = _SIDES
+    sides: Mapping[str, type] = field(default_factory=lambda: dict.fromkeys(_SIDES, object))
     spent: tuple[str, ...] = ()
     native: bool = False
 
     def fits(self, row: Row) -> bool:
         """Return whether a row is of this shape."""
-        return _holds(row, list, *self.lists) and _holds(row, str, *self.texts) and self.test(row)
+        columns = chain(self.columns.items(), self.sides.items())
+        return all(isinstance(row.get(name), kind) for name, kind in columns) and self.test(row)
 
     def pair(self, row: Any, lost: set[str]) -> dict[str, Any] | None:
         """Return the row with whole conversations as `chosen` and `rejected`; None where it is not of this shape.
@@ -141,103 +137,93 @@ class Shape:
             context = self.context(row, lost) if self.context else []
         except NotTextError:
             return None
-        if context is None:
-            return None
-        answers = [row.get(name) for name in self.sides]
-        if self.sides[0] == self.sides[1]:
-            answers = row[self.sides[0]][:2]
-            if len(row[self.sides[0]]) > 2:
-                lost.add(f"{self.sides[0]}, all but the first two")
-        chosen, rejected = (_conversation(answer, context, lost) for answer in answers)
+        answers = [row[name] for name in self.sides]
+        if len(answers) == 1:  # a list of both
+            answers = [*answers[0]]
+            lost.update(f"{name}, all but the first two" for name in self.sides if len(answers) > 2)
+        chosen, rejected = (context is not None and _conversation(one, context, lost) for one in answers[:2])
         if not chosen or not rejected:
             return None
-        spent = {*self.spent, *self.sides}
+        spent = {*self.columns, *self.spent, *self.sides}
         lost.update({*_SIDES} & (row.keys() - spent))
         rest = {name: value for name, value in row.items() if name not in spent}
         return {**rest, "chosen": chosen, "rejected": rejected}
 
 
 def _conversation(answer: Any, context: list[Message], lost: set[str]) -> list[Message] | None:
-    """The answer behind the context, where it doesn't begin with the context itself."""
+    """Return the answer behind the context, where it doesn't begin with the context itself."""
     if isinstance(answer, str):
         return [*context, Message(role="assistant", content=answer)] if context else transcript(answer)
     turns = messages([answer] if isinstance(answer, Mapping) else answer, lost)
     return turns if not turns or turns[: len(context)] == context else [*context, *turns]
 
 
-_SYSTEM, _ALPACA = ("system", "history"), ("instruction", "input", "system", "history")
+_TEXTS = dict.fromkeys(_SIDES, str)
 SHAPES = (
     Shape(
         "chosen_messages",
         "message lists named chosen_messages and rejected_messages",
-        lists=("chosen_messages", "rejected_messages"),
-        sides=("chosen_messages", "rejected_messages"),
+        sides={"chosen_messages": list, "rejected_messages": list},
     ),
     Shape(
         "ms-swift",
         "messages, and rejected_messages or rejected_response (ms-swift)",
-        lists=("messages", "rejected_messages"),
-        sides=("messages", "rejected_messages"),
+        sides={"messages": list, "rejected_messages": list},
         spent=("rejected_response",),
     ),
     Shape(
         "ms-swift-response",
         "messages and rejected_response (ms-swift)",
-        lists=("messages",),
-        texts=("rejected_response",),
         context=_before_the_last,
-        sides=("messages", "rejected_response"),
+        sides={"messages": list, "rejected_response": str},
     ),
     Shape(
         "query-response",
         "query, response and rejected_response (ms-swift)",
-        texts=("query", "response", "rejected_response"),
+        {"query": str},
         context=_texts,
-        sides=("response", "rejected_response"),
-        spent=("query", *_SYSTEM),
+        sides={"response": str, "rejected_response": str},
+        spent=("system", "history"),
     ),
     Shape(
         "alpaca-outputs",
         "alpaca with two outputs (instruction, input, output: [better, worse])",
-        texts=("instruction",),
-        lists=("output",),
+        {"instruction": str},
         test=lambda row: len(row["output"]) > 1 and all(isinstance(text, str) for text in row["output"]),
         context=_texts,
-        sides=("output", "output"),
-        spent=_ALPACA,
+        sides={"output": list},
+        spent=("input", "system", "history"),
     ),
     Shape(
         "sharegpt",
         "ShareGPT conversations with chosen and rejected answers (LLaMA-Factory)",
-        lists=("conversations",),
+        {"conversations": list},
         test=_are_answers,
         context=partial(_column, column="conversations"),
-        spent=("conversations", "system"),
+        spent=("system",),
     ),
     Shape(
         "trl-explicit",
         "a prompt list, and what follows it as chosen and rejected (TRL, explicit prompt)",
-        lists=("prompt",),
+        {"prompt": list},
         test=_are_turns,
         context=lambda row, lost: messages(row["prompt"], lost),
-        spent=("prompt",),
         native=True,
     ),
     Shape(
         "axolotl",
         "messages with chosen and rejected answers (axolotl)",
-        lists=("messages",),
+        {"messages": list},
         test=_are_answers,
         context=partial(_column, column="messages"),
-        spent=("messages", "system"),
+        spent=("system",),
     ),
     Shape(
         "trl-text-prompt",
         "a prompt text beside lists of messages",
-        texts=("prompt",),
+        {"prompt": str},
         test=_are_turns,
         context=_beside_lists,
-        spent=("prompt",),
         native=True,
     ),
     Shape(
@@ -256,41 +242,41 @@ SHAPES = (
     Shape(
         "hh",
         "transcripts (Human: ... Assistant: ...)",
-        texts=_SIDES,
-        test=lambda row: is_transcript(row["chosen"]) and is_transcript(row["rejected"]),
+        test=lambda row: all(transcript(row[name]) for name in _SIDES),
         context=_in_transcripts,
+        sides=_TEXTS,
         spent=("prompt",),
     ),
     Shape(
         "alpaca",
         "alpaca (instruction, input, chosen, rejected)",
-        texts=("instruction", *_SIDES),
+        {"instruction": str},
         context=_texts,
-        spent=_ALPACA,
+        sides=_TEXTS,
+        spent=("input", "system", "history"),
     ),
     Shape(
         "texts",
         "texts (prompt or question, chosen, rejected)",
-        texts=_SIDES,
         test=lambda row: _question(row) is not None,
         context=_texts,
-        spent=("prompt", "question", "query", *_SYSTEM),
+        sides=_TEXTS,
+        spent=("prompt", "question", "query", "system", "history"),
     ),
     Shape(kto.NAME, "answers with labels (prompt, completion, label: KTO)", test=kto.fits),
 )
-_NAMED = {shape.name: shape for shape in SHAPES}
 UNKNOWN = Shape("unknown", "no shape of pairs that is known", test=lambda row: False)
 
 
 def _what_else(row: Row) -> str:
-    """The name of what rows hold that are not pairs."""
+    """Return the name of what rows hold that are not pairs."""
     if "instruction" in row and "output" in row:
         return "answers without a counterpart (instruction, output)"
     if isinstance(row.get("conversations"), list) or isinstance(row.get("messages"), list):
         return "conversations without a rejected answer"
     if isinstance(row.get("prompt"), Mapping) and "replies" in row["prompt"]:
         return "message trees"
-    if _holds(row, str, *_SIDES):
+    if all(isinstance(row.get(name), str) for name in _SIDES):
         return "chosen and rejected texts without a prompt"
     return f"the columns {', '.join(repr(str(name)[:30]) for name in list(row)[:8]) or 'none'}"
 
@@ -298,10 +284,9 @@ def _what_else(row: Row) -> str:
 def shape_of(rows: Iterable[Any]) -> Shape:
     """Return the shape of most of the first rows; `UNKNOWN`, with what was found as `what`, where none has any."""
     seen = [row for row in islice(rows, LOOKED_AT) if isinstance(row, Mapping)]
-    names = (next((shape.name for shape in SHAPES if shape.fits(row)), None) for row in seen)
-    known = Counter(name for name in names if name)
-    if known:
-        return max((_NAMED[name] for name in known), key=lambda shape: (known[shape.name], shape.native))
+    found = (next((shape for shape in SHAPES if shape.fits(row)), None) for row in seen)
+    if known := Counter(shape for shape in found if shape):
+        return max(known, key=lambda shape: (known[shape], shape.native))
     return replace(UNKNOWN, what=_what_else(seen[0]) if seen else "no rows")
 
 

@@ -15,18 +15,13 @@ from typing import Any, NamedTuple
 from ..text import common_prefix
 from ..types import Message, Skip
 
-_KINDS = {".parquet": "parquet", ".csv": "csv"}
-
 
 def snippet(to: str, path: Path) -> str:
     """Return the lines that configure one of the targets; `path` is the converted file."""
-    return _SNIPPETS[to].format(
-        yaml=json.dumps(str(path), ensure_ascii=False),
-        shell=shlex.quote(str(path)),
-        folder=json.dumps(str(path.parent), ensure_ascii=False),
-        name=json.dumps(path.stem, ensure_ascii=False),
-        kind=_KINDS.get(path.suffix.lower(), "json"),
-    )
+    kind = {".parquet": "parquet", ".csv": "csv"}.get(path.suffix.lower(), "json")
+    names = {"yaml": str(path), "folder": str(path.parent), "name": path.stem}
+    quoted = {name: json.dumps(value, ensure_ascii=False) for name, value in names.items()}
+    return TARGETS[to].snippet.format(**quoted, shell=shlex.quote(str(path)), kind=kind)
 
 
 def dataset_info(path: Path) -> dict[str, Any]:
@@ -72,16 +67,6 @@ _SHAREGPT = """\
 # a reader of ShareGPT pairs: turns in "conversations" (from, value), one answer each in "chosen" and "rejected"
 # LLaMA-Factory wants a dataset_info.json beside it: pairforge convert --to llamafactory
 """
-_SNIPPETS = {
-    "trl": _TRL.format(trainer="dpo") + "# or: pairforge train dpo --dataset_name {shell}\n",
-    "trl-explicit": _TRL.format(trainer="dpo"),
-    "llamafactory": _LLAMAFACTORY,
-    "ms-swift": _SWIFT,
-    "axolotl": _AXOLOTL,
-    "openrlhf": _OPENRLHF,
-    "sharegpt": _SHAREGPT,
-    "kto": _TRL.format(trainer="kto"),
-}
 
 Rows = list[dict[str, Any]]
 _FROM = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
@@ -96,7 +81,7 @@ class Parts(NamedTuple):
 
     @classmethod
     def of(cls, pair: Mapping[str, Any]) -> Parts:
-        """Both answers begin with an assistant's turn; the context is empty where the sides part before one."""
+        """Split a pair. Both answers begin with an assistant's turn; without such a place the context is empty."""
         chosen, rejected = pair["chosen"], pair["rejected"]
         at = min(common_prefix(chosen, rejected), min(len(chosen), len(rejected)) - 1)
         while at and not chosen[at]["role"] == rejected[at]["role"] == "assistant":
@@ -121,11 +106,13 @@ class Parts(NamedTuple):
 class Target:
     """A shape that a trainer reads.
 
-    `columns` are its own: other columns of these names can't be kept beside them. `shape` names the one to write.
+    `shape` names the one to write, `snippet` configures the trainer. `columns` are its own: other columns of these
+    names can't be kept beside them.
     """
 
-    columns: tuple[str, ...]
     shape: str
+    snippet: str
+    columns: tuple[str, ...] = ("prompt",)
 
     def rows(self, pair: Mapping[str, Any], lost: set[str]) -> Rows | Skip:
         """Return the rows of a pair, its other columns in each, or why the shape can't hold it.
@@ -134,14 +121,14 @@ class Target:
         """
         rest = {name: value for name, value in pair.items() if name not in ("chosen", "rejected")}
         lost.update(name for name in self.columns if rest.pop(name, None) is not None)
-        made = self._shaped(pair["chosen"], pair["rejected"], Parts.of(pair))
+        made = self._shaped(pair, Parts.of(pair))
         return made if isinstance(made, Skip) else [row | rest for row in made]
 
-    def _shaped(self, chosen: list[Message], rejected: list[Message], parts: Parts) -> Rows | Skip:
+    def _shaped(self, pair: Mapping[str, Any], parts: Parts) -> Rows | Skip:
         if self.shape == "trl":
-            return [{"chosen": chosen, "rejected": rejected}]
+            return [{"chosen": pair["chosen"], "rejected": pair["rejected"]}]
         if self.shape == "ms-swift":
-            return [{"messages": chosen, "rejected_messages": rejected}]
+            return [{"messages": pair["chosen"], "rejected_messages": pair["rejected"]}]
         if not parts.context:
             return Skip("context", "the sides have no beginning in common that ends before an answer")
         if self.shape == "trl-explicit":
@@ -160,14 +147,17 @@ class Target:
         return [{"conversations": context, "chosen": good, "rejected": bad}]
 
 
-_CONVERSATIONS = ("conversations", "messages", "prompt", "system", "rejected_messages", "rejected_response")
+_DPO = _TRL.format(trainer="dpo")
+_SIDES = ("messages", "rejected_messages", "rejected_response")
+_CONVERSATIONS = (*_SIDES, "conversations", "prompt", "system")
+_COMPLETIONS = ("prompt", "completion", "label", "kto_tag", "messages", "conversations")
 TARGETS: Mapping[str, Target] = {
-    "trl": Target(("prompt",), "trl"),
-    "trl-explicit": Target(("prompt",), "trl-explicit"),
-    "llamafactory": Target(_CONVERSATIONS, "llamafactory"),
-    "ms-swift": Target(("messages", "rejected_messages", "rejected_response"), "ms-swift"),
-    "axolotl": Target(_CONVERSATIONS, "axolotl"),
-    "openrlhf": Target(("prompt",), "trl-explicit"),
-    "sharegpt": Target(_CONVERSATIONS, "sharegpt"),
-    "kto": Target(("prompt", "completion", "label", "kto_tag", "messages", "conversations"), "kto"),
+    "trl": Target("trl", _DPO + "# or: pairforge train dpo --dataset_name {shell}\n"),
+    "trl-explicit": Target("trl-explicit", _DPO),
+    "llamafactory": Target("llamafactory", _LLAMAFACTORY, _CONVERSATIONS),
+    "ms-swift": Target("ms-swift", _SWIFT, _SIDES),
+    "axolotl": Target("axolotl", _AXOLOTL, _CONVERSATIONS),
+    "openrlhf": Target("trl-explicit", _OPENRLHF),
+    "sharegpt": Target("sharegpt", _SHAREGPT, _CONVERSATIONS),
+    "kto": Target("kto", _TRL.format(trainer="kto"), _COMPLETIONS),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, get_type_hints
@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, get_type_hints
 from ..disk import atomic
 from ..errors import InputError
 from ..text import one_line
-from ..types import Pair
+from ..types import Pair, Skip
 
 if TYPE_CHECKING:
     import datasets
@@ -36,23 +36,22 @@ def features() -> datasets.Features:
     return datasets.Features({field.name: flat.get(types[field.name], [message]) for field in fields(Pair)})
 
 
-def to_dataset(rows: Iterable[Mapping[str, Any]], *, other: Container[str] = ()) -> datasets.Dataset:
+def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
     """Return the rows as a Dataset: the columns of `Pair` in its order and types, then any others by first appearance.
 
-    A column that is missing from some rows is null there; one that no row has is left out. `other` names columns of
-    `Pair` that have another type here, taken from their values. Raises InputError where a column mixes types.
+    A column that is missing from some rows is null there; one that no row has is left out. A side that is one message
+    in the first row is one in all. Raises InputError where a column mixes types.
     """
     import datasets
     import pyarrow
 
     rows = list(rows)
     names = dict.fromkeys(name for row in rows for name in row)
-    known = {name: feature for name, feature in features().items() if name not in other}
-    types = {name: known[name] for name in known if name in names or not rows}
-    columns = {
-        name: [row.get(name) for row in rows] for name in (*types, *(name for name in names if name not in known))
-    }
-    types |= {name: _feature(name, values) for name, values in columns.items() if name not in known}
+    first = rows[0] if rows else {}
+    known = {name: feature for name, feature in features().items() if not isinstance(first.get(name), Mapping)}
+    order = {name: None for name in known if name in names or not rows} | names
+    columns = {name: [row.get(name) for row in rows] for name in order}
+    types = {name: known.get(name) or _feature(name, values) for name, values in columns.items()}
     try:
         return datasets.Dataset.from_dict(columns, features=datasets.Features(types))
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
@@ -60,10 +59,10 @@ def to_dataset(rows: Iterable[Mapping[str, Any]], *, other: Container[str] = ())
         raise InputError(f"a column of the pairs is of another type: {what}", fix="pairforge validate") from error
 
 
-def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path, *, other: Container[str] = ()) -> None:
+def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """Write the rows as one Parquet file, whole or not at all; the same rows give the same bytes."""
     with atomic(path) as file:
-        to_dataset(rows, other=other).to_parquet(file)
+        to_dataset(rows).to_parquet(file)
 
 
 def _feature(name: str, values: list[Any]) -> Any:
@@ -73,15 +72,10 @@ def _feature(name: str, values: list[Any]) -> Any:
     try:
         schema = pyarrow.table({name: pyarrow.array(values)}).schema
     except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError) as error:
-        raise InputError(
-            f"column {name!r:.80} mixes types or holds what Arrow can't: {error}", fix="pairforge validate"
-        ) from error
+        what = f"column {name!r:.80} mixes types or holds what Arrow can't: {error}"
+        raise InputError(what, fix="pairforge validate") from error
     feature = datasets.Features.from_arrow_schema(schema)[name]
     return datasets.Value("string") if feature == datasets.Value("null") else feature
-
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet runs as a formula."""
 
 
 def encoded(row: Mapping[str, Any]) -> bytes:
@@ -94,6 +88,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError("bytes")
     return str(value)
+
+
+def fault(row: Mapping[str, Any], is_text: bool) -> Skip | None:
+    """Return why the row can't be in a file: a number that JSON lacks, half a surrogate pair, bytes in a text file."""
+    try:
+        encoded(row)
+    except UnicodeEncodeError:
+        return Skip("encoding", "half of a surrogate pair, which no UTF-8 file can hold")
+    except ValueError:
+        return Skip("not_finite", "a number that is NaN or infinite, which JSON can't hold")
+    except TypeError:
+        return Skip("bytes", "bytes, which only .parquet can hold") if is_text else None
+    return None
 
 
 def write_lines(rows: Iterable[Mapping[str, Any]], file: IO[bytes]) -> None:
@@ -111,26 +118,23 @@ def write_array(rows: Iterable[Mapping[str, Any]], file: IO[bytes]) -> None:
     file.write(b"[]\n" if before == b"[\n" else b"\n]\n")
 
 
-def write_csv(rows: Iterable[Mapping[str, Any]], file: IO[bytes], columns: Sequence[str]) -> None:
-    """Write CSV: lists and objects as JSON, a cell that a spreadsheet would run begins with an apostrophe."""
+def write_csv(rows: Iterable[Mapping[str, Any]], file: IO[bytes]) -> None:
+    """Write rows of the same columns as CSV: lists and objects as JSON, with an apostrophe before a formula."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)  # with its own line ends, \r\n: it quotes only what holds a character of these
-    writer.writerow(map(_harmless, columns))
-    for row in rows:
-        cells = (row.get(name) for name in columns)
-        writer.writerow(
-            _harmless(cell or "")
-            if cell is None or isinstance(cell, str)
-            else json.dumps(cell, ensure_ascii=False, allow_nan=False, default=_plain)
-            for cell in cells
-        )
+    for number, row in enumerate(rows):
+        if not number:
+            writer.writerow(map(_cell, row))
+        writer.writerow(map(_cell, row.values()))
     text.detach()
 
 
 def is_formula(value: Any) -> bool:
     """Return whether a spreadsheet would run the text of a cell."""
-    return isinstance(value, str) and value.startswith(FORMULA)
+    return isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-def _harmless(text: str) -> str:
-    return f"'{text}" if is_formula(text) else text
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return f"'{value}" if is_formula(value) else value or ""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_plain)

@@ -10,10 +10,8 @@ from typing import Any
 
 from ..errors import InputError
 from ..types import Skip
-from .spec import Row, Unreadable, Wanted
-from .stream import EncodingError, lines_of, read_rest, size, too_long, utf8
+from .stream import EncodingError, Row, Unreadable, Wanted, lines_of, read_rest, size, too_long, utf8
 
-_BLANK = " \t\r\n"
 _FIX = "correct or remove that line"
 _PYTHON = "write it with json.dumps: that is Python's way of writing, not JSON"
 _space = json.decoder.WHITESPACE.match  # type: ignore[attr-defined]
@@ -113,7 +111,7 @@ class Decoder:
         try:
             text = data.decode()
             value, end = self.decode(text, 0 if text[0] == "{" else _space(text, 0).end())
-            if end != len(text) and text[end:].strip(_BLANK):
+            if end != len(text) and text[end:].strip(" \t\r\n"):
                 raise json.JSONDecodeError("Extra data", text, end)
         except (ValueError, RecursionError) as error:
             self.repeated = None

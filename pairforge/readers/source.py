@@ -15,12 +15,10 @@ from pathlib import Path
 from ..errors import InputError, OutsideError
 from ..text import one_line
 from . import json_lines, tables
-from .spec import Row, Wanted
-from .stream import BOM, PACKED, STDIN, name_of, open_unpacked, read_rest, suffix_of
+from .stream import BOM, PACKED, STDIN, UTF16, Row, Wanted, name_of, open_unpacked, read_rest, suffix_of
 from .tables import rows_of
 
 _JSON = (".json", ".jsonl", ".ndjson")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _WRAPPERS = ("data", "rows", "examples", "instances", "items", "prompts", "questions")
 
 
@@ -48,7 +46,7 @@ def read_file(path: Path, wanted: Wanted) -> Iterator[Row]:
 
 def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> Iterator[Row]:
     start = stream.peek(8)
-    if start.startswith(_UTF16):
+    if start.startswith(UTF16):
         return islice(json_lines.lines(stream, name, json_lines.text_row, wanted), 1)
     if start.startswith(BOM):
         wanted.noted.add("a byte-order mark")
@@ -65,7 +63,7 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
 
 
 def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
-    """The rows, or those in the list that the only row holds."""
+    """Return the rows, or those in the list that the only row holds."""
     start = list(islice(found, 2))
     if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
@@ -136,11 +134,11 @@ def _folder(path: Path, split: str | None, wanted: Wanted) -> list[Path]:
     if not found:
         what = f"is a folder without files of {wanted.what}"
         raise InputError(f"{name_of(path)} {what}", fix=f"read are {readable(wanted.text)}")
-    splits = list(dict.fromkeys(filter(None, map(_split, found))))
-    if split is None and len(splits) < 2:
-        return found
-    name = _chosen(name_of(path), splits, split)
-    return [file for file in found if _split(file) == name]
+    by_split: dict[str, list[Path]] = {}
+    for file in found:
+        if named := _SPLIT.search(file.name):
+            by_split.setdefault(named[1], []).append(file)
+    return found if split is None and len(by_split) < 2 else by_split[_chosen(name_of(path), list(by_split), split)]
 
 
 def _data(folder: Path, wanted: Wanted) -> list[Path]:
@@ -152,13 +150,8 @@ def _data(folder: Path, wanted: Wanted) -> list[Path]:
     return [file for file in inside if suffix_of(file) in known and file.name not in _NO_ROWS and file.is_file()]
 
 
-def _split(file: Path) -> str | None:
-    found = _SPLIT.search(file.name)
-    return found.group(1) if found else None
-
-
 def _chosen(where: str, splits: list[str], split: str | None) -> str:
-    """The split that is named, or the only one. Two splits are never mixed in silence."""
+    """Return the split that is named, or the only one: two splits are never mixed in silence."""
     if split in splits:
         return str(split)
     if split is None and len(splits) == 1:
@@ -169,7 +162,7 @@ def _chosen(where: str, splits: list[str], split: str | None) -> str:
 
 
 def _hub(name: str, split: str | None) -> Iterator[Row]:
-    """Without a split: `train`, or the only one."""
+    """Yield the rows of a data set on the Hub; without a split those of `train`, or of the only one."""
     import datasets
     import pyarrow
     from huggingface_hub.errors import HfHubHTTPError

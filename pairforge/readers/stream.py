@@ -1,4 +1,4 @@
-"""Files from outside as bytes: unpacked (gzip, Zstandard) within limits, read in one go or line by line.
+"""The rows that are wanted, and the bytes of files: unpacked (gzip, Zstandard) within limits, at once or line by line.
 
 What a file is shows in its first bytes, not in its name. Archives and pickles are refused: names inside an archive are
 never used, nothing in a file is ever run.
@@ -10,12 +10,51 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from ..errors import InputError
 from ..text import escaped, one_line
+from ..types import Skip
+
+Row: TypeAlias = tuple[str, Any]
+"""Where a row is (file:line, or file:row i from 0), and its value: a `Skip` where it can't be read."""
+UNREADABLE = ("json", "encoding", "repeated_key", "limit")
+"""Why a row can't be read; the `detail` says where and what ("file:line: what")."""
+
+
+@dataclass(frozen=True)
+class Unreadable(Skip):
+    """A row that is broken, and what fixes it. One that is merely too long is skipped: a plain `Skip`."""
+
+    fix: str | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The kind of rows to read: `what` names it for messages, `named` says there what may be given.
+
+    `columns` are those by which a table without a file name is recognised. With `text`, lines of text are rows, and so
+    are the objects of a JSON document, or of a list within it. `cells` makes a row of a line of CSV, given by column,
+    and of where it is. A row of more bytes than `max_row_bytes` (None: `MAX_ROW_BYTES`) is skipped. What is
+    unusual about the lines of a file is added to `noted`.
+    """
+
+    what: str
+    named: str
+    columns: Collection[str]
+    text: bool = False
+    cells: Callable[[dict[str, str], str], Any] = lambda row, where: row
+    max_row_bytes: int | None = None
+    noted: set[str] = field(default_factory=set, compare=False)
+
+    @property
+    def limit(self) -> int:
+        """Return the most bytes of a row."""
+        return self.max_row_bytes or MAX_ROW_BYTES
+
 
 MAX_BYTES = 2 * 2**30
 """How far a packed file is unpacked, and how much of any file is read in one go."""
@@ -26,17 +65,16 @@ FREE_BYTES = 64 * 2**20
 MAX_ROW_BYTES = 16 * 2**20
 """The longest row that is kept, where no other limit is given."""
 
-STDIN, BOM, PACKED = "-", b"\xef\xbb\xbf", (".gz", ".zst")
+STDIN, BOM, UTF16, PACKED = "-", b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff"), (".gz", ".zst")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UNPACK = "unpack it, and give the file that was in it"
 _PICKLE = ("a pickle, which could run code", "write it as JSON Lines")
 _REFUSED = {
-    b"PK\x03\x04": ("a zip archive", _UNPACK),
-    b"PK\x05\x06": ("a zip archive", _UNPACK),
-    b"BZh": ("packed with bzip2", _UNPACK),
-    b"\xfd7zXZ\x00": ("packed with xz", _UNPACK),
-    b"7z\xbc\xaf": ("a 7z archive", _UNPACK),
-    **{b"\x80" + bytes([protocol]): _PICKLE for protocol in range(2, 6)},
+    (b"PK\x03\x04", b"PK\x05\x06"): ("a zip archive", _UNPACK),
+    (b"BZh",): ("packed with bzip2", _UNPACK),
+    (b"\xfd7zXZ\x00",): ("packed with xz", _UNPACK),
+    (b"7z\xbc\xaf",): ("a 7z archive", _UNPACK),
+    (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"): _PICKLE,
 }
 _CODE = {
     **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), _PICKLE),
@@ -148,7 +186,7 @@ def utf8(data: bytes, where: str, offset: int = 0) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        found = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "latin1"
+        found = "utf-16" if data.startswith(UTF16) else "latin1"
         what = f"not UTF-8 at byte {offset + error.start} (0x{data[error.start]:02x})"
         raise EncodingError(f"{where}: {what}", fix=f"iconv -f {found} -t utf-8 FILE > NEW") from error
     if "\0" in text:
@@ -158,11 +196,11 @@ def utf8(data: bytes, where: str, offset: int = 0) -> str:
 
 
 def _start(stream: io.BufferedReader, name: str) -> bytes:
-    """The first bytes of a stream, which stays where it is; it is closed when they can't be read or are refused."""
+    """Return the first bytes of a stream, which stays where it is; close it if they can't be read or are refused."""
     try:
         start = stream.peek(8)[:8]
-        for signature, (what, fix) in _REFUSED.items():
-            if start.startswith(signature):
+        for signatures, (what, fix) in _REFUSED.items():
+            if start.startswith(signatures):
                 raise InputError(f"{name} is {what}", fix=fix)
     except InputError:
         stream.close()

@@ -6,14 +6,14 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..text import one_line
 from .json_lines import unreadable
-from .spec import Row, Unreadable, Wanted
-from .stream import check_size, is_file, lines_of, name_of, read_rest, size, too_long, utf8
+from .stream import Row, Unreadable, Wanted, check_size, is_file, lines_of, name_of, read_rest, size, too_long, utf8
 
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}
 KINDS = {".parquet": "Parquet", ".arrow": "Arrow"}
@@ -46,7 +46,14 @@ def csv_rows(stream: io.BufferedReader, name: str, separator: str, wanted: Wante
     header: list[str] = []
     line = 1
     try:
-        while (cells := _next(reader, wanted.limit)) is not None:
+        while True:
+            before = csv.field_size_limit(wanted.limit)  # one for the whole process: lifted only while a row is read
+            try:
+                cells = next(reader, None)
+            finally:
+                csv.field_size_limit(before)
+            if cells is None:
+                return
             where, line = f"{name}:{line}", reader.line_num + 1
             if not header:
                 names = [cell.strip() for cell in cells]
@@ -73,15 +80,6 @@ def _decoded(stream: io.BufferedReader, name: str, limit: int) -> Iterator[str]:
         yield from _OLD_LINE_END.split(text) if "\r" in text[:-2] else [text]
 
 
-def _next(reader: Iterator[list[str]], limit: int) -> list[str] | None:
-    """The next row. The csv module has one limit for the whole process: it is lifted only while the row is read."""
-    before = csv.field_size_limit(limit)
-    try:
-        return next(reader, None)
-    finally:
-        csv.field_size_limit(before)
-
-
 def kind_of(start: bytes, suffix: str) -> str | None:
     """Return Parquet, Arrow or None, by the first bytes of a file, or by its name where these are not JSON."""
     named = None if start.startswith((b"{", b"[")) else KINDS.get(suffix)
@@ -96,9 +94,12 @@ def arrow_rows(stream: io.BufferedReader, path: Path, kind: str) -> Iterator[Row
     try:
         whole = pyarrow.OSFile(str(path)) if is_file(path, stream) else pyarrow.BufferReader(read_rest(stream, name))
         with whole as source:
-            batches = _parquet(source, name) if kind == "Parquet" else _arrow(source)
-            for number, row in enumerate(rows_of(_limited(batches, source.size(), name))):
-                yield f"{name}:row {number}", row
+            unpacked, number = 0, count()
+            for batch in _parquet(source, name) if kind == "Parquet" else _arrow(source):
+                unpacked += max(batch.nbytes, batch.num_rows)  # a row counts, too: it may hold no bytes
+                check_size(unpacked, source.size(), name)
+                for row in rows_of([batch]):
+                    yield f"{name}:row {next(number)}", row
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         what = f"is not a whole {kind} file: {one_line(error, 200)}"
         raise InputError(f"{name} {what}", fix="fetch or write it again") from error
@@ -127,15 +128,6 @@ def _arrow(source: Any) -> Iterator[Any]:
         yield batch
 
 
-def _limited(batches: Iterable[Any], size: int, name: str) -> Iterator[Any]:
-    """The batches, as long as a file of that size may hold them; a row counts, too, for it may hold no bytes."""
-    unpacked = 0
-    for batch in batches:
-        unpacked += max(batch.nbytes, batch.num_rows)
-        check_size(unpacked, size, name)
-        yield batch
-
-
 def rows_of(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
     """Yield the rows of record batches. Arrow can't tell a missing value from a null: both are left out."""
     for batch in batches:
@@ -146,16 +138,9 @@ def rows_of(batches: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _nulls(array: Any) -> bool:
-    """Nulls are anywhere in the array."""
-    import pyarrow
-
-    if array.null_count:
-        return True
-    if pyarrow.types.is_struct(array.type):
-        return any(_nulls(array.field(index)) for index in range(array.type.num_fields))
-    if pyarrow.types.is_list(array.type) or pyarrow.types.is_large_list(array.type):
-        return _nulls(array.flatten())
-    return False
+    """Return whether there is a null anywhere in the array."""
+    inner = array.flatten() if hasattr(array, "flatten") else []
+    return array.null_count > 0 or any(map(_nulls, inner if isinstance(inner, list) else [inner]))
 
 
 def _without_nulls(value: Any) -> Any:

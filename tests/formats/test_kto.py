@@ -55,6 +55,7 @@ def test_texts_and_messages_and_other_labels() -> None:
         {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "bad"}], "kto_tag": False},
     ]
     assert paired(rows)[0] == [("p", "good", "bad"), ("q", "good", "bad")]
+    assert paired([row | {"completion": None} for row in rows[2:]])[0] == [("q", "good", "bad")]
 
 
 def test_columns_that_agree_are_kept_and_others_counted() -> None:

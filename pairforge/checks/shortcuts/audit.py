@@ -185,18 +185,15 @@ class _SampleAnalysis:
 def _with_context(run: Words, texts: Sequence[Sequence[str]]) -> Words:
     """Return a run of words with those before and after its first occurrence in nine of ten texts that hold it."""
     while len(run) < _LONGEST_PHRASE:
-        before, after, total = Counter[str](), Counter[str](), 0
-        for text in texts:
-            for at in islice(occurrences(text, run), 1):
-                total += 1
-                before[text[at - 1] if at else ""] += 1
-                after[text[at + len(run)] if at + len(run) < len(text) else ""] += 1
-        (left, on_left), (right, on_right) = (
-            found.most_common(1)[0] if total else ("", 0) for found in (before, after)
-        )
-        if left and on_left >= max(2, _CONTEXT_SHARE * total) and on_left >= (on_right if right else 0):
+        places = [(text, at) for text in texts for at in islice(occurrences(text, run), 1)]
+        before = Counter(text[at - 1] if at else "" for text, at in places)
+        after = Counter(text[end] if (end := at + len(run)) < len(text) else "" for text, at in places)
+        least = max(2, _CONTEXT_SHARE * len(places))
+        most = (found.most_common(1)[0] if found else ("", 0) for found in (before, after))
+        (left, on_left), (right, on_right) = most
+        if left and on_left >= max(least, on_right if right else 0):
             run = (left, *run)
-        elif right and on_right >= max(2, _CONTEXT_SHARE * total):
+        elif right and on_right >= least:
             run = (*run, right)
         else:
             break

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice, product, tee
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from .baseline_classifier import FOLDS, folds
 from .extraction import contains_term
-from .feature_matrix import Floats
+from .feature_hashing import Signs, numbering
+from .feature_matrix import Floats, Ints
 from .features import Feature, Split, contains, is_word, parts, tokenize, word_shapes
 from .pair_sample import AuditPair
 from .style import LENGTH, LEXICON, STYLE
 
 _CHUNK = 1000
 _EXAMPLES = 3
-_SignSums: TypeAlias = npt.NDArray[np.int32]
 
 
 class TokenizedText:
@@ -70,22 +68,15 @@ def feature_measure(feature: Feature) -> FeatureMeasure:
 def differs_in_term_only(terms: Sequence[str], one: str, other: str) -> bool:
     """Return whether a pair differs in an expected term and in nothing else, so that length and style follow from it.
 
-    The word before and the word after may belong to the term.
+    The word before and the word after may belong to the term, where it is the same everywhere in the text.
     """
-    for term in terms:
-        for text, changed in ((one, other), (other, one)):
-            if term in text and any(_is_replaced(longer, text, changed) for longer in _extended_terms(term, text)):
-                return True
+    for term, (text, changed) in product(terms, ((one, other), (other, one))):
+        patterns = (rf"{re.escape(term)}\s?\w+", rf"\w+\s?{re.escape(term)}")
+        around = (set(re.findall(pattern, text)) for pattern in patterns)
+        longer = (found.pop() for found in around if len(found) == 1)
+        if term in text and any(_is_replaced(words, text, changed) for words in chain([term], longer)):
+            return True
     return False
-
-
-def _extended_terms(term: str, text: str) -> Iterator[str]:
-    """Yield a term, and the same with the word that is before or after it everywhere in the text."""
-    yield term
-    for pattern in (rf"{re.escape(term)}\s?\w+", rf"\w+\s?{re.escape(term)}"):
-        found = set(re.findall(pattern, text))
-        if len(found) == 1:
-            yield found.pop()
 
 
 def _is_replaced(term: str, one: str, other: str) -> bool:
@@ -101,54 +92,33 @@ def _is_replaced(term: str, one: str, other: str) -> bool:
 class FeatureCounts:
     """The counts of one feature by prompt; those of a term by prompt with its system message."""
 
-    wins: int = 0
-    losses: int = 0
-    prompts: int = 0
-    win_rate: float = 0.5
+    wins: int
+    losses: int
+    prompts: int
+    win_rate: float
     """Share of the signs that agree with the majority in the other four fifths of the prompts."""
-    chosen_rate: float = 0.0
-    rejected_rate: float = 0.0
-    examples: tuple[int, ...] = ()
+    chosen_rate: float
+    rejected_rate: float
+    examples: tuple[int, ...]
 
 
-class FeatureCounter:
-    """Measures features in the answers of pairs."""
+def pair_measure(features: Sequence[Feature], by: Split | None = None) -> Callable[[Sequence[tuple[str, str]]], Floats]:
+    """Return the function that says how much of each feature chosen and rejected answers hold, (pairs, 2, features)."""
+    measures = [feature_measure(feature) for feature in features]
+    terms = [feature.name for feature in features if feature.kind == "term"]
+    other = np.array([feature.kind != "term" for feature in features], np.bool_)
 
-    def __init__(self, features: Sequence[Feature], by: Split | None = None) -> None:
-        self.features, self.by = features, by
-        self.measures = [feature_measure(feature) for feature in features]
-        self.terms = [feature.name for feature in features if feature.kind == "term"]
-        self.is_term = np.array([feature.kind == "term" for feature in features], np.bool_)
-
-    def measure(self, pairs: Sequence[tuple[str, str]]) -> Floats:
-        """Return how much of each feature the chosen and the rejected answer hold, (pairs, 2, features)."""
+    def measure(pairs: Sequence[tuple[str, str]]) -> Floats:
         flat = [text for pair in pairs for text in pair]
-        words = self.by(flat) if self.by else [None] * len(flat)
-        texts = list(map(TokenizedText, flat, words))
-        found = np.array([[measure(text) for measure in self.measures] for text in texts], np.float64)
-        found = found.reshape(len(pairs), 2, len(self.features))
-        for index, (chosen, rejected) in enumerate(pairs if self.terms else ()):
-            if differs_in_term_only(self.terms, chosen, rejected):
-                found[index][:, ~self.is_term] = np.nan
+        texts = list(map(TokenizedText, flat, by(flat) if by else [None] * len(flat)))
+        found = np.array([[one(text) for one in measures] for text in texts], np.float64)
+        found = found.reshape(len(pairs), 2, len(features))
+        for index, (chosen, rejected) in enumerate(pairs if terms else ()):
+            if differs_in_term_only(terms, chosen, rejected):
+                found[index][:, other] = np.nan
         return found
 
-
-class _GroupSums:
-    """Sums of signs by group of pairs, in the order in which the groups appear."""
-
-    def __init__(self, features: int) -> None:
-        self.number: dict[bytes, int] = {}
-        self._sums: _SignSums = np.zeros((1, features), np.int32)
-
-    def add(self, groups: Iterable[bytes], signs: _SignSums) -> None:
-        at = [self.number.setdefault(group, len(self.number)) for group in groups]
-        if len(self.number) > len(self._sums):
-            missing = 2 * len(self.number) - len(self._sums)
-            self._sums = np.pad(self._sums, ((0, missing), (0, 0)))
-        np.add.at(self._sums, at, signs)
-
-    def majority(self) -> _SignSums:
-        return np.sign(self._sums[: len(self.number)])
+    return measure
 
 
 def count(
@@ -167,32 +137,35 @@ def count(
         jobs: How many processes measure the answers.
         by: Splits texts into other tokens than words.
     """
-    prompts, contexts = _GroupSums(len(features)), _GroupSums(len(features))
-    held, total = np.zeros((2, len(features))), 0
-    examples: list[list[int]] = [[] for _ in features]
-    for chunk, found in _measured(pairs, FeatureCounter(features, by), jobs):
-        signs = np.nan_to_num(np.sign(found[:, 0] - found[:, 1])).astype(np.int32)
-        prompts.add([pair.prompt for pair in chunk], signs)
-        contexts.add([pair.context for pair in chunk], signs)
-        total += len(chunk)
-        for index, feature in enumerate(features):
-            one, other = found[:, 0, index], found[:, 1, index]
-            sides = ((one > 0), (other > 0)) if feature.tokens or feature.kind == "term" else (one > other, other > one)
-            held[:, index] += [side.sum() for side in sides]
-            if len(examples[index]) < _EXAMPLES:
-                rows = np.flatnonzero(signs[:, index] == favours[index])[:_EXAMPLES]
-                examples[index] += [chunk[row].row for row in rows]
-    made, by_prompt, by_context = list[FeatureCounts](), prompts.majority(), contexts.majority()
+    prompts, contexts = numbering(), numbering()
+    numbers: list[Ints] = [np.zeros((0, 3), np.int64)]  # row, prompt and context of each pair
+    signs: list[Signs] = [np.zeros((0, len(features)), np.int8)]
+    held, present = np.zeros((2, len(features))), [bool(one.tokens) or one.kind == "term" for one in features]
+    for chunk, found in _measured(pairs, features, jobs, by):
+        numbers.append(np.array([(pair.row, prompts[pair.prompt], contexts[pair.context]) for pair in chunk]))
+        signs.append(np.nan_to_num(np.sign(found[:, 0] - found[:, 1])).astype(np.int8))
+        held += np.where(present, found > 0, found > found[:, ::-1]).sum(0)
+    row, prompt, context = np.concatenate(numbers).T
+    sign, counts = np.concatenate(signs), list[FeatureCounts]()
+    by_prompt, by_context = _majority(sign, prompt, len(prompts)), _majority(sign, context, len(contexts))
     for index, feature in enumerate(features):
-        signs = (by_context if feature.kind == "term" else by_prompt)[:, index]
-        wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
-        chosen, rejected = (held[:, index] / max(1, total)).tolist()
-        some, win_rate = tuple(examples[index][:_EXAMPLES]), _cross_validated_win_rate(signs)
-        made.append(FeatureCounts(wins, losses, len(signs), win_rate, chosen, rejected, some))
-    return made, len(prompts.number)
+        column = (by_context if feature.kind == "term" else by_prompt)[:, index]
+        wins, losses = int((column > 0).sum()), int((column < 0).sum())
+        chosen, rejected = (held[:, index] / max(1, len(row))).tolist()
+        examples = tuple(row[sign[:, index] == favours[index]][:_EXAMPLES].tolist())
+        win_rate = _cross_validated_win_rate(column)
+        counts.append(FeatureCounts(wins, losses, len(column), win_rate, chosen, rejected, examples))
+    return counts, len(prompts)
 
 
-def _cross_validated_win_rate(signs: _SignSums) -> float:
+def _majority(signs: Signs, group: Ints, groups: int) -> Signs:
+    """Return the sign of the sum over each group of pairs."""
+    sums = np.zeros((groups, signs.shape[1]), np.int32)
+    np.add.at(sums, group, signs)
+    return np.sign(sums).astype(np.int8)
+
+
+def _cross_validated_win_rate(signs: Signs) -> float:
     fold, hits = folds(len(signs)), 0.0
     for one in range(FOLDS):
         here = signs[fold == one]
@@ -202,28 +175,17 @@ def _cross_validated_win_rate(signs: _SignSums) -> float:
 
 
 def _measured(
-    pairs: Iterable[AuditPair], counter: FeatureCounter, jobs: int
+    pairs: Iterable[AuditPair], features: Sequence[Feature], jobs: int, by: Split | None
 ) -> Iterator[tuple[list[AuditPair], Floats]]:
     """Yield the pairs in chunks, with what was measured in them."""
     stream = (pair for pair in pairs if pair.chosen != pair.rejected)
-    chunks = iter(lambda: list(islice(stream, _CHUNK)), [])
-    if jobs < 2 or getattr(counter.by, "__module__", "") == "__main__":  # other processes can't import that
-        for chunk in chunks:
-            yield chunk, counter.measure(_texts(chunk))
+    chunks, copies = tee(iter(lambda: list(islice(stream, _CHUNK)), []))
+    texts = ([(pair.chosen, pair.rejected) for pair in chunk] for chunk in copies)
+    if jobs < 2 or getattr(by, "__module__", "") == "__main__":  # other processes can't import that
+        yield from zip(chunks, map(pair_measure(features, by), texts), strict=True)
         return
     from ...processes import OrderedPool
 
-    with OrderedPool(jobs, _measuring, counter.features, counter.by) as pool:
-        waiting = deque[list[AuditPair]]()
-        for chunk in chunks:
-            waiting.append(chunk)
-            yield from ((waiting.popleft(), found) for found in pool.put(_texts(chunk)))
-        yield from ((waiting.popleft(), found) for found in pool.results())
-
-
-def _texts(chunk: Sequence[AuditPair]) -> list[tuple[str, str]]:
-    return [(pair.chosen, pair.rejected) for pair in chunk]
-
-
-def _measuring(features: Sequence[Feature], by: Split | None) -> Callable[[Sequence[tuple[str, str]]], Floats]:
-    return FeatureCounter(features, by).measure
+    with OrderedPool(jobs, pair_measure, features, by) as pool:
+        first = chain.from_iterable(map(pool.put, texts))
+        yield from zip(chunks, chain(first, pool.results()), strict=True)

@@ -6,8 +6,9 @@ A hash stands for its n-gram: among 30 million different n-grams less than one c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from itertools import count
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,20 +30,18 @@ _KIND_SHIFT, _MIX_SHIFT = np.uint64(61), np.uint64(31)
 _MIX_1, _MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 
 
-def _numbering(*known: str) -> defaultdict[str, int]:
+def numbering(*known: Hashable) -> defaultdict[Any, int]:
     """Return a dict that gives the next number to a new key."""
-    index: defaultdict[str, int] = defaultdict(None, {key: number for number, key in enumerate(known)})
-    index.default_factory = index.__len__
-    return index
+    return defaultdict(count(len(known)).__next__, zip(known, count(), strict=False))
 
 
 class TokenIndex:
     """Numbers for tokens, for their shapes and for their parts."""
 
     def __init__(self) -> None:
-        self.number = _numbering("\x02", "\x03")
-        self.shapes = _numbering("^", "$")
-        self.parts = _numbering()
+        self.number = numbering("\x02", "\x03")
+        self.shapes = numbering("^", "$")
+        self.parts = numbering()
 
     def ids(self, tokens: Sequence[str]) -> Ids:
         """Return the numbers of the tokens between those of the edges."""

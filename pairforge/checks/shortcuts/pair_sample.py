@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from .. import schema
 from ..row import Sides, answer, well_shaped
 from ..rule import RULES
 from ..schema import foreign
+from .feature_hashing import numbering
 
 _MOST_OF_A_PROMPT = 25
 
@@ -43,22 +44,18 @@ class AuditPair(NamedTuple):
 class AnswerTable:
     """The pairs of a sample, column by column."""
 
-    chosen: list[str] = field(default_factory=list)
-    rejected: list[str] = field(default_factory=list)
-    prompt: list[int] = field(default_factory=list)
+    chosen: list[str]
+    rejected: list[str]
+    prompt: list[int]
     """The number of the prompt of each pair."""
-    row: list[int] = field(default_factory=list)
+    row: list[int]
 
     @classmethod
-    def of(cls, pairs: Iterable[AuditPair]) -> AnswerTable:
+    def of(cls, pairs: Sequence[AuditPair]) -> AnswerTable:
         """Return the columns of pairs; prompts are numbered in order of appearance."""
-        found, prompts = cls(), dict[bytes, int]()
-        for pair in pairs:
-            found.chosen.append(pair.chosen)
-            found.rejected.append(pair.rejected)
-            found.prompt.append(prompts.setdefault(pair.prompt, len(prompts)))
-            found.row.append(pair.row)
-        return found
+        prompts = numbering()
+        sides = [pair.chosen for pair in pairs], [pair.rejected for pair in pairs]
+        return cls(*sides, [prompts[pair.prompt] for pair in pairs], [pair.row for pair in pairs])
 
     def pairs(self) -> Iterable[tuple[str, str]]:
         """Return the two answers of each pair."""
@@ -116,8 +113,7 @@ def audit_pairs(rows: Iterable[Mapping[str, Any]]) -> Iterator[AuditPair]:
         if not well_shaped(row):
             finding = next(schema.shape(index, row), None)
             if finding and RULES[finding.code].fatal:
-                shape = foreign(row)
-                what = f"it holds {shape}" if shape else finding.message
+                what = f"it holds {shape}" if (shape := foreign(row)) else finding.message
                 raise InputError(
                     f"row {index} is not a pair of message lists: {what}", fix="see all of it with: pairforge validate"
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ...statistics import Share
 from ...text import visible
@@ -13,8 +13,6 @@ from .plot import Point, draw
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.table import Table
-
 
 Grade: TypeAlias = Literal["low", "medium", "high", "critical"]
 RiskLevel: TypeAlias = Literal["ok", "watch", "high", "critical"]
@@ -73,12 +71,6 @@ class SampleSize:
     whole: bool
 
 
-class Hardness(Protocol):
-    """The difficulty of the pairs for DPO on a model; `str()` is its text."""
-
-    def as_json(self) -> dict[str, Any]: ...
-
-
 @dataclass(frozen=True)
 class Report:
     """The result of an audit: how cheaply chosen can be told from rejected, and by what."""
@@ -110,8 +102,8 @@ class Report:
     threshold: float = 5.0
     """The z from which a feature is significant: the curve of the plot."""
     fail_on: RiskLevel = "high"
-    difficulty: Hardness | None = None
-    """How hard the pairs are for the model that was named. Not part of the verdict."""
+    difficulty: Any = None
+    """How hard the pairs are for DPO on the model that was named (`Difficulties`). Not part of the verdict."""
 
     @property
     def separability(self) -> float:
@@ -170,10 +162,19 @@ class Report:
         return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{apart}"])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """A table with a line a cue, where there is a terminal, and the text below it."""
+        from rich import box
+        from rich.table import Column, Table
         from rich.text import Text
 
-        if self.cues and console.is_terminal:
-            yield table(self.cues)
+        rows = [_cells(cue) for cue in self.cues if console.is_terminal]
+        if rows:
+            left = ("grade", "kind", "feature", "rows")
+            columns = (Column(name, justify="left" if name in left else "right") for name in rows[0])
+            table = Table(*columns, box=box.SIMPLE_HEAD)
+            for row in rows:
+                table.add_row(*(Text(visible(cell)) for cell in row.values()))
+            yield table
         yield Text(str(self))
 
 
@@ -190,30 +191,16 @@ def _line(finding: Finding) -> str:
     return f"{finding.code} {finding.severity:7} {finding.message}{shown}"
 
 
-_COLUMNS = ("grade", "kind", "feature", "chosen", "rejected", "prompts", "wins", "q", "rows")
-
-
-def table(cues: Sequence[Cue]) -> Table:
-    """Return a table with a line a cue."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=box.SIMPLE_HEAD)
-    for column in _COLUMNS:
-        made.add_column(column, justify="left" if column in ("grade", "kind", "feature", "rows") else "right")
-    for cue in cues:
-        q = f"{cue.q:.0e}" if cue.q < 0.001 else f"{cue.q:.3f}"
-        cells = (
-            f"{cue.grade}{', intended' if cue.intended else ''}",
-            cue.kind,
-            cue.phrase,
-            f"{cue.chosen_rate:.1%}",
-            f"{cue.rejected_rate:.1%}",
-            f"{cue.separates} ({cue.coverage:.0%})",
-            f"{cue.win_rate:.1%}",
-            q,
-            ", ".join(map(str, cue.examples)),
-        )
-        made.add_row(*(Text(visible(cell)) for cell in cells))
-    return made
+def _cells(cue: Cue) -> dict[str, str]:
+    """Return the line of a cue in the table, by column."""
+    return {
+        "grade": f"{cue.grade}{', intended' if cue.intended else ''}",
+        "kind": cue.kind,
+        "feature": cue.phrase,
+        "chosen": f"{cue.chosen_rate:.1%}",
+        "rejected": f"{cue.rejected_rate:.1%}",
+        "prompts": f"{cue.separates} ({cue.coverage:.0%})",
+        "wins": f"{cue.win_rate:.1%}",
+        "q": f"{cue.q:.0e}" if cue.q < 0.001 else f"{cue.q:.3f}",
+        "rows": ", ".join(map(str, cue.examples)),
+    }

@@ -9,7 +9,7 @@ import numpy as np
 from ...statistics import wilson
 from .false_discovery_rate import Discoveries
 from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
-from .features import KINDS, Feature, Words
+from .features import KINDS, Feature, Words, contains, ngrams
 from .significance import score_test, two_sided_p, win_probabilities
 from .style import DERIVED
 
@@ -130,12 +130,7 @@ class ForwardSelection:
 
 def overlaps(tokens: Words, term: Words) -> bool:
     """Return whether a phrase shares a word (or two characters of a script without spaces) with a term."""
-    for start in range(len(tokens)):
-        for end in range(start + 1, len(tokens) + 1):
-            run = tokens[start:end]
-            if len("".join(run)) > 1 and any(term[at : at + len(run)] == run for at in range(len(term))):
-                return True
-    return False
+    return any(len("".join(run)) > 1 and contains(term, run) for run in ngrams(tokens, len(tokens)))
 
 
 def readability(feature: Feature) -> tuple[int, int, int, str]:
