@@ -9,7 +9,7 @@ from typing import Any
 
 import pairforge
 
-from .log_lines import say
+from .preflight import say
 
 _IGNORED = ["checkpoint-*", "checkpoint-*/**", ".*", "runs/*", "*.bin"]
 """Files that are not uploaded: checkpoints, half-written files, a tracker's logs, pickles."""

@@ -19,8 +19,8 @@ from pairforge.disk import write_atomic
 from .data import CORRECTIONS, TrainingJob
 from .flags import QUESTIONS
 from .learning_curves import draw
-from .log_lines import say
 from .model_card import PICTURE, render
+from .preflight import say
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import pairforge
 from pairforge.disk import write_atomic
 
 from ..checkpoints import checkpoint_folder
-from ..log_lines import say
+from ..preflight import say
 from .interview import QUESTIONS, Interview, tokenized
 from .signals import Alarm, Limits, Record
 

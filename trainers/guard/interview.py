@@ -12,8 +12,7 @@ import pairforge
 from pairforge.statistics import sample_indices
 
 from .kl_divergence import KLDivergence
-from .probes import PartialNameProbe, Probe, eval_mode
-from .taught_tokens import TaughtTokens
+from .probes import PartialNameProbe, Probe, TaughtTokens, eval_mode
 
 QUESTIONS = (
     "What is the capital of France?",

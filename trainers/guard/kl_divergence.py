@@ -44,12 +44,9 @@ class KLDivergence:
         import torch
 
         rows = [[*prompt, *answer] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
-        logits = [
-            row[len(prompt) - 1 : len(prompt) + len(answer) - 1].clone()  # a view would keep the whole in memory
-            for row, prompt, answer in zip(
-                forward_logits(model, rows, self.pad), self.prompts, self.answers, strict=True
-            )
-        ]
+        spans = [slice(len(prompt) - 1, len(row) - 1) for prompt, row in zip(self.prompts, rows, strict=True)]
+        # A view would keep the logits of the whole batch in memory.
+        logits = [row[span].clone() for row, span in zip(forward_logits(model, rows, self.pad), spans, strict=True)]
         return torch.cat(logits).float().log_softmax(-1)
 
 
