@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +59,7 @@ def render(
         pocket: the pairs were made by the bundled pocket model.
     """
     header: Any = _header(len(rows), features, data_file, license, repo)
-    sections = [_introduction(rows, pocket), _usage(repo or "YOUR-NAME/YOUR-DATASET"), _intended(run), _origin(run)]
-    examples = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
-    sections += ["## Examples", *(fence(_conversation(row), "text") for row in examples)]
+    sections = _sections(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
     body = "\n" + "\n\n".join(filter(None, sections)) + "\n"
     mark = Stamp(digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256)
     header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
@@ -112,56 +110,45 @@ def _header(count: int, features: Features, data_file: str, license: str | None,
     return header
 
 
-def _introduction(rows: Sequence[Mapping[str, Any]], pocket: bool) -> str:
-    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
-    facts = [
-        f"- {key}: {', '.join(map(code_span, without_local_paths(found[:5])))}"
-        for key, found in values.items()
-        if found
-    ]
-    introduction = (
+def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> Iterator[str]:
+    yield "# Preference pairs"
+    yield (
         f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are\n"
         "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
     )
-    warning = (
-        "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
-        "pairs says anything about a real model."
-    )
-    return "\n\n".join(filter(None, ["# Preference pairs", introduction, "\n".join(facts), warning if pocket else ""]))
-
-
-def _usage(repo: str) -> str:
+    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
+    shown = {key: ", ".join(map(code_span, without_local_paths(found[:5]))) for key, found in values.items()}
+    yield "\n".join(f"- {key}: {text}" for key, text in shown.items() if text)
+    if pocket:
+        yield (
+            "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
+            "pairs says anything about a real model."
+        )
     load = f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")'
     train = f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL"
-    return (
-        f"## Load\n\n{fence(load, 'python')}\n\n## Train\n\n{fence(train, 'bash')}\n\n"
+    yield f"## Load\n\n{fence(load, 'python')}\n\n## Train\n\n{fence(train, 'bash')}"
+    yield (
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
         "the pairs as they are."
     )
-
-
-def _intended(run: Mapping[str, Any]) -> str:
-    rules = run.get("settings", {}).get("rules")
-    if not isinstance(rules, Mapping) or not rules:
-        return ""
-    terms = "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
-    return (
-        "## What is meant to differ\n\nThe pairs teach these words on purpose. An audit for shortcuts finds them;\n"
-        f"that is what the pairs are for.\n\n{terms}"
-    )
-
-
-def _origin(run: Mapping[str, Any]) -> str:
-    if not run:
-        return ""
-    counts = run.get("counts", {})
-    lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
-    skips = counts.get("skips") or {}
-    lines += [f"- skipped, {code_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
-    settings = json.dumps(without_local_paths(run.get("settings", {})), indent=2, ensure_ascii=False, sort_keys=True)
-    command = str(run.get("command"))
-    made = f"Made by `pairforge {command}` with these settings:" if re.fullmatch(r"[a-z-]{1,40}", command) else ""
-    return "\n\n".join(filter(None, ["## How it was made", "\n".join(lines), made, fence(settings, "json")]))
+    settings, counts, command = run.get("settings", {}), run.get("counts", {}), str(run.get("command"))
+    if isinstance(rules := settings.get("rules"), Mapping) and rules:
+        yield (
+            "## What is meant to differ\n\nThe pairs teach these words on purpose. An audit for shortcuts finds them;\n"
+            "that is what the pairs are for."
+        )
+        yield "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
+    if run:
+        lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
+        skips = sorted((counts.get("skips") or {}).items())
+        lines += [f"- skipped, {code_span(reason)}: {int(count)}" for reason, count in skips]
+        yield "## How it was made"
+        yield "\n".join(lines)
+        yield f"Made by `pairforge {command}` with these settings:" if re.fullmatch(r"[a-z-]{1,40}", command) else ""
+        yield fence(json.dumps(without_local_paths(settings), indent=2, ensure_ascii=False, sort_keys=True), "json")
+    yield "## Examples"
+    for row in rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]:
+        yield fence(_conversation(row), "text")
 
 
 def _conversation(row: Mapping[str, Any]) -> str:
