@@ -104,8 +104,7 @@ def _json(file: Path) -> Mapping[str, Any]:
 
 def step_of(checkpoint: Path) -> int:
     """Return the step in a checkpoint's name; -1 if there is none."""
-    number = re.fullmatch(r"checkpoint-(\d+)", checkpoint.name)
-    return int(number[1]) if number else -1
+    return int(number[1]) if (number := re.fullmatch(r"checkpoint-(\d+)", checkpoint.name)) else -1
 
 
 def checkpoint_folder(args: Any, state: Any) -> Path:

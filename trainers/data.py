@@ -13,11 +13,10 @@ import pairforge
 from pairforge.types import digest
 
 from .preflight import say
+from .recipes import CORRECTIONS
 
 UNSET = "unset"
 """The default of `--output_dir`: a folder beside the pairs."""
-CORRECTIONS = ("correct", "revise")
-"""Methods whose pairs are an answer and the same answer, edited."""
 _DECISIVE_FLAGS = {
     "loss": "beta loss_type loss_weights label_smoothing ld_alpha f_divergence_type f_alpha_divergence_coef",
     "single losses": "discopop_tau use_weighting dpop_lambda",

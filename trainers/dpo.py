@@ -115,8 +115,24 @@ def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
     """Train, save, and let the other processes end."""
     training = training_digest(rows, job.model, script, config, chosen)
     checkpoint = to_resume(config.resume_from_checkpoint, job.output_dir, training)
+    source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
+    kind = trl().DPOTrainer
+    if "dpop" in config.loss_type:
+        from .positive import PositiveDPOTrainer
+
+        kind = partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
     with _trl_errors():
-        trainer = _trainer(job, rows, script, config, chosen)
+        _set_hardware_options(source, config)
+        trainer = kind(
+            model=source,
+            args=config,
+            train_dataset=trl_dataset(rows),
+            eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
+            processing_class=open_tokenizer(source, revision, quiet=config.process_index != 0).tokenizer,
+            quantization_config=trl().get_quantization_config(chosen),
+            peft_config=trl().get_peft_config(chosen),
+        )
+    trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
     guard = _guard(script.guard)
     for callback in filter(None, (guard, stamping(training))):
         trainer.add_callback(callback)
@@ -157,27 +173,6 @@ def _trl_errors() -> Iterator[None]:
     except (ValueError, ImportError, OSError, RuntimeError) as error:
         line = str(error).strip().split("\n")[0] or type(error).__name__
         raise pairforge.InputError(f"TRL can't train with these flags: {line}", fix="see --help") from error
-
-
-def _trainer(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> Any:
-    source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
-    _set_hardware_options(source, config)
-    kind = trl().DPOTrainer
-    if "dpop" in config.loss_type:
-        from .positive import PositiveDPOTrainer
-
-        kind = partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
-    trainer = kind(
-        model=source,
-        args=config,
-        train_dataset=trl_dataset(rows),
-        eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
-        processing_class=open_tokenizer(source, revision, quiet=config.process_index != 0).tokenizer,
-        quantization_config=trl().get_quantization_config(chosen),
-        peft_config=trl().get_peft_config(chosen),
-    )
-    trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
-    return trainer
 
 
 def _guard(action: str) -> Any:

@@ -102,11 +102,11 @@ def _on_hub(name: str) -> bool:
 def _license(base: str) -> str | None:
     """Read the licence from the base model's card, in its folder or, if reachable, on the Hub."""
     import yaml
-    from huggingface_hub import ModelCard, hf_hub_download
+    from huggingface_hub import ModelCard
 
     with suppress(OSError, ValueError, yaml.YAMLError, pairforge.PairforgeError):
         folder = Path(pairforge.model_source(base))
-        file = folder / "README.md" if folder.is_dir() else Path(hf_hub_download(base, "README.md"))
-        given = ModelCard(file.read_text("utf-8"), ignore_metadata_errors=True).data.to_dict().get("license")
+        card = ModelCard.load(folder / "README.md" if folder.is_dir() else base, ignore_metadata_errors=True)
+        given = card.data.to_dict().get("license")
         return given if isinstance(given, str) else None
     return None

@@ -16,11 +16,12 @@ import pairforge
 from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
 
-from .data import CORRECTIONS, TrainingJob
+from .data import TrainingJob
 from .flags import QUESTIONS
 from .learning_curves import draw
 from .model_card import PICTURE, render
 from .preflight import say
+from .recipes import CORRECTIONS
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,9 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
     Weights are loaded once: the tuned model's for all questions, and the base's not again for the tuned model's
     verdict, as its answers are in the evidence store.
     """
-    limit = QUESTIONS if job.method in CORRECTIONS else None
-    if script.verdict_questions is not None:
-        limit = int(script.verdict_questions)
+    limit = script.verdict_questions
+    if limit is None and job.method in CORRECTIONS:
+        limit = QUESTIONS
     base = None if model == job.model else job.model
     with share_samplers():
         asked = pairforge.ask(model=[name for name in (base, model) if name])
