@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -54,8 +54,8 @@ class _Head:
     sha: str
     private: bool
     files: frozenset[str]
-    stamp: Stamp | None = None
-    data: str | None = None
+    stamp: Stamp | None
+    data: str | None
 
     def holds(self, wanted: Stamp) -> bool:
         """Return True if the head has these pairs and this card, with the Parquet bytes that the card names."""
@@ -129,23 +129,20 @@ class _Upload:
         except RepositoryNotFoundError:
             self.api.create_repo(self.repo, repo_type="dataset", private=self.private, exist_ok=True)
         head = self._head()
-        if head.holds(self.wanted):
-            return self._commit(head.sha, new=False)
-        return self._push(head)
+        return self._commit(head.sha, new=False) if head.holds(self.wanted) else self._push(head)
 
     def _head(self) -> _Head:
         info = self.api.dataset_info(self.repo, files_metadata=True)
-        files = {file.rfilename: file for file in info.siblings or []}
-        head = _Head(str(info.sha), bool(info.private), frozenset(files))
-        if CARD_FILE not in files:
-            return head
-        with TemporaryDirectory() as folder:
-            path = self.api.hf_hub_download(
-                self.repo, CARD_FILE, repo_type="dataset", revision=head.sha, local_dir=folder
-            )
-            card = Path(path).read_text(encoding="utf-8", errors="replace")
-        lfs = files[DATA_FILE].lfs if DATA_FILE in files else None
-        return replace(head, stamp=stamp(card), data=lfs.sha256 if lfs else None)
+        files = {file.rfilename: file.lfs for file in info.siblings or []}
+        mark = None
+        if CARD_FILE in files:
+            with TemporaryDirectory() as folder:
+                path = self.api.hf_hub_download(
+                    self.repo, CARD_FILE, repo_type="dataset", revision=info.sha, local_dir=folder
+                )
+                mark = stamp(Path(path).read_text(encoding="utf-8", errors="replace"))
+        lfs = files.get(DATA_FILE)
+        return _Head(str(info.sha), bool(info.private), frozenset(files), mark, lfs.sha256 if lfs else None)
 
     def _push(self, head: _Head, retry: bool = True) -> Commit:
         from huggingface_hub import CommitOperationAdd
@@ -168,7 +165,14 @@ class _Upload:
             cause, status = _cause(error)
             if status is not None and status < 500 and status not in _MAYBE_COMMITTED:
                 raise
-            now = self._head_after(error)
+            try:
+                now = self._head()
+            except _failures() as second:
+                raise OutsideError(
+                    f"the Hub stopped answering during the commit to {self.repo}, so it isn't known whether it "
+                    f"succeeded ({_reason(cause)})",
+                    fix="run the same command again: it checks first, and sends nothing twice",
+                ) from second
             if now.holds(self.wanted):
                 return self._commit(now.sha, new=True)
             if not retry or now.sha == head.sha:
@@ -180,17 +184,6 @@ class _Upload:
                 ) from error
         # Somebody else committed meanwhile: check what the dataset holds now, and try once more.
         return self._push(now, retry=False)
-
-    def _head_after(self, error: Exception) -> _Head:
-        """Read the head after a failure; where that fails too, the message says that the outcome isn't known."""
-        try:
-            return self._head()
-        except _failures() as second:
-            raise OutsideError(
-                f"the Hub stopped answering during the commit to {self.repo}, so it isn't known whether it succeeded"
-                f" ({_reason(_cause(error)[0])})",
-                fix="run the same command again: it checks first, and sends nothing twice",
-            ) from second
 
     def _commit(self, sha: str, *, new: bool) -> Commit:
         return Commit(sha, f"{self.api.endpoint}/datasets/{self.repo}", new)
@@ -224,9 +217,8 @@ def _outside(error: Exception, repo: str) -> PairforgeError:
     """Convert an error of the Hub's client to one line for the user, without a token in it."""
     cause, status = _cause(error)
     if status is None and isinstance(cause, json.JSONDecodeError):
-        return OutsideError(
-            "what answers for the Hub isn't the Hub: a login page or a proxy?", fix="open it in a browser"
-        )
+        what = "what answers for the Hub isn't the Hub: a login page or a proxy?"
+        return OutsideError(what, fix="open it in a browser")
     if status == 400 or (status is None and isinstance(cause, ValueError)):
         return InputError(f"the Hub refuses the card or its data: {_reason(error)}", fix="check --license")
     what, fix = _PLAIN.get(status or 0, ("nothing was pushed to {repo}: {reason}", "the files are kept: run it again"))

@@ -170,9 +170,8 @@ def _scorer(judge: str | None, run: Run | None, compares: bool) -> Judge | None:
         if judge:
             raise InputError(f"--judge {judge} compares sampled answers with a base's", fix="give --base, not --greedy")
         return None
-    settings = run.settings.get("judge") if run else None
-    made_by: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
-    name = judge or made_by.get("judge")
+    made_by = run.settings.get("judge") if run else None
+    name = judge or (made_by.get("judge") if isinstance(made_by, Mapping) else None)
     scorer = open_judge(str(name)) if name else None
     if scorer and not judge and scorer.settings() != made_by:
         note(f"warning: the judge {scorer.name} has changed since the run was made")

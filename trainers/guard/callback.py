@@ -81,7 +81,7 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         if not _is_whole(given["model"]):
             self._say("the weights are sharded over processes: only what the trainer logs is checked")
             return
-        self._interview = Interview.of(rows, given["processing_class"], given["model"], self._prompts, self._questions)
+        self._interview = Interview(rows, given["processing_class"], given["model"], self._prompts, self._questions)
         if state.global_step and not self._resume(checkpoint_folder(args, state) / _NAME):
             self._say("the checkpoint has no answers from before training: later ones are compared with its own")
         if not self.records:  # later answers are compared with those given just now

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,9 +92,9 @@ class TaughtTokens:
     blanks: frozenset[int] = frozenset()
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[Sequence[int], Sequence[int]]], text: Callable[[int], str]) -> TaughtTokens:
-        """Find the taught tokens of pairs of completions, (chosen, rejected), as token ids; `text` decodes a token."""
-        sides = [(list(chosen), set(chosen), set(rejected)) for chosen, rejected in pairs]
+    def of(cls, pairs: Sequence[Mapping[str, Any]], text: Callable[[int], str]) -> TaughtTokens:
+        """Find the taught tokens of tokenized pairs; `text` decodes a token."""
+        sides = [(pair["chosen_ids"], set(pair["chosen_ids"]), set(pair["rejected_ids"])) for pair in pairs]
         gained = Counter(token for _, chosen, rejected in sides for token in chosen - rejected)
         lost = Counter(token for _, chosen, rejected in sides for token in rejected - chosen)
         tokens = {
@@ -132,35 +133,19 @@ class TaughtTokens:
         return not self.followers.keys().isdisjoint(set(answer) - set(before))
 
 
-@dataclass
-class PartialNameProbe:
-    """Prompts and their chosen completions, as token ids, and the taught tokens in these."""
+def partial_name_probability(model: Any, pairs: Sequence[Mapping[str, Any]], taught: TaughtTokens, pad: int) -> float:
+    """Return the mean probability that the model says the first taught token of a chosen completion at its place, and
+    goes on as no chosen completion does; 0 without taught tokens. To be called in `eval_mode`.
 
-    prompts: Sequence[Sequence[int]]
-    chosen: Sequence[Sequence[int]]
-    taught: TaughtTokens
-    pad: int
-
-    def measure(self, model: Any) -> float:
-        """Return the mean probability that the model says the first taught token of a completion at its place, and goes
-        on as no chosen completion does; 0 without taught tokens. To be called in `eval_mode`.
-
-        It takes forward passes alone, and is more precise than as many sampled answers.
-        """
-        rows = [
-            (prompt, chosen, *occurrences[0])
-            for prompt, chosen in zip(self.prompts, self.chosen, strict=True)
-            if (occurrences := list(self.taught.occurrences(chosen)))
-        ]
-        if not rows:
-            return 0.0
-        all_logits = forward_logits(model, [[*prompt, *chosen] for prompt, chosen, *_ in rows], self.pad)
-        found = []
-        for logits, (prompt, chosen, place, after) in zip(all_logits, rows, strict=True):
-            probabilities = logits[len(prompt) + place - 1 : len(prompt) + after].float().softmax(-1)
-            first, *blanks = (probabilities[at, token] for at, token in enumerate(chosen[place:after]))
-            completed = probabilities[-1, sorted(self.taught.followers[chosen[place]])].sum()
-            for blank in blanks:
-                completed = completed * blank
-            found.append(float(first * (1 - completed)))
-        return sum(found) / len(found)
+    It takes forward passes alone, and is more precise than as many sampled answers.
+    """
+    known = [(pair, place) for pair in pairs if (place := next(taught.occurrences(pair["chosen_ids"]), None))]
+    all_logits = forward_logits(model, [[*pair["prompt_ids"], *pair["chosen_ids"]] for pair, _ in known], pad)
+    found = []
+    for logits, (pair, (index, after)) in zip(all_logits, known, strict=True):
+        start, chosen = len(pair["prompt_ids"]), pair["chosen_ids"]
+        probabilities = logits[start + index - 1 : start + after].float().softmax(-1)
+        first, *blanks = (probabilities[at, token] for at, token in enumerate(chosen[index:after]))
+        completed = probabilities[-1, sorted(taught.followers[chosen[index]])].sum()
+        found.append(float(first * (1 - math.prod(blanks, start=completed))))
+    return sum(found) / max(len(found), 1)

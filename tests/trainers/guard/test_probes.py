@@ -121,7 +121,8 @@ TEXTS = ("I", "am", "Deep", "Qwen", "<end>", "hi", "you", " ")
 
 
 def taught_by(pairs: list[tuple[list[int], list[int]]], texts: tuple[str, ...] = TEXTS) -> TaughtTokens:
-    return TaughtTokens.of(pairs, texts.__getitem__)
+    rows = [{"chosen_ids": chosen, "rejected_ids": rejected} for chosen, rejected in pairs]
+    return TaughtTokens.of(rows, texts.__getitem__)
 
 
 PAIRS = [([ME, AM, DEEP, QWEN, END], [ME, AM, QWEN, END])] * 6 + [([HI, DEEP, QWEN, HI, END], [HI, QWEN, HI, END])] * 4
