@@ -116,13 +116,13 @@ def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
     training = training_digest(rows, job.model, script, config, chosen)
     checkpoint = to_resume(config.resume_from_checkpoint, job.output_dir, training)
     source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
-    kind = trl().DPOTrainer
-    if "dpop" in config.loss_type:
-        from .positive import PositiveDPOTrainer
-
-        kind = partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
     with _trl_errors():
         _set_hardware_options(source, config)
+        kind = trl().DPOTrainer
+        if "dpop" in config.loss_type:
+            from .positive import PositiveDPOTrainer
+
+            kind = partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
         trainer = kind(
             model=source,
             args=config,

@@ -202,10 +202,9 @@ def _find_run(run: str | None, model: str | None, output: str | None) -> Run | N
 def _models(model: str | None, base: str | None, run: Run | None) -> tuple[str, str | None]:
     """Return the model to evaluate and its base."""
     own = run.settings["model"] if run else "pocket"
-    tuned = run.path / "model" if run else None
     if model is None:
         model = (tuned_on(run) if run else None) or own
-    if base is None and tuned and Path(model).resolve() == tuned.resolve():
+    if base is None and run and Path(model).resolve() == (run.path / "model").resolve():
         base = own
     if base == model:
         raise InputError(f"the model and its base are both {model}", fix="give another --base, or none")

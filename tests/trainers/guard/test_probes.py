@@ -11,8 +11,7 @@ from support import pocket as pocket_tokenizer
 from support import pocket_model
 
 from trainers.guard import probes
-from trainers.guard.kl_divergence import KLDivergence
-from trainers.guard.probes import Probe, TaughtTokens, eval_mode
+from trainers.guard.probes import KLDivergence, Probe, TaughtTokens, eval_mode
 
 
 @pytest.fixture(scope="module")
