@@ -200,9 +200,8 @@ def _is_whole(model: Any) -> bool:
     """Return True if every process has all weights, so that each can ask the model by itself."""
     from torch.distributed.tensor import DTensor
 
-    weights = [weight for _, weight in model.named_parameters()]
     wrapped = any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules())
-    return not wrapped and not any(isinstance(weight, DTensor) or weight.numel() == 0 for weight in weights)
+    return not wrapped and not any(isinstance(one, DTensor) or one.numel() == 0 for one in model.parameters())
 
 
 def _in_any_process(why: str | None, device: Any) -> bool:
