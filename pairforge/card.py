@@ -67,29 +67,24 @@ def render(
 
 
 def stamp(text: str) -> Stamp | None:
-    """Return the stamp in a card's text; None where pairforge didn't write the card."""
-    header, body = _split(text)
-    mark: Any = header.pop("pairforge", None)
-    values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
-    if not values or not all(isinstance(value, str) for value in values.values()):
-        return None
-    return Stamp(**values, edited=values["card"] != _fingerprint(header, body))
-
-
-def _fingerprint(header: Mapping[str, Any], body: str) -> str:
-    return digest([dict(header), body.strip()], 64)
-
-
-def _split(text: str) -> tuple[dict[str, Any], str]:
-    """Split any card into header and body; a header that can't be read is returned empty."""
+    """Return the stamp in a card's text; None where pairforge didn't write the card, or its header can't be read."""
     import yaml
     from huggingface_hub import DatasetCard
 
     try:
         card: Any = DatasetCard(text.replace("\r\n", "\n"), ignore_metadata_errors=True)
     except (yaml.YAMLError, ValueError, TypeError):
-        return {}, text
-    return card.data.to_dict(), card.text
+        return None
+    header = card.data.to_dict()
+    mark = header.pop("pairforge", None)
+    values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
+    if not values or not all(isinstance(value, str) for value in values.values()):
+        return None
+    return Stamp(**values, edited=values["card"] != _fingerprint(header, card.text))
+
+
+def _fingerprint(header: Mapping[str, Any], body: str) -> str:
+    return digest([dict(header), body.strip()], 64)
 
 
 def _header(count: int, features: Features, data_file: str, license: str | None, repo: str | None) -> DatasetCardData:

@@ -102,13 +102,9 @@ def defaults(usual: Mapping[str, Any], processes: int) -> dict[str, Any]:
 
 def _set_model_options(config: Any, chosen: Any) -> None:
     """Put the options for loading the model where TRL's trainer looks for them."""
-    config.model_init_kwargs = {
-        "revision": chosen.model_revision,
-        "attn_implementation": chosen.attn_implementation,
-        "dtype": chosen.dtype,
-        "use_safetensors": True,
-        **(config.model_init_kwargs or {}),
-    }
+    given = {"revision": chosen.model_revision, "attn_implementation": chosen.attn_implementation}
+    given |= {"dtype": chosen.dtype, "use_safetensors": True}
+    config.model_init_kwargs = {**given, **(config.model_init_kwargs or {})}
 
 
 def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> History:

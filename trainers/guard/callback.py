@@ -93,17 +93,13 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         """Keep what the trainer logs. TRL's `rewards/chosen` is beta times the gain on the reference."""
         if not logs or "rewards/chosen" not in logs:
             return
-        entropy = float(logs.get("entropy", math.nan))
+        names = ("rewards/chosen", "rewards/margins", "rewards/accuracies", "entropy")
+        reward, margin, accuracy, entropy = (float(logs.get(name, math.nan)) for name in names)
         self._entropy = entropy if math.isnan(self._entropy) else self._entropy
-        reward = float(logs["rewards/chosen"])
         scale = getattr(args, "beta", 0) * max(self._length, 1.0) or math.nan
-        broken = not (math.isfinite(reward) and math.isfinite(float(logs.get("loss", 0.0))))
-        self._logged = {
-            "chosen": -math.inf if broken else reward / scale,
-            "margin": float(logs.get("rewards/margins", math.nan)) / scale,
-            "entropy": entropy - self._entropy,
-            "accuracy": float(logs.get("rewards/accuracies", math.nan)),
-        }
+        chosen = reward / scale if math.isfinite(reward + float(logs.get("loss", 0.0))) else -math.inf
+        self._logged = {"chosen": chosen, "margin": margin / scale, "accuracy": accuracy}
+        self._logged["entropy"] = entropy - self._entropy
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Check the model at certain steps, and stop the training on an alarm."""
