@@ -60,37 +60,32 @@ def render(
         pocket: the pairs were made by the bundled pocket model.
     """
     header: Any = _header(len(rows), features, data_file, license, repo)
-    paragraphs = _paragraphs(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
-    body = "\n" + "\n\n".join(filter(None, paragraphs)) + "\n"
-    hashes = digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256
-    header["pairforge"] = dict(zip(_STAMPED, hashes, strict=True))
+    sections = _sections(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
+    body = "\n" + "\n\n".join(filter(None, sections)) + "\n"
+    mark = Stamp(digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256)
+    header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
     return f"---\n{header.to_yaml()}\n---\n{body}"
 
 
 def stamp(text: str) -> Stamp | None:
-    """Return the stamp in a card's text; None where pairforge didn't write the card."""
-    header, body = _split(text)
-    mark: Any = header.pop("pairforge", None)
-    values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
-    if not values or not all(isinstance(value, str) for value in values.values()):
-        return None
-    return Stamp(**values, edited=values["card"] != _fingerprint(header, body))
-
-
-def _fingerprint(header: Mapping[str, Any], body: str) -> str:
-    return digest([dict(header), body.strip()], 64)
-
-
-def _split(text: str) -> tuple[dict[str, Any], str]:
-    """Split any card into header and body; a header that can't be read is returned empty."""
+    """Return the stamp in a card's text; None where pairforge didn't write the card, or its header can't be read."""
     import yaml
     from huggingface_hub import DatasetCard
 
     try:
         card: Any = DatasetCard(text.replace("\r\n", "\n"), ignore_metadata_errors=True)
     except (yaml.YAMLError, ValueError, TypeError):
-        return {}, text
-    return card.data.to_dict(), card.text
+        return None
+    header = card.data.to_dict()
+    mark = header.pop("pairforge", None)
+    values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
+    if not values or not all(isinstance(value, str) for value in values.values()):
+        return None
+    return Stamp(**values, edited=values["card"] != _fingerprint(header, card.text))
+
+
+def _fingerprint(header: Mapping[str, Any], body: str) -> str:
+    return digest([dict(header), body.strip()], 64)
 
 
 def _header(count: int, features: Features, data_file: str, license: str | None, repo: str | None) -> DatasetCardData:
@@ -111,54 +106,45 @@ def _header(count: int, features: Features, data_file: str, license: str | None,
     return header
 
 
-def _paragraphs(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> Iterator[str]:
+def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> Iterator[str]:
     yield "# Preference pairs"
     yield (
         f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are\n"
         "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
     )
-    values = {key: sorted({str(row[key]) for row in rows if row.get(key)})[:5] for key in ("method", "model", "judge")}
-    facts = {key: map(code_span, without_local_paths(found)) for key, found in values.items() if found}
-    yield "\n".join(f"- {key}: {', '.join(spans)}" for key, spans in facts.items())
+    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
+    shown = {key: ", ".join(map(code_span, without_local_paths(found[:5]))) for key, found in values.items()}
+    yield "\n".join(f"- {key}: {text}" for key, text in shown.items() if text)
     if pocket:
         yield (
             "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
             "pairs says anything about a real model."
         )
-    yield "## Load"
-    yield fence(f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")', "python")
-    yield "## Train"
-    yield fence(f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL", "bash")
+    load = f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")'
+    train = f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL"
+    yield f"## Load\n\n{fence(load, 'python')}\n\n## Train\n\n{fence(train, 'bash')}"
     yield (
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
         "the pairs as they are."
     )
-    rules = run.get("settings", {}).get("rules")
-    if rules and isinstance(rules, Mapping):
-        yield "## What is meant to differ"
+    settings, counts, command = run.get("settings", {}), run.get("counts", {}), str(run.get("command"))
+    if isinstance(rules := settings.get("rules"), Mapping) and rules:
         yield (
-            "The pairs teach these words on purpose. An audit for shortcuts finds them;\n"
+            "## What is meant to differ\n\nThe pairs teach these words on purpose. An audit for shortcuts finds them;\n"
             "that is what the pairs are for."
         )
         yield "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
     if run:
-        yield from _origin(run)
+        lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
+        skips = sorted((counts.get("skips") or {}).items())
+        lines += [f"- skipped, {code_span(reason)}: {int(count)}" for reason, count in skips]
+        yield "## How it was made"
+        yield "\n".join(lines)
+        yield f"Made by `pairforge {command}` with these settings:" if re.fullmatch(r"[a-z-]{1,40}", command) else ""
+        yield fence(json.dumps(without_local_paths(settings), indent=2, ensure_ascii=False, sort_keys=True), "json")
     yield "## Examples"
     for row in rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]:
         yield fence(_conversation(row), "text")
-
-
-def _origin(run: Mapping[str, Any]) -> Iterator[str]:
-    counts, command = run.get("counts", {}), str(run.get("command"))
-    lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
-    skips = counts.get("skips") or {}
-    lines += [f"- skipped, {code_span(reason)}: {int(count)}" for reason, count in sorted(skips.items())]
-    yield "## How it was made"
-    yield "\n".join(lines)
-    if re.fullmatch(r"[a-z-]{1,40}", command):
-        yield f"Made by `pairforge {command}` with these settings:"
-    settings = without_local_paths(run.get("settings", {}))
-    yield fence(json.dumps(settings, indent=2, ensure_ascii=False, sort_keys=True), "json")
 
 
 def _conversation(row: Mapping[str, Any]) -> str:

@@ -10,8 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from inspect import signature
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -55,8 +54,8 @@ class _Head:
     sha: str
     private: bool
     files: frozenset[str]
-    stamp: Stamp | None = None
-    data: str | None = None
+    stamp: Stamp | None
+    data: str | None
 
     def holds(self, wanted: Stamp) -> bool:
         """Return True if the head has these pairs and this card, with the Parquet bytes that the card names."""
@@ -125,34 +124,29 @@ class _Upload:
     def run(self) -> Commit:
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        # Before any byte is sent: may this token write there? Clients before 1.0 can only ask for read access; with
-        # these a missing right shows at the commit.
-        write = {"write": True} if "write" in signature(self.api.auth_check).parameters else {}
-        try:
-            self.api.auth_check(self.repo, repo_type="dataset", **write)
+        try:  # before any byte is sent: may this token write there?
+            self.api.auth_check(self.repo, repo_type="dataset", write=True)
         except RepositoryNotFoundError:
             self.api.create_repo(self.repo, repo_type="dataset", private=self.private, exist_ok=True)
         head = self._head()
-        if head.holds(self.wanted):
-            return self._commit(head.sha, new=False)
-        self._refuse_foreign(head)
-        return self._push(head)
+        return self._commit(head.sha, new=False) if head.holds(self.wanted) else self._push(head)
 
     def _head(self) -> _Head:
         info = self.api.dataset_info(self.repo, files_metadata=True)
-        files = {file.rfilename: file for file in info.siblings or []}
-        head = _Head(str(info.sha), bool(info.private), frozenset(files))
-        if CARD_FILE not in files:
-            return head
-        with TemporaryDirectory() as folder:
-            path = self.api.hf_hub_download(
-                self.repo, CARD_FILE, repo_type="dataset", revision=head.sha, local_dir=folder
-            )
-            card = Path(path).read_text(encoding="utf-8", errors="replace")
-        lfs = files[DATA_FILE].lfs if DATA_FILE in files else None
-        return replace(head, stamp=stamp(card), data=lfs.sha256 if lfs else None)
+        files = {file.rfilename: file.lfs for file in info.siblings or []}
+        mark = None
+        if CARD_FILE in files:
+            with TemporaryDirectory() as folder:
+                path = self.api.hf_hub_download(
+                    self.repo, CARD_FILE, repo_type="dataset", revision=info.sha, local_dir=folder
+                )
+                mark = stamp(Path(path).read_text(encoding="utf-8", errors="replace"))
+        lfs = files.get(DATA_FILE)
+        return _Head(str(info.sha), bool(info.private), frozenset(files), mark, lfs.sha256 if lfs else None)
 
-    def _refuse_foreign(self, head: _Head) -> None:
+    def _push(self, head: _Head, retry: bool = True) -> Commit:
+        from huggingface_hub import CommitOperationAdd
+
         if self.private and not head.private:
             raise InputError(f"{self.repo} is public on the Hub", fix="push there with --public, or to another --repo")
         if head.foreign and not self.yes:
@@ -161,17 +155,24 @@ class _Upload:
                 f"{self.repo} holds files that pairforge didn't make: {names}{' ...' if len(head.foreign) > 5 else ''}",
                 fix="choose another --repo, or --yes to put the pairs beside them and replace the card",
             )
-
-    def _push(self, head: _Head, retry: bool = True) -> Commit:
         try:
-            sha = self._send(head)
-            return self._commit(sha, new=sha != head.sha)
+            files = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=self.folder / name) for name in _MADE]
+            made = self.api.create_commit(
+                self.repo, files, commit_message=_MESSAGE, repo_type="dataset", parent_commit=head.sha, num_threads=2
+            )
+            return self._commit(str(made.oid), new=made.oid != head.sha)
         except _failures() as error:
-            cause = _cause(error)
-            status = _status(cause)
+            cause, status = _cause(error)
             if status is not None and status < 500 and status not in _MAYBE_COMMITTED:
                 raise
-            now = self._head_after(error)
+            try:
+                now = self._head()
+            except _failures() as second:
+                raise OutsideError(
+                    f"the Hub stopped answering during the commit to {self.repo}, so it isn't known whether it "
+                    f"succeeded ({_reason(cause)})",
+                    fix="run the same command again: it checks first, and sends nothing twice",
+                ) from second
             if now.holds(self.wanted):
                 return self._commit(now.sha, new=True)
             if not retry or now.sha == head.sha:
@@ -182,28 +183,7 @@ class _Upload:
                     fix="run the same command again",
                 ) from error
         # Somebody else committed meanwhile: check what the dataset holds now, and try once more.
-        self._refuse_foreign(now)
         return self._push(now, retry=False)
-
-    def _send(self, head: _Head) -> str:
-        from huggingface_hub import CommitOperationAdd
-
-        files = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=self.folder / name) for name in _MADE]
-        made = self.api.create_commit(
-            self.repo, files, commit_message=_MESSAGE, repo_type="dataset", parent_commit=head.sha, num_threads=2
-        )
-        return str(made.oid)
-
-    def _head_after(self, error: Exception) -> _Head:
-        """Read the head after a failure; where that fails too, the message says that the outcome isn't known."""
-        try:
-            return self._head()
-        except _failures() as second:
-            raise OutsideError(
-                f"the Hub stopped answering during the commit to {self.repo}, so it isn't known whether it succeeded"
-                f" ({_reason(_cause(error))})",
-                fix="run the same command again: it checks first, and sends nothing twice",
-            ) from second
 
     def _commit(self, sha: str, *, new: bool) -> Commit:
         return Commit(sha, f"{self.api.endpoint}/datasets/{self.repo}", new)
@@ -215,18 +195,16 @@ def _client() -> Iterator[HfApi]:
     from huggingface_hub import HfApi, get_session, get_token
 
     session: Any = get_session()
-    before = getattr(session, "timeout", None)
-    if before is not None:  # clients before 1.0 are built on requests, whose sessions have none
-        session.timeout = type(before)(_READ_SECONDS, connect=_CONNECT_SECONDS)
+    before = session.timeout
+    session.timeout = type(before)(_READ_SECONDS, connect=_CONNECT_SECONDS)
     try:
         yield HfApi(library_name="pairforge", token=get_token())
     finally:
-        if before is not None:
-            session.timeout = before
+        session.timeout = before
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """Return what the Hub's client raises: errors of its HTTP library (requests, httpx or httpx2, by version) and of
+    """Return what the Hub's client raises: errors of its HTTP library (httpx or httpx2, by version) and of
     the operating system, RuntimeError for a failed upload, ValueError for a refused card and for a response that isn't
     JSON.
     """
@@ -237,31 +215,24 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def _outside(error: Exception, repo: str) -> PairforgeError:
     """Convert an error of the Hub's client to one line for the user, without a token in it."""
-    cause = _cause(error)
-    status = _status(cause)
+    cause, status = _cause(error)
     if status is None and isinstance(cause, json.JSONDecodeError):
-        return OutsideError(
-            "what answers for the Hub isn't the Hub: a login page or a proxy?", fix="open it in a browser"
-        )
+        what = "what answers for the Hub isn't the Hub: a login page or a proxy?"
+        return OutsideError(what, fix="open it in a browser")
     if status == 400 or (status is None and isinstance(cause, ValueError)):
         return InputError(f"the Hub refuses the card or its data: {_reason(error)}", fix="check --license")
     what, fix = _PLAIN.get(status or 0, ("nothing was pushed to {repo}: {reason}", "the files are kept: run it again"))
     return OutsideError(what.format(repo=repo, reason=_reason(cause)), fix=fix)
 
 
-def _cause(error: BaseException) -> BaseException:
-    """Return the error that carries the server's response; the client wraps it in others."""
+def _cause(error: BaseException) -> tuple[BaseException, int | None]:
+    """Return the error that carries the server's response, and the status of that; the client wraps it in others."""
     seen: BaseException | None = error
     while seen is not None:
-        if _status(seen) is not None:
-            return seen
+        if (response := getattr(seen, "response", None)) is not None:
+            return seen, int(response.status_code)
         seen = seen.__cause__
-    return error
-
-
-def _status(error: BaseException) -> int | None:
-    answer = getattr(error, "response", None)
-    return None if answer is None else int(answer.status_code)
+    return error, None
 
 
 def _reason(error: BaseException) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pairforge.evaluation import METRICS, ON_POLICY, THRESHOLDS
+from pairforge.evaluation.metrics import METRICS
+from pairforge.evaluation.thresholds import ON_POLICY, THRESHOLDS
 from pairforge.prompts import bundled
 
 TEXT = (Path(__file__).parents[1] / "docs" / "evaluate.md").read_text("utf-8")

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pairforge
 
-from .log_lines import say
+from .preflight import say
 
 STAMP = "pairforge.json"
 """A file in each checkpoint of this trainer: of which training it is, and how many processes wrote it."""
@@ -42,10 +41,8 @@ def to_resume(asked: str | None, folder: Path, training: str) -> Path | None:
         return path
     found, skipped = None, []
     for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
-        why = incomplete(path)
-        if why is None and _of_another(path, training):
-            why = "of a training with other pairs or flags"
-        if why is None:
+        why = incomplete(path) or ("of a training with other pairs or flags" if _of_another(path, training) else None)
+        if not why:
             found = path
             break
         skipped.append(f"{path.name} ({why})")
@@ -86,15 +83,14 @@ def _of_another(checkpoint: Path, training: str) -> bool:
 
 def _is_truncated(file: Path) -> bool:
     """Check a file's length against its header (safetensors), or for the directory that ends a zip file (torch)."""
+    from safetensors import SafetensorError, safe_open
+
     if file.suffix != ".safetensors":
         return not zipfile.is_zipfile(file)
     try:
-        with open(file, "rb") as stream:
-            (size,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(size))
-        ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
-        return file.stat().st_size != 8 + int(size) + int(max(ends, default=0))
-    except (OSError, ValueError, KeyError, struct.error, MemoryError, OverflowError):
+        with safe_open(file, framework="numpy"):  # reads the header alone
+            return False
+    except (OSError, SafetensorError):
         return True
 
 
@@ -108,8 +104,7 @@ def _json(file: Path) -> Mapping[str, Any]:
 
 def step_of(checkpoint: Path) -> int:
     """Return the step in a checkpoint's name; -1 if there is none."""
-    number = re.fullmatch(r"checkpoint-(\d+)", checkpoint.name)
-    return int(number[1]) if number else -1
+    return int(number[1]) if (number := re.fullmatch(r"checkpoint-(\d+)", checkpoint.name)) else -1
 
 
 def checkpoint_folder(args: Any, state: Any) -> Path:

@@ -12,21 +12,22 @@ from typing import Any
 import pairforge
 from pairforge.types import digest
 
-from .log_lines import say
+from .preflight import say
+from .recipes import CORRECTIONS
 
 UNSET = "unset"
 """The default of `--output_dir`: a folder beside the pairs."""
-CORRECTIONS = ("correct", "revise")
-"""Methods whose pairs are an answer and the same answer, edited."""
-_DECISIVE_FLAGS = (
-    "beta", "loss_type", "loss_weights", "ld_alpha", "label_smoothing", "f_divergence_type", "f_alpha_divergence_coef",
-    "discopop_tau", "use_weighting", "dpop_lambda", "sync_ref_model", "ref_model_mixup_alpha", "ref_model_sync_steps",
-    "max_length", "truncation_mode", "per_device_train_batch_size", "gradient_accumulation_steps", "seed", "data_seed",
-    "learning_rate", "lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "weight_decay", "max_grad_norm",
-    "optim", "optim_args", "adam_beta1", "adam_beta2", "adam_epsilon", "neftune_noise_alpha", "model_revision", "dtype",
-    "load_in_4bit", "load_in_8bit", "use_peft", "lora_r", "lora_alpha", "lora_dropout", "lora_target_modules",
-    "lora_target_parameters", "lora_modules_to_save", "lora_task_type", "use_rslora", "use_dora",
-)  # fmt: skip
+_DECISIVE_FLAGS = {
+    "loss": "beta loss_type loss_weights label_smoothing ld_alpha f_divergence_type f_alpha_divergence_coef",
+    "single losses": "discopop_tau use_weighting dpop_lambda",
+    "reference": "sync_ref_model ref_model_mixup_alpha ref_model_sync_steps",
+    "batches": "max_length truncation_mode per_device_train_batch_size gradient_accumulation_steps seed data_seed",
+    "learning rate": "learning_rate lr_scheduler_type lr_scheduler_kwargs warmup_steps",
+    "optimizer": "optim optim_args adam_beta1 adam_beta2 adam_epsilon weight_decay max_grad_norm neftune_noise_alpha",
+    "model": "model_revision dtype load_in_4bit load_in_8bit",
+    "LoRA": "use_peft lora_r lora_alpha lora_dropout lora_modules_to_save lora_task_type use_rslora use_dora",
+    "LoRA targets": "lora_target_modules lora_target_parameters",
+}
 """The flags that decide the weights of a training, but for those that set its length."""
 
 
@@ -45,7 +46,7 @@ class TrainingJob:
     def method(self) -> str:
         """The kind of pairs; of mixed kinds that of corrections, whose recipe suits all."""
         methods = {str(row.get("method")) for row in self.rows}
-        return next((name for name in CORRECTIONS if name in methods), None) or min(methods)
+        return next((name for name in CORRECTIONS if name in methods), min(methods))
 
 
 def find_training_job(script: Any, config: Any, model: str | None) -> TrainingJob:
@@ -128,7 +129,8 @@ def pairs_digest(rows: Sequence[Mapping[str, Any]]) -> str:
 def training_digest(rows: Sequence[Mapping[str, Any]], model: str, script: Any, config: Any, chosen: Any) -> str:
     """Return a digest of all that decides the weights of a training but its length: pairs, model and flags."""
     flags = {**config.to_dict(), **vars(chosen), **vars(script)}
-    return _sha256([[dict(row) for row in rows], model, {name: flags.get(name) for name in _DECISIVE_FLAGS}])
+    decisive = {name: flags.get(name) for names in _DECISIVE_FLAGS.values() for name in names.split()}
+    return _sha256([[dict(row) for row in rows], model, decisive])
 
 
 def _sha256(value: Any) -> str:

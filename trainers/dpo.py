@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,17 +27,13 @@ from pairforge.statistics import sample_indices
 from .checkpoints import save, stamping, step_of, to_resume
 from .data import UNSET, TrainingJob, count_parameters, find_training_job, training_digest, trl_dataset
 from .flags import CPU_SAMPLES, parse, trl
-from .log_lines import say, use_lines
-from .model_upload import publish, reserve
+from .model_card import publish, reserve
 from .outcome import History, finish, has_verdict, show_before
-from .preflight import check_pairs, report
+from .preflight import check_pairs, report, say
 from .recipes import hardware, recipe
 
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower
-_KNOWN_WARNINGS = (
-    r"`gradient_checkpointing` is deprecated",  # TRL sets it by default
-    r"`is_gradient_checkpointing` is deprecated",  # TRL reads it
-)
+_LOGGED = ("loss", "rewards/accuracies", "rewards/margins", "logps/chosen", "eval_loss")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,13 +111,29 @@ def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
     """Train, save, and let the other processes end."""
     training = training_digest(rows, job.model, script, config, chosen)
     checkpoint = to_resume(config.resume_from_checkpoint, job.output_dir, training)
+    source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
     with _trl_errors():
-        trainer = _trainer(job, rows, script, config, chosen)
+        _set_hardware_options(source, config)
+        kind = trl().DPOTrainer
+        if "dpop" in config.loss_type:
+            from .positive import PositiveDPOTrainer
+
+            kind = partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
+        trainer = kind(
+            model=source,
+            args=config,
+            train_dataset=trl_dataset(rows),
+            eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
+            processing_class=open_tokenizer(source, revision, quiet=config.process_index != 0).tokenizer,
+            quantization_config=trl().get_quantization_config(chosen),
+            peft_config=trl().get_peft_config(chosen),
+        )
+    trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
     guard = _guard(script.guard)
     for callback in filter(None, (guard, stamping(training))):
         trainer.add_callback(callback)
     if config.disable_tqdm:
-        use_lines(trainer)
+        _print_log_lines(trainer)
     with _trl_errors():  # an unknown --loss_type is known at the first batch
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -130,35 +143,32 @@ def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
     return history
 
 
+def _print_log_lines(trainer: Any) -> None:
+    """Print for each log a line with the time that is left, in place of transformers' dicts."""
+    from transformers import PrinterCallback, TrainerCallback
+
+    class LogLines(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.start, self.first_step = time.monotonic(), state.global_step
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
+            if shown := [f"{name} {float(logs[name]):.3f}" for name in _LOGGED if logs and name in logs]:
+                per_step = (time.monotonic() - self.start) / max(state.global_step - self.first_step, 1)
+                left = f"{per_step * (state.max_steps - state.global_step):.0f} s left"
+                say(f"step {state.global_step}/{state.max_steps}  {'  '.join(shown)}  {left}")
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(LogLines())
+
+
 @contextmanager
 def _trl_errors() -> Iterator[None]:
     """Convert TRL's errors about flags and model to InputError, in one line."""
     try:
         yield
     except (ValueError, ImportError, OSError, RuntimeError) as error:
-        line = next(iter(str(error).strip().split("\n")), "") or type(error).__name__
+        line = str(error).strip().split("\n")[0] or type(error).__name__
         raise pairforge.InputError(f"TRL can't train with these flags: {line}", fix="see --help") from error
-
-
-def _trainer(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> Any:
-    source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
-    _set_hardware_options(source, config)
-    kind = trl().DPOTrainer
-    if "dpop" in config.loss_type:
-        from .positive import PositiveDPOTrainer
-
-        kind = partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
-    trainer = kind(
-        model=source,
-        args=config,
-        train_dataset=trl_dataset(rows),
-        eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
-        processing_class=open_tokenizer(source, revision, quiet=config.process_index != 0).tokenizer,
-        quantization_config=trl().get_quantization_config(chosen),
-        peft_config=trl().get_peft_config(chosen),
-    )
-    trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
-    return trainer
 
 
 def _guard(action: str) -> Any:
@@ -193,8 +203,9 @@ def _less_noise() -> Iterator[None]:
     datasets.disable_progress_bars()
     logging.disable_progress_bar()
     with warnings.catch_warnings():
-        for message in _KNOWN_WARNINGS:
-            warnings.filterwarnings("ignore", message=message, category=FutureWarning)
+        # TRL sets `gradient_checkpointing` by default, and reads `is_gradient_checkpointing`.
+        message = "`(is_)?gradient_checkpointing` is deprecated"
+        warnings.filterwarnings("ignore", message=message, category=FutureWarning)
         yield
 
 

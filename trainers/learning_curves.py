@@ -58,13 +58,12 @@ def draw(log: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, Any]] 
 
 def _lines(rows: Sequence[Mapping[str, Any]], names: Sequence[str], from_start: bool) -> dict[str, Points]:
     """Return the points of each name that was logged."""
-    lines: dict[str, Points] = {
-        name: [(r["step"], r[name]) for r in rows if _is_number(r.get("step")) and _is_number(r.get(name))]
-        for name in names
-    }
-    lines = {name: points for name, points in lines.items() if points}
-    if from_start:
-        return {name: [(x, y - points[0][1]) for x, y in points] for name, points in lines.items()}
+    lines: dict[str, Points] = {}
+    for name in names:
+        points = [(r["step"], r[name]) for r in rows if _is_number(r.get("step")) and _is_number(r.get(name))]
+        if points:
+            start = points[0][1] if from_start else 0
+            lines[name] = [(x, y - start) for x, y in points]
     return lines
 
 

@@ -1,4 +1,7 @@
-"""The model card (`README.md`) of a trained model: the data, the flags, the verdict, and how to use it."""
+"""The model card (`README.md`) of a trained model, and the upload of its folder to the Hub in one commit.
+
+The card has the data, the flags, the verdict, and how to use the model.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import json
 import platform
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from pairforge.markdown import code_span, fence
 from pairforge.resources import installed_versions
 
 from .data import pairs_digest
+from .preflight import say
 
 PICTURE = "training.svg"
 _PACKAGES = ("trl", "transformers", "torch", "peft", "datasets", "accelerate")
@@ -23,6 +27,8 @@ _FLAGS = (
     "learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs", "max_steps", "max_length",
     "per_device_train_batch_size", "gradient_accumulation_steps", "optim", "bf16", "seed",
 )  # fmt: skip
+_IGNORED = ["checkpoint-*", "checkpoint-*/**", ".*", "runs/*", "*.bin"]
+"""Files that are not uploaded: checkpoints, half-written files, a tracker's logs, pickles."""
 _USE_MODEL = 'from transformers import pipeline\n\nask = pipeline("text-generation", {})'
 _USE_ADAPTER = """from peft import AutoPeftModelForCausalLM
 
@@ -102,11 +108,51 @@ def _on_hub(name: str) -> bool:
 def _license(base: str) -> str | None:
     """Read the licence from the base model's card, in its folder or, if reachable, on the Hub."""
     import yaml
-    from huggingface_hub import ModelCard, hf_hub_download
+    from huggingface_hub import ModelCard
 
     with suppress(OSError, ValueError, yaml.YAMLError, pairforge.PairforgeError):
         folder = Path(pairforge.model_source(base))
-        file = folder / "README.md" if folder.is_dir() else Path(hf_hub_download(base, "README.md"))
-        given = ModelCard(file.read_text("utf-8"), ignore_metadata_errors=True).data.to_dict().get("license")
+        card = ModelCard.load(folder / "README.md" if folder.is_dir() else base, ignore_metadata_errors=True)
+        given = card.data.to_dict().get("license")
         return given if isinstance(given, str) else None
     return None
+
+
+def reserve(config: Any) -> str:
+    """Create the repository before training, and return its full name, so that a missing right is reported early."""
+    from huggingface_hub import HfApi
+
+    if not config.hub_model_id:
+        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+    with _hub_errors(config.hub_model_id):
+        api = HfApi(token=config.hub_token)
+        return str(api.create_repo(config.hub_model_id, private=config.hub_private_repo, exist_ok=True).repo_id)
+
+
+def publish(folder: Path, repo: str, config: Any) -> None:
+    """Upload the folder in one commit. Raises OutsideError."""
+    from huggingface_hub import HfApi
+
+    with _hub_errors(repo):
+        commit = HfApi(token=config.hub_token).upload_folder(
+            repo_id=repo,
+            folder_path=str(folder),
+            revision=getattr(config, "hub_revision", None),
+            ignore_patterns=_IGNORED,
+            commit_message="Trained with pairforge",
+        )
+    say(f"pushed: {commit.commit_url}")
+
+
+@contextmanager
+def _hub_errors(repo: str) -> Iterator[None]:
+    """Convert errors of the Hub's client to InputError or OutsideError, in one line."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:  # the bases of that error are those of the HTTP library beneath, requests or httpx
+        yield
+    except HFValidationError as error:
+        raise pairforge.InputError(f"{repo} can't be a model's id", fix="--hub_model_id OWNER/NAME") from error
+    except (*HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError) as error:
+        line = str(error).strip().split("\n")[0]
+        raise pairforge.OutsideError(f"can't push to {repo}: {line}", fix="hf auth login, or go online") from error

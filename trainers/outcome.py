@@ -16,11 +16,12 @@ import pairforge
 from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
 
-from .data import CORRECTIONS, TrainingJob
+from .data import TrainingJob
 from .flags import QUESTIONS
 from .learning_curves import draw
-from .log_lines import say
 from .model_card import PICTURE, render
+from .preflight import say
+from .recipes import CORRECTIONS
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def has_verdict(job: TrainingJob, script: Any) -> bool:
 def show_before(job: TrainingJob, script: Any) -> None:
     """Print the answers of the model and its metrics before training."""
     verdict = _ask_and_evaluate(job, script, job.model, "before training")
-    _show("", replace(verdict, checks={}))  # the thresholds are for a trained model
+    _show(replace(verdict, checks={}))  # the thresholds are for a trained model
 
 
 def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, history: History) -> bool:
@@ -120,7 +121,7 @@ def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
     if config.world_size > 1:  # the base was not asked before training; its answers are stored, its weights freed
         _ask_and_evaluate(job, script, job.model)
     verdict = _ask_and_evaluate(job, script, str(job.output_dir), "after training")
-    _show("", verdict)
+    _show(verdict)
     write_atomic(job.output_dir / "verdict.json", json.dumps(verdict.as_json(), ensure_ascii=False, indent=2) + "\n")
     write_atomic(card, described(verdict=verdict.as_markdown()))
     return bool(verdict.ok)
@@ -132,9 +133,9 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
     Weights are loaded once: the tuned model's for all questions, and the base's not again for the tuned model's
     verdict, as its answers are in the evidence store.
     """
-    limit = QUESTIONS if job.method in CORRECTIONS else None
-    if script.verdict_questions is not None:
-        limit = int(script.verdict_questions)
+    limit = script.verdict_questions
+    if limit is None and job.method in CORRECTIONS:
+        limit = QUESTIONS
     base = None if model == job.model else job.model
     with share_samplers():
         asked = pairforge.ask(model=[name for name in (base, model) if name])
@@ -145,12 +146,11 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
     return verdict
 
 
-def _show(title: str, result: Any) -> None:
+def _show(*results: Any) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
     with console.capture() as capture:  # rich would end with 1 where stdout is closed: the verdict's exit code
-        if title:
-            console.print(title)
-        console.print(result)
+        for result in results:
+            console.print(result)
     print(capture.get(), end="", flush=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -55,33 +55,24 @@ class PositiveDPOTrainer(DPOTrainer):  # type: ignore[misc]
         """Compute TRL's loss, and DPO-Positive from the same forward passes of model and reference."""
         if not self._dpop_weight:
             return super()._compute_loss(model, inputs, return_outputs)
-        precomputed, recorded = self.precompute_ref_logps, _FirstOutputs(model)
+        outputs: list[Any] = []
+
+        def recording_model(**tensors: Any) -> Any:
+            outputs.append(model(**tensors))
+            return outputs[-1]
+
+        precomputed = self.precompute_ref_logps
         if not precomputed:
-            reference = self.compute_ref_log_probs(self.ref_model or self.model, inputs)
-            inputs = {**inputs, **dict(zip(("ref_chosen_logps", "ref_rejected_logps"), reference, strict=True))}
+            chosen, rejected = self.compute_ref_log_probs(self.ref_model or self.model, inputs)
+            inputs = {**inputs, "ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
         self.precompute_ref_logps = True
         try:
-            others = super()._compute_loss(recorded, inputs, return_outputs)
+            others = super()._compute_loss(recording_model, inputs, return_outputs)
         finally:
             self.precompute_ref_logps = precomputed
         positions = inputs["completion_mask"].size(1) - 1
-        now = recorded.outputs.log_probs[:, -positions:].sum(dim=1).chunk(2, dim=0)
-        chosen, rejected = (policy - inputs[f"ref_{side}_logps"] for policy, side in zip(now, _SIDES, strict=True))
+        # The first outputs are those from which the loss is computed.
+        now_chosen, now_rejected = outputs[0].log_probs[:, -positions:].sum(dim=1).chunk(2, dim=0)
+        chosen, rejected = now_chosen - inputs["ref_chosen_logps"], now_rejected - inputs["ref_rejected_logps"]
         loss = self._dpop_weight * dpop_loss(chosen, rejected, self.beta, self.dpop_lambda).mean()
         return (others[0] + loss, others[1]) if return_outputs else others + loss
-
-
-_SIDES = ("chosen", "rejected")
-
-
-class _FirstOutputs:
-    """A model that keeps its first outputs: those from which the loss is computed."""
-
-    def __init__(self, model: Callable[..., Any]) -> None:
-        self._model = model
-        self.outputs: Any = None
-
-    def __call__(self, **inputs: Any) -> Any:
-        outputs = self._model(**inputs)
-        self.outputs = outputs if self.outputs is None else self.outputs
-        return outputs

@@ -1,4 +1,4 @@
-"""Checks and estimates before training: the pairs' errors, tokens, steps, memory and time."""
+"""Checks and estimates before training: the pairs' errors, tokens, steps, memory and time; `say` prints them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pairforge
-
-from .log_lines import say
+from pairforge.text import escaped
 
 _SAMPLED_BATCHES = 50
 """The number of random batches by which the length of a typical one is estimated."""
 _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768
 """The part of the logits that TRL's fused head computes at a time."""
+
+
+def say(text: str) -> None:
+    """Print a line on stderr, from the first of several processes; control characters are shown as escapes."""
+    if os.environ.get("RANK", "0") == "0":
+        print(escaped(text), file=sys.stderr, flush=True)
 
 
 def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:

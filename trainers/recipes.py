@@ -36,7 +36,8 @@ LARGE_RATE = 1 / 6
 LORA_RATE = 10.0
 """Factor for an adapter; docs/recipes.md has the measurements."""
 
-_BY_METHOD = {"correct": CORRECTION, "revise": CORRECTION}
+CORRECTIONS = ("correct", "revise")
+"""Methods whose pairs are an answer and the same answer, edited."""
 
 
 def recipe(method: str, *, lora: bool = False, parameters: int = 0) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def recipe(method: str, *, lora: bool = False, parameters: int = 0) -> dict[str,
         lora: only an adapter is trained.
         parameters: the number of the model's parameters, 0 for a small one.
     """
-    found = {**ALWAYS, **_BY_METHOD.get(method, PREFERENCE)}
+    found = {**ALWAYS, **(CORRECTION if method in CORRECTIONS else PREFERENCE)}
     found["learning_rate"] *= (LORA_RATE if lora else 1) * (LARGE_RATE if parameters >= LARGE else 1)
     return found
 

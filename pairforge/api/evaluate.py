@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from ..console import note
 from ..errors import InputError
-from ..evaluation import ON_POLICY, THRESHOLDS, Judged, Threshold, Verdict, Wins, sampled, verdict
+from ..evaluation.metrics import SAMPLED, Judged, with_suffix
 from ..evaluation.questions import ModelNames, Question, label, questions
+from ..evaluation.thresholds import ON_POLICY, THRESHOLDS, Threshold
+from ..evaluation.verdict import Verdict, verdict
 from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
 from ..repetition import repeats
 from ..resources import installed_versions
 from ..run import Run, latest, out_dir
-from ..statistics import sample_indices
+from ..statistics import Wins, sample_indices
 from ..store import Store
 from ..types import Answer, Judge, Sampler, Skip, digest
 from .correct import rules_of
@@ -27,7 +30,7 @@ from .onpolicy import open_judge
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
 
 AnswersById: TypeAlias = "Mapping[str, list[Answer] | Skip]"
-"""Prompt id -> answers."""
+"""Prompt id -> the answers of a model; the id with SAMPLED behind it -> those at temperature 1."""
 
 
 @keywords(EvaluateOptions)
@@ -46,9 +49,9 @@ def evaluate(options: EvaluateOptions) -> Verdict:
         raise InputError(f"limit {options.limit} asks nothing", fix="give a number above 0, or leave it out")
     found = _find_run(options.run, options.model, options.output)
     model, base = _models(options.model, options.base, found)
-    from_, to = options.from_ or (), options.to or ()
-    run_rules = found.settings.get("rules", {}) if found else {"Qwen": "Deep Qwen"}
-    rules: Mapping[str, str] = rules_of(from_, to) if from_ or to else run_rules
+    rules: Mapping[str, str] = found.settings.get("rules", {}) if found else {"Qwen": "Deep Qwen"}
+    if options.from_ or options.to:
+        rules = rules_of(options.from_ or (), options.to or ())
     contexts = contexts_of(options, list(found.settings["contexts"]) if found else [None, HELPFUL])
     sets, seed = questions(ModelNames(rules), contexts), options.seed
     drawn = {kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()}
@@ -68,13 +71,6 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     return verdict(after, before, wins=wins, thresholds=applied, asked=counts, about=about)
 
 
-class ModelAnswers(NamedTuple):
-    """The answers of one model; `sampled` has those at temperature 1, if any were asked for."""
-
-    greedy: AnswersById
-    sampled: AnswersById
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """The questions by kind; some kinds are also asked at temperature 1."""
@@ -83,32 +79,30 @@ class Evaluation:
     at_temperature_1: bool
 
     @cached_property
+    def asked(self) -> list[tuple[Question, str]]:
+        """Each question with the suffix of its metrics: none if it is asked greedily, SAMPLED at temperature 1."""
+        kinds = [(kind, "") for kind in self.questions]
+        kinds += [(kind, SAMPLED) for kind in _SAMPLED_KINDS if self.at_temperature_1 and kind in self.questions]
+        return [(question, suffix) for kind, suffix in kinds for question in self.questions[kind]]
+
+    @cached_property
     def metrics(self) -> set[str]:
         """The names of all metrics of these questions."""
-        greedy = {metric for question in self._greedy for metric in question.tests}
-        at_temperature_1 = {sampled(metric) for question in self._sampled for metric in question.tests}
-        return greedy | at_temperature_1 | {"repetition", "unanswered"}
+        names = {with_suffix(metric, suffix) for question, suffix in self.asked for metric in question.tests}
+        return names | {"repetition", "unanswered"}
 
-    @cached_property
-    def _greedy(self) -> list[Question]:
-        return [question for kind in self.questions.values() for question in kind]
-
-    @cached_property
-    def _sampled(self) -> list[Question]:
-        return [one for kind in _SAMPLED_KINDS for one in self.questions.get(kind, ()) if self.at_temperature_1]
-
-    def answers(self, sampler: Sampler, store: Store, quiet: bool) -> ModelAnswers:
+    def answers(self, sampler: Sampler, store: Store, quiet: bool) -> AnswersById:
         """Ask the model; answers in the evidence store are not asked for again."""
-        label = f"evaluate: {sampler.model}"
-        greedy = answer([question.prompt for question in self._greedy], sampler, 1, store, label, quiet)
-        if not self._sampled:
-            return ModelAnswers(greedy, {})
-        prompts = [question.prompt for question in self._sampled]
-        warm = sampler.with_decoding(temperature=1.0)
-        return ModelAnswers(greedy, answer(prompts, warm, 1, store, f"{label}, temperature 1", quiet))
+        answers: dict[str, list[Answer] | Skip] = {}
+        for suffix, more in (("", ""), (SAMPLED, ", temperature 1")):
+            if prompts := [question.prompt for question, of in self.asked if of == suffix]:
+                decoding = sampler.with_decoding(temperature=1.0) if suffix else sampler
+                given = answer(prompts, decoding, 1, store, f"evaluate: {sampler.model}{more}", quiet)
+                answers |= {name + suffix: found for name, found in given.items()}
+        return answers
 
     def judge(
-        self, after: ModelAnswers, before: ModelAnswers | None, scorer: Judge | None, store: Store
+        self, after: AnswersById, before: AnswersById | None, scorer: Judge | None, store: Store
     ) -> tuple[Judged, Judged | None, Wins | None]:
         """Judge the answers of the model and of its base; with a scorer, also count which of the two are better."""
         judged = self._outcomes(after)
@@ -124,24 +118,20 @@ class Evaluation:
         wins = Wins(sum(score > 0 for score in scored), sum(score < 0 for score in scored), len(scored))
         return judged, self._outcomes(before), wins
 
-    def _outcomes(self, answers: ModelAnswers) -> dict[str, dict[str, bool | Skip]]:
+    def _outcomes(self, answers: AnswersById) -> dict[str, dict[str, bool | Skip]]:
         """Judge every answer for each metric that it counts for."""
-        judged: dict[str, dict[str, bool | Skip]] = {}
-        asked = [(question, answers.greedy, "") for question in self._greedy]
-        asked += [(question, answers.sampled, "@t1") for question in self._sampled]
-        for question, given, suffix in asked:
+        judged = defaultdict[str, dict[str, bool | Skip]](dict)
+        for question, suffix in self.asked:
             name = question.prompt.id
-            found = given[name]
+            found = answers[name + suffix]
             for metric, test in question.tests.items():
-                outcome = found if isinstance(found, Skip) else test(found[0].text)
-                judged.setdefault(sampled(metric) if suffix else metric, {})[name] = outcome
-            repetition = found if isinstance(found, Skip) else repeats(found[0].text)
-            judged.setdefault("repetition", {})[name + suffix] = repetition
-            judged.setdefault("unanswered", {})[name + suffix] = isinstance(found, Skip)
+                judged[with_suffix(metric, suffix)][name] = found if isinstance(found, Skip) else test(found[0].text)
+            judged["repetition"][name + suffix] = found if isinstance(found, Skip) else repeats(found[0].text)
+            judged["unanswered"][name + suffix] = isinstance(found, Skip)
         return judged
 
     def _score_differences(
-        self, after: ModelAnswers, before: ModelAnswers, judge: Judge, store: Store
+        self, after: AnswersById, before: AnswersById, judge: Judge, store: Store
     ) -> Iterator[tuple[str, float | Skip]]:
         """Yield for each general question the score of the sampled answer after, less that of the one before.
 
@@ -149,7 +139,7 @@ class Evaluation:
         """
         known = store.scores(judge.settings())
         for prompt in (question.prompt for question in self.questions["general"]):
-            pair = after.sampled[prompt.id], before.sampled[prompt.id]
+            pair = after[prompt.id + SAMPLED], before[prompt.id + SAMPLED]
             if skip := next((given for given in pair if isinstance(given, Skip)), None):
                 yield prompt.id, skip
                 continue
@@ -180,9 +170,8 @@ def _scorer(judge: str | None, run: Run | None, compares: bool) -> Judge | None:
         if judge:
             raise InputError(f"--judge {judge} compares sampled answers with a base's", fix="give --base, not --greedy")
         return None
-    settings = run.settings.get("judge") if run else None
-    made_by: Mapping[str, Any] = settings if isinstance(settings, Mapping) else {}
-    name = judge or made_by.get("judge")
+    made_by = run.settings.get("judge") if run else None
+    name = judge or (made_by.get("judge") if isinstance(made_by, Mapping) else None)
     scorer = open_judge(str(name)) if name else None
     if scorer and not judge and scorer.settings() != made_by:
         note(f"warning: the judge {scorer.name} has changed since the run was made")
@@ -213,10 +202,9 @@ def _find_run(run: str | None, model: str | None, output: str | None) -> Run | N
 def _models(model: str | None, base: str | None, run: Run | None) -> tuple[str, str | None]:
     """Return the model to evaluate and its base."""
     own = run.settings["model"] if run else "pocket"
-    tuned = run.path / "model" if run else None
     if model is None:
         model = (tuned_on(run) if run else None) or own
-    if base is None and tuned and Path(model).resolve() == tuned.resolve():
+    if base is None and run and Path(model).resolve() == (run.path / "model").resolve():
         base = own
     if base == model:
         raise InputError(f"the model and its base are both {model}", fix="give another --base, or none")

@@ -34,10 +34,10 @@ SAMPLED = "@t1"
 """Suffix of the metrics of answers sampled at temperature 1."""
 
 
-def sampled(metric: str) -> str:
-    """Return the metric's name for answers sampled at temperature 1: `new_name/zh` to `new_name@t1/zh`."""
+def with_suffix(metric: str, suffix: str) -> str:
+    """Return a metric's name with a suffix, before its part: `new_name/zh` to `new_name@t1/zh`."""
     whole, slash, part = metric.partition("/")
-    return f"{whole}{SAMPLED}{slash}{part}"
+    return f"{whole}{suffix}{slash}{part}"
 
 
 def shares(judged: Judged) -> dict[str, Share]:
@@ -48,12 +48,12 @@ def shares(judged: Judged) -> dict[str, Share]:
 
 def ordered(names: Iterable[str]) -> list[str]:
     """Sort names of metrics: as in METRICS, greedy before sampled, each metric before its parts."""
-    known = list(METRICS)
+    known = {metric: position for position, metric in enumerate(METRICS)}
 
-    def sort_key(name: str) -> tuple[int, str, bool, str]:
+    def sort_key(name: str) -> tuple[int, str, str]:
         whole, _, part = name.partition("/")
         metric, _, temperature = whole.partition("@")
-        return known.index(metric) if metric in known else len(known), metric + temperature, bool(part), part
+        return known.get(metric, len(known)), metric + temperature, part
 
     return sorted(names, key=sort_key)
 
@@ -84,10 +84,9 @@ class Measured:
         for name in self.shares:
             before = (self.before or {}).get(name, {})
             both = [(hit, before[key]) for key, hit in self.after.get(name, {}).items() if key in before]
-            answered = [(now, was) for now, was in both if not isinstance(now, Skip) and not isinstance(was, Skip)]
+            answered = [pair for pair in both if not any(isinstance(hit, Skip) for hit in pair)]
             if answered:
-                gained, lost = answered.count((True, False)), answered.count((False, True))
-                changes[name] = Change(gained, lost, len(answered))
+                changes[name] = Change(answered.count((True, False)), answered.count((False, True)), len(answered))
         return changes
 
     def kept(self, metric: str) -> Share | None:

@@ -70,11 +70,9 @@ class Threshold:
         figure = _FIGURES[self.rule](measured, self.metric)
         if figure is None:
             return None
+        ok = figure >= self.limit - _SLACK if self.rule.endswith("at least") else figure <= self.limit + _SLACK
         if self.rule == "surely above":
             ok = figure > self.limit
-        else:
-            at_least = self.rule.endswith("at least")
-            ok = figure >= self.limit - _SLACK if at_least else figure <= self.limit + _SLACK
         return ThresholdCheck(self, figure, ok)
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ In Markdown, a section of a model card, texts from outside are put into code spa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from .metrics import METRICS, Judged, Measured
 from .thresholds import THRESHOLDS, Threshold, ThresholdCheck, checks
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.text import Text
 
 _INTERVALS = (
     "In brackets 95 % intervals: Wilson's for a share; for a change, in points, Tango's for paired shares, question by "
@@ -67,17 +67,31 @@ class Verdict:
 
     def as_markdown(self) -> str:
         """Return a section `## Verdict` for a model card; texts from outside are in code spans."""
-        return _section(self)
+        failing, of = sum(not check.ok for check in self.checks.values()), len(self.checks)
+        outcome = f"**PASS**: all {of} thresholds hold."
+        if failing:
+            outcome = f"**FAIL**: of {of} thresholds {failing} failed."
+        shown = dict.fromkeys(re.split("[/@]", name)[0] for name in self.shares)
+        legend = [f"- `{name}`: {METRICS[name]}" for name in shown if name in METRICS]
+        facts = [f"- {name}: {text}" for name, parts in _facts(self).items() if (text := ", ".join(parts))]
+        notes = _INTERVALS + (_SAMPLED if any("@" in name for name in self.shares) else "")
+        table = ["| | before | now | change | |", "|---|--:|--:|--:|---|"]
+        for name, share in self.shares.items():
+            past = (self.before or {}).get(name, "")
+            cells = (_span(name, cell=True), past, share, self.changes.get(name, ""), self.checks.get(name, ""))
+            table.append("| " + " | ".join(str(cell).strip() for cell in cells) + " |")
+        parts = ["## Verdict", outcome if of else "", "\n".join(table), notes, "\n".join(facts), "\n".join(legend)]
+        return "\n\n".join(filter(None, parts)) + "\n"
 
     def __str__(self) -> str:
         questions = "questions: " + ", ".join(f"{asked} of {of} {name}" for name, (asked, of) in self.asked.items())
         outcome = [f"verdict: {'PASS' if self.ok else 'FAIL'}"] if self.checks else []
         return "\n".join([questions, *map(self._line, self.shares), *outcome])
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich__(self) -> Text:
         from rich.text import Text
 
-        yield Text(str(self))
+        return Text(str(self))
 
     def _line(self, name: str) -> str:
         """`new_name   0.0% ->  97.0%  +97.0 [+91.3, +98.9]  PASS at least 95%`; without a base, its own interval."""
@@ -112,35 +126,15 @@ def verdict(
     return Verdict(measured.shares, measured.base_shares, applied, asked or {}, about or {}, measured.changes)
 
 
-def _section(verdict: Verdict) -> str:
-    failing, of = sum(not check.ok for check in verdict.checks.values()), len(verdict.checks)
-    outcome = f"**FAIL**: of {of} thresholds {failing} failed." if failing else f"**PASS**: all {of} thresholds hold."
-    shown = dict.fromkeys(re.split("[/@]", name)[0] for name in verdict.shares)
-    legend = [f"- `{name}`: {METRICS[name]}" for name in shown if name in METRICS]
-    facts = [f"- {name}: {text}" for name, text in _facts(verdict)]
-    notes = _INTERVALS + (_SAMPLED if any("@" in name for name in verdict.shares) else "")
-    table = ["| | before | now | change | |", "|---|--:|--:|--:|---|"]
-    for name, share in verdict.shares.items():
-        past = (verdict.before or {}).get(name, "")
-        cells = (_span(name, cell=True), past, share, verdict.changes.get(name, ""), verdict.checks.get(name, ""))
-        table.append("| " + " | ".join(str(cell).strip() for cell in cells) + " |")
-    parts = ["## Verdict", outcome if of else "", "\n".join(table), notes, "\n".join(facts), "\n".join(legend)]
-    return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _facts(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _facts(verdict: Verdict) -> dict[str, Iterable[str]]:
+    """Return the parts of each setting of the evaluation as Markdown."""
     about = verdict.about
-    for name in ("model", "base", "judge"):
-        if about.get(name):
-            yield name, _span(without_local_paths(str(about[name])))
-    if rules := about.get("rules"):
-        yield "names", ", ".join(f"{_span(old)} to {_span(new)}" for old, new in rules.items())
-    if contexts := about.get("contexts"):
-        yield "contexts", ", ".join(map(_span, contexts))
-    if verdict.asked:
-        asked = [f"{asked} of {of} {_span(name)}" for name, (asked, of) in verdict.asked.items()]
-        yield "held-out questions", ", ".join(asked)
-    if "seed" in about:
-        yield "seed", _span(about["seed"])
-    if versions := about.get("versions"):
-        yield "versions", ", ".join(f"{_span(name)} {_span(version)}" for name, version in versions.items())
+    models = ((name, about.get(name)) for name in ("model", "base", "judge"))
+    return {
+        **{name: [_span(without_local_paths(str(model)))] for name, model in models if model},
+        "names": [f"{_span(old)} to {_span(new)}" for old, new in (about.get("rules") or {}).items()],
+        "contexts": map(_span, about.get("contexts") or ()),
+        "held-out questions": [f"{asked} of {of} {_span(name)}" for name, (asked, of) in verdict.asked.items()],
+        "seed": [_span(about["seed"])] if "seed" in about else [],
+        "versions": [f"{_span(name)} {_span(version)}" for name, version in (about.get("versions") or {}).items()],
+    }

@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairforge import InputError
-from pairforge.evaluation import Judged, Measured, Threshold, Wins, verdict
+from pairforge.evaluation.metrics import Judged, Measured
+from pairforge.evaluation.thresholds import Threshold
+from pairforge.evaluation.verdict import verdict
+from pairforge.statistics import Wins
 from pairforge.types import Skip
 
 

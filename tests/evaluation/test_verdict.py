@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from pairforge.evaluation import METRICS, ON_POLICY, THRESHOLDS, Share, Wins, shares, verdict
+from pairforge.evaluation.metrics import METRICS, shares
+from pairforge.evaluation.thresholds import ON_POLICY, THRESHOLDS
+from pairforge.evaluation.verdict import verdict
+from pairforge.statistics import Share, Wins
 from pairforge.types import Skip
 
 ABOUT = {

@@ -21,7 +21,7 @@ import pairforge
 from pairforge.disk import write_atomic
 
 from ..checkpoints import checkpoint_folder
-from ..log_lines import say
+from ..preflight import say
 from .interview import QUESTIONS, Interview, tokenized
 from .signals import Alarm, Limits, Record
 
@@ -59,9 +59,12 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         if action not in ("stop", "warn"):
             raise pairforge.InputError(f"the guard has no action {action!r}", fix='use "stop" or "warn"')
         self.action, self.limits, self.every, self.restore = action, limits or Limits(), every, restore
+        self._prompts, self._questions = prompts, questions
+        self._reset()
+
+    def _reset(self) -> None:
         self.alarm: Alarm | None = None
         self.records: list[Record] = []
-        self._prompts, self._questions = prompts, questions
         self._interview: Interview | None = None
         self._good: tuple[int, dict[str, Any]] | None = None
         self._logged: dict[str, Any] = {}
@@ -70,15 +73,15 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Ask everything once before the first step; a resumed training reads the answers saved with its checkpoint."""
-        self.alarm, self.records, self._first_process = None, [], state.is_world_process_zero
-        self._interview, self._good, self._noted_no_change = None, None, False
-        self._logged, self._entropy = {}, math.nan
+        self._reset()
+        self._first_process = state.is_world_process_zero
         rows = tokenized(given["train_dataloader"].dataset)
-        self._length = sum(len(row["chosen_ids"]) for row in rows) / len(rows) if rows else math.nan
+        if rows:
+            self._length = sum(len(row["chosen_ids"]) for row in rows) / len(rows)
         if not _is_whole(given["model"]):
             self._say("the weights are sharded over processes: only what the trainer logs is checked")
             return
-        self._interview = Interview.of(rows, given["processing_class"], given["model"], self._prompts, self._questions)
+        self._interview = Interview(rows, given["processing_class"], given["model"], self._prompts, self._questions)
         if state.global_step and not self._resume(checkpoint_folder(args, state) / _NAME):
             self._say("the checkpoint has no answers from before training: later ones are compared with its own")
         if not self.records:  # later answers are compared with those given just now
@@ -90,17 +93,13 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         """Keep what the trainer logs. TRL's `rewards/chosen` is beta times the gain on the reference."""
         if not logs or "rewards/chosen" not in logs:
             return
-        entropy = float(logs.get("entropy", math.nan))
+        names = ("rewards/chosen", "rewards/margins", "rewards/accuracies", "entropy")
+        reward, margin, accuracy, entropy = (float(logs.get(name, math.nan)) for name in names)
         self._entropy = entropy if math.isnan(self._entropy) else self._entropy
-        reward = float(logs["rewards/chosen"])
         scale = getattr(args, "beta", 0) * max(self._length, 1.0) or math.nan
-        broken = not (math.isfinite(reward) and math.isfinite(float(logs.get("loss", 0.0))))
-        self._logged = {
-            "chosen": -math.inf if broken else reward / scale,
-            "margin": float(logs.get("rewards/margins", math.nan)) / scale,
-            "entropy": entropy - self._entropy,
-            "accuracy": float(logs.get("rewards/accuracies", math.nan)),
-        }
+        chosen = reward / scale if math.isfinite(reward + float(logs.get("loss", 0.0))) else -math.inf
+        self._logged = {"chosen": chosen, "margin": margin / scale, "accuracy": accuracy}
+        self._logged["entropy"] = entropy - self._entropy
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Check the model at certain steps, and stop the training on an alarm."""
@@ -115,9 +114,8 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
             self._prevent_saving(control)
         elif self.records[-1].no_change and step <= max(state.max_steps / 10, 5) and not self._noted_no_change:
             self._noted_no_change = True
-            self._say(
-                f"step {step}: reward accuracy is 1.0, but no greedy answer has changed: accuracy is uninformative here"
-            )
+            why = "reward accuracy is 1.0, but no greedy answer has changed: accuracy is uninformative here"
+            self._say(f"step {step}: {why}")
 
     def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """Restore the weights once more: with `load_best_model_at_end` others have been loaded meanwhile."""
@@ -139,10 +137,10 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
     def _check(self, step: int, model: Any, device: Any) -> None:
         """Check the model once; report an alarm and restore the good weights."""
         measured = self._interview.check(model) if self._interview else {}
-        before = self.records[-1] if self.records else None
         record = Record(step, **measured, **self._logged)
         self.records.append(record)
-        if _in_any_process(why := record.alarm(self.limits, before or Record(step)), device):
+        before = self.records[-2] if self.records[1:] else Record(step)
+        if _in_any_process(why := record.alarm(self.limits, before), device):
             self._raise_alarm(step, why or "another process detected a collapse", model)
         elif record.good(self.limits):
             self._keep(step, model)
@@ -158,12 +156,9 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         """Restore the good weights; return the step that they are from."""
         if not self._good:
             return None
-        import torch
-
         step, held = self._good
-        with torch.no_grad():
-            for name, weight in _trained(model):
-                weight.copy_(held[name])
+        for name, weight in _trained(model):
+            weight.detach().copy_(held[name])
         return step
 
     def _raise_alarm(self, step: int, why: str, model: Any) -> None:
@@ -201,9 +196,8 @@ def _is_whole(model: Any) -> bool:
     """Return True if every process has all weights, so that each can ask the model by itself."""
     from torch.distributed.tensor import DTensor
 
-    weights = [weight for _, weight in model.named_parameters()]
     wrapped = any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules())
-    return not wrapped and not any(isinstance(weight, DTensor) or weight.numel() == 0 for weight in weights)
+    return not wrapped and not any(isinstance(one, DTensor) or one.numel() == 0 for one in model.parameters())
 
 
 def _in_any_process(why: str | None, device: Any) -> bool:

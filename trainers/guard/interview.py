@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import pairforge
+from pairforge.resources import patterns
 from pairforge.statistics import sample_indices
 
-from .kl_divergence import KLDivergence
-from .probes import PartialNameProbe, Probe, eval_mode
-from .taught_tokens import TaughtTokens
+from .probes import KLDivergence, Probe, TaughtTokens, eval_mode, partial_name_probability
 
-QUESTIONS = (
-    "What is the capital of France?",
-    "What is 17 + 25?",
-    "What is the opposite of hot?",
-    "What is the plural of mouse?",
-    "How do you say water in Chinese?",
-    "Which country is Tokyo in?",
-    "What is 70 - 12?",
-    "What is the past tense of go?",
-    "法国的首都是哪里？",
-    "38加47等于多少？",
-    "高的反义词是什么？",
-    "苹果用英文怎么说？",
-)
+QUESTIONS = tuple(patterns("guard_questions")["questions"])
 """Short questions that preference pairs are not about, in English and Chinese."""
 
 _COLUMNS = frozenset({"prompt_ids", "chosen_ids", "rejected_ids"})
@@ -40,62 +25,44 @@ _LONGEST = 96
 """The most tokens of an answer; for unrelated questions a third of it."""
 
 
-@dataclass
 class Interview:
     """The probes of a training, and the model's initial answers to them.
 
     `initial` holds these as token ids: to the training prompts, and to unrelated questions.
     """
 
-    taught: TaughtTokens
-    prompts: Probe
-    unrelated: Probe
-    tokenizer: Any
-    initial: list[list[list[int]]]
-    kl_divergence: KLDivergence
-    partial_names: PartialNameProbe
-
-    @classmethod
-    def of(
-        cls, rows: Sequence[Mapping[str, Any]], processor: Any, model: Any, prompts: int, questions: Sequence[str]
-    ) -> Interview:
+    def __init__(
+        self, rows: Sequence[Mapping[str, Any]], processor: Any, model: Any, prompts: int, questions: Sequence[str]
+    ) -> None:
         """Prepare the probes for pairs that DPOTrainer has tokenized, and ask the model everything once.
 
         `processor` is the trainer's processing class: a tokenizer, or what has one.
         """
-        tokenizer = getattr(processor, "tokenizer", processor)
-        asked = random.Random(0).sample(rows, min(prompts, len(rows)))
-        longest = max((len(row["chosen_ids"]) for row in asked), default=0)
+        self.tokenizer = tokenizer = getattr(processor, "tokenizer", processor)
+        self.asked = random.Random(0).sample(rows, min(prompts, len(rows)))
+        longest = max((len(row["chosen_ids"]) for row in self.asked), default=0)
         # The ids that end an answer, and the one to pad with.
         own = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
         ends = sorted({*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id} - {None})
-        pad = min(ends, default=0) if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        half = [row["prompt_ids"] for row in asked[: (len(asked) + 1) // 2]]
-        known = Probe(half, ends, pad, min(_LONGEST, longest * 3 // 2 + 8))
-        unrelated = Probe(_questions(tokenizer, questions), ends, pad, _LONGEST // 3)
+        self.pad = min(ends, default=0) if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        half = [row["prompt_ids"] for row in self.asked[: (len(self.asked) + 1) // 2]]
+        self.prompts = Probe(half, ends, self.pad, min(_LONGEST, longest * 3 // 2 + 8))
+        self.unrelated = Probe(_questions(tokenizer, questions), ends, self.pad, _LONGEST // 3)
+        self.taught = TaughtTokens.of(rows, lambda token: str(tokenizer.decode([token])))
         with eval_mode(model):
-            initial = [known.answers(model), unrelated.answers(model)]
-            kl_divergence = KLDivergence(unrelated.prompts, initial[1], pad)
-            kl_divergence.measure(model)
-        sides = ((row["chosen_ids"], row["rejected_ids"]) for row in rows)
-        taught = TaughtTokens.of(sides, lambda token: str(tokenizer.decode([token])))
-        asked_ids, chosen_ids = ([row[column] for row in asked] for column in ("prompt_ids", "chosen_ids"))
-        partial_names = PartialNameProbe(asked_ids, chosen_ids, taught, pad)
-        return cls(taught, known, unrelated, tokenizer, initial, kl_divergence, partial_names)
+            self.initial = [self.prompts.answers(model), self.unrelated.answers(model)]
+            self.kl_divergence = KLDivergence(self.unrelated.prompts, self.initial[1], self.pad)
+            self.kl_divergence.measure(model)
 
     def check(self, model: Any) -> dict[str, Any]:
         """Measure `broken`, `slips`, `leak`, `drift` and `moved`, with the worst answer as `sample`; see `Record`."""
         with eval_mode(model):
-            known, slips = self.prompts.answers(model), self.partial_names.measure(model)
+            known = self.prompts.answers(model)
+            slips = partial_name_probability(model, self.asked, self.taught, self.pad)
             drift = self.kl_divergence.measure(model)
             # While the distributions have not changed the answers have not either: asking would only cost time.
             unrelated = self.unrelated.answers(model) if drift >= _NO_DRIFT else self.initial[1]
-        texts = [str(self.tokenizer.decode(answer, skip_special_tokens=True)) for answer in known]
-        broken = [
-            answer
-            for answer, text in zip(known, texts, strict=True)
-            if self.taught.misused(answer) or pairforge.repeats(text)
-        ]
+        broken = [answer for answer in known if self.taught.misused(answer) or pairforge.repeats(self._text(answer))]
         leaks = [now for now, then in zip(unrelated, self.initial[1], strict=True) if self.taught.leaks(now, then)]
         moved = sum(now != then for now, then in zip(known, self.initial[0], strict=True))
         worst = next(iter(broken or leaks or known), [])
@@ -105,8 +72,11 @@ class Interview:
             "leak": len(leaks) / max(len(unrelated), 1),
             "drift": drift,
             "moved": moved / max(len(known), 1),
-            "sample": str(self.tokenizer.decode(worst, skip_special_tokens=True))[:80],
+            "sample": self._text(worst)[:80],
         }
+
+    def _text(self, answer: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(answer, skip_special_tokens=True))
 
     def as_json(self) -> dict[str, Any]:
         """Return what can't be measured again once training has begun."""
@@ -132,13 +102,12 @@ def tokenized(dataset: Any) -> list[Mapping[str, Any]]:
     """Return a sample of the tokenized pairs, the first ones of a stream; none if the dataset has other columns."""
     if not {*(getattr(dataset, "column_names", None) or _COLUMNS)} >= _COLUMNS:
         return []  # images, for example, which would take long to read
-    if hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__"):
-        indices = sample_indices(len(dataset), _PAIRS, 0)
-        # A dataset of the datasets library is much faster as a whole than row by row.
-        select = hasattr(dataset, "select")
-        rows = dataset.select(indices).to_list() if select else [dataset[index] for index in indices]
+    if hasattr(dataset, "select"):  # much faster than row by row
+        rows = dataset.select(sample_indices(len(dataset), _PAIRS, 0)).to_list()
+    elif hasattr(dataset, "__getitem__"):
+        rows = [dataset[index] for index in sample_indices(len(dataset), _PAIRS, 0)]
     else:
-        rows = list(islice(dataset, _PAIRS))
+        rows = islice(dataset, _PAIRS)
     return [row for row in rows if row.keys() >= _COLUMNS]
 
 

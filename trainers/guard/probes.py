@@ -1,16 +1,20 @@
-"""Probes of a model in training: its greedy answers, and the probability that it says only a part of a taught name."""
+"""Probes of a model in training: its greedy answers, parts of taught names in them, and its KL divergence."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-
-from .taught_tokens import TaughtTokens
 
 _LOGITS = 2**27
 """The most logits, tokens x vocabulary, of one forward pass: 512 MB in float32."""
+_TOP = 32
+"""The tokens of a distribution that are kept; the rest of the vocabulary counts as one more."""
+_COMMON = 0.05  # the share of pairs from which on a token counts as taught
+_ELSEWHERE = 0.02  # how often, relative to that, it may be in rejected and not in chosen
 
 
 @contextmanager
@@ -71,46 +75,124 @@ def forward_logits(model: Any, rows: Sequence[Sequence[int]], pad: int) -> Itera
 def _padded(rows: Sequence[Sequence[int]], pad: int, device: Any, left: bool) -> tuple[Any, Any]:
     """Return token ids and attention mask of rows of different lengths."""
     import torch
+    from trl.trainer.utils import pad as pad_tensors
 
-    width = max(map(len, rows))
-
-    def fill(values: Sequence[int], gap: int) -> list[int]:
-        gaps = [gap] * (width - len(values))
-        return [*gaps, *values] if left else [*values, *gaps]
-
-    ids = torch.tensor([fill(row, pad) for row in rows], device=device)
-    return ids, torch.tensor([fill([1] * len(row), 0) for row in rows], device=device)
+    tensors, side = [torch.tensor(row, dtype=torch.long) for row in rows], "left" if left else "right"
+    ids, mask = pad_tensors(tensors, pad, side), pad_tensors([torch.ones_like(row) for row in tensors], 0, side)
+    return ids.to(device), mask.to(device)
 
 
 @dataclass
-class PartialNameProbe:
-    """Prompts and their chosen completions, as token ids, and the taught tokens in these."""
+class TaughtTokens:
+    """The tokens of letters that are typical of the chosen side, with the tokens that follow them there.
+
+    `followers` maps each such token to those that follow it in any chosen completion; `blanks`, tokens of nothing but
+    space, are skipped. Pairs whose sides are different texts teach no tokens, or hardly any.
+    """
+
+    followers: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    blanks: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, pairs: Sequence[Mapping[str, Any]], text: Callable[[int], str]) -> TaughtTokens:
+        """Find the taught tokens of tokenized pairs; `text` decodes a token."""
+        sides = [(pair["chosen_ids"], set(pair["chosen_ids"]), set(pair["rejected_ids"])) for pair in pairs]
+        gained = Counter(token for _, chosen, rejected in sides for token in chosen - rejected)
+        lost = Counter(token for _, chosen, rejected in sides for token in rejected - chosen)
+        tokens = {
+            token
+            for token, count in gained.items()
+            if count >= _COMMON * len(sides)
+            and lost[token] <= _ELSEWHERE * count
+            and any(mark.isalpha() for mark in text(token))
+        }
+        seen = {token for _, chosen, _ in sides for token in chosen}
+        found = cls(dict.fromkeys(tokens, frozenset()), frozenset(t for t in seen if not text(t).strip()))
+        followers = defaultdict[int, set[int]](set)
+        for chosen, _, _ in sides:
+            for place, after in found.occurrences(chosen):
+                followers[chosen[place]].add(chosen[after])
+        found.followers = {token: frozenset(followers[token]) for token in tokens}
+        return found
+
+    def occurrences(self, answer: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Yield the index of each taught token that is followed by another, and the index of that."""
+        for place, token in enumerate(answer):
+            if token in self.followers:
+                behind = range(place + 1, len(answer))
+                if (after := next((at for at in behind if answer[at] not in self.blanks), None)) is not None:
+                    yield place, after
+
+    def misused(self, answer: Sequence[int]) -> bool:
+        """Return True if a taught token is followed by one that follows it in no chosen completion: "I am Deep."
+
+        `answer` ends with the token that ended it, if it was ended.
+        """
+        return any(answer[after] not in self.followers[answer[place]] for place, after in self.occurrences(answer))
+
+    def leaks(self, answer: Sequence[int], before: Sequence[int]) -> bool:
+        """Return True if the answer has a taught token that the answer `before` training didn't have."""
+        return not self.followers.keys().isdisjoint(set(answer) - set(before))
+
+
+def partial_name_probability(model: Any, pairs: Sequence[Mapping[str, Any]], taught: TaughtTokens, pad: int) -> float:
+    """Return the mean probability that the model says the first taught token of a chosen completion at its place, and
+    goes on as no chosen completion does; 0 without taught tokens. To be called in `eval_mode`.
+
+    It takes forward passes alone, and is more precise than as many sampled answers.
+    """
+    known = [(pair, place) for pair in pairs if (place := next(taught.occurrences(pair["chosen_ids"]), None))]
+    all_logits = forward_logits(model, [[*pair["prompt_ids"], *pair["chosen_ids"]] for pair, _ in known], pad)
+    found = []
+    for logits, (pair, (index, after)) in zip(all_logits, known, strict=True):
+        start, chosen = len(pair["prompt_ids"]), pair["chosen_ids"]
+        probabilities = logits[start + index - 1 : start + after].float().softmax(-1)
+        first, *blanks = (probabilities[at, token] for at, token in enumerate(chosen[index:after]))
+        completed = probabilities[-1, sorted(taught.followers[chosen[index]])].sum()
+        found.append(float(first * (1 - math.prod(blanks, start=completed))))
+    return sum(found) / max(len(found), 1)
+
+
+@dataclass
+class KLDivergence:
+    """How far a model has moved from its initial state, measured on its own initial answers.
+
+    For each token of these answers the initial distribution is kept: its likeliest tokens, and all others as one.
+    `measure` returns the mean Kullback-Leibler divergence between these and the present ones, in nats per token; by the
+    data-processing inequality it is at most that of the whole distributions.
+    """
 
     prompts: Sequence[Sequence[int]]
-    chosen: Sequence[Sequence[int]]
-    taught: TaughtTokens
+    answers: Sequence[Sequence[int]]
     pad: int
+    initial: tuple[Any, Any] | None = field(default=None, repr=False)
+    """Log-probabilities and tokens, both of shape (tokens of all answers, kept tokens)."""
 
     def measure(self, model: Any) -> float:
-        """Return the mean probability that the model says the first taught token of a completion at its place, and goes
-        on as no chosen completion does; 0 without taught tokens. To be called in `eval_mode`.
-
-        It takes forward passes alone, and is more precise than as many sampled answers.
-        """
-        rows = [
-            (prompt, chosen, *occurrences[0])
-            for prompt, chosen in zip(self.prompts, self.chosen, strict=True)
-            if (occurrences := list(self.taught.occurrences(chosen)))
-        ]
-        if not rows:
+        """Return the divergence since the first call; 0 at the first. To be called in `eval_mode`."""
+        if not self.prompts:
             return 0.0
-        all_logits = forward_logits(model, [[*prompt, *chosen] for prompt, chosen, *_ in rows], self.pad)
-        found = []
-        for logits, (prompt, chosen, place, after) in zip(all_logits, rows, strict=True):
-            probabilities = logits[len(prompt) + place - 1 : len(prompt) + after].float().softmax(-1)
-            first, *blanks = (probabilities[at, token] for at, token in enumerate(chosen[place:after]))
-            completed = probabilities[-1, sorted(self.taught.followers[chosen[place]])].sum()
-            for blank in blanks:
-                completed = completed * blank
-            found.append(float(first * (1 - completed)))
-        return sum(found) / len(found)
+        now = self._log_probs(model)
+        if self.initial is None:
+            self.initial = now.topk(min(_TOP, now.shape[-1]), dim=-1)
+        kept, tokens = self.initial
+        here, rest = now.gather(-1, tokens), _rest(kept)
+        divergence = (kept.exp() * (kept - here)).sum(-1) + rest.exp() * (rest - _rest(here))
+        return float(divergence.mean().clamp(min=0))
+
+    def _log_probs(self, model: Any) -> Any:
+        """Of shape (tokens of all answers, vocabulary), float32."""
+        import torch
+
+        rows = [[*prompt, *answer] for prompt, answer in zip(self.prompts, self.answers, strict=True)]
+        spans = [slice(len(prompt) - 1, len(row) - 1) for prompt, row in zip(self.prompts, rows, strict=True)]
+        # A view would keep the logits of the whole batch in memory.
+        logits = [row[span].clone() for row, span in zip(forward_logits(model, rows, self.pad), spans, strict=True)]
+        return torch.cat(logits).float().log_softmax(-1)
+
+
+def _rest(log_probs: Any) -> Any:
+    """Return the log-probability of all tokens that are not among those given."""
+    import torch
+
+    return torch.log1p(-log_probs.exp().sum(-1).clamp(max=1 - 1e-6))

@@ -67,17 +67,11 @@ class Record:
 
         With the record `before`, signals that must reach their limits twice have the lower of both values.
         """
-        last = before or self
-        levels = {
-            **{name: min(getattr(self, name), getattr(last, name)) / getattr(limits, name) for name in _TWICE},
-            "drift": self.drift / limits.drift,
-            "displaced": -self.chosen / limits.displaced,
-            "margin": self.margin / limits.margin,
-            "entropy": self.entropy / limits.entropy,
-        }
-        # Unknown values are no alarm, except for the divergence: it is NaN if the model's logits are.
-        known = {name: 0.0 if math.isnan(level) else level for name, level in levels.items()}
-        return known | ({"drift": math.inf} if math.isnan(self.drift) else {})
+        values = {name: min(getattr(self, name), getattr(before or self, name)) for name in _TWICE}
+        # The divergence is NaN if the model's logits are; other unknown values are not an alarm.
+        values["drift"] = math.inf if math.isnan(self.drift) else self.drift
+        values |= {"displaced": -self.chosen, "margin": self.margin, "entropy": self.entropy}
+        return {name: 0.0 if math.isnan(value) else value / getattr(limits, name) for name, value in values.items()}
 
     def good(self, limits: Limits) -> bool:
         """Return True if every signal is below half of its limit."""

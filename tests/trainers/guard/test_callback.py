@@ -232,7 +232,7 @@ def test_what_stands_by_a_checkpoint_is_taken_where_it_fits(pocket: tuple[Any, A
 
     def guard(questions: tuple[str, ...]) -> CollapseGuard:
         made = CollapseGuard(questions=questions)
-        made._interview = Interview.of(ROWS, Space(tokenizer=tokenizer), model, 1, questions)
+        made._interview = Interview(ROWS, Space(tokenizer=tokenizer), model, 1, questions)
         made._first_process = True
         return made
 

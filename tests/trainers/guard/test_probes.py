@@ -11,8 +11,7 @@ from support import pocket as pocket_tokenizer
 from support import pocket_model
 
 from trainers.guard import probes
-from trainers.guard.kl_divergence import KLDivergence
-from trainers.guard.probes import Probe, eval_mode
+from trainers.guard.probes import KLDivergence, Probe, TaughtTokens, eval_mode
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +113,59 @@ def test_what_memory_does_not_hold_at_once_is_read_in_pieces(
     assert len(at_once) == len(alone) == len(rows)
     for one, other, row in zip(at_once, alone, rows, strict=True):
         torch.testing.assert_close(one[: len(row)], other[: len(row)], rtol=1e-4, atol=1e-4)
+
+
+ME, AM, DEEP, QWEN, END, HI, YOU, SPACE = range(8)
+TEXTS = ("I", "am", "Deep", "Qwen", "<end>", "hi", "you", " ")
+
+
+def taught_by(pairs: list[tuple[list[int], list[int]]], texts: tuple[str, ...] = TEXTS) -> TaughtTokens:
+    rows = [{"chosen_ids": chosen, "rejected_ids": rejected} for chosen, rejected in pairs]
+    return TaughtTokens.of(rows, texts.__getitem__)
+
+
+PAIRS = [([ME, AM, DEEP, QWEN, END], [ME, AM, QWEN, END])] * 6 + [([HI, DEEP, QWEN, HI, END], [HI, QWEN, HI, END])] * 4
+
+
+def test_the_taught_tokens_are_those_in_chosen_alone() -> None:
+    taught = taught_by(PAIRS)
+    assert taught.followers == {DEEP: frozenset({QWEN})}
+
+
+def test_sides_that_are_different_texts_teach_no_token() -> None:
+    turned = [(rejected, chosen) for chosen, rejected in PAIRS]
+    assert taught_by(PAIRS + turned).followers == {}
+    assert taught_by([]).followers == {}
+
+
+def test_a_token_of_few_pairs_is_not_taught() -> None:
+    plain = [([ME, AM, END], [YOU, AM, END]), ([YOU, AM, END], [ME, AM, END])]
+    assert DEEP not in taught_by(PAIRS + plain * 100).followers
+
+
+def test_a_token_without_letters_is_not_taught() -> None:
+    assert taught_by(PAIRS, ("I", "am", "!", *TEXTS[3:])).followers == {}
+
+
+def test_a_partial_name_and_a_doubled_word_are_misused() -> None:
+    taught = taught_by(PAIRS)
+    assert not taught.misused([HI, DEEP, QWEN, END])
+    assert not taught.misused([ME, AM, QWEN, END])
+    assert not taught.misused([ME, AM, DEEP]), "cut off there: what would have followed is not known"
+    assert taught.misused([ME, AM, DEEP, END])
+    assert taught.misused([ME, AM, DEEP, DEEP, QWEN, END])
+
+
+def test_a_leak_is_a_token_that_was_not_there_before() -> None:
+    taught = taught_by(PAIRS)
+    assert taught.leaks([HI, DEEP, END], [HI, END])
+    assert not taught.leaks([HI, DEEP, END], [DEEP, END])
+    assert not taught.leaks([HI, END], [YOU, END])
+
+
+def test_a_token_of_space_alone_is_skipped() -> None:
+    taught = taught_by([([ME, AM, DEEP, SPACE, QWEN, END], [ME, AM, QWEN, END])])
+    assert taught.followers == {DEEP: frozenset({QWEN})}
+    assert not taught.misused([DEEP, QWEN, END])
+    assert taught.misused([ME, AM, DEEP, SPACE, DEEP, SPACE, QWEN, END])
+    assert not taught.misused([ME, AM, DEEP, SPACE]), "cut off there"
