@@ -145,3 +145,10 @@ def of_case(folder: Path) -> tuple[Any, dict[str, Any]]:
     if "words" in setup:
         tokenizer = words(*setup["words"])
     return tokenizer, {name: setup[name] for name in ("max_length", "inserted") if name in setup}
+
+
+def question_ids(tokenizer: Any, *questions: str) -> list[list[int]]:
+    """Return the token ids of questions, each up to where the model is to answer."""
+    turns = [[{"role": "user", "content": question}] for question in questions]
+    texts = [tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns]
+    return [tokenizer(text)["input_ids"] for text in texts]

@@ -11,7 +11,8 @@ import pairforge
 from pairforge.resources import patterns
 from pairforge.statistics import sample_indices
 
-from .probes import KLDivergence, Probe, TaughtTokens, eval_mode, partial_name_probability
+from .kl_divergence import KLDivergence
+from .probes import Probe, TaughtTokens, eval_mode, partial_name_probability
 
 QUESTIONS = tuple(patterns("guard_questions")["questions"])
 """Short questions that preference pairs are not about, in English and Chinese."""

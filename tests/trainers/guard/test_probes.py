@@ -7,31 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from support import pocket as pocket_tokenizer
-from support import pocket_model
+from support import question_ids
 
 from trainers.guard import probes
-from trainers.guard.probes import KLDivergence, Probe, TaughtTokens, eval_mode
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Any:
-    return pocket_tokenizer()
-
-
-@pytest.fixture(scope="module")
-def pocket() -> Any:
-    return pocket_model()
-
-
-def ids(tokenizer: Any, *questions: str) -> list[list[int]]:
-    turns = [[{"role": "user", "content": question}] for question in questions]
-    texts = [tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns]
-    return [tokenizer(text)["input_ids"] for text in texts]
+from trainers.guard.probes import Probe, TaughtTokens, eval_mode
 
 
 def test_answers_are_those_of_each_prompt_alone(pocket: Any, tokenizer: Any) -> None:
-    prompts = ids(tokenizer, "Who are you?", "What is the capital of France?", "法国的首都是哪里？")
+    prompts = question_ids(tokenizer, "Who are you?", "What is the capital of France?", "法国的首都是哪里？")
     ends = [tokenizer.eos_token_id]
     with eval_mode(pocket):
         together = Probe(prompts, ends, tokenizer.pad_token_id, 40).answers(pocket)
@@ -49,53 +32,14 @@ def test_asking_leaves_no_trace(pocket: Any, tokenizer: Any) -> None:
     before = torch.random.get_rng_state()
     with eval_mode(model):
         assert not model.training
-        Probe(ids(tokenizer, "Who are you?"), [tokenizer.eos_token_id], 0, 8).answers(model)
+        Probe(question_ids(tokenizer, "Who are you?"), [tokenizer.eos_token_id], 0, 8).answers(model)
     assert model.training
     assert model.config.use_cache is False
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_the_distance_is_nothing_at_first_and_grows_with_the_weights_way(pocket: Any, tokenizer: Any) -> None:
-    prompts = ids(tokenizer, "Who are you?", "What is 2 + 2?")
-    model, generator = copy.deepcopy(pocket), torch.Generator().manual_seed(0)
-    with eval_mode(model):
-        answers = Probe(prompts, [tokenizer.eos_token_id], tokenizer.pad_token_id, 30).answers(model)
-        distance = KLDivergence(prompts, answers, tokenizer.pad_token_id)
-        assert distance.measure(model) == distance.measure(model) == 0.0
-        seen = []
-        for _ in range(3):
-            for weight in model.parameters():
-                weight.add_(torch.randn(weight.shape, generator=generator) * 0.01)
-            seen.append(distance.measure(model))
-    assert 0 < seen[0] < seen[1] < seen[2]
-
-
-def test_the_distance_is_at_most_the_divergence_of_the_whole_distributions(pocket: Any, tokenizer: Any) -> None:
-    prompts, other = ids(tokenizer, "Who are you?"), copy.deepcopy(pocket)
-    with eval_mode(pocket), eval_mode(other):
-        answers = Probe(prompts, [tokenizer.eos_token_id], tokenizer.pad_token_id, 30).answers(pocket)
-        distance = KLDivergence(prompts, answers, tokenizer.pad_token_id)
-        distance.measure(pocket)
-        for weight in other.parameters():
-            weight.mul_(1.05)
-        then, now = distance._log_probs(pocket), distance._log_probs(other)
-        whole = float((then.exp() * (then - now)).sum(-1).mean())
-        measured = distance.measure(other)
-    assert 0 < measured <= whole + 1e-6
-    assert measured > 0.5 * whole, "the likeliest tokens hold most of it"
-
-
-def test_weights_that_are_no_numbers_give_a_distance_that_is_none(pocket: Any, tokenizer: Any) -> None:
-    prompts, model = ids(tokenizer, "Who are you?"), copy.deepcopy(pocket)
-    with eval_mode(model):
-        distance = KLDivergence(prompts, [[5, 6]], tokenizer.pad_token_id)
-        distance.measure(model)
-        next(model.parameters()).fill_(float("nan"))
-        assert distance.measure(model) != distance.measure(model)
-
-
 def test_the_model_s_own_settings_for_decoding_hide_no_loop(pocket: Any, tokenizer: Any) -> None:
-    probe = Probe(ids(tokenizer, "Who are you?"), [tokenizer.eos_token_id], tokenizer.pad_token_id, 20)
+    probe = Probe(question_ids(tokenizer, "Who are you?"), [tokenizer.eos_token_id], tokenizer.pad_token_id, 20)
     model = copy.deepcopy(pocket)
     model.generation_config.repetition_penalty, model.generation_config.no_repeat_ngram_size = 5.0, 1
     with eval_mode(model), eval_mode(pocket):
@@ -105,7 +49,7 @@ def test_the_model_s_own_settings_for_decoding_hide_no_loop(pocket: Any, tokeniz
 def test_what_memory_does_not_hold_at_once_is_read_in_pieces(
     pocket: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = ids(tokenizer, "Who are you?", "What is 2 + 2?", "What is the capital of France?")
+    rows = question_ids(tokenizer, "Who are you?", "What is 2 + 2?", "What is the capital of France?")
     with eval_mode(pocket):
         at_once = list(probes.forward_logits(pocket, rows, tokenizer.pad_token_id))
         monkeypatch.setattr(probes, "_LOGITS", 1)
