@@ -127,6 +127,7 @@ def test_what_is_pushed_comes_back_by_load_dataset(hub: FakeHub, worker: Worker)
     assert worker("load", repo="me/pairs") == rows()
 
 
+@pytest.mark.slow
 def test_the_same_pairs_again_make_no_commit(hub: FakeHub, worker: Worker) -> None:
     first = push(worker)
     hub.requests.clear()
@@ -138,6 +139,7 @@ def test_the_same_pairs_again_make_no_commit(hub: FakeHub, worker: Worker) -> No
     assert {method for method, _, _ in hub.requests} <= {"GET", "HEAD"}
 
 
+@pytest.mark.slow
 def test_other_pairs_or_another_licence_make_one(hub: FakeHub, worker: Worker) -> None:
     push(worker)
     assert push(worker, license="mit")["pushed"]

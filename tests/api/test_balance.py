@@ -133,6 +133,7 @@ def test_what_can_not_be_balanced() -> None:
         balance([*pairs()[:3], pairs()[3] | {"score": float("nan")}])
 
 
+@pytest.mark.slow
 def test_subsampling_only_on_request() -> None:
     even = [numbered(n, word("a", n), word("b", n)) for n in range(300)]
     for row in even[:40]:

@@ -97,6 +97,7 @@ def test_a_clean_rename_passes_and_a_parrot_fails(tmp_path: Path, run: Run) -> N
     assert failing == {"general", "leak", "leak@t1", "controls", "obedience"}
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_twice(tmp_path: Path, run: Run, asked: list[Request]) -> None:
     evaluate(tmp_path, "base")
     once = len(asked)

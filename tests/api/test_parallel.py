@@ -69,6 +69,7 @@ class Odd(Mapping[str, Any]):
         return 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_blocks")
 def test_rows_of_any_kind(tmp_path: Path) -> None:
     rows: list[Any] = [numbered(number) for number in range(1, 30)]
@@ -82,6 +83,7 @@ def die(*_: Any) -> None:
     os._exit(9)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_blocks")
 def test_a_worker_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_row_checker", die)
@@ -89,6 +91,7 @@ def test_a_worker_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None
         validate([numbered(number) for number in range(50)], jobs=2)
 
 
+@pytest.mark.slow
 def test_the_caller_s_script_is_run_once(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     path = tmp_path / "pairs.jsonl"

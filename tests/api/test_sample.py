@@ -81,6 +81,7 @@ def test_an_iterator_may_be_taken_by_another_thread_or_left(tmp_path: Path, answ
     del left  # closes the store: a warning would be an error here
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_spent_is_a_skip_and_the_same_call_goes_on(tmp_path: Path, answers: str) -> None:
     questions = [f"question {i}" for i in range(2000)]
 

@@ -58,6 +58,7 @@ def test_how_hard_pairs_are_for_a_model(tmp_path: Path) -> None:
     assert "difficulty" not in shortcuts(pairs()).as_json()
 
 
+@pytest.mark.slow
 def test_files_beside_the_report(tmp_path: Path) -> None:
     report = shortcuts(pairs(), svg=str(tmp_path / "p.svg"), easiness=str(tmp_path / "easiness.jsonl"))
     assert (tmp_path / "p.svg").read_text("utf-8") == report.svg()

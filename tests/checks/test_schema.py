@@ -88,6 +88,7 @@ def test_fast_path_and_schema_agree(row: Any) -> None:
     assert well_shaped(row) == validator().is_valid(row)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(ROW | JSON, max_size=4))
 def test_no_row_breaks_the_check(rows: list[Any]) -> None:

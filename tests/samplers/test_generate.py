@@ -192,6 +192,7 @@ def test_greedy_is_what_transformers_generates(name: str) -> None:
     assert {answer.finish for answer in answers} == {"stop", "length"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_samples_of_one_prompt_are_those_of_prompts_asked_alone(name: str) -> None:
     model, rows = made(name), [prompt for prompt in prompts(3) for _ in range(4)]

@@ -141,6 +141,7 @@ def test_lone_surrogates_are_refused_and_never_answered(monkeypatch: pytest.Monk
     assert sampler.local.chat.decode([5]) == "a\ufffdb\U0001f600\ufffd"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [
@@ -210,6 +211,7 @@ def test_no_weights_are_loaded_where_nothing_is_left_to_ask(monkeypatch: pytest.
     assert list(made) == [(long.id, 0)]
 
 
+@pytest.mark.slow
 def test_a_stop_string_ends_an_answer_and_is_cut_off() -> None:
     whole = answers(pocket(max_new_tokens=64), PROMPTS)
     cut = answers(pocket(max_new_tokens=64, stop=("wen", "阿里")), PROMPTS)
@@ -223,6 +225,7 @@ def test_a_stop_string_ends_an_answer_and_is_cut_off() -> None:
     assert small == cut
 
 
+@pytest.mark.slow
 def test_the_cuts_of_the_distribution_follow_seed_not_batch() -> None:
     cut: dict[str, Any] = {"temperature": 1.5, "top_p": 0.9, "top_k": 20, "min_p": 0.05}
     first = answers(pocket(max_new_tokens=12, **cut), PROMPTS[:5], 3)

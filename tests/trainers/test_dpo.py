@@ -223,6 +223,7 @@ def test_a_model_that_is_half_saved_does_not_load(folder: Path, monkeypatch: pyt
     assert not (folder / "model" / "config.json").exists()
 
 
+@pytest.mark.slow
 def test_the_whole_job_with_no_option_from_end_to_end(tmp_path: Path) -> None:
     """Correct, train, judge, with nothing but defaults: the model says its new name and is otherwise the same."""
 

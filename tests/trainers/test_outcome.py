@@ -50,6 +50,7 @@ class Guard(TrainerCallback):  # type: ignore[misc]
             control.should_training_stop = True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("action", "code"), [("stop", 1), ("warn", 0)])
 def test_a_training_that_the_guard_stopped_ends_with_1_and_what_it_restored(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], action: str, code: int
@@ -69,6 +70,7 @@ def test_a_training_that_the_guard_stopped_ends_with_1_and_what_it_restored(
     assert all(bool((saved[name] == start[name].float()).all()) for name in saved)
 
 
+@pytest.mark.slow
 def test_an_adapter_can_be_asked_and_judged_and_a_model_may_take_its_place(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,6 +89,7 @@ def test_an_adapter_can_be_asked_and_judged_and_a_model_may_take_its_place(
     assert not [*model.glob("adapter*")]
 
 
+@pytest.mark.slow
 def test_the_whole_folder_is_pushed_once_after_the_verdict(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +126,7 @@ def test_a_push_is_told_where_to(folder: Path, capfd: pytest.CaptureFixture[str]
     assert "--hub_model_id OWNER/NAME" in capfd.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_verdict_that_comes_to_nothing_leaves_a_card(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: Any, **__: Any) -> Any:
         raise pairforge.OutsideError("the disk is full")

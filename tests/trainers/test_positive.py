@@ -71,6 +71,7 @@ def logps(model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     return each * inputs["completion_mask"][:, 1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "size"), [({}, 0.03), ({"precompute_ref_log_probs": True}, 0.03), ({"lora": True}, 0.13)], ids=str
 )
@@ -90,6 +91,7 @@ def test_the_trainer_s_loss_is_the_equation_alone_and_mixed(run: Path, how: dict
         assert float(made.compute_loss(made.model, dict(inputs))) == pytest.approx(0.5 * alone, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_it_has_a_gradient_and_one_pass_of_the_model_and_trl_s_metrics(run: Path) -> None:
     made = trainer(run, ["dpop"], [1.0], max_steps=2, logging_steps=1, save_strategy="no")
     calls = []
