@@ -109,7 +109,7 @@ class OutputOptions:
 
 @options
 class BudgetOptions:
-    """What a run may cost in this process; None: no limit."""
+    """Limits of what a run may cost in this process; None: no limit."""
 
     heading: ClassVar = "Budget"
     max_minutes: float | None = option("Stop after this time, with what there is (exit 3).", default=None, type=float)
@@ -168,7 +168,7 @@ class TemperatureOption:
 
 @options
 class SourceOptions(LocalModelOptions, DecodingOptions, ServerOptions):
-    """Where the answers of a model come from, and how they are drawn."""
+    """The options of every command that asks models."""
 
 
 @options

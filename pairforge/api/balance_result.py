@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ChangeLog:
-    """What was done to which row of the source, and why."""
+    """The changes of rows of the source, each with its reason."""
 
     def __init__(self) -> None:
         self.changed: dict[int, list[tuple[str, str]]] = {}
@@ -71,7 +71,7 @@ class Balanced:
 
     @property
     def ok(self) -> bool:
-        """Whether the verdict on what is left is below the level that fails."""
+        """True if the verdict on the pairs that are left is below the level that fails."""
         return self.after.ok
 
     def findings(self) -> dict[str, list[Finding]]:

@@ -198,7 +198,7 @@ class Difficulties:
         return (json.dumps(asdict(one)) for one in self.pairs)
 
     def __str__(self) -> str:
-        """The summary for a reader."""
+        """Return the summary for a reader."""
         if not self.pairs:
             return f"{self.model} sees no pair from which DPO could learn: {self._skipped()}"
         lines, ches = list[str](), self._spread("ches_normalised")

@@ -122,7 +122,7 @@ def _forget(paths: Sequence[Path], out: Path, dry: bool) -> int:
 
 
 def _samplings(path: Path) -> list[Mapping[str, Any]]:
-    """How the answers of a run were sampled, those of a reviser and of pairs beside included."""
+    """Return the sampling settings of a run, including those of its reviser and of its added pairs."""
     run = Run.at(path)
     parts = [run.settings, *run.settings.values()] if run else []
     return [part["sampling"] for part in parts if isinstance(part, dict) and "sampling" in part]

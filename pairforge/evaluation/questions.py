@@ -94,7 +94,7 @@ def _identity(prompt: Prompt, context: str | None, names: ModelNames) -> Questio
 
 
 def _with_reference(kind: str, prompt: Prompt, context: str | None, names: ModelNames) -> Question:
-    """A general question or a control: one with reference answers."""
+    """Make a general question or a control: one with reference answers."""
 
     def correct(text: str) -> bool:
         return any(contains(text, reference) for reference in prompt.columns["reference"])
@@ -108,7 +108,7 @@ def _with_reference(kind: str, prompt: Prompt, context: str | None, names: Model
 
 
 def _obedience(identity: Sequence[Prompt], names: ModelNames) -> Iterator[Question]:
-    """Each system message that names another assistant, with some identity questions in its language."""
+    """Yield each system message that names another assistant, with some identity questions in its language."""
     rows = systems("eval")
     turns = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in {row["lang"] for row in rows}}
 

@@ -64,7 +64,7 @@ class LocalModel(LocalModelOptions):
 
     @cached_property
     def resolved(self) -> ResolvedModel:
-        """What is to be loaded."""
+        """The model or adapter to load, with its revision."""
         resolved = resolve_model(self.name, self.revision, self.adapter)
         if resolved.adapter and not self.adapter:
             self.warnings.append(f"{self.name} is an adapter: it is applied to {resolved.base}")

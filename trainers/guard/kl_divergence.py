@@ -40,7 +40,7 @@ class KLDivergence:
         return float(divergence.mean().clamp(min=0))
 
     def _log_probs(self, model: Any) -> Any:
-        """Of shape (tokens of all answers, vocabulary), float32."""
+        """Return the log-probabilities, of shape (tokens of all answers, vocabulary), in float32."""
         import torch
 
         rows = [[*prompt, *answer] for prompt, answer in zip(self.prompts, self.answers, strict=True)]

@@ -145,7 +145,7 @@ class Report:
         return draw(self.points, self.threshold, title)
 
     def __str__(self) -> str:
-        """The report for a reader, a line a finding, the verdict last."""
+        """Return the report for a reader: a line for each finding, the verdict last."""
         low, high = self.predictability.interval
         share = f"{self.separability:.1%} [{low:.1%}, {high:.1%}]"
         apart = ", apart from what is intended" if any(cue.intended for cue in self.cues) else ""
@@ -162,7 +162,7 @@ class Report:
         return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{apart}"])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """A table with a line a cue, where there is a terminal, and the text below it."""
+        """Show a table with a line for each cue, where there is a terminal, and the text below it."""
         from rich import box
         from rich.table import Column, Table
         from rich.text import Text
