@@ -43,7 +43,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
 
 
 def open_judge(name: str) -> Judge:
-    """Return the judge of that name: "reference", or the reward function `module:attr` or `file.py:attr`, which is run."""
+    """Return the judge: "reference", or the reward function `module:attr` or `file.py:attr`, whose code is run."""
     if name == "reference":
         from ..judges.reference import ReferenceJudge
 
