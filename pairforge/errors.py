@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class PairforgeError(Exception):
-    """One line that says what is wrong and where, and, as `fix`, the command or option that mends it."""
+    """One line that says what is wrong and where, and, as `fix`, the command or option that fixes it."""
 
     exit_code = 1
 

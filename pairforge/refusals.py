@@ -1,4 +1,4 @@
-"""Refusals: the one place that tells an answer that only declines from one that helps."""
+"""Refusals: the one place that distinguishes an answer that only declines from one that helps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds `schemas/` and `data/`: beside the package in a wheel, at the root of the repository in a clone."""
+"""The bundled files of `schemas/` and `data/`: in the package of a wheel, at the root of the repository in a clone."""
 
 from __future__ import annotations
 

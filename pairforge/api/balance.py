@@ -31,7 +31,7 @@ REMEDIES = ("repick", *EDGES, *DROPS, "contradictory")
 
 @keywords(BalanceOptions)
 def balance(options: BalanceOptions) -> Balanced:
-    """Fix what tells chosen from rejected too cheaply, and audit the pairs before and after.
+    """Fix what distinguishes chosen from rejected too cheaply, and audit the pairs before and after.
 
     Without `out`, a file of JSON Lines, nothing is written, and the result says what would be done. All `REMEDIES` are
     used, or those that `select` names, but for those that `ignore` names; `subsample` also drops rows, at most a fifth,

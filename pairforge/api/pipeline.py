@@ -40,9 +40,9 @@ class BuildResult:
     def counts(self) -> dict[str, Any]:
         """`{"prompts", "contexts", "pairs", "skips": {reason: n}}`; pairs + skips = prompts x contexts.
 
-        What a verb adds stands beside: `rules` and `leftovers` (names replaced, names left as they are), `thinking`
-        (pairs that hold a thought), and `counter` and `retain`, pairs in the same file that are counted apart;
-        `unfinished` tells how many of their questions are open.
+        Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thinking` (pairs
+        with reasoning), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
+        number of their questions that are open.
         """
         return self.run.counts
 

@@ -19,7 +19,7 @@ from .models import as_tuple
 
 @keywords(ShortcutsOptions)
 def shortcuts(options: ShortcutsOptions) -> Report:
-    """Audit pairs for what tells chosen from rejected most cheaply.
+    """Audit pairs for what distinguishes chosen from rejected most cheaply.
 
     The new names of a correction run are expected to differ. With `model`, the one to be trained, the report says how
     hard the pairs are for DPO on it: see `difficulty`. Raises InputError for a row that is not a pair, and where `svg`

@@ -8,7 +8,7 @@ _FAMILIES = {
     "PF0": "PF0xx: is it a row of the right shape",
     "PF1": "PF1xx: is it a preference",
     "PF2": "PF2xx: do the rows make a dataset",
-    "PF3": "PF3xx: what tells chosen from rejected most cheaply",
+    "PF3": "PF3xx: what distinguishes chosen from rejected most cheaply",
     "PF4": "PF4xx: what will the trainer see",
     "PF5": "PF5xx: may it be published",
 }

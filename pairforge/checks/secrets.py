@@ -10,7 +10,7 @@ from ..types import Finding
 from .rule import Observer, Seen, rule, rules_over
 from .schema import leaves
 
-# Shapes with a fixed prefix or frame only: a text seldom holds one by chance.
+# Shapes with a fixed prefix or frame only: a text rarely holds one by chance.
 _KINDS = {
     "a Hugging Face token": r"hf_[A-Za-z0-9]{30,}",
     "an API key (sk-...)": r"sk-(?=[\w-]*\d)[A-Za-z0-9_-]{20,}",

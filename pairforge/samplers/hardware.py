@@ -114,7 +114,7 @@ class BatchSizer:
     def of(cls, model: Any, rows: int | None) -> BatchSizer:
         """Return the sizer for a loaded model on its device, by its free memory, or by the user's `rows` alone.
 
-        The free memory is rounded down to a power of two, so that batches seldom depend on what else is running.
+        The free memory is rounded down to a power of two, so that batches rarely depend on what else is running.
         """
         config = model.config.get_text_config(decoder=True)
         size = model.dtype.itemsize

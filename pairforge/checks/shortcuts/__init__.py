@@ -1,4 +1,4 @@
-"""PF3xx, shortcuts: what tells chosen from rejected most cheaply, and would be learned instead of the preference."""
+"""PF3xx, shortcuts: what distinguishes chosen from rejected most cheaply, and DPO learns instead."""
 
 from __future__ import annotations
 

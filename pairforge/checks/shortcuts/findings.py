@@ -92,7 +92,7 @@ def form(cue: Cue) -> Iterator[Seen]:
 
 @rule("PF306", "warning", over="classifier")
 def predictable(accuracy: Share) -> Iterator[Seen]:
-    """A classifier that never sees the prompt tells chosen from rejected by surface features alone.
+    """A classifier that never sees the prompt distinguishes chosen from rejected by surface features alone.
 
     For preferences about content it does so in 65-85 % of pairs; more is a trace of how the pairs were made.
     """

@@ -21,7 +21,7 @@ _MOST, _FEWEST = 4000, 3
 
 
 class Point(NamedTuple):
-    """One or more features of the plot: prompts told apart, share won by chosen, significant or not, and a name."""
+    """One or more features of the plot: prompts distinguished, share won by chosen, significant or not, and a name."""
 
     n: int
     win_rate: float
@@ -66,7 +66,7 @@ def draw(points: Sequence[Point], threshold: float, title: str) -> str:
 
 
 def points(matrix: FeatureMatrix, significant: Discoveries, selected: Sequence[SelectedFeature]) -> tuple[Point, ...]:
-    """Return the findings with their names, and all other features as cells of (prompts told apart, wins).
+    """Return the findings with their names, and all other features as cells of (prompts distinguished, wins).
 
     Of the cells the most common ones come first.
     """

@@ -21,7 +21,7 @@ RISK_LEVELS: tuple[RiskLevel, ...] = ("ok", "watch", "high", "critical")
 
 @dataclass(frozen=True)
 class Cue:
-    """A statistical cue: a feature by which a model can tell chosen from rejected. Shares are of 1."""
+    """A statistical cue: a feature by which a model can distinguish chosen from rejected. Shares are of 1."""
 
     kind: str
     feature: str
@@ -73,7 +73,7 @@ class SampleSize:
 
 @dataclass(frozen=True)
 class Report:
-    """The result of an audit: how cheaply chosen can be told from rejected, and by what."""
+    """The result of an audit: how easily a classifier distinguishes chosen from rejected, and by what."""
 
     rows: int
     prompts: int
@@ -137,11 +137,12 @@ class Report:
         } | ({"difficulty": self.difficulty.as_json()} if self.difficulty else {})
 
     def svg(self) -> str:
-        """Return a plot of the features: share won by chosen against prompts told apart, with the significance curves.
+        """Plot the share won by chosen against the prompts distinguished, with the curves of significance.
 
         Raises InputError where matplotlib is not installed.
         """
-        title = f"What tells chosen from rejected (verdict: {self.verdict}, without the prompt {self.separability:.1%})"
+        found = f"verdict: {self.verdict}, without the prompt {self.separability:.1%}"
+        title = f"What distinguishes chosen from rejected ({found})"
         return draw(self.points, self.threshold, title)
 
     def __str__(self) -> str:
