@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..console import table
@@ -29,7 +30,9 @@ class Asked:
     def __rich__(self) -> Any:
         questions = next(iter(self.answers.values()), {})
         rows = [[question, *(given[question] for given in self.answers.values())] for question in questions]
-        return table("", ["question", *self.answers], rows)
+        # A folder by its last two parts, e.g. that of a run and "model": the whole path would fill the column.
+        names = ["/".join(Path(name).parts[-2:]) if Path(name).is_dir() else name for name in self.answers]
+        return table("", ["question", *names], rows)
 
 
 @keywords(AskOptions)
