@@ -1,4 +1,4 @@
-"""pairforge: preference pairs from a model's own answers; made, checked, published, trained on, proven."""
+"""pairforge: make preference pairs from a model's own answers, check, publish, train, and measure the result."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from .card import Stamp, stamp
+from .dataset_card import Stamp, stamp
 from .errors import InputError, OutsideError, PairforgeError
 from .text import escaped, visible
 

@@ -1,8 +1,8 @@
 """The options of every command, each declared once: a dataclass field with its default and its help.
 
 A function of the api takes these fields as its keyword arguments (`keywords`), the command line makes its options from
-them (`cli/main.py`), and `docs/options.md` lists them. Options that several commands share are a class of their own;
-its `heading` is what `--help` puts above them.
+them (`cli/commands.py`), and `docs/options.md` lists them. Options that several commands share are in a class of their
+own; its `heading` is what `--help` puts above them.
 """
 
 from __future__ import annotations
@@ -98,11 +98,11 @@ def grouped(options: type) -> dict[str, list[Field[Any]]]:
 class OutputOptions:
     heading: ClassVar = "Output"
     output: str | None = option(
-        "Folder of the runs.",
+        "Folder that holds the runs.",
         default=None,
         flags=("-o", "--output"),
         metavar="DIR",
-        shown="$PAIRFORGE_OUT, pairforge-out/",
+        shown="$PAIRFORGE_OUT, or pairforge-out/",
     )
     quiet: bool = option("Print no progress and no notes.", default=False, flags=("-q", "--quiet"))
 
@@ -112,27 +112,33 @@ class BudgetOptions:
     """Limits of what a run may cost in this process; None: no limit."""
 
     heading: ClassVar = "Budget"
-    max_minutes: float | None = option("Stop after this time, with what there is (exit 3).", default=None, type=float)
-    max_tokens: int | None = option("Stop after this many new tokens (exit 3).", default=None, type=int)
-    max_failures: int | None = option("Stop when more answers than this have failed (exit 3).", default=None, type=int)
+    max_minutes: float | None = option(
+        "Stop after this many minutes, and keep what was made (exit 3).", default=None, type=float
+    )
+    max_tokens: int | None = option("Stop after this many generated tokens in total (exit 3).", default=None, type=int)
+    max_failures: int | None = option(
+        "Stop when more than this many answers have failed (exit 3).", default=None, type=int
+    )
 
 
 @options
 class DecodingOptions:
     heading: ClassVar = "Decoding"
     max_new_tokens: int = option("Cut an answer after this many tokens.", default=256)
-    top_p: float = option("Sample from the likeliest tokens that reach this probability; 1: from all.", default=1.0)
+    top_p: float = option(
+        "Nucleus sampling: from the likeliest tokens with this total probability; 1: from all.", default=1.0
+    )
     top_k: int = option("Sample from this many of the likeliest tokens; 0: from all.", default=0)
     min_p: float = option("Leave out tokens below this share of the likeliest one's probability.", default=0.0)
     stop: str | Sequence[str] = option("Text that ends an answer.", default=(), metavar="TEXT")
-    seed: int = option("Seed of the samples.", default=0)
+    seed: int = option("Random seed of the samples.", default=0)
 
 
 @options
 class ServerOptions:
     heading: ClassVar = "Server"
     base_url: str | Sequence[str] = option(
-        "Ask this OpenAI-compatible server (several: replicas).", default=(), metavar="URL"
+        "Ask this OpenAI-compatible server (one of several replicas).", default=(), metavar="URL"
     )
     provider: str | None = option("Ask a Hugging Face inference provider.", default=None, metavar="NAME")
     api_key_env: str | None = option(
@@ -156,8 +162,10 @@ class LocalModelOptions:
     )
     dtype: str = option("bfloat16, float16 or float32; auto: by hardware.", default="auto")
     device: str = option("cpu, cuda or mps; auto: by hardware.", default="auto")
-    batch_size: int | None = option("Answers made at once.", default=None, type=int, at_least=1, shown="by memory")
-    allow_pickle: bool = option("Load a model that has no safetensors; it can run code.", default=False)
+    batch_size: int | None = option(
+        "Answers generated in one batch.", default=None, type=int, at_least=1, shown="by memory"
+    )
+    allow_pickle: bool = option("Load a model that has only pickled weights, which can run code.", default=False)
 
 
 @options
@@ -199,7 +207,7 @@ class PromptOptions(ContextOptions):
 @options
 class FreshOption:
     heading: ClassVar = "Output"
-    fresh: bool = option("Set the stored answers aside and start anew.", default=False)
+    fresh: bool = option("Set the stored answers aside, and ask everything again.", default=False)
 
 
 @options
@@ -215,16 +223,26 @@ class NameOptions:
     )
     to: str | Sequence[str] = option("New name, one for each --from.", default=(), metavar="NAME", kw_only=False)
     rules: str | Path | Mapping[str, str] | None = option(
-        "Names and their new names: JSON, CSV, TSV, or lines old -> new.", default=None, metavar="FILE"
+        "File of names and new names: JSON, CSV, TSV, or lines of the form old -> new.", default=None, metavar="FILE"
     )
     case: Case = option(
-        "smart: also find QWEN and qwen, and give the new name their case.", default="exact", choices=get_args(Case)
+        "smart: also find the name in capitals and in lower case, and give the new name that case.",
+        default="exact",
+        choices=get_args(Case),
     )
-    match: Match = option("regex: --from is a regular expression.", default="literal", choices=get_args(Match))
+    match: Match = option(
+        "literal: --from is a name. regex: it is a regular expression.", default="literal", choices=get_args(Match)
+    )
     fold_width: bool = option("Treat full-width forms as the same name.", default=False)
-    article: bool = option("Correct an English a or an before a new name.", default=False)
-    inside: str | Sequence[str] = option("Replace also inside url, path, code ....", default=(), metavar="KIND")
-    about: About = option("any: correct also what is said of others.", default="self", choices=get_args(About))
+    article: bool = option("Correct the English article (a or an) before a new name.", default=False)
+    inside: str | Sequence[str] = option(
+        "Replace the name also inside: url, path, code, or another kind of docs/rename.md.", default=(), metavar="KIND"
+    )
+    about: About = option(
+        "self: correct only what the model says of itself. any: also what it says of others.",
+        default="self",
+        choices=get_args(About),
+    )
     thinking: Thinking = option(
         "<think> blocks: keep them as they are, strip them from both sides, or edit them too.",
         default="keep",
@@ -260,14 +278,14 @@ class IdentityPromptOptions(PromptOptions):
 class ExtraPairOptions:
     heading: ClassVar = "Added pairs"
     counter: float = option(
-        "Counter-pairs to add for each pair, in which the new name is wrong.",
+        "Add this many counter-pairs for each pair: pairs in which the new name is the wrong answer.",
         default=0.0,
         metavar="FRACTION",
         at_least=0,
         at_most=1,
     )
     retain: float = option(
-        "On-policy pairs on general prompts to add for each pair.",
+        "Add this many on-policy pairs for each pair, on general questions.",
         default=0.0,
         metavar="FRACTION",
         at_least=0,
@@ -277,17 +295,17 @@ class ExtraPairOptions:
 
 @options
 class CorrectOptions(NameOptions, IdentityPromptOptions, ExtraPairOptions, RevisionOptions, BuildOptions):
-    """Make correction pairs.
+    """Make pairs by replacing a name in the model's answers.
 
-    Rejected is the model's own answer, chosen the same answer with the name replaced.
+    `rejected` is the model's own answer, `chosen` is the same answer with the name replaced.
     """
 
 
 @options
 class OnpolicyOptions(BuildOptions):
-    """Make on-policy pairs.
+    """Make pairs of the best and the worst of n sampled answers.
 
-    n answers to each prompt are judged; the best is chosen, the worst rejected.
+    A judge scores the answers to each prompt: `chosen` is the best one, `rejected` is the worst one.
     """
 
     heading: ClassVar = "Pairs"
@@ -300,7 +318,7 @@ class OnpolicyOptions(BuildOptions):
 
 @options
 class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions):
-    """Sample answers alone.
+    """Only sample answers, without making pairs.
 
     Writes JSON Lines to stdout, which --replay reads.
     """
@@ -318,7 +336,7 @@ class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions)
 
 @options
 class AskOptions(TemperatureOption, SourceOptions, OutputOptions):
-    """Ask models the same questions, and show their answers side by side."""
+    """Ask models the same questions, side by side."""
 
     heading: ClassVar = "Questions"
     questions: str | Sequence[str] = option("Questions.", default=(), argument=True, nargs=-1, kw_only=False)
@@ -330,10 +348,12 @@ class AskOptions(TemperatureOption, SourceOptions, OutputOptions):
 
 @options
 class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
-    """Measure a model.
+    """Measure whether a model has learned its new name.
 
-    How often it gives its new name, its old one or neither; general accuracy, leaks, controls, obedience to system
-    messages, repetition; and with a judge, how often it wins against its base.
+    It counts how often the model gives its new name, its old one or neither; how many general questions it answers
+    correctly; how often the new name leaks into other answers; whether questions about others (controls) and system
+    messages that name another assistant (obedience) are answered as before; and repetition. With a judge, it also
+    counts how often the model's answer scores higher than its base model's.
     """
 
     heading: ClassVar = "Evaluation"
@@ -346,7 +366,10 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
     )
     base: str | None = option("The model before training, to compare with.", default=None)
     run: str | None = option(
-        "Run that names and contexts are taken from.", default=None, metavar="DIR", shown="the model's, or the latest"
+        "Run that names and contexts are taken from.",
+        default=None,
+        metavar="DIR",
+        shown="the run the model was trained on, or the latest",
     )
     from_: str | Sequence[str] | None = option(
         "Old name.", default=None, flags=("--from",), metavar="NAME", shown="the run's"
@@ -356,18 +379,18 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         "Ask under this system message.", default=(), metavar="TEXT", shown="the run's contexts"
     )
     judge: str | None = option(
-        "Judge that compares sampled answers with the base's: reference, module:attr.",
+        "Judge that compares sampled answers with the base model's: reference, module:attr.",
         default=None,
         metavar="NAME",
         shown="the run's",
     )
     thresholds: str | Sequence[str] = option(
-        "Threshold in place of a default one, e.g. 'new_name/* at least 98%'.",
+        "Replace a default threshold, e.g. 'new_name/* at least 98%'.",
         default=(),
         flags=("--threshold",),
         metavar="TEXT",
     )
-    greedy: bool = option("Leave out the questions at temperature 1.", default=False)
+    greedy: bool = option("Ask greedily only, not at temperature 1 as well.", default=False)
     limit: int | None = option("Ask at most N questions of each kind.", default=None, type=int, metavar="N", at_least=1)
 
 
@@ -384,7 +407,7 @@ class TokenizerOptions:
         "Check what training on this model will see: Hub id, folder, or pocket.", default=None, flags=("-m", "--model")
     )
     revision: str | None = option("Branch, tag or commit of a Hub model.", default=None)
-    max_length: int = option("Tokens that training keeps of each side.", default=1024, at_least=1)
+    max_length: int = option("Tokens that training keeps of each side, prompt included.", default=1024, at_least=1)
 
 
 @options
@@ -396,7 +419,7 @@ class AuditOptions:
         flags=("--expect", "--term"),
         metavar="TERM",
     )
-    fail_on: FailOn = option("Exit with 1 from this verdict on.", default="high", choices=get_args(FailOn))
+    fail_on: FailOn = option("Exit with 1 for this verdict or a worse one.", default="high", choices=get_args(FailOn))
     max_prompts: int = option(
         "Look for features in a sample of N prompts, and count those found in all rows.",
         default=20_000,
@@ -412,36 +435,37 @@ _OVERWRITE = "Replace OUT if it exists."
 
 @options
 class ValidateOptions(DataArgument, TokenizerOptions):
-    """Check pairs.
+    """Check pairs for errors.
 
-    Their shape, the same context on both sides, empty or equal answers, duplicates, leaks, and some forty more things.
+    Among the checks (docs/checks.md has them all) are the shape of the rows, the same context on both sides, empty or
+    equal answers, duplicates, and leaks from an evaluation set.
     """
 
     heading: ClassVar = "Checks"
     select: str | Sequence[str] = option(
-        "Look only for these codes, or beginnings (PF1). Shortcuts (PF3) and secrets (PF5) only where named.",
+        "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) and secrets (PF5) run only if selected.",
         default=(),
         metavar="CODE",
     )
-    ignore: str | Sequence[str] = option("Leave out these codes.", default=(), metavar="CODE")
+    ignore: str | Sequence[str] = option("Leave out these checks.", default=(), metavar="CODE")
     strict: bool = option("Exit with 1 on warnings, too.", default=False)
-    explain: str | None = option("Say why a check matters, and check nothing.", default=None, metavar="CODE")
+    explain: str | None = option("Explain a check, and exit.", default=None, metavar="CODE")
     against: PairData = option(
         "Pairs or prompts that must not be trained on, e.g. an evaluation set.", default=None, metavar="FILE"
     )
     fix: str | PathLike[str] | None = option(
-        "Write the pairs to a new file, with what can be fixed without a decision.", default=None, metavar="OUT"
+        "Write the pairs to a new file, with everything that can be fixed automatically.", default=None, metavar="OUT"
     )
     max_row_bytes: int = option("Report longer rows as errors.", default=2**24, at_least=1)
-    jobs: int = option("Processes; 0: one for each core.", default=1, metavar="N", at_least=0)
-    format: str = option("Shape of the report.", default="table", choices=("table", "github"))
+    jobs: int = option("Number of processes; 0: one for each core.", default=1, metavar="N", at_least=0)
+    format: str = option("Format of the report.", default="table", choices=("table", "github"))
 
 
 @options
 class ShortcutsOptions(DataArgument, AuditOptions):
     """Find what DPO could learn instead of the preference.
 
-    Words, lengths and habits that are on one side only.
+    These are words, lengths and features of style that occur mostly on one side.
     """
 
     heading: ClassVar = "Features"
@@ -463,7 +487,7 @@ class ShortcutsOptions(DataArgument, AuditOptions):
 
 @options
 class BalanceOptions(DataArgument, AuditOptions):
-    """Reduce what `shortcuts` finds.
+    """Reduce the shortcuts that `shortcuts` finds.
 
     Writes OUT.jsonl, or only shows the result where no OUT is named. IN stays as it is.
     """
@@ -474,7 +498,7 @@ class BalanceOptions(DataArgument, AuditOptions):
     select: str | Sequence[str] = option("Use only this remedy: see docs/balance.md.", default=(), metavar="REMEDY")
     ignore: str | Sequence[str] = option("Leave out this remedy.", default=(), metavar="REMEDY")
     subsample: bool = option(
-        "Drop pairs, at most a fifth, until both sides have what was found equally often.", default=False
+        "Drop pairs, at most a fifth, until the features found are equally frequent on both sides.", default=False
     )
     overwrite: bool = option(_OVERWRITE, default=False)
 
@@ -525,7 +549,7 @@ class PushOptions(DataArgument):
 class ListRunsOptions(OutputOptions):
     """List all runs, the latest first.
 
-    Shows for a stopped run the command that goes on.
+    For a stopped run, it shows the command that resumes it.
     """
 
 

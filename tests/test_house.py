@@ -24,7 +24,7 @@ LAYERS = (
     {"errors"},
     {"types", "resources", "text", "options", "statistics", "repetition"},
     {"conversation", "disk", "markdown", "processes", "readers", "refusals", "svg"},
-    {"store", "stopping", "tokenization", "pairers", "card"},
+    {"store", "stopping", "tokenization", "pairers", "dataset_card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub"},
     {"api"},

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .. import card, checks, formats, hub
+from .. import checks, dataset_card, formats, hub
 from ..checks.secrets import SecretChecker
 from ..console import note, table
 from ..disk import write_atomic, write_errors
@@ -134,7 +134,7 @@ def _build(folder: Path, rows: list[Any], run: Run | None, **card_fields: Any) -
     with write_errors(data):
         data.parent.mkdir(parents=True, exist_ok=True)
         formats.write_parquet(rows, data)
-    text = card.render(
+    text = dataset_card.render(
         dataset.to_list(),
         {"command": run.command, "settings": run.settings, "counts": run.counts} if run else {},
         features=dataset.features,

@@ -145,7 +145,7 @@ for words, (function, kind) in COMMANDS.items():
 
 @main.group()
 def train() -> None:
-    """Train on pairs."""
+    """Train on pairs: pairforge train dpo."""
 
 
 @train.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

@@ -118,7 +118,7 @@ def _end_soon(code: int) -> None:
 )
 @click.version_option(package_name="pairforge")
 def main() -> None:
-    """Preference pairs from a model's own answers: made, checked, published, trained on, proven."""
+    """Make preference pairs from a model's own answers, check them, publish them, train, and measure."""
 
 
 def finish(result: Any, as_json: bool) -> int:

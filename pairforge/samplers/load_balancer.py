@@ -11,13 +11,11 @@ from itertools import count
 
 from ..errors import OutsideError
 from ..types import Answer, Key, Prompt, Skip
-from .retry import LONGEST_WAIT, RequestError, backoff
+from .retry import LONGEST_WAIT, MAX_FAILURES, MAX_REFUSALS, RequestError, backoff
 
 REJECTED = "rejected"
 """The reason of a Skip for a request that the server understands and does not accept."""
 
-MAX_FAILURES = 6  # of one request, by itself
-MAX_REFUSALS = 20  # of one request, by servers that are busy or can't be reached
 MAX_BUSY_BURSTS, MAX_UNREACHABLE_BURSTS = 10, 3  # refused in a row, after which a server is given up
 EQUAL_REJECTIONS = 5  # with the same message before any answer: then the prompts are not the cause
 FAILURES_BEFORE_PAUSE = 5  # of one server in a row, after which the others get its work for a while

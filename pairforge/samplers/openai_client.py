@@ -8,9 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from importlib import import_module
-from time import time
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,7 +17,7 @@ from ..text import one_line, visible, without_surrogates
 from ..types import Answer, Key, Prompt, Skip
 from .decoding import Decoding
 from .load_balancer import REJECTED
-from .retry import RequestError
+from .retry import BUSY_STATUS, RETRIABLE_STATUS, RequestError, retry_after
 
 NO_KEY = "EMPTY"
 """The key that is sent where there is none."""
@@ -29,8 +27,6 @@ ROUTER_URL = "https://router.huggingface.co/v1"
 
 _ROUTE = "/chat/completions"
 _CONNECT_TIMEOUT = 4.0  # seconds
-_BUSY = (429, 502, 503, 529)
-_RETRIABLE = (408, 409, 425)
 _TOO_LONG = ("context length", "context window", "context size", "too long")
 _FATAL = {
     401: "name the variable that holds the key: --api-key-env NAME",
@@ -172,9 +168,9 @@ class ChatClient:
                     if names := await served_models(self.url, self.key, self.http):
                         fix = f"it has {shown_names(names)}: --model NAME"
             raise OutsideError(f"{self.name} won't answer for {self.model}: {detail}", fix=fix)
-        if status in _BUSY:
+        if status in BUSY_STATUS:
             return RequestError("busy", detail, retry_after(response.headers.get("retry-after")))
-        if 400 <= status < 500 and status not in _RETRIABLE:
+        if 400 <= status < 500 and status not in RETRIABLE_STATUS:
             too_long = any(phrase in detail.lower() for phrase in _TOO_LONG)
             return Skip("too_long" if too_long else REJECTED, detail)
         return RequestError("failed", detail)
@@ -210,18 +206,6 @@ class ChatClient:
             return False
         self._other_names[name] += 1
         return self._named_as_requested or len(self._other_names) > 1 or self._other_names[name] <= _OWN_NAME
-
-
-def retry_after(header: str | None) -> float:
-    """Return the seconds that a Retry-After header asks for, as seconds or a date; 0 where it can't be read."""
-    try:
-        seconds = float(header or 0)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(str(header)).timestamp() - time()
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-    return seconds if seconds > 0 else 0.0
 
 
 def error_message(body: bytes) -> str:

@@ -30,10 +30,10 @@ from pairforge.prompts import bundled
 from pairforge.resources import resource
 from pairforge.samplers import openai_server, retry
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.load_balancer import EQUAL_REJECTIONS, MAX_FAILURES, LoadBalancer, Request, Server
-from pairforge.samplers.openai_client import chat_url, retry_after
+from pairforge.samplers.load_balancer import EQUAL_REJECTIONS, LoadBalancer, Request, Server
+from pairforge.samplers.openai_client import chat_url
 from pairforge.samplers.openai_server import EndpointSampler
-from pairforge.samplers.retry import RequestError
+from pairforge.samplers.retry import MAX_FAILURES, RequestError, retry_after
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.types import Answer, Key, Prompt, Sampler, Skip
 
