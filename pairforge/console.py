@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from .types import Tell
+    from .types import ProgressCallback
 
 
 _WORDS = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\W\u2e80-\u9fff]+|.", re.DOTALL)
@@ -110,7 +110,7 @@ class PairView:
 
 
 @contextmanager
-def progress(label: str, quiet: bool = False) -> Iterator[Tell | None]:
+def progress(label: str, quiet: bool = False) -> Iterator[ProgressCallback | None]:
     """Show a bar with ETA and speed on a terminal, elsewhere a line every ten seconds; yield the function to report to.
 
     What an earlier process had done counts neither as speed nor as time.

@@ -38,7 +38,7 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that gets its name when it is whole: temporary file, fsync, replace, fsync of the folder."""
+    """Open a file that gets its name once it is complete: temporary file, fsync, replace, fsync of the folder."""
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temp, "wb") as file:

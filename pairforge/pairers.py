@@ -40,7 +40,7 @@ class Edit(Protocol):
 
 
 @dataclass(frozen=True)
-class Correct:
+class CorrectionPairer:
     """Pairer of corrections: rejected is the model's answer; chosen is the same after `edit`."""
 
     edit: Edit
@@ -59,7 +59,7 @@ class Correct:
 
 
 @dataclass(frozen=True)
-class BestWorst:
+class BestWorstPairer:
     """Pairer of scored answers: chosen is the best, rejected the worst, if they are more than `margin` apart."""
 
     judge: str

@@ -1,6 +1,7 @@
-"""A run directory, `<out>/<command>-<hash of the settings>/`: what is derived from the evidence beside it.
+"""A run directory, `<out>/<command>-<hash of the settings>/`, with what was made from the answers.
 
-It holds only what can be made again: `pairs.jsonl`, `skips.jsonl` and, written last, `run.json`.
+Its files can be made again from the evidence store in the folder above: `pairs.jsonl`, `skips.jsonl` and, written
+last, `run.json`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .types import digest
 _OWNER = ".owner.json"
 FAILURES = ("failed", "oom", "nan", "rejected", "unjudged")
 """The reasons of skips that say that something went wrong."""
-AGAIN = ("failed", "oom", "unjudged", "not_asked")
+RETRYABLE = ("failed", "oom", "unjudged", "not_asked")
 """The reasons of skips that another try may resolve."""
 
 
@@ -102,7 +103,7 @@ class Run:
     @property
     def complete(self) -> bool:
         """Finished, with nothing left that another try might answer or judge."""
-        again = not self.counts or any(self.counts["skips"].get(reason) for reason in AGAIN)
+        again = not self.counts or any(self.counts["skips"].get(reason) for reason in RETRYABLE)
         return not again and not self.counts.get("unfinished") and self.pairs.exists()
 
     def finish(

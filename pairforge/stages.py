@@ -6,10 +6,10 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
 
 from .pairers import usable
-from .run import AGAIN, FAILURES
+from .run import FAILURES, RETRYABLE
 from .stopping import Budget, finish_batch_on_signal
 from .store import Store
-from .types import Answer, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, Tell, digest
+from .types import Answer, Judge, Key, Pair, Pairer, ProgressCallback, Prompt, Sampler, Skip, digest
 
 
 def sample(
@@ -17,7 +17,7 @@ def sample(
     sampler: Sampler,
     n: int,
     store: Store,
-    tell: Tell | None = None,
+    tell: ProgressCallback | None = None,
     budget: Budget | None = None,
 ) -> dict[str, list[Answer] | Skip]:
     """Return n answers to each distinct prompt, from the store if it has them, else from the sampler.
@@ -56,7 +56,7 @@ def _answers(
     skips = [failed[key] for key in keys if key in failed]
     if len(given) + len(skips) < n and (limit := budget.spent()):
         return Skip("not_asked", limit)
-    again = next((skip for skip in skips if skip.reason in AGAIN), None)
+    again = next((skip for skip in skips if skip.reason in RETRYABLE), None)
     return again or given or (skips[0] if skips else Skip("failed", "no answer"))
 
 

@@ -47,8 +47,8 @@ class Budget(BudgetOptions):
 def finish_batch_on_signal(seconds: float = GRACE) -> Iterator[Callable[[], bool]]:
     """Defer the first SIGINT/SIGTERM until the current batch is committed; yields a function: has a signal come?
 
-    The block calls it after each commit, and leaves if so; the signal then has its usual effect. After a second signal,
-    or `seconds` without leaving, it has that at once.
+    The block calls it after each commit, and ends if a signal came; the signal then has its usual effect. With a second
+    signal, or if the block goes on for `seconds`, the signal takes effect immediately.
     """
     caught: list[int] = []
     usual: dict[int, Any] = {}

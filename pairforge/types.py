@@ -15,7 +15,7 @@ Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
 """(prompt id, index of the sample): names one answer within one sampling setting."""
 
-Tell: TypeAlias = Callable[[int, int, int, int], None]
+ProgressCallback: TypeAlias = Callable[[int, int, int, int], None]
 """Called with the progress of a stage: answers done, of how many, tokens made and answers failed in this process."""
 
 

@@ -11,7 +11,7 @@ from support import Scripted, prompt
 
 from pairforge.correction.renaming import CorrectionRules, Renaming
 from pairforge.judges.function import FunctionJudge
-from pairforge.pairers import BestWorst, Correct
+from pairforge.pairers import BestWorstPairer, CorrectionPairer
 from pairforge.rename import Renamer
 from pairforge.samplers.decoding import Decoding
 from pairforge.stages import pair, sample, score
@@ -110,7 +110,7 @@ def test_every_prompt_ends_in_a_pair_or_a_skip(given: list[tuple[str, list[Answe
     prompts: list[Prompt | Skip] = [*(prompt(name) for name, _ in given), Skip("placeholder")]
     results = {prompt(name).id: answers for name, answers in given}
     renamer = Renamer({"Qwen": "Deep Qwen"})
-    outcome = pair(prompts, results, Correct(Renaming(CorrectionRules(renamer))), "m")
+    outcome = pair(prompts, results, CorrectionPairer(Renaming(CorrectionRules(renamer))), "m")
     assert len(outcome) == len(prompts)
     pairs = [item for _, item in outcome if isinstance(item, Pair)]
     assert len({made.prompt_id for made in pairs}) == len(pairs)
@@ -120,7 +120,7 @@ def test_every_prompt_ends_in_a_pair_or_a_skip(given: list[tuple[str, list[Answe
 
 def test_best_and_worst_come_from_the_scored_answers() -> None:
     results: dict[str, tuple[list[Answer], list[float]] | Skip] = {prompt("x").id: (whole("a", "b"), [0.0, 1.0])}
-    [(_, made), (_, again)] = pair([prompt("x"), prompt("x")], results, BestWorst("f"), "m")
+    [(_, made), (_, again)] = pair([prompt("x"), prompt("x")], results, BestWorstPairer("f"), "m")
     assert isinstance(made, Pair) and made.chosen[-1]["content"] == "b" and made.judge == "f"
     assert isinstance(again, Skip) and again.reason == "duplicate"
 

@@ -16,7 +16,7 @@ from ..run import Run
 from ..samplers.decoding import Decoding
 from ..text import visible
 from ..types import Finding
-from .models import HELPFUL
+from .models import HELPFUL_SYSTEM_MESSAGE
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -152,7 +152,7 @@ def counter_command(run: Run) -> str:
         options += [("from", old), ("to", new)]
     if source := (settings.get("prompts") or {}).get("source"):
         options.append(("prompts", source))
-    if (contexts := settings.get("contexts") or []) != [None, HELPFUL]:
+    if (contexts := settings.get("contexts") or []) != [None, HELPFUL_SYSTEM_MESSAGE]:
         options += [("no-system", True) if text is None else ("system", text) for text in contexts]
     options += [(name, settings[name]) for name in ("case", "match", "about", "thinking") if name in settings]
     options += [("inside", kind) for kind in settings.get("inside") or ()]

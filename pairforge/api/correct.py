@@ -14,13 +14,13 @@ from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
 from ..options import CorrectOptions, SamplerOptions, keywords, part_of
-from ..pairers import BestWorst, Correct
+from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
 from ..stages import pair
 from ..stopping import Budget
 from ..types import Pair, Prompt, Sampler, digest
-from .models import HELPFUL, as_tuple, contexts_of, open_sampler
+from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
 from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts
 
 _EXAMPLE = 'e.g. --from Qwen --to "Deep Qwen"'
@@ -39,7 +39,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         _rules(options), options.case, options.match, options.fold_width, options.article, as_tuple(options.inside)
     )
     rules = CorrectionRules(names, options.about, options.thinking)
-    contexts = contexts_of(options, [None, HELPFUL])
+    contexts = contexts_of(options, [None, HELPFUL_SYSTEM_MESSAGE])
     sampler, budget = open_sampler(options), part_of(options, Budget)
     pairer, refine = _pairer(options, rules, sampler)
 
@@ -99,7 +99,7 @@ def _rules(options: CorrectOptions) -> dict[str, str]:
 
 def _pairer(
     options: CorrectOptions, rules: CorrectionRules, sampler: Sampler
-) -> tuple[Correct, Callable[[Answers, Builder], Correct] | None]:
+) -> tuple[CorrectionPairer, Callable[[Answers, Builder], CorrectionPairer] | None]:
     """Return the pairer, and where a model revises, the function that completes it from the answers.
 
     The model that is asked revises its own answers, greedily, unless another model is named.
@@ -110,7 +110,7 @@ def _pairer(
             raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
         if not rules.renamer.rules:
             raise InputError("no names to replace", fix=_EXAMPLE)
-        return Correct(Renaming(rules)), None
+        return CorrectionPairer(Renaming(rules)), None
     if model or url:
         # A revision is about as long as what it revises.
         room = sampler.settings().get("max_new_tokens", 256)
@@ -120,13 +120,13 @@ def _pairer(
         reviser = sampler.with_decoding(temperature=0.0)
     edit = Revision(rules, options.revise, options.max_edit, {"model": reviser.model, **reviser.settings()})
 
-    def refine(answers: Answers, builder: Builder) -> Correct:
+    def refine(answers: Answers, builder: Builder) -> CorrectionPairer:
         given = [(prompt, answers[prompt.id]) for prompt in builder.job.asked if isinstance(prompt, Prompt)]
         requests = [edit.request(prompt, one) for prompt, found in given if isinstance(found, list) for one in found]
         asked = [request for request in requests if isinstance(request, Prompt)]
-        return Correct(replace(edit, revised=builder.ask(asked, kind="revise", sampler=reviser)))
+        return CorrectionPairer(replace(edit, revised=builder.ask(asked, kind="revise", sampler=reviser)))
 
-    return Correct(edit), refine
+    return CorrectionPairer(edit), refine
 
 
 def _extra_pairs(
@@ -148,7 +148,7 @@ def _extra_pairs(
 
 @dataclass(frozen=True)
 class CounterPairs:
-    """At most `fraction` for each pair: some bundled questions are answered wrongly, so half as many more are asked."""
+    """At most `fraction` counter-pairs for each pair. Some answers are wrong, so 1.5 times as many questions are asked."""
 
     rules: CorrectionRules
     contexts: Sequence[str | None]
@@ -169,8 +169,8 @@ class CounterPairs:
 class RetentionPairs:
     """At most `fraction` for each pair: the best against the worst of `n` answers to a bundled general prompt.
 
-    They hold what the model says of other things, the names aside. About half of the prompts give a pair, so they are
-    asked in rounds until there are enough, in the contexts by turns.
+    They keep what the model says of other things. About half of the prompts give a pair, so they are asked in rounds
+    until there are enough, each in the next of the contexts.
     """
 
     sampler: Sampler
@@ -191,6 +191,6 @@ class RetentionPairs:
             asked, left = left[:round_], left[round_:]
             answers = builder.ask(asked, self.n, kind="retain", sampler=self.sampler)
             results = builder.score(asked, answers, judge)
-            outcome = pair(asked, results, BestWorst(judge.name), self.sampler.model)
+            outcome = pair(asked, results, BestWorstPairer(judge.name), self.sampler.model)
             made += [item for _, item in outcome if isinstance(item, Pair)]
         return made[:count]

@@ -24,7 +24,7 @@ from ..statistics import Wins, sample_indices
 from ..store import Store
 from ..types import Answer, Judge, Sampler, Skip, digest
 from .correct import rules_of
-from .models import HELPFUL, answer, as_tuple, contexts_of, shared_sampler, tuned_on
+from .models import HELPFUL_SYSTEM_MESSAGE, answer, as_tuple, contexts_of, shared_sampler, tuned_on
 from .onpolicy import open_judge
 
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
@@ -52,7 +52,7 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     rules: Mapping[str, str] = found.settings.get("rules", {}) if found else {"Qwen": "Deep Qwen"}
     if options.from_ or options.to:
         rules = rules_of(options.from_ or (), options.to or ())
-    contexts = contexts_of(options, list(found.settings["contexts"]) if found else [None, HELPFUL])
+    contexts = contexts_of(options, list(found.settings["contexts"]) if found else [None, HELPFUL_SYSTEM_MESSAGE])
     sets, seed = questions(ModelNames(rules), contexts), options.seed
     drawn = {kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()}
     evaluation = Evaluation(drawn, at_temperature_1=not (options.greedy or options.replay))

@@ -25,7 +25,7 @@ from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
 
-HELPFUL = "You're a helpful assistant."
+HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
 
 

@@ -6,7 +6,7 @@ import math
 
 from ..errors import InputError
 from ..options import OnpolicyOptions, keywords, part_of
-from ..pairers import BestWorst
+from ..pairers import BestWorstPairer
 from ..plugins import load
 from ..stopping import Budget
 from ..types import Judge
@@ -32,7 +32,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         "onpolicy",
         open_sampler(options),
         part_of(options, Budget),
-        BestWorst(judge.name, options.margin),
+        BestWorstPairer(judge.name, options.margin),
         str(options.prompts),
         load_prompts(options, options.prompts),
         contexts_of(options, [None]),

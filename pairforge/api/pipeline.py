@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..options import BuildOptions, PromptColumns, PromptOptions
 from ..prompts import read_prompts
-from ..run import AGAIN, FAILURES, Run, latest, out_dir
+from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
 from ..store import Store
@@ -124,7 +124,8 @@ Answers = Mapping[str, list[Answer] | Skip]
 class Builder:
     """Asks and judges for one run, through the store and within the budget.
 
-    `retryable` counts, by kind, the prompts whose answers failed in a way that another run may resolve.
+    `retryable` counts the prompts whose answers failed in a way that another run may resolve, by kind: "" for the
+    prompts of the run, else "revise", "counter" or "retain".
     """
 
     job: BuildJob
@@ -137,7 +138,7 @@ class Builder:
         sampler = sampler or self.job.sampler
         label = f"{self.job.command}: {kind or sampler.model}"
         answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget)
-        self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in AGAIN for item in answers.values())
+        self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
 
     def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
@@ -167,7 +168,7 @@ class BuildJob:
     Args:
         source: Where the prompts come from; `prompts` holds one entry for each of its rows.
         contexts: The system messages to ask under, None for none.
-        refine: Makes the pairer from the answers, where it needs more of them.
+        refine: Returns the final pairer, after asking for the further answers that it needs.
         extras: Make added pairs, by kind, which are counted apart.
         account: Returns more counts.
         notes: Returns warnings that are shown before anything is asked.

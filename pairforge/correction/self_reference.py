@@ -38,8 +38,9 @@ def about_itself(question: str, answer: str, names: Sequence[Span], asked: Seque
     """Return True if the old names in the answer, at `names`, are the speaker's own or its maker's.
 
     A name is if its sentence says so in the first person ("I am", "my name is", "created me", in two dozen languages).
-    If the question has the name too, at `asked`, and not as in "are you Qwen?", all must be; else one suffices. Without
-    a first person, a bare name is the speaker's if the question asks "you" and doesn't have the name as another's.
+    If the question mentions the name as somebody else's, at `asked`, every name in the answer must be the speaker's;
+    otherwise one is enough. Without a first person, a bare name is the speaker's if the question asks "you" and doesn't
+    mention the name as somebody else's.
     What the question says in the first person ("translate: I am Qwen") is the asker's, and so is the answer's.
     """
     said, put = _contexts(answer, names), _contexts(question, asked)

@@ -65,7 +65,7 @@ class Renamer:
         _ = self._matcher
 
     def rename(self, text: str) -> str:
-        """Return the text with the new names. A second time nothing changes, unless a new name is another's old one."""
+        """Return the text with the new names. It is idempotent, unless a new name is another rule's old one."""
         parts, at = [], 0
         for replacement in self.hits(text):
             parts += [text[at : replacement.start], replacement.target]

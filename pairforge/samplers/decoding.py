@@ -35,7 +35,10 @@ class Decoding(TemperatureOption, DecodingOptions):
                 raise InputError(f"--{option} {value} must be {range_}", fix="see --help")
 
     def settings(self) -> dict[str, Any]:
-        """Return what an answer depends on, without defaults. Greedy answers depend on neither seed nor cuts."""
+        """Return what an answer depends on, without defaults.
+
+        Greedy answers depend neither on the seed nor on top-k, top-p and min-p.
+        """
         settings: dict[str, Any] = {"max_new_tokens": self.max_new_tokens, "temperature": float(self.temperature)}
         if self.stop:
             settings["stop"] = list(self.stop)

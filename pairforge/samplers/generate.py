@@ -89,7 +89,7 @@ def generate(
 ) -> list[Generated]:
     """Return the answers to a batch of prompts, one a row; rows of equal prompts share its prefill.
 
-    Another engine that takes the place of this one must keep to this:
+    A replacement of this engine must satisfy:
 
     - Row i answers prompts[i]: at most decoding.max_new_tokens tokens, every `finish` set.
     - It ends before one of model.generation_config.eos_token_id, and by no other token. No other setting of the model's

@@ -22,7 +22,7 @@ from pairforge.api.validate import validate
 from pairforge.errors import InputError
 from pairforge.judges.function import FunctionJudge
 from pairforge.options import BuildOptions
-from pairforge.pairers import BestWorst
+from pairforge.pairers import BestWorstPairer
 from pairforge.run import Run
 from pairforge.stopping import Budget
 from pairforge.types import Prompt, digest
@@ -158,7 +158,7 @@ def test_an_on_policy_run_is_picked_again(tmp_path: Path) -> None:
 
     judge = FunctionJudge(better, "better")
     asked = [prompt(f"Question {n}?", reference="r") for n in range(200)]
-    pairer = BestWorst(judge.name, 0.1)
+    pairer = BestWorstPairer(judge.name, 0.1)
     job = BuildJob("onpolicy", Scripted(say), Budget(), pairer, "test", asked, [None], 4, judge)
     run = build(job, BuildOptions(output=str(tmp_path), quiet=True)).run
     found = balance(run.path, tmp_path / "out.jsonl", quiet=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from pairforge.correction.renaming import CorrectionRules, Renaming, count_names
-from pairforge.pairers import Correct, Edited
+from pairforge.pairers import CorrectionPairer, Edited
 from pairforge.rename import Renamer
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
 
@@ -116,7 +116,7 @@ def test_settings_tell_what_is_not_the_default() -> None:
 
 def test_hits_by_rule_and_what_is_left_are_counted() -> None:
     renamer = Renamer({"Qwen": "Deep Qwen", "Alibaba Cloud": "Acme"})
-    correct = Correct(Renaming(CorrectionRules(renamer)))
+    correct = CorrectionPairer(Renaming(CorrectionRules(renamer)))
     text = "I am Qwen by Alibaba Cloud, or QWEN. I, Qwen, live at https://qwen.ai/Qwen and am Qwen2.5."
     pair = correct.pair(ASKED, [Answer(text, "stop")], [], "m")
     thought = correct.pair(ASKED, [Answer("<think>x</think>I am Qwen.", "stop")], [], "m")
@@ -136,6 +136,6 @@ def test_hits_by_rule_and_what_is_left_are_counted() -> None:
 
 def test_names_that_are_swapped_are_counted_once() -> None:
     reading = CorrectionRules(Renamer({"Qwen": "Llama", "Llama": "Qwen"}))
-    pair = Correct(Renaming(reading)).pair(ASKED, [Answer("I am Qwen, I was called Llama.", "stop")], [], "m")
+    pair = CorrectionPairer(Renaming(reading)).pair(ASKED, [Answer("I am Qwen, I was called Llama.", "stop")], [], "m")
     assert isinstance(pair, Pair) and pair.chosen[-1]["content"] == "I am Llama, I was called Qwen."
     assert count_names(reading, [pair], [])["rules"] == {"Qwen": 1, "Llama": 1}
