@@ -148,7 +148,7 @@ def _extra_pairs(
 
 @dataclass(frozen=True)
 class CounterPairs:
-    """At most `fraction` counter-pairs for each pair. Some answers are wrong, so 1.5 times as many questions are asked."""
+    """At most `fraction` counter-pairs for each pair. Some answers are wrong, so 1.5 times as many are asked for."""
 
     rules: CorrectionRules
     contexts: Sequence[str | None]
