@@ -1,6 +1,6 @@
 """pairforge: make preference pairs from a model's own answers, check, publish, train, and measure the result."""
 
-from importlib import import_module
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, OutsideError, PairforgeError
@@ -43,7 +43,11 @@ _MODULES = {
 def __getattr__(name: str) -> Any:
     # A function is imported when it is first used: a command loads its own alone, `pairforge --help` none of them.
     if name in __all__:
-        function = getattr(import_module(f".{_MODULES.get(name, f'api.{name}')}", __name__), name)
+        function = getattr(_import_module(f".{_MODULES.get(name, f'api.{name}')}", __name__), name)
         globals()[name] = function
         return function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

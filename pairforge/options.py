@@ -63,11 +63,17 @@ def keywords(options: Callable[P, O]) -> Callable[[Callable[[O], R]], Callable[P
     """Make a function that takes an options object one that takes the fields of the object as keyword arguments."""
 
     def decorate(function: Callable[[O], R]) -> Callable[P, R]:
+        signature = inspect.signature(options)
+
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{function.__name__}(): {error}") from None
             return function(options(*args, **kwargs))
 
-        call.__signature__ = inspect.signature(options)  # type: ignore[attr-defined]
+        call.__signature__ = signature  # type: ignore[attr-defined]
         lines = [f"    {one.name}: {one.metadata['help']}" for one in fields(options)]  # type: ignore[arg-type]
         call.__doc__ = "\n".join([inspect.getdoc(function) or "", "", "Args:", *lines])
         return call
@@ -394,10 +400,16 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
     limit: int | None = option("Ask at most N questions of each kind.", default=None, type=int, metavar="N", at_least=1)
 
 
+_PAIRS = (
+    "Pairs: a run or its folder, a file, a folder of files, a data set on the Hub, - for stdin, or rows (in Python); "
+    "by default those of the latest run."
+)
+
+
 @options
 class DataArgument(OutputOptions):
     heading: ClassVar = "Pairs"
-    data: PairData = option("", default=None, argument=True, metavar="[RUN|FILE]", kw_only=False)
+    data: PairData = option(_PAIRS, default=None, argument=True, metavar="[RUN|FILE]", kw_only=False)
 
 
 @options
@@ -493,8 +505,14 @@ class BalanceOptions(DataArgument, AuditOptions):
     """
 
     heading: ClassVar = "Remedies"
-    data: PairData = option("", argument=True, metavar="IN", kw_only=False)
-    out: str | PathLike[str] | None = option("", default=None, argument=True, metavar="[OUT]", kw_only=False)
+    data: PairData = option(_PAIRS, argument=True, metavar="IN", kw_only=False)
+    out: str | PathLike[str] | None = option(
+        "File of JSON Lines to write; without it, the result is only shown.",
+        default=None,
+        argument=True,
+        metavar="[OUT]",
+        kw_only=False,
+    )
     select: str | Sequence[str] = option("Use only this remedy: see docs/balance.md.", default=(), metavar="REMEDY")
     ignore: str | Sequence[str] = option("Leave out this remedy.", default=(), metavar="REMEDY")
     subsample: bool = option(
@@ -508,7 +526,9 @@ class ShowOptions(DataArgument, TokenizerOptions):
     """Show pairs as a word diff, or one pair in tokens."""
 
     heading: ClassVar = "Pairs"
-    pair: str | None = option("", default=None, argument=True, metavar="[ID|ROW]", kw_only=False)
+    pair: str | None = option(
+        "Id of one pair, or its row number from 0.", default=None, argument=True, metavar="[ID|ROW]", kw_only=False
+    )
     limit: int = option("Number of pairs.", default=10, metavar="N", at_least=1)
     tokens: bool = option("Show one pair as the trainer sees it: context, completion, mask, and cut.", default=False)
 
@@ -521,8 +541,10 @@ class ConvertOptions(DataArgument):
     """
 
     heading: ClassVar = "Pairs"
-    data: PairData = option("", argument=True, metavar="IN", kw_only=False)
-    out: str | PathLike[str] = option("", argument=True, metavar="OUT", kw_only=False)
+    data: PairData = option(_PAIRS, argument=True, metavar="IN", kw_only=False)
+    out: str | PathLike[str] = option(
+        "File to write: .jsonl, .json, .parquet or .csv.", argument=True, metavar="OUT", kw_only=False
+    )
     to: str = option(
         "trl, trl-explicit, llamafactory, ms-swift, axolotl, openrlhf, sharegpt or kto.", default="trl", metavar="SHAPE"
     )
@@ -558,7 +580,9 @@ class ShowRunOptions(OutputOptions):
     """Show the settings and counts of a run, by default of the latest."""
 
     heading: ClassVar = "Output"
-    run: str | None = option("", default=None, argument=True, metavar="[RUN]", kw_only=False)
+    run: str | None = option(
+        "Name or folder of a run; by default the latest.", default=None, argument=True, metavar="[RUN]", kw_only=False
+    )
 
 
 @options
@@ -566,6 +590,8 @@ class RemoveRunsOptions(OutputOptions):
     """Remove runs, with the models trained in them."""
 
     heading: ClassVar = "Runs"
-    runs: str | Sequence[str] = option("", argument=True, metavar="RUN...", nargs=-1, kw_only=False)
+    runs: str | Sequence[str] = option(
+        "Names or folders of runs.", argument=True, metavar="RUN...", nargs=-1, kw_only=False
+    )
     answers: bool = option("Remove also the stored answers that no other run uses.", default=False)
     yes: bool = option("Remove them; without it, only say what would be removed.", default=False)

@@ -121,7 +121,7 @@ def test_options_are_the_keywords_of_the_function(words: str) -> None:
     for one in fields(kind):
         given = options[one.name].get_default(click.Context(command))
         assert given == one.default or one.default in (None, (), MISSING), one.name
-        assert one.metadata["help"] or one.metadata.get("argument"), one.name
+        assert one.metadata["help"], one.name
 
 
 def test_every_verb_is_a_command() -> None:

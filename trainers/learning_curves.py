@@ -19,13 +19,20 @@ _COLORS = ("#2b6cb0", "#e08e45")
 Points = Sequence[tuple[float, float]]
 
 
-def draw(log: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, Any]] = (), alarm: int | None = None) -> str:
+def draw(
+    log: Sequence[Mapping[str, Any]],
+    records: Sequence[Mapping[str, Any]] = (),
+    alarm: int | None = None,
+    *,
+    stopped: bool = True,
+) -> str:
     """Return the SVG of the learning curves. Raises InputError where matplotlib is not installed.
 
     Args:
         log: `trainer.state.log_history`. Log-probabilities, in nats a completion, are drawn against the first one.
         records: What a guard measured, check by check.
         alarm: The step of the guard's alarm, marked in each panel.
+        stopped: Whether the guard stopped the training then.
     """
     panels = {title: _lines(log, names, "since the start" in title) for title, names in _PANELS.items()}
     numbers = dict.fromkeys(name for record in records for name, value in record.items() if _is_number(value))
@@ -52,7 +59,8 @@ def draw(log: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, Any]] 
         if len(lines) > 1:
             axes.legend()
 
-    heading = "Training" + (f", stopped by the guard at step {alarm}" if alarm is not None else "")
+    what = "stopped by the guard" if stopped else "guard alarm"
+    heading = "Training" + (f", {what} at step {alarm}" if alarm is not None else "")
     return figure_svg(heading, [partial(draw_panel, number, *panel) for number, panel in enumerate(shown)])
 
 

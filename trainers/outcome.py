@@ -67,7 +67,7 @@ class History:
         records, alarm = written["guard"]["records"], written["guard"]["alarm"]
         write_atomic(folder / "history.json", json.dumps(written, ensure_ascii=False, indent=1) + "\n")
         try:
-            write_atomic(folder / PICTURE, draw(self.log, records, alarm and alarm["step"]))
+            write_atomic(folder / PICTURE, draw(self.log, records, alarm and alarm["step"], stopped=bool(self.stopped)))
         except pairforge.InputError as error:
             say(f"no learning curves: {error}")
             return False

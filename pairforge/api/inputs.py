@@ -122,7 +122,12 @@ class PairInput:
 
 
 def check_output(
-    path: Path, suffixes: Sequence[str], source: PairInput | None = None, *, overwrite: bool | None = False
+    path: Path,
+    suffixes: Sequence[str],
+    source: PairInput | None = None,
+    *,
+    overwrite: bool | None = False,
+    option: str = "",
 ) -> Path:
     """Return the path, if a file may be written there.
 
@@ -131,12 +136,13 @@ def check_output(
         suffixes: How its name may end.
         source: The pairs that it is made from: their file is never overwritten.
         overwrite: Replace a file that exists; None where the command has no such option.
+        option: What comes before the path in a message, e.g. "--fix ".
 
     Raises InputError where it may not.
     """
     if path.suffix.lower() not in suffixes:
-        fix = f"e.g. {path.stem or 'pairs'}{suffixes[0]}"
-        raise InputError(f"{path}: the name must end in {', '.join(suffixes)}", fix=fix)
+        fix = f"e.g. {option}{path.stem or 'pairs'}{suffixes[0]}"
+        raise InputError(f"{option}{path}: the name must end in {', '.join(suffixes)}", fix=fix)
     if path.is_dir():
         raise InputError(f"{path} is a folder", fix="name another file")
     on_disk = source and source.path and source.name != "-" and not hub_id(source.name)

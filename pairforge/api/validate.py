@@ -54,7 +54,7 @@ def validate(options: ValidateOptions) -> Findings:
         observers.append(open_tokenizer(model, options.revision, options.quiet).checker(options.max_length))
     observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
-    path = None if options.fix is None else _place(Path(options.fix))
+    path = None if options.fix is None else _place(Path(options.fix), source)
     return _observed(source.presented(options.max_row_bytes, noted), observers, codes, findings, path)
 
 
@@ -134,8 +134,8 @@ class LineNotes(Observer):
         return [finding for one in rules_over("lines") for finding in one.findings(None, self._noted)]
 
 
-def _place(path: Path) -> Path:
-    check_output(path, (".jsonl", ".ndjson"), overwrite=None)
+def _place(path: Path, source: PairInput) -> Path:
+    check_output(path, (".jsonl",), source, overwrite=None, option="--fix ")
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     return path

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..conversation import ROLES
 from ..resources import resource
 from ..text import lone_surrogate
 from ..types import Finding, Skip
@@ -198,7 +199,9 @@ def unknown_role(error: ValidationError) -> Iterator[Seen]:
     Many chat templates print it as it is: a turn of a kind that the model never saw.
     """
     if len(error.absolute_path) > 1 and error.absolute_path[-1] == "role":
-        yield said(error)
+        message, path = said(error)
+        known = ROLES.get(str(error.instance).strip().lower())
+        yield (f"{message}; pairforge convert IN OUT writes it as {known!r}" if known else message), path
 
 
 @rule("PF014", over="schema")

@@ -59,8 +59,14 @@ class HelpFormatter(click.HelpFormatter):
                 head = ""
 
 
+class Context(click.Context):
+    formatter_class = HelpFormatter
+
+
 class Command(click.Command):
     """A command whose help lists its options by heading."""
+
+    context_class = Context
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading in dict.fromkeys(one.heading for one in self.params if isinstance(one, Option)):
@@ -72,9 +78,6 @@ class Command(click.Command):
 def _heading(one: click.Parameter) -> str:
     """Return the heading of an option, and that of the last ones for click's own --help; "" for an argument."""
     return getattr(one, "heading", "Output") if isinstance(one, click.Option) else ""
-
-
-click.Context.formatter_class = HelpFormatter
 
 
 def parameter(heading: str, one: Field[Any]) -> click.Parameter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import Field
+from dataclasses import MISSING, Field
 from typing import Any
 
 from ..options import grouped
@@ -22,17 +22,19 @@ def options_page() -> str:
     for words, (function, kind) in COMMANDS.items():
         parts.append(f"## pairforge {words}\n\n{inspect.getdoc(kind)}\n\nIn Python: `pairforge.{function}`.\n")
         for heading, group in grouped(kind).items():
-            rows = [_row(one) for one in group if not one.metadata.get("argument")]
-            if rows:
-                parts.append("\n".join([f"| {heading} | default | |", "|---|---|---|", *rows, ""]))
+            rows = map(_row, group)
+            parts.append("\n".join([f"| {heading} | default | |", "|---|---|---|", *rows, ""]))
     return "\n".join(parts)
 
 
 def _row(one: Field[Any]) -> str:
-    flags = ", ".join(f"`{flag}`" for flag in one.metadata.get("flags") or [f"--{one.name.replace('_', '-')}"])
-    unsaid = one.default is None or one.default is False or one.default == ()
-    default = one.metadata.get("shown") or ("" if unsaid else f"`{one.default}`")
-    return f"| {flags} | {default} | {one.metadata['help']} |"
+    how = one.metadata
+    own = how.get("metavar") or one.name.upper() if how.get("argument") else f"--{one.name.replace('_', '-')}"
+    flags = ", ".join(f"`{flag}`".replace("|", "\\|") for flag in how.get("flags") or [own])
+    unsaid = one.default in (None, (), MISSING) or one.default is False
+    value = "private" if one.default is True else one.default  # the first of --private/--public
+    default = how.get("shown") or ("" if unsaid else f"`{value}`")
+    return f"| {flags} | {default} | {how['help']} |"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+import pairforge
 from pairforge.checks import check
 from pairforge.checks.row import TEXTS, Sides, well_shaped
 from pairforge.checks.schema import validator
@@ -115,7 +117,8 @@ def test_messages_name_what_was_found() -> None:
     said = {(finding.row, finding.path): finding.message for finding in check(rows)}
     assert "is a text, not a list of messages" in said[0, "/chosen"]
     assert "is an object" in said[1, "/rejected"]
-    assert said[2, "/chosen/0/role"] == "role 'human' is not one of system, user, assistant, tool"
+    usual = "pairforge convert IN OUT writes it as 'user'"
+    assert said[2, "/chosen/0/role"] == f"role 'human' is not one of system, user, assistant, tool; {usual}"
     assert said[3, ""].startswith("`chosen`, `rejected` missing: found 'a/b'")
 
 
@@ -198,3 +201,15 @@ def test_schemas_are_schemas(name: str) -> None:
 def test_a_row_of_no_shape_with_many_broken_texts_is_no_pair() -> None:
     row = {"chosen": ["\ud800"] * 30, "rejected": "no list"}
     assert {one.code for one in check([row])} == {"PF005"}
+
+
+def test_a_role_of_another_name_names_the_command_that_writes_the_usual_one(tmp_path: Path) -> None:
+    turns = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    row = {side: [*turns, {"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+    found = {one.path: one.message for one in check([row]) if one.code == "PF013"}
+    assert set(found) == {"/chosen/0/role", "/rejected/0/role"}
+    assert all(message.endswith("pairforge convert IN OUT writes it as 'system'") for message in found.values())
+    file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    file.write_text(json.dumps(row) + "\n", "utf-8")
+    pairforge.convert(str(file), str(out), quiet=True)
+    assert not pairforge.validate(str(out), quiet=True).counts.get("PF013")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+import pairforge
 from pairforge.cli import COMMANDS, main
 
 
@@ -32,3 +34,17 @@ def test_headings_and_their_order() -> None:
 
 def test_an_option_that_may_be_repeated_says_so() -> None:
     assert "Name to replace (repeatable)." in shown("correct")
+
+
+def test_a_wrong_call_names_the_function() -> None:
+    unknown: Any = {"colour": "red"}
+    with pytest.raises(TypeError, match=r"^correct\(\): .*'colour'"):
+        pairforge.correct(**unknown)
+    with pytest.raises(TypeError, match=r"^balance\(\): missing .*'data'"):
+        pairforge.balance()  # type: ignore[call-arg]
+
+
+def test_the_documentation_of_a_function_has_its_arguments() -> None:
+    assert "    data: Pairs: a run or its folder" in str(pairforge.validate.__doc__)
+    assert "    max_new_tokens: Cut an answer" in str(pairforge.correct.__doc__)
+    assert {"correct", "validate"} <= {*dir(pairforge)}

@@ -615,7 +615,9 @@ def test_leaving_early_ends_everything() -> None:
         iterator.close()  # type: ignore[attr-defined]
         assert len(server.seen) < 500
         seen = len(server.seen)
-        assert sample(sampler(server), prompts(2)) == expected(prompts(2)) and len(server.seen) == seen + 2
+        assert sample(sampler(server), prompts(2)) == expected(prompts(2))
+        # The server may read up to four requests that were on their way when the iterator was closed.
+        assert seen + 2 <= len(server.seen) <= seen + 4 + 2
 
 
 def test_answers_are_made_only_as_they_are_taken() -> None:

@@ -55,6 +55,7 @@ def test_the_guard_s_numbers_have_theirs_and_its_alarm_a_line() -> None:
     records = [{"step": step, "broken": step / 10, "sample": "Deep <Deep>", "ok": True} for step in (0, 10)]
     picture = draw(LOG, records, alarm=10)
     assert words(picture)[-1] == "Training, stopped by the guard at step 10"
+    assert words(draw(LOG, records, alarm=10, stopped=False))[-1] == "Training, guard alarm at step 10"
     assert words(picture)[-2] == "guard: broken" and "Deep" not in picture
     assert picture.count('id="alarm-') == 5
 
