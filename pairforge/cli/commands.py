@@ -92,7 +92,7 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
     repeated = default == ()
     help = how["help"].removesuffix(".") + " (repeatable)." if repeated else how["help"]
     help += f"  [default: {how['shown']}]" if "shown" in how else ""
-    if default is True or default is False:
+    if isinstance(default, bool):
         return Option(
             [*flags, one.name], heading=heading, help=help, default=default, is_flag=True, show_default=default
         )
@@ -123,10 +123,8 @@ def command(name: str, function: str, kind: type) -> click.Command:
         return finish(getattr(pairforge, function)(**arguments), as_json)
 
     printing = [
-        Option(
-            ["--json", "as_json"], heading="Output", is_flag=True, help="Print one JSON object on stdout, nothing else."
-        ),
-        Option(["-v", "--verbose"], heading="Output", is_flag=True, help="Show warnings of the libraries, too."),
+        Option(["--json", "as_json"], is_flag=True, help="Print one JSON object on stdout, nothing else."),
+        Option(["-v", "--verbose"], is_flag=True, help="Show warnings of the libraries, too."),
     ]
     parameters = [parameter(heading, one) for heading, group in options.grouped(kind).items() for one in group]
     # The arguments in the order in which Python takes them, which begins with those of the base class.

@@ -30,9 +30,11 @@ def options_page() -> str:
 def _row(one: Field[Any]) -> str:
     how = one.metadata
     own = how.get("metavar") or one.name.upper() if how.get("argument") else f"--{one.name.replace('_', '-')}"
-    flags = ", ".join(f"`{flag}`".replace("|", "\\|") for flag in how.get("flags") or [own])
+    spellings = how.get("flags") or [own]
+    flags = ", ".join(f"`{flag}`".replace("|", "\\|") for flag in spellings)
     unsaid = one.default in (None, (), MISSING) or one.default is False
-    value = "private" if one.default is True else one.default  # the first of --private/--public
+    # Of --private/--public, True is the first.
+    value = spellings[0].partition("/")[0].lstrip("-") if one.default is True else one.default
     default = how.get("shown") or ("" if unsaid else f"`{value}`")
     return f"| {flags} | {default} | {how['help']} |"
 
