@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .api.ask import ask
     from .api.balance import balance
     from .api.convert import convert
-    from .api.correct import correct
+    from .api.correct import correct, default_run
     from .api.difficulty import difficulty
     from .api.evaluate import evaluate
     from .api.inputs import latest_run, pairs_file, read_pairs
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
-    "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "difficulty", "evaluate",
-    "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push", "read_pairs", "remove_runs", "repeats",
-    "sample", "shortcuts", "show", "show_run", "validate",
+    "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
+    "difficulty", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push",
+    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "validate",
 ]  # fmt: skip
 _MODULES = {
+    "default_run": "api.correct",
     **dict.fromkeys(("latest_run", "pairs_file", "read_pairs"), "api.inputs"),
     **dict.fromkeys(("list_runs", "remove_runs", "show_run"), "api.runs"),
     "model_source": "samplers.model_loading",

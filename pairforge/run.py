@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,43 @@ from .errors import InputError
 from .types import digest
 
 _OWNER = ".owner.json"
+_WRITTEN_LAST = ("config.json", "adapter_config.json")  # of a model, and of an adapter
 FAILURES = ("failed", "oom", "nan", "rejected", "unjudged")
 """The reasons of skips that say that something went wrong."""
 RETRYABLE = ("failed", "oom", "unjudged", "not_asked")
 """The reasons of skips that another try may resolve."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model or adapter that was trained on the pairs of a run, with the content of its `verdict.json`, if it has one.
+
+    The first one of a run is in its folder `model`, the others in `model-2`, `model-3` ...
+    """
+
+    path: Path
+    verdict: Mapping[str, Any] | None
+
+    @classmethod
+    def at(cls, folder: Path) -> TrainedModel | None:
+        """Return the model in a folder, if there is a whole one."""
+        if not any((folder / name).exists() for name in _WRITTEN_LAST):
+            return None
+        verdict = None
+        with suppress(OSError, ValueError, RecursionError):
+            verdict = json.loads((folder / "verdict.json").read_text("utf-8"))
+        return cls(folder, verdict if isinstance(verdict, dict) else None)
+
+    @property
+    def outcome(self) -> str:
+        """PASS, FAIL, or "no verdict"."""
+        return {True: "PASS", False: "FAIL"}.get((self.verdict or {}).get("ok"), "no verdict")  # type: ignore[arg-type]
+
+
+def numbered(folder: Path) -> Iterator[Path]:
+    """Yield the folder, then the same with -2, -3 ... behind its name, without end."""
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in count(2))
 
 
 def out_dir(output: str | Path | None = None) -> Path:
@@ -101,6 +135,12 @@ class Run:
         return self.path / "pairs.jsonl"
 
     @property
+    def trained(self) -> list[TrainedModel]:
+        """The models that were trained on the pairs, the latest last."""
+        folders = sorted(self.path.glob("model*"), key=lambda folder: (len(folder.name), folder.name))
+        return [*filter(None, map(TrainedModel.at, folders))]
+
+    @property
     def complete(self) -> bool:
         """Finished, with nothing left that another try might answer or judge."""
         again = not self.counts or any(self.counts["skips"].get(reason) for reason in RETRYABLE)
@@ -174,7 +214,11 @@ class Run:
         return {}
 
 
-def latest(out: Path, command: str = "*") -> Run | None:
-    """Return the run that was made or asked for last, if there is one; broken ones are skipped."""
+def latest(out: Path, command: str = "*", back: int = 0) -> Run | None:
+    """Return the run that was made or asked for last, or the one `back` runs before it, if there is one.
+
+    Broken runs are skipped, and those that have no pairs.
+    """
     files = sorted(out.glob(f"{command}-*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name))
-    return next(filter(None, (Run.find(file.parent) for file in files)), None)
+    runs = filter(None, (Run.find(file.parent) for file in files))
+    return next(islice((run for run in runs if run.counts["pairs"]), back, None), None)

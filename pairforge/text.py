@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 # Character classes: what is written between the brackets of a pattern.
 CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
@@ -68,6 +69,20 @@ def escaped(text: str) -> str:
 def one_line(text: object, length: int = 120) -> str:
     """Return what comes from outside, cut and made safe for a message of one line."""
     return visible(" ".join(str(text).split())[:length])
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the hint "did you mean 'x'?", or 'x' or 'y', for a misspelt word; empty where nothing known is like it.
+
+    Letter case, and - against _, make no difference.
+    """
+
+    def plain(text: str) -> str:
+        return text.lower().replace("_", "-")
+
+    names = {plain(name): name for name in known}
+    found = [names[name] for name in difflib.get_close_matches(plain(word), names, n=2)]
+    return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def error_line(error: BaseException) -> str:

@@ -125,7 +125,7 @@ def test_options_are_the_keywords_of_the_function(words: str) -> None:
 
 
 def test_every_verb_is_a_command() -> None:
-    others = {"difficulty", "latest_run", "model_source", "pairs_file", "read_pairs", "repeats"}
+    others = {"default_run", "difficulty", "latest_run", "model_source", "pairs_file", "read_pairs", "repeats"}
     verbs = {name for name in pairforge.__all__ if inspect.isfunction(getattr(pairforge, name))}
     assert verbs - others == {function for function, _ in COMMANDS.values()}
 

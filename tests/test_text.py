@@ -22,6 +22,7 @@ from pairforge.text import (
     byte_size,
     characters,
     common_prefix,
+    did_you_mean,
     error_line,
     escaped,
     lone_surrogate,
@@ -129,3 +130,16 @@ def test_a_block_of_thought(start: str, end: str) -> None:
     assert not {"PF108", "PF110"} & set(validate([row(whole)]).counts)
     assert "PF110" in validate([row(f"{start}A lamp?")]).counts
     assert without_tokens((f"{start}A lamp?", "It is.")) == (f"{start}A lamp?", "It is.")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("llama-factory", "did you mean 'llamafactory'?"),
+        ("pf104", "did you mean 'PF104'?"),
+        ("learnig_rate", "did you mean 'learning_rate'?"),
+        ("zzz", ""),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_what_is_like_it(word: str, hint: str) -> None:
+    assert did_you_mean(word, ["llamafactory", "PF104", "learning_rate", "axolotl"]) == hint

@@ -61,7 +61,8 @@ def find_training_job(script: Any, config: Any, model: str | None) -> TrainingJo
     name = script.dataset_name
     local = not name or Path(name).suffix in (".json", ".jsonl", ".gz", ".parquet") or name[0] in "./~"
     if local or pairforge.pairs_file(name).exists():
-        file = pairforge.pairs_file(name, quiet=config.process_index != 0, make=True)
+        quiet = config.process_index != 0
+        file = pairforge.pairs_file(name or pairforge.default_run(quiet=quiet), quiet=quiet)
         rows, test_rows = pairforge.read_pairs(file), []
         run = file.parent if (file.parent / "run.json").exists() else None
         if config.eval_strategy != "no":

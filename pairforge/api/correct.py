@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
+from ..console import note
 from ..correction.counter_pairs import counter_pair_makers
 from ..correction.renaming import CorrectionRules, Renaming, count_names
 from ..correction.revision import Revision
@@ -17,9 +19,11 @@ from ..options import CorrectOptions, SamplerOptions, keywords, part_of
 from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
+from ..run import latest, out_dir
 from ..stages import pair
 from ..stopping import Budget
 from ..types import Pair, Prompt, Sampler, digest
+from .inputs import DEFAULT_RUN, latest_run
 from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
 from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts
 
@@ -65,6 +69,18 @@ def correct(options: CorrectOptions) -> BuildResult:
         notes=notes,
     )
     return build(job, options)
+
+
+def default_run(output: str | None = None, quiet: bool = False) -> Path:
+    """Return the folder of the latest run; where there is none, make the one that asks the bundled pocket model.
+
+    Both are said on stderr, unless `quiet`.
+    """
+    if latest(out_dir(output)):
+        return latest_run(output, quiet=quiet)
+    if not quiet:
+        note(f"no run under {out_dir(output)}: making one with {DEFAULT_RUN}, which asks the bundled pocket model")
+    return correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run.path
 
 
 def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:

@@ -24,7 +24,8 @@ from ..statistics import Wins, sample_indices
 from ..store import Store
 from ..types import Answer, Judge, Sampler, Skip, digest
 from .correct import rules_of
-from .models import HELPFUL_SYSTEM_MESSAGE, answer, as_tuple, contexts_of, shared_sampler, tuned_on
+from .inputs import run_folder
+from .models import HELPFUL_SYSTEM_MESSAGE, answer, as_tuple, contexts_of, shared_sampler
 from .onpolicy import open_judge
 
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
@@ -193,7 +194,7 @@ def _thresholds(texts: str | Sequence[str], metrics: set[str], base: str | None)
 def _find_run(run: str | None, model: str | None, output: str | None) -> Run | None:
     """Load the given run, or the one that the model's folder is in, or the latest."""
     if run:
-        return Run.load(Path(run))
+        return Run.load(run_folder(run, output))
     if model and (Path(model).parent / "run.json").exists():
         return Run.load(Path(model).parent)
     return latest(out_dir(output))
@@ -203,8 +204,8 @@ def _models(model: str | None, base: str | None, run: Run | None) -> tuple[str, 
     """Return the model to evaluate and its base."""
     own = run.settings["model"] if run else "pocket"
     if model is None:
-        model = (tuned_on(run) if run else None) or own
-    if base is None and run and Path(model).resolve() == (run.path / "model").resolve():
+        model = str(run.trained[-1].path) if run and run.trained else own
+    if base is None and run and Path(model).resolve() in [one.path.resolve() for one in run.trained]:
         base = own
     if base == model:
         raise InputError(f"the model and its base are both {model}", fix="give another --base, or none")

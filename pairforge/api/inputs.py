@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
@@ -15,46 +16,67 @@ from ..options import PairData
 from ..readers import files_of, hub_id
 from ..readers.spool import RowSpool
 from ..run import Run, latest, out_dir
+from ..text import did_you_mean
 
-_DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
+_LATEST = re.compile(r"latest(?:~(\d+))?")
+DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
+"""The command that makes the run which `push` and the trainer begin with where there is none."""
 
 
-def latest_run(output: str | None = None, *, make: bool = False, quiet: bool = False) -> Path:
-    """Return the folder of the run that was made last.
+def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
+    """Return the folder of the run that was made last, of those that have pairs.
 
     Args:
         output: The folder that holds the runs.
-        make: Make the default correction run first where there is none, and say so.
         quiet: Do not say on stderr which run is used.
 
-    Raises InputError where there is no run and none is to be made.
+    Raises InputError where there is none.
     """
     if run := latest(out_dir(output)):
         if not quiet:
             note(f"using the latest run: {run.path}")
         return run.path
-    if not make:
-        raise InputError(f"no run under {out_dir(output)}", fix=f"make one: {_DEFAULT_RUN}")
-    from .correct import correct
-
-    if not quiet:
-        note(f"no run under {out_dir(output)}: making one with {_DEFAULT_RUN}")
-    return correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run.path
+    raise _no_run(output)
 
 
-def pairs_file(
-    data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False, *, make: bool = False
-) -> Path:
+def find_run(name: str | PathLike[str], output: str | None = None) -> Path | None:
+    """Return the folder of a run, finished or not, that a user names; None where no run is called so.
+
+    A run is named by its folder, by a file `pairs.jsonl` in it, by its name under `output`, or as `latest` or
+    `latest~1`, the one before it. Raises InputError for `latest` where there are not so many runs.
+    """
+    if found := _LATEST.fullmatch(str(name)):
+        if run := latest(out_dir(output), back=int(found[1] or 0)):
+            return run.path
+        raise _no_run(output) if not found[1] else InputError(f"no run {name}", fix="see: pairforge runs list")
+    path = Path(name)
+    folders = [path.parent] if path.name == "pairs.jsonl" else [path, out_dir(output) / path]
+    return next((folder for folder in folders if (folder / "run.json").exists() or Run.at(folder)), None)
+
+
+def run_folder(name: str | PathLike[str], output: str | None = None) -> Path:
+    """Return the folder of a run that a user names: see `find_run`. Raises InputError where no run is called so."""
+    if path := find_run(name, output):
+        return path
+    hint = did_you_mean(str(name), [path.name for path in out_dir(output).glob("*-*") if path.is_dir()])
+    raise InputError(f"no run {name}", fix=hint or "see: pairforge runs list")
+
+
+def _no_run(output: str | None) -> InputError:
+    fix = f"go to the folder that holds the runs, name it with -o DIR, or make one: {DEFAULT_RUN}"
+    return InputError(f"no run under {out_dir(output)}", fix=fix)
+
+
+def pairs_file(data: str | PathLike[str] | None = None, output: str | None = None, quiet: bool = False) -> Path:
     """Return the path to read pairs from.
 
-    For a run, named by its folder or by its name under `output`, and for the latest run where nothing is named, that is
-    its `pairs.jsonl`. A file, a folder of files, a Hub id and `-` are returned as they are. `make` is that of
-    `latest_run`.
+    For a run (named as in `find_run`), and for the latest run where nothing is named, that is its `pairs.jsonl`. A
+    file, a folder of files, a Hub id and `-` are returned as they are. Raises InputError where there is no run.
     """
-    path = Path(data) if data else latest_run(output, make=make, quiet=quiet)
-    if not path.exists() and (named := out_dir(output) / path).exists():
-        path = named
-    return path / "pairs.jsonl" if any((path / name).exists() for name in ("run.json", "pairs.jsonl")) else path
+    run = find_run(data, output) if data else latest_run(output, quiet=quiet)
+    if run is None and (Path(str(data)) / "pairs.jsonl").exists():
+        run = Path(str(data))
+    return run / "pairs.jsonl" if run else Path(str(data))
 
 
 def read_pairs(data: str | PathLike[str] | None = None, output: str | None = None) -> list[Mapping[str, Any]]:
@@ -75,10 +97,10 @@ class PairInput:
     path: Path | None
     """The path that the pairs are read from; None for rows."""
 
-    def __init__(self, data: PairData, output: str | None = None, *, make: bool = False, quiet: bool = False) -> None:
+    def __init__(self, data: PairData, output: str | None = None, *, quiet: bool = False) -> None:
         self._rows: Iterable[Any] | None = None
         if data is None or isinstance(data, (str, PathLike)):
-            self.path = pairs_file(data, output, quiet, make=make)
+            self.path = pairs_file(data, output, quiet)
         else:
             self.path, self._rows = None, data
 

@@ -24,6 +24,7 @@ from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
 from ..types import Answer, Prompt, Sampler, Skip
+from .inputs import find_run
 
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
@@ -38,7 +39,7 @@ def open_sampler(options: SamplerOptions) -> Sampler:
     decoding = part_of(options, Decoding)
     named = None if options.model == "pocket" else options.model
     if options.replay:
-        return _replayed(options.replay, named)
+        return _replayed(options.replay, named, getattr(options, "output", None))
     kwargs = _template_kwargs(options.chat_template_kwargs)
     if not (options.base_url or options.provider):
         from ..samplers.transformers import TransformersSampler
@@ -123,11 +124,11 @@ def _key(variable: str | None) -> str | None:
     return key
 
 
-def _replayed(source: str, model: str | None) -> ReplaySampler:
+def _replayed(source: str, model: str | None, output: str | None) -> ReplaySampler:
     """Open the answers of a file, or those that a run was made from."""
-    path = Path(source)
-    if not path.is_dir():
-        return ReplaySampler.from_file(path, model)
+    path = find_run(source, output)
+    if path is None:
+        return ReplaySampler.from_file(Path(source), model)
     run = Run.load(path)
     with closing(Store(path.parent)) as store:
         return ReplaySampler(store.answers(run.settings["sampling"]), model or run.settings["model"])
@@ -154,13 +155,6 @@ def answer(
         note(f"warning: {warning}")
     sampler.warnings.clear()
     return answers
-
-
-def tuned_on(run: Run) -> str | None:
-    """Return the folder of the model or adapter that was trained on a run, if there is a whole one."""
-    folder = run.path / "model"
-    written_last = (folder / "config.json", folder / "adapter_config.json")
-    return str(folder) if any(file.exists() for file in written_last) else None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ..resources import resource
 from ..run import Run, out_dir
 from ..text import visible
 from ..types import Finding, digest
+from .correct import default_run
 from .inputs import PairInput
 
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
@@ -86,7 +87,8 @@ def push(options: PushOptions) -> PushOutcome:
         raise InputError(
             f"--license {visible(options.license)!r} is not the id of a licence", fix="e.g. --license apache-2.0"
         )
-    source = PairInput(options.data, options.output, make=True, quiet=options.quiet)
+    data = default_run(options.output, options.quiet) if options.data is None else options.data
+    source = PairInput(data, options.output, quiet=options.quiet)
     run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
     errors = (finding for finding in checks.check(rows) if finding.severity == "error")
     look = SecretChecker().see

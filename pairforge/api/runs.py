@@ -16,6 +16,7 @@ from ..disk import write_errors
 from ..errors import InputError
 from ..options import ListRunsOptions, RemoveRunsOptions, ShowRunOptions, keywords
 from ..run import Run, out_dir
+from .inputs import latest_run, run_folder
 
 
 @dataclass
@@ -80,9 +81,7 @@ def list_runs(options: ListRunsOptions) -> RunList:
 @keywords(ShowRunOptions)
 def show_run(options: ShowRunOptions) -> RunView:
     """Return the settings and counts of a run, by default of the latest. Raises InputError where there is none."""
-    from .inputs import latest_run
-
-    path = _folder(options.run, options.output) if options.run else latest_run(options.output, quiet=options.quiet)
+    path = run_folder(options.run, options.output) if options.run else latest_run(options.output, quiet=options.quiet)
     return RunView(Run.at(path) or Run.load(path))
 
 
@@ -94,7 +93,7 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
     folder that is not a run.
     """
     names = [options.runs] if isinstance(options.runs, str) else options.runs
-    named = (_folder(name, options.output) for name in names)
+    named = (run_folder(name, options.output) for name in names)
     paths = list({path.resolve(): path for path in named}.values())
     for path in paths:
         run = Run.at(path)
@@ -126,14 +125,6 @@ def _samplings(path: Path) -> list[Mapping[str, Any]]:
     run = Run.at(path)
     parts = [run.settings, *run.settings.values()] if run else []
     return [part["sampling"] for part in parts if isinstance(part, dict) and "sampling" in part]
-
-
-def _folder(run: str, output: str | None) -> Path:
-    """Return the folder of a run, given by its path or by its name under the output folder."""
-    for path in (Path(run), out_dir(output) / run):
-        if (path / "run.json").exists() or Run.at(path):
-            return path
-    raise InputError(f"no run {run}", fix="see: pairforge runs list")
 
 
 def _line(path: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pairforge
-from pairforge.api.models import tuned_on
 
 
 def test_answers_by_model_and_question(tmp_path: Path) -> None:
@@ -25,8 +24,8 @@ def test_the_default_questions_go_to_the_latest_run_s_model(tmp_path: Path) -> N
 def test_what_was_trained_on_a_run_is_found_be_it_a_model_or_an_adapter(tmp_path: Path) -> None:
     run = pairforge.correct("Qwen", "Deep Qwen", limit=2, output=str(tmp_path), quiet=True).run
     (run.path / "model").mkdir()
-    assert tuned_on(run) is None
+    assert run.trained == []
     for name in ("config.json", "adapter_config.json"):
         (run.path / "model" / name).write_text("{}")
-        assert tuned_on(run) == str(run.path / "model")
+        assert [one.path for one in run.trained] == [run.path / "model"]
         (run.path / "model" / name).unlink()

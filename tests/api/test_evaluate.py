@@ -78,7 +78,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 def run(tmp_path: Path) -> Run:
     made = Run.of(tmp_path, "correct", {"model": "base", "rules": RULES, "contexts": [None, HELPFUL]})
     made.path.mkdir(parents=True)
-    made.finish([], [], {"pairs": 0, "skips": {}})
+    made.finish([], [], {"pairs": 1, "skips": {}})
     return made
 
 
@@ -169,7 +169,7 @@ def test_without_a_run_the_pocket_model_is_asked_for_its_name(tmp_path: Path) ->
 def test_a_run_without_names_is_judged_by_the_rest(tmp_path: Path) -> None:
     onpolicy = Run.of(tmp_path, "onpolicy", {"model": "base", "contexts": [None]})
     onpolicy.path.mkdir(parents=True)
-    onpolicy.finish([], [], {"pairs": 0, "skips": {}})
+    onpolicy.finish([], [], {"pairs": 1, "skips": {}})
     verdict = evaluate(tmp_path, limit=5)
     assert set(verdict.shares) == {"general", "general@t1", "controls", "obedience", "repetition", "unanswered"}
     named = evaluate(tmp_path, limit=5, from_="Qwen", to="Nova")
@@ -194,7 +194,7 @@ def test_a_limit_that_asks_nothing_is_refused(tmp_path: Path, run: Run, limit: i
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(pairforge.InputError, match="not a finished run"):
+    with pytest.raises(pairforge.InputError, match="no run "):
         evaluate(tmp_path, "base", run=str(tmp_path))
 
 
@@ -204,7 +204,7 @@ def judged(tmp_path: Path) -> Run:
     settings = {"model": "half right", "contexts": [None], "judge": {"judge": "reference", "version": 1}}
     made = Run.of(tmp_path, "onpolicy", settings)
     made.path.mkdir(parents=True)
-    made.finish([], [], {"pairs": 0, "skips": {}})
+    made.finish([], [], {"pairs": 1, "skips": {}})
     return made
 
 
@@ -241,7 +241,7 @@ def test_a_judge_is_asked_for_no_score_twice_and_told_apart_when_it_changed(
     settings = {"model": "base", "contexts": [None], "judge": {"judge": name, "source": "before"}}
     made = Run.of(tmp_path, "onpolicy", settings)
     made.path.mkdir(parents=True)
-    made.finish([], [], {"pairs": 0, "skips": {}})
+    made.finish([], [], {"pairs": 1, "skips": {}})
     own = evaluate(tmp_path, "parrot", base="base", run=str(made.path), limit=20)
     assert own.shares["win_rate"] == first.shares["win_rate"]
     assert "has changed since the run was made" in capsys.readouterr().err

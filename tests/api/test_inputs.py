@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,8 +16,9 @@ import pytest
 
 import pairforge
 from pairforge.api import correct
-from pairforge.api.inputs import PairInput, check_output
+from pairforge.api.inputs import PairInput, check_output, find_run, run_folder
 from pairforge.errors import InputError
+from pairforge.run import Run
 from pairforge.types import Skip
 
 PAIR = {
@@ -57,7 +59,29 @@ def test_push_makes_the_default_run_and_says_so_first(
     assert result.ok and result.folder and result.folder.parent.parent == tmp_path
     said = capsys.readouterr().err
     assert said.startswith(f"no run under {tmp_path}: making one with pairforge correct")
-    assert pairforge.latest_run(str(tmp_path), make=True) == result.folder.parent, "made once"
+    assert pairforge.default_run(str(tmp_path)) == result.folder.parent, "made once"
+
+
+def test_a_run_is_named_by_folder_file_name_or_latest(tmp_path: Path) -> None:
+    def made(name: str, pairs: int, seconds: int) -> Path:
+        run = Run(tmp_path / name, "correct", {"model": "pocket"})
+        run.path.mkdir()
+        run.finish([PAIR] * pairs, [], {"pairs": pairs, "skips": {}})
+        os.utime(run.path / "run.json", (seconds, seconds))
+        return run.path
+
+    old, new = made("correct-old", 1, 10), made("correct-new", 1, 20)
+    empty, out = made("correct-empty", 0, 30), str(tmp_path)
+    for name in (str(new), f"{new}/pairs.jsonl", "correct-new", "latest", "latest~0"):
+        assert run_folder(name, out) == new
+        assert pairforge.pairs_file(name, out) == new / "pairs.jsonl"
+    assert run_folder("latest~1", out) == old
+    assert run_folder("correct-empty", out) == empty, "a run without pairs is never the latest"
+    assert find_run("org/name", out) is None
+    with pytest.raises(InputError, match="did you mean 'correct-new'"):
+        run_folder("corect-new", out)
+    with pytest.raises(InputError, match="no run latest~2"):
+        run_folder("latest~2", out)
 
 
 def test_foreign_rows_come_as_pairs_from_a_file_and_from_a_list(tmp_path: Path) -> None:
