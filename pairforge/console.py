@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .conversation import context_of
-from .text import visible
+from .text import status_highlighter, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ def console() -> Console:
 
 def note(line: str) -> None:
     """Print one line on stderr; text from outside acts neither as markup nor as control codes."""
-    console().print(visible(line), markup=False)
+    console().print(status_highlighter()(visible(line)))
 
 
 def outcome(counts: Mapping[str, Any]) -> str:

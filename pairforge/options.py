@@ -48,7 +48,8 @@ def option(help: str, *, default: Any = MISSING, kw_only: bool = True, **more: A
         kw_only: False for one that Python also takes without its name.
         more: `flags` (as click takes them, else `--name`), `type` where the default does not tell it, `metavar`,
             `choices`, `at_least`, `at_most` and `above` for numbers, `argument` for one without a dash (`nargs` as
-            click takes it), and `shown`, the default in words. An option whose default is () may be given repeatedly.
+            click takes it; with `each`, the command is run once for each value), and `shown`, the default in words. An
+            option whose default is () may be given repeatedly.
     """
     return field(default=default, kw_only=kw_only, metadata={"help": help, **more})
 
@@ -110,7 +111,12 @@ class OutputOptions:
         metavar="DIR",
         shown="$PAIRFORGE_OUT, or pairforge-out/",
     )
-    quiet: bool = option("Print no progress and no notes.", default=False, flags=("-q", "--quiet"))
+    quiet: bool = option(
+        "Print no progress and no notes. The command then prints only the path of what it wrote, or the last line of "
+        "its report.",
+        default=False,
+        flags=("-q", "--quiet"),
+    )
 
 
 @options
@@ -217,7 +223,15 @@ class FreshOption:
 
 
 @options
-class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, OutputOptions):
+class RunNameOption:
+    heading: ClassVar = "Output"
+    name: str | None = option(
+        "Name by which every command finds this run; its pairs do not depend on it.", default=None, metavar="NAME"
+    )
+
+
+@options
+class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, RunNameOption, OutputOptions):
     """The options of every command that makes pairs."""
 
 
@@ -374,7 +388,7 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
     run: str | None = option(
         "Run that names and contexts are taken from.",
         default=None,
-        metavar="DIR",
+        metavar="RUN",
         shown="the run the model was trained on, or the latest",
     )
     from_: str | Sequence[str] | None = option(
@@ -454,6 +468,9 @@ class ValidateOptions(DataArgument, TokenizerOptions):
     """
 
     heading: ClassVar = "Checks"
+    data: PairData = option(
+        _PAIRS, default=None, argument=True, nargs=-1, each=True, metavar="[RUN|FILE]...", kw_only=False
+    )
     select: str | Sequence[str] = option(
         "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) and secrets (PF5) run only if selected.",
         default=(),
@@ -463,7 +480,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
     strict: bool = option("Exit with 1 on warnings, too.", default=False)
     explain: str | None = option("Explain a check, and exit.", default=None, metavar="CODE")
     against: PairData = option(
-        "Pairs or prompts that must not be trained on, e.g. an evaluation set.", default=None, metavar="FILE"
+        "Pairs or prompts that must not be trained on, e.g. an evaluation set.", default=None, metavar="RUN|FILE|SET"
     )
     fix: str | PathLike[str] | None = option(
         "Write the pairs to a new file, with everything that can be fixed automatically.", default=None, metavar="OUT"
@@ -481,6 +498,9 @@ class ShortcutsOptions(DataArgument, AuditOptions):
     """
 
     heading: ClassVar = "Features"
+    data: PairData = option(
+        _PAIRS, default=None, argument=True, nargs=-1, each=True, metavar="[RUN|FILE]...", kw_only=False
+    )
     fdr: float = option("False discovery rate.", default=0.05, at_least=0, at_most=1)
     whole: bool = option("Look for features in all rows.", default=False, flags=("--all",))
     tokenizer: str | None = option(
@@ -571,27 +591,65 @@ class PushOptions(DataArgument):
 class ListRunsOptions(OutputOptions):
     """List all runs, the latest first.
 
-    For a stopped run, it shows the command that resumes it.
+    Says what each was made from, and which models were trained on it. For a stopped run, it shows the command that
+    resumes it. With -q, only the names are printed.
     """
+
+
+_RUN = "A run: its name, its folder, latest, or latest~1 for the one before; by default the latest."
 
 
 @options
 class ShowRunOptions(OutputOptions):
-    """Show the settings and counts of a run, by default of the latest."""
+    """Show the settings, the counts and the trained models of a run, by default of the latest."""
 
     heading: ClassVar = "Output"
     run: str | None = option(
-        "Name or folder of a run; by default the latest.", default=None, argument=True, metavar="[RUN]", kw_only=False
+        _RUN, default=None, argument=True, nargs=-1, each=True, metavar="[RUN]...", kw_only=False
     )
 
 
 @options
+class DiffRunsOptions(OutputOptions):
+    """Compare two runs: settings, counts, and pairs that only one of them has."""
+
+    heading: ClassVar = "Output"
+    a: str = option(_RUN.partition(";")[0] + ".", argument=True, metavar="RUN", kw_only=False)
+    b: str = option("The run to compare it with.", default="latest", argument=True, metavar="[RUN]", kw_only=False)
+
+
+@options
 class RemoveRunsOptions(OutputOptions):
-    """Remove runs, with the models trained in them."""
+    """Remove runs, with the models trained in them.
+
+    Without --yes it only says which. Patterns such as 'correct-*' take several runs. A run that is in use is never
+    removed.
+    """
 
     heading: ClassVar = "Runs"
     runs: str | Sequence[str] = option(
-        "Names or folders of runs.", argument=True, metavar="RUN...", nargs=-1, kw_only=False
+        "Names, folders or patterns of runs.",
+        default=(),
+        argument=True,
+        metavar="[RUN|PATTERN]...",
+        nargs=-1,
+        kw_only=False,
+    )
+    empty: bool = option("Of those that are named, or of all: only runs without pairs.", default=False)
+    older_than: float | None = option(
+        "Of those that are named, or of all: only runs made more than this many days ago.",
+        default=None,
+        type=float,
+        metavar="DAYS",
+        at_least=0,
     )
     answers: bool = option("Remove also the stored answers that no other run uses.", default=False)
     yes: bool = option("Remove them; without it, only say what would be removed.", default=False)
+
+
+@options
+class DoctorOptions(OutputOptions):
+    """Check this machine: Python, packages, processors, Hub, disk and settings, with what to do about each.
+
+    Exits with 1 only where something can't work.
+    """

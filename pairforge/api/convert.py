@@ -57,6 +57,11 @@ class Conversion:
         """Every row is in the output."""
         return not self.skips
 
+    @property
+    def brief(self) -> str:
+        """The path of the file that was written."""
+        return visible(str(self.output))
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that `pairforge convert --json` prints."""
         counts = {"rows": self.rows, "pairs": self.pairs, "written": self.written, "skips": self.skips}

@@ -68,6 +68,11 @@ class BuildResult:
         said = {"command": run.command, "ok": self.ok, "run": str(run.path), "output": str(run.pairs)}
         return said | {"counts": self.counts}
 
+    @property
+    def brief(self) -> str:
+        """The path of the pairs."""
+        return visible(str(self.run.pairs))
+
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         counts = self.counts
         rows = [("pairs", str(counts["pairs"]))]
@@ -215,6 +220,8 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
     out, fresh, quiet = out_dir(options.output), options.fresh, options.quiet
     run = Run.of(out, job.command, job.settings())
     new = not run.path.exists()
+    if options.name is not None:
+        run.check_name(options.name)
     with run.lock() as died, closing(Store(out, fresh)) as store:
         if died and not quiet:
             note(f"going on after {died}, which was killed or ran out of memory")
@@ -224,6 +231,8 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
             _fill(run, Builder(job, store, quiet))
+        if options.name is not None:
+            run.give_name(options.name)
     return BuildResult(run, job.budget.max_failures)
 
 
