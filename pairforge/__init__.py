@@ -29,8 +29,8 @@ __version__ = "0.1.0"
 __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
-    "diff_runs", "difficulty", "doctor", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push",
-    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "validate",
+    "diff_runs", "difficulty", "doctor", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy",
+    "pairs_file", "push", "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",

@@ -94,7 +94,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def status_highlighter() -> Callable[[str], Any]:
-    """Return what makes rich texts in which PASS and FAIL, and `error` and `warning` that begin a line, are coloured."""
+    """Return what makes a text of rich, with PASS, FAIL, and `error:` and `warning:` at a line's start in colour."""
     from rich.text import Text
 
     def highlighted(text: str) -> Text:

@@ -16,8 +16,9 @@ from typing import Any
 from ..console import outcome, table
 from ..disk import write_errors
 from ..errors import InputError
-from ..options import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions, keywords
+from ..options import keywords
 from ..run import Run, out_dir
+from ..run_options import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..text import status_highlighter, visible
 from .inputs import latest_run, run_folder
 
@@ -126,7 +127,7 @@ class RunDifference:
         old, new = _readable(self.a.flat()), _readable(self.b.flat())
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         rows = [(name, str(old.get(name, "none")), str(new.get(name, "none"))) for name in names]
-        rows += [(name.replace("_", " "), *map(str, pair)) for name, pair in self.counts().items()]
+        rows += [(name.replace("_", " "), str(one), str(other)) for name, (one, other) in self.counts().items()]
         if self.a.command != self.b.command:
             rows.insert(0, ("command", self.a.command, self.b.command))
         yield table("", ("", self.a.path.name, self.b.path.name), rows) if rows else "the same settings and counts"
@@ -201,7 +202,7 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
         start = time.time() - 86400 * options.older_than
         paths = [path for path in paths if _made(path) < start]
     for path in paths:
-        if Run.at(path) is None and Run.find(path) is None and not (path / ".lock").exists():
+        if Run.at(path) is None and _unreadable(path):
             raise InputError(f"{path} is not a run that can be read", fix=f"rm -r {shlex.quote(str(path))}, if it is")
     models = [str(model.path) for path in paths for model in Run(path, "", {}).trained]
     folders = {path.parent for path in paths} if options.answers else ()
@@ -225,7 +226,9 @@ def _named(names: Sequence[str], out: Path) -> Iterator[Path]:
             yield path
             continue
         pattern = Path(name).name
-        found = [path for path in every if any(fnmatchcase(one, pattern) for one in (path.name, Run(path, "", {}).name))]
+        found = [
+            path for path in every if any(fnmatchcase(one, pattern) for one in (path.name, Run(path, "", {}).name))
+        ]
         if not found:
             raise InputError(f"no run is like {name}", fix="see: pairforge runs list")
         yield from found
