@@ -153,7 +153,7 @@ class Run:
         """Raise InputError for a name that this run can't be given."""
         fix = "use another name"
         if LATEST.fullmatch(name) or not _CAN_BE_NAMED.fullmatch(name):
-            what = "names the latest run" if LATEST.fullmatch(name) else "is not letters, digits, -, _ and . alone"
+            what = "would mean the latest run" if LATEST.fullmatch(name) else "is not of letters, digits, -, _ and ."
             raise InputError(f"--name {visible(name)!r:.80} {what}", fix="e.g. --name first-try")
         out = self.path.parent
         if (out / name).exists() and out / name != self.path:
@@ -271,9 +271,9 @@ class Run:
         """
         with suppress(OSError, ValueError, TypeError, RecursionError):
             owner = dict(json.loads((self.path / _OWNER).read_text("utf-8")))
-            owner["argv"] = [*map(str, owner.get("argv") or ())]
-            owner["settings"] = dict(owner.get("settings") or {})
-            return owner
+            for name, kind in (("argv", list), ("settings", dict)):  # as damage may have left them
+                owner[name] = owner[name] if isinstance(owner.get(name), kind) else kind()
+            return owner | {"argv": [*map(str, owner["argv"])]}
         return {}
 
 

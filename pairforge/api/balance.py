@@ -21,6 +21,7 @@ from ..options import BalanceOptions, keywords
 from ..readers.spool import RowSpool
 from ..run import Run
 from ..store import Store
+from ..text import did_you_mean
 from .balance_result import Balanced, ChangeLog, advice
 from .inputs import PairInput, check_output
 from .models import as_tuple
@@ -44,7 +45,8 @@ def balance(options: BalanceOptions) -> Balanced:
     selected, ignored = as_tuple(options.select), as_tuple(options.ignore)
     for name in (*selected, *ignored):
         if name not in REMEDIES:
-            raise InputError(f"no remedy is called {name!r:.40}", fix=f"one of {', '.join(REMEDIES)}")
+            fix = did_you_mean(name, REMEDIES) or f"one of {', '.join(REMEDIES)}"
+            raise InputError(f"no remedy is called {name!r:.40}", fix=fix)
     wanted = frozenset(selected or REMEDIES) - frozenset(ignored)
     source = PairInput(options.data, options.output, quiet=options.quiet)
     path = None if options.out is None else Path(options.out)

@@ -15,7 +15,7 @@ from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
 from ..formats import target_formats, writers
 from ..options import ConvertOptions, keywords
-from ..text import visible
+from ..text import did_you_mean, visible
 from ..types import Skip
 from .inputs import PairInput, check_output
 
@@ -90,7 +90,10 @@ def convert(options: ConvertOptions) -> Conversion:
     """
     path = Path(options.out)
     if options.to not in formats.TARGETS:
-        raise InputError(f"--to {options.to!r:.40} is not one of {', '.join(formats.TARGETS)}", fix="e.g. --to trl")
+        raise InputError(
+            f"--to {options.to!r:.40} is not one of {', '.join(formats.TARGETS)}",
+            fix=did_you_mean(options.to, formats.TARGETS) or "e.g. --to trl",
+        )
     if path.name == _INFO:
         raise InputError(f"{path} is not a name for pairs", fix="name another file")
     source = PairInput(options.data, options.output, quiet=options.quiet)

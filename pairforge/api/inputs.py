@@ -54,10 +54,12 @@ def find_run(name: str | PathLike[str], output: str | None = None) -> Path | Non
             return run.path
         raise _no_run(output) if not found[1] else InputError(f"no run {name}", fix="see: pairforge runs list")
     path, out = Path(name), out_dir(output)
-    folders = [path.parent] if path.name == "pairs.jsonl" else [path, out / path]
+    folder = path.parent if path.name == "pairs.jsonl" else path
     with suppress(OSError, ValueError):  # a text that can't be a path, and another user's folder
-        if found_run := next((folder for folder in folders if (folder / "run.json").exists() or Run.at(folder)), None):
-            return found_run
+        if (folder / "run.json").exists() or Run.at(folder):
+            return folder
+        if path.parts and Run.is_folder(out / path):
+            return out / path
     return Run.named(out, str(name))
 
 

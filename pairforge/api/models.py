@@ -23,8 +23,9 @@ from ..samplers.replay import ReplaySampler
 from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
+from ..text import did_you_mean
 from ..types import Answer, Prompt, Sampler, Skip
-from .inputs import find_run
+from .inputs import find_run, run_names
 
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
@@ -128,6 +129,8 @@ def _replayed(source: str, model: str | None, output: str | None) -> ReplaySampl
     """Open the answers of a file, or those that a run was made from."""
     path = find_run(source, output)
     if path is None:
+        if not Path(source).exists() and (hint := did_you_mean(source, run_names(output))):
+            raise InputError(f"--replay {source} is neither a run nor a file", fix=hint)
         return ReplaySampler.from_file(Path(source), model)
     run = Run.load(path)
     with closing(Store(path.parent)) as store:

@@ -15,13 +15,14 @@ from ..console import PairView, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..options import BuildOptions, PromptColumns, PromptOptions
-from ..prompts import read_prompts
+from ..prompts import BUNDLED, read_prompts
 from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import visible
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from .inputs import find_run
 from .models import answer, as_tuple
 
 if TYPE_CHECKING:
@@ -101,6 +102,9 @@ def load_prompts(options: PromptOptions, source: str | Path) -> list[Prompt | Sk
     """Read the first `limit` prompts of a file or bundled set."""
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
+    if isinstance(source, str) and not os.path.lexists(source) and source not in BUNDLED:
+        run = find_run(source, getattr(options, "output", None))
+        source = run / "pairs.jsonl" if run else source
     found = read_prompts(source, columns=parse_columns(options.columns), history=options.history)
     return found[: options.limit]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import time
@@ -30,6 +31,7 @@ STATES = {
     "unreadable": "its files can't be read: they are damaged, or belong to another user",
 }
 """What the state of a run means, where it is not `complete`."""
+_DIGEST = re.compile(r"[0-9a-f]{10,64}")
 
 
 @dataclass
@@ -88,8 +90,7 @@ class RunView:
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         line = _line(self.run.path)
         named = [("name", line["name"])] if line["name"] else []
-        settings = [(name, str(value)) for name, value in _readable(self.run.flat()).items()]
-        yield table("", ("setting", "value"), [*named, *settings])
+        yield table("", ("setting", "value"), [*named, *_readable(self.run.flat()).items()])
         for model in self.run.trained:
             yield visible(f"trained: {model.path}  {model.outcome}")
         if self.run.counts:
@@ -126,7 +127,7 @@ class RunDifference:
         yield visible(f"{self.a.path.name} -> {self.b.path.name}")
         old, new = _readable(self.a.flat()), _readable(self.b.flat())
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        rows = [(name, str(old.get(name, "none")), str(new.get(name, "none"))) for name in names]
+        rows = [(name, old.get(name, "none"), new.get(name, "none")) for name in names]
         rows += [(name.replace("_", " "), str(one), str(other)) for name, (one, other) in self.counts().items()]
         if self.a.command != self.b.command:
             rows.insert(0, ("command", self.a.command, self.b.command))
@@ -256,9 +257,14 @@ def _folders(out: Path) -> list[Path]:
     return []
 
 
-def _readable(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings without digests, which say nothing to a reader."""
-    return {name: value for name, value in settings.items() if not name.endswith("digest")}
+def _readable(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return settings as texts, without digests, which say nothing to a reader."""
+
+    def text(value: Any) -> str:
+        return ", ".join("no system message" if one is None else str(one) for one in value) or "none"
+
+    shown = {name: text(value) if isinstance(value, list) else str(value) for name, value in settings.items()}
+    return {name: value for name, value in shown.items() if name == "revision" or not _DIGEST.fullmatch(value)}
 
 
 def _forget(paths: Sequence[Path], out: Path, dry: bool) -> int:
