@@ -285,3 +285,9 @@ def latest(out: Path, command: str = "*", back: int = 0, *, empty: bool = False)
     files = sorted(out.glob(f"{command}-*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name))
     runs = filter(None, (Run.find(file.parent) for file in files))
     return next(islice((run for run in runs if empty or run.counts["pairs"]), back, None), None)
+
+
+def run_names(out: Path) -> list[str]:
+    """Return by what names runs can be called: `latest`, the names that the user gave, and those of the folders."""
+    folders = [path for path in sorted(out.glob("*-*")) if Run.is_folder(path)]
+    return ["latest", *filter(None, (Run(path, "", {}).name for path in folders)), *(path.name for path in folders)]

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..options import PairData
 from ..readers import files_of, hub_id
 from ..readers.spool import RowSpool
-from ..run import LATEST, Run, latest, out_dir
+from ..run import LATEST, Run, latest, out_dir, run_names
 from ..text import did_you_mean
 
 DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
@@ -63,17 +63,13 @@ def find_run(name: str | PathLike[str], output: str | None = None) -> Path | Non
     return Run.named(out, str(name))
 
 
-def run_names(output: str | None = None) -> list[str]:
-    """Return by what names runs can be called: `latest`, the names that the user gave, and those of the folders."""
-    folders = [path for path in sorted(out_dir(output).glob("*-*")) if Run.is_folder(path)]
-    return ["latest", *filter(None, (Run(path, "", {}).name for path in folders)), *(path.name for path in folders)]
-
-
 def run_folder(name: str | PathLike[str], output: str | None = None) -> Path:
     """Return the folder of a run that a user names: see `find_run`. Raises InputError where no run is called so."""
     if path := find_run(name, output):
         return path
-    raise InputError(f"no run {name}", fix=did_you_mean(str(name), run_names(output)) or "see: pairforge runs list")
+    raise InputError(
+        f"no run {name}", fix=did_you_mean(str(name), run_names(out_dir(output))) or "see: pairforge runs list"
+    )
 
 
 def _no_run(output: str | None) -> InputError:
@@ -96,7 +92,9 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
     if run is None and (path / "pairs.jsonl").exists():
         run = path
     if run is None:
-        hint = "" if os.path.lexists(path) or len(path.parts) > 1 else did_you_mean(str(data), run_names(output))
+        hint = (
+            "" if os.path.lexists(path) or len(path.parts) > 1 else did_you_mean(str(data), run_names(out_dir(output)))
+        )
         if hint:
             raise InputError(f"{data} is neither a run nor a file", fix=hint)
         return path

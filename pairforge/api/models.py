@@ -15,7 +15,7 @@ from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
 from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
-from ..run import Run
+from ..run import Run, out_dir, run_names
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
 from ..samplers.model_loading import generation_settings, load_tokenizer
@@ -25,7 +25,7 @@ from ..stopping import Budget
 from ..store import Store
 from ..text import did_you_mean
 from ..types import Answer, Prompt, Sampler, Skip
-from .inputs import find_run, run_names
+from .inputs import find_run
 
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
@@ -129,7 +129,7 @@ def _replayed(source: str, model: str | None, output: str | None) -> ReplaySampl
     """Open the answers of a file, or those that a run was made from."""
     path = find_run(source, output)
     if path is None:
-        if not Path(source).exists() and (hint := did_you_mean(source, run_names(output))):
+        if not Path(source).exists() and (hint := did_you_mean(source, run_names(out_dir(output)))):
             raise InputError(f"--replay {source} is neither a run nor a file", fix=hint)
         return ReplaySampler.from_file(Path(source), model)
     run = Run.load(path)

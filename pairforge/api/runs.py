@@ -90,7 +90,8 @@ class RunView:
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         line = _line(self.run.path)
         named = [("name", line["name"])] if line["name"] else []
-        yield table("", ("setting", "value"), [*named, *_readable(self.run.flat()).items()])
+        if rows := [*named, *_readable(self.run.flat()).items()]:
+            yield table("", ("setting", "value"), rows)
         for model in self.run.trained:
             yield visible(f"trained: {model.path}  {model.outcome}")
         if self.run.counts:

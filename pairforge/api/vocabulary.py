@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from .inputs import run_names
+from ..run import out_dir, run_names
 
-__all__ = ["check_codes", "name_kinds", "pair_shapes", "prompt_sets", "run_names"]
+
+def known_runs(output: str | None) -> Iterable[str]:
+    """Return by what names the runs of a folder can be called."""
+    return run_names(out_dir(output))
 
 
 def check_codes() -> Iterable[str]:

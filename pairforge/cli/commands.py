@@ -105,7 +105,8 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
     required = one.default is MISSING
     default = None if required else one.default
     if how.get("argument"):
-        many = {"nargs": how["nargs"]} if "nargs" in how else {"default": default}
+        # A default of None would be a value to click.
+        many = {"nargs": how["nargs"]} if "nargs" in how else {} if required else {"default": default}
         return click.Argument(
             [one.name], required=required, metavar=how.get("metavar"), shell_complete=completer(how), **many
         )

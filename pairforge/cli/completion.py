@@ -14,8 +14,8 @@ from click.shell_completion import CompletionItem
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 _WORDS = {
-    "RUN": "run_names",
-    "IN": "run_names",
+    "RUN": "known_runs",
+    "IN": "known_runs",
     "SET": "prompt_sets",
     "CODE": "check_codes",
     "SHAPE": "pair_shapes",
@@ -36,7 +36,8 @@ def completer(metadata: Mapping[str, Any]) -> Completer | None:
         words += ["pocket"] if "MODEL" in kinds else []
         start = incomplete.lower()
         found = [CompletionItem(word) for word in dict.fromkeys(words) if word.lower().startswith(start)]
-        return [*found, *([CompletionItem(incomplete, type="file")] if kinds & _FILES else [])]
+        # Files first: bash forgets what comes before them, and offers them where nothing else fits.
+        return [*([CompletionItem(incomplete, type="file")] if kinds & _FILES else []), *found]
 
     return complete
 
@@ -44,7 +45,7 @@ def completer(metadata: Mapping[str, Any]) -> Completer | None:
 def _words(name: str, ctx: click.Context) -> Iterable[str]:
     from ..api import vocabulary
 
-    if name == "run_names":
-        return vocabulary.run_names(ctx.params.get("output"))
+    if name == "known_runs":
+        return vocabulary.known_runs(ctx.params.get("output"))
     words: Iterable[str] = getattr(vocabulary, name)()
     return words

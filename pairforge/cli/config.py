@@ -20,6 +20,7 @@ from ..api.config_file import CONFIG_NAME, config_file
 from ..errors import InputError
 from ..options import SamplerOptions
 from ..text import did_you_mean, error_line
+from .usage import wrong_value
 
 _NEVER = {
     "repo": "publishes",
@@ -34,6 +35,7 @@ _NEVER = {
     "allow_pickle": "can run code",
 }
 """The options that a file can't set: it may have come with a folder that somebody else made."""
+_KINDS = {"integer": "a whole number", "float": "a number"}
 _SOURCES = ("base_url", "provider", "replay")
 """Where answers come from: one that is given as an option takes the place of what the file says of the others."""
 
@@ -154,7 +156,7 @@ def _holders(key: str, commands: Mapping[str, click.Command]) -> list[str]:
     if _field(key) in {one.name for one in fields(SamplerOptions)}:
         return [words for words in holders if words in ("correct", "onpolicy", "sample")]
     if len({option.help for option in holders.values()}) > 1 and _field(key) not in _NEVER:
-        what = f"{key} does not mean the same in {' and '.join(holders)}"
+        what = f"{key} in [pairforge] does not mean the same in {', '.join(holders)}"
         raise InputError(what, fix=f"put it into a section of its own, e.g. [{next(iter(holders))}]")
     return [*holders]
 
@@ -189,7 +191,7 @@ def _checked(key: str, value: Any, command: click.Command, section: str, file: P
     if option.name == "output" and os.environ.get("PAIRFORGE_OUT"):
         return {}
     values = value if isinstance(value, list) else [value]
-    wanted = "true or false" if option.is_flag else getattr(option.type, "name", "text").split()[0]
+    wanted = "true or false" if option.is_flag else _KINDS.get(option.type.name.split()[0], "a text")
     if (isinstance(value, list) and not option.multiple) or not all(_fits(one, option) for one in values):
         kind = f"{wanted}{', or a list' if option.multiple else ''}"
         raise InputError(f"{key} in [{section}] is {value!r:.60}, and must be {kind}", fix="see docs/options.md")
@@ -197,7 +199,7 @@ def _checked(key: str, value: Any, command: click.Command, section: str, file: P
         made = [one if option.is_flag else option.type.convert(one, option, None) for one in values]
     except click.BadParameter as error:
         hint = did_you_mean(str(value), map(str, getattr(option.type, "choices", ())))
-        what = f"{key} in [{section}]: {error.message.rstrip('.')}"
+        what = f"{key} in [{section}]: {wrong_value(error, option)}"
         raise InputError(what, fix=hint or "see docs/options.md") from error
     made = [_path(one, option.name, file) for one in made]
     return {option.name: made if option.multiple else made[0]}

@@ -68,7 +68,9 @@ class Main(Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with _closed_pipe():
-            if not {"-h", "--help"} & {*ctx.args, *getattr(ctx, "_protected_args", ())}:
+            words = [*getattr(ctx, "_protected_args", ()), *ctx.args]
+            # Help is there also where the file can't be used.
+            if not {"-h", "--help"} & {*words} and words[:1] not in (["help"], ["version"]):
                 ctx.default_map = default_map(self)
             result = super().invoke(ctx)
             sys.stdout.flush()

@@ -64,11 +64,14 @@ def explained(error: click.ClickException) -> InputError:
         what, fix = f"{path} can't use {words}", _extra_hint(error.words, error.ctx)
     elif isinstance(error, click.NoSuchOption):
         what, fix = f"{path} has no option {error.option_name}", _option_hint(error.option_name, ctx)
+    elif isinstance(error, click.BadOptionUsage) and "requires" in what:
+        what = f"{error.option_name} needs a value"
+        fix = f"write {error.option_name} VALUE, or {error.option_name}=VALUE for one that begins with -"
     elif isinstance(error, click.MissingParameter) and error.param:
         what, fix = f"{path}: {error.param.make_metavar(ctx)} is missing" if ctx else what, ""
         fix = " ".join(ctx.command.get_usage(ctx).split()) if ctx else ""
     elif isinstance(error, click.BadParameter) and error.param:
-        what = f"{_spelling(error.param)}: {_wrong_value(error, error.param)}"
+        what = f"{_spelling(error.param)}: {wrong_value(error, error.param)}"
         choices = getattr(error.param.type, "choices", ())
         fix = did_you_mean(error.message.partition(" is not")[0].strip("'\""), [*map(str, choices)])
     return InputError(visible(what), fix=visible(fix or f"see: {path} --help"))
@@ -78,7 +81,7 @@ def _spelling(param: click.Parameter) -> str:
     return str(max(param.opts, key=len)) if isinstance(param, click.Option) else str(param.human_readable_name)
 
 
-def _wrong_value(error: click.BadParameter, param: click.Parameter) -> str:
+def wrong_value(error: click.BadParameter, param: click.Parameter) -> str:
     """Return click's message, with the bounds of a number in words: click writes them as `x>=1`."""
     kind: Any = param.type
     message = error.message.rstrip(".")
