@@ -59,7 +59,8 @@ class TrainedModel:
     @property
     def outcome(self) -> str:
         """PASS, FAIL, or "no verdict"."""
-        return {True: "PASS", False: "FAIL"}.get((self.verdict or {}).get("ok"), "no verdict")  # type: ignore[arg-type]
+        ok = (self.verdict or {}).get("ok")
+        return ("PASS" if ok else "FAIL") if isinstance(ok, bool) else "no verdict"
 
 
 def numbered(folder: Path) -> Iterator[Path]:

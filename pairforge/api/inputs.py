@@ -58,7 +58,7 @@ def find_run(name: str | PathLike[str], output: str | None = None) -> Path | Non
     with suppress(OSError, ValueError):  # a text that can't be a path, and another user's folder
         if (folder / "run.json").exists() or Run.at(folder):
             return folder
-        if path.parts and Run.is_folder(out / path):
+        if len(path.parts) == 1 and not path.is_absolute() and Run.is_folder(out / path):
             return out / path
     return Run.named(out, str(name))
 
