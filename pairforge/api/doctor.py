@@ -17,6 +17,7 @@ from ..options import keywords
 from ..run import out_dir
 from ..run_options import DoctorOptions
 from ..text import byte_size, one_line
+from .config_file import config_file
 
 _OPTIONAL = {
     "peft": ("LoRA training", "peft"),
@@ -79,19 +80,24 @@ def doctor(options: DoctorOptions) -> Examination:
 
     Nothing is sent over the network, and no token is shown. torch is asked about devices in a process of its own.
     """
+    return Examination(_examined(out_dir(options.output)))
+
+
+def _examined(out: Path) -> Iterator[Examined]:
     command = [sys.executable, "-c", _DEVICES]
-    devices = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    return Examination(_examined(out_dir(options.output), devices))
-
-
-def _examined(out: Path, devices: subprocess.Popen[str]) -> Iterator[Examined]:
-    version = ".".join(map(str, sys.version_info[:3]))
-    yield Examined("python", "ok", f"{version}, {sys.executable}")
-    yield from _packages()
-    yield _threads()
-    yield from _hub()
-    yield from _output(out)
-    yield _devices(devices)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as devices:
+        try:
+            version = ".".join(map(str, sys.version_info[:3]))
+            yield Examined("python", "ok", f"{version}, {sys.executable}")
+            yield from _packages()
+            yield _threads()
+            yield from _hub()
+            yield from _output(out)
+            config = config_file(Path.cwd())
+            yield Examined("settings", "ok", f"from {config}" if config else "no pairforge.toml is in force")
+            yield _devices(devices)
+        finally:
+            devices.kill()
 
 
 def _packages() -> Iterator[Examined]:
@@ -200,8 +206,6 @@ def _devices(process: subprocess.Popen[str]) -> Examined:
     try:
         said, error = process.communicate(timeout=120)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         return Examined("devices", "warn", "torch did not answer within two minutes")
     if process.returncode:
         why = one_line((error.strip().splitlines() or ["no message"])[-1], 200)
