@@ -86,7 +86,7 @@ def test_a_name_that_could_mean_something_else_is_refused(tmp_path: Path, name: 
 def test_two_runs_never_have_the_same_name(tmp_path: Path) -> None:
     one, two = (Run(tmp_path / f"correct-{name}", "correct", {}) for name in ("one", "two"))
     for run in (one, two):
-        run.path.mkdir()
+        run.finish([], [], COUNTS)
     one.give_name("erste-Probe")
     one.give_name("erste-Probe")
     for taken in ("erste-Probe", "correct-one"):
