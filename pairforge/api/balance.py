@@ -14,6 +14,7 @@ from ..checks.fixes import DROPS, EDGES, fix_row
 from ..checks.row import Sides
 from ..checks.shortcuts import Cue, audit
 from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subsample, unintended
+from ..console import note
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
@@ -52,6 +53,8 @@ def balance(options: BalanceOptions) -> Balanced:
     path = None if options.out is None else Path(options.out)
     for written in (path, beside(path)) if path else ():
         check_output(written, (".jsonl", ".ndjson"), source, overwrite=options.overwrite)
+    if not options.quiet:
+        note("looking for what separates chosen from rejected answers")
     audited = partial(
         audit,
         expect=[*as_tuple(options.expect), *source.new_names],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, fields
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from ..errors import InputError, PairforgeError
 from ..text import visible
 from .completion import completer
 from .config import announcement, yield_to_options
+from .loading import loading_said
 from .main import exit_code, finish, main, print_error, print_json, quiet_libraries
 from .usage import ExtraArgumentsError, Group
 
@@ -136,16 +137,16 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
     )
 
 
-def for_each(words: str, runs: Mapping[str, Callable[[], Any]], as_json: bool, brief: bool) -> int:
+def for_each(words: str, option: str, names: Sequence[str], run: partial[Any], as_json: bool, brief: bool) -> int:
     """Print a result for each source, and return the worst exit code; a source that can't be read stops no other."""
+    if one := next((name for name in _ONE_OUTPUT if run.keywords.get(name)), None):
+        raise InputError(f"--{one} names one file, and there are {len(names)} sources", fix="run it for each source")
     codes, said = list[int](), list[dict[str, Any]]()
-    for number, (name, run) in enumerate(runs.items()):
-        if not as_json and not brief:
-            click.echo(f"{chr(10) if number else ''}{visible(name)}:")
-        elif brief:
-            click.echo(f"{visible(name)}: ", nl=False)
+    for number, name in enumerate(names):
+        if not as_json:
+            click.echo(f"{visible(name)}: " if brief else f"{chr(10) if number else ''}{visible(name)}:", nl=not brief)
         try:
-            result = run()
+            result = run(**{option: name})
             codes.append(exit_code(result) if as_json else finish(result, False, brief))
             said.append({"source": name, **(result.as_json() if as_json else {})})
         except PairforgeError as error:
@@ -173,18 +174,14 @@ def command(words: str, function: str, kind: type) -> click.Command:
         if not quiet and (line := announcement(ctx)):
             click.echo(visible(line), err=True)
         quiet_libraries(verbose)
-        run = partial(getattr(pairforge, function))
+        run = getattr(pairforge, function)
         brief = quiet and words not in _SHOWING
-        if each is None:
-            return finish(run(**arguments), as_json, brief)
-        named = arguments.pop(each)
-        if len(named) < 2:
-            return finish(run(**arguments, **{each: named[0] if named else None}), as_json, brief)
-        if one := next((name for name in _ONE_OUTPUT if arguments.get(name)), None):
-            raise InputError(
-                f"--{one} names one file, and there are {len(named)} sources", fix="run it for each source"
-            )
-        return for_each(words, {name: partial(run, **arguments, **{each: name}) for name in named}, as_json, brief)
+        named = arguments.pop(each) if each else ()
+        with loading_said(quiet):
+            if len(named) > 1:
+                return for_each(words, each or "", named, partial(run, **arguments), as_json, brief)
+            more = {each: named[0] if named else None} if each else {}
+            return finish(run(**arguments, **more), as_json, brief)
 
     printing = [
         Option(["--json", "as_json"], is_flag=True, help="Print one JSON object on stdout, nothing else."),
