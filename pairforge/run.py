@@ -49,7 +49,7 @@ class TrainedModel:
     @classmethod
     def at(cls, folder: Path) -> TrainedModel | None:
         """Return the model in a folder, if there is a whole one."""
-        if not any((folder / name).exists() for name in _WRITTEN_LAST):
+        if not any(os.path.exists(folder / name) for name in _WRITTEN_LAST):
             return None
         verdict = None
         with suppress(OSError, ValueError, RecursionError):
@@ -128,13 +128,15 @@ class Run:
         begun.settings = begun.owner.get("settings", {})
         return cls.find(path) or (begun if begun.owner else None)
 
-    @staticmethod
-    def is_folder(path: Path) -> bool:
+    @classmethod
+    def is_folder(cls, path: Path) -> bool:
         """Return whether a folder is that of a run, in whatever state, also one that can't be read."""
-        try:
-            return any((path / name).exists() for name in ("run.json", _OWNER, ".lock"))
-        except OSError:  # another user's
-            return True
+        return any(os.path.exists(path / name) for name in ("run.json", _OWNER, ".lock")) or cls.is_closed(path)
+
+    @staticmethod
+    def is_closed(path: Path) -> bool:
+        """Return whether a folder may not be read: it is another user's."""
+        return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
 
     @property
     def name(self) -> str:
@@ -195,7 +197,8 @@ class Run:
     @property
     def trained(self) -> list[TrainedModel]:
         """The models that were trained on the pairs, the latest last."""
-        folders = sorted(self.path.glob("model*"), key=lambda folder: (len(folder.name), folder.name))
+        found = [] if self.is_closed(self.path) else self.path.glob("model*")
+        folders = sorted(found, key=lambda folder: (len(folder.name), folder.name))
         return [*filter(None, map(TrainedModel.at, folders))]
 
     @property

@@ -56,7 +56,7 @@ def find_run(name: str | PathLike[str], output: str | None = None) -> Path | Non
     path, out = Path(name), out_dir(output)
     folder = path.parent if path.name == "pairs.jsonl" else path
     with suppress(OSError, ValueError):  # a text that can't be a path, and another user's folder
-        if (folder / "run.json").exists() or Run.at(folder):
+        if os.path.exists(folder / "run.json") or Run.at(folder):
             return folder
         if len(path.parts) == 1 and not path.is_absolute() and Run.is_folder(out / path):
             return out / path
@@ -89,7 +89,7 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
     """
     run = find_run(data, output) if data else latest_run(output, quiet=quiet)
     path = Path(str(data))
-    if run is None and (path / "pairs.jsonl").exists():
+    if run is None and os.path.exists(path / "pairs.jsonl"):
         run = path
     if run is None:
         hint = (
@@ -98,6 +98,8 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
         if hint:
             raise InputError(f"{data} is neither a run nor a file", fix=hint)
         return path
+    if Run.is_closed(run):
+        raise InputError(f"{run} can't be read: it belongs to another user", fix="ask them, or name another run")
     if not (run / "pairs.jsonl").exists():
         begun = Run.at(run)
         fix = (begun and begun.resume) or "run the command that made it again"

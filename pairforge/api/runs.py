@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -39,6 +40,7 @@ class RunList:
     """The runs of a folder, the latest first."""
 
     runs: Sequence[dict[str, Any]]
+    folder: Path
     ok = True
 
     def as_json(self) -> dict[str, Any]:
@@ -53,7 +55,7 @@ class RunList:
         from rich.padding import Padding
 
         if not self.runs:
-            yield "no runs"
+            yield visible(f"no runs under {self.folder}")
             return
         highlight = status_highlighter()
         width = max(len("run"), *(len(visible(Path(run["run"]).name)) for run in self.runs))
@@ -166,7 +168,8 @@ class Removal:
 @keywords(ListRunsOptions)
 def list_runs(options: ListRunsOptions) -> RunList:
     """Return all runs under the output folder: finished, unfinished and in use."""
-    return RunList([_line(path) for path in _folders(out_dir(options.output))])
+    out = out_dir(options.output)
+    return RunList([_line(path) for path in _folders(out)], out)
 
 
 @keywords(ShowRunOptions)
@@ -330,12 +333,8 @@ def _about(run: Run) -> str:
 
 
 def _unreadable(path: Path) -> bool:
-    """Return whether there is a run.json or a folder that can't be read."""
-    try:
-        (path / ".lock").exists()
-        return (path / "run.json").exists()
-    except OSError:
-        return True
+    """Return whether a folder without a run that can be read has a run.json, or is another user's."""
+    return os.path.exists(path / "run.json") or Run.is_closed(path)
 
 
 def _made(path: Path) -> float:

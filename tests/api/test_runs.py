@@ -271,3 +271,13 @@ def test_looking_at_runs_writes_nothing(tmp_path: Path) -> None:
         look(output=str(tmp_path), quiet=True)
     pairforge.remove_runs(["correct-*"], output=str(tmp_path))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_another_users_folder_is_a_line_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path, "correct-mine")
+    (tmp_path / "correct-theirs").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "correct-theirs")
+    states = {Path(run["run"]).name: run["state"] for run in pairforge.list_runs(output=str(tmp_path)).runs}
+    assert states == {"correct-mine": "complete", "correct-theirs": "unreadable"}
+    with pytest.raises(InputError, match="belongs to another user"):
+        pairforge.pairs_file("correct-theirs", str(tmp_path))
