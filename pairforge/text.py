@@ -59,6 +59,8 @@ _STYLES = {
     r"\bFAIL\b": "bold red",
     r"(?m)^error(?=:)": "bold red",
     r"(?m)^warning(?=:)": "bold yellow",
+    r"\b[1-9][\d,]* errors?\b": "red",
+    r"\b[1-9][\d,]* warnings?\b": "yellow",
 }
 """How words that a reader looks for are coloured on a terminal."""
 _HIDDEN = re.compile(f"[{CONTROL}\r\u2028\u2029\ud800-\udfff{JOINERS}{BIDI}{FILLERS}{TAGS}]")

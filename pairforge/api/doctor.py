@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from ..errors import InputError
 from ..options import keywords
 from ..run import out_dir
 from ..run_options import DoctorOptions
@@ -80,10 +81,10 @@ def doctor(options: DoctorOptions) -> Examination:
 
     Nothing is sent over the network, and no token is shown. torch is asked about devices in a process of its own.
     """
-    return Examination(_examined(out_dir(options.output)))
+    return Examination(_examined(options.output))
 
 
-def _examined(out: Path) -> Iterator[Examined]:
+def _examined(output: str | None) -> Iterator[Examined]:
     command = [sys.executable, "-c", _DEVICES]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as devices:
         try:
@@ -92,7 +93,7 @@ def _examined(out: Path) -> Iterator[Examined]:
             yield from _packages()
             yield _threads()
             yield from _hub()
-            yield from _output(out)
+            yield from _output(output)
             config = config_file(Path.cwd())
             yield Examined("settings", "ok", f"from {config}" if config else "no pairforge.toml is in force")
             yield _devices(devices)
@@ -172,7 +173,12 @@ def _hub() -> Iterator[Examined]:
     yield _free("model cache", Path(constants.HF_HUB_CACHE))
 
 
-def _output(out: Path) -> Iterator[Examined]:
+def _output(output: str | None) -> Iterator[Examined]:
+    try:
+        out = out_dir(output)
+    except InputError as error:
+        yield Examined("output folder", "fail", error.message, error.fix or "")
+        return
     place = _existing(out)
     if not place.is_dir():
         yield Examined("output folder", "fail", f"{place} is not a folder", "choose another folder with -o DIR")

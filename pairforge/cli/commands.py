@@ -178,7 +178,7 @@ def command(words: str, function: str, kind: type) -> click.Command:
         brief = quiet and words not in _SHOWING
         named = arguments.pop(each) if each else ()
         with loading_said(quiet):
-            if len(named) > 1:
+            if len(named := [*dict.fromkeys(named)]) > 1:
                 return for_each(words, each or "", named, partial(run, **arguments), as_json, brief)
             more = {each: named[0] if named else None} if each else {}
             return finish(run(**arguments, **more), as_json, brief)
