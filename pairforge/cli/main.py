@@ -39,10 +39,10 @@ class Main(Group):
         try:
             code = super().main([*map(_utf8, given)], standalone_mode=False, **kwargs)
             sys.exit(code if isinstance(code, int) else 0)
-        except click.exceptions.NoArgsIsHelpError as error:
-            error.show()
-            sys.exit(error.exit_code)
         except click.ClickException as error:
+            if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.1 lacks it
+                error.show()
+                sys.exit(error.exit_code)
             sys.exit(print_error(explained(error), as_json))
         except PairforgeError as error:
             sys.exit(print_error(error, as_json))
@@ -68,7 +68,8 @@ class Main(Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with _closed_pipe():
-            words = [*getattr(ctx, "_protected_args", ()), *ctx.args]
+            command = ctx._protected_args if hasattr(ctx, "_protected_args") else ctx.protected_args  # of click 8.1
+            words = [*command, *ctx.args]
             # Help is there also where the file can't be used.
             if not {"-h", "--help"} & {*words} and words[:1] not in (["help"], ["version"]):
                 ctx.default_map = default_map(self)

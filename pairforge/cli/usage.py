@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -56,25 +57,30 @@ def explained(error: click.ClickException) -> InputError:
     """Return an error of click as what is wrong, and what fixes it."""
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx else "pairforge"
+    name = path.partition(" ")[2]
     what, fix = error.format_message().rstrip("."), ""
     if isinstance(error, UnknownCommandError):
-        what, fix = f"{path} has no command {error.word!r}", _command_hint(error.word, error.ctx)
+        what = f"{name} has no command {error.word!r}" if name else f"there is no command {error.word!r}"
+        fix = _command_hint(error.word, ctx)
     elif isinstance(error, ExtraArgumentsError):
-        words = shlex.join(error.words)
-        what, fix = f"{path} can't use {words}", _extra_hint(error.words, error.ctx)
+        what, fix = f"{name} can't use {shlex.join(error.words)}", _extra_hint(error.words, ctx)
     elif isinstance(error, click.NoSuchOption):
-        what, fix = f"{path} has no option {error.option_name}", _option_hint(error.option_name, ctx)
+        what = f"{name} has no option {error.option_name}" if name else f"there is no option {error.option_name}"
+        fix = _option_hint(error.option_name, ctx)
     elif isinstance(error, click.BadOptionUsage) and "requires" in what:
         what = f"{error.option_name} needs a value"
         fix = f"write {error.option_name} VALUE, or {error.option_name}=VALUE for one that begins with -"
-    elif isinstance(error, click.MissingParameter) and error.param:
-        what, fix = f"{path}: {error.param.make_metavar(ctx)} is missing" if ctx else what, ""
-        fix = " ".join(ctx.command.get_usage(ctx).split()) if ctx else ""
+    elif isinstance(error, click.MissingParameter) and error.param and ctx:
+        what, fix = f"{name}: {error.param.metavar or error.param.human_readable_name} is missing", _usage(ctx)
     elif isinstance(error, click.BadParameter) and error.param:
         what = f"{_spelling(error.param)}: {wrong_value(error, error.param)}"
         choices = getattr(error.param.type, "choices", ())
         fix = did_you_mean(error.message.partition(" is not")[0].strip("'\""), [*map(str, choices)])
     return InputError(visible(what), fix=visible(fix or f"see: {path} --help"))
+
+
+def _usage(ctx: click.Context) -> str:
+    return "write: " + " ".join(ctx.command.get_usage(ctx).split()).removeprefix("Usage: ")
 
 
 def _spelling(param: click.Parameter) -> str:
@@ -85,6 +91,8 @@ def wrong_value(error: click.BadParameter, param: click.Parameter) -> str:
     """Return click's message, with the bounds of a number in words: click writes them as `x>=1`."""
     kind: Any = param.type
     message = error.message.rstrip(".")
+    for wrong, plain in (("integer", "whole number"), ("float", "number")):
+        message = re.sub(rf"not a valid {wrong}( range)?$", f"not a {plain}", message)
     if not isinstance(kind, click.IntRange | click.FloatRange) or " is not in the range" not in message:
         return message
     low, high = kind.min, kind.max
@@ -112,6 +120,8 @@ def _option_hint(name: str, ctx: click.Context | None) -> str:
 
 
 def _extra_hint(words: Sequence[str], ctx: click.Context | None) -> str:
+    from ..api.vocabulary import known_runs
+
     if ctx is None:
         return ""
     name, given = ctx.command.name or "", ctx.params
@@ -120,7 +130,8 @@ def _extra_hint(words: Sequence[str], ctx: click.Context | None) -> str:
     if given.get("from_") or given.get("to"):
         return 'put a text of several words in quotes: --to "Deep Qwen"'
     if len(words) == 1 and name in _OPTION_FOR:
-        return f"did you mean {ctx.command_path} {_OPTION_FOR[name]} {shlex.quote(words[0])}?"
+        flag = "--run" if name == "evaluate" and words[0] in known_runs(given.get("output")) else _OPTION_FOR[name]
+        return f"did you mean {ctx.command_path} {flag} {shlex.quote(words[0])}?"
     if len(words) == 1 and os.path.exists(words[0]):
-        return f"{words[0]} is one file too many; {' '.join(ctx.command.get_usage(ctx).split())}"
-    return " ".join(ctx.command.get_usage(ctx).split())
+        return f"{words[0]} is one file too many; {_usage(ctx)}"
+    return _usage(ctx)
