@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
 
+from .console import note
 from .pairers import usable
 from .run import FAILURES, RETRYABLE
 from .stopping import Budget, finish_batch_on_signal
@@ -75,6 +76,9 @@ def score(
             given = sampled[prompt.id]
             kept = given if isinstance(given, Skip) else _worth_judging(given)
             result[prompt.id] = kept if isinstance(kept, Skip) else _score(prompt, kept, judge, store, known)
+            for warning in getattr(judge, "warnings", ()):
+                note(f"warning: {warning}")
+                judge.warnings.clear()  # type: ignore[attr-defined]
             if stopping():
                 break
     return result
