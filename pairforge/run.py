@@ -135,6 +135,10 @@ class Run:
         return self.path / "pairs.jsonl"
 
     @property
+    def skips(self) -> Path:
+        return self.path / "skips.jsonl"
+
+    @property
     def trained(self) -> list[TrainedModel]:
         """The models that were trained on the pairs, the latest last."""
         folders = sorted(self.path.glob("model*"), key=lambda folder: (len(folder.name), folder.name))

@@ -25,7 +25,7 @@ from ..stopping import Budget
 from ..types import Pair, Prompt, Sampler, digest
 from .inputs import DEFAULT_RUN, latest_run
 from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
-from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts
+from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts, source_name
 
 _EXAMPLE = 'e.g. --from Qwen --to "Deep Qwen"'
 
@@ -60,7 +60,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         sampler,
         budget,
         pairer,
-        str(options.prompts),
+        source_name(options.prompts),
         load_prompts(options, options.prompts),
         contexts,
         refine=refine,

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..options import SampleOptions, keywords, part_of
-from ..prompts import prompt_of
+from ..prompts import prompts_given
+from ..readers import is_given
 from ..run import out_dir
 from ..stopping import Budget
 from ..store import Store
@@ -80,10 +80,10 @@ def sample(options: SampleOptions) -> Samples:
     if options.n < 1 or (options.limit is not None and options.limit < 1):
         raise InputError("--n and --limit must be at least 1", fix="see: pairforge sample --help")
     contexts, prompts = contexts_of(options, [None]), options.prompts
-    if isinstance(prompts, (str, Path)):
-        given: Iterable[Prompt | Skip] = load_prompts(options, prompts)
+    if is_given(prompts):
+        given: Iterable[Prompt | Skip] = prompts_given(prompts, parse_columns(options.columns), options.history)
     else:
-        given = (_prompt(value, f"prompt {number}", options) for number, value in enumerate(prompts))
+        given = load_prompts(options, prompts)
     asked = in_contexts(islice(given, options.limit), contexts)
     return Samples(_sample(asked, options, open_sampler(options), part_of(options, Budget)))
 
@@ -102,11 +102,3 @@ def _sample(
                 prompt, given = (None, row) if isinstance(row, Skip) else (row, answers[row.id])
                 found, skip = ((), given) if isinstance(given, Skip) else (tuple(given), None)
                 yield Sampled(prompt, found, skip, sampler.model)
-
-
-def _prompt(value: Any, where: str, options: SampleOptions) -> Prompt | Skip:
-    if isinstance(value, Prompt):
-        return value
-    value = list(value) if isinstance(value, tuple) else value
-    history = "full" if isinstance(value, list) else options.history
-    return prompt_of(value, where, parse_columns(options.columns), history)
