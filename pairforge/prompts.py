@@ -109,9 +109,11 @@ def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -
             return [Turn("system", system), *turns] if system and turns and turns[0].role != "system" else turns
     if isinstance(row, Mapping) and row:
         own = [str(name) for name in row]
+        if held := [name for name in own if name in ASKED]:
+            raise InputError(f"{where}: no prompt can be read from {one_line(', '.join(held))}", fix=READ)
         fix = f"name the column that holds the prompt, e.g. --columns {one_line(f'prompt={own[0]}', 60)}"
         raise InputError(f"{where}: no column of prompts among {one_line(', '.join(own))}", fix=fix)
-    raise InputError(f"{where}: a {type(row).__name__} is not a prompt", fix=READ)
+    raise InputError(f"{where}: {one_line(repr(row), 60)} is not a prompt", fix=READ)
 
 
 def _of_value(value: Any) -> list[Turn]:
@@ -271,25 +273,33 @@ def _rows(source: str | Path) -> Iterator[Row]:
     """Yield the rows of a source, lines of text as strings. Raises InputError at the first that can't be read."""
     if str(source) in BUNDLED:
         source = resource("data", "prompts", f"{source}.jsonl")
-    elif isinstance(source, str) and source != STDIN and not hub_id(source):
-        _check_exists(source)
+    elif str(source) != STDIN and not (isinstance(source, str) and hub_id(source)) and _is_missing(str(source)):
+        raise _no_source(str(source))
     for where, row in read(source, _PROMPTS):
         if isinstance(row, Unreadable):
             raise InputError(row.detail, fix=row.fix)
         yield where, row
 
 
-def _check_exists(source: str) -> None:
-    """Raise InputError for a name of nothing, with the file or bundled set that is meant."""
+def _is_missing(source: str) -> bool:
+    try:
+        os.lstat(source)
+    except FileNotFoundError:
+        return not os.path.isdir(source.rpartition(":")[0])
+    except (OSError, ValueError):  # reported when it is opened
+        pass
+    return False
+
+
+def _no_source(source: str) -> InputError:
+    """Return the error for a name of nothing, with the file or bundled set that is meant."""
     path = Path(source.strip())
-    if os.path.lexists(source) or os.path.isdir(source.rpartition(":")[0]):
-        return
     if not source.strip():
-        raise InputError("-p: the name of the prompts is empty", fix=_PROMPTS.named)
-    if path.suffix.strip(".") and not source.startswith(("identity.", "general.", "controls.")):
+        return InputError("-p: the name of the prompts is empty", fix=_PROMPTS.named)
+    if path.suffix.strip(".") and path.name.partition(".")[0] not in ("identity", "general", "controls"):
         near = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"-p {source}: no such file", fix=did_you_mean(str(path), near) or "check the path")
+        return InputError(f"-p {source}: no such file", fix=did_you_mean(str(path), near) or "check the path")
     fix = did_you_mean(source, BUNDLED) or _PROMPTS.named
-    if " " in source.strip() and not path.suffix:
+    if " " in source.strip():
         fix = 'write the prompts into a file, one a line; in Python: prompts=["..."]'
-    raise InputError(f"-p {source}: no file, folder or bundled set is called so", fix=fix)
+    return InputError(f"-p {source}: no file, folder or bundled set is called so", fix=fix)

@@ -62,8 +62,14 @@ def numbered(folder: Path) -> Iterator[Path]:
 
 
 def out_dir(output: str | Path | None = None) -> Path:
-    """Return where runs are: `output`, else $PAIRFORGE_OUT, else `pairforge-out/` in the working folder."""
-    return Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
+    """Return where runs are: `output`, else $PAIRFORGE_OUT, else `pairforge-out/` in the working folder.
+
+    Raises InputError where that is a file, or in one.
+    """
+    path = Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
+    if file := next((part for part in (path, *path.parents) if part.is_file()), None):
+        raise InputError(f"-o {path}: {file} is a file, not a folder", fix="name another folder")
+    return path
 
 
 @dataclass

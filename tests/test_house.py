@@ -21,8 +21,9 @@ from pairforge.cli import COMMANDS, main
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
-    {"errors"},
-    {"types", "resources", "text", "options", "statistics", "repetition"},
+    {"errors", "text"},
+    {"option_declaration"},
+    {"types", "resources", "options", "statistics", "repetition"},
     {"conversation", "disk", "markdown", "processes", "readers", "refusals", "svg"},
     {"store", "stopping", "tokenization", "pairers", "dataset_card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},

@@ -20,14 +20,16 @@ from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
 from ..run import latest, out_dir
+from ..samplers.model_loading import POCKET
 from ..stages import pair
 from ..stopping import Budget
+from ..text import one_line
 from ..types import Pair, Prompt, Sampler, digest
 from .inputs import DEFAULT_RUN, latest_run
 from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
 from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts, source_name
 
-_EXAMPLE = 'e.g. --from Qwen --to "Deep Qwen"'
+_EXAMPLE = 'e.g. pairforge correct --from Qwen --to "Deep Qwen"'
 
 
 @keywords(CorrectOptions)
@@ -80,17 +82,25 @@ def default_run(output: str | None = None, quiet: bool = False) -> Path:
         return latest_run(output, quiet=quiet)
     if not quiet:
         note(f"no run under {out_dir(output)}: making one with {DEFAULT_RUN}, which asks the bundled pocket model")
-    return correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run.path
+    return correct("Qwen", "Deep Qwen", model=POCKET, output=output, quiet=quiet).run.path
 
 
 def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:
     """Return the new name of each old one. Raises InputError where they don't go together."""
     old, new = ([name.strip() for name in as_tuple(names)] for names in (from_, to))
-    if len(old) != len(new) or not old:
-        raise InputError(f"{len(old)} names to replace, {len(new)} new ones", fix="give each --from its --to")
+    if not old and not new:
+        raise InputError("--from and --to are missing", fix=_EXAMPLE)
+    if not new:
+        missing = "what should replace " + ", ".join(f"'{one_line(name, 40)}'" for name in old)
+        raise InputError(f"--to is missing: {missing}?", fix=_EXAMPLE)
+    if not old:
+        raise InputError(f"--from is missing: which name should become '{one_line(new[0], 40)}'?", fix=_EXAMPLE)
+    if len(old) != len(new):
+        fix = "give them in pairs: each --from needs one --to"
+        raise InputError(f"{len(old)} --from but {len(new)} --to", fix=fix)
     for a, b in zip(old, new, strict=True):
         if not a or not b:
-            raise InputError("a name is empty", fix=_EXAMPLE)
+            raise InputError(f"--{'to' if a else 'from'} is empty", fix=_EXAMPLE)
         if a == b:
             raise InputError(f"--from and --to are both {a!r}: nothing would change", fix=_EXAMPLE)
     if repeated := [name for name in old if old.count(name) > 1]:
@@ -130,7 +140,7 @@ def _pairer(
     if model or url:
         # A revision is about as long as what it revises.
         room = sampler.settings().get("max_new_tokens", 256)
-        named = SamplerOptions(model=model or "pocket", base_url=url or (), api_key_env=key, max_new_tokens=room)
+        named = SamplerOptions(model=model or POCKET, base_url=url or (), api_key_env=key, max_new_tokens=room)
         reviser = open_sampler(named)
     else:
         reviser = sampler.with_decoding(temperature=0.0)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..console import PairView, note, outcome, table
@@ -89,20 +88,19 @@ class BuildResult:
         report = SkipReport(self.run)
         yield from report.lines()
         if self.ok:
+            yield from report.names()
             yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"
         elif counts["skips"].get("not_asked") or counts.get("unfinished"):
             yield "stopped by its budget: what was made is whole; the same command goes on"
         else:
-            yield report.conclusion()
+            yield from report.conclusion()
 
 
 def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
     """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python."""
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
-    return read_prompts(
-        source, columns=parse_columns(options.columns), history=options.history, limit=options.limit
-    )
+    return read_prompts(source, columns=parse_columns(options.columns), history=options.history, limit=options.limit)
 
 
 def source_name(prompts: Any) -> str:

@@ -1,4 +1,4 @@
-"""Why prompts have no pair, in a few lines: the errors, the answers, the names that the model gives itself, the margins.
+"""Why prompts have no pair, in a few lines: errors, answers, the names that the model gives itself, and margins.
 
 Everything is read from the files of the run; `skips.jsonl` beside the pairs has all of it, prompt by prompt.
 """
@@ -30,15 +30,14 @@ class SkipReport:
             self.rows = [json.loads(line) for line in run.skips.read_text("utf-8").split("\n") if line]
 
     def lines(self) -> Iterator[str]:
-        """Yield the most frequent errors, the margins, and where there are no pairs, answers and names."""
+        """Yield the most frequent errors, the margins, and where there are no pairs, a few answers."""
         yield from self._errors()
         yield from self._margins()
         if not self.run.counts["pairs"]:
             yield from self._answers()
-        yield from self._names()
 
-    def conclusion(self) -> str:
-        """Return why there are too few pairs, and where all reasons are."""
+    def conclusion(self) -> Iterator[str]:
+        """Yield why there are too few pairs, where all reasons are, and what to do, where that can be known."""
         counts, skips = self.run.counts, self.run.counts["skips"]
         total, most = sum(skips.values()), max(skips, key=lambda reason: skips[reason], default="")
         if counts["pairs"]:
@@ -48,7 +47,8 @@ class SkipReport:
             why = f"No pairs were made: {skips[most]} of {total} answers don't contain {self._listed_names}"
         else:
             why = f"No pairs were made: {skips.get(most, 0)} of {total} prompts are skipped as {most.replace('_', ' ')}"
-        return f"{why}. All reasons: {self.run.skips}"
+        yield f"{why}. All reasons: {self.run.skips}"
+        yield from self.names()
 
     @property
     def _old_names(self) -> list[str]:
@@ -80,12 +80,14 @@ class SkipReport:
             yield f"margins of the prompts that are not ties: {shown} (--margin {self.run.settings['margin']:g})"
 
     def _answers(self) -> Iterator[str]:
-        for row in self.rows[:_SHOWN] if not self._details(*FAILURES) else ():
-            question = row["prompt"][-1]["content"] if row["prompt"] else ""
-            asked = f"{one_line(question, 50)!r} -> " if question else ""
-            yield f"skipped as {row['reason'].replace('_', ' ')}: {asked}{one_line(row['detail'], 90)!r}"
+        if self._details(*FAILURES):
+            return
+        by_question = {row["prompt"][-1]["content"] if row["prompt"] else "": row for row in reversed(self.rows)}
+        for question, row in [*reversed(by_question.items())][:_SHOWN]:
+            asked = f"'{one_line(question, 50)}' -> " if question else ""
+            yield f"skipped as {row['reason'].replace('_', ' ')}: {asked}'{one_line(row['detail'], 90)}'"
 
-    def _names(self) -> Iterator[str]:
+    def names(self) -> Iterator[str]:
         """Yield how the model calls itself, where most answers hold none of the names that are to be replaced."""
         answers = self._details("nothing_to_correct")
         if not self._old_names or 2 * len(answers) <= len(self.rows) + self.run.counts["pairs"]:

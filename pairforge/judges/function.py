@@ -19,7 +19,6 @@ from ..text import counted, error_place, one_line
 from ..types import Prompt, Skip, digest
 from .code_digest import CodeDescriber
 
-
 _TRIED = 20  # calls; a judge that raises in each of the first ones has a fault, which the other prompts would share
 _TRIAL = ("Yes.", "No, I am not sure about that.")
 
@@ -64,7 +63,7 @@ class FunctionJudge:
         """
         try:
             scores = self._call(prompt, answers)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's own code may raise anything
+        except (Exception, SystemExit) as error:
             failure = self._failure(error)
             if not self._raised and not self._worked:
                 self.warnings.append(failure)

@@ -10,10 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import did_you_mean
 
 _TINY = 50_000_000  # parameters; for a smaller model a second thread costs more than it gains
 _DTYPES = ("float32", "bfloat16", "float16")
 _ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
+
+
+def check_hardware(device: str, dtype: str) -> None:
+    """Raise InputError for a device or dtype that can't be used; torch is imported only where it has to be asked."""
+    if device.partition(":")[0].lower() in ("gpu", "nvidia"):
+        raise InputError(f"--device {device} is unknown", fix="did you mean cuda? Others: cpu, mps, auto")
+    if device not in ("auto", "cpu"):
+        pick_device(device)
+    if dtype not in ("auto", *_DTYPES):
+        fix = did_you_mean(dtype, _DTYPES) or f"use auto, {', '.join(_DTYPES)}"
+        raise InputError(f"--dtype {dtype} is unknown", fix=fix)
 
 
 def pick_device(name: str) -> Any:
@@ -25,7 +37,8 @@ def pick_device(name: str) -> Any:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"--device {name} is not available: {str(error).splitlines()[0]}", fix="use auto") from error
+        why = str(error).splitlines()[0]
+        raise InputError(f"--device {name} is not available: {why}", fix="use --device auto, or cpu") from error
     return torch.device(name)
 
 
@@ -38,8 +51,7 @@ def pick_dtype(name: str, device: Any, saved: Any) -> Any:
     import torch
 
     if name != "auto":
-        if name not in _DTYPES:
-            raise InputError(f"--dtype {name} is not one of auto, {', '.join(_DTYPES)}", fix="use auto")
+        check_hardware("auto", name)
         return getattr(torch, name)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
-_READ = f"a row holds prompt (text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
+_READ = f"a row needs prompt (a text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
 
 
 class ReplaySampler(Sampler):
@@ -35,10 +35,12 @@ class ReplaySampler(Sampler):
         next_index: dict[str, count[int]] = defaultdict(count)
         try:
             lines = Path(path).read_text("utf-8-sig").split("\n")
+        except FileNotFoundError:
+            fix = "see pairforge runs list, or write the answers: pairforge sample -p PROMPTS > answers.jsonl"
+            raise InputError(f"--replay {path}: no such run or file", fix=fix) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"--replay {path} can't be read: {error}", fix="give a run folder or JSON Lines"
-            ) from error
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise InputError(f"--replay {path} can't be read: {why}", fix="give a run folder or JSON Lines") from error
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

@@ -102,10 +102,12 @@ def test_an_async_function_is_awaited_always_on_one_loop() -> None:
 
 
 def test_a_wrong_number_of_scores_ends_the_run() -> None:
-    with pytest.raises(InputError, match="1 scores for 2 answers"):
+    with pytest.raises(InputError, match="1 score for 2 distinct answers"):
         score(lambda **_: [1.0])
     for single in (torch.tensor(1.0), 1.0, None):
-        with pytest.raises(InputError, match=f"a {type(single).__name__} for 2 answers"):
+        with pytest.raises(
+            InputError, match=f"{'None' if single is None else f'a {type(single).__name__}'} for 2 distinct answers"
+        ):
             score(lambda single=single, **_: single)
 
 
