@@ -311,7 +311,7 @@ class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions)
 
     heading: ClassVar = "Answers"
     prompts: PromptSource = _prompts("identity.eval", kw_only=False)
-    n: int = option("The model gives this many answers to each prompt.", default=1)
+    n: int = option("The model gives this many answers to each prompt.", default=1, at_least=1)
 
 
 @options

@@ -68,7 +68,7 @@ def out_dir(output: str | Path | None = None) -> Path:
     """
     path = Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
     if file := next((part for part in (path, *path.parents) if part.is_file()), None):
-        raise InputError(f"-o {path}: {file} is a file, not a folder", fix="name another folder")
+        raise InputError(f"{file} is a file: runs can't be in it", fix="name another folder: -o DIR")
     return path
 
 

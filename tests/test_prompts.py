@@ -224,7 +224,7 @@ def test_only_what_is_asked_must_be_whole(tmp_path: Path) -> None:
         (
             "p.json",
             b'[{"prompt": 1}]',
-            r"p.json:1: no prompt can be read from prompt \(supported: .*--columns prompt=NAME",
+            r":1: no prompt can be read from prompt \(supported: .*--columns prompt=NAME",
         ),
         ("p.json", b'{"answer": "a", "n\\n": 1}', ":1: no column of prompts among answer, n "),
         ("p.jsonl", b'{"prompt": "a"}\n3', ":2: 3 is not a prompt"),
@@ -403,9 +403,7 @@ def test_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_file_names_what_there_is() -> None:
-    with pytest.raises(
-        InputError, match=r"-p nowhere: no file, folder or bundled set is called so \(.*identity\.train"
-    ):
+    with pytest.raises(InputError, match=r"-p nowhere: no file, folder or bundled set .*identity\.train"):
         read_prompts("nowhere")
 
 

@@ -20,7 +20,7 @@ from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
 from ..store import Store
-from ..text import one_line, visible
+from ..text import counted, one_line, visible
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
 from .models import answer, as_tuple
 from .skip_report import SkipReport
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@dataclass
+@dataclass(repr=False)
 class BuildResult:
     """The result of correct or onpolicy: the run folder, its counts, and the pairs on demand."""
 
@@ -63,6 +63,17 @@ class BuildResult:
     def dataset(self) -> Dataset:
         """Return the pairs as a `datasets.Dataset` with explicit features."""
         return to_dataset(self.rows())
+
+    def to_pandas(self) -> Any:
+        """Return the pairs as a `pandas.DataFrame`, a row for each pair."""
+        import pandas  # type: ignore[import-untyped]
+
+        return pandas.DataFrame([*self.rows()])
+
+    def __repr__(self) -> str:
+        skips = sum(self.counts["skips"].values())
+        pairs = counted(self.counts["pairs"], "pair")
+        return f"{type(self).__name__}({pairs}, {counted(skips, 'skip')}, {self.run.path})"
 
     def as_json(self) -> dict[str, Any]:
         run = self.run

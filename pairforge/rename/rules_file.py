@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import did_you_mean
+from ..text import counted, did_you_mean
 
 _KEYS = (("from", "to"), ("old", "new"))
 _READ = (
@@ -37,9 +37,8 @@ def read_rules(path: str | Path) -> dict[str, str]:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"--rules {path} can't be read: {why}", fix="give the path of a file") from error
     if not text.strip():
-        raise InputError(
-            f"--rules {path}: the file has no rules", fix='write lines such as "Qwen -> Deep Qwen" into it'
-        )
+        fix = 'write lines such as "Qwen -> Deep Qwen" into it'
+        raise InputError(f"--rules {path}: the file has no rules", fix=fix)
     for line, old, new in _parse(path, text):
         if not isinstance(old, str) or not isinstance(new, str):
             raise _error(path, line, f"not two names: {old!r:.60}, {new!r:.60}")
@@ -100,7 +99,7 @@ def _parse_table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, A
     try:
         for i, cells in enumerate(filter(None, reader)):
             if len(cells) != 2:
-                raise _error(path, reader.line_num, f"{len(cells)} cells, not two")
+                raise _error(path, reader.line_num, f"{counted(len(cells), 'cell')}, not two")
             if i or tuple(cell.strip().lower() for cell in cells) not in _KEYS:
                 yield reader.line_num, cells[0], cells[1]
     except csv.Error as error:

@@ -248,9 +248,9 @@ def test_another_model_revises(scripted: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"from_": ["a", "b"], "to": ["c"]}, "2 names to replace, 1 new ones"),
-        ({"from_": "a"}, "1 names to replace, 0 new ones"),
-        ({"from_": [], "to": []}, "0 names to replace"),
+        ({"from_": ["a", "b"], "to": ["c"]}, "2 --from but 1 --to .*in pairs"),
+        ({"from_": "a"}, "--to is missing: what should replace 'a'"),
+        ({"from_": [], "to": []}, "--from and --to are missing"),
         ({"from_": "a", "to": "a"}, "nothing would change"),
         ({"from_": "a", "to": "b", "rules": {"a": "c"}}, "another new name"),
         ({"rules": {"a": "a"}}, "nothing would change"),

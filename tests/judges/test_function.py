@@ -105,9 +105,8 @@ def test_a_wrong_number_of_scores_ends_the_run() -> None:
     with pytest.raises(InputError, match="1 score for 2 distinct answers"):
         score(lambda **_: [1.0])
     for single in (torch.tensor(1.0), 1.0, None):
-        with pytest.raises(
-            InputError, match=f"{'None' if single is None else f'a {type(single).__name__}'} for 2 distinct answers"
-        ):
+        returned = "None" if single is None else f"a {type(single).__name__}"
+        with pytest.raises(InputError, match=f"{returned} for 2 distinct answers"):
             score(lambda single=single, **_: single)
 
 
