@@ -24,7 +24,8 @@ Thinking: TypeAlias = Literal["keep", "strip", "edit"]
 PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
 """The column of each part of a prompt: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
 PairData: TypeAlias = "str | PathLike[str] | Iterable[Mapping[str, Any]] | None"
-"""A run or its folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin, rows; None: the latest run."""
+"""A run or its folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin; rows: a list, a DataFrame, a
+Dataset, or what `correct` returns; None: the latest run."""
 PromptSource: TypeAlias = "str | PathLike[str] | Iterable[Any]"
 """A file, a folder, `org/name` on the Hub, `-` for stdin, a bundled set; or texts, message lists, rows, a DataFrame."""
 

@@ -236,7 +236,7 @@ def read_prompts(
         raise InputError(f"--columns {unknown[0]}: not a part of a prompt", fix=fix)
     if history not in ("last", "full"):
         raise InputError(f"--history {history}: unknown", fix="use last or full")
-    if is_given(source):
+    if source is None or is_given(source):
         return list(islice(prompts_given(source, columns, history), limit)) or _no_prompts("prompts")
     rows = list(_rows(source))  # what can't be read is reported first
     found = [prompt_of(row, where, columns, history) for where, row in rows]

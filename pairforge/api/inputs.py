@@ -99,7 +99,9 @@ class PairInput:
 
     def __init__(self, data: PairData, output: str | None = None, *, quiet: bool = False) -> None:
         self._rows: Iterable[Any] | None = None
-        if is_given(data):
+        if isinstance(run := getattr(data, "run", None), Run):  # what `correct` or `onpolicy` returned
+            self.path = run.pairs
+        elif is_given(data):
             self.path, self._rows = None, rows_given(data, "pairs")
         else:
             self.path = pairs_file(data, output, quiet)  # type: ignore[arg-type]

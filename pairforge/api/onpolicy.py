@@ -81,9 +81,9 @@ def try_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> No
         judge.try_on(asked[0])
     if isinstance(judge, ReferenceJudge) and asked and not any(map(judge.references, asked)):
         columns = list(dict.fromkeys(name for prompt in asked for name in prompt.columns))
-        found = f"the other columns are {one_line(', '.join(columns))}" if columns else "there are no other columns"
+        found = f"it has only {one_line(', '.join(columns))}" if columns else "it has none"
         example = next((name for name in ("answer", "solution", "target", "label") if name in columns), "COLUMN")
         raise InputError(
-            f"{source}: --judge reference needs a column `reference`: {found}",
+            f"{source}: --judge reference needs a column `reference`; {found}",
             fix=f"--columns reference={example}, or judge by a function: --judge FILE.py:FUNCTION",
         )

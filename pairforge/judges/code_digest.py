@@ -57,10 +57,16 @@ class CodeDescriber:
         code, source = function.__code__, _source(function)
         if not source or function.__name__ == "<lambda>":
             source += code.co_code.hex() + repr([part for part in code.co_consts if not inspect.iscode(part)])
-        used = inspect.getclosurevars(function)
-        parts = [used.nonlocals, used.globals, function.__defaults__, function.__kwdefaults__]
-        wrapped = getattr(function, "__wrapped__", None)
-        return [function.__module__, function.__qualname__, source, *map(self._of, [*parts, wrapped])]
+        read = {name: function.__globals__[name] for name in sorted(_names(code)) if name in function.__globals__}
+        around = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]
+        parts = [around, read, function.__defaults__, function.__kwdefaults__, getattr(function, "__wrapped__", None)]
+        return [function.__module__, function.__qualname__, source, *map(self._of, parts)]
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """Return the names that code reads, and the functions and comprehensions in it."""
+    inner = [_names(part) for part in code.co_consts if inspect.iscode(part)]
+    return {*code.co_names}.union(*inner)
 
 
 def _package(value: Any) -> str:

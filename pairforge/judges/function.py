@@ -34,11 +34,13 @@ class FunctionJudge:
     """
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+        if not callable(function):
+            what = f"the judge {name} is a {type(function).__name__}"
+            if name is None:
+                what = f"judge={one_line(repr(function), 60)} is a {type(function).__name__}"
+            raise InputError(f"{what}, not a function", fix="give a function, or name one: FILE.py:FUNCTION")
         definition = _definition(function)
         self.name = name or f"{definition.__module__}:{definition.__qualname__}"
-        if not callable(function):
-            what = f"the judge {self.name} is a {type(function).__name__}, not a function"
-            raise InputError(what, fix="name a function: FILE.py:FUNCTION")
         self.function = function
         self.warnings: list[str] = []
         self._raised, self._worked = 0, False  # how many calls raised; whether one did not

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InputError
+from ..text import one_line
 
 
 def rows_given(data: Any, what: str = "rows") -> Iterable[Any]:
@@ -26,8 +27,8 @@ def rows_given(data: Any, what: str = "rows") -> Iterable[Any]:
             rows: list[Any] = getattr(data, method)()
             return rows
     if isinstance(data, bytes) or not hasattr(data, "__iter__"):
-        kind = type(data).__name__
-        raise InputError(f"{what}: a {kind} holds no rows", fix="give a path, a list, a DataFrame or a Dataset")
+        fix = "give a path, a list, a DataFrame or a Dataset"
+        raise InputError(f"{what}: {one_line(repr(data), 60)} holds no rows", fix=fix)
     return data  # type: ignore[no-any-return]
 
 
