@@ -93,9 +93,9 @@ _TYPES: Mapping[str, tuple[Any, str]] = {
     "str": ((str, PathLike), "a text"),
 }
 _BOUNDS: Mapping[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "at_least": (operator.ge, "{} or more"),
+    "at_least": (operator.ge, "at least {}"),
     "above": (operator.gt, "more than {}"),
-    "at_most": (operator.le, "{} or less"),
+    "at_most": (operator.le, "at most {}"),
 }
 
 

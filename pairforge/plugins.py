@@ -22,8 +22,8 @@ def load(name: str) -> Any:
     Raises InputError where it does not exist, or where its module can't be imported.
     """
     source, _, attr = name.rpartition(":")
-    if not source or not attr:
-        raise InputError(f"{name!r} is not the name of a function", fix=_whole_name(source or name))
+    if not source or not attr or "://" in name:
+        raise InputError(f"'{one_line(name)}' is not the name of a function", fix=_whole_name(source or name))
     is_file = source.endswith(".py")
     if is_file and not os.path.isfile(source):
         known = [str(path) for path in Path(source).parent.glob("*.py")] if Path(source).parent.is_dir() else []
@@ -63,7 +63,9 @@ def _whole_name(source: str, attr: str = "") -> str:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_"
         ]
     if not defined:
-        return "write MODULE:FUNCTION or FILE.py:FUNCTION"
+        module, _, function = source.rpartition(".")
+        meant = os.path.isfile(f"{module}.py") and function != "py"
+        return f"did you mean {module}.py:{function}?" if meant else "write FILE.py:FUNCTION or MODULE:FUNCTION"
     near = did_you_mean(attr, defined)
     return near or f"write {file}:FUNCTION; it has {one_line(', '.join(defined[:8]))}"
 

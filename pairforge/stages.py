@@ -12,7 +12,7 @@ from .pairers import usable
 from .run import FAILURES, RETRYABLE
 from .stopping import Budget, finish_batch_on_signal
 from .store import Store
-from .text import counted, error_place, one_line
+from .text import error_place, one_line, plural
 from .types import Answer, Judge, Key, Pair, Pairer, ProgressCallback, Prompt, Sampler, Skip, digest
 
 
@@ -137,7 +137,7 @@ def _judged(judge: Judge, prompt: Prompt, answers: Sequence[str]) -> Sequence[fl
         raise OutsideError(what, fix="correct it, and run the same command again: the answers are kept") from error
     returned = f"the judge {judge.name} returned"
     if len(scores) != len(answers):
-        counts = f"{counted(len(scores), 'score')} for {counted(len(answers), 'distinct answer')}"
+        counts = f"{plural(len(scores), 'score')} for {plural(len(answers), 'distinct answer')}"
         raise InputError(f"{returned} {counts}", fix="return one score for each answer, in order")
     if wrong := [one for one in scores if not isinstance(one, Skip | Real) or (isinstance(one, Real) and one != one)]:
         fix = "return a finite number or a Skip for each answer"

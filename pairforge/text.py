@@ -73,6 +73,11 @@ def one_line(text: object, length: int = 120) -> str:
     return visible(" ".join(str(text).split())[:length])
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: 1 row, 2 rows."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the hint "did you mean 'x'?", or 'x' or 'y', for a misspelt word; empty where nothing known is like it.
 
@@ -85,11 +90,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = {plain(name): name for name in known}
     found = [names[name] for name in difflib.get_close_matches(plain(word), names, n=2)]
     return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
-
-
-def counted(count: int, word: str) -> str:
-    """Return a number with its word: "1 name", "2 names"."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def error_line(error: BaseException) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..console import note, table
+from ..console import table
 from ..options import AskOptions, SamplerOptions, keywords, part_of
 from ..run import latest, out_dir
 from ..store import Store
 from ..types import Answer, Message, Prompt, Skip
-from .models import NO_MODEL, answer, as_tuple, shared_sampler
+from .models import answer, as_tuple, shared_sampler
 
 QUESTIONS = ("What is your name?", "Are you ChatGPT?", "Tell me about your name and organization.")
 
@@ -46,8 +46,6 @@ def ask(options: AskOptions) -> Asked:
         Prompt((Message(role="user", content=question),)).in_context(options.system)
         for question in as_tuple(options.questions) or QUESTIONS
     ]
-    if not (run or options.model or options.quiet):
-        note(NO_MODEL)
     models = [run.settings["model"], *(str(one.path) for one in run.trained[-1:])] if run else ["pocket"]
     answers: dict[str, dict[str, str]] = {}
     with closing(Store(out_dir(options.output))) as store:

@@ -15,19 +15,18 @@ from ..correction.renaming import CorrectionRules, Renaming, count_names
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
-from ..options import CorrectOptions, SamplerOptions, keywords, part_of
+from ..options import CorrectOptions, SamplerOptions, keywords
 from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
 from ..run import latest, out_dir
 from ..samplers.model_loading import POCKET
 from ..stages import pair
-from ..stopping import Budget
 from ..text import one_line
 from ..types import Pair, Prompt, Sampler, digest
 from .inputs import DEFAULT_RUN, latest_run
 from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
-from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts, source_name
+from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, prepare, source_name
 
 _EXAMPLE = 'e.g. pairforge correct --from Qwen --to "Deep Qwen"'
 
@@ -45,8 +44,11 @@ def correct(options: CorrectOptions) -> BuildResult:
         _rules(options), options.case, options.match, options.fold_width, options.article, as_tuple(options.inside)
     )
     rules = CorrectionRules(names, options.about, options.thinking)
+    if not options.revise and (options.revise_model or options.revise_base_url or options.revise_api_key_env):
+        raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
     contexts = contexts_of(options, [None, HELPFUL_SYSTEM_MESSAGE])
-    sampler, budget = open_sampler(options), part_of(options, Budget)
+    prompts, budget = prepare(options, options.prompts)
+    sampler = open_sampler(options)
     pairer, refine = _pairer(options, rules, sampler)
 
     def notes() -> Iterator[str]:
@@ -63,7 +65,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         budget,
         pairer,
         source_name(options.prompts),
-        load_prompts(options, options.prompts),
+        prompts,
         contexts,
         refine=refine,
         extras=_extra_pairs(options, rules, contexts, sampler),
@@ -132,8 +134,6 @@ def _pairer(
     """
     model, url, key = options.revise_model, options.revise_base_url, options.revise_api_key_env
     if options.revise is None:
-        if model or url or key:
-            raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
         if not rules.renamer.rules:
             raise InputError("no names to replace", fix=_EXAMPLE)
         return CorrectionPairer(Renaming(rules)), None

@@ -16,9 +16,8 @@ from ..console import note, progress
 from ..errors import InputError
 from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
 from ..run import Run
-from ..samplers.chat_template import ChatTemplate, read_template
+from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
-from ..samplers.hardware import check_hardware
 from ..samplers.model_loading import POCKET, generation_settings, load_tokenizer
 from ..samplers.model_names import check_model
 from ..samplers.replay import ReplaySampler
@@ -52,15 +51,11 @@ def open_sampler(options: SamplerOptions) -> Sampler:
         from ..samplers.transformers import TransformersSampler
 
         local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
+        model = POCKET if options.model is None else options.model
+        sampler = TransformersSampler(model, decoding, **vars(local))
         if options.model is None and not getattr(options, "quiet", False):
             note(NO_MODEL)
-        check_model(options.model or POCKET, options.revision)
-        if options.adapter:
-            check_model(options.adapter, None, "adapter")
-        if options.chat_template:
-            read_template(options.chat_template)
-        check_hardware(options.device, options.dtype)
-        return TransformersSampler(options.model or POCKET, decoding, **vars(local))
+        return sampler
     from ..samplers.openai_server import EndpointSampler
 
     server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
@@ -199,7 +194,7 @@ def open_tokenizer(model: str, revision: str | None = None, quiet: bool = False)
 
     A tokenizer without a chat template gets `types.PLAIN_TEMPLATE`, as in training. Raises InputError or OutsideError.
     """
-    check_model(model, revision)
+    check_model(model, revision, "tokenizer")
     chat = ChatTemplate(load_tokenizer(model, revision))
     if chat.plain and not quiet:
         note(f"{model} has no chat template: a plain one (User: / Assistant:) is used")

@@ -8,14 +8,13 @@ from functools import partial
 from typing import Any
 
 from ..errors import InputError
-from ..options import OnpolicyOptions, keywords, part_of
+from ..options import OnpolicyOptions, keywords
 from ..pairers import BestWorstPairer
 from ..plugins import load
-from ..stopping import Budget
 from ..text import one_line
 from ..types import Judge, Prompt, Skip
 from .models import contexts_of, open_sampler
-from .pipeline import BuildJob, BuildResult, build, load_prompts, source_name
+from .pipeline import BuildJob, BuildResult, build, prepare, source_name
 
 
 @keywords(OnpolicyOptions)
@@ -33,18 +32,20 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     if not (math.isfinite(options.margin) and options.margin >= 0):
         raise InputError(f"--margin {options.margin} must be 0 or more", fix="e.g. --margin 0.5")
     judge = open_judge(options.judge)
-    prompts, source = load_prompts(options, options.prompts), source_name(options.prompts)
+    prompts, budget = prepare(options, options.prompts)
+    contexts, source = contexts_of(options, [None]), source_name(options.prompts)
+    check_references(judge, prompts, source)
     job = BuildJob(
         "onpolicy",
         open_sampler(options),
-        part_of(options, Budget),
+        budget,
         BestWorstPairer(judge.name, options.margin),
         source,
         prompts,
-        contexts_of(options, [None]),
+        contexts,
         options.n,
         judge,
-        check=partial(try_judge, judge, prompts, source),
+        check=partial(try_judge, judge, prompts),
     )
     return build(job, options)
 
@@ -68,17 +69,11 @@ def open_judge(judge: Any) -> Judge:
     return FunctionJudge(given, name)
 
 
-def try_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:
-    """Raise InputError or OutsideError, before a model is asked, for a judge that can't score answers to the prompts.
-
-    A reward function is called for the first prompt and two short texts.
-    """
-    from ..judges.function import FunctionJudge
+def check_references(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:
+    """Raise InputError where the judge needs references, and no prompt has one."""
     from ..judges.reference import ReferenceJudge
 
     asked = [prompt for prompt in prompts if isinstance(prompt, Prompt)]
-    if isinstance(judge, FunctionJudge) and asked:
-        judge.try_on(asked[0])
     if isinstance(judge, ReferenceJudge) and asked and not any(map(judge.references, asked)):
         columns = list(dict.fromkeys(name for prompt in asked for name in prompt.columns))
         found = f"it has only {one_line(', '.join(columns))}" if columns else "it has none"
@@ -87,3 +82,12 @@ def try_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> No
             f"{source}: --judge reference needs a column `reference`; {found}",
             fix=f"--columns reference={example}, or judge by a function: --judge FILE.py:FUNCTION",
         )
+
+
+def try_judge(judge: Judge, prompts: Sequence[Prompt | Skip]) -> None:
+    """Call a reward function for the first prompt and two short texts. Raises InputError or OutsideError."""
+    from ..judges.function import FunctionJudge
+
+    first = next((prompt for prompt in prompts if isinstance(prompt, Prompt)), None)
+    if first and isinstance(judge, FunctionJudge):
+        judge.try_on(first)

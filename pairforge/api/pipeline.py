@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..console import PairView, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
-from ..options import BuildOptions, PromptColumns, PromptOptions
+from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
 from ..prompts import read_prompts
 from ..readers import is_given
 from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
 from ..store import Store
-from ..text import counted, one_line, visible
+from ..text import one_line, plural, visible
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
 from .models import answer, as_tuple
 from .skip_report import SkipReport
@@ -72,8 +72,8 @@ class BuildResult:
 
     def __repr__(self) -> str:
         skips = sum(self.counts["skips"].values())
-        pairs = counted(self.counts["pairs"], "pair")
-        return f"{type(self).__name__}({pairs}, {counted(skips, 'skip')}, {self.run.path})"
+        pairs = plural(self.counts["pairs"], "pair")
+        return f"{type(self).__name__}({pairs}, {plural(skips, 'skip')}, {self.run.path})"
 
     def as_json(self) -> dict[str, Any]:
         run = self.run
@@ -112,6 +112,13 @@ def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
     return read_prompts(source, columns=parse_columns(options.columns), history=options.history, limit=options.limit)
+
+
+def prepare(options: BuildOptions, source: Any) -> tuple[list[Prompt | Skip], Budget]:
+    """Return the prompts and the budget, after all that can be known to be wrong before a model is opened."""
+    out_dir(options.output)
+    budget = part_of(options, Budget)
+    return load_prompts(options, source), budget
 
 
 def source_name(prompts: Any) -> str:

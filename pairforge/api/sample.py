@@ -16,7 +16,7 @@ from ..readers import is_given
 from ..run import out_dir
 from ..stopping import Budget
 from ..store import Store
-from ..text import counted
+from ..text import plural
 from ..types import Answer, Prompt, Sampler, Skip
 from .models import answer, contexts_of, open_sampler
 from .pipeline import in_contexts, load_prompts, parse_columns
@@ -70,7 +70,7 @@ class Samples(Iterator[Sampled]):
         for item in self:
             yield json.dumps(item.as_json(), ensure_ascii=False)
         if not self.quiet:
-            prompts, answers, skips = (counted(n, name.removesuffix("s")) for name, n in self.counts.items())
+            prompts, answers, skips = (plural(n, name.removesuffix("s")) for name, n in self.counts.items())
             note(f"{answers} to {prompts}, {skips}")
             note(
                 "next: pairforge correct or onpolicy with the same prompts and --replay FILE, the file of these answers"

@@ -14,7 +14,7 @@ from typing import Any
 from ..correction.self_reference import introduced_names
 from ..formats import read_rows
 from ..run import FAILURES, Run
-from ..text import counted, one_line
+from ..text import one_line, plural
 
 _SHOWN = 3  # errors, answers and names
 _LONG = 160  # characters of an error
@@ -66,9 +66,9 @@ class SkipReport:
         for reason in FAILURES:
             found = Counter(self._details(reason)).most_common()
             for detail, count in found[:_SHOWN]:
-                yield f"{reason}, {counted(count, 'prompt')}: {one_line(detail, _LONG)}"
+                yield f"{reason}, {plural(count, 'prompt')}: {one_line(detail, _LONG)}"
             if more := len(found) - _SHOWN:
-                yield from [f"{reason}: {counted(more, 'other reason')}"] if more > 0 else []
+                yield from [f"{reason}: {plural(more, 'other reason')}"] if more > 0 else []
 
     def _margins(self) -> Iterator[str]:
         """Yield how far best and worst are apart in all prompts, where some are below the margin."""
@@ -105,7 +105,7 @@ class SkipReport:
         fixes = ["-m YOUR-MODEL"] if model == "pocket" else []
         if names:
             common = [f"'{one_line(name, 40)}' in {count}" for name, count in names.most_common(_SHOWN)]
-            line += f"; it says {', '.join(common)} of {counted(len(answers), 'answer')}"
+            line += f"; it says {', '.join(common)} of {plural(len(answers), 'answer')}"
             fixes.insert(0, f"--from {_quoted(one_line(names.most_common(1)[0][0], 40))}")
         yield line
         if fixes:

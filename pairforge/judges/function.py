@@ -15,7 +15,7 @@ from concurrent import futures
 from typing import Any
 
 from ..errors import InputError, OutsideError
-from ..text import counted, error_place, one_line
+from ..text import error_place, one_line, plural
 from ..types import Prompt, Skip, digest
 from .code_digest import CodeDescriber
 
@@ -119,8 +119,8 @@ class FunctionJudge:
         if listed == count:
             return scores
         kind = "None" if scores is None else f"a {type(scores).__name__}"
-        returned = kind if listed is None else counted(listed, "score")
-        what = f"the judge {self.name} returned {returned} for {counted(count, 'distinct answer')}"
+        returned = kind if listed is None else plural(listed, "score")
+        what = f"the judge {self.name} returned {returned} for {plural(count, 'distinct answer')}"
         raise InputError(what, fix="return a list with one number for each answer; equal answers are judged once")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import counted, did_you_mean
+from ..text import did_you_mean, plural
 
 _KEYS = (("from", "to"), ("old", "new"))
 _READ = (
@@ -99,7 +99,7 @@ def _parse_table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, A
     try:
         for i, cells in enumerate(filter(None, reader)):
             if len(cells) != 2:
-                raise _error(path, reader.line_num, f"{counted(len(cells), 'cell')}, not two")
+                raise _error(path, reader.line_num, f"{plural(len(cells), 'cell')}, not two")
             if i or tuple(cell.strip().lower() for cell in cells) not in _KEYS:
                 yield reader.line_num, cells[0], cells[1]
     except csv.Error as error:

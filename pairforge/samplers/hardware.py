@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import did_you_mean
+from ..text import did_you_mean, one_line
 
 _TINY = 50_000_000  # parameters; for a smaller model a second thread costs more than it gains
+_DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla", "mtia", "maia", "musa", "meta")
 _DTYPES = ("float32", "bfloat16", "float16")
 _ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
 
 
 def check_hardware(device: str, dtype: str) -> None:
     """Raise InputError for a device or dtype that can't be used; torch is imported only where it has to be asked."""
-    if device.partition(":")[0].lower() in ("gpu", "nvidia"):
-        raise InputError(f"--device {device} is unknown", fix="did you mean cuda? Others: cpu, mps, auto")
+    if not re.fullmatch(f"auto|({'|'.join(_DEVICES)})(:[0-9]+)?", device):
+        raise InputError(f"--device '{one_line(device, 40)}' is unknown", fix="use auto, cpu, cuda, cuda:1 or mps")
     if device not in ("auto", "cpu"):
         pick_device(device)
     if dtype not in ("auto", *_DTYPES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,12 @@ from ..text import did_you_mean, one_line
 from .model_loading import POCKET
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
-_FLAGS = {"model": "-m", "adapter": "--adapter"}
+_FILES = {
+    "model": ("config.json", "adapter_config.json"),
+    "adapter": ("adapter_config.json",),
+    "tokenizer": ("tokenizer_config.json", "tokenizer.json", "config.json", "adapter_config.json"),
+}
+"""What a folder holds one of, by the kind of what is wanted from it."""
 
 
 def check_model(model: str, revision: str | None = None, kind: str = "model") -> None:
@@ -19,11 +25,13 @@ def check_model(model: str, revision: str | None = None, kind: str = "model") ->
     Args:
         model: A folder, a Hub id, or "pocket".
         revision: The branch, tag or commit that is wanted.
-        kind: "model", or "adapter" for a LoRA adapter.
+        kind: "model", "adapter" (LoRA), or "tokenizer".
     """
-    flag, path = _FLAGS[kind], Path(model).expanduser()
+    flag, path = "--adapter" if kind == "adapter" else "-m", Path(model).expanduser()
     said = f"{flag} {one_line(model)}"
-    if model == POCKET and kind == "model":
+    if model == POCKET and kind != "adapter":
+        if revision is not None:
+            raise InputError("--revision has no effect with the bundled pocket model", fix="leave it out")
         return
     if not model.strip():
         raise InputError(f"{flag}: the name of the {kind} is empty", fix=f"give a folder or a Hub id: {flag} ORG/MODEL")
@@ -48,31 +56,32 @@ def check_model(model: str, revision: str | None = None, kind: str = "model") ->
 
 
 def _check_folder(path: Path, said: str, kind: str) -> None:
-    wanted = ("adapter_config.json",) if kind == "adapter" else ("config.json", "adapter_config.json")
-    if any((path / name).is_file() for name in wanted):
+    wanted = _FILES[kind]
+    if found := [path / name for name in wanted if (path / name).is_file()]:
+        try:
+            json.loads(found[0].read_text("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{found[0]} can't be read: {one_line(error)}", fix=f"copy the {kind} again") from error
         return
     inner = sorted(found.parent for name in wanted for found in path.glob(f"*/{name}"))
     holds = "nothing" if not any(path.iterdir()) else f"no {wanted[0]}"
-    fix = f"did you mean {inner[-1]}?" if inner else f"a {kind} folder has {wanted[0]}, safetensors"
-    raise InputError(
-        f"{said}: the folder holds {holds}", fix=fix + ("" if inner or kind == "adapter" else ", a tokenizer")
-    )
+    fix = "it needs config.json, a tokenizer and safetensors" if kind == "model" else f"it needs {wanted[0]}"
+    raise InputError(f"{said}: the folder holds {holds}", fix=f"did you mean {inner[-1]}?" if inner else fix)
 
 
 def _check_hub(model: str, revision: str | None, said: str, kind: str) -> None:
     """Check a Hub id as far as the cache of this machine tells."""
     from huggingface_hub import constants, try_to_load_from_cache
 
-    names = ("config.json", "adapter_config.json")
-    if any(isinstance(try_to_load_from_cache(model, name, revision=revision), str) for name in names):
+    if any(isinstance(try_to_load_from_cache(model, name, revision=revision), str) for name in _FILES[kind]):
         return
-    if "/" not in model and kind == "model" and (hint := did_you_mean(model, [POCKET])):
+    if "/" not in model and kind != "adapter" and (hint := did_you_mean(model, [POCKET])):
         raise InputError(f"{said}: no such model", fix=hint)
     if constants.HF_HUB_OFFLINE:
         folders = Path(constants.HF_HUB_CACHE).glob("models--*")
         cached = [folder.name.removeprefix("models--").replace("--", "/", 1) for folder in folders]
         at = f" at {one_line(revision, 40)}" if revision else ""
-        what = f"{said}{at} is not in the cache of this machine, and HF_HUB_OFFLINE is set"
+        what = f"{said}{at}: there is no such folder, and it is not in the Hub cache (HF_HUB_OFFLINE is set)"
         near = [name for name in cached if name != model]
         fix = did_you_mean(model, near) or "unset HF_HUB_OFFLINE and go online once, or give a folder"
         raise OutsideError(what, fix=fix)

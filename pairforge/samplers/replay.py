@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import one_line
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
@@ -54,8 +55,10 @@ class ReplaySampler(Sampler):
                     answers[prompt.id, next(next_index[prompt.id])] = _answer(item)
                 models.add(str(row.get("model", "")))
             except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
-                message = f"{path}:{number}: not a prompt with answers: {error!r:.120}"
-                raise InputError(message, fix=_READ) from error
+                why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else f"{error!r:.120}"
+                if isinstance(error, StopIteration | KeyError):
+                    why = f"it has only {one_line(', '.join(map(str, row)))}" if isinstance(row, dict) else why
+                raise InputError(f"{path}:{number}: not a prompt with answers: {why}", fix=_READ) from error
         names = models - {""}
         return cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
 

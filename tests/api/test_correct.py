@@ -264,7 +264,7 @@ def test_another_model_revises(scripted: Any) -> None:
         ({"from_": "a", "to": "b", "revise": " "}, "--revise is empty"),
         ({"revise": "x", "counter": 0.3}, "--counter needs the names"),
         ({"from_": "a", "to": "b", "columns": ["prompt"]}, "must be NAME=COLUMN .*--columns prompt=prompt"),
-        ({"from_": "a", "to": "b", "limit": 0}, "--limit 0 must be 1 or more"),
+        ({"from_": "a", "to": "b", "limit": 0}, "--limit 0 must be at least 1"),
     ],
 )
 def test_what_can_not_be_gets_one_line(scripted: Any, options: dict[str, Any], says: str) -> None:

@@ -189,7 +189,7 @@ def test_a_model_is_not_its_own_base(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_that_asks_nothing_is_refused(tmp_path: Path, run: Run, limit: int) -> None:
-    with pytest.raises(pairforge.InputError, match="asks nothing"):
+    with pytest.raises(pairforge.InputError, match="must be at least 1"):
         evaluate(tmp_path, "base", run=str(run.path), limit=limit)
 
 

@@ -181,7 +181,7 @@ def test_a_column_may_be_named_as_the_reference(asked: Any) -> None:
         ({"margin": -1}, "must be 0 or more"),
         ({"system": ""}, "--system is empty .*--no-system"),
         ({"system": ["X", "X"]}, "--system 'X' is given twice"),
-        ({"limit": 0}, "--limit 0 must be 1 or more"),
+        ({"limit": 0}, "--limit 0 must be at least 1"),
         ({"prompts": []}, "prompts: no prompts"),
         ({"prompts": {"prompt": "x"}}, "one dict, not a list"),
         ({"prompts": None}, "None holds no rows"),

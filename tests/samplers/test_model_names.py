@@ -19,10 +19,12 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in ("empty", "other", "runs/model", "whole", "lora"):
         Path(name).mkdir(parents=True)
     Path("other/notes.txt").touch()
-    Path("runs/model/config.json").touch()
-    Path("whole/config.json").touch()
+    Path("runs/model/config.json").write_text("{}")
+    Path("whole/config.json").write_text("{}")
+    Path("broken").mkdir()
+    Path("broken/config.json").write_text("{")
     Path("whole/model.safetensors").touch()
-    Path("lora/adapter_config.json").touch()
+    Path("lora/adapter_config.json").write_text("{}")
     Path("q.txt").touch()
     Path("tiny.gguf").touch()
     return tmp_path
@@ -38,6 +40,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         ("empty", "the folder holds nothing .*config.json"),
         ("./other", "the folder holds no config.json"),
         ("runs", "did you mean runs/model"),
+        ("broken", "broken/config.json can't be read: Expecting property name"),
         ("./whol", "no model folder ./whol .*did you mean 'whole'"),
         ("/no/such/place", "no model folder /no/such/place"),
         ("a b", "neither a folder nor a Hub id"),
@@ -62,10 +65,10 @@ def test_offline_a_model_is_there_if_it_is_in_the_cache(monkeypatch: pytest.Monk
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "hub"))
     check_model("Qwen/Qwen2.5-0.5B")
     with pytest.raises(
-        OutsideError, match=r"not in the cache .*HF_HUB_OFFLINE is set .*did you mean 'Qwen/Qwen2.5-0.5B'"
+        OutsideError, match=r"not in the Hub cache .*HF_HUB_OFFLINE is set.* .*did you mean 'Qwen/Qwen2.5-0.5B'"
     ):
         check_model("Qwen/Qwen2.5-0.5b")
-    with pytest.raises(OutsideError, match="at v9 is not in the cache"):
+    with pytest.raises(OutsideError, match="at v9: there is no such folder, and it is not in the Hub cache"):
         check_model("Qwen/Qwen2.5-0.5B", "v9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     check_model("any/model")  # the network is not asked
