@@ -60,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = train(words)
         return 0 if result is None or result.ok else 1
     except pairforge.PairforgeError as error:
-        say(f"error: {error}")
+        say(f"error: {error.message}")
+        if error.fix:
+            say(f"  -> {error.fix}")
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted; the output folder holds what was saved before")
