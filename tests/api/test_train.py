@@ -41,7 +41,7 @@ def test_rows_are_trained_on_without_a_verdict(folder: Path) -> None:
 
 
 def test_what_is_wrong_is_raised(folder: Path) -> None:
-    with pytest.raises(pairforge.InputError, match="there is no flag --bata .did you mean '--beta'"):
+    with pytest.raises(pairforge.InputError, match=r"there is no flag --bata \(did you mean '--beta'"):
         pairforge.train(folder, bata=0.3)
     with pytest.raises(pairforge.InputError, match="output_dir is given twice"):
         pairforge.train(folder, output="a", output_dir="b")

@@ -226,12 +226,11 @@ def test_a_model_that_is_half_saved_does_not_load(folder: Path, monkeypatch: pyt
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr("trainers.checkpoints.os.replace", dies)
-    assert dpo.main([*FEW, "--verdict_questions", "0"]) == 130
+    with monkeypatch.context() as patched:
+        patched.setattr("trainers.checkpoints.os.replace", dies)
+        assert dpo.main([*FEW, "--verdict_questions", "0"]) == 130
     assert (folder / "model" / "config.json").exists(), "the first model is not touched"
     assert not (folder / "model-2" / "config.json").exists()
-    monkeypatch.undo()
-    monkeypatch.chdir(folder.parent.parent)
     assert dpo.main([*FEW, "--verdict_questions", "0"]) == 0
     assert (folder / "model-2" / "config.json").exists(), "the folder of the killed training is used again"
     assert not (folder / "model-3").exists()

@@ -27,7 +27,7 @@ def refused(*words: str) -> str:
         ("--batch-size", "--per_device_train_batch_size"),
         ("--output", "--output_dir"),
         ("--datset", "--dataset"),
-        ("--overwrit", "--overwrite"),
+        ("--ovrwrite", "--overwrite"),
     ],
 )
 def test_a_misspelt_flag_has_a_hint(word: str, meant: str) -> None:
