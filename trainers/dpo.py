@@ -90,7 +90,7 @@ def train(argv: Sequence[str], pairs: Any = None) -> TrainingResult | None:
     say(f"reading pairs: {'rows' if pairs is not None else named or 'those of the latest run'}")
     job = find_training_job(given, pairs)
     check_flags(given, job)
-    toy = ", the bundled pocket model, a toy" if job.model == "pocket" else ""
+    toy = ", the small model that comes with pairforge" if job.model == "pocket" else ""
     say(f"pairs: {len(job.rows)} of {job.data or 'the rows'}")
     say(f"model: {job.model}{toy}")
     say(_LOADING)
