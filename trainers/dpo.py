@@ -87,7 +87,8 @@ def train(argv: Sequence[str], pairs: Any = None) -> TrainingResult | None:
     """
     given = Given.of(argv)
     named = given.text("dataset_name")
-    say(f"reading pairs: {'rows' if pairs is not None else named or 'those of the latest run'}")
+    if named and pairs is None:
+        say(f"reading the pairs of {named}")
     job = find_training_job(given, pairs)
     check_flags(given, job)
     toy = ", the small model that comes with pairforge" if job.model == "pocket" else ""
