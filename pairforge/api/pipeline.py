@@ -100,7 +100,7 @@ class BuildResult:
         yield from report.lines()
         if self.ok:
             yield from report.names()
-            yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"
+            yield "next: pairforge validate · pairforge shortcuts · pairforge train dpo · pairforge push"
         elif counts["skips"].get("not_asked") or counts.get("unfinished"):
             yield "stopped by its budget: what was made is whole; the same command goes on"
         else:
