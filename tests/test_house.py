@@ -33,6 +33,7 @@ LAYERS = (
 FOR_TRAINERS = {
     "text",
     "markdown",
+    "plugins",
     "svg",
     "disk",
     "types",

@@ -16,7 +16,7 @@ from ..console import note
 from ..disk import write_atomic
 from ..errors import InputError
 from ..evaluation.failing_answers import BY_JUDGE, failing_answers
-from ..evaluation.metrics import MORE_IS_BETTER, SAMPLED, Judged, Measured, base_name, with_suffix
+from ..evaluation.metrics import MORE_IS_BETTER, NEED_NAMES, SAMPLED, Judged, Measured, base_name, with_suffix
 from ..evaluation.questions import ModelNames, Question, questions
 from ..evaluation.thresholds import MINIMUM, ON_POLICY, THRESHOLDS, Condition, Threshold
 from ..evaluation.verdict import Verdict, verdict
@@ -62,7 +62,7 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     drawn = {kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()}
     evaluation = Evaluation(drawn, at_temperature_1=not (options.greedy or options.replay))
     scorer = _scorer(options, compared, compares=bool(base and evaluation.at_temperature_1))
-    given = _thresholds(options.thresholds, evaluation.metrics | ({"win_rate"} if scorer else set()), base)
+    given = _thresholds(options.thresholds, evaluation.metrics | ({"win_rate"} if scorer else set()), compared)
     file = Path(options.failures) if options.failures else _failures_file(model, out_dir(options.output))
     if options.failures:
         check_output(file, (".jsonl",), overwrite=None, option="--failures ")
@@ -243,7 +243,7 @@ def _written(found: Verdict, file: Path, keep_empty: bool) -> Verdict:
     return replace(found, failures=str(file))
 
 
-def _thresholds(texts: str | Sequence[str], metrics: set[str], base: str | None) -> list[Threshold]:
+def _thresholds(texts: str | Sequence[str], metrics: set[str], compared: Comparison) -> list[Threshold]:
     """Parse thresholds; refuse one that would have no effect."""
     thresholds = [Threshold.read(text) for text in as_tuple(texts)]
     for index, threshold in enumerate(thresholds):
@@ -252,7 +252,9 @@ def _thresholds(texts: str | Sequence[str], metrics: set[str], base: str | None)
         if not any(one.metric in metrics for one in threshold.each(metrics)):
             known = sorted(metric for metric in metrics if "/" not in metric)
             fix = f"{did_you_mean(threshold.metric, metrics)} measured are {', '.join(known)}".lstrip()
+            if not compared.rules and base_name(threshold.metric) in NEED_NAMES:
+                fix = "without names nothing can be looked for: give --from and --to"
             raise InputError(f"--threshold: {threshold.metric!r} is not measured here", fix=fix)
-        if threshold.needs_base and not base:
+        if threshold.needs_base and not compared.base:
             raise InputError(f"--threshold: {threshold.metric} {threshold} compares with a base", fix="give --base")
     return thresholds

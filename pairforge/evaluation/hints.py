@@ -147,7 +147,7 @@ CAUSES = (
     Cause(
         "new_name",
         _mostly("neither", "have neither name"),
-        "look at the failing answers; if they make no sense, lower --learning_rate",
+        f"{_LOOK}; if they make no sense, lower --learning_rate",
     ),
     Cause("new_name@t1", _only_sampled, _LONGER),
     Cause("new_name@t1", _mostly("old_name@t1", "sampled still have the old name"), _LONGER),

@@ -46,6 +46,8 @@ BRIEF = {
 """Metric -> what the model does, in the few words that a table has room for."""
 MORE_IS_BETTER = ("new_name", "win_rate", "general", "controls", "obedience")
 """The metrics that a good model has high; the others it has low."""
+NEED_NAMES = ("new_name", "old_name", "neither", "half_name", "leak")
+"""The metrics that are not measured where no names are known."""
 SAMPLED = "@t1"
 """Suffix of the metrics of answers sampled at temperature 1."""
 
