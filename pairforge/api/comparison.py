@@ -67,8 +67,8 @@ class Comparison:
     """A model to evaluate, the base that it is compared with, the names to look for, and the contexts to ask in.
 
     `revisions` has that of the model and that of the base, `origin` says where the names come from, `run` is the name
-    of the run that the pairs are from, `judge` the name of the one that made it, and `training` what is known of the
-    model's training.
+    of the run that the pairs are from, `judge` the name of the one that made it, `judge_settings` what the run says of
+    it, and `training` what is known of the model's training.
     """
 
     model: str
@@ -79,6 +79,7 @@ class Comparison:
     origin: str
     run: str | None = None
     judge: str | None = None
+    judge_settings: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -118,7 +119,9 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         raise InputError(f"the model and its base are both {model}", fix="give another --base, or none")
     if based.base and not (options.base or options.base_url or options.provider or options.replay):
         _check_exists(based.base, based)
-    revisions = {based.base: based.revision} | {run.settings["model"]: run.settings.get("revision")} if run else {}
+    revisions = {run.settings["model"]: run.settings.get("revision")} if run else {}
+    revisions |= {based.base: based.revision} if based.revision else {}
+    made_by = run.settings.get("judge") if run else None
     return Comparison(
         model,
         based.base,
@@ -128,6 +131,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         named.origin,
         first("run").run,
         first("judge").judge,
+        made_by if isinstance(made_by, Mapping) else {},
         _training(model),
     )
 

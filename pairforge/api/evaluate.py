@@ -210,10 +210,13 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
             raise InputError(f"--judge {judge} compares sampled answers with a base's", fix="give --base, not --greedy")
         return None
     if made_by and not judge and made_by not in BUILT_IN:
-        note(f"the judge {made_by} is code, which is run only where you name it: without --judge there is no win rate")
+        note(f"no win rate: the judge {made_by} made the pairs, and is run only where you name it: --judge {made_by}")
         return None
     named = judge or made_by
-    return open_judge(named) if named else None
+    scorer = open_judge(named) if named else None
+    if scorer and scorer.name == made_by and compared.judge_settings not in ({}, scorer.settings()):
+        note(f"warning: the judge {scorer.name} has changed since the run was made")
+    return scorer
 
 
 def _failures_file(model: str, output: Path) -> Path:
