@@ -342,12 +342,20 @@ class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions)
 
 @options
 class AskOptions(TemperatureOption, SourceOptions, OutputOptions):
-    """Ask models the same questions, side by side."""
+    """Ask models the same questions, side by side.
+
+    Without a question, it asks: What is your name? Are you ChatGPT? Tell me about your name and organization.
+    """
 
     heading: ClassVar = "Questions"
-    questions: str | Sequence[str] = option("Questions.", default=(), argument=True, nargs=-1, kw_only=False)
+    questions: str | Sequence[str] = option(
+        "Questions; by default three about the model's name.", default=(), argument=True, nargs=-1, kw_only=False
+    )
     model: str | Sequence[str] = option(
-        "Hub id or folder.", default=(), flags=("-m", "--model"), shown="the latest run's, and its tuned one"
+        "Model to ask: Hub id, folder, or pocket.",
+        default=(),
+        flags=("-m", "--model"),
+        shown="the latest run's, and the one trained last on it; without a run, pocket",
     )
     system: str | None = option("System message.", default=None, metavar="TEXT")
 

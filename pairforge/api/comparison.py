@@ -119,7 +119,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         raise InputError(f"the model and its base are both {model}", fix="give another --base, or none")
     if based.base and not (options.base or options.base_url or options.provider or options.replay):
         _check_exists(based.base, based)
-    revisions = {run.settings["model"]: run.settings.get("revision")} if run else {}
+    revisions: dict[str | None, str | None] = {str(run.settings["model"]): run.settings.get("revision")} if run else {}
     revisions |= {based.base: based.revision} if based.revision else {}
     made_by = run.settings.get("judge") if run else None
     return Comparison(
