@@ -16,7 +16,7 @@ from ..options import EvaluateOptions
 from ..run import Run, latest, out_dir
 from ..text import error_line
 from .correct import rules_of
-from .inputs import run_folder
+from .inputs import find_run, run_folder
 from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of
 
 _GIVE = "give --from, --to and --base, and it is not needed"
@@ -143,10 +143,11 @@ def _run(options: EvaluateOptions) -> Run | None:
     if not options.model:
         return latest(out_dir(options.output))
     folder = Path(options.model)
+    is_model = any((folder / name).exists() for name in ("config.json", "adapter_config.json"))
+    if not is_model and find_run(options.model, options.output):
+        raise InputError(f"{options.model} is a run, not a model", fix=f"--run {options.model}")
     if not folder.is_dir():
         return None
-    if (folder / "run.json").exists() and not (folder / "config.json").exists():
-        raise InputError(f"{options.model} is a run, not a model", fix=f"--run {options.model}")
     beside = folder.resolve().parent
     run = Run.find(beside)
     if run is None and (beside / "run.json").exists():

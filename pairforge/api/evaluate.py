@@ -66,12 +66,13 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     file = Path(options.failures) if options.failures else _failures_file(model, out_dir(options.output))
     if options.failures:
         check_output(file, (".jsonl",), overwrite=None, option="--failures ")
+    samplers = _open_samplers(compared, options)
     if not options.quiet:
         note(str(compared))
         if options.limit is not None and options.limit < MINIMUM:
-            note(f"{options.limit} questions of each kind are too few for PASS or FAIL, which take {MINIMUM}")
+            note(f"--limit {options.limit}: fewer than {MINIMUM} questions of a kind give neither PASS nor FAIL")
     with closing(Store(out_dir(options.output))) as store:
-        answers = {name: evaluation.answers(one, store, options.quiet) for name, one in _samplers(compared, options)}
+        answers = {name: evaluation.answers(one, store, options.quiet) for name, one in _each_ready(samplers)}
         after, before, wins = evaluation.judge(answers[model], answers[base] if base else None, scorer, store)
     about = compared.as_json() | ({"judge": scorer.name} if scorer else {})
     about |= {"temperatures": [0, 1] if evaluation.at_temperature_1 else [0], "seed": seed}
@@ -180,23 +181,27 @@ class Evaluation:
             yield sampled, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
 
 
-def _samplers(compared: Comparison, options: EvaluateOptions) -> Iterator[tuple[str, Sampler]]:
-    """Yield the base's sampler, without the model's adapter, and the model's: memory may not hold both at once.
-
-    What both need is looked for before either is asked: settings and tokenizer, that is, but no weights.
-    """
-    opened = {
+def _open_samplers(compared: Comparison, options: EvaluateOptions) -> dict[str, Sampler]:
+    """Return the base's sampler, without the model's adapter, and the model's, by name; nothing is loaded yet."""
+    return {
         name: shared_sampler(
             part_of(options, SamplerOptions, model=name, revision=compared.revisions[name], adapter=adapter)
         )
         for name, adapter in ((compared.base, None), (compared.model, options.adapter))
         if name
     }
-    for sampler in opened.values():
+
+
+def _each_ready(samplers: dict[str, Sampler]) -> Iterator[tuple[str, Sampler]]:
+    """Take out one sampler after the other, as memory may not hold the weights of both at once.
+
+    Settings and tokenizers are read before, so that what is missing is known before anything is asked.
+    """
+    for sampler in samplers.values():
         sampler.settings()
         sampler.inserted_system()
-    for name in [*opened]:
-        yield name, opened.pop(name)
+    for name in [*samplers]:
+        yield name, samplers.pop(name)
 
 
 def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> Judge | None:
@@ -207,7 +212,8 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
     judge, made_by = options.judge, compared.judge
     if not compares:
         if judge:
-            raise InputError(f"--judge {judge} compares sampled answers with a base's", fix="give --base, not --greedy")
+            fix = "give --base" if not compared.base else "leave --greedy and --replay out"
+            raise InputError(f"--judge {judge} compares sampled answers with those of a base", fix=fix)
         return None
     if made_by and not judge and made_by not in BUILT_IN:
         note(f"no win rate: the judge {made_by} made the pairs, and is run only where you name it: --judge {made_by}")
@@ -254,7 +260,7 @@ def _thresholds(texts: str | Sequence[str], metrics: set[str], compared: Compari
             raise InputError(f"--threshold: {threshold.metric} is given twice", fix="give each metric one threshold")
         if not any(one.metric in metrics for one in threshold.each(metrics)):
             known = sorted(metric for metric in metrics if "/" not in metric)
-            fix = f"{did_you_mean(threshold.metric, metrics)} measured are {', '.join(known)}".lstrip()
+            fix = did_you_mean(threshold.metric, metrics) or f"measured are {', '.join(known)}"
             if not compared.rules and base_name(threshold.metric) in NEED_NAMES:
                 fix = "without names nothing can be looked for: give --from and --to"
             raise InputError(f"--threshold: {threshold.metric!r} is not measured here", fix=fix)

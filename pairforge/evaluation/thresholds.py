@@ -51,7 +51,7 @@ class Threshold:
         if found is None:
             rule = did_you_mean(" ".join(text.split()[1:-1]), _RULES)
             fix = f"write METRIC RULE LIMIT, e.g. 'new_name at least 98%'; the rules are {', '.join(_RULES)}"
-            raise InputError(f"--threshold {text!r} can't be read", fix=f"{rule} {fix}".lstrip())
+            raise InputError(f"--threshold {text!r} can't be read", fix=rule or fix)
         number, rule = found["number"], next(rule for rule in _RULES if rule == found["rule"])
         limit = float(number) / (100 if found["percent"] else 1)
         if limit > 1:

@@ -105,6 +105,9 @@ def test_without_a_model_and_a_run_there_is_nothing_to_judge(tmp_path: Path) -> 
 def test_a_run_is_not_a_model(tmp_path: Path, run: Run) -> None:
     with pytest.raises(pairforge.InputError, match="is a run, not a model"):
         find(tmp_path, run.path)
+    for name in (run.path.name, "latest"):
+        with pytest.raises(pairforge.InputError, match=f"--run {name}"):
+            find(tmp_path, name)
 
 
 def test_a_model_is_not_its_own_base_however_it_is_spelt(tmp_path: Path) -> None:
