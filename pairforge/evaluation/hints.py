@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .figures import Figures
+from .metrics import base_name, with_suffix
 from .questions import NO_SYSTEM
 
 _LEARNED = 0.8
@@ -107,10 +108,11 @@ def _parts_without_sft(figures: Figures) -> str | None:
 
 def _mostly(metric: str, what: str) -> Callable[[Figures], str | None]:
     """Return the cause that most of the answers without the new name are of one kind."""
+    suffix = metric.removeprefix(base_name(metric))
 
     def why(figures: Figures) -> str | None:
-        share, missing = _share(figures, metric), 1 - _share(figures, "new_name")
-        return f"{share:.1%} of the answers {what}" if share > missing / 2 else None
+        share, missing = _share(figures, metric), 1 - _share(figures, with_suffix("new_name", suffix))
+        return f"{share:.1%} of {what}" if share > missing / 2 else None
 
     return why
 
@@ -132,25 +134,31 @@ def _lost(metric: str, what: str) -> Callable[[Figures], str | None]:
     return why
 
 
+_MORE_OF_THEM = "train on more of them: a larger --max_samples or --num_train_epochs, and no --max_steps"
 _LONGER = "train longer (--num_train_epochs 2) or on more pairs (--max_samples)"
 _GENTLER = "lower --learning_rate, or add general pairs: pairforge correct --retain 0.3"
 _COUNTER = "add pairs in which the new name is wrong: pairforge correct --counter 0.3"
 _LOOK = "look at the failing answers"
 CAUSES = (
-    Cause("new_name", _few_seen, "train on more of them: raise --max_samples or --num_train_epochs; no --max_steps"),
+    Cause("new_name", _few_seen, _MORE_OF_THEM),
     Cause("half_name", _parts_without_sft, "--loss_type sigmoid sft, which is the default for corrections"),
     Cause("new_name", _few_pairs, "make more: pairforge correct with more prompts (-p) and without --limit"),
     Cause("new_name", _one_language, "make pairs from prompts in that language, too: pairforge correct -p FILE"),
     Cause("new_name", _one_context, "make pairs in both contexts: pairforge correct --no-system --system TEXT"),
-    Cause("new_name", _mostly("old_name", "still have the old name"), _LONGER),
-    Cause("new_name", _mostly("half_name", "have only a part of the name"), "--loss_type sigmoid sft, or more pairs"),
+    Cause("new_name", _mostly("old_name", "the answers still have the old name"), _LONGER),
     Cause(
         "new_name",
-        _mostly("neither", "have neither name"),
+        _mostly("half_name", "the answers have only a part of the name"),
+        "--loss_type sigmoid sft, or more pairs",
+    ),
+    Cause(
+        "new_name",
+        _mostly("neither", "the answers have neither name"),
         f"{_LOOK}; if they make no sense, lower --learning_rate",
     ),
+    Cause("new_name@t1", _few_seen, _MORE_OF_THEM),
     Cause("new_name@t1", _only_sampled, _LONGER),
-    Cause("new_name@t1", _mostly("old_name@t1", "sampled still have the old name"), _LONGER),
+    Cause("new_name@t1", _mostly("old_name@t1", "the sampled answers still have the old name"), _LONGER),
     Cause("leak", lambda f: f"{_share(f, 'leak'):.1%} of the answers to other questions have the new name", _COUNTER),
     Cause("leak@t1", lambda f: f"{_share(f, 'leak@t1'):.1%} of sampled answers have the new name unasked", _COUNTER),
     Cause("general", _lost("general", "general questions are answered correctly"), _GENTLER),
