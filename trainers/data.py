@@ -18,7 +18,7 @@ from pairforge.text import one_line
 from pairforge.types import digest
 
 from .flags import Given
-from .preflight import say
+from .preflight import is_first, say
 from .recipes import CORRECTIONS
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -72,7 +72,7 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     if pairs is not None:
         rows, name = _as_pairs(pairs, "the rows"), ""
     elif not name or _is_here(name):
-        file = pairforge.pairs_file(name, quiet=_is_quiet()) if name else _default_pairs()
+        file = pairforge.pairs_file(name, quiet=not is_first()) if name else _default_pairs()
         rows = _as_pairs(file, str(file))
         run = file.parent if (file.parent / "run.json").exists() else None
         name = str(file)
@@ -112,15 +112,11 @@ def _is_here(name: str) -> bool:
     raise pairforge.InputError(f"the run {name} has no pairs", fix="run its command again: pairforge runs list has it")
 
 
-def _is_quiet() -> bool:
-    return os.environ.get("RANK", "0") != "0"
-
-
 def _default_pairs() -> Path:
     """Return the pairs of the latest run; one of several processes makes it where there is none."""
     alone = os.environ.get("WORLD_SIZE", "1") == "1"
     with nullcontext() if alone else _one_at_a_time(out_dir()):
-        return pairforge.pairs_file(pairforge.default_run(quiet=_is_quiet()), quiet=True)
+        return pairforge.pairs_file(pairforge.default_run(quiet=not is_first()), quiet=True)
 
 
 @contextmanager

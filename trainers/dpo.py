@@ -60,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = train(words)
         return 0 if result is None or result.ok else 1
     except pairforge.PairforgeError as error:
-        say(f"error: {error}")
+        say(f"error: {error.message}")
+        if error.fix:
+            say(f"  -> {error.fix}")
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted; the output folder holds what was saved before")
@@ -85,10 +87,11 @@ def train(argv: Sequence[str], pairs: Any = None) -> TrainingResult | None:
     """
     given = Given.of(argv)
     named = given.text("dataset_name")
-    say(f"reading pairs: {'rows' if pairs is not None else named or 'those of the latest run'}")
+    if named and pairs is None:
+        say(f"reading the pairs of {named}")
     job = find_training_job(given, pairs)
     check_flags(given, job)
-    toy = ", the bundled pocket model, a toy" if job.model == "pocket" else ""
+    toy = ", the small model that comes with pairforge" if job.model == "pocket" else ""
     say(f"pairs: {len(job.rows)} of {job.data or 'the rows'}")
     say(f"model: {job.model}{toy}")
     say(_LOADING)

@@ -34,16 +34,11 @@ _AT_LEAST = {
     "lora_alpha": 1,
 }
 """The least value of numbers; 0.0 stands for any number above 0."""
-_TRACKERS = {
-    **{
-        name: name
-        for name in ("wandb", "tensorboard", "trackio", "mlflow", "comet_ml", "neptune", "clearml", "dvclive")
-    },
-    **{name: name for name in ("swanlab", "codecarbon")},
-    "flyte": "flytekit",
-    "azure_ml": "azureml",
-}
-"""The module of each tracker that --report_to names."""
+_TRACKERS = dict.fromkeys(
+    ("wandb", "tensorboard", "trackio", "mlflow", "comet_ml", "neptune", "clearml", "dvclive"), ""
+)
+_TRACKERS |= {"swanlab": "", "codecarbon": "", "flyte": "flytekit", "azure_ml": "azureml"}
+"""The trackers that --report_to names, with the module of each where that is called otherwise."""
 _TOO_HIGH = 20  # times the recipe's learning rate
 
 
@@ -52,7 +47,7 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     check_model(job.model, job.revision)
     check_output(given, job)
     _check_numbers(given, job.method)
-    _check_losses(given)
+    _check_losses(given, job.method)
     _check_lora(given)
     _check_files(given)
     _check_trackers(given)
@@ -127,8 +122,8 @@ def _check_numbers(given: Given, method: str) -> None:
         say(f"warning: --learning_rate {rate:g} is {times}: models collapse at such a rate")
 
 
-def _check_losses(given: Given) -> None:
-    losses, weights = given.list("loss_type"), given.list("loss_weights")
+def _check_losses(given: Given, method: str) -> None:
+    losses, weights = given.list("loss_type") or recipe(method)["loss_type"], given.list("loss_weights")
     known = (*loss_types(), "dpop") if loss_types() else losses
     if unknown := next((name for name in losses if name not in known), None):
         hint = did_you_mean(unknown, known)
@@ -137,11 +132,9 @@ def _check_losses(given: Given) -> None:
         )
     if wrong := next((one for one in weights if not _is_number(one)), None):
         raise pairforge.InputError(f"--loss_weights {one_line(wrong)} is not a number", fix="e.g. --loss_weights 1 0.2")
-    if weights and losses and len(weights) != len(losses):
-        what = f"{len(weights)} --loss_weights for {len(losses)} --loss_type"
+    if weights and len(weights) != len(losses):
+        what = f"--loss_weights has {len(weights)}, and --loss_type {len(losses)}: {' '.join(losses)}"
         raise pairforge.InputError(what, fix="give each loss one weight, in the same order")
-    if weights and not losses:
-        raise pairforge.InputError("--loss_weights needs --loss_type", fix="e.g. --loss_type sigmoid sft")
 
 
 def _is_number(text: str) -> bool:
@@ -184,7 +177,7 @@ def _check_trackers(given: Given) -> None:
             hint = did_you_mean(name, [*_TRACKERS, "all", "none"])
             fix = hint or f"use {', '.join(_TRACKERS)}, or none"
             raise pairforge.InputError(f"--report_to {one_line(name)} is not a tracker", fix=fix)
-        modules = (_TRACKERS[name], "tensorboardX") if name == "tensorboard" else (_TRACKERS[name],)
+        modules = [_TRACKERS[name] or name, *(["tensorboardX"] if name == "tensorboard" else [])]
         if not any(find_spec(module) for module in modules):
             raise pairforge.InputError(
                 f"--report_to {name} needs {name}, which is not installed", fix=f"pip install {name}"

@@ -24,8 +24,13 @@ _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768
 
 def say(text: str) -> None:
     """Print a line on stderr, from the first of several processes; control characters are shown as escapes."""
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         print(escaped(text), file=sys.stderr, flush=True)
+
+
+def is_first() -> bool:
+    """Return True in the first of several processes, and where there is only one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:
