@@ -221,7 +221,7 @@ def finish(
         took = time.monotonic() - begun
         _show(verdict)
         facts = {"run": job.run.name if job.run else None, "revision": job.revision, "pairs": pairs_digest(rows)}
-        content = json.dumps(facts | verdict.as_json(), ensure_ascii=False, indent=2)
+        content = json.dumps(verdict.as_json() | facts, ensure_ascii=False, indent=2)
         write_atomic(folder / "verdict.json", content + "\n")
         write_atomic(card, described(verdict=verdict.as_markdown()))
         history.draw(folder, f"{title}: {verdict.outcome or 'no verdict'}")
