@@ -128,8 +128,26 @@ def _lost(metric: str, what: str) -> Callable[[Figures], str | None]:
     """Return the cause that questions were right before the training and are wrong after it."""
 
     def why(figures: Figures) -> str | None:
-        change = figures.changes.get(metric)
-        return f"{change.lost} of {change.of} {what} only before the training" if change and change.lost else None
+        change, check = figures.changes.get(metric), figures.checks.get(metric)
+        if not (change and check and check.threshold.needs_base):
+            return None
+        return f"{change.lost} of {change.of} {what} only before the training"
+
+    return why
+
+
+def _already(metric: str) -> Callable[[Figures], str | None]:
+    """Return the cause that the base misses the limit, too, whatever the training did."""
+
+    def why(figures: Figures) -> str | None:
+        check, before = figures.checks.get(metric), (figures.before or {}).get(metric)
+        rule = check.threshold.rule if check else None
+        if not (check and before) or rule not in ("at least", "at most"):
+            return None
+        missed = check.threshold.limit - before.value if rule == "at least" else before.value - check.threshold.limit
+        return (
+            f"{metric} was {before.value:.1%} before the training, which misses the limit, too" if missed > 0 else None
+        )
 
     return why
 
@@ -138,6 +156,7 @@ _MORE_OF_THEM = "train on more of them: a larger --max_samples or --num_train_ep
 _LONGER = "train longer (--num_train_epochs 2) or on more pairs (--max_samples)"
 _GENTLER = "lower --learning_rate, or add general pairs: pairforge correct --retain 0.3"
 _COUNTER = "add pairs in which the new name is wrong: pairforge correct --counter 0.3"
+_KEPT = ("leak", "leak@t1", "general", "general@t1", "controls", "obedience", "repetition", "unanswered")
 _LOOK = "look at the failing answers"
 CAUSES = (
     Cause("new_name", _few_seen, _MORE_OF_THEM),
@@ -159,6 +178,7 @@ CAUSES = (
     Cause("new_name@t1", _few_seen, _MORE_OF_THEM),
     Cause("new_name@t1", _only_sampled, _LONGER),
     Cause("new_name@t1", _mostly("old_name@t1", "the sampled answers still have the old name"), _LONGER),
+    *(Cause(name, _already(name), "use a limit that compares: 'loses at most', 'rises at most'") for name in _KEPT),
     Cause("leak", lambda f: f"{_share(f, 'leak'):.1%} of the answers to other questions have the new name", _COUNTER),
     Cause("leak@t1", lambda f: f"{_share(f, 'leak@t1'):.1%} of sampled answers have the new name unasked", _COUNTER),
     Cause("general", _lost("general", "general questions are answered correctly"), _GENTLER),

@@ -130,3 +130,12 @@ def test_every_failed_metric_has_a_hint_and_a_part_is_explained_as_its_metric() 
 @pytest.mark.parametrize("training", [{"seen": "8", "pairs": None, "loss_type": 3}, {"seen": [], "pairs": {}}])
 def test_what_a_file_says_of_the_training_is_data(training: Mapping[str, Any]) -> None:
     assert "old name" in first(UNLEARNED, training)[1]
+
+
+def test_a_limit_that_the_base_misses_too_is_not_put_down_to_the_training() -> None:
+    after, before = GOOD | {"leak": outcomes(10)}, BEFORE | {"leak": outcomes(10)}
+    found = hints(verdict(after, before, thresholds=[Threshold.read("general at least 95%"), *THRESHOLDS]))
+    assert [(hint.metric, hint.why.split(" before")[0]) for hint in found] == [
+        ("leak", "leak was 5.0%"),
+        ("general", "general was 90.0%"),
+    ]
