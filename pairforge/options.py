@@ -317,12 +317,20 @@ class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions)
 
 @options
 class AskOptions(TemperatureOption, SourceOptions, OutputOptions):
-    """Ask models the same questions, side by side."""
+    """Ask models the same questions, side by side.
+
+    Without a question, it asks: What is your name? Are you ChatGPT? Tell me about your name and organization.
+    """
 
     heading: ClassVar = "Questions"
-    questions: str | Sequence[str] = option("Questions.", default=(), argument=True, nargs=-1, kw_only=False)
+    questions: str | Sequence[str] = option(
+        "Questions; by default three about the model's name.", default=(), argument=True, nargs=-1, kw_only=False
+    )
     model: str | Sequence[str] = option(
-        "Hub id or folder.", default=(), flags=("-m", "--model"), shown="the latest run's, and its tuned one"
+        "Model to ask: Hub id, folder, or pocket.",
+        default=(),
+        flags=("-m", "--model"),
+        shown="the latest run's, and the one trained last on it; without a run, pocket",
     )
     system: str | None = option("System message.", default=None, metavar="TEXT")
 
@@ -342,15 +350,17 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         "Model to measure.",
         default=None,
         flags=("-m", "--model"),
-        shown="the one tuned on the latest run",
+        shown="the one trained last on the latest run",
         kw_only=False,
     )
-    base: str | None = option("The model before training, to compare with.", default=None)
+    base: str | None = option(
+        "The model before training, to compare with.", default=None, shown="the one that the model was trained from"
+    )
     run: str | None = option(
         "Run that names and contexts are taken from.",
         default=None,
-        metavar="DIR",
-        shown="the run the model was trained on, or the latest",
+        metavar="RUN",
+        shown="the one that the model was trained on",
     )
     from_: str | Sequence[str] | None = option(
         "Old name.", default=None, flags=("--from",), metavar="NAME", shown="the run's"
@@ -360,10 +370,10 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         "Ask under this system message.", default=(), metavar="TEXT", shown="the run's contexts"
     )
     judge: str | None = option(
-        "Judge that compares sampled answers with the base model's: reference, module:attr.",
+        "Judge that compares sampled answers with the base model's: reference, module:attr, file.py:attr.",
         default=None,
         metavar="NAME",
-        shown="the run's",
+        shown="the run's, if it is reference",
     )
     thresholds: str | Sequence[str] = option(
         "Replace a default threshold, e.g. 'new_name/* at least 98%'.",
@@ -372,7 +382,19 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         metavar="TEXT",
     )
     greedy: bool = option("Ask greedily only, not at temperature 1 as well.", default=False)
-    limit: int | None = option("Ask at most N questions of each kind.", default=None, type=int, metavar="N", at_least=1)
+    limit: int | None = option(
+        "Ask at most N questions of each kind; fewer than 100 give no PASS or FAIL.",
+        default=None,
+        type=int,
+        metavar="N",
+        at_least=1,
+    )
+    failures: str | PathLike[str] | None = option(
+        "Write all answers that count against a metric, whether it fails or not, as JSON Lines.",
+        default=None,
+        metavar="FILE",
+        shown="those of failed metrics, to failures.jsonl beside the trained model, or in --output",
+    )
 
 
 _PAIRS = (

@@ -34,6 +34,7 @@ LAYERS = (
 FOR_TRAINERS = {
     "text",
     "markdown",
+    "plugins",
     "svg",
     "disk",
     "types",
