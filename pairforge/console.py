@@ -1,11 +1,11 @@
-"""Findings and outcomes as a person reads them in a terminal: tables, word diffs, progress.
+"""Findings and outcomes as a person reads them, in a terminal, a pipe or a notebook: tables, notes, progress.
 
 Texts from outside never act as markup or as control codes.
 """
 
 from __future__ import annotations
 
-import difflib
+import io
 import re
 import sys
 import time
@@ -14,25 +14,26 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .conversation import context_of
 from .text import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from .types import ProgressCallback
 
 
-_WORDS = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\W\u2e80-\u9fff]+|.", re.DOTALL)
+_NOTEBOOK = 100  # columns
+_PRE = '<pre style="line-height: normal; overflow-x: auto; font-family: monospace">{code}</pre>'
+_SHORT = 16  # characters
 
 
 def console() -> Console:
     """Return the console for messages and progress: stderr. stdout is for data."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    made = Console(stderr=True, highlight=False)
+    made.soft_wrap = not made.is_terminal  # a terminal wraps in the middle of words, and a pipe not at all
+    return made
 
 
 def note(line: str) -> None:
@@ -46,67 +47,59 @@ def outcome(counts: Mapping[str, Any]) -> str:
     return " · ".join([f"{counts['pairs']} pairs", *(f"{count} {reason.replace('_', ' ')}" for reason, count in skips)])
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return a plain table; columns of numbers are right-aligned."""
+_UNLIMITED = 1_000_000  # columns, where nothing wraps
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of what is printed that loses nothing: on a terminal it wraps at words, in a pipe each line is whole."""
+
+    part: Any
+    indent: int = 0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        width = _UNLIMITED if options.no_wrap else max(options.max_width - self.indent, 1)
+        for line in console.render_lines(self.part, options.update(width=width), pad=False):
+            while line and not line[-1].text.rstrip():
+                line.pop()
+            if line:
+                yield Segment(" " * self.indent)
+                yield from line[:-1]
+                yield line[-1]._replace(text=line[-1].text.rstrip())
+            yield Segment.line()
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
+    """Return a plain table; columns of numbers are right-aligned, and those of short texts are never wrapped."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     body = [[visible(cell) for cell in row] for row in rows]
     for index, column in enumerate(columns):
         number = bool(body) and all(re.fullmatch(r"[-+\d.,%\s–/of\[\]]*", row[index]) for row in body)
-        made.add_column(column, justify="right" if number else "left", overflow="fold")
+        short = max(map(len, (column, *(row[index] for row in body)))) <= _SHORT
+        made.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=short)
     for row in body:
         made.add_row(*map(Text, row))
-    return made
+    return Block(made)
 
 
-@dataclass
-class Diff:
-    """A pair as one text with its changed words marked: in colour, or as [-rejected-]{+chosen+} where there is none."""
+class HtmlRepr:
+    """A result that a notebook shows as a terminal would print it; its class renders itself with rich."""
 
-    rejected: str
-    chosen: str
+    def _repr_html_(self) -> str:
+        from rich.console import Console
 
-    def __rich_console__(self, console: Console, _: object) -> Iterator[Text]:
-        yield self.text(marks=console.color_system is None)
-
-    def text(self, marks: bool) -> Text:
-        """Return the diff; with `marks` the changes are marked by characters."""
-        from rich.text import Text
-
-        old, new = _WORDS.findall(self.rejected), _WORDS.findall(self.chosen)
-        made = Text()
-        for kind, i, j, k, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-            removed, added = visible("".join(old[i:j])), visible("".join(new[k:end]))
-            if kind == "equal":
-                made.append(removed)
-                continue
-            if removed:
-                made.append(f"[-{removed}-]" if marks else removed, style="red strike")
-            if added:
-                made.append(f"{{+{added}+}}" if marks else added, style="green bold")
-        return made
-
-
-@dataclass
-class PairView:
-    """One pair for a reader: the context, then the difference of the two answers."""
-
-    row: Mapping[str, Any]
-    number: int
-
-    def __rich_console__(self, *_: object) -> Iterator[Any]:
-        from rich.padding import Padding
-        from rich.text import Text
-
-        yield Text(f"pair {self.number}  {visible(str(self.row.get('id', '')))}", style="bold")
-        parts: list[Any] = [
-            Text(visible(f"{message['role']}: {message['content']}"), style="dim") for message in context_of(self.row)
-        ]
-        parts.append(Diff(self.row["rejected"][-1]["content"], self.row["chosen"][-1]["content"]))
-        yield from (Padding(part, (0, 0, 0, 2), expand=False) for part in parts)
+        made = Console(
+            file=io.StringIO(), record=True, width=_NOTEBOOK, force_terminal=True, force_jupyter=False,
+            color_system="truecolor", no_color=False, highlight=False, markup=False, legacy_windows=False,
+        )  # fmt: skip
+        made.print(self)
+        return made.export_html(inline_styles=True, code_format=_PRE)
 
 
 @contextmanager

@@ -2,12 +2,10 @@
 
 import io
 
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
-from pairforge.console import Diff, PairView, outcome, table
-from pairforge.text import visible
+from pairforge.console import HtmlRepr, outcome, table
+from pairforge.pair_view import Diff, PairView
 
 
 def printed(thing: object, color: bool = False) -> str:
@@ -21,23 +19,6 @@ def test_outcome() -> None:
     assert outcome(counts) == "812 pairs · 143 nothing to correct · 4 failed"
 
 
-def test_a_diff_marks_words_in_colour_or_in_characters() -> None:
-    diff = Diff("I am Qwen. 我是Qwen。", "I am Deep Qwen. 我是Deep Qwen。")
-    assert printed(diff).strip() == "I am{+ Deep+} Qwen. 我是{+Deep +}Qwen。"
-    assert "\x1b[1;32mDeep" in printed(diff, color=True) and "{+" not in printed(diff, color=True)
-    assert "[-Llama-]{+Athene+}" in printed(Diff("I am Llama.", "I am Athene."))
-
-
-@given(st.text(), st.text())
-def test_a_diff_holds_both_sides(rejected: str, chosen: str) -> None:
-    text = Diff(rejected, chosen).text(marks=False)
-    added = "".join(text.plain[span.start : span.end] for span in text.spans if "green" in str(span.style))
-    removed = "".join(text.plain[span.start : span.end] for span in text.spans if "red" in str(span.style))
-    assert len(text.plain) - len(removed) == len(visible(chosen)) and len(text.plain) - len(added) == len(
-        visible(rejected)
-    )
-
-
 def test_texts_from_outside_are_shown_not_obeyed() -> None:
     hostile = "\x1b]8;;http://x\x07[/bold][link=x]\u202e\u200b\r\udc80"
     row = {"id": hostile, "chosen": [{"role": "user", "content": hostile}, {"role": "assistant", "content": hostile}]}
@@ -45,3 +26,21 @@ def test_texts_from_outside_are_shown_not_obeyed() -> None:
     for shown in (printed(PairView(row, 0)), printed(table("", ["a"], [[hostile]])), printed(Diff("", hostile))):
         assert r"\udc80" in shown and shown.encode()
         assert "\x1b" not in shown and "\u202e" not in shown and r"\x1b]8;;" in shown and "[/bold]" in shown
+
+
+def test_a_notebook_shows_what_a_terminal_prints() -> None:
+    class Result(HtmlRepr):
+        def __rich_console__(self, *_: object) -> object:
+            yield table("", ["what"], [["<script>alert(1)</script>"]])
+            yield Diff("I am Qwen.", "I am Athene.")
+
+    shown = Result()._repr_html_()
+    assert shown.startswith("<pre") and "<script>" not in shown and "&lt;script&gt;" in shown
+    assert "color: #008000" in shown and "{+Athene+}" in shown
+
+
+def test_tables_have_no_blank_lines_and_no_trailing_blanks_and_are_whole_in_a_pipe() -> None:
+    target = io.StringIO()
+    Console(file=target, width=40, soft_wrap=True).print(table("", ["a", "what"], [["1", "word " * 40], ["2", "x"]]))
+    assert target.getvalue().splitlines()[2:] == ["1  " + " " * 1 + ("word " * 40).rstrip(), "2   x"]
+    assert not any(not line or line != line.rstrip() for line in target.getvalue().splitlines())

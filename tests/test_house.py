@@ -25,8 +25,8 @@ LAYERS = (
     {"types", "resources", "text", "options", "statistics", "repetition"},
     {"conversation", "disk", "markdown", "processes", "readers", "refusals", "svg"},
     {"store", "stopping", "tokenization", "pairers", "dataset_card"},
-    {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
-    {"stages", "correction", "evaluation", "hub"},
+    {"run", "plugins", "prompts", "rename", "formats", "console", "samplers", "judges", "checks"},
+    {"stages", "correction", "evaluation", "hub", "pair_view", "token_view"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )

@@ -11,10 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..console import PairView, note, outcome, table
+from ..console import note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..options import BuildOptions, PromptColumns, PromptOptions
+from ..pair_view import PairView
 from ..prompts import read_prompts
 from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
@@ -74,7 +75,8 @@ class BuildResult:
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
         rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
         yield table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
-        for number, row in islice(enumerate(self.rows(), 1), 3):
+        yield ""
+        for number, row in islice(enumerate(self.rows()), 3):
             yield PairView(row, number)
             yield ""
         yield outcome(counts)

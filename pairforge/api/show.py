@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import RULES
-from ..console import PairView
 from ..errors import InputError
 from ..options import ShowOptions, keywords
+from ..pair_view import PairView
 from ..token_view import XRay
 from ..tokenization import render
 from ..types import Skip
