@@ -54,7 +54,7 @@ def changes(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str, 
     middle = old[start : len(old) - end], new[start : len(new) - end]
     if start:
         yield "".join(old[:start]), "".join(new[:start]), True
-    matcher = SequenceMatcher(None, *middle)
+    matcher: Any = SequenceMatcher(None, *middle)  # `b2j`: the places of each word of the second text
     if sum(len(matcher.b2j.get(word, ())) for word in middle[0]) > _MOST:
         yield "".join(middle[0]), "".join(middle[1]), False
     else:
@@ -101,6 +101,7 @@ class PairView:
     row: Mapping[str, Any]
     number: int
     side_by_side: bool = False
+    easiness: float | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         context, chosen, rejected = sides_of(self.row)
@@ -109,20 +110,23 @@ class PairView:
         for turn in context:
             yield Block(Text(visible(f"{turn['role']}: {turn['content']}"), style="dim"), 2)
         diff = Diff(text_of_turns(rejected), text_of_turns(chosen))
+        same = alike(diff.rejected, diff.chosen)
         if self.side_by_side:
-            yield Block(_columns(diff, _width(options) - 2), 2)
-        elif alike(diff.rejected, diff.chosen):
+            yield Block(_columns(diff, same, _width(options) - 2), 2)
+        elif same:
             yield Block(diff, 2)
         else:
             for name, text, style in (("chosen", diff.chosen, "green"), ("rejected", diff.rejected, "red")):
                 yield Block(Text.assemble((f"{name}: ", f"{style} bold"), visible(text)), 2)
 
     def _scores(self) -> Iterator[str]:
-        """Yield the scores and the margin, where a judge gave them."""
-        scores = [self.row.get(f"{side}_score") for side in ("chosen", "rejected")]
-        if self.row.get("judge") not in _RULES and all(type(score) in (int, float) for score in scores):
-            chosen, rejected = scores
-            yield f"scores {chosen:g} and {rejected:g}, margin {chosen - rejected:g}"
+        """Yield the scores and the margin, where a judge gave them, and the easiness, where it was computed."""
+        chosen, rejected = (self.row.get(f"{side}_score") for side in ("chosen", "rejected"))
+        by_rule = self.row.get("judge") in _RULES
+        if isinstance(chosen, (int, float)) and isinstance(rejected, (int, float)) and not by_rule:
+            yield f"scores {chosen:.4g} and {rejected:.4g}, margin {chosen - rejected:.4g}"
+        if self.easiness is not None:
+            yield f"easiness {self.easiness:g} bits"
 
 
 def sides_of(row: Mapping[str, Any]) -> tuple[Sequence[Message], Sequence[Message], Sequence[Message]]:
@@ -142,11 +146,13 @@ def text_of_turns(turns: Sequence[Message]) -> str:
     return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
 
 
-def _columns(diff: Diff, width: int) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+def _columns(diff: Diff, marks: bool, width: int) -> Table:
+    """Return both answers in two columns; with `marks` the words are marked that only one of them has."""
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("chosen", "rejected"):
         made.add_column(name, width=max((width - 3) // 2, 8), overflow="fold")
-    made.add_row(diff.text(sides=("chosen",)), diff.text(sides=("rejected",)))
+    sides: list[Text | str] = [diff.text(sides=("chosen",)), diff.text(sides=("rejected",))]
+    made.add_row(*(sides if marks else [Text(visible(text)) for text in (diff.chosen, diff.rejected)]))
     return made
 
 
