@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .text import visible
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _NOTEBOOK = 100  # columns
 _PRE = '<pre style="line-height: normal; overflow-x: auto; font-family: monospace">{code}</pre>'
 _SHORT = 16  # characters
+_EVERY = 10.0  # seconds between two lines of progress
 
 
 def console() -> Console:
@@ -106,7 +108,8 @@ class HtmlRepr:
 def progress(label: str, quiet: bool = False) -> Iterator[ProgressCallback | None]:
     """Show a bar with ETA and speed on a terminal, elsewhere a line every ten seconds; yield the function to report to.
 
-    What an earlier process had done counts neither as speed nor as time.
+    What an earlier process had done counts neither as speed nor as time, and nor does the first batch, during which the
+    model is loaded: before the second one there is nothing to tell.
     """
     if quiet:
         yield None
@@ -117,21 +120,25 @@ def progress(label: str, quiet: bool = False) -> Iterator[ProgressCallback | Non
     bar = Progress(*columns, console=console(), transient=True)
     task = bar.add_task(label, total=None, speed="")
     on_terminal = bar.console.is_terminal
-    start = last = time.monotonic()
-    first: tuple[int, int] | None = None
+    last, reports = time.monotonic(), list[tuple[float, int, int, int]]()
 
     def tell(done: int, total: int, tokens: int, failed: int) -> None:
-        nonlocal first, last
-        first = first or (done, tokens)
+        nonlocal last
         now = time.monotonic()
-        speed = f"{(tokens - first[1]) / max(now - start, 0.001):.0f} tokens/s"
-        speed += f", {failed} failed" if failed else ""
+        if not reports or reports[-1][1:] != (done, tokens, failed):
+            reports[2:] = [(now, done, tokens, failed)]  # what there was before, the first batch, the latest batch
+        began, done_then, tokens_then, _ = reports[1] if len(reports) > 2 else (now, done, tokens, failed)
+        words = [f"{failed} failed"] if failed else []
+        if tokens > tokens_then:
+            words.insert(0, f"{(tokens - tokens_then) / max(now - began, 0.001):.0f} tokens/s")
         if on_terminal:
-            bar.update(task, completed=done, total=total, speed=speed)
-        elif now - last >= 10:
+            bar.update(task, completed=done, total=total, speed=", ".join(words))
+        elif len(reports) > 2 and now - last >= _EVERY:
             last = now
-            left = (now - start) / max(done - first[0], 1) * (total - done)
-            print(f"{label}: {done} of {total}, {speed}, about {left:.0f} s left", file=sys.stderr)
+            if done > done_then:
+                left = (now - began) / (done - done_then) * (total - done)
+                words.append(f"about {timedelta(seconds=round(left))} left")
+            print(f"{label}: {', '.join([f'{done} of {total}', *words])}", file=sys.stderr)
 
     with bar if on_terminal else nullcontext():
         yield tell

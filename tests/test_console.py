@@ -2,9 +2,10 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
-from pairforge.console import HtmlRepr, outcome, table
+from pairforge.console import HtmlRepr, outcome, progress, table
 from pairforge.pair_view import Diff, PairView
 
 
@@ -44,3 +45,32 @@ def test_tables_have_no_blank_lines_and_no_trailing_blanks_and_are_whole_in_a_pi
     Console(file=target, width=40, soft_wrap=True).print(table("", ["a", "what"], [["1", "word " * 40], ["2", "x"]]))
     assert target.getvalue().splitlines()[2:] == ["1  " + " " * 1 + ("word " * 40).rstrip(), "2   x"]
     assert not any(not line or line != line.rstrip() for line in target.getvalue().splitlines())
+
+
+def progress_lines(monkeypatch: pytest.MonkeyPatch, reports: list[tuple[float, int, int, int]]) -> list[str]:
+    """What is printed, not on a terminal, of reports (second, answers done, tokens, failures) of 100 answers."""
+    clock = iter([0.0, *(second for second, *_ in reports)])
+    monkeypatch.setattr("pairforge.console.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("sys.stderr", target := io.StringIO())
+    with progress("ask") as tell:
+        assert tell
+        for _, done, tokens, failed in reports:
+            tell(done, 100, tokens, failed)
+    return target.getvalue().splitlines()
+
+
+def test_progress_says_nothing_before_two_batches_and_leaves_out_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = [(0, 20, 0, 0), (1, 20, 0, 0), (500, 30, 100, 0)]
+    assert not progress_lines(monkeypatch, reports)
+    reports += [(520, 40, 300, 1), (521, 41, 310, 1), (9500, 45, 310, 1)]
+    assert progress_lines(monkeypatch, reports) == [
+        "ask: 40 of 100, 10 tokens/s, 1 failed, about 0:02:00 left",
+        "ask: 45 of 100, 0 tokens/s, 1 failed, about 9:10:00 left",
+    ]
+    reports = [(0, 0, 0, 0), (10, 0, 0, 5), (30, 0, 0, 9)]
+    assert progress_lines(monkeypatch, reports) == ["ask: 0 of 100, 9 failed"]
+
+
+def test_progress_without_tokens_tells_no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = progress_lines(monkeypatch, [(0, 0, 0, 0), (10, 1, 0, 0), (30, 2, 0, 0)])
+    assert lines == ["ask: 2 of 100, about 0:32:40 left"]
