@@ -5,7 +5,6 @@ Texts from outside never act as markup or as control codes.
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from .notebook import HtmlRepr as HtmlRepr
 from .text import visible
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .types import ProgressCallback
 
 
-_NOTEBOOK = 100  # columns
-_PRE = '<pre style="line-height: normal; overflow-x: auto; font-family: monospace">{code}</pre>'
 _SHORT = 16  # characters
 _EVERY = 10.0  # seconds between two lines of progress
 
@@ -88,20 +86,6 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     for row in body:
         made.add_row(*map(Text, row))
     return Block(made)
-
-
-class HtmlRepr:
-    """A result that a notebook shows as a terminal would print it; its class renders itself with rich."""
-
-    def _repr_html_(self) -> str:
-        from rich.console import Console
-
-        made = Console(
-            file=io.StringIO(), record=True, width=_NOTEBOOK, force_terminal=True, force_jupyter=False,
-            color_system="truecolor", no_color=False, highlight=False, markup=False, legacy_windows=False,
-        )  # fmt: skip
-        made.print(self)
-        return made.export_html(inline_styles=True, code_format=_PRE)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors"},
     {"types", "resources", "text", "options", "statistics", "repetition"},
-    {"conversation", "disk", "markdown", "processes", "readers", "refusals", "svg"},
+    {"conversation", "disk", "markdown", "notebook", "processes", "readers", "refusals", "svg"},
     {"store", "stopping", "tokenization", "pairers", "dataset_card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub", "pair_view", "token_view"},

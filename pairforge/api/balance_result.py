@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checks.shortcuts import Report
-from ..console import table
+from ..console import HtmlRepr, table
 from ..run import Run
 from ..samplers.decoding import Decoding
 from ..text import visible
@@ -58,8 +58,8 @@ class ChangeLog:
         return " · ".join(parts) or "nothing to fix"
 
 
-@dataclass(frozen=True)
-class Balanced:
+@dataclass(frozen=True, repr=False)
+class Balanced(HtmlRepr):
     """The audits before and after, what was done between them, and the files written (None: none)."""
 
     before: Report
@@ -73,6 +73,9 @@ class Balanced:
     def ok(self) -> bool:
         """True if the verdict on the pairs that are left is below the level that fails."""
         return self.after.ok
+
+    def __repr__(self) -> str:
+        return f"<Balanced: {self.after.rows} of {self.before.rows} pairs kept, {self.ledger}>"
 
     def findings(self) -> dict[str, list[Finding]]:
         """Return which warnings and errors are `gone`, which are `left`, and which are `new`."""
@@ -112,7 +115,8 @@ class Balanced:
             yield from (visible(f"{name}: {one.code} {one.message}") for one in found)
         yield from map(visible, self.advice)
         if self.output:
-            yield visible(f"wrote {self.output}: {self.after.rows} rows; dropped and changed rows: {self.record}")
+            yield visible(f"{self.output}: {self.after.rows} of {self.before.rows} rows written")
+            yield visible(f"{self.record}: the dropped and changed rows, each with the reason")
         else:
             yield "nothing is written without a name for the output: pairforge balance IN OUT"
 
@@ -120,7 +124,7 @@ class Balanced:
 def _column(audit: Report) -> dict[str, str]:
     cells = {
         "pairs": str(audit.rows),
-        "verdict": audit.verdict,
+        "verdict": audit.verdict if audit.enough or audit.verdict != "ok" else "too few pairs to say",
         "picked without the prompt": f"{audit.separability:.1%}",
     }
     if any(cue.intended for cue in audit.cues):
