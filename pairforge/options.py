@@ -523,6 +523,23 @@ class BalanceOptions(DataArgument, AuditOptions):
 
 
 @options
+class FixOptions(DataArgument):
+    """Write sound pairs of one shape: the one command for what `validate` finds.
+
+    Reads any known shape and writes message lists. Rows with errors, rows that were there before and rows that
+    contradict each other are dropped. OUT.fixes.jsonl keeps each row that was dropped or changed, with the reason.
+    """
+
+    heading: ClassVar = "Pairs"
+    data: PairData = option(_PAIRS, argument=True, metavar="IN", kw_only=False)
+    out: str | PathLike[str] = option("File of JSON Lines to write.", argument=True, metavar="OUT", kw_only=False)
+    drop_cut: bool = option(
+        "Also drop pairs of which one answer, not both, stops in the middle (PF111).", default=False
+    )
+    overwrite: bool = option(_OVERWRITE, default=False)
+
+
+@options
 class ShowOptions(DataArgument, TokenizerOptions):
     """Show pairs with their differences marked, or one pair in tokens.
 

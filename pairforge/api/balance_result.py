@@ -15,7 +15,7 @@ from ..console import HtmlRepr, table
 from ..run import Run
 from ..samplers.decoding import Decoding
 from ..text import visible
-from ..types import Finding
+from ..types import Finding, Skip
 from .models import HELPFUL_SYSTEM_MESSAGE
 
 if TYPE_CHECKING:
@@ -43,14 +43,19 @@ class ChangeLog:
         dropped = Counter(remedy for remedy, _ in self.dropped.values())
         return {"dropped": dict(sorted(dropped.items())), "changed": dict(sorted(changed.items()))}
 
-    def lines(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Yield an object for each changed or dropped row: its number, what was done, and the row as it was."""
+    def lines(self, rows: Iterable[Any], names: str = "remedies") -> Iterator[dict[str, Any]]:
+        """Yield an object for each changed or dropped row: its number, what was done, and the row as it was.
+
+        `names` is the key under which the remedies are. A row that could not be read is null.
+        """
         for number, row in enumerate(rows):
             dropped = [self.dropped[number]] if number in self.dropped else []
             if done := self.changed.get(number, []) + dropped:
                 remedies, why = zip(*done, strict=True)
-                what = "dropped" if dropped else "changed"
-                yield {"row": number, "what": what, "remedies": list(remedies), "why": "; ".join(why), "pair": row}
+                pair = None if isinstance(row, Skip) else row
+                line = {"row": number, "id": pair.get("id") if isinstance(pair, Mapping) else None}
+                line |= {"what": "dropped" if dropped else "changed", names: list(remedies)}
+                yield line | {"why": "; ".join(why), "pair": pair}
 
     def __str__(self) -> str:
         counts = self.counts()
