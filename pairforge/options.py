@@ -533,9 +533,7 @@ class FixOptions(DataArgument):
     heading: ClassVar = "Pairs"
     data: PairData = option(_PAIRS, argument=True, metavar="IN", kw_only=False)
     out: str | PathLike[str] = option("File of JSON Lines to write.", argument=True, metavar="OUT", kw_only=False)
-    drop_cut: bool = option(
-        "Also drop pairs of which one answer, not both, stops in the middle (PF111).", default=False
-    )
+    drop_cut: bool = option("Also drop pairs of which only one answer is cut off (PF111).", default=False)
     overwrite: bool = option(_OVERWRITE, default=False)
 
 

@@ -30,6 +30,7 @@ from ..text import visible
 from ..types import Skip
 from .balance_result import ChangeLog
 from .inputs import PairInput, check_output
+from .validate import misfit
 from .validate_result import Findings
 
 _EMPTY_TURN, _CUT, _TWICE, _CONTRADICTS = "PF115", "PF111", "PF202", "PF203"
@@ -160,7 +161,9 @@ def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeL
             for name, why in done.changes:
                 log.change(number, _CODES[name], f"taken off: {why}")
         found = [one for one in checker.see(number, made) if one.severity == "error" or one.code == _EMPTY_TURN]
-        if found:
+        if found and found[0].code in ("PF010", "PF011") and not shape.native:
+            log.drop(number, found[0].code, misfit(row, shape))
+        elif found:
             log.drop(number, found[0].code, "; ".join(dict.fromkeys(one.message for one in found)))
         elif drop_cut and (cut := cut_on_one_side(Sides.of(made))):
             log.drop(number, _CUT, cut[0])
