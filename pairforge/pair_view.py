@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import chain
 from typing import Any
 
 from rich import box
@@ -130,10 +131,19 @@ class PairView:
 
 
 def sides_of(row: Mapping[str, Any]) -> tuple[Sequence[Message], Sequence[Message], Sequence[Message]]:
-    """Return the turns that both sides of a pair begin with, and those that follow on each side, at least one."""
+    """Return the turns that both sides of a pair begin with, and those that follow on each side, at least one.
+
+    Parts that are not text, and calls of tools, are written as JSON.
+    """
     prompt, chosen, rejected = row.get("prompt"), row["chosen"], row["rejected"]
+    listed = prompt if isinstance(prompt, list) else []
+    if not all(type(turn["content"]) is str and len(turn) == 2 for turn in chain(listed, chosen, rejected)):
+        from .checks.row import Sides
+
+        sides = Sides.of(row)
+        prompt, chosen, rejected = None, sides.chosen, sides.rejected
     shared = min(common_prefix(chosen, rejected), len(chosen) - 1, len(rejected) - 1)
-    before = prompt if isinstance(prompt, list) else []
+    before = list(prompt) if isinstance(prompt, list) else []
     if isinstance(prompt, str) and not shared:
         before = [Message(role="prompt", content=prompt)]
     return [*before, *chosen[:shared]], chosen[shared:], rejected[shared:]

@@ -92,3 +92,10 @@ def test_sides_that_differ_in_several_turns_are_shown_whole() -> None:
     said["chosen"] += [ask, tell]
     text = printed(PairView(said, 0))
     assert "chosen: assistant: yes\n  user: And?\n  assistant: So." in text and "rejected: no" in text
+
+
+def test_parts_and_calls_of_tools_are_shown() -> None:
+    call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "look", "arguments": {}}}]}
+    parts = {"role": "user", "content": [{"type": "text", "text": "Weather?"}]}
+    text = printed(PairView({"prompt": [parts], "chosen": [call], "rejected": [call | {"tool_calls": None}]}, 0))
+    assert "user: Weather?" in text and '"name": "look"' in text

@@ -143,7 +143,7 @@ def advice(after: Report, run: Run | None, uneven: Sequence[str], unknown: int) 
     lines = []
     if any(cue.intended and not cue.balanced and cue.grade != "low" for cue in after.cues):
         command = counter_command(run) if run and run.command == "correct" else "pairforge correct ... --counter 1"
-        lines.append(f"what is intended is unbalanced, and counter-pairs need the model: {command}")
+        lines.append(f"pairs in which what is intended is wrong need the model: {command}")
     if unknown:
         lines.append(f"{unknown} pairs could not be picked again: their answers or scores are not in the evidence")
     lines += [f"--subsample would have to drop more than a fifth of the pairs against {cue!r}" for cue in uneven]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checks import RULES
+from ..checks.row import well_shaped
 from ..checks.shortcuts import audit
 from ..console import HtmlRepr
 from ..errors import InputError
@@ -171,8 +172,8 @@ def _xray(source: PairInput, number: int, row: Mapping[str, Any], options: ShowO
 
 
 def _is_pair(row: Any) -> bool:
-    if not isinstance(row, Mapping):
-        return False
+    if not isinstance(row, Mapping) or well_shaped(row):
+        return isinstance(row, Mapping)
     sides: list[Any] = [row.get("chosen"), row.get("rejected")]
     if row.get("prompt") and isinstance(row["prompt"], list):
         sides.append(row["prompt"])
