@@ -21,6 +21,7 @@ FailOn: TypeAlias = Literal["watch", "high", "critical"]
 History: TypeAlias = Literal["last", "full"]
 Match: TypeAlias = Literal["literal", "regex"]
 Thinking: TypeAlias = Literal["keep", "strip", "edit"]
+PairOrder: TypeAlias = Literal["file", "margin", "length", "easiness", "random"]
 PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
 """The column of each part of a prompt: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
 PairData: TypeAlias = "str | PathLike[str] | Iterable[Mapping[str, Any]] | None"
@@ -519,14 +520,51 @@ class BalanceOptions(DataArgument, AuditOptions):
 
 
 @options
+class FixOptions(DataArgument):
+    """Write sound pairs of one shape: the one command for what `validate` finds.
+
+    Reads any known shape and writes message lists. Rows with errors, rows that were there before and rows that
+    contradict each other are dropped. OUT.fixes.jsonl keeps each row that was dropped or changed, with the reason.
+    """
+
+    heading: ClassVar = "Pairs"
+    data: PairData = option(_PAIRS, argument=True, metavar="IN", kw_only=False)
+    out: str | PathLike[str] = option("File of JSON Lines to write.", argument=True, metavar="OUT", kw_only=False)
+    drop_cut: bool = option("Also drop pairs of which only one answer is cut off (PF111).", default=False)
+    overwrite: bool = option(_OVERWRITE, default=False)
+
+
+@options
 class ShowOptions(DataArgument, TokenizerOptions):
-    """Show pairs as a word diff, or one pair in tokens."""
+    """Show pairs with their differences marked, or one pair in tokens.
+
+    [-a word-] is only in the rejected answer, {+a word+} only in the chosen one. Answers that have little in common are
+    shown one below the other.
+    """
 
     heading: ClassVar = "Pairs"
     pair: str | None = option(
         "Id of one pair, or its row number from 0.", default=None, argument=True, metavar="[ID|ROW]", kw_only=False
     )
     limit: int = option("Number of pairs.", default=10, metavar="N", at_least=1)
+    where: str | Sequence[str] = option(
+        "Show only pairs for which this is true, e.g. 'margin<0.2', method=counter, 'chosen_length>=400'.",
+        default=(),
+        metavar="CONDITION",
+    )
+    grep: str | None = option(
+        "Show only pairs with a message that this regular expression matches; (?i) before it: in any case.",
+        default=None,
+        metavar="REGEX",
+    )
+    sort: PairOrder = option(
+        "margin, length, easiness: the lowest first. random: by --seed. file: as they are in the file.",
+        default="file",
+        choices=get_args(PairOrder),
+    )
+    reverse: bool = option("Sort the other way round.", default=False)
+    seed: int = option("Seed of --sort random.", default=0)
+    side_by_side: bool = option("Show the two answers in two columns.", default=False)
     tokens: bool = option("Show one pair as the trainer sees it: context, completion, mask, and cut.", default=False)
 
 
