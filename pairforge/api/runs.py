@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ..console import outcome, table
+from ..console import HtmlRepr, outcome, table
 from ..disk import write_errors
 from ..errors import InputError
 from ..options import keywords
@@ -36,7 +36,7 @@ _DIGEST = re.compile(r"[0-9a-f]{10,64}")
 
 
 @dataclass
-class RunList:
+class RunList(HtmlRepr):
     """The runs of a folder, the latest first."""
 
     runs: Sequence[dict[str, Any]]
@@ -79,7 +79,7 @@ class RunList:
 
 
 @dataclass
-class RunView:
+class RunView(HtmlRepr):
     """One run: its settings and its counts, or why it has none, and the models trained on it."""
 
     run: Run
@@ -106,7 +106,7 @@ class RunView:
 
 
 @dataclass
-class RunDifference:
+class RunDifference(HtmlRepr):
     """What two runs differ in: settings, counts, and the ids of the pairs that only one of them has."""
 
     a: Run
@@ -139,7 +139,7 @@ class RunDifference:
 
 
 @dataclass
-class Removal:
+class Removal(HtmlRepr):
     """The runs and stored answers that were removed, or would be."""
 
     runs: Sequence[str]

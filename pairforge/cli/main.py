@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -171,7 +172,7 @@ def exit_code(result: Any) -> int:
 def finish(result: Any, as_json: bool, brief: bool = False) -> int:
     """Print a result, as JSON or for a reader, and return its exit code.
 
-    With `brief`, print only what the result calls so (the path of what was written), or else its last line.
+    With `brief`, print only what the result calls so, or the path of its `output`, or else its last line.
     """
     if as_json:
         print_json(result.as_json())
@@ -195,7 +196,8 @@ def _print(result: Any, brief: bool) -> None:
     lines = [line if terminal else line.rstrip() for line in capture.get().split("\n")]
     text = "\n".join(lines).strip("\n")
     if brief:
-        said = getattr(result, "brief", None)
+        written = getattr(result, "output", None)
+        said = getattr(result, "brief", visible(str(written)) if isinstance(written, Path) else None)
         last = next((line for line in reversed(lines) if line.strip()), "")
         if said is not None and exit_code(result):  # why it failed is not lost
             click.echo(last, err=True)

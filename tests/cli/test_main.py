@@ -40,8 +40,9 @@ def test_q_prints_the_path_alone() -> None:
     assert done.exit_code == 0 and not done.stderr
     path = Path(done.stdout.strip())
     assert path.name == "pairs.jsonl" and path.is_file()
-    assert run(f"validate {path} -q").stdout == "1 rows: nothing wrong\n"
-    assert run("convert good.jsonl out.jsonl -q").stdout == "out.jsonl\n"
+    assert run(f"validate {path} -q").stdout == "1 row: nothing wrong\n"
+    for command in ("convert", "fix", "balance"):
+        assert run(f"{command} good.jsonl {command}.jsonl -q").stdout == f"{command}.jsonl\n"
     assert run("runs list -q").stdout == f"{path.parent.name}\n"
     assert "Athene" in run("runs show -q").stdout, "what was asked for is printed all the same"
 
