@@ -33,7 +33,7 @@ def test_headings_and_their_order() -> None:
 
 
 def test_an_option_that_may_be_repeated_says_so() -> None:
-    assert "The name to replace, e.g. --from Qwen (repeatable)." in shown("correct")
+    assert "The name to replace, e.g. --from Qwen (repeatable)." in " ".join(shown("correct").split())
 
 
 def test_a_wrong_call_names_the_function() -> None:
