@@ -46,7 +46,18 @@ FOR_TRAINERS = {
     "api.models",
 }
 """The modules of which `trainers` may import more than pairforge's public names."""
-CROSS_CUTTING = {"bootstrap", "examples", "faults", "fuzz", "house", "kills", "offline", "packaging", "readme"}
+CROSS_CUTTING = {
+    "bootstrap",
+    "examples",
+    "faults",
+    "fuzz",
+    "house",
+    "kills",
+    "offline",
+    "packaging",
+    "readme",
+    "wrong_inputs",
+}
 """The tests of no single module; those of data/ and docs/ are named `data_*` and `docs_*`."""
 HEAVY = {"torch", "transformers", "datasets", "trl", "huggingface_hub", "pyarrow", "jsonschema", "matplotlib", "numpy"}
 
