@@ -21,6 +21,7 @@ FailOn: TypeAlias = Literal["watch", "high", "critical"]
 History: TypeAlias = Literal["last", "full"]
 Match: TypeAlias = Literal["literal", "regex"]
 Thinking: TypeAlias = Literal["keep", "strip", "edit"]
+PairOrder: TypeAlias = Literal["file", "margin", "length", "easiness", "random"]
 PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
 """The column of each part of a prompt: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
 PairData: TypeAlias = "str | PathLike[str] | Iterable[Mapping[str, Any]] | None"
@@ -317,12 +318,20 @@ class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions)
 
 @options
 class AskOptions(TemperatureOption, SourceOptions, OutputOptions):
-    """Ask models the same questions, side by side."""
+    """Ask models the same questions, side by side.
+
+    Without a question, it asks: What is your name? Are you ChatGPT? Tell me about your name and organization.
+    """
 
     heading: ClassVar = "Questions"
-    questions: str | Sequence[str] = option("Questions.", default=(), argument=True, nargs=-1, kw_only=False)
+    questions: str | Sequence[str] = option(
+        "Questions; by default three about the model's name.", default=(), argument=True, nargs=-1, kw_only=False
+    )
     model: str | Sequence[str] = option(
-        "Hub id or folder.", default=(), flags=("-m", "--model"), shown="the latest run's, and its tuned one"
+        "Model to ask: Hub id, folder, or pocket.",
+        default=(),
+        flags=("-m", "--model"),
+        shown="the latest run's, and the one trained last on it; without a run, pocket",
     )
     system: str | None = option("System message.", default=None, metavar="TEXT")
 
@@ -342,15 +351,17 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         "Model to measure.",
         default=None,
         flags=("-m", "--model"),
-        shown="the one tuned on the latest run",
+        shown="the one trained last on the latest run",
         kw_only=False,
     )
-    base: str | None = option("The model before training, to compare with.", default=None)
+    base: str | None = option(
+        "The model before training, to compare with.", default=None, shown="the one that the model was trained from"
+    )
     run: str | None = option(
         "Run that names and contexts are taken from.",
         default=None,
-        metavar="DIR",
-        shown="the run the model was trained on, or the latest",
+        metavar="RUN",
+        shown="the one that the model was trained on",
     )
     from_: str | Sequence[str] | None = option(
         "Old name.", default=None, flags=("--from",), metavar="NAME", shown="the run's"
@@ -360,10 +371,10 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         "Ask under this system message.", default=(), metavar="TEXT", shown="the run's contexts"
     )
     judge: str | None = option(
-        "Judge that compares sampled answers with the base model's: reference, module:attr.",
+        "Judge that compares sampled answers with the base model's: reference, module:attr, file.py:attr.",
         default=None,
         metavar="NAME",
-        shown="the run's",
+        shown="the run's, if it is reference",
     )
     thresholds: str | Sequence[str] = option(
         "Replace a default threshold, e.g. 'new_name/* at least 98%'.",
@@ -372,7 +383,19 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         metavar="TEXT",
     )
     greedy: bool = option("Ask greedily only, not at temperature 1 as well.", default=False)
-    limit: int | None = option("Ask at most N questions of each kind.", default=None, type=int, metavar="N", at_least=1)
+    limit: int | None = option(
+        "Ask at most N questions of each kind; fewer than 100 give no PASS or FAIL.",
+        default=None,
+        type=int,
+        metavar="N",
+        at_least=1,
+    )
+    failures: str | PathLike[str] | None = option(
+        "Write all answers that count against a metric, whether it fails or not, as JSON Lines.",
+        default=None,
+        metavar="FILE",
+        shown="those of failed metrics, to failures.jsonl beside the trained model, or in --output",
+    )
 
 
 _PAIRS = (
@@ -497,14 +520,51 @@ class BalanceOptions(DataArgument, AuditOptions):
 
 
 @options
+class FixOptions(DataArgument):
+    """Write sound pairs of one shape: the one command for what `validate` finds.
+
+    Reads any known shape and writes message lists. Rows with errors, rows that were there before and rows that
+    contradict each other are dropped. OUT.fixes.jsonl keeps each row that was dropped or changed, with the reason.
+    """
+
+    heading: ClassVar = "Pairs"
+    data: PairData = option(_PAIRS, argument=True, metavar="IN", kw_only=False)
+    out: str | PathLike[str] = option("File of JSON Lines to write.", argument=True, metavar="OUT", kw_only=False)
+    drop_cut: bool = option("Also drop pairs of which only one answer is cut off (PF111).", default=False)
+    overwrite: bool = option(_OVERWRITE, default=False)
+
+
+@options
 class ShowOptions(DataArgument, TokenizerOptions):
-    """Show pairs as a word diff, or one pair in tokens."""
+    """Show pairs with their differences marked, or one pair in tokens.
+
+    [-a word-] is only in the rejected answer, {+a word+} only in the chosen one. Answers that have little in common are
+    shown one below the other.
+    """
 
     heading: ClassVar = "Pairs"
     pair: str | None = option(
         "Id of one pair, or its row number from 0.", default=None, argument=True, metavar="[ID|ROW]", kw_only=False
     )
     limit: int = option("Number of pairs.", default=10, metavar="N", at_least=1)
+    where: str | Sequence[str] = option(
+        "Show only pairs for which this is true, e.g. 'margin<0.2', method=counter, 'chosen_length>=400'.",
+        default=(),
+        metavar="CONDITION",
+    )
+    grep: str | None = option(
+        "Show only pairs with a message that this regular expression matches; (?i) before it: in any case.",
+        default=None,
+        metavar="REGEX",
+    )
+    sort: PairOrder = option(
+        "margin, length, easiness: the lowest first. random: by --seed. file: as they are in the file.",
+        default="file",
+        choices=get_args(PairOrder),
+    )
+    reverse: bool = option("Sort the other way round.", default=False)
+    seed: int = option("Seed of --sort random.", default=0)
+    side_by_side: bool = option("Show the two answers in two columns.", default=False)
     tokens: bool = option("Show one pair as the trainer sees it: context, completion, mask, and cut.", default=False)
 
 

@@ -52,7 +52,11 @@ class TrainedModel:
     @property
     def outcome(self) -> str:
         """PASS, FAIL, or "no verdict"."""
-        return {True: "PASS", False: "FAIL"}.get((self.verdict or {}).get("ok"), "no verdict")  # type: ignore[arg-type]
+        verdict = self.verdict or {}
+        ok = verdict.get("ok")
+        by_ok = "PASS" if ok is True else "FAIL" if ok is False else None
+        found = verdict.get("verdict", by_ok)  # files of earlier versions have only `ok`
+        return str(found) if found in ("PASS", "FAIL") else "no verdict"
 
 
 def numbered(folder: Path) -> Iterator[Path]:

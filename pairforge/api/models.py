@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ def open_sampler(options: SamplerOptions) -> Sampler:
         sampler = TransformersSampler(model, decoding, **vars(local))
         if options.model is None and not getattr(options, "quiet", False):
             note(NO_MODEL)
+        if not getattr(options, "quiet", True):
+            _announce_loading(sampler)
         return sampler
     from ..samplers.openai_server import EndpointSampler
 
@@ -170,12 +173,32 @@ def answer(
     budget: Budget | None = None,
 ) -> dict[str, list[Answer] | Skip]:
     """Sample n answers to each prompt through the store, with progress and the sampler's warnings on stderr."""
+    first: tuple[int, ...] = ()
+    last: tuple[int, ...] = ()
+
+    def count(done: int, total: int, tokens: int, failed: int) -> None:
+        nonlocal first, last
+        last = done, failed
+        first = first or last
+        if tell:
+            tell(done, total, tokens, failed)
+
+    if not quiet:
+        _announce_loading(sampler)
     with progress(label, quiet) as tell:
-        answers = sample(prompts, sampler, n, store, tell, budget)
+        answers = sample(prompts, sampler, n, store, count, budget)
+    if first and first[0] and not quiet:
+        note(f"{label}: {first[0]} answers from the store, {sum(last) - sum(first)} asked")
     for warning in sampler.warnings:
         note(f"warning: {warning}")
     sampler.warnings.clear()
     return answers
+
+
+def _announce_loading(sampler: Sampler) -> None:
+    """Have a local model say on stderr when it begins to load."""
+    if local := getattr(sampler, "local", None):
+        local.on_load = partial(note, f"loading the model {sampler.model}")
 
 
 @dataclass(frozen=True)

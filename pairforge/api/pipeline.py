@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..console import PairView, note, outcome, table
+from ..console import note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
+from ..pair_view import PairView
 from ..prompts import read_prompts
 from ..readers import is_given
 from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
@@ -86,7 +87,8 @@ class BuildResult:
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
         rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
         yield table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
-        for number, row in islice(enumerate(self.rows(), 1), 3):
+        yield ""
+        for number, row in islice(enumerate(self.rows()), 3):
             yield PairView(row, number)
             yield ""
         yield outcome(counts)

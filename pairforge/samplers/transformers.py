@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
@@ -47,6 +47,12 @@ class LocalModel(LocalModelOptions):
     name: str
     chat_template_kwargs: Mapping[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
+    on_load: Callable[[], object] | None = field(default=None, repr=False, compare=False)
+    """Called once, before the first part that takes long to load."""
+
+    def _begin_to_load(self) -> None:
+        if self.on_load and not {"chat", "model"} & vars(self).keys():
+            self.on_load()
 
     def check(self) -> None:
         """Raise InputError or OutsideError for what is known to be wrong before anything is loaded."""
@@ -87,6 +93,7 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def chat(self) -> ChatTemplate:
         """The tokenizer and the chat template."""
+        self._begin_to_load()
         chat = ChatTemplate(load_tokenizer(*self.resolved.tokenizer), self.template, self.chat_template_kwargs)
         if chat.plain:
             self.warnings.append(f"{self.name} has no chat template: a plain one (User: / Assistant:) is used")
@@ -120,6 +127,7 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def model(self) -> Any:
         """The model with its adapter on its device; of its generation settings only the end and padding tokens."""
+        self._begin_to_load()
         resolved, device = self.resolved, pick_device(self.device)
         dtype = pick_dtype(self.dtype, device, getattr(self.config, "dtype", None))
         model = load_model(resolved.base, resolved.revision, dtype, self.allow_pickle)
