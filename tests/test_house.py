@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors", "text"},
     {"option_declaration"},
+    {"model_options"},
     {"types", "resources", "options", "statistics", "repetition"},
     {"conversation", "disk", "markdown", "notebook", "processes", "readers", "refusals", "svg"},
     {"store", "stopping", "tokenization", "pairers", "dataset_card"},
