@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors", "text"},
     {"option_declaration"},
+    {"model_options"},
     {"types", "resources", "options", "statistics", "repetition"},
     {"conversation", "disk", "markdown", "notebook", "processes", "readers", "refusals", "run_options", "svg"},
     {"store", "stopping", "tokenization", "pairers", "dataset_card"},
@@ -47,7 +48,18 @@ FOR_TRAINERS = {
     "api.models",
 }
 """The modules of which `trainers` may import more than pairforge's public names."""
-CROSS_CUTTING = {"bootstrap", "examples", "faults", "fuzz", "house", "kills", "offline", "packaging", "readme"}
+CROSS_CUTTING = {
+    "bootstrap",
+    "examples",
+    "faults",
+    "fuzz",
+    "house",
+    "kills",
+    "offline",
+    "packaging",
+    "readme",
+    "wrong_inputs",
+}
 """The tests of no single module; those of data/ and docs/ are named `data_*` and `docs_*`."""
 HEAVY = {"torch", "transformers", "datasets", "trl", "huggingface_hub", "pyarrow", "jsonschema", "matplotlib", "numpy"}
 

@@ -53,6 +53,8 @@ def open_sampler(options: SamplerOptions) -> Sampler:
 
         local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
         model = POCKET if options.model is None else options.model
+        if options.model is None and options.revision:
+            raise InputError("--revision has no effect without --model", fix="add -m ORG/MODEL, or leave it out")
         sampler = TransformersSampler(model, decoding, **vars(local))
         if options.model is None and not getattr(options, "quiet", False):
             note(NO_MODEL)

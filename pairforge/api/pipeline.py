@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..console import note, outcome, table
+from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(repr=False)
-class BuildResult:
+class BuildResult(HtmlRepr):
     """The result of correct or onpolicy: the run folder, its counts, and the pairs on demand."""
 
     run: Run
