@@ -26,7 +26,7 @@ from ..resources import installed_versions
 from ..run import out_dir
 from ..statistics import Wins, sample_indices
 from ..store import Store
-from ..text import did_you_mean, without_surrogates
+from ..text import did_you_mean, escaped, one_line, without_surrogates
 from ..types import Answer, Judge, Sampler, Skip, digest
 from .comparison import BUILT_IN, Comparison, find_comparison
 from .inputs import check_output
@@ -68,7 +68,7 @@ def evaluate(options: EvaluateOptions) -> Verdict:
         check_output(file, (".jsonl",), overwrite=None, option="--failures ")
     samplers = _open_samplers(compared, options)
     if not options.quiet:
-        note(str(compared))
+        note(escaped(str(compared)))
         if options.limit is not None and options.limit < MINIMUM:
             note(f"--limit {options.limit}: fewer than {MINIMUM} questions of a kind give neither PASS nor FAIL")
     with closing(Store(out_dir(options.output))) as store:
@@ -216,7 +216,9 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
             raise InputError(f"--judge {judge} compares sampled answers with those of a base", fix=fix)
         return None
     if made_by and not judge and made_by not in BUILT_IN:
-        note(f"no win rate: the judge {made_by} made the pairs, and is run only where you name it: --judge {made_by}")
+        if not options.quiet:
+            shown = one_line(made_by)
+            note(f"no win rate: the judge {shown} made the pairs, and is run only where you name it: --judge {shown}")
         return None
     named = judge or made_by
     scorer = open_judge(named) if named else None
