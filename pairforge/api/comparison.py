@@ -116,7 +116,13 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
     run = _run(options)
     model = options.model or _trained(run, options)
     given = rules_of(options.from_ or (), options.to or ()) if options.from_ or options.to else None
-    sources = [Setting("the options", given, base=options.base), *_files(model, run if options.run else None)]
+    sources = [Setting("the options", given, base=options.base)]
+    try:
+        sources += _files(model, run if options.run else None)
+    except InputError as error:
+        if not (given and options.base):
+            raise
+        note(f"warning: {error.message}: not used")
     if run:
         sources.append(_of_run(run, model, options))
 

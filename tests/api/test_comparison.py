@@ -174,6 +174,7 @@ def test_a_verdict_of_hostile_types_is_refused_in_one_line(tmp_path: Path, verdi
         find(tmp_path, model)
     assert what in caught.value.message and str(model / "verdict.json") in caught.value.message
     assert "\n" not in str(caught.value) and caught.value.fix
+    assert find(tmp_path, model, from_="Qwen", to="Nova", base="pocket").rules == {"Qwen": "Nova"}, "as the fix says"
 
 
 @pytest.mark.parametrize("settings", [{"rules": [1]}, {"contexts": 3}, {"contexts": "text"}, {"revision": {}}])
