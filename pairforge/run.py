@@ -66,8 +66,14 @@ def numbered(folder: Path) -> Iterator[Path]:
 
 
 def out_dir(output: str | Path | None = None) -> Path:
-    """Return where runs are: `output`, else $PAIRFORGE_OUT, else `pairforge-out/` in the working folder."""
-    return Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
+    """Return where runs are: `output`, else $PAIRFORGE_OUT, else `pairforge-out/` in the working folder.
+
+    Raises InputError where that is a file, or in one.
+    """
+    path = Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
+    if file := next((part for part in (path, *path.parents) if part.is_file()), None):
+        raise InputError(f"{file} is a file: runs can't be in it", fix="name another folder: -o DIR")
+    return path
 
 
 @dataclass
@@ -137,6 +143,10 @@ class Run:
     @property
     def pairs(self) -> Path:
         return self.path / "pairs.jsonl"
+
+    @property
+    def skips(self) -> Path:
+        return self.path / "skips.jsonl"
 
     @property
     def trained(self) -> list[TrainedModel]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,25 +80,26 @@ def check_model(model: str, revision: str | None = None) -> None:
         raise pairforge.InputError(f"there is no folder {model}", fix=fix)
     if hint := did_you_mean(model, ["pocket"]):
         raise pairforge.InputError(f"there is no model {model}", fix=hint)
-    if any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in _OFFLINE):
-        _check_cached(model, revision)
+    _check_on_hub(model, revision)
 
 
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-
-
-def _check_cached(model: str, revision: str | None) -> None:
-    """Refuse a model of the Hub that is not in the cache, where it can't be fetched."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
+def _check_on_hub(model: str, revision: str | None) -> None:
+    """Refuse a name that the Hub doesn't know, and if the Hub must not be asked, one that is not in its cache."""
+    from huggingface_hub import constants, repo_exists, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
-        cached = try_to_load_from_cache(model, "config.json", revision=revision)
+        cached = isinstance(try_to_load_from_cache(model, "config.json", revision=revision), str)
+        known = cached or constants.HF_HUB_OFFLINE or repo_exists(model)
     except HFValidationError as error:
-        raise pairforge.InputError(
-            f"{one_line(model)} is neither a folder nor a Hub id", fix="e.g. -m pocket"
-        ) from error
-    if not isinstance(cached, str):
+        what = f"{one_line(model)} is neither a folder nor a Hub id"
+        raise pairforge.InputError(what, fix="e.g. -m pocket") from error
+    except (*HfHubHTTPError.__bases__, OSError):
+        return  # not reachable now: the same is tried again when the model is loaded
+    if not known:
+        fix = "hf auth login, if it is private"
+        raise pairforge.OutsideError(f"there is no model {model} on the Hub that you may read", fix=fix)
+    if constants.HF_HUB_OFFLINE and not cached:
         why = f"{model} is not a folder here and not in the Hub's cache, and HF_HUB_OFFLINE=1 forbids to fetch it"
         raise pairforge.OutsideError(why, fix="unset HF_HUB_OFFLINE, or give -m FOLDER")
 

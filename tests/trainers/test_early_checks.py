@@ -116,5 +116,14 @@ def test_what_is_no_model_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert said in str(caught.value)
     with pytest.raises(pairforge.OutsideError, match="HF_HUB_OFFLINE=1"):
         check_model("nobody/nothing")
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    check_model("nobody/nothing")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    for answer in (lambda name: True, unreachable):
+        monkeypatch.setattr("huggingface_hub.repo_exists", answer)
+        check_model("nobody/nothing")
+    monkeypatch.setattr("huggingface_hub.repo_exists", lambda name: False)
+    with pytest.raises(pairforge.OutsideError, match="no model nobody/nothing on the Hub that you may read"):
+        check_model("nobody/nothing")
+
+
+def unreachable(name: str) -> bool:
+    raise ConnectionError("no route")
