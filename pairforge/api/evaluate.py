@@ -31,7 +31,7 @@ from ..types import Answer, Judge, Sampler, Skip, digest
 from .comparison import BUILT_IN, Comparison, find_comparison
 from .inputs import check_output
 from .models import answer, as_tuple, shared_sampler
-from .onpolicy import open_judge
+from .onpolicy import open_judge, try_judge
 
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
 
@@ -71,6 +71,8 @@ def evaluate(options: EvaluateOptions) -> Verdict:
         note(escaped(str(compared)))
         if options.limit is not None and options.limit < MINIMUM:
             note(f"--limit {options.limit}: fewer than {MINIMUM} questions of a kind give neither PASS nor FAIL")
+    if scorer:
+        try_judge(scorer, [question.prompt for question in drawn["general"]])
     with closing(Store(out_dir(options.output))) as store:
         answers = {name: evaluation.answers(one, store, options.quiet) for name, one in _each_ready(samplers)}
         after, before, wins = evaluation.judge(answers[model], answers[base] if base else None, scorer, store)
