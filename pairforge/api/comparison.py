@@ -165,7 +165,7 @@ def _run(options: EvaluateOptions) -> Run | None:
         return None
     beside = folder.resolve().parent
     run = Run.find(beside)
-    if run is None and (beside / "run.json").exists() and not options.quiet:
+    if run is None and (beside / "run.json").exists():
         note(f"warning: {beside / 'run.json'} is not that of a run, and is not used")
     return run
 

@@ -26,7 +26,7 @@ from ..resources import installed_versions
 from ..run import out_dir
 from ..statistics import Wins, sample_indices
 from ..store import Store
-from ..text import did_you_mean, escaped, one_line, without_surrogates
+from ..text import did_you_mean, escaped, without_surrogates
 from ..types import Answer, Judge, Sampler, Skip, digest
 from .comparison import BUILT_IN, Comparison, find_comparison
 from .inputs import check_output
@@ -218,9 +218,8 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
             raise InputError(f"--judge {judge} compares sampled answers with those of a base", fix=fix)
         return None
     if made_by and not judge and made_by not in BUILT_IN:
-        if not options.quiet:
-            shown = one_line(made_by)
-            note(f"no win rate: the judge {shown} made the pairs, and is run only where you name it: --judge {shown}")
+        shown = escaped(made_by)
+        note(f"warning: no win rate: {shown}, the judge of the run, is run only where you name it: --judge {shown}")
         return None
     named = judge or made_by
     scorer = open_judge(named) if named else None

@@ -251,7 +251,7 @@ def test_a_judge_that_always_raises_is_known_before_anything_is_asked(tmp_path: 
     (tmp_path / "bad.py").write_text(
         "def broken(prompts, completions, **_):\n    raise ValueError('my reward broke')\n"
     )
-    with pytest.raises(pairforge.OutsideError, match="my reward broke"):
+    with pytest.raises(pairforge.OutsideError, match="it broke"):
         evaluate(tmp_path, "tuned", base="base", judge=f"{tmp_path / 'bad.py'}:broken")
     assert not asked
 
