@@ -248,9 +248,7 @@ def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
 
 
 def test_a_judge_that_always_raises_is_known_before_anything_is_asked(tmp_path: Path, asked: list[Request]) -> None:
-    (tmp_path / "bad.py").write_text(
-        "def broken(prompts, completions, **_):\n    raise ValueError('my reward broke')\n"
-    )
+    (tmp_path / "bad.py").write_text("def broken(prompts, completions, **_):\n    raise ValueError('it broke')\n")
     with pytest.raises(pairforge.OutsideError, match="it broke"):
         evaluate(tmp_path, "tuned", base="base", judge=f"{tmp_path / 'bad.py'}:broken")
     assert not asked
