@@ -17,7 +17,7 @@ from ..text import error_line
 from ..types import Answer, Key, Prompt, Sampler, Skip, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
-from .hardware import BatchSizer, pick_device, pick_dtype, release, threads
+from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, threads
 from .model_loading import (
     POCKET,
     ResolvedModel,
@@ -31,6 +31,7 @@ from .model_loading import (
     out_of_memory,
     resolve_model,
 )
+from .model_names import check_model
 
 if TYPE_CHECKING:
     from .generate import Generated
@@ -52,6 +53,14 @@ class LocalModel(LocalModelOptions):
     def _begin_to_load(self) -> None:
         if self.on_load and not {"chat", "model"} & vars(self).keys():
             self.on_load()
+
+    def check(self) -> None:
+        """Raise InputError or OutsideError for what is known to be wrong before anything is loaded."""
+        check_model(self.name, self.revision)
+        if self.adapter is not None:
+            check_model(self.adapter, kind="adapter")
+        check_hardware(self.device, self.dtype)
+        _ = self.template
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -138,12 +147,15 @@ class LocalModel(LocalModelOptions):
 class TransformersSampler(Sampler):
     """Samples from a causal language model; nothing is loaded before it is needed. The options are those of LocalModel.
 
+    Raises InputError or OutsideError for a model, device or template that isn't there, as far as that is known at once.
+
     Samples are drawn by the Gumbel-max trick from generators seeded by (seed, prompt, index), so that a sample depends
     neither on its batch nor on its neighbours.
     """
 
     def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:
         self.local = LocalModel(name=model, **options)
+        self.local.check()
         self.model, self.revision, self.warnings = model, self.local.revision, self.local.warnings
         self.decoding = decoding
 

@@ -39,7 +39,7 @@ def test_the_kind_follows_from_where() -> None:
         ({"base_url": "http://x", "api_key_env": "NOT_SET_ANYWHERE"}, "export NOT_SET_ANYWHERE"),
         ({"chat_template_kwargs": "thinking"}, "not a JSON object"),
         ({"chat_template_kwargs": "[1]"}, "not a JSON object"),
-        ({"replay": "nowhere.jsonl"}, "can't be read"),
+        ({"replay": "nowhere.jsonl"}, "--replay nowhere.jsonl: no such run or file"),
         ({"top_p": 2.0}, "--top-p"),
     ],
 )
