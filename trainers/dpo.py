@@ -283,14 +283,9 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
         _print_log_lines(trainer)
     with _trl_errors():  # what TRL has against a batch
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
-<<<<<<< HEAD
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    history = History.of(trainer, script.guard, guard, len(job.rows))
-=======
     with _memory_errors():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    history = History.of(trainer, script.guard, guard)
->>>>>>> h-trainer
+    history = History.of(trainer, script.guard, guard, len(job.rows))
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
     trainer.accelerator.end_training()
     return history
