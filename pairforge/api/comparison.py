@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..options import EvaluateOptions
 from ..run import Run, latest, out_dir
+from ..samplers.model_loading import POCKET
 from ..text import error_line, one_line
 from .correct import rules_of
 from .inputs import find_run, run_folder
@@ -140,7 +141,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
     return Comparison(
         model,
         based.base,
-        {name: options.revision or revisions.get(name) for name in filter(None, (based.base, model))},
+        {name: _revision(name, options.revision, revisions) for name in filter(None, (based.base, model))},
         named.rules or {},
         contexts_of(options, first("contexts").contexts or [None, HELPFUL_SYSTEM_MESSAGE]),
         named.origin,
@@ -149,6 +150,11 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         made_by if isinstance(made_by, Mapping) else {},
         _training(model),
     )
+
+
+def _revision(model: str, given: str | None, known: Mapping[str | None, str | None]) -> str | None:
+    """Return the revision of a model of the Hub; None for a folder, and for the bundled model."""
+    return None if model == POCKET or Path(model).is_dir() else given or known.get(model)
 
 
 def _run(options: EvaluateOptions) -> Run | None:

@@ -136,6 +136,8 @@ def test_the_base_is_loaded_in_its_revision(tmp_path: Path) -> None:
     trained = make_model(made.path / "model")
     assert find(tmp_path, trained).revisions == {"org/base": "def", str(trained): None}
     assert find(tmp_path, "org/base", run=made.path.name).revisions == {"org/base": "def"}
+    of_pocket = make_model(tmp_path / "p", {"base": "pocket", "revision": "main"})
+    assert find(tmp_path, of_pocket, revision="abc").revisions == {"pocket": None, str(of_pocket): None}
 
 
 def test_what_is_written_is_found_again(tmp_path: Path, run: Run) -> None:
