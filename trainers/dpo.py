@@ -285,7 +285,7 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
     with _memory_errors():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    history = History.of(trainer, script.guard, guard)
+    history = History.of(trainer, script.guard, guard, len(job.rows))
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
     trainer.accelerator.end_training()
     return history
