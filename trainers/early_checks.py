@@ -54,10 +54,10 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     _check_lora(given)
     _check_files(given)
     _check_trackers(given)
+    _check_judge(given.text("judge"), job)
     asked = given.text("resume_from_checkpoint")
     if asked and asked.lower() not in (*LATEST, *NO) and not Path(asked).is_dir():
         raise pairforge.InputError(f"can't resume from {asked}: no such folder", fix="--resume_from_checkpoint auto")
-    _check_judge(given.text("judge"), job)
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
 
