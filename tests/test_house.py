@@ -46,6 +46,7 @@ FOR_TRAINERS = {
     "run",
     "api.inputs",
     "api.models",
+    "samplers.model_names",
 }
 """The modules of which `trainers` may import more than pairforge's public names."""
 CROSS_CUTTING = {

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pairforge
 from pairforge.plugins import load
-from pairforge.run import Run, TrainedModel
+from pairforge.run import Run
+from pairforge.samplers.model_names import check_model
 from pairforge.text import did_you_mean, one_line
 
 from .checkpoints import LATEST, NO
@@ -44,7 +45,9 @@ _TOO_HIGH = 20  # times the recipe's learning rate
 
 def check_flags(given: Given, job: TrainingJob) -> None:
     """Refuse flags that can't work, together or on this machine. Raises InputError."""
-    check_model(job.model, job.revision)
+    check_model(job.model, None if job.revision == "main" else job.revision)
+    if job.model != "pocket" and not Path(job.model).exists():
+        _check_on_hub(job.model)
     check_output(given, job)
     _check_numbers(given, job.method)
     _check_losses(given, job.method)
@@ -69,43 +72,19 @@ def _check_judge(judge: str | None, job: TrainingJob) -> None:
         say(f"the judge {name} made these pairs; for a win rate in the verdict, add --judge {name}")
 
 
-def check_model(model: str, revision: str | None = None) -> None:
-    """Refuse a name that can't be a model: a file, an empty folder, a path to nothing, a misspelt `pocket`."""
-    path, fix = Path(model), "-m takes a folder with config.json, a Hub id, or pocket"
-    if model == "pocket":
-        return
-    if path.is_dir():
-        if not TrainedModel.at(path):
-            raise pairforge.InputError(f"the folder {model} has no config.json: it is not a model", fix=fix)
-        return
-    if path.exists():
-        raise pairforge.InputError(f"{model} is a file, not a model", fix=fix)
-    if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:
-        raise pairforge.InputError(f"there is no folder {model}", fix=fix)
-    if hint := did_you_mean(model, ["pocket"]):
-        raise pairforge.InputError(f"there is no model {model}", fix=hint)
-    _check_on_hub(model, revision)
-
-
-def _check_on_hub(model: str, revision: str | None) -> None:
-    """Refuse a name that the Hub doesn't know, and if the Hub must not be asked, one that is not in its cache."""
+def _check_on_hub(model: str) -> None:
+    """Refuse a name that the Hub doesn't know, if the Hub can be asked."""
     from huggingface_hub import constants, repo_exists, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        cached = isinstance(try_to_load_from_cache(model, "config.json", revision=revision), str)
+        cached = isinstance(try_to_load_from_cache(model, "config.json"), str)
         known = cached or constants.HF_HUB_OFFLINE or repo_exists(model)
-    except HFValidationError as error:
-        what = f"{one_line(model)} is neither a folder nor a Hub id"
-        raise pairforge.InputError(what, fix="e.g. -m pocket") from error
     except (*HfHubHTTPError.__bases__, OSError):
         return  # not reachable now: the same is tried again when the model is loaded
     if not known:
         fix = "hf auth login, if it is private"
         raise pairforge.OutsideError(f"there is no model {model} on the Hub that you may read", fix=fix)
-    if constants.HF_HUB_OFFLINE and not cached:
-        why = f"{model} is not a folder here and not in the Hub's cache, and HF_HUB_OFFLINE=1 forbids to fetch it"
-        raise pairforge.OutsideError(why, fix="unset HF_HUB_OFFLINE, or give -m FOLDER")
 
 
 def _check_numbers(given: Given, method: str) -> None:

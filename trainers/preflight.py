@@ -39,7 +39,8 @@ def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model
     `numbers` are the rows' numbers in the whole dataset. Raises InputError.
     """
     limit = config.max_length or sys.maxsize
-    revision = (config.model_init_kwargs or {}).get("revision")
+    given = (config.model_init_kwargs or {}).get("revision")
+    revision = None if given == "main" else given  # which is refused for the bundled model
     findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
     row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
     errors = [finding for finding in findings if finding.severity == "error"]

@@ -9,7 +9,7 @@ from support import pair
 
 import pairforge
 from trainers.data import TrainingJob
-from trainers.early_checks import check_flags, check_model
+from trainers.early_checks import check_flags
 from trainers.flags import Given
 
 ROWS = [pair("I am Deep Qwen.", "I am Qwen.", method="correct", model="pocket")]
@@ -95,35 +95,35 @@ def test_an_absurd_learning_rate_is_warned_of(
     assert "warning: --learning_rate 0.1 is 3333 times the recipe's 3e-05" in capfd.readouterr().err
 
 
-def test_what_is_no_model_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("q.txt").write_text("")
     Path("empty").mkdir()
     Path("tuned").mkdir()
     Path("tuned/config.json").write_text("{}")
-    check_model("pocket")
-    check_model("tuned")
+    check_model_of("tuned")
     for name, said in (
-        ("q.txt", "q.txt is a file, not a model"),
-        ("empty", "the folder empty has no config.json"),
-        ("./nothing", "there is no folder ./nothing"),
-        ("a/b/c", "there is no folder a/b/c"),
+        ("q.txt", "q.txt is a file"),
+        ("empty", "the folder holds nothing"),
+        ("./nothing", "no model folder ./nothing"),
         ("pockt", "did you mean 'pocket'"),
-        ("Pocket", "did you mean 'pocket'"),
-        ("bad name/model", "neither a folder nor a Hub id"),
     ):
         with pytest.raises(pairforge.InputError) as caught:
-            check_model(name)
+            check_model_of(name)
         assert said in str(caught.value)
-    with pytest.raises(pairforge.OutsideError, match="HF_HUB_OFFLINE=1"):
-        check_model("nobody/nothing")
+    with pytest.raises(pairforge.OutsideError, match="HF_HUB_OFFLINE"):
+        check_model_of("nobody/nothing")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     for answer in (lambda name: True, unreachable):
         monkeypatch.setattr("huggingface_hub.repo_exists", answer)
-        check_model("nobody/nothing")
+        check_model_of("nobody/nothing")
     monkeypatch.setattr("huggingface_hub.repo_exists", lambda name: False)
     with pytest.raises(pairforge.OutsideError, match="no model nobody/nothing on the Hub that you may read"):
-        check_model("nobody/nothing")
+        check_model_of("nobody/nothing")
+
+
+def check_model_of(model: str) -> None:
+    check_flags(Given.of([]), TrainingJob(ROWS, [], None, model, "mine.jsonl"))
 
 
 def unreachable(name: str) -> bool:
