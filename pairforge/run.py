@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -94,7 +95,7 @@ class Run:
         except (FileNotFoundError, NotADirectoryError):
             what = f"{path} is not a finished run: it has no run.json"
             raise InputError(what, fix="see: pairforge correct --help") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{file} can't be read: {error!r}", fix="run the command that made it again") from error
 
     def revision_of(self, model: str) -> str | None:
@@ -163,44 +164,49 @@ class Run:
 
         Raises InputError that names the other process where one works here.
         """
-        from filelock import FileLock, Timeout
+        from filelock import FileLock
 
         with write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.path / ".lock", timeout=0):
-                died = self.owner
-                self._own("running")
-                for temp in self.path.glob(".*.tmp"):
-                    temp.unlink()
-                try:
-                    yield f"process {died['pid']}, started {died['since']}" if died.get("state") == "running" else None
-                except BaseException:
-                    self._own("stopped")
-                    raise
-                (self.path / _OWNER).unlink()
-        except Timeout:
+            lock = FileLock(self.path / ".lock", timeout=0).acquire()
+        except OSError:  # a Timeout, or the lock of another user
             raise self.busy() from None
+        with lock:
+            died = self.owner
+            self._own("running")
+            for temp in self.path.glob(".*.tmp"):
+                temp.unlink()
+            try:
+                yield f"process {died['pid']}, started {died['since']}" if died.get("state") == "running" else None
+            except BaseException:
+                self._own("stopped")
+                raise
+            (self.path / _OWNER).unlink()
 
     def _own(self, state: str) -> None:
         since = time.strftime("%Y-%m-%d %H:%M:%S")
-        owner = {"pid": os.getpid(), "since": since, "state": state, "argv": sys.argv, "settings": self.settings}
+        # The query of a URL may hold a key.
+        argv = [re.sub(r"(https?://[^\s?]*)\?\S*", r"\1?...", word) for word in sys.argv]
+        owner = {"pid": os.getpid(), "since": since, "state": state, "argv": argv, "settings": self.settings}
         write_atomic(self.path / _OWNER, json.dumps(owner))
 
     def busy(self) -> InputError:
-        """Return the error that names the process which works here."""
+        """Return the error that names the process which works here, or says that the run is another user's."""
+        if not os.access(self.path / ".lock", os.W_OK):
+            return InputError(f"{self.path} belongs to another user", fix="choose another folder with -o DIR")
         who = {"pid": "unknown", "since": "lately"} | self.owner
         what = f"{self.path} is in use by process {who['pid']} since {who['since']}"
         return InputError(what, fix="wait for it, or choose another folder with -o DIR")
 
     def in_use(self) -> bool:
-        """Return whether a process works here now."""
-        from filelock import FileLock, Timeout
+        """Return whether a process works here now; True also where the run is another user's, of whom nobody knows."""
+        from filelock import FileLock
 
         try:
             with FileLock(self.path / ".lock", timeout=0):
                 return False
-        except Timeout:
+        except OSError:  # a Timeout, or no right to open it
             return True
 
     @property
