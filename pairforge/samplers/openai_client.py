@@ -90,7 +90,7 @@ def http_client(connections: int, timeout: float) -> Any:
 
 def redirect_error(name: str, response: Any) -> OutsideError:
     """Return the error for a server that sends its requests to another address, which is not followed."""
-    target = server_name(shown(response.headers.get("location", "")))
+    target = shown(server_name(response.headers.get("location", "")))
     return OutsideError(
         f"{name} redirects ({response.status_code}) to {target}, and prompts go only to the server that you name",
         fix="name that one with --base-url, if you trust it",
