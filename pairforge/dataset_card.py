@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .conversation import context_of
-from .markdown import code_span, fence, shortened, without_local_paths
+from .markdown import code_span, fence, shortened, without_places
+from .text import plural
 from .types import digest
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 TAGS = ["preference-pairs", "dpo", "chatml", "synthetic", "pairforge"]
 _STAMPED = ("rows", "card", "data")
+_OWN_TEXT = "[//]: # (pairforge: a text of your own below this line stays; the next push replaces what is above)"
 _EXAMPLES = 3
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 
@@ -32,7 +34,7 @@ class Stamp:
 
     `rows` is of the rows' canonical JSON, so that it depends neither on key order, batch size nor the version of
     pyarrow; `card` is of the rest of the card as it was written; `data` is of the Parquet file's bytes. `edited`, which
-    is not in the header, says that the card was changed since.
+    is not in the header, says that the card was changed since, above the line from which on it is the user's.
     """
 
     rows: str
@@ -56,12 +58,13 @@ def render(
 
     Args:
         run: the content of `run.json`, empty for pairs that were not made by a run.
+        license: the id of a licence that the Hub knows, or `other:NAME`.
         repo: the dataset's id in the commands that load it and train on it.
         pocket: the pairs were made by the bundled pocket model.
     """
     header: Any = _header(len(rows), features, data_file, license, repo)
     sections = _sections(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
-    body = "\n" + "\n\n".join(filter(None, sections)) + "\n"
+    body = "\n" + "\n\n".join(filter(None, (*sections, _OWN_TEXT))) + "\n"
     mark = Stamp(digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256)
     header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
     return f"---\n{header.to_yaml()}\n---\n{body}"
@@ -84,8 +87,22 @@ def stamp(text: str) -> Stamp | None:
     return Stamp(**values, edited=values["card"] != _fingerprint(header, card.text))
 
 
+def own_text(card: str) -> str:
+    """Return what the user wrote: below the line that says so, or all of a card that pairforge didn't write."""
+    text = card.replace("\r\n", "\n")
+    above, line, below = text.rpartition(_OWN_TEXT)  # the last one: a text from the data may hold the line, too
+    if line:
+        return below.strip()
+    return "" if stamp(text) else re.sub(r"\A---\n.*?\n---(?:\n|\Z)", "", above + below, flags=re.DOTALL).strip()
+
+
+def with_own_text(card: str, text: str) -> str:
+    """Return a card that `render` made with a text of the user's at its end."""
+    return f"{card}\n{text}\n" if text else card
+
+
 def _fingerprint(header: Mapping[str, Any], body: str) -> str:
-    return digest([dict(header), body.strip()], 64)
+    return digest([dict(header), (body.rpartition(_OWN_TEXT)[0] or body).strip()], 64)
 
 
 def _header(count: int, features: Features, data_file: str, license: str | None, repo: str | None) -> DatasetCardData:
@@ -93,9 +110,11 @@ def _header(count: int, features: Features, data_file: str, license: str | None,
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCardData
 
+    known, _, own = (license or "").partition(":")
     header = DatasetCardData(
         pretty_name=repo.split("/")[-1] if repo else "Preference pairs",
-        license=license,
+        license=known or None,
+        license_name=own or None,
         task_categories=["text-generation"],
         size_categories=[next((name for limit, name in _SIZES if count < limit), "n>10M")],
         tags=TAGS,
@@ -109,11 +128,11 @@ def _header(count: int, features: Features, data_file: str, license: str | None,
 def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> Iterator[str]:
     yield "# Preference pairs"
     yield (
-        f"{len(rows)} preference pairs made with pairforge from a model's own answers. `chosen` and `rejected` are\n"
+        f"{_origin(rows)}. `chosen` and `rejected` are\n"
         "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
     )
     values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
-    shown = {key: ", ".join(map(code_span, without_local_paths(found[:5]))) for key, found in values.items()}
+    shown = {key: ", ".join(map(code_span, without_places(found[:5]))) for key, found in values.items()}
     yield "\n".join(f"- {key}: {text}" for key, text in shown.items() if text)
     if pocket:
         yield (
@@ -121,7 +140,7 @@ def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: s
             "pairs says anything about a real model."
         )
     load = f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")'
-    train = f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL"
+    train = f"pairforge train dpo --dataset_name {repo} --model_name_or_path MODEL"
     yield f"## Load\n\n{fence(load, 'python')}\n\n## Train\n\n{fence(train, 'bash')}"
     yield (
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
@@ -135,16 +154,31 @@ def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: s
         )
         yield "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
     if run:
-        lines = [f"- {name}: {counts[name]}" for name in ("prompts", "pairs", "counter", "retain") if name in counts]
+        names = [name for name in ("prompts", "pairs", "counter", "retain") if name in counts]
+        lines = [f"- {name}: {_number(counts[name])}" for name in names]
         skips = sorted((counts.get("skips") or {}).items())
-        lines += [f"- skipped, {code_span(reason)}: {int(count)}" for reason, count in skips]
+        lines += [f"- skipped, {code_span(reason)}: {_number(count)}" for reason, count in skips]
         yield "## How it was made"
         yield "\n".join(lines)
         yield f"Made by `pairforge {command}` with these settings:" if re.fullmatch(r"[a-z-]{1,40}", command) else ""
-        yield fence(json.dumps(without_local_paths(settings), indent=2, ensure_ascii=False, sort_keys=True), "json")
+        yield fence(json.dumps(without_places(settings), indent=2, ensure_ascii=False, sort_keys=True), "json")
     yield "## Examples"
     for row in rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]:
         yield fence(_conversation(row), "text")
+
+
+def _origin(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the rows are: only those with the columns of a run are pairforge's work."""
+    made = sum(all(row.get(key) for key in ("prompt_id", "method", "model", "judge")) for row in rows)
+    pairs, how = plural(len(rows), "preference pair"), "made with pairforge from a model's own answers"
+    if made == len(rows):
+        return f"{pairs} {how}"
+    return f"{pairs}, packaged with pairforge" + (f"; {made} of them {how}" if made else "")
+
+
+def _number(count: Any) -> str:
+    """Return a count of a run, which may be a run that somebody gave."""
+    return str(count) if type(count) is int else code_span(count)
 
 
 def _conversation(row: Mapping[str, Any]) -> str:

@@ -73,6 +73,11 @@ def one_line(text: object, length: int = 120) -> str:
     return visible(" ".join(str(text).split())[:length])
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: 1 row, 2 rows."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the hint "did you mean 'x'?", or 'x' or 'y', for a misspelt word; empty where nothing known is like it.
 

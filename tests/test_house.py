@@ -27,6 +27,7 @@ LAYERS = (
     {"store", "stopping", "tokenization", "pairers", "dataset_card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "token_view", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub"},
+    {"dataset_upload"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )

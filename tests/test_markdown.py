@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pairforge.markdown import code_span, fence, without_local_paths
+from pairforge.markdown import code_span, fence, without_places
 
 HOSTILE = ["`", "``x``", "a`b](http://x)", "![x](http://y)", "\x1b[2J\u202e", "a\n\n# b", "\ud800", "", "@me <img>"]
 
@@ -56,5 +56,5 @@ def test_long_texts_are_shortened() -> None:
     ],
 )
 def test_of_a_local_path_the_last_part_is_left(value: str, public: str) -> None:
-    assert without_local_paths(value) == public
-    assert without_local_paths({"a": [value, 1]}) == {"a": [public, 1]}
+    assert without_places(value) == public
+    assert without_places({"a": [value, 1]}) == {"a": [public, 1]}

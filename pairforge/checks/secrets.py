@@ -16,6 +16,7 @@ from .schema import leaves
 _UNBROKEN = (
     bytes(ord("x") if chr(byte).isprintable() and chr(byte) not in ' "' else 32 for byte in range(128)) + b" " * 128
 )
+"""A table for `bytes.translate` that leaves x of what can be in a secret, and a space of all else."""
 _SHORT = ("://", "PRIVATE KEY")
 
 
