@@ -50,6 +50,7 @@ def render(
     features: Features,
     data_file: str,
     data_sha256: str,
+    rows_sha256: str | None = None,
     license: str | None = None,
     repo: str | None = None,
     pocket: bool = False,
@@ -57,6 +58,7 @@ def render(
     """Return the text of the card; the same arguments give the same text.
 
     Args:
+        rows_sha256: the digest of the rows, where it is known.
         run: the content of `run.json`, empty for pairs that were not made by a run.
         license: the id of a licence that the Hub knows, or `other:NAME`.
         repo: the dataset's id in the commands that load it and train on it.
@@ -65,7 +67,9 @@ def render(
     header: Any = _header(len(rows), features, data_file, license, repo)
     sections = _sections(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
     body = "\n" + "\n\n".join(filter(None, (*sections, _OWN_TEXT))) + "\n"
-    mark = Stamp(digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256)
+    mark = Stamp(
+        rows_sha256 or digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256
+    )
     header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
     return f"---\n{header.to_yaml()}\n---\n{body}"
 
@@ -90,10 +94,12 @@ def stamp(text: str) -> Stamp | None:
 def own_text(card: str) -> str:
     """Return what the user wrote: below the line that says so, or all of a card that pairforge didn't write."""
     text = card.replace("\r\n", "\n")
-    above, line, below = text.rpartition(_OWN_TEXT)  # the last one: a text from the data may hold the line, too
+    _, line, below = text.rpartition(_OWN_TEXT)  # the last one: a text from the data may hold the line, too
     if line:
         return below.strip()
-    return "" if stamp(text) else re.sub(r"\A---\n.*?\n---(?:\n|\Z)", "", above + below, flags=re.DOTALL).strip()
+    if not text or stamp(text):
+        return ""
+    return re.sub(r"\A---\n.*?\n---(?:\n|\Z)", "", text, flags=re.DOTALL).strip()
 
 
 def with_own_text(card: str, text: str) -> str:

@@ -31,8 +31,8 @@ T = TypeVar("T")
 
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
 _TRIES = 5
-_MAYBE_COMMITTED = {408, 409, 412}  # and all from 500 on
-_TRANSIENT = {408, 425, 429}  # and all from 500 on
+_CONFLICT = {409, 412}
+_TRANSIENT = {408, 425, 429}  # and those from 500 on, but 507: no room
 _FULL = re.compile(r"storage|quota|\blimit", re.IGNORECASE)
 _PLAIN = {
     401: ("the Hub doesn't know your token: expired, revoked or mistyped", "{login}"),
@@ -89,6 +89,7 @@ class Repository:
     name: str
     kind: Literal["dataset", "model"]
     quiet: bool = False
+    revision: str | None = None
 
     @property
     def url(self) -> str:
@@ -100,15 +101,23 @@ class Repository:
         from huggingface_hub.errors import RepositoryNotFoundError
 
         try:
-            self._patiently(lambda: self.api.auth_check(self.name, repo_type=self.kind, write=True))
+            self.check_write()
         except RepositoryNotFoundError:
-            self._patiently(
-                lambda: self.api.create_repo(self.name, repo_type=self.kind, private=private, exist_ok=True)
-            )
+            self.create(private, exist_ok=True)
+
+    def check_write(self) -> None:
+        """Ask the Hub whether the token may write there."""
+        self._patiently(lambda: self.api.auth_check(self.name, repo_type=self.kind, write=True))
+
+    def create(self, private: bool, exist_ok: bool = False) -> str:
+        """Create the repository, and return its full name."""
+        given = {"repo_type": self.kind, "private": private, "exist_ok": exist_ok}
+        return str(self._patiently(lambda: self.api.create_repo(self.name, **given)).repo_id)
 
     def head(self) -> Head:
         """Return the content at the latest commit."""
-        info: Any = self._patiently(lambda: self.api.repo_info(self.name, repo_type=self.kind, files_metadata=True))
+        given = {"repo_type": self.kind, "revision": self.revision, "files_metadata": True}
+        info: Any = self._patiently(lambda: self.api.repo_info(self.name, **given))
         files = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings or []}
         return Head(str(info.sha), bool(info.private), files)
 
@@ -141,13 +150,14 @@ class Repository:
                     operations,
                     commit_message=message,
                     repo_type=self.kind,
+                    revision=self.revision,
                     parent_commit=head.sha,
                     num_threads=2,
                 )
                 return Commit(str(made.oid), self.url, made.oid != head.sha, head.private)
             except api_failures() as error:
                 cause, status = _cause(error)
-                if status is not None and status < 500 and status not in _MAYBE_COMMITTED | _TRANSIENT:
+                if not (status is None or status in _CONFLICT or _passes(status)):
                     raise
                 now = self._after(cause)
                 if holds(now):
@@ -182,7 +192,7 @@ class Repository:
                 return call()
             except api_failures() as error:
                 cause, status = _cause(error)
-                transient = _lost_connection(error) if status is None else status in _TRANSIENT or status >= 500
+                transient = _lost_connection(error) if status is None else _passes(status)
                 if not transient or failures == _TRIES:
                     raise
                 self._wait(failures, cause)
@@ -199,13 +209,19 @@ class Repository:
 
 @contextmanager
 def connected(
-    name: str, kind: Literal["dataset", "model"], *, token: str | None = None, quiet: bool = False
+    name: str,
+    kind: Literal["dataset", "model"],
+    *,
+    token: str | None = None,
+    quiet: bool = False,
+    revision: str | None = None,
 ) -> Iterator[Repository]:
     """Open a repository, with a timeout that the Hub's client lacks, and convert its errors to errors of one line.
 
     Args:
         token: by default that of HF_TOKEN or `hf auth login`.
         quiet: do not say on stderr that a request is tried again.
+        revision: the branch; by default main.
 
     Raises InputError and OutsideError.
     """
@@ -215,7 +231,7 @@ def connected(
     before = session.timeout
     session.timeout = type(before)(_READ_SECONDS, connect=_CONNECT_SECONDS)
     try:
-        yield Repository(HfApi(library_name="pairforge", token=token or get_token()), name, kind, quiet)
+        yield Repository(HfApi(library_name="pairforge", token=token or get_token()), name, kind, quiet, revision)
     except api_failures() as error:
         raise _outside(error, name) from error
     finally:
@@ -262,6 +278,16 @@ def _cause(error: BaseException) -> tuple[BaseException, int | None]:
         if (response := getattr(one, "response", None)) is not None:
             return one, int(response.status_code)
     return error, None
+
+
+def status_of(error: BaseException) -> int | None:
+    """Return the status of the server's response to a request that failed, if there was one."""
+    return _cause(error)[1]
+
+
+def _passes(status: int) -> bool:
+    """Return True for a status that another try may not get."""
+    return status in _TRANSIENT or (status >= 500 and status != 507)
 
 
 def _lost_connection(error: BaseException) -> bool:

@@ -70,11 +70,8 @@ def public_name(text: str) -> str:
     if found := re.match(r"([a-z][a-z0-9+.-]*)://+([^/?#\s]*)[^?#\s]*", text, re.IGNORECASE):
         if found[1].lower() == "file":
             return PurePath(found[0].replace("\\", "/")).name
-        return (
-            found[0]
-            if found[1].lower() == "hf" or found[2].lower() in patterns("public_servers")["hosts"]
-            else PRIVATE_SERVER
-        )
+        public = found[1].lower() == "hf" or found[2].lower() in patterns("public_servers")["hosts"]
+        return found[0] if public else PRIVATE_SERVER
     if _SERVER.fullmatch(text):
         return PRIVATE_SERVER
     if _PATH.match(text) or (re.fullmatch(r"\S+/\S+", text) and os.path.exists(text)):

@@ -41,6 +41,8 @@ FOR_TRAINERS = {
     "resources",
     "statistics",
     "repetition",
+    "hub",
+    "run",
     "api.models",
 }
 """The modules of which `trainers` may import more than pairforge's public names."""

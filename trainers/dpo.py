@@ -27,9 +27,9 @@ from pairforge.statistics import sample_indices
 from .checkpoints import save, stamping, step_of, to_resume
 from .data import UNSET, TrainingJob, count_parameters, find_training_job, training_digest, trl_dataset
 from .flags import CPU_SAMPLES, parse, trl
-from .model_card import publish, reserve
 from .outcome import History, finish, has_verdict, show_before
 from .preflight import check_pairs, report, say
+from .publishing import publish, reserve
 from .recipes import hardware, recipe
 
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import re
 import shlex
@@ -27,7 +28,6 @@ from ..resources import patterns, resource
 from ..run import Run, out_dir
 from ..text import did_you_mean, plural, visible
 from ..types import Finding, digest
-from .correct import default_run
 from .inputs import PairInput
 
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
@@ -94,8 +94,32 @@ def push(options: PushOptions) -> PushOutcome:
     if options.repo is not None:
         check_repo(options.repo)
     license = known_license(options.license)
-    data = default_run(options.output, options.quiet) if options.data is None else options.data
-    source = PairInput(data, options.output, quiet=options.quiet)
+    source = PairInput(_data(options), options.output, quiet=options.quiet)
+    with _collector_off():
+        return _build_and_upload(source, license, options)
+
+
+def _data(options: PushOptions) -> Any:
+    if options.data is not None:
+        return options.data
+    from .correct import default_run
+
+    return default_run(options.output, options.quiet)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Don't look for unreachable cycles: rows hold none, and the search through all of them takes a third of a push."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
     run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
     errors = checks.check(rows, [one.code for one in RULES.values() if one.severity == "error"])
     look = SecretChecker().see
@@ -108,9 +132,12 @@ def push(options: PushOptions) -> PushOutcome:
     bundled = resource("data", "pocket").resolve()
     pocket = any(model == "pocket" or Path(model).resolve() == bundled for model in models)
     how = _command(options, pocket)
-    base = run.path if run else out_dir(options.output) / f"push-{digest(rows, 10)}"
+    dataset = formats.to_dataset(map(_public, rows))
+    rows = dataset.to_list()
+    name = digest(rows, 64)
+    base = run.path if run else out_dir(options.output) / f"push-{name[:10]}"
     with _locked(base, options.quiet):
-        files = _build(base / "hub", rows, run, license=license, repo=options.repo, pocket=pocket)
+        files = _build(base / "hub", dataset, rows, name, run, license=license, repo=options.repo, pocket=pocket)
         if not options.quiet:
             note(preview(base / "hub", files))
         built = PushOutcome(f"built, not uploaded; to upload: {how}", base / "hub", files, options.repo)
@@ -198,20 +225,22 @@ def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
     return visible("\n".join(lines))
 
 
-def _build(folder: Path, rows: list[Any], run: Run | None, **card_fields: Any) -> tuple[BuiltFile, ...]:
+def _build(
+    folder: Path, dataset: Any, rows: list[Any], rows_sha256: str, run: Run | None, **card_fields: Any
+) -> tuple[BuiltFile, ...]:
     """Write data and card, each atomically; the same pairs and settings give the same bytes."""
     data, readme = folder / DATA_FILE, folder / CARD_FILE
-    dataset = formats.to_dataset(map(_public, rows))
     with write_errors(data):
         data.parent.mkdir(parents=True, exist_ok=True)
         with atomic(data) as file:
             dataset.to_parquet(file)
     made = BuiltFile.of(DATA_FILE, data)
     text = dataset_card.render(
-        dataset.to_list(),
+        rows,
         {"command": run.command, "settings": run.settings, "counts": run.counts} if run else {},
         features=dataset.features,
         data_file=DATA_FILE,
+        rows_sha256=rows_sha256,
         data_sha256=made.sha256,
         **card_fields,
     )
