@@ -42,6 +42,7 @@ _PLAIN = {
     412: ("{repo} is being written to by others: nothing was pushed", "run the same command again"),
     429: ("the Hub asks to slow down (429): nothing was pushed", "run the same command again in some minutes"),
 }
+_OTHER = ("can't push to {repo}, and nothing was pushed: {reason}", "run the same command again later")
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,9 @@ def _outside(error: Exception, repo: str) -> PairforgeError:
     if status in (402, 403, 413, 507) and _FULL.search(reason):
         what = f"the Hub has no room for more in {repo}: {reason}"
         return OutsideError(what, fix="free storage there, or ask the Hub for more")
-    what, fix = _PLAIN.get(status or 0, ("nothing was pushed to {repo}: {reason}", "the files are kept: run it again"))
+    what, fix = _PLAIN.get(
+        status or 0, ("can't push to {repo}, and nothing was pushed: {reason}", "run it again later")
+    )
     return OutsideError(what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice()))
 
 
