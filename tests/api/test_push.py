@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from datasets import Dataset, load_dataset
+from filelock import FileLock
 from rich.console import Console
 from support import prompt, write_jsonl
 
@@ -141,6 +143,53 @@ def test_arguments_are_checked_before_the_data(out: Path) -> None:
         push("nowhere.jsonl", license="mit\nx: y")
     with pytest.raises(InputError, match=r"nowhere\.jsonl"):
         push("nowhere.jsonl")
+
+
+def test_the_suggested_command_is_the_whole_one(out: Path, tmp_path: Path) -> None:
+    file = tmp_path / "my pairs.jsonl"
+    write_jsonl(file, pairs())
+    words = f"pairforge push '{file}' --repo YOUR-NAME/YOUR-DATASET -o o2 --license MIT --public --allow-pocket"
+    said = push(file, output="o2", license="MIT", private=False, allow_pocket=True, quiet=True).note
+    assert said == f"built, not uploaded; to upload: {words}"
+
+
+@pytest.mark.parametrize(
+    ("license", "hint"), [("foo", "e.g. apache-2.0"), ("apache2.0", "did you mean 'apache-2.0'"), ("other", None)]
+)
+def test_a_licence_is_one_that_the_hub_knows(run: Run, license: str, hint: str | None) -> None:
+    if hint is None:
+        assert push(license=license, quiet=True).folder
+        return
+    with pytest.raises(InputError, match="licence") as raised:
+        push(license=license, quiet=True)
+    assert hint in str(raised.value) and "other:NAME" in str(raised.value)
+
+
+def test_a_licence_has_one_spelling(run: Run) -> None:
+    folder = push(license="MIT", quiet=True).folder
+    assert folder and "\nlicense: mit\n" in (folder / "README.md").read_text()
+
+
+def test_folders_of_this_machine_are_not_published(out: Path, tmp_path: Path) -> None:
+    rows = [row | {"judge": f"{tmp_path}/j.py:score"} for row in pairs(model=f"{tmp_path}/mine")]
+    folder = push(rows, quiet=True).folder
+    assert folder
+    loaded = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache")).to_list()
+    assert {(row["model"], row["judge"]) for row in loaded} == {("mine", "j.py:score")}
+    assert str(tmp_path) not in (folder / "README.md").read_text()
+
+
+def test_a_second_push_of_the_same_pairs_waits(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    done: list[PushOutcome] = []
+    second = Thread(target=lambda: done.append(push(license="mit")))
+    with FileLock(run.path / ".hub.lock"):
+        second.start()
+        said = ""
+        while "waiting for another push" not in said:
+            said += capfd.readouterr().err
+        assert not (run.path / "hub").exists() and not done
+    second.join()
+    assert done[0].ok
 
 
 def test_the_json_is_the_contract() -> None:
