@@ -68,7 +68,7 @@ def render(
     sections = _sections(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
     body = "\n" + "\n\n".join(filter(None, (*sections, _OWN_TEXT))) + "\n"
     mark = Stamp(
-        rows_sha256 or digest([dict(row) for row in rows], 64), _fingerprint(header.to_dict(), body), data_sha256
+        rows_sha256 or digest([dict(row) for row in rows], 64, str), _fingerprint(header.to_dict(), body), data_sha256
     )
     header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
     return f"---\n{header.to_yaml()}\n---\n{body}"
@@ -79,6 +79,8 @@ def stamp(text: str) -> Stamp | None:
     import yaml
     from huggingface_hub import DatasetCard
 
+    if not text.startswith("---"):  # for which the library prints a warning
+        return None
     try:
         card: Any = DatasetCard(text.replace("\r\n", "\n"), ignore_metadata_errors=True)
     except (yaml.YAMLError, ValueError, TypeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -202,7 +201,7 @@ def digests(file: Path) -> dict[str, str]:
         for batch in parquet.iter_batches(batch_size=1000):
             for row in batch.to_pylist():
                 present = {key: item for key, item in row.items() if item is not None}
-                value = digest(json.dumps(present, sort_keys=True, default=str))
+                value = digest(present, default=str)
                 name = str(row.get("id") or value)
                 found[name if name not in found else f"{name} {value}"] = value
     return found

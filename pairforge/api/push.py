@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import re
 import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -119,6 +121,23 @@ def _collector_off() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def _bars_off(quiet: bool) -> Iterator[None]:
+    """Show no progress but that of an upload, and that only in a terminal."""
+    import datasets
+    from huggingface_hub import utils
+
+    libraries = [datasets, utils] if quiet or not sys.stderr.isatty() else [datasets]
+    changed = [one for one in libraries if not one.are_progress_bars_disabled()]
+    for one in changed:
+        one.disable_progress_bars()
+    try:
+        yield
+    finally:
+        for one in changed:
+            one.enable_progress_bars()
+
+
 def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
     run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
     errors = checks.check(rows, [one.code for one in RULES.values() if one.severity == "error"])
@@ -128,15 +147,14 @@ def _build_and_upload(source: PairInput, license: str | None, options: PushOptio
     if findings:
         said = f"not pushed: {plural(len(findings), 'error')} in the pairs"
         return PushOutcome(said, repo=options.repo, findings=findings)
-    models = {str(record.get("model") or "") for record in (*rows, run.settings if run else {})} - {""}
-    bundled = resource("data", "pocket").resolve()
-    pocket = any(model == "pocket" or Path(model).resolve() == bundled for model in models)
+    pocket = any(map(_is_pocket, {str(record.get("model")) for record in (*rows, run.settings if run else {})}))
     how = _command(options, pocket)
     dataset = formats.to_dataset(map(_public, rows))
     rows = dataset.to_list()
-    name = digest(rows, 64)
-    base = run.path if run else out_dir(options.output) / f"push-{name[:10]}"
-    with _locked(base, options.quiet):
+    name = digest(rows, 64, str)
+    own = run and os.access(run.path, os.W_OK)  # it may be another user's
+    base = run.path if run and own else out_dir(options.output) / f"push-{name[:10]}"
+    with _locked(base, options.quiet), _bars_off(options.quiet):
         files = _build(base / "hub", dataset, rows, name, run, license=license, repo=options.repo, pocket=pocket)
         if not options.quiet:
             note(preview(base / "hub", files))
@@ -182,6 +200,16 @@ def known_license(license: str | None) -> str | None:
         f"--license {visible(license)!r} is not the id of a licence that the Hub knows",
         fix=f"{hint}; for one of your own: other:NAME",
     )
+
+
+def _is_pocket(model: str) -> bool:
+    """Return True for a name or a path of the bundled model."""
+    if model == "pocket":
+        return True
+    try:
+        return os.path.samefile(model, resource("data", "pocket"))
+    except (OSError, ValueError):  # no path, or none that can be one
+        return False
 
 
 def _command(options: PushOptions, pocket: bool) -> str:
@@ -230,6 +258,9 @@ def _build(
 ) -> tuple[BuiltFile, ...]:
     """Write data and card, each atomically; the same pairs and settings give the same bytes."""
     data, readme = folder / DATA_FILE, folder / CARD_FILE
+    for path in (folder, data.parent, data, readme):
+        if path.is_symlink():  # of a run that somebody gave: what it points to would be overwritten
+            raise InputError(f"{path} is a symbolic link, and nothing is written there", fix=f"rm {path}")
     with write_errors(data):
         data.parent.mkdir(parents=True, exist_ok=True)
         with atomic(data) as file:

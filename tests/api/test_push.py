@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -177,6 +178,32 @@ def test_folders_of_this_machine_are_not_published(out: Path, tmp_path: Path) ->
     loaded = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache")).to_list()
     assert {(row["model"], row["judge"]) for row in loaded} == {("mine", "j.py:score")}
     assert str(tmp_path) not in (folder / "README.md").read_text()
+
+
+def test_dates_and_bytes_are_columns_as_others(out: Path) -> None:
+    first = push([row | {"made": datetime(2026, 1, 2), "blob": b"x"} for row in pairs()], quiet=True)
+    other = push([row | {"made": datetime(2026, 1, 3), "blob": b"x"} for row in pairs()], quiet=True)
+    assert first.ok and first.folder and first.folder != other.folder
+
+
+@pytest.mark.parametrize("link", ["hub", "hub/data", "hub/README.md", "hub/data/train-00000-of-00001.parquet"])
+def test_nothing_is_written_through_a_link(run: Run, tmp_path: Path, link: str) -> None:
+    place = tmp_path / "mine"
+    place.write_text("mine") if "." in link else place.mkdir()
+    (run.path / link).parent.mkdir(parents=True, exist_ok=True)
+    (run.path / link).symlink_to(place)
+    with pytest.raises(InputError, match="symbolic link"):
+        push(quiet=True)
+    assert (place.is_dir() and not [*place.iterdir()]) or (place.is_file() and place.read_text() == "mine")
+
+
+def test_the_run_of_another_user_is_built_beside_one_s_own(
+    run: Run, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, *_: path != run.path)
+    folder = push(run.path, quiet=True).folder
+    assert folder and folder.parent.parent == out and folder.parent.name.startswith("push-")
+    assert '"Qwen": "Deep Qwen"' in (folder / "README.md").read_text()
 
 
 def test_a_second_push_of_the_same_pairs_waits(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
