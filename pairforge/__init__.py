@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .api.sample import sample
     from .api.shortcuts import shortcuts
     from .api.show import show
+    from .api.train import train
     from .api.validate import validate
     from .repetition import repeats
     from .samplers.model_loading import model_source
@@ -29,7 +30,8 @@ __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
     "difficulty", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push",
-    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "validate",
+    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "train",
+    "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",

@@ -85,7 +85,7 @@ class BuildResult:
                 yield f"{label}: {', '.join(counted[:8])}{more}"
         yield f"{self.run.pairs}"
         if self.ok:
-            yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"
+            yield "next: pairforge validate · pairforge shortcuts · pairforge train dpo · pairforge push"
         elif counts["skips"].get("not_asked") or counts.get("unfinished"):
             yield "stopped by its budget: what was made is whole; the same command goes on"
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
@@ -151,9 +150,9 @@ def train() -> None:
 
 @train.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.pass_context
-def dpo(context: click.Context) -> None:
-    """DPO on the latest run: the same as python -m trainers.dpo, with all its flags."""
-    import runpy
+def dpo(context: click.Context) -> int:
+    """DPO on the latest run, with all flags of TRL: see pairforge train dpo --help."""
+    from ..api.train import trainer_module
 
-    sys.argv = ["trainers.dpo", *context.args]
-    runpy.run_module("trainers.dpo", run_name="__main__", alter_sys=True)
+    code: int = trainer_module("dpo").main(context.args)
+    return code
