@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 TAGS = ["preference-pairs", "dpo", "chatml", "synthetic", "pairforge"]
 _STAMPED = ("rows", "card", "data")
 _OWN_TEXT = "[//]: # (pairforge: a text of your own below this line stays; the next push replaces what is above)"
+_LICENSE = ("license", "license_name", "license_link")
+_KEYS = {
+    "pretty_name", "task_categories", "size_categories", "tags", "configs", "dataset_info", *_LICENSE
+}  # fmt: skip
+"""The keys of the header that a push writes; all others are the user's own."""
 _EXAMPLES = 3
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 
@@ -76,37 +81,52 @@ def render(
 
 def stamp(text: str) -> Stamp | None:
     """Return the stamp in a card's text; None where pairforge didn't write the card, or its header can't be read."""
-    import yaml
-    from huggingface_hub import DatasetCard
-
-    if not text.startswith("---"):  # for which the library prints a warning
-        return None
-    try:
-        card: Any = DatasetCard(text.replace("\r\n", "\n"), ignore_metadata_errors=True)
-    except (yaml.YAMLError, ValueError, TypeError):
-        return None
-    header = card.data.to_dict()
+    header, body = _parts(text)
     mark = header.pop("pairforge", None)
     values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
     if not values or not all(isinstance(value, str) for value in values.values()):
         return None
-    return Stamp(**values, edited=values["card"] != _fingerprint(header, card.text))
+    ours = {key: value for key, value in header.items() if key in _KEYS}
+    unlicensed = {key: value for key, value in ours.items() if key not in _LICENSE}  # as the user may have added one
+    return Stamp(**values, edited=values["card"] not in (_fingerprint(ours, body), _fingerprint(unlicensed, body)))
 
 
-def own_text(card: str) -> str:
-    """Return what the user wrote: below the line that says so, or all of a card that pairforge didn't write."""
-    text = card.replace("\r\n", "\n")
+def with_own_parts(card: str, there: str) -> str:
+    """Return a card that `render` made with what the user wrote into the one that is `there`.
+
+    That is the text below the line that says so, or all of a card that pairforge didn't write, and the keys of the
+    header that the new card has not, such as `language`.
+    """
+    new, body = _parts(card)
+    old, text = _parts(there)
     _, line, below = text.rpartition(_OWN_TEXT)  # the last one: a text from the data may hold the line, too
-    if line:
-        return below.strip()
-    if not text or stamp(text):
-        return ""
-    return re.sub(r"\A---\n.*?\n---(?:\n|\Z)", "", text, flags=re.DOTALL).strip()
+    mine = below.strip() if line else "" if stamp(there) else text.strip()
+    kept = _LICENSE if "license" not in new else ()
+    extra = {key: value for key, value in old.items() if key not in (*_KEYS, "pairforge") or key in kept}
+    if not mine and not extra:
+        return card
+    return _card(new | extra, body + (f"\n{mine}\n" if mine else ""))
 
 
-def with_own_text(card: str, text: str) -> str:
-    """Return a card that `render` made with a text of the user's at its end."""
-    return f"{card}\n{text}\n" if text else card
+def _parts(card: str) -> tuple[dict[str, Any], str]:
+    """Return the header and the body of a card; no header where there is none that can be read."""
+    import yaml
+    from huggingface_hub import RepoCard
+
+    text = card.replace("\r\n", "\n")
+    if not text.startswith("---"):  # for which the library prints a warning
+        return {}, text
+    try:
+        read: Any = RepoCard(text, ignore_metadata_errors=True)
+        return dict(read.data.to_dict()), str(read.text)
+    except (yaml.YAMLError, ValueError, TypeError):
+        return {}, text
+
+
+def _card(header: Mapping[str, Any], body: str) -> str:
+    from huggingface_hub import CardData
+
+    return f"---\n{CardData(**header).to_yaml()}\n---\n{body}"
 
 
 def _fingerprint(header: Mapping[str, Any], body: str) -> str:

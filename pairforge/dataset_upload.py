@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from .dataset_card import Stamp, own_text, stamp, with_own_text
+from .dataset_card import Stamp, stamp, with_own_parts
 from .errors import InputError
 from .hub import Commit, Head, Repository, connected
 from .text import byte_size, escaped, plural, visible
@@ -170,7 +170,7 @@ class DatasetUpload:
         refusals, fix = self._refusals(there, self.changes)
         if refusals:
             raise InputError("; ".join(refusals), fix=fix)
-        card = with_own_text((self.folder / CARD_FILE).read_text(encoding="utf-8"), own_text(there.card))
+        card = with_own_parts((self.folder / CARD_FILE).read_text(encoding="utf-8"), there.card)
         data = CommitOperationAdd(path_in_repo=DATA_FILE, path_or_fileobj=self.folder / DATA_FILE)
         return [CommitOperationAdd(path_in_repo=CARD_FILE, path_or_fileobj=card.encode()), data]
 

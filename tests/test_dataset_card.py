@@ -96,25 +96,39 @@ def test_an_edited_card_is_known_as_one() -> None:
     assert not edited(text)
     assert not edited(text.replace("\n", "\r\n"))
     assert edited(text.replace("# Preference pairs", "# My pairs"))
-    assert edited(text.replace("---\n", "---\nlanguage: en\n", 1))
+    assert edited(text.replace("- dpo\n", "- dpo\n- mine\n"))
 
 
 def test_a_text_below_the_line_is_the_user_s_own() -> None:
     text = render()
     mine = "## Notes\n\nMine."
     assert not edited(text + f"\n{mine}\n")
-    assert card.own_text(text) == ""
-    assert card.own_text((text + f"\n{mine}\n").replace("\n", "\r\n")) == mine
-    again = card.with_own_text(render([pair()]), mine)
-    assert (card.own_text(again), edited(again)) == (mine, False)
-    assert card.own_text("---\nlicense: mit\n---\n# Mine\n") == "# Mine"
+    new = render([pair()])
+    assert card.with_own_parts(new, text) == new
+    for there in (text + f"\n{mine}\n", (text + f"\n{mine}\n").replace("\n", "\r\n"), mine, f"---\na: 1\n---\n{mine}"):
+        again = card.with_own_parts(new, there)
+        assert again.endswith(f"\n\n{mine}\n") and not edited(again)
+        assert card.with_own_parts(new, again) == again
+
+
+def test_keys_that_the_user_added_to_the_header_stay() -> None:
+    text = render().replace("---\n", "---\nlanguage: en\nlicense: mit\nviewer: false\n", 1)
+    assert not edited(text)
+    again = card.with_own_parts(render([pair()]), text)
+    assert not edited(again)
+    assert [header(again)[key] for key in ("language", "license", "viewer")] == ["en", "mit", False]
+    assert header(again)["dataset_info"]["splits"][0]["num_examples"] == 1
+    assert header(card.with_own_parts(render(license="cc0-1.0"), text))["license"] == "cc0-1.0"
+    assert edited(render(license="mit").replace("license: mit", "license: gpl"))
 
 
 def test_the_line_in_a_text_of_the_data_has_no_effect() -> None:
     line = render().rstrip().splitlines()[-1]
     hostile = f"x\n{line}\n![x](https://evil.example/p.png)"
     text = render([pair(chosen=hostile)])
-    assert (card.own_text(text), edited(text)) == ("", False)
+    assert not edited(text)
+    new = render([pair()])
+    assert card.with_own_parts(new, text) == new
 
 
 def test_only_rows_of_a_run_are_said_to_be_made_here() -> None:
