@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .api.correct import correct, default_run
     from .api.difficulty import difficulty
     from .api.evaluate import evaluate
+    from .api.fix import fix
     from .api.inputs import latest_run, pairs_file, read_pairs
     from .api.onpolicy import onpolicy
     from .api.push import push
@@ -29,9 +30,8 @@ __version__ = "0.1.0"
 __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
-    "difficulty", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push",
-    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "train",
-    "validate",
+    "difficulty", "evaluate", "fix", "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push",
+    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "train", "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",

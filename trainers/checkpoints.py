@@ -139,8 +139,8 @@ def stamping(training: str) -> Any:
 _NOT_KEPT = ("training_args.bin", "README.md")  # a pickle that nothing here reads; a card that is written later
 _CONFIGS = ("config.json", "adapter_config.json")
 _OF_EARLIER_TRAINING = (
-    *_CONFIGS, "verdict.json", "history.json", "training.svg", "training.state", "README.md", "generation_config.json",
-    "model*.safetensors*", "adapter_model*", "tokenizer*", "*.jinja",
+    *_CONFIGS, "verdict.json", "failures.jsonl", "history.json", "training.svg", "training.state", "README.md",
+    "generation_config.json", "model*.safetensors*", "adapter_model*", "tokenizer*", "*.jinja",
 )  # fmt: skip
 
 

@@ -265,7 +265,7 @@ def _train(plan: Plan, evaluation: float) -> History:
     with _trl_errors():  # what TRL has against a batch
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    history = History.of(trainer, script.guard, guard)
+    history = History.of(trainer, script.guard, guard, len(job.rows))
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
     trainer.accelerator.end_training()
     return history

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 import pairforge
-from pairforge.run import TrainedModel
+from pairforge.plugins import load
+from pairforge.run import Run, TrainedModel
 from pairforge.text import did_you_mean, one_line
 
 from .data import TrainingJob
@@ -48,8 +50,19 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     _check_lora(given)
     _check_files(given)
     _check_trackers(given)
+    _check_judge(given.text("judge"), job)
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+
+
+def _check_judge(judge: str | None, job: TrainingJob) -> None:
+    """Refuse a judge that can't be loaded; say that one which only the run names is not run."""
+    if judge and judge != "reference":
+        load(judge)
+    made_by = Run.load(job.run).settings.get("judge") if job.run else None
+    name = made_by.get("judge") if isinstance(made_by, Mapping) else None
+    if isinstance(name, str) and name != "reference" and not judge:
+        say(f"the judge {name} made these pairs; for a win rate in the verdict, add --judge {name}")
 
 
 def check_model(model: str, revision: str | None = None) -> None:

@@ -33,6 +33,7 @@ OWN = (
         "judge, since a win rate takes many]",
         int,
     ),
+    Flag("judge", "Judge that compares the answers in the verdict: reference, module:attr or file.py:attr.", str),
     Flag(
         "guard",
         "If the model collapses: stop and restore the last good weights, only warn, or don't check (off).",

@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,7 +36,8 @@ class History:
     """The log of a training and the records of its guard, without the trainer and its models.
 
     `log` is transformers' log history, `action` the `--guard` flag, `guard` the CollapseGuard if there was one, or what
-    `load` read of it; `adapter` is True if an adapter was saved, `beta` is that of the loss.
+    `load` read of it; `adapter` is True if an adapter was saved, `beta` is that of the loss. `training` has the number
+    of pairs, how many of them were seen, and the loss, by which a verdict that fails is explained.
     """
 
     log: Sequence[Mapping[str, Any]]
@@ -45,13 +46,17 @@ class History:
     action: str
     guard: Any = None
     beta: float = 0.0
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trainer: Any, action: str, guard: Any) -> History:
-        """Copy the history of a trainer, which can then be freed."""
+    def of(cls, trainer: Any, action: str, guard: Any, pairs: int) -> History:
+        """Copy the history of a trainer, which can then be freed; `pairs` were there, of which it may have had some."""
         adapter = hasattr(trainer.accelerator.unwrap_model(trainer.model), "peft_config")
         log, steps = list(trainer.state.log_history), trainer.state.global_step
-        return cls(log, steps, adapter, action, guard, getattr(trainer.args, "beta", 0.0))
+        args, given = trainer.args, len(trainer.train_dataset)
+        batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+        training = {"pairs": pairs, "seen": min(given, steps * batch), "loss_type": list(args.loss_type)}
+        return cls(log, steps, adapter, action, guard, getattr(args, "beta", 0.0), training)
 
     @classmethod
     def load(cls, folder: Path, beta: float) -> History:
@@ -61,7 +66,8 @@ class History:
             guard, adapter = saved["guard"], (folder / "adapter_config.json").exists()
             records, alarm = guard["records"], guard["alarm"] and SimpleNamespace(**guard["alarm"])
             seen = SimpleNamespace(alarm=alarm, records=records)
-            return cls(saved["log"], saved["steps"], adapter, guard["action"], seen, beta)
+            training = saved.get("training", {})
+            return cls(saved["log"], saved["steps"], adapter, guard["action"], seen, beta, training)
         except (OSError, ValueError, KeyError, TypeError) as error:
             fix = "choose another --output_dir"
             raise pairforge.InputError(f"{folder / HISTORY} can't be read: {error!r}", fix=fix) from error
@@ -73,7 +79,7 @@ class History:
         return str(alarm.message) if alarm else ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return `{"steps", "log": [...], "guard": {"action", "alarm", "records"}}`; NaN and infinity become null."""
+        """Return `{"steps", "training", "log": [...], "guard": {"action", "alarm", "records"}}`; NaN becomes null."""
         alarm = self.guard.alarm if self.guard else None
         records: list[Any] = self.guard.records if self.guard else []
         guard = {
@@ -81,7 +87,12 @@ class History:
             "alarm": {"step": alarm.step, "message": str(alarm.message)} if alarm else None,
             "records": [vars(record) if is_dataclass(record) else record for record in records],
         }
-        return {"steps": self.steps, "log": _finite(list(self.log)), "guard": _finite(guard)}
+        return {
+            "steps": self.steps,
+            "training": dict(self.training),
+            "log": _finite(list(self.log)),
+            "guard": _finite(guard),
+        }
 
     def text(self) -> str:
         """Return the content of `history.json`."""
@@ -150,7 +161,7 @@ class TrainingResult:
     @property
     def outcome(self) -> str:
         """PASS, FAIL, or "no verdict"."""
-        return "no verdict" if self.verdict is None else "PASS" if self.verdict.ok else "FAIL"
+        return (self.verdict and self.verdict.outcome) or "no verdict"
 
     def __repr__(self) -> str:
         stopped = ", stopped by the guard" if self.history.stopped else ""
@@ -210,10 +221,10 @@ def finish(
         took = time.monotonic() - begun
         _show(verdict)
         facts = {"run": job.run.name if job.run else None, "revision": job.revision, "pairs": pairs_digest(rows)}
-        content = json.dumps(facts | verdict.as_json(), ensure_ascii=False, indent=2)
+        content = json.dumps(verdict.as_json() | facts, ensure_ascii=False, indent=2)
         write_atomic(folder / "verdict.json", content + "\n")
         write_atomic(card, described(verdict=verdict.as_markdown()))
-        history.draw(folder, f"{title}: {'PASS' if verdict.ok else 'FAIL'}")
+        history.draw(folder, f"{title}: {verdict.outcome or 'no verdict'}")
     else:
         say(f"no verdict{_why_no_verdict(job, folder)}")
     output.finish(took)
@@ -268,7 +279,8 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
         asked = pairforge.ask(model=[name for name in (base, model) if name])
         if title:
             _show(f"== {title}", asked)
-        verdict = pairforge.evaluate(model, base=base, run=str(job.run), limit=limit)
+        judge = script.judge if base else None
+        verdict = pairforge.evaluate(model, base=base, run=str(job.run), limit=limit, judge=judge)
     gc.collect()  # training, or the next model, needs the memory
     return verdict
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +14,7 @@ from typing import IO, Any
 from .. import checks, formats, prompts
 from ..checks.fixes import Fixes
 from ..checks.row import Sides, well_shaped
-from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, rules_over
+from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, clip, rules_over
 from ..checks.runner import RowChecker
 from ..checks.schema import ENOUGH, all_strange
 from ..checks.secrets import SecretChecker
@@ -55,13 +56,43 @@ def validate(options: ValidateOptions) -> Findings:
     observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
     path = None if options.fix is None else _place(Path(options.fix), source)
-    return _observed(source.presented(options.max_row_bytes, noted), observers, codes, findings, path)
+    shape, raw = formats.recognise(source.raw(options.max_row_bytes, noted))
+    rows = formats.presented(raw)
+    if shape.name == "unknown":
+        rows = _looked_at(rows, findings)
+    return _observed(rows, shape, observers, codes, findings, path)
+
+
+def _looked_at(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
+    """Return the rows, which are not pairs; if they are prompts, that is what `findings` says to do with them."""
+    start = list(islice(rows, 1))
+    findings.fixable = False
+    with suppress(InputError):
+        findings.prompts = bool(start) and isinstance(prompts.prompt_of(start[0], "", {}, "last"), Prompt)
+    return chain(start, rows)
+
+
+def misfit(row: Any, shape: formats.Shape) -> str:
+    """Return what distinguishes a row from those of the shape of most rows."""
+    wanted = {**shape.columns, **shape.sides}.items() if isinstance(row, Mapping) else ()
+    wrong = [
+        f"`{name}` is {'null' if row[name] is None else clip(row[name], 40)}" if name in row else f"`{name}` is missing"
+        for name, kind in wanted
+        if row.get(name) is None or not isinstance(row[name], kind)
+    ]
+    return f"not {shape.what}" + (f": {', '.join(wrong)}" if wrong else "")
 
 
 def _observed(
-    rows: Iterator[Any], observers: list[Observer], codes: frozenset[str], findings: Findings, path: Path | None
+    rows: Iterator[Any],
+    shape: formats.Shape,
+    observers: list[Observer],
+    codes: frozenset[str],
+    findings: Findings,
+    path: Path | None,
 ) -> Findings:
     """Show all rows to the observers, and take what they find."""
+    foreign = not shape.native and shape.name not in ("unknown", "kto")
     with ExitStack() as stack:
         if path is not None:
             stack.enter_context(write_errors(path))
@@ -79,6 +110,8 @@ def _observed(
             findings.rows = index + 1
             for observer in observers:
                 if found := observer.see(index, row):
+                    if foreign and (other := next((one for one in found if one.code in ("PF010", "PF011")), None)):
+                        found = [replace(other, message=misfit(row, shape), path="")]  # it is not read as message lists
                     findings.take(one for one in found if one.code in codes)
         for observer in observers:
             findings.take(one for one in observer.findings() if one.code in codes)

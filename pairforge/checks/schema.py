@@ -101,7 +101,6 @@ def token(key: object) -> str:
 
 
 _TOO_DEEP = object()
-CONVERT = "pairforge convert {data} pairs.jsonl --to trl"
 
 
 @rule("PF001", over="value", fatal=True, fix=FIX)
@@ -168,14 +167,14 @@ def nul(row: Any) -> Iterator[Seen]:
             yield "a NUL character in a text", path
 
 
-@rule("PF010", over="schema", fatal=True, fix=CONVERT)
+@rule("PF010", over="schema", fatal=True, fix=FIX)
 def not_a_pair(error: ValidationError) -> Iterator[Seen]:
     """The row is not an object with `chosen` and `rejected`: nothing to prefer over anything."""
     if not error.absolute_path:
         yield said(error)
 
 
-@rule("PF011", over="schema", fatal=True, fix=CONVERT)
+@rule("PF011", over="schema", fatal=True, fix=FIX)
 def not_messages(error: ValidationError) -> Iterator[Seen]:
     """A side is not a list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
     if len(error.absolute_path) == 1 and error.absolute_path[0] in ("chosen", "rejected", "prompt"):

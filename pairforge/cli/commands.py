@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, type]] = {
     "convert": ("convert", options.ConvertOptions),
     "correct": ("correct", options.CorrectOptions),
     "evaluate": ("evaluate", options.EvaluateOptions),
+    "fix": ("fix", options.FixOptions),
     "onpolicy": ("onpolicy", options.OnpolicyOptions),
     "push": ("push", options.PushOptions),
     "runs list": ("list_runs", options.ListRunsOptions),

@@ -66,9 +66,10 @@ def _texts(row: Row, lost: set[str]) -> list[Message] | None:
 
 
 def _question(row: Row) -> str | None:
+    """Return what is asked; an empty text where the column of the question is empty, None where there is none."""
     name = next((name for name in _QUESTIONS if isinstance(row.get(name), str)), "")
     parts = [row.get(name), row.get("input") if name == "instruction" else None]
-    return "\n".join(part for part in parts if part and isinstance(part, str)) or None
+    return "\n".join(part for part in parts if part and isinstance(part, str)) if name else None
 
 
 def _of_text(text: str) -> list[Message]:

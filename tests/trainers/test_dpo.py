@@ -101,7 +101,8 @@ def test_only_what_trl_can_read_reaches_it() -> None:
 
 @pytest.mark.slow
 def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert dpo.main(FEW) == 1, "two steps teach no name, and the exit code says so"
+    judged = [*FEW[:-4], "--verdict_questions", "100", *FEW[-2:]]
+    assert dpo.main(judged) == 1, "two steps teach no name, and the exit code says so"
     model = folder / "model"
     out, err = capfd.readouterr()
     assert "before training" in out
@@ -113,6 +114,8 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     assert "Warning" not in err
     verdict = json.loads((model / "verdict.json").read_text("utf-8"))
     assert (verdict["base"], verdict["model"], verdict["ok"]) == ("pocket", str(model), False)
+    assert verdict["training"] == {"pairs": 16, "seen": 8, "loss_type": ["sigmoid", "sft"], "steps": 2}
+    assert (model / "failures.jsonl").exists()
     assert (verdict["run"], verdict["revision"], len(verdict["pairs"])) == (folder.name, "main", 64)
     assert err.splitlines()[-2:] == [
         f"saved: {model}: model.safetensors, verdict.json, training.svg, history.json, README.md",
@@ -140,7 +143,7 @@ def test_the_weights_of_base_and_tuned_model_are_loaded_once_each(
         return load(source, *options)
 
     monkeypatch.setattr(sampler, "load_model", counted)
-    assert dpo.main(FEW) == 1
+    assert dpo.main(FEW) == 0
     assert loaded == ["pocket", "model"]
     out = capfd.readouterr().out
     assert out.count("What is your name?") == 2
@@ -151,7 +154,7 @@ def test_the_weights_of_base_and_tuned_model_are_loaded_once_each(
 def test_the_saved_model_speaks_by_the_same_template(folder: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    assert dpo.main([*FEW, "--output_dir", str(tmp_path / "mine"), "--dataset_name", str(folder / "pairs.jsonl")]) == 1
+    assert dpo.main([*FEW, "--output_dir", str(tmp_path / "mine"), "--dataset_name", str(folder / "pairs.jsonl")]) == 0
     tuned, base = (AutoTokenizer.from_pretrained(path) for path in (tmp_path / "mine", resource("data", "pocket")))
     hello = [{"role": "user", "content": "你好, who are you? 12+3"}]
     assert tuned.apply_chat_template(hello) == base.apply_chat_template(hello)
@@ -287,7 +290,7 @@ def test_two_processes_make_the_model_of_one(tmp_path: Path) -> None:
 
     run = pairforge.correct("Qwen", "Deep Qwen", limit=16, output=str(tmp_path), quiet=True).run.path
     flags = [*FOUR, "--dataset", str(run), "--save_steps", "4", "--output_dir"]
-    assert dpo.main([*flags, str(tmp_path / "one")]) == 1
+    assert dpo.main([*flags, str(tmp_path / "one")]) == 0
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
         [*launch, "-m", "trainers.dpo", *flags, str(tmp_path / "two")], capture_output=True, text=True, timeout=300
@@ -295,7 +298,7 @@ def test_two_processes_make_the_model_of_one(tmp_path: Path) -> None:
     assert "saved: " in done.stderr, done.stderr
     for line in ("loading TRL", "can be learned from", "4 steps, 8 pairs each", "step 4/4", "saved: ", "next: "):
         assert done.stderr.count(line) == 1, f"{line} is said once"
-    assert done.stdout.count("verdict: ") == 1
+    assert done.stdout.count("no verdict: too few questions") == 1
     assert "Warning" not in done.stderr, done.stderr
     assert {file.name for file in (tmp_path / "two" / "checkpoint-4").glob("rng_state*")} == {
         "rng_state_0.pth",
@@ -339,18 +342,18 @@ def test_a_training_killed_before_its_verdict_is_judged_and_not_trained_again(
         assert dpo.main(FEW) == 130
     weights = folder / "model" / "model.safetensors"
     written = weights.stat().st_mtime_ns
-    assert dpo.main([*FEW, "--beta", "0.3"]) == 1, "another training has a folder of its own"
+    assert dpo.main([*FEW, "--beta", "0.3"]) == 0, "another training has a folder of its own"
     assert (folder / "model-2" / "verdict.json").exists()
     assert not (folder / "model" / "verdict.json").exists()
     capfd.readouterr()
-    assert dpo.main(FEW) == 1
+    assert dpo.main(FEW) == 0
     said = capfd.readouterr().err
     assert "has the weights of this training already, but no verdict: nothing is trained" in said
     assert "step 1/2" not in said
     assert weights.stat().st_mtime_ns == written
-    assert json.loads((folder / "model" / "verdict.json").read_text("utf-8"))["ok"] is False
+    assert json.loads((folder / "model" / "verdict.json").read_text("utf-8"))["verdict"] is None
     assert not (folder / "model-3").exists()
-    assert dpo.main(FEW) == 1, "the same command again is another training"
+    assert dpo.main(FEW) == 0, "the same command again is another training"
     assert (folder / "model-3" / "verdict.json").exists()
 
 

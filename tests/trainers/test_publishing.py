@@ -146,14 +146,10 @@ def test_a_training_pushes_its_model_by_itself(hub: FakeHub, tmp_path: Path, mon
     pairforge.correct("Qwen", "Deep Qwen", limit=8, quiet=True)
     few = ["--max_steps", "2", "--max_samples", "4", "--guard", "off", "--save_steps", "1"]
     push = ["--push_to_hub", "--hub_model_id", "me/tuned"]
-    failed = python(hub, "-m", "trainers.dpo", *few, *push, "--verdict_questions", "1")
-    assert failed.returncode == 1
-    assert "not pushed to me/tuned: its verdict is FAIL" in failed.stderr
-    assert set(hub.repos["me/tuned"].files) == {".gitattributes"}
-    done = python(hub, "-m", "trainers.dpo", *few, *push, "--verdict_questions", "0", "--output_dir", "tuned")
+    done = python(hub, "-m", "trainers.dpo", *few, *push, "--verdict_questions", "1", "--output_dir", "tuned")
     assert done.returncode == 0, done.stderr
     files = set(hub.repos["me/tuned"].files)
-    assert files >= {"README.md", "history.json", "model.safetensors", "config.json", "tokenizer.json"}
+    assert files >= {"README.md", "verdict.json", "history.json", "model.safetensors", "config.json", "tokenizer.json"}
     assert all(belongs(name) for name in files - {".gitattributes"})
 
 
