@@ -48,7 +48,7 @@ class RowChanges:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PushComparison:
     """What a push would do: `refusals` are the reasons for which it asks for --yes or --public."""
 
     text: str
@@ -103,7 +103,7 @@ class DatasetUpload:
                 _MESSAGE,
             )
 
-    def compare(self) -> Comparison:
+    def compare(self) -> PushComparison:
         """Compare with what the dataset holds, without a writing request. Raises as `run` does."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -113,14 +113,14 @@ class DatasetUpload:
             except RepositoryNotFoundError:
                 changes = RowChanges(added=self._count)
                 kind = "private" if self.private else "public"
-                return Comparison(f"{self.repo} would be made, {kind}: {changes}{self._size}", changes)
+                return PushComparison(f"{self.repo} would be made, {kind}: {changes}{self._size}", changes)
             there = self._there(target, head)
             if there.holds(self._wanted):
-                return Comparison(f"{self.repo} holds these pairs already, at {head.sha[:7]}", RowChanges())
+                return PushComparison(f"{self.repo} holds these pairs already, at {head.sha[:7]}", RowChanges())
             changes = self._changes(there)
             refusals, _ = self._refusals(there, changes)
         text = f"{self.repo} at {head.sha[:7]}: {changes}; the card would be {'replaced' if there.card else 'added'}"
-        return Comparison(text + self._size, changes, refusals)
+        return PushComparison(text + self._size, changes, refusals)
 
     @property
     def _size(self) -> str:
