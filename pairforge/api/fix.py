@@ -125,7 +125,8 @@ def fix(options: FixOptions) -> FixedPairs:
         made = FixedPairs(path, record, shape.name, len(fixed), len(fixed) - len(log.dropped), log)
         if not made.written:
             first = next(iter(log.dropped.values()), ("", "there are no rows"))[1]
-            raise InputError(f"nothing would be left of {len(fixed)} rows: {first}", fix="see: pairforge validate")
+            rows = f"{len(fixed)} row{'' if len(fixed) == 1 else 's'}"
+            raise InputError(f"nothing would be left of {rows}: {first}", fix="see: pairforge validate")
 
         def kept() -> Iterator[Any]:
             return (row for number, row in enumerate(fixed) if number not in log.dropped)
@@ -143,6 +144,11 @@ def fix(options: FixOptions) -> FixedPairs:
 def _require_pairs(shape: formats.Shape, source: PairInput) -> None:
     """Raise InputError where the rows are not pairs."""
     name = shlex.quote(source.name or "PAIRS")
+    first = next(source.raw(), None)
+    if first is None:
+        raise InputError(f"{source.name or 'the source'} has no rows", fix="see: pairforge runs list")
+    if shape.name == "unknown" and isinstance(first, Skip):
+        raise InputError(first.detail, fix=f"see what is wrong with: pairforge validate {name}")
     if shape.name == "unknown":
         raise InputError(f"these are not pairs: {shape.what}", fix=f"see what is wrong with: pairforge validate {name}")
     if shape.name == "kto":
@@ -183,8 +189,10 @@ def _as_messages(number: int, row: Any, shape: formats.Shape, log: ChangeLog) ->
     if isinstance(row, Skip) or not isinstance(row, Mapping):
         return row
     lost = set[str]()
-    fits = formats.shape_of([row])
-    pair = shape.pair(row, lost) or (None if fits.name in ("unknown", "kto") else fits.pair(row, lost))
+    own = formats.shape_of([row])
+    if own.native and shape.native:  # a prompt beside message lists is in some rows of a set, and not in others
+        shape = own
+    pair = shape.pair(row, lost) or (None if own.name in ("unknown", "kto") else own.pair(row, lost))
     if pair is None:
         # With parts that are not text, or calls of tools, a row may be sound all the same.
         if isinstance(prompt := row.get("prompt"), list) and schema.is_pair(row):

@@ -95,6 +95,11 @@ def _are_turns(row: Row, key: str = "content", kinds: tuple[type, ...] = (str, l
     )
 
 
+def _without_prompt(row: Row) -> bool:
+    """Return whether the sides hold only what follows the prompt beside them: without it they would lose it."""
+    return bool(row.get("prompt")) and role_of(row["chosen"][0]) == "assistant"
+
+
 def _are_answers(row: Row) -> bool:
     """Return whether both sides are answers (a text, a message, a list that begins with one), not conversations."""
     sides = [row.get(name) for name in _SIDES]
@@ -230,7 +235,7 @@ SHAPES = (
     Shape(
         "trl",
         "whole conversations as chosen and rejected (TRL)",
-        test=partial(_are_turns, kinds=(str,)),
+        test=lambda row: _are_turns(row, kinds=(str,)) and not _without_prompt(row),
         spent=("prompt",),
         native=True,
     ),
