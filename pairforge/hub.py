@@ -1,85 +1,70 @@
-"""Push pairs to the Hugging Face Hub: in one commit, private by default, never over files that others made.
+"""The Hugging Face Hub: one commit to a repository that holds all or nothing of it, with truth after trouble.
 
 The Hub's client doesn't repeat a commit, so a lost response leaves open whether the commit succeeded. After such a
-failure the head is read again, and the stamp in its card compared with ours: what is reported is what the head holds.
+failure the head is read again, and compared with what was to be uploaded: what is reported is what the head holds. What
+fails for a moment (a busy server, a lost connection) is tried again by the policy of `samplers.retry`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .dataset_card import Stamp, stamp
+from .console import note
 from .errors import InputError, OutsideError, PairforgeError
-from .text import escaped, visible
+from .samplers.openai_client import http_library
+from .samplers.retry import LONGEST_WAIT, backoff, retry_after
+from .text import visible
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import CommitOperation, HfApi
 
-CARD_FILE, DATA_FILE = "README.md", "data/train-00000-of-00001.parquet"
-_MADE, _HUB_MADE = (CARD_FILE, DATA_FILE), {".gitattributes"}
+T = TypeVar("T")
+
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
-_MESSAGE = "Preference pairs built with pairforge"
-_MAYBE_COMMITTED = {408, 409, 412}  # and all from 500 on
-_LOGIN = "hf auth login, with a token that may write there"
+_TRIES = 5
+_CONFLICT = {409, 412}
+_TRANSIENT = {408, 425, 429}  # and those from 500 on, but 507: no room
+_FULL = re.compile(r"storage|quota|\blimit", re.IGNORECASE)
 _PLAIN = {
-    401: ("the Hub doesn't know your token: expired, revoked or mistyped", _LOGIN),
-    403: ("your token may not write to {repo}: {reason}", _LOGIN),
-    404: ("the Hub has no {repo} that you may write to", _LOGIN),
+    401: ("the Hub doesn't know your token: expired, revoked or mistyped", "{login}"),
+    403: ("your token may not write to {repo}: {reason}", "{login}"),
+    404: ("the Hub has no {repo} that you may write to", "{login}"),
     409: ("{repo} is being written to by others: nothing was pushed", "run the same command again"),
     412: ("{repo} is being written to by others: nothing was pushed", "run the same command again"),
     429: ("the Hub asks to slow down (429): nothing was pushed", "run the same command again in some minutes"),
 }
+_OTHER = ("can't push to {repo}, and nothing was pushed: {reason}", "run the same command again later")
 
 
 @dataclass(frozen=True)
 class Commit:
-    """The commit on the Hub that holds the pairs; `new` is False where the head held them already."""
+    """The commit on the Hub that holds what was to be uploaded; `new` is False where the head held it already."""
 
     sha: str
     url: str
     new: bool
+    private: bool
 
 
 @dataclass(frozen=True)
-class _Head:
-    """The target's present content: `stamp` is None without a card of pairforge's, `data` the Parquet's SHA-256."""
+class Head:
+    """The content of a repository at its latest commit.
+
+    `files` are the paths, each with the digest of the content: SHA-256 of a large file, git's own of a small one.
+    """
 
     sha: str
     private: bool
-    files: frozenset[str]
-    stamp: Stamp | None
-    data: str | None
-
-    def holds(self, wanted: Stamp) -> bool:
-        """Return True if the head has these pairs and this card, with the Parquet bytes that the card names."""
-        mark = self.stamp
-        return mark is not None and (mark.rows, mark.card, mark.data) == (wanted.rows, wanted.card, self.data)
-
-    @property
-    def foreign(self) -> list[str]:
-        """The files that pairforge didn't make, and its own card if that was edited since."""
-        ours = set() if self.stamp is None else {DATA_FILE} if self.stamp.edited else set(_MADE)
-        return sorted(self.files - ours - _HUB_MADE)
-
-
-def check_repo(repo: str) -> None:
-    """Check that a name can be the id of a dataset: OWNER/NAME in the Hub's alphabet. Raises InputError."""
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    try:
-        validate_repo_id(repo)
-    except HFValidationError as error:
-        raise InputError(f"--repo {visible(repr(repo))} can't be a dataset's id", fix="use OWNER/NAME") from error
-    if "/" not in repo:
-        raise InputError(f"--repo {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
+    files: Mapping[str, str]
 
 
 def logged_in() -> bool:
@@ -89,121 +74,172 @@ def logged_in() -> bool:
     return get_token() is not None
 
 
-def upload(folder: Path, repo: str, *, private: bool = True, yes: bool = False) -> Commit:
-    """Upload `folder`'s card and data to a dataset in one commit, unless its head holds them already.
-
-    Args:
-        private: create the dataset as a private one, and refuse one that is public.
-        yes: allow a target with files that pairforge didn't make; the card is replaced, no file is deleted.
-
-    Raises:
-        InputError: the target may not be written to without `yes` or `private=False`.
-        OutsideError: the Hub refuses, or the network fails; the message describes the head at that moment.
-    """
-    wanted = stamp((folder / CARD_FILE).read_text(encoding="utf-8"))
-    if wanted is None:
-        raise InputError(f"{folder / CARD_FILE} isn't a card of pairforge's", fix="build it again with pairforge push")
-    try:
-        with _client() as api:
-            return _Upload(api, folder, repo, wanted, private, yes).run()
-    except _failures() as error:
-        raise _outside(error, repo) from error
+def login_advice() -> str:
+    """Return what to do about a missing or wrong token: HF_TOKEN wins over a stored one."""
+    names = [name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name)]
+    if names:
+        return f"set {names[0]} to a token that may write there, or unset it and run hf auth login: {names[0]} wins"
+    return "hf auth login, with a token that may write there"
 
 
 @dataclass(frozen=True)
-class _Upload:
-    """One push to one dataset."""
+class Repository:
+    """A repository on the Hub, as `connected` opens it; its methods raise what the Hub's client raises."""
 
     api: HfApi
-    folder: Path
-    repo: str
-    wanted: Stamp
-    private: bool
-    yes: bool
+    name: str
+    kind: Literal["dataset", "model"]
+    quiet: bool = False
+    revision: str | None = None
 
-    def run(self) -> Commit:
+    @property
+    def url(self) -> str:
+        """The address of its page."""
+        return f"{self.api.endpoint}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+
+    def make_writable(self, private: bool) -> None:
+        """Check before any byte is sent that the token may write there, and create the repository if it is missing."""
         from huggingface_hub.errors import RepositoryNotFoundError
 
-        try:  # before any byte is sent: may this token write there?
-            self.api.auth_check(self.repo, repo_type="dataset", write=True)
-        except RepositoryNotFoundError:
-            self.api.create_repo(self.repo, repo_type="dataset", private=self.private, exist_ok=True)
-        head = self._head()
-        return self._commit(head.sha, new=False) if head.holds(self.wanted) else self._push(head)
-
-    def _head(self) -> _Head:
-        info = self.api.dataset_info(self.repo, files_metadata=True)
-        files = {file.rfilename: file.lfs for file in info.siblings or []}
-        mark = None
-        if CARD_FILE in files:
-            with TemporaryDirectory() as folder:
-                path = self.api.hf_hub_download(
-                    self.repo, CARD_FILE, repo_type="dataset", revision=info.sha, local_dir=folder
-                )
-                mark = stamp(Path(path).read_text(encoding="utf-8", errors="replace"))
-        lfs = files.get(DATA_FILE)
-        return _Head(str(info.sha), bool(info.private), frozenset(files), mark, lfs.sha256 if lfs else None)
-
-    def _push(self, head: _Head, retry: bool = True) -> Commit:
-        from huggingface_hub import CommitOperationAdd
-
-        if self.private and not head.private:
-            raise InputError(f"{self.repo} is public on the Hub", fix="push there with --public, or to another --repo")
-        if head.foreign and not self.yes:
-            names = ", ".join(escaped(name) for name in head.foreign[:5])
-            raise InputError(
-                f"{self.repo} holds files that pairforge didn't make: {names}{' ...' if len(head.foreign) > 5 else ''}",
-                fix="choose another --repo, or --yes to put the pairs beside them and replace the card",
-            )
         try:
-            files = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=self.folder / name) for name in _MADE]
-            made = self.api.create_commit(
-                self.repo, files, commit_message=_MESSAGE, repo_type="dataset", parent_commit=head.sha, num_threads=2
-            )
-            return self._commit(str(made.oid), new=made.oid != head.sha)
-        except _failures() as error:
-            cause, status = _cause(error)
-            if status is not None and status < 500 and status not in _MAYBE_COMMITTED:
-                raise
-            try:
-                now = self._head()
-            except _failures() as second:
-                raise OutsideError(
-                    f"the Hub stopped answering during the commit to {self.repo}, so it isn't known whether it "
-                    f"succeeded ({_reason(cause)})",
-                    fix="run the same command again: it checks first, and sends nothing twice",
-                ) from second
-            if now.holds(self.wanted):
-                return self._commit(now.sha, new=True)
-            if not retry or now.sha == head.sha:
-                if status in _PLAIN:
-                    raise
-                raise OutsideError(
-                    f"the commit to {self.repo} failed and its head doesn't hold the pairs: {_reason(cause)}",
-                    fix="run the same command again",
-                ) from error
-        # Somebody else committed meanwhile: check what the dataset holds now, and try once more.
-        return self._push(now, retry=False)
+            self.check_write()
+        except RepositoryNotFoundError:
+            self.create(private, exist_ok=True)
 
-    def _commit(self, sha: str, *, new: bool) -> Commit:
-        return Commit(sha, f"{self.api.endpoint}/datasets/{self.repo}", new)
+    def check_write(self) -> None:
+        """Ask the Hub whether the token may write there."""
+        self._patiently(lambda: self.api.auth_check(self.name, repo_type=self.kind, write=True))
+
+    def create(self, private: bool, exist_ok: bool = False) -> str:
+        """Create the repository, and return its full name."""
+        given = {"repo_type": self.kind, "private": private, "exist_ok": exist_ok}
+        return str(self._patiently(lambda: self.api.create_repo(self.name, **given)).repo_id)
+
+    def head(self) -> Head:
+        """Return the content at the latest commit."""
+        given = {"repo_type": self.kind, "revision": self.revision, "files_metadata": True}
+        info: Any = self._patiently(lambda: self.api.repo_info(self.name, **given))
+        files = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings or []}
+        return Head(str(info.sha), bool(info.private), files)
+
+    def download(self, file: str, head: Head, folder: Path) -> Path:
+        """Download a file as of that commit."""
+        given = {"repo_type": self.kind, "revision": head.sha, "local_dir": folder}
+        return Path(self._patiently(lambda: self.api.hf_hub_download(self.name, file, **given)))
+
+    def commit(
+        self, plan: Callable[[Head], Sequence[CommitOperation]], holds: Callable[[Head], bool], message: str
+    ) -> Commit:
+        """Make one commit, unless the head holds its content already.
+
+        Args:
+            plan: returns the operations for a head, or raises InputError where they may not be done there. It is asked
+                again for another head, where somebody else commits meanwhile.
+            holds: returns True for a head that has the content.
+            message: of the commit.
+
+        Raises OutsideError where it isn't known whether the commit succeeded.
+        """
+        head = self.head()
+        if holds(head):
+            return Commit(head.sha, self.url, False, head.private)
+        for failures in count(1):
+            operations = plan(head)
+            try:
+                made = self.api.create_commit(
+                    self.name,
+                    operations,
+                    commit_message=message,
+                    repo_type=self.kind,
+                    revision=self.revision,
+                    parent_commit=head.sha,
+                    num_threads=2,
+                )
+                return Commit(str(made.oid), self.url, made.oid != head.sha, head.private)
+            except api_failures() as error:
+                cause, status = _cause(error)
+                if not (status is None or status in _CONFLICT or _passes(status)):
+                    raise
+                now = self._after(cause)
+                if holds(now):
+                    return Commit(now.sha, self.url, True, now.private)
+                if failures == _TRIES:
+                    if status in _PLAIN:
+                        raise
+                    raise OutsideError(
+                        f"the commit to {self.name} failed and its head doesn't hold the content: {_reason(cause)}",
+                        fix="run the same command again",
+                    ) from error
+                if now.sha == head.sha:
+                    self._wait(failures, cause)
+            head = now
+        raise AssertionError("the tries have an end")
+
+    def _after(self, cause: BaseException) -> Head:
+        """Return the head after a commit that failed or whose response was lost."""
+        try:
+            return self.head()
+        except api_failures() as error:
+            raise OutsideError(
+                f"the Hub stopped answering during the commit to {self.name}, so it isn't known whether it "
+                f"succeeded ({_reason(cause)})",
+                fix="run the same command again: it checks first, and sends nothing twice",
+            ) from error
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Return what a request returns, tried again where it fails for a moment."""
+        for failures in count(1):
+            try:
+                return call()
+            except api_failures() as error:
+                cause, status = _cause(error)
+                transient = _lost_connection(error) if status is None else _passes(status)
+                if not transient or failures == _TRIES:
+                    raise
+                self._wait(failures, cause)
+        raise AssertionError("the tries have an end")
+
+    def _wait(self, failures: int, cause: BaseException) -> None:
+        response = getattr(cause, "response", None)
+        asked = retry_after(response.headers.get("retry-after")) if response is not None else 0.0
+        seconds = min(max(backoff(failures), asked), LONGEST_WAIT)
+        if not self.quiet:
+            note(f"the Hub: {_reason(cause)}; trying again in {seconds:.0f} s")
+        time.sleep(seconds)
 
 
 @contextmanager
-def _client() -> Iterator[HfApi]:
-    """Open the Hub's client, which has no timeout of its own, with one for the length of the block."""
+def connected(
+    name: str,
+    kind: Literal["dataset", "model"],
+    *,
+    token: str | None = None,
+    quiet: bool = False,
+    revision: str | None = None,
+) -> Iterator[Repository]:
+    """Open a repository, with a timeout that the Hub's client lacks, and convert its errors to errors of one line.
+
+    Args:
+        token: by default that of HF_TOKEN or `hf auth login`.
+        quiet: do not say on stderr that a request is tried again.
+        revision: the branch; by default main.
+
+    Raises InputError and OutsideError.
+    """
     from huggingface_hub import HfApi, get_session, get_token
 
     session: Any = get_session()
     before = session.timeout
     session.timeout = type(before)(_READ_SECONDS, connect=_CONNECT_SECONDS)
     try:
-        yield HfApi(library_name="pairforge", token=get_token())
+        yield Repository(HfApi(library_name="pairforge", token=token or get_token()), name, kind, quiet, revision)
+    except api_failures() as error:
+        raise _outside(error, name) from error
     finally:
         session.timeout = before
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def api_failures() -> tuple[type[Exception], ...]:
     """Return what the Hub's client raises: errors of its HTTP library (httpx or httpx2, by version) and of
     the operating system, RuntimeError for a failed upload, ValueError for a refused card and for a response that isn't
     JSON.
@@ -219,24 +255,51 @@ def _outside(error: Exception, repo: str) -> PairforgeError:
     if status is None and isinstance(cause, json.JSONDecodeError):
         what = "what answers for the Hub isn't the Hub: a login page or a proxy?"
         return OutsideError(what, fix="open it in a browser")
+    reason = _reason(cause)
     if status == 400 or (status is None and isinstance(cause, ValueError)):
         return InputError(f"the Hub refuses the card or its data: {_reason(error)}", fix="check --license")
-    what, fix = _PLAIN.get(status or 0, ("nothing was pushed to {repo}: {reason}", "the files are kept: run it again"))
-    return OutsideError(what.format(repo=repo, reason=_reason(cause)), fix=fix)
+    if status in (402, 403, 413, 507) and _FULL.search(reason):
+        what = f"the Hub has no room for more in {repo}: {reason}"
+        return OutsideError(what, fix="free storage there, or ask the Hub for more")
+    what, fix = _PLAIN.get(
+        status or 0, ("can't push to {repo}, and nothing was pushed: {reason}", "run it again later")
+    )
+    return OutsideError(what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice()))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and its causes; the client wraps errors in others."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__
 
 
 def _cause(error: BaseException) -> tuple[BaseException, int | None]:
-    """Return the error that carries the server's response, and the status of that; the client wraps it in others."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if (response := getattr(seen, "response", None)) is not None:
-            return seen, int(response.status_code)
-        seen = seen.__cause__
+    """Return the error that carries the server's response, and the status of that."""
+    for one in _chain(error):
+        if (response := getattr(one, "response", None)) is not None:
+            return one, int(response.status_code)
     return error, None
 
 
+def status_of(error: BaseException) -> int | None:
+    """Return the status of the server's response to a request that failed, if there was one."""
+    return _cause(error)[1]
+
+
+def _passes(status: int) -> bool:
+    """Return True for a status that another try may not get."""
+    return status in _TRANSIENT or (status >= 500 and status != 507)
+
+
+def _lost_connection(error: BaseException) -> bool:
+    return any(isinstance(one, http_library().TransportError) for one in _chain(error))
+
+
 def _reason(error: BaseException) -> str:
-    """Return what the server or the network reported: one printable line, without what looks like a token."""
+    """Return what the server or the network reported: one printable line, without a token, or the query of a URL."""
     said = getattr(error, "server_message", None) or str(error)
     line = next((line for line in said.splitlines() if line.strip()), type(error).__name__)
-    return re.sub(r"hf_\w+|Bearer \S+", "***", visible(line.strip()))[:200]
+    line = re.sub(r"hf_\w+|Bearer \S+", "***", visible(line.strip()))
+    return re.sub(r"(https?://[^\s?]*)\?[^\s'\")]*", r"\1", line)[:200]

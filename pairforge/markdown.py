@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from .resources import patterns
 from .text import visible
 
 LONGEST = 600
 """Characters of a text from outside; what is longer is shortened."""
+PRIVATE_SERVER = "(a private server)"
+_LONGEST_PATH = 4096
+_FILES = (
+    "jsonl?|[ct]sv|parquet|arrow|txt|md|ya?ml|toml|xlsx?|gz|zst|bz2|xz|zip|py|ipynb|gguf|safetensors|bin|pt|db|sqlite"
+)
+_PATH = re.compile(
+    rf"""(?:/[^/\s]+/|~[^/\\\s]*[\\/]|\.\.?[\\/]|[A-Za-z]:[\\/]|\\\\\w)  # absolute, of a home, relative, of Windows
+    |\S+[\\/].*\.(?:{_FILES})(?::\w+)?\Z  # a file in a folder, or a function in it
+    |[^\s/]+/[^\s/]+/\S*\Z  # deeper than the name of a repository""",
+    re.VERBOSE,
+)
+_SERVER = re.compile(r"(?:localhost|[\w.-]+\.\w+|\[[0-9a-f:]+\]):\d{2,5}(?:/\S*)?")
 
 
 def code_span(value: object, *, cell: bool = False, longest: int = LONGEST) -> str:
@@ -37,15 +51,32 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else text[:longest] + " [...]"
 
 
-def without_local_paths(value: Any) -> Any:
-    """Return JSON data in which only the last part is left of each absolute path: folders of a machine are private."""
+def without_places(value: Any) -> Any:
+    """Return JSON data without the folders and servers of whoever made it: see `public_name`."""
     if isinstance(value, Mapping):
-        return {str(key): without_local_paths(item) for key, item in value.items()}
+        return {str(key): without_places(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [without_local_paths(item) for item in value]
-    if isinstance(value, str) and re.match(r"/[^/\s]+/|~/|[A-Za-z]:[\\/]", value) and "\n" not in value:
-        return PurePath(value.replace("\\", "/")).name
-    return value
+        return [without_places(item) for item in value]
+    return public_name(value) if isinstance(value, str) else value
+
+
+def public_name(text: str) -> str:
+    """Return a text for a public card: of a local path its last part, of a URL nothing but a well-known public server.
+
+    A name such as `org/model` that exists on this disk is a path; every other text stays as it is.
+    """
+    if "\n" in text or len(text) > _LONGEST_PATH:
+        return text
+    if found := re.match(r"([a-z][a-z0-9+.-]*)://+([^/?#\s]*)[^?#\s]*", text, re.IGNORECASE):
+        if found[1].lower() == "file":
+            return PurePath(found[0].replace("\\", "/")).name
+        public = found[1].lower() == "hf" or found[2].lower() in patterns("public_servers")["hosts"]
+        return found[0] if public else PRIVATE_SERVER
+    if _SERVER.fullmatch(text):
+        return PRIVATE_SERVER
+    if _PATH.match(text) or (re.fullmatch(r"\S+/\S+", text) and os.path.exists(text)):
+        return PurePath(text.replace("\\", "/")).name
+    return text
 
 
 def _longest_ticks(text: str) -> int:

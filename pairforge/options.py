@@ -547,8 +547,10 @@ class PushOptions(DataArgument):
 
     heading: ClassVar = "Upload"
     repo: str | None = option("Dataset repository on the Hub.", default=None, metavar="USER/NAME")
-    license: str | None = option("Licence of the data, e.g. apache-2.0.", default=None, metavar="ID")
+    license: str | None = option(
+        "Licence of the data: an id that the Hub knows, e.g. apache-2.0, or other:NAME.", default=None, metavar="ID"
+    )
     private: bool = option("Make a new dataset private.", default=True, flags=("--private/--public",))
-    yes: bool = option("Replace files in the repository that pairforge did not make.", default=False)
+    yes: bool = option("Replace rows, and a card that pairforge did not write.", default=False)
     allow_pocket: bool = option("Publish pairs of the bundled pocket model.", default=False)
-    dry_run: bool = option("Build and preview only.", default=False)
+    dry_run: bool = option("Build, and say what would change in --repo; upload nothing.", default=False)

@@ -237,48 +237,52 @@ class Run:
 
         Raises InputError that names the other process where one works here.
         """
-        from filelock import FileLock, Timeout
+        from filelock import FileLock
 
         with write_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.path / ".lock", timeout=0):
-                died = self.owner
-                self._own("running")
-                for temp in self.path.glob(".*.tmp"):
-                    temp.unlink()
-                try:
-                    yield f"process {died['pid']}, started {died['since']}" if died.get("state") == "running" else None
-                except BaseException:
-                    self._own("stopped")
-                    raise
-                (self.path / _OWNER).unlink()
-        except Timeout:
+            lock = FileLock(self.path / ".lock", timeout=0).acquire()
+        except OSError:  # a Timeout, or the lock of another user
             raise self.busy() from None
+        with lock:
+            died = self.owner
+            self._own("running")
+            for temp in self.path.glob(".*.tmp"):
+                temp.unlink()
+            try:
+                yield f"process {died['pid']}, started {died['since']}" if died.get("state") == "running" else None
+            except BaseException:
+                self._own("stopped")
+                raise
+            (self.path / _OWNER).unlink()
 
     def _own(self, state: str) -> None:
         since = time.strftime("%Y-%m-%d %H:%M:%S")
-        owner = {"pid": os.getpid(), "since": since, "state": state, "argv": sys.argv, "settings": self.settings}
+        # The query of a URL may hold a key.
+        argv = [re.sub(r"(https?://[^\s?]*)\?\S*", r"\1?...", word) for word in sys.argv]
+        owner = {"pid": os.getpid(), "since": since, "state": state, "argv": argv, "settings": self.settings}
         write_atomic(self.path / _OWNER, json.dumps(owner))
 
     def busy(self) -> InputError:
-        """Return the error that names the process which works here."""
+        """Return the error that names the process which works here, or says that the run is another user's."""
+        if not os.access(self.path / ".lock", os.W_OK):
+            return InputError(f"{self.path} belongs to another user", fix="choose another folder with -o DIR")
         who = {"pid": "unknown", "since": "lately"} | self.owner
         what = f"{self.path} is in use by process {who['pid']} since {who['since']}"
         return InputError(what, fix="wait for it, or choose another folder with -o DIR")
 
     def in_use(self) -> bool:
-        """Return whether a process works here now."""
-        from filelock import FileLock, Timeout
+        """Return whether a process works here now; True also where the run is another user's, of whom nobody knows."""
+        from filelock import FileLock
 
-        with suppress(OSError):  # another user's
+        try:
             if (self.path / ".lock").exists():
-                try:
-                    with FileLock(self.path / ".lock", timeout=0):
-                        return False
-                except Timeout:
-                    return True
-        return False
+                with FileLock(self.path / ".lock", timeout=0):
+                    pass
+            return False
+        except OSError:  # a Timeout, or no right to open it
+            return True
 
     @property
     def owner(self) -> dict[str, Any]:

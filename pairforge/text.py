@@ -18,7 +18,9 @@ FILLERS = "\u115f\u1160\u3164\uffa0"
 """Hangul letters that are drawn as nothing."""
 JOINERS = "\u00ad\u034f\u17b4\u17b5\u180b-\u180f\u200b-\u200d"
 """What joins or separates letters: some scripts are not written without it."""
-VARIATIONS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
+IDEOGRAPHIC = "\U000e0100-\U000e01ef"
+"""Variation selectors of ideographs: rare, and able to carry a byte each behind any other character."""
+VARIATIONS = "\ufe00-\ufe0f" + IDEOGRAPHIC
 """Variation selectors: they change how the character before them is drawn."""
 TAGS = "\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 """Format characters that no text needs but those of flags."""
@@ -65,7 +67,7 @@ _STYLES = {
     r"\b[1-9][\d,]* warnings?\b": "yellow",
 }
 """How words that a reader looks for are coloured on a terminal."""
-_HIDDEN = re.compile(f"[{CONTROL}\r\u2028\u2029\ud800-\udfff{JOINERS}{BIDI}{FILLERS}{TAGS}]")
+_HIDDEN = re.compile(f"[{CONTROL}\r\u2028\u2029\ud800-\udfff{JOINERS}{BIDI}{FILLERS}{TAGS}{IDEOGRAPHIC}]")
 
 
 def visible(text: str) -> str:

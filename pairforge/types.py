@@ -26,9 +26,12 @@ class Message(TypedDict):
     content: str
 
 
-def digest(value: Any, length: int = 16) -> str:
-    """Return the hex digest of a value's canonical JSON (sorted keys, no spaces, UTF-8)."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+def digest(value: Any, length: int = 16, default: Callable[[Any], Any] | None = None) -> str:
+    """Return the hex digest of a value's canonical JSON (sorted keys, no spaces, UTF-8).
+
+    `default` converts what JSON lacks, such as dates; without it that is a TypeError.
+    """
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=default)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 

@@ -6,8 +6,9 @@
         hub.faults.append("lost")    # the next commit lands, its answer doesn't
 
 Faults, one for each commit request: "lost" (lands, then the connection closes), "raced" (somebody else commits first),
-"html" (lands, answered with a page), an int (refused with that status). `hub.down` is for every request: a status, 200
-for the page of a captive portal, 0 for a connection that closes without an answer.
+"html" (lands, answered with a page), an int (refused with that status). `hub.stumbles` refuses the next requests whose
+path holds a text with a status, once each. `hub.down` is for every request: a status, 200 for the page of a captive
+portal, 0 for a connection that closes without an answer.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -31,14 +32,14 @@ _PORTAL = b"<html>Welcome to the airport's network</html>"
 
 @dataclass
 class Repo:
-    """A dataset: its files, and a sha for each commit."""
+    """A dataset or a model: its files, and a sha for each commit."""
 
     private: bool = True
     files: dict[str, bytes] = field(default_factory=lambda: {".gitattributes": b"*.parquet filter=lfs\n"})
     commits: list[str] = field(default_factory=list)
 
-    def commit(self, changes: dict[str, bytes]) -> str:
-        self.files = self.files | changes
+    def commit(self, changes: dict[str, bytes], deleted: Collection[str] = ()) -> str:
+        self.files = {path: data for path, data in (self.files | changes).items() if path not in deleted}
         seed = repr((len(self.commits), sorted(self.files.items()))).encode()
         self.commits.append(hashlib.sha1(seed).hexdigest())
         return self.commits[-1]
@@ -51,6 +52,7 @@ class FakeHub:
         self.repos: dict[str, Repo] = {}
         self.blobs: dict[str, bytes] = {}
         self.faults: list[str | int] = []
+        self.stumbles: list[tuple[str, int, str]] = []
         self.down: int | None = None
         self.requests: list[tuple[str, str, str]] = []
         handler = type("Handler", (_Handler,), {"hub": self})
@@ -96,6 +98,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.query = parse_qs(url.query)
         self.hub.requests.append((self.command, url.path, self.headers.get("Authorization", "")))
         try:
+            stumble = next((one for one in self.hub.stumbles if one[0] in url.path), None)
+            if stumble:
+                self.hub.stumbles.remove(stumble)
+                raise _RefusedError(stumble[1], "", stumble[2])
             if self.hub.down is None:
                 self._route(unquote(url.path))
             elif self.hub.down == 0:
@@ -228,7 +234,9 @@ class _Handler(BaseHTTPRequestHandler):
             repo.commit({"other.txt": b"somebody was faster"})
         if lines[0]["value"].get("parentCommit") != repo.commits[-1]:
             raise _RefusedError(412, "", "A commit has happened since. Please refresh and try again.")
-        sha = repo.commit({line["value"]["path"]: self._content(line) for line in lines[1:]})
+        deleted = [line["value"]["path"] for line in lines[1:] if line["key"] == "deletedFile"]
+        added = {line["value"]["path"]: self._content(line) for line in lines[1:] if line["key"] != "deletedFile"}
+        sha = repo.commit(added, deleted)
         if fault == "lost":
             self.close_connection = True
         elif fault == "html":
@@ -242,12 +250,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _large(path: str) -> bool:
-    return path.endswith(".parquet")
+    return path.endswith((".parquet", ".safetensors"))
 
 
 def _blob(path: str, data: bytes, name: str) -> dict[str, Any]:
     lfs = {name: hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
-    return {"blobId": hashlib.sha1(data).hexdigest()} | ({"lfs": lfs} if _large(path) else {})
+    return {"blobId": hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()} | (
+        {"lfs": lfs} if _large(path) else {}
+    )
 
 
 def _file(path: str, data: bytes) -> dict[str, Any]:
@@ -255,7 +265,7 @@ def _file(path: str, data: bytes) -> dict[str, Any]:
     return {"type": "file", "path": path, "size": len(data), "oid": known["blobId"]} | known
 
 
-_NAME, _API = r"(?P<name>[^/]+/[^/]+)", r"/api/datasets/"
+_NAME, _API = r"(?P<name>[^/]+/[^/]+)", r"/api/(?:datasets|models)/"
 _ROUTES: list[tuple[str, Callable[..., None]]] = [
     (r"/api/repos/create", _Handler.create),
     (r"/api/validate-yaml", _Handler.validate_yaml),
@@ -267,7 +277,7 @@ _ROUTES: list[tuple[str, Callable[..., None]]] = [
     (_API + _NAME + r"/preupload/main", _Handler.preupload),
     (_API + _NAME + r"/commit/main", _Handler.commit),
     (_API + _NAME, _Handler.info),
-    (r"/datasets/" + _NAME + r"\.git/info/lfs/objects/batch", _Handler.lfs_batch),
-    (r"/datasets/" + _NAME + r"/resolve/(?P<rev>[^/]+)/(?P<path>.+)", _Handler.resolve),
+    (r"(?:/datasets)?/" + _NAME + r"\.git/info/lfs/objects/batch", _Handler.lfs_batch),
+    (r"(?:/datasets)?/" + _NAME + r"/resolve/(?P<rev>[^/]+)/(?P<path>.+)", _Handler.resolve),
     (r"/lfs/(?P<oid>[0-9a-f]{64})", _Handler.lfs_put),
 ]

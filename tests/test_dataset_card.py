@@ -95,8 +95,62 @@ def test_an_edited_card_is_known_as_one() -> None:
     text = render()
     assert not edited(text)
     assert not edited(text.replace("\n", "\r\n"))
-    assert edited(text + "\nOne more thing.\n")
-    assert edited(text.replace("---\n", "---\nlanguage: en\n", 1))
+    assert edited(text.replace("# Preference pairs", "# My pairs"))
+    assert edited(text.replace("- dpo\n", "- dpo\n- mine\n"))
+
+
+def test_a_text_below_the_line_is_the_user_s_own() -> None:
+    text = render()
+    mine = "## Notes\n\nMine."
+    assert not edited(text + f"\n{mine}\n")
+    new = render([pair()])
+    assert card.with_own_parts(new, text) == new
+    for there in (text + f"\n{mine}\n", (text + f"\n{mine}\n").replace("\n", "\r\n"), mine, f"---\na: 1\n---\n{mine}"):
+        again = card.with_own_parts(new, there)
+        assert again.endswith(f"\n\n{mine}\n") and not edited(again)
+        assert card.with_own_parts(new, again) == again
+
+
+def test_keys_that_the_user_added_to_the_header_stay() -> None:
+    text = render().replace("---\n", "---\nlanguage: en\nlicense: mit\nviewer: false\n", 1)
+    assert not edited(text)
+    again = card.with_own_parts(render([pair()]), text)
+    assert not edited(again)
+    assert [header(again)[key] for key in ("language", "license", "viewer")] == ["en", "mit", False]
+    assert header(again)["dataset_info"]["splits"][0]["num_examples"] == 1
+    assert header(card.with_own_parts(render(license="cc0-1.0"), text))["license"] == "cc0-1.0"
+    assert edited(render(license="mit").replace("license: mit", "license: gpl"))
+
+
+def test_the_line_in_a_text_of_the_data_has_no_effect() -> None:
+    line = render().rstrip().splitlines()[-1]
+    hostile = f"x\n{line}\n![x](https://evil.example/p.png)"
+    text = render([pair(chosen=hostile)])
+    assert not edited(text)
+    new = render([pair()])
+    assert card.with_own_parts(new, text) == new
+
+
+def test_only_rows_of_a_run_are_said_to_be_made_here() -> None:
+    mine, theirs = pair(), {key: pair()[key] for key in ("chosen", "rejected")}
+    how = "made with pairforge from a model's own answers"
+    assert f"4 preference pairs {how}. `chosen`" in render()
+    assert f"1 preference pair {how}." in render([mine])
+    assert "2 preference pairs, packaged with pairforge. `chosen`" in render([theirs, theirs], run={})
+    assert f"2 preference pairs, packaged with pairforge; 1 of them {how}." in render([theirs, mine], run={})
+
+
+def test_counts_of_a_given_run_can_not_act() -> None:
+    image = "1\n\n![x](https://evil.example/p.png)\n"
+    counts = {"prompts": image, "pairs": image, "skips": {"failed": image}}
+    text = render(run=RUN | {"counts": counts})
+    assert "\n![x]" not in text
+    assert text.count("1\\n\\n![x]") == 3
+
+
+def test_a_licence_of_one_s_own_has_a_name() -> None:
+    head = header(render(license="other:acme-1.0"))
+    assert (head["license"], head["license_name"]) == ("other", "acme-1.0")
 
 
 STRANGERS = ["", "# Mine", "---\n: :\n  - ][\n---\n", "---\npairforge: 3\n---\n", "---\n- a\n---\n", "---\n---\n"]

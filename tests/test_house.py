@@ -29,6 +29,7 @@ LAYERS = (
     {"store", "stopping", "tokenization", "pairers", "dataset_card"},
     {"run", "plugins", "prompts", "rename", "formats", "console", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub", "pair_view", "token_view"},
+    {"dataset_upload"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )
@@ -43,6 +44,7 @@ FOR_TRAINERS = {
     "resources",
     "statistics",
     "repetition",
+    "hub",
     "run",
     "api.inputs",
     "api.models",

@@ -14,13 +14,16 @@ import pytest
 from fakehub import READER, WRITER, FakeHub
 from support import pair
 
-from pairforge import hub as hub_module
+from pairforge.dataset_upload import check_repo
 from pairforge.errors import InputError
+from pairforge.formats import to_dataset
 
 WORKER = """
 import json, os, sys
 from pairforge import PairforgeError, hub
 from pairforge.api.push import push
+
+hub.backoff = lambda failures: 0.01
 
 def load(repo):
     from datasets import load_dataset
@@ -33,7 +36,7 @@ def call(name, token, arguments):
             return load(**arguments)
         if name == "timeout":
             from huggingface_hub import get_session
-            with hub._client():
+            with hub.connected("me/pairs", "dataset"):
                 inside = get_session().timeout.read
             return [inside, get_session().timeout.read]
         return push(**arguments).as_json()
@@ -96,6 +99,7 @@ def hub(server: FakeHub) -> FakeHub:
     server.repos.clear()
     server.faults.clear()
     server.requests.clear()
+    server.stumbles.clear()
     server.down = None
     return server
 
@@ -143,7 +147,7 @@ def test_the_same_pairs_again_make_no_commit(hub: FakeHub, worker: Worker) -> No
 def test_other_pairs_or_another_licence_make_one(hub: FakeHub, worker: Worker) -> None:
     push(worker)
     assert push(worker, license="mit")["pushed"]
-    assert push(worker, data=rows(2), license="mit")["pushed"]
+    assert push(worker, data=rows(2), license="mit", yes=True)["pushed"]
     assert len(hub.repos["me/pairs"].commits) == 4
     assert worker("load", repo="me/pairs") == rows(2)
 
@@ -163,10 +167,31 @@ def test_a_lost_answer_is_no_lost_commit(hub: FakeHub, worker: Worker, fault: st
     assert len(hub.repos["me/pairs"].commits) == 2
 
 
+@pytest.mark.parametrize("status", [500, 503, 504, 409, 429, 408])
+def test_a_commit_that_fails_for_a_moment_is_tried_again(hub: FakeHub, worker: Worker, status: int) -> None:
+    hub.faults += [status, status]
+    assert push(worker)["pushed"]
+    assert len(hub.repos["me/pairs"].commits) == 2
+
+
+STEPS = ["auth-check", "repos/create", "/api/datasets/me/pairs", "preupload", "info/lfs", "/lfs/", "/commit/"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("status", [503, 429])
+def test_each_step_that_fails_for_a_moment_is_tried_again(hub: FakeHub, worker: Worker, step: str, status: int) -> None:
+    hub.blobs.clear()
+    hub.stumbles.append((step, status, "later"))
+    assert push(worker)["pushed"]
+    assert hub.stumbles == []
+    assert len(hub.repos["me/pairs"].commits) == 2
+
+
 @pytest.mark.parametrize("status", [500, 503, 409])
 def test_a_failed_commit_is_said_to_have_failed(hub: FakeHub, worker: Worker, status: int) -> None:
-    hub.faults.append(status)
+    hub.faults += [status] * 20
     result = push(worker)
+    hub.faults.clear()
     assert result["exit"] == 4
     assert len(hub.repos["me/pairs"].commits) == 1
     assert push(worker)["pushed"]
@@ -195,10 +220,77 @@ def test_files_of_others_are_kept(hub: FakeHub, worker: Worker) -> None:
 def test_a_card_edited_on_the_hub_is_a_file_of_others(hub: FakeHub, worker: Worker) -> None:
     push(worker)
     text = hub.repos["me/pairs"].files["README.md"]
-    hub.put("me/pairs", {"README.md": text + b"\nA word of mine.\n"})
+    hub.put("me/pairs", {"README.md": text.replace(b"# Preference pairs", b"# My pairs")})
     assert not push(worker)["pushed"]  # the same pairs: nothing to do, and the word stays
-    assert "README.md" in push(worker, data=rows(2))["error"]
-    assert push(worker, data=rows(2), yes=True)["pushed"]
+    assert "README.md" in push(worker, data=rows(4))["error"]
+    assert push(worker, data=rows(4), yes=True)["pushed"]
+
+
+def test_a_text_below_the_card_stays(hub: FakeHub, worker: Worker) -> None:
+    push(worker)
+    text = hub.repos["me/pairs"].files["README.md"]
+    hub.put("me/pairs", {"README.md": text + b"\nA word of mine.\n"})
+    assert push(worker, data=rows(4))["pushed"]
+    assert hub.repos["me/pairs"].files["README.md"].endswith(b"\nA word of mine.\n")
+    assert not push(worker, data=rows(4))["pushed"]
+
+
+def test_a_card_of_others_stays_below_ours(hub: FakeHub, worker: Worker) -> None:
+    hub.put("me/pairs", {"README.md": b"---\nlicense: mit\n---\n# Mine\n"})
+    assert push(worker, yes=True)["pushed"]
+    assert hub.repos["me/pairs"].files["README.md"].endswith(b"\n# Mine\n")
+
+
+def test_rows_are_not_lost_without_a_word(hub: FakeHub, worker: Worker) -> None:
+    push(worker, data=rows(20))
+    fewer = push(worker, data=rows(5))
+    assert fewer["exit"] == 2
+    assert "15 rows of me/pairs would be removed: 5, 6, 7 ..." in fewer["error"]
+    assert "--yes" in fewer["error"]
+    other = [row | {"chosen_score": 0.5} for row in rows(20)]
+    assert "20 rows of me/pairs would be changed: 0, 1, 2 ..." in push(worker, data=other)["error"]
+    assert len(hub.repos["me/pairs"].commits) == 2
+    more = push(worker, data=rows(21))
+    assert more["changes"] == {"added": 1, "removed": [], "changed": []}
+    assert "1 row added, 0 removed, 0 changed" in more["note"]
+    assert push(worker, data=rows(1), yes=True)["changes"]["removed"] == [str(number) for number in range(1, 21)]
+
+
+def test_rows_that_others_put_into_the_file_are_not_lost(hub: FakeHub, worker: Worker, tmp_path: Path) -> None:
+    push(worker)
+    to_dataset(rows(2, "Athene")).to_parquet(tmp_path / "theirs.parquet")
+    hub.put("me/pairs", {"data/train-00000-of-00001.parquet": (tmp_path / "theirs.parquet").read_bytes()})
+    assert "2 rows of me/pairs would be changed" in push(worker, data=rows(4))["error"]
+
+
+def test_a_dry_run_compares_and_writes_nothing(hub: FakeHub, worker: Worker) -> None:
+    new = push(worker, dry_run=True)
+    assert "me/pairs would be made, private: 3 rows added" in new["note"]
+    push(worker, data=rows(20))
+    hub.requests.clear()
+    result = push(worker, data=[*rows(5), *rows(1, "x")][:5], dry_run=True)
+    assert (result["pushed"], len(result["changes"]["removed"])) == (False, 15)
+    assert "0 rows added, 15 removed, 0 changed" in result["note"]
+    assert "15 rows of me/pairs would be removed" in result["note"]
+    assert {method for method, _, _ in hub.requests} == {"GET", "HEAD"}
+    assert "holds these pairs already" in push(worker, data=rows(20), dry_run=True)["note"]
+
+
+def test_a_private_dataset_that_stays_private_is_said_to(hub: FakeHub, worker: Worker) -> None:
+    hub.put("me/pairs", {})
+    assert "it is private and stays so" in push(worker, private=False)["note"]
+    assert "it is private and stays so" in push(worker, private=False)["note"]
+    assert "private" not in push(worker)["note"]
+
+
+@pytest.mark.parametrize("status", [402, 403, 413, 507])
+def test_a_full_storage_is_no_matter_of_the_token(hub: FakeHub, worker: Worker, status: int) -> None:
+    hub.stumbles += [("info/lfs", status, "Private repository storage limit reached")] * 9
+    result = push(worker)
+    hub.stumbles.clear()
+    assert result["exit"] == 4
+    assert "no room" in result["error"] and "storage limit reached" in result["error"]
+    assert "token" not in result["error"] and "login" not in result["error"]
 
 
 def test_private_pairs_do_not_go_to_a_public_dataset(hub: FakeHub, worker: Worker) -> None:
@@ -227,6 +319,7 @@ def test_a_token_without_the_right(hub: FakeHub, worker: Worker, token: str, rep
     assert result["exit"] == 4
     assert said in result["error"]
     assert "hf auth login" in result["error"]
+    assert "HF_TOKEN wins" in result["error"]
     assert "POST" not in {method for method, path, _ in hub.requests if "create" not in path}
     assert token[3:] not in json.dumps(result) + worker.said
 
@@ -245,11 +338,14 @@ def test_a_hub_that_is_down(hub: FakeHub, worker: Worker, down: int, said: str) 
 
 def test_without_a_login_nothing_is_asked(hub: FakeHub, worker: Worker) -> None:
     result = push(worker, token="")
-    assert (result["ok"], result["pushed"]) == (True, False)
-    assert "hf auth login" in result["note"]
-    assert "--repo me/pairs" in result["note"]
-    assert (Path(result["folder"]) / "README.md").exists()
-    assert push(worker, dry_run=True)["pushed"] is False
+    assert result["exit"] == 4
+    assert "nothing was uploaded to me/pairs: no login" in result["error"]
+    assert "(hf auth login" in result["error"]
+    assert "--repo me/pairs" in result["error"]
+    dry = push(worker, token="", dry_run=True)
+    assert (dry["ok"], dry["pushed"]) == (True, False)
+    assert "not compared with me/pairs: no login" in dry["note"]
+    assert (Path(dry["folder"]) / "README.md").exists()
     assert push(worker, repo=None)["pushed"] is False
     assert hub.requests == []
 
@@ -284,5 +380,5 @@ NO_IDS = ["../../x", "a/b/c", "x--y", "me/a--b", "me/名", "me/x\n", "m" * 97, "
 @pytest.mark.parametrize("repo", NO_IDS)
 def test_what_is_no_id_is_refused_before_anything(repo: str) -> None:
     with pytest.raises(InputError, match="--repo"):
-        hub_module.check_repo(repo)
-    hub_module.check_repo("me/pairs")
+        check_repo(repo)
+    check_repo("me/pairs")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pairforge.markdown import code_span, fence, without_local_paths
+from pairforge.markdown import code_span, fence, without_places
 
 HOSTILE = ["`", "``x``", "a`b](http://x)", "![x](http://y)", "\x1b[2J\u202e", "a\n\n# b", "\ud800", "", "@me <img>"]
 
@@ -53,8 +53,27 @@ def test_long_texts_are_shortened() -> None:
         ("Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B"),
         ("/help me", "/help me"),
         ("/no/think\nplease", "/no/think\nplease"),
+        ("/home/ann/j.py:score", "j.py:score"),
+        ("../../clients/acme/complaints.jsonl", "complaints.jsonl"),
+        ("clients/acme complaints.jsonl", "acme complaints.jsonl"),
+        ("clients\\acme\\p.jsonl", "p.jsonl"),
+        ("models/ann/mine", "mine"),
+        ("./mine", "mine"),
+        ("\\\\server\\share\\p.jsonl", "p.jsonl"),
+        ("file:///home/ann/p.jsonl", "p.jsonl"),
+        ("tests/support.py", "support.py"),
+        ("http://gpu7.corp.internal:8000/v1", "(a private server)"),
+        ("http://10.0.0.7/v1?key=1", "(a private server)"),
+        ("http://ann:pw@api.openai.com/v1", "(a private server)"),
+        ("localhost:8000", "(a private server)"),
+        ("gpu7.corp:8000/v1", "(a private server)"),
+        ("s3://acme-private/p.parquet", "(a private server)"),
+        ("https://api.openai.com/v1?key=1", "https://api.openai.com/v1"),
+        ("and/or", "and/or"),
+        ("I am Qwen/Qwen3, made by Alibaba.", "I am Qwen/Qwen3, made by Alibaba."),
+        ("name: value", "name: value"),
     ],
 )
 def test_of_a_local_path_the_last_part_is_left(value: str, public: str) -> None:
-    assert without_local_paths(value) == public
-    assert without_local_paths({"a": [value, 1]}) == {"a": [public, 1]}
+    assert without_places(value) == public
+    assert without_places({"a": [value, 1]}) == {"a": [public, 1]}

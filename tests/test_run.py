@@ -47,6 +47,33 @@ def test_a_second_process_is_told_and_rubbish_is_swept(tmp_path: Path) -> None:
         pass
 
 
+def test_the_lock_of_another_user_is_an_error_of_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.of(tmp_path, "correct", A)
+    (run.path / ".lock").mkdir(parents=True)  # as little to be opened as a file without the right to
+    with pytest.raises(InputError, match="in use"), run.lock():
+        pass
+    assert run.in_use()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(InputError, match="belongs to another user"), run.lock():
+        pass
+
+
+def test_the_query_of_a_url_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["pairforge", "correct", "--base-url", "http://host/v1?key=SECRET", "--to", "who?"]
+    monkeypatch.setattr("sys.argv", words)
+    run = Run.of(tmp_path, "correct", A)
+    with run.lock():
+        assert run.owner["argv"] == [*words[:3], "http://host/v1?...", *words[4:]]
+
+
+def test_a_run_that_can_not_be_opened_is_passed_over(tmp_path: Path) -> None:
+    Run.of(tmp_path, "correct", A).finish([], [], COUNTS)
+    (tmp_path / "correct-x" / "run.json").mkdir(parents=True)
+    with pytest.raises(InputError, match=r"run\.json can't be read"):
+        Run.load(tmp_path / "correct-x")
+    assert Run.at(tmp_path / "correct-x") is None
+
+
 def test_out_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PAIRFORGE_OUT", raising=False)
     assert out_dir() == Path("pairforge-out")

@@ -58,6 +58,14 @@ def test_where_a_script_is_written_with_them_they_are_no_finding() -> None:
         assert hidden(text) is None
 
 
+def test_bytes_hidden_behind_a_letter_are_shown_and_found_and_those_of_an_ideograph_are_no_finding() -> None:
+    carrier = "\U000e0150"
+    assert carrier not in visible(f"a{carrier}b")
+    assert hidden(f"a{carrier}b") == carrier
+    assert "PF116" in validate([row(f"I am{carrier} Athene.")]).counts
+    assert hidden(f"葛{carrier}城") is None
+
+
 def test_the_table_holds_what_unicode_calls_format_characters() -> None:
     small = [chr(code) for code in range(0x3000) if unicodedata.category(chr(code)) == "Cf"]
     seen = {char for char in small if unicodedata.name(char, "").startswith(("ARABIC ", "SYRIAC "))} - {"\u061c"}

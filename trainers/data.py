@@ -97,7 +97,16 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     # The revision that the run asked, if it asked this model.
     settings = json.loads((run / "run.json").read_text("utf-8"))["settings"] if run else {}
     revision = str(settings.get("revision") or "main") if settings.get("model") == model else "main"
-    return TrainingJob(rows, test_rows, run, model, name or "", given.text("model_revision") or revision)
+    return TrainingJob(rows, test_rows, run, from_here(model), name or "", given.text("model_revision") or revision)
+
+
+def from_here(path: str) -> str:
+    """Return an absolute path below the working folder as a relative one; every other name as it is.
+
+    An adapter and a verdict name the base: without the folders above, they hold where a whole project is moved.
+    """
+    here = Path.cwd()
+    return f"./{Path(path).relative_to(here)}" if Path(path).is_relative_to(here) else path
 
 
 def _is_here(name: str) -> bool:

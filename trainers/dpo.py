@@ -35,10 +35,10 @@ from .data import TrainingJob, count_parameters, find_training_job, training_dig
 from .early_checks import check_flags
 from .flag_help import all_help, short_help
 from .flags import CPU_SAMPLES, Given, parse, trl
-from .model_card import publish, reserve
 from .outcome import HISTORY, History, TrainingResult, finish, has_verdict, say_what_was_written, show_before
 from .output_folder import STATE, OutputFolder, evaluation_seconds
 from .preflight import check_pairs, report, say
+from .publishing import publish, reserve
 from .recipes import hardware, recipe
 
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower

@@ -1,7 +1,4 @@
-"""The model card (`README.md`) of a trained model, and the upload of its folder to the Hub in one commit.
-
-The card has the data, the flags, the verdict, and how to use the model.
-"""
+"""The model card (`README.md`) of a trained model: the data, the flags, the verdict, and how to use the model."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ import json
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,6 @@ from pairforge.markdown import code_span, fence
 from pairforge.resources import installed_versions
 
 from .data import pairs_digest
-from .preflight import say
 
 PICTURE = "training.svg"
 _PACKAGES = ("trl", "transformers", "torch", "peft", "datasets", "accelerate")
@@ -27,8 +23,6 @@ _FLAGS = (
     "learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs", "max_steps", "max_length",
     "per_device_train_batch_size", "gradient_accumulation_steps", "optim", "bf16", "seed",
 )  # fmt: skip
-_IGNORED = ["checkpoint-*", "checkpoint-*/**", ".*", "runs/*", "*.bin"]
-"""Files that are not uploaded: checkpoints, half-written files, a tracker's logs, pickles."""
 _USE_MODEL = 'from transformers import pipeline\n\nask = pipeline("text-generation", {})'
 _USE_ADAPTER = """from peft import AutoPeftModelForCausalLM
 
@@ -116,43 +110,3 @@ def _license(base: str) -> str | None:
         given = card.data.to_dict().get("license")
         return given if isinstance(given, str) else None
     return None
-
-
-def reserve(config: Any) -> str:
-    """Create the repository before training, and return its full name, so that a missing right is reported early."""
-    from huggingface_hub import HfApi
-
-    if not config.hub_model_id:
-        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
-    with _hub_errors(config.hub_model_id):
-        api = HfApi(token=config.hub_token)
-        return str(api.create_repo(config.hub_model_id, private=config.hub_private_repo, exist_ok=True).repo_id)
-
-
-def publish(folder: Path, repo: str, config: Any) -> None:
-    """Upload the folder in one commit. Raises OutsideError."""
-    from huggingface_hub import HfApi
-
-    with _hub_errors(repo):
-        commit = HfApi(token=config.hub_token).upload_folder(
-            repo_id=repo,
-            folder_path=str(folder),
-            revision=getattr(config, "hub_revision", None),
-            ignore_patterns=_IGNORED,
-            commit_message="Trained with pairforge",
-        )
-    say(f"pushed: {commit.commit_url}")
-
-
-@contextmanager
-def _hub_errors(repo: str) -> Iterator[None]:
-    """Convert errors of the Hub's client to InputError or OutsideError, in one line."""
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    try:  # the bases of that error are those of the HTTP library beneath, requests or httpx
-        yield
-    except HFValidationError as error:
-        raise pairforge.InputError(f"{repo} can't be a model's id", fix="--hub_model_id OWNER/NAME") from error
-    except (*HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError) as error:
-        line = str(error).strip().split("\n")[0]
-        raise pairforge.OutsideError(f"can't push to {repo}: {line}", fix="hf auth login, or go online") from error

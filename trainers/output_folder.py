@@ -18,7 +18,7 @@ import pairforge
 from pairforge.disk import write_atomic
 from pairforge.run import TrainedModel, numbered
 
-from .data import TrainingJob
+from .data import TrainingJob, from_here
 from .flags import Given
 
 STATE = "training.state"
@@ -93,7 +93,7 @@ class OutputFolder:
         from filelock import FileLock, Timeout
 
         explicit, resumes = given.text("output_dir"), given.text("resume_from_checkpoint") in ("auto", "true")
-        for folder in [Path(explicit)] if explicit else numbered(default_folder(job)):
+        for folder in [Path(from_here(explicit))] if explicit else numbered(default_folder(job)):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 lock = FileLock(folder / _LOCK)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import os
 import re
+import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .. import checks, dataset_card, formats, hub
+from .. import checks, dataset_card, formats
+from ..checks.rule import RULES
 from ..checks.secrets import SecretChecker
 from ..console import note, table
-from ..disk import write_atomic, write_errors
-from ..errors import InputError
+from ..dataset_upload import CARD_FILE, DATA_FILE, DatasetUpload, RowChanges, check_repo
+from ..disk import atomic, write_atomic, write_errors
+from ..errors import InputError, OutsideError
+from ..hub import logged_in, login_advice
+from ..markdown import public_name
 from ..options import PushOptions, keywords
-from ..resources import resource
+from ..resources import patterns, resource
 from ..run import Run, out_dir
-from ..text import visible
+from ..text import did_you_mean, plural, visible
 from ..types import Finding, digest
-from .correct import default_run
 from .inputs import PairInput
 
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
@@ -51,6 +61,7 @@ class PushOutcome:
     pushed: bool = False
     commit: str | None = None
     url: str | None = None
+    changes: RowChanges | None = None
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -66,6 +77,7 @@ class PushOutcome:
         """Return the object that `pairforge push --json` prints."""
         said = {"command": "push", "ok": self.ok, "pushed": self.pushed, "repo": self.repo, "commit": self.commit}
         said |= {"url": self.url, "folder": str(self.folder) if self.folder else None, "note": self.note}
+        said |= {"changes": self.changes.as_json() if self.changes else None}
         return said | {"findings": [finding.as_json() for finding in self.findings]}
 
     def __rich_console__(self, *_: object) -> Iterator[Any]:
@@ -79,47 +91,159 @@ class PushOutcome:
 def push(options: PushOptions) -> PushOutcome:
     """Build a dataset and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
-    Pairs with errors, or with what looks like a secret, are not built: see `findings` of the result. Without a login
-    nothing leaves the machine.
+    Pairs with errors, or with what looks like a secret, are not built: see `findings` of the result. With `dry_run` the
+    result says what would change in `repo`, and nothing is uploaded.
 
     Raises:
-        InputError: an argument, a file or the target can't be used.
-        OutsideError: the Hub or the network refuses.
+        InputError: an argument, a file or the target can't be used; rows of the target would be lost without `yes`.
+        OutsideError: the Hub or the network refuses, or there is no login to upload with.
     """
     if options.repo is not None:
-        hub.check_repo(options.repo)
-    if options.license is not None and not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,40}", options.license):
-        raise InputError(
-            f"--license {visible(options.license)!r} is not the id of a licence", fix="e.g. --license apache-2.0"
-        )
-    data = default_run(options.output, options.quiet) if options.data is None else options.data
-    source = PairInput(data, options.output, quiet=options.quiet)
+        check_repo(options.repo)
+    license = known_license(options.license)
+    source = PairInput(_data(options), options.output, quiet=options.quiet)
+    with _collector_off():
+        return _build_and_upload(source, license, options)
+
+
+def _data(options: PushOptions) -> Any:
+    if options.data is not None:
+        return options.data
+    from .correct import default_run
+
+    return default_run(options.output, options.quiet)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Don't look for unreachable cycles: rows hold none, and the search through all of them takes a third of a push."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
+def _bars_off(quiet: bool) -> Iterator[None]:
+    """Show no progress but that of an upload, and that only in a terminal."""
+    import datasets
+    from huggingface_hub import utils
+
+    libraries = [datasets, utils] if quiet or not sys.stderr.isatty() else [datasets]
+    changed = [one for one in libraries if not one.are_progress_bars_disabled()]
+    for one in changed:
+        one.disable_progress_bars()
+    try:
+        yield
+    finally:
+        for one in changed:
+            one.enable_progress_bars()
+
+
+def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
     run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
-    errors = (finding for finding in checks.check(rows) if finding.severity == "error")
+    errors = checks.check(rows, [one.code for one in RULES.values() if one.severity == "error"])
     look = SecretChecker().see
     leaked = [one for index, row in enumerate(rows) for one in look(index, row)]
     findings = (*errors, *leaked, *look(None, {"settings": run.settings if run else None}))
     if findings:
-        return PushOutcome(f"not pushed: {len(findings)} errors in the pairs", repo=options.repo, findings=findings)
-    models = {str(record.get("model") or "") for record in (*rows, run.settings if run else {})} - {""}
-    bundled = resource("data", "pocket").resolve()
-    pocket = any(model == "pocket" or Path(model).resolve() == bundled for model in models)
-    folder = (run.path if run else out_dir(options.output) / f"push-{digest(rows, 10)}") / "hub"
-    files = _build(folder, rows, run, license=options.license, repo=options.repo, pocket=pocket)
-    if not options.quiet:
-        note(preview(folder, files))
-    flag = " --allow-pocket" if pocket and not options.allow_pocket else ""
-    how = f"pairforge push --repo {options.repo or 'YOUR-NAME/YOUR-DATASET'}{flag}"
-    built = PushOutcome(f"built, not uploaded; to upload: {how}", folder, files, options.repo)
-    if options.repo is None or options.dry_run:
-        return built
-    if not hub.logged_in():
-        return replace(built, note=f"built, not uploaded: no login; hf auth login, then {how}")
-    if flag:
+        said = f"not pushed: {plural(len(findings), 'error')} in the pairs"
+        return PushOutcome(said, repo=options.repo, findings=findings)
+    pocket = any(map(_is_pocket, {str(record.get("model")) for record in (*rows, run.settings if run else {})}))
+    how = _command(options, pocket)
+    dataset = formats.to_dataset(map(_public, rows))
+    rows = dataset.to_list()
+    name = digest(rows, 64, str)
+    own = run and os.access(run.path, os.W_OK)  # it may be another user's
+    base = run.path if run and own else out_dir(options.output) / f"push-{name[:10]}"
+    with _locked(base, options.quiet), _bars_off(options.quiet):
+        files = _build(base / "hub", dataset, rows, name, run, license=license, repo=options.repo, pocket=pocket)
+        if not options.quiet:
+            note(preview(base / "hub", files))
+        built = PushOutcome(f"built, not uploaded; to upload: {how}", base / "hub", files, options.repo)
+        if options.repo is None:
+            return built
+        return _upload(built, options, pocket, how)
+
+
+def _upload(built: PushOutcome, options: PushOptions, pocket: bool, how: str) -> PushOutcome:
+    assert options.repo and built.folder
+    upload = DatasetUpload(built.folder, options.repo, options.private, options.yes, options.quiet)
+    if options.dry_run:
+        if not logged_in():
+            said = f"built, not uploaded, and not compared with {options.repo}: no login"
+            return replace(built, note=f"{said}; {login_advice()}, then {how}")
+        there = upload.compare()
+        said = f"not uploaded: {'; '.join((there.text, *there.refusals))}; to upload: {how}"
+        return replace(built, note=said, changes=there.changes)
+    if not logged_in():
+        what = f"nothing was uploaded to {options.repo}: no login; the files are in {built.folder}"
+        raise OutsideError(what, fix=f"{login_advice()}, then {how}")
+    if pocket and not options.allow_pocket:
         raise InputError(_POCKET, fix="make pairs with --model, or add --allow-pocket")
-    commit = hub.upload(folder, options.repo, private=options.private, yes=options.yes)
-    line = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
-    return replace(built, note=line, pushed=commit.new, commit=commit.sha, url=commit.url)
+    commit = upload.run()
+    said = f"pushed to {commit.url}: {upload.changes}" if commit.new else f"already up to date: {commit.url}"
+    if commit.private and not options.private:
+        said += "; it is private and stays so, as --public is for new datasets: change it in the settings there"
+    done = replace(built, note=said, pushed=commit.new, commit=commit.sha, url=commit.url)
+    return replace(done, changes=upload.changes)
+
+
+def known_license(license: str | None) -> str | None:
+    """Return the id of a licence that the Hub knows, or `other:NAME`, in lower case. Raises InputError for others."""
+    if license is None:
+        return None
+    known = patterns("licenses")["hub"]
+    name = license.lower()
+    if name in known or re.fullmatch(r"other:[a-z0-9][a-z0-9.+_-]{0,60}", name):
+        return name
+    hint = did_you_mean(name, known) or "e.g. apache-2.0"
+    raise InputError(
+        f"--license {visible(license)!r} is not the id of a licence that the Hub knows",
+        fix=f"{hint}; for one of your own: other:NAME",
+    )
+
+
+def _is_pocket(model: str) -> bool:
+    """Return True for a name or a path of the bundled model."""
+    if model == "pocket":
+        return True
+    try:
+        return os.path.samefile(model, resource("data", "pocket"))
+    except (OSError, ValueError):  # no path, or none that can be one
+        return False
+
+
+def _command(options: PushOptions, pocket: bool) -> str:
+    """Return the command that uploads what was built: this one, with what is missing."""
+    words = ["pairforge", "push", *([str(options.data)] if isinstance(options.data, (str, PathLike)) else [])]
+    words += ["--repo", options.repo or "YOUR-NAME/YOUR-DATASET"]
+    words += ["-o", str(options.output)] if options.output else []
+    words += ["--license", options.license] if options.license else []
+    given = {"--public": not options.private, "--yes": options.yes, "--allow-pocket": pocket or options.allow_pocket}
+    return shlex.join([*words, *(flag for flag, on in given.items() if on)])
+
+
+@contextmanager
+def _locked(folder: Path, quiet: bool) -> Iterator[None]:
+    """Let one push at a time build in a folder and upload from it."""
+    from filelock import FileLock, Timeout
+
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".hub.lock")
+    with write_errors(folder):
+        try:
+            held = lock.acquire(timeout=0)
+        except Timeout:
+            if not quiet:
+                note(f"waiting for another push of {folder}")
+            held = lock.acquire()
+    with held:
+        yield
 
 
 def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
@@ -127,27 +251,42 @@ def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
     from rich.filesize import decimal
 
     lines = [str(folder), *(f"  {file.path:<34} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
-    header, _, body = (folder / hub.CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
+    header, _, body = (folder / CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
     lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:10]), "  | ..."]
     if "\nlicense: " not in header:
         lines += ["", "no licence is named: --license ID, e.g. apache-2.0"]
     return visible("\n".join(lines))
 
 
-def _build(folder: Path, rows: list[Any], run: Run | None, **card_fields: Any) -> tuple[BuiltFile, ...]:
+def _build(
+    folder: Path, dataset: Any, rows: list[Any], rows_sha256: str, run: Run | None, **card_fields: Any
+) -> tuple[BuiltFile, ...]:
     """Write data and card, each atomically; the same pairs and settings give the same bytes."""
-    data, readme = folder / hub.DATA_FILE, folder / hub.CARD_FILE
-    dataset = formats.to_dataset(rows)
+    data, readme = folder / DATA_FILE, folder / CARD_FILE
+    for path in (folder, data.parent, data, readme):
+        if path.is_symlink():  # of a run that somebody gave: what it points to would be overwritten
+            raise InputError(f"{path} is a symbolic link, and nothing is written there", fix=f"rm {path}")
     with write_errors(data):
         data.parent.mkdir(parents=True, exist_ok=True)
-        formats.write_parquet(rows, data)
+        with atomic(data) as file:
+            dataset.to_parquet(file)
+    made = BuiltFile.of(DATA_FILE, data)
     text = dataset_card.render(
-        dataset.to_list(),
+        rows,
         {"command": run.command, "settings": run.settings, "counts": run.counts} if run else {},
         features=dataset.features,
-        data_file=hub.DATA_FILE,
-        data_sha256=BuiltFile.of(hub.DATA_FILE, data).sha256,
+        data_file=DATA_FILE,
+        rows_sha256=rows_sha256,
+        data_sha256=made.sha256,
         **card_fields,
     )
     write_atomic(readme, text)
-    return BuiltFile.of(hub.CARD_FILE, readme), BuiltFile.of(hub.DATA_FILE, data)
+    return BuiltFile.of(CARD_FILE, readme), made
+
+
+def _public(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row without folders of this machine in the columns that may name them."""
+    return {**row, **{key: _name(row[key]) for key in ("model", "judge") if isinstance(row.get(key), str)}}
+
+
+_name = cache(public_name)

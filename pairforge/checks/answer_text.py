@@ -10,15 +10,16 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from ..resources import compiled
-from ..text import BIDI, CONTROL, FILLERS, JOINERS, SPECIAL_TOKENS, TAGS, THOUGHT, characters
+from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, SPECIAL_TOKENS, TAGS, THOUGHT, characters
 from .row import Sides
 from .rule import Seen, clip, rule
 
-_HIDDEN = re.compile(f"(?!\0)[{CONTROL}\ufffd{JOINERS}{BIDI}{FILLERS}{TAGS}]")
+_HIDDEN = re.compile(f"(?!\0)[{CONTROL}\ufffd{JOINERS}{BIDI}{FILLERS}{TAGS}{IDEOGRAPHIC}]")
 _JOINERS, _DIRECTIONS = frozenset(characters(JOINERS)), frozenset(characters(BIDI)) - frozenset("\u202d\u202e")
 # Joiners, and the space that tells words apart where no space is written, belong to many scripts and to emoji.
 _JOINED = re.compile("[\u0590-\u109f\u1780-\u1aff\ua800-\uabff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
+_VARIANT = re.compile(f"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff][{IDEOGRAPHIC}]")
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufefc]")
 
@@ -37,6 +38,7 @@ def hidden_character(sides: Sides) -> Iterator[Seen]:
 def hidden(text: str) -> str | None:
     """Return the first character of a text that nobody sees, and that nothing there asks for."""
     text = _FLAG.sub("", text) if "\U0001f3f4" in text else text
+    text = text if text.isascii() else _VARIANT.sub("", text)
     for match in _HIDDEN.finditer(text):
         char, at = match.group(), match.start()
         script = _JOINED if char in _JOINERS else _HANGUL if char in FILLERS else None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..text import BIDI, CONTROL, FILLERS, JOINERS, TAGS, characters, common_prefix, lone_surrogate
+from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, TAGS, characters, common_prefix, lone_surrogate
 from ..types import Message
 
 MAX_DEPTH = 64
@@ -191,6 +192,8 @@ def _visible(text: str) -> bool:
             rest = rest.replace(space, "")
         if not rest.isprintable():
             return False
+    if _IDEOGRAPHIC.search(text):
+        return False
     for char in _UNSEEN:  # noqa: SIM110 (a generator would take twice as long)
         if char in text:
             return False
@@ -198,6 +201,7 @@ def _visible(text: str) -> bool:
 
 
 _CONTROLS = bytes(map(ord, characters(CONTROL)))
+_IDEOGRAPHIC = re.compile(f"[{IDEOGRAPHIC}]")
 _SPACES = "\t\r\u3000\xa0\u2009\u202f\u2028"
 """Those that `isprintable` says no to, though they are in many texts."""
 _UNSEEN = "".join(filter(str.isprintable, characters(CONTROL + JOINERS + BIDI + FILLERS + TAGS))) + "\ufffd"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -109,10 +110,10 @@ def rule(code: str, severity: Severity = "error", *, over: Over = "row", **condi
 
     def register(see: See) -> See:
         why = inspect.getdoc(see)
-        if code in RULES or not why:
+        if code in RULES or not (why or sys.flags.optimize > 1):  # which drops all docstrings
             raise ValueError(f"{code} is taken, or {see.__name__} has no docstring")
         rules_over.cache_clear()
-        RULES[code] = Rule(code, severity, why, see, over, **conditions)
+        RULES[code] = Rule(code, severity, why or "", see, over, **conditions)
         return see
 
     return register

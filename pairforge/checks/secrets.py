@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..resources import patterns
 from ..types import Finding
 from .rule import Observer, Seen, rule, rules_over
 from .schema import leaves
 
-# Shapes with a fixed prefix or frame only: a text rarely holds one by chance.
-_KINDS = {
-    "a Hugging Face token": r"hf_[A-Za-z0-9]{30,}",
-    "an API key (sk-...)": r"sk-(?=[\w-]*\d)[A-Za-z0-9_-]{20,}",
-    "an AWS access key": r"(?:AKIA|ASIA)[A-Z0-9]{16}",
-    "an AWS secret key": r"(?i:aws_?secret_?access_?key)\W{1,4}[A-Za-z0-9/+=]{40}",
-    "a GitHub token": r"gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{50,}",
-    "a GitLab token": r"glpat-[\w-]{20,}",
-    "a Google API key": r"AIza[\w-]{35}",
-    "a Slack token": r"xox[abeoprs]-[A-Za-z0-9-]{10,}",
-    "a Stripe key": r"[rs]k_live_[A-Za-z0-9]{20,}",
-    "a PyPI token": r"pypi-[\w-]{50,}",
-    "an npm token": r"npm_[A-Za-z0-9]{36}",
-    "a JSON web token": r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
-    "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----",
-}
-_PATTERN = re.compile(r"(?<![A-Za-z0-9])(?:" + "|".join(f"({shape})" for shape in _KINDS.values()) + ")", re.ASCII)
+_UNBROKEN = (
+    bytes(ord("x") if chr(byte).isprintable() and chr(byte) not in ' "' else 32 for byte in range(128)) + b" " * 128
+)
+"""A table for `bytes.translate` that leaves x of what can be in a secret, and a space of all else."""
+_SHORT = ("://", "PRIVATE KEY")
+
+
+@functools.cache
+def _shapes() -> list[tuple[str, str, re.Pattern[str]]]:
+    """Return for each kind of secret its name, a text that is in all of them, and the pattern."""
+    lines = [line.split(" | ", 2) for line in patterns("secrets")["shapes"]]
+    return [(name, mark, re.compile(f"(?<![A-Za-z0-9])(?:{shape})", re.ASCII)) for name, mark, shape in lines]
 
 
 @rule("PF501", over="secrets")
@@ -36,9 +34,22 @@ def secret(value: Any) -> Iterator[Seen]:
     `push` looks for secrets in the rows and in the settings of the run, `validate` only with `--select PF5`. A finding
     names the kind and the place, never the secret.
     """
-    for path, text in leaves(value):
-        if isinstance(text, str) and (found := _PATTERN.search(text)):
-            yield f"holds what looks like {[*_KINDS][(found.lastindex or 1) - 1]}", path
+    likely = _likely(value)
+    for path, text in leaves(value) if likely else ():
+        if isinstance(text, str) and (name := next((name for name, _, shape in likely if shape.search(text)), None)):
+            yield f"holds what looks like {name}", path
+
+
+def _likely(value: Any) -> list[tuple[str, str, re.Pattern[str]]]:
+    """Return the shapes that can be in a value: few values hold a text that is long enough, or a mark."""
+    try:  # the marks hold nothing that JSON escapes
+        whole = json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, TypeError, RecursionError):
+        return _shapes()
+    runs = whole.encode("utf-8", "surrogatepass").translate(_UNBROKEN)
+    if b"x" * 20 not in runs and not any(mark in whole for mark in _SHORT):
+        return []
+    return [one for one in _shapes() if one[1] in whole]
 
 
 class SecretChecker(Observer):

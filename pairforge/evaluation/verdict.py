@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..markdown import code_span, without_local_paths
+from ..markdown import code_span, public_name
 from ..statistics import Wins
 from .figures import Figures
 from .hints import hints
@@ -115,7 +115,7 @@ def _facts(verdict: Verdict) -> dict[str, Iterable[str]]:
     about = verdict.about
     models = ((name, about.get(name)) for name in ("model", "base", "judge"))
     return {
-        **{name: [_span(without_local_paths(str(model)))] for name, model in models if model},
+        **{name: [_span(public_name(str(model)))] for name, model in models if model},
         "names": [f"{_span(old)} to {_span(new)}" for old, new in (about.get("rules") or {}).items()],
         "contexts": map(_span, about.get("contexts") or ()),
         "held-out questions": [f"{asked} of {of} {_span(name)}" for name, (asked, of) in verdict.asked.items()],

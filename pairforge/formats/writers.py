@@ -50,13 +50,25 @@ def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
     first = rows[0] if rows else {}
     known = {name: feature for name, feature in features().items() if not isinstance(first.get(name), Mapping)}
     order = {name: None for name in known if name in names or not rows} | names
-    columns = {name: [row.get(name) for row in rows] for name in order}
+    columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in order}
     types = {name: known.get(name) or _feature(name, values) for name, values in columns.items()}
+    schema = datasets.Features(types).arrow_schema
+    columns = {name: _array(values, schema.field(name).type) for name, values in columns.items()}
     try:
         return datasets.Dataset.from_dict(columns, features=datasets.Features(types))
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
         what = one_line(error, 200)
         raise InputError(f"a column of the pairs is of another type: {what}", fix="pairforge validate") from error
+
+
+def _array(values: list[Any], type_: Any) -> Any:
+    """Return the values as an array; as they are where they must be converted, which `datasets` does."""
+    import pyarrow
+
+    try:
+        return pyarrow.array(values, type_)
+    except (pyarrow.ArrowException, TypeError, ValueError, OverflowError):
+        return values
 
 
 def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:

@@ -84,7 +84,16 @@ def http_client(connections: int, timeout: float) -> Any:
     return http.AsyncClient(
         limits=http.Limits(max_connections=None, max_keepalive_connections=connections),
         timeout=http.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
-        follow_redirects=True,
+        follow_redirects=False,  # prompts go to the named server alone: see `redirect_error`
+    )
+
+
+def redirect_error(name: str, response: Any) -> OutsideError:
+    """Return the error for a server that sends its requests to another address, which is not followed."""
+    target = shown(server_name(response.headers.get("location", "")))
+    return OutsideError(
+        f"{name} redirects ({response.status_code}) to {target}, and prompts go only to the server that you name",
+        fix="name that one with --base-url, if you trust it",
     )
 
 
@@ -94,6 +103,8 @@ async def served_models(url: str, key: str, client: Any) -> list[str]:
     models_url = f"{path.removesuffix(_ROUTE)}/models{mark}{query}"
     try:
         reply = await asyncio.wait_for(client.get(models_url, headers={"authorization": f"Bearer {key}"}), 10)
+        if reply.is_redirect:
+            raise redirect_error(server_name(url), reply)
         if reply.status_code == 200:
             return [str(model["id"]) for model in reply.json()["data"]]
     except (http_library().HTTPError, asyncio.TimeoutError) as error:
@@ -151,6 +162,8 @@ class ChatClient:
             if isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError)):
                 return RequestError("unreachable", text or kind)
             return RequestError("failed", f"{kind}: {text}" if text else kind)
+        if response.is_redirect:
+            raise redirect_error(self.name, response)
         if response.status_code >= 300:
             return await self._read_error(response)
         try:

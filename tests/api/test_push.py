@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from datasets import Dataset, load_dataset
+from filelock import FileLock
 from rich.console import Console
 from support import prompt, write_jsonl
 
@@ -141,6 +144,79 @@ def test_arguments_are_checked_before_the_data(out: Path) -> None:
         push("nowhere.jsonl", license="mit\nx: y")
     with pytest.raises(InputError, match=r"nowhere\.jsonl"):
         push("nowhere.jsonl")
+
+
+def test_the_suggested_command_is_the_whole_one(out: Path, tmp_path: Path) -> None:
+    file = tmp_path / "my pairs.jsonl"
+    write_jsonl(file, pairs())
+    words = f"pairforge push '{file}' --repo YOUR-NAME/YOUR-DATASET -o o2 --license MIT --public --allow-pocket"
+    said = push(file, output="o2", license="MIT", private=False, allow_pocket=True, quiet=True).note
+    assert said == f"built, not uploaded; to upload: {words}"
+
+
+@pytest.mark.parametrize(
+    ("license", "hint"), [("foo", "e.g. apache-2.0"), ("apache2.0", "did you mean 'apache-2.0'"), ("other", None)]
+)
+def test_a_licence_is_one_that_the_hub_knows(run: Run, license: str, hint: str | None) -> None:
+    if hint is None:
+        assert push(license=license, quiet=True).folder
+        return
+    with pytest.raises(InputError, match="licence") as raised:
+        push(license=license, quiet=True)
+    assert hint in str(raised.value) and "other:NAME" in str(raised.value)
+
+
+def test_a_licence_has_one_spelling(run: Run) -> None:
+    folder = push(license="MIT", quiet=True).folder
+    assert folder and "\nlicense: mit\n" in (folder / "README.md").read_text()
+
+
+def test_folders_of_this_machine_are_not_published(out: Path, tmp_path: Path) -> None:
+    rows = [row | {"judge": f"{tmp_path}/j.py:score"} for row in pairs(model=f"{tmp_path}/mine")]
+    folder = push(rows, quiet=True).folder
+    assert folder
+    loaded = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache")).to_list()
+    assert {(row["model"], row["judge"]) for row in loaded} == {("mine", "j.py:score")}
+    assert str(tmp_path) not in (folder / "README.md").read_text()
+
+
+def test_dates_and_bytes_are_columns_as_others(out: Path) -> None:
+    first = push([row | {"made": datetime(2026, 1, 2), "blob": b"x"} for row in pairs()], quiet=True)
+    other = push([row | {"made": datetime(2026, 1, 3), "blob": b"x"} for row in pairs()], quiet=True)
+    assert first.ok and first.folder and first.folder != other.folder
+
+
+@pytest.mark.parametrize("link", ["hub", "hub/data", "hub/README.md", "hub/data/train-00000-of-00001.parquet"])
+def test_nothing_is_written_through_a_link(run: Run, tmp_path: Path, link: str) -> None:
+    place = tmp_path / "mine"
+    place.write_text("mine") if "." in link else place.mkdir()
+    (run.path / link).parent.mkdir(parents=True, exist_ok=True)
+    (run.path / link).symlink_to(place)
+    with pytest.raises(InputError, match="symbolic link"):
+        push(quiet=True)
+    assert (place.is_dir() and not [*place.iterdir()]) or (place.is_file() and place.read_text() == "mine")
+
+
+def test_the_run_of_another_user_is_built_beside_one_s_own(
+    run: Run, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, *_: path != run.path)
+    folder = push(run.path, quiet=True).folder
+    assert folder and folder.parent.parent == out and folder.parent.name.startswith("push-")
+    assert '"Qwen": "Deep Qwen"' in (folder / "README.md").read_text()
+
+
+def test_a_second_push_of_the_same_pairs_waits(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    done: list[PushOutcome] = []
+    second = Thread(target=lambda: done.append(push(license="mit")))
+    with FileLock(run.path / ".hub.lock"):
+        second.start()
+        said = ""
+        while "waiting for another push" not in said:
+            said += capfd.readouterr().err
+        assert not (run.path / "hub").exists() and not done
+    second.join()
+    assert done[0].ok
 
 
 def test_the_json_is_the_contract() -> None:

@@ -62,6 +62,12 @@ def test_reasons_are_told(code: str) -> None:
     assert len(RULES[code].why) > 60
 
 
+def test_without_docstrings_there_are_the_same_rules() -> None:
+    code = "from pairforge.checks import RULES; print(*RULES)"
+    done = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=True)
+    assert {*done.stdout.split()} == {*RULES}
+
+
 def test_a_code_is_taken_once_and_says_why() -> None:
     with pytest.raises(ValueError, match="PF101 is taken"):
         rule("PF101")(lambda sides: [])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pairforge
-from trainers.data import find_training_job
+from trainers.data import find_training_job, from_here
 from trainers.flags import Given
 
 
@@ -58,3 +58,11 @@ def test_a_misspelt_run_has_a_hint(run: Path, monkeypatch: pytest.MonkeyPatch) -
     assert found(Path(run.name)).run == found(Path("latest")).run == run
     with pytest.raises(pairforge.InputError, match=f"did you mean '{run.name}'"):
         found(Path(run.name[:-1] + "x"))
+
+
+def test_a_folder_below_the_working_one_is_named_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert from_here(str(tmp_path / "models" / "base")) == "./models/base"
+    assert [from_here(name) for name in ("/elsewhere/base", "org/base", "base", "pocket")] == [
+        "/elsewhere/base", "org/base", "base", "pocket"
+    ]  # fmt: skip

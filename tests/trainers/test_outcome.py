@@ -93,38 +93,6 @@ def test_an_adapter_can_be_asked_and_judged_and_a_model_may_take_its_place(
     assert "library_name: transformers" in (model / "README.md").read_text("utf-8")
 
 
-@pytest.mark.slow
-def test_the_whole_folder_is_pushed_once_after_the_verdict(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    done: list[tuple[str, Any]] = []
-
-    class Answer:
-        repo_id, commit_url = "me/tuned", "https://hub/me/tuned/commit/1"
-
-    def create(self: Any, name: str, **_: Any) -> Any:
-        done.append(("create", name))
-        return Answer
-
-    def upload(self: Any, *, repo_id: str, folder_path: str, ignore_patterns: list[str], **_: Any) -> Any:
-        from huggingface_hub.utils import filter_repo_objects
-
-        every = (str(path.relative_to(folder_path)) for path in Path(folder_path).rglob("*") if path.is_file())
-        done.append((repo_id, {*filter_repo_objects(every, ignore_patterns=ignore_patterns)}))
-        return Answer
-
-    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", create)
-    monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", upload)
-    flags = ["--guard", "off", "--push_to_hub", "--hub_model_id", "tuned", "--save_steps", "2"]
-    assert dpo.main([*FEW, *flags, "--verdict_questions", "1"]) == 0
-    [(_, name), (repo, files)] = done
-    assert (name, repo) == ("tuned", "me/tuned")
-    expected = {"README.md", "verdict.json", "history.json", "training.svg", "model.safetensors", "config.json"}
-    assert expected <= files
-    assert not [file for file in files if file.startswith(("checkpoint", ".")) or file.endswith((".bin", ".pt"))]
-    assert "pushed: https://hub/me/tuned/commit/1" in capfd.readouterr().err
-
-
 def test_a_push_is_told_where_to(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert dpo.main([*FEW, "--guard", "off", "--push_to_hub"]) == 2
     assert capfd.readouterr().err.splitlines()[-1] == "  -> --hub_model_id OWNER/NAME"
