@@ -12,7 +12,7 @@ from ..conversation import ROLES
 from ..resources import resource
 from ..text import lone_surrogate
 from ..types import Finding, Skip
-from .row import MAX_DEPTH, TEXTS, well_shaped
+from .row import KEYS, MAX_DEPTH, TEXTS, Sides, well_shaped
 from .rule import FIX, RULES, Seen, clip, rule, rules_over
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ def said(error: ValidationError) -> Seen:
     """Return one line for an error of the schema, without the value where that may be long."""
     row: Any = error.instance
     rule: Any = error.validator_value
-    schema: Any = error.schema
     path = "".join(f"/{token(part)}" for part in error.absolute_path)
     last = error.absolute_path[-1] if path else None
     name = "the row" if last is None else f"message {last}" if isinstance(last, int) else f"`{last}`"
@@ -47,14 +46,11 @@ def said(error: ValidationError) -> Seen:
         case "type":
             return f"{name} is {found}, not {_wanted(rule, error)}{'' if path else _hint(row)}", path
         case "enum":
-            return f"{name.strip('`')} {clip(row)} is not one of {', '.join(rule)}", path
+            return f"{name.strip('`')} {clip(row)} is not one of {', '.join(filter(None, rule))}", path
         case "const":
             return f"{name.strip('`')} is {clip(row)}, where only {rule} may be", path
         case "minItems":
             return f"{name} is an empty list", path
-        case "additionalProperties":
-            others = dict.fromkeys(key for key in row if key not in schema["properties"])
-            return f"a message has keys other than role and content: {keys(others)}", path
     return f"{name}: {clip(error.message, 120)}", path
 
 
@@ -91,8 +87,8 @@ def strange(row: Any) -> str | None:
 
 
 def keys(row: Mapping[Any, Any]) -> str:
-    """Return the first keys of a row, for a reader."""
-    return ", ".join(clip(key, 30) for key in list(row)[:8]) or "no key"
+    """Return the first keys of a row, for a reader, and which of them hold null."""
+    return ", ".join(clip(key, 30) + " (null)" * (row[key] is None) for key in list(row)[:8]) or "no key"
 
 
 def token(key: object) -> str:
@@ -100,6 +96,7 @@ def token(key: object) -> str:
     return str(key)[:80].replace("~", "~0").replace("/", "~1")
 
 
+_SIDES = ("chosen", "rejected")
 _TOO_DEEP = object()
 CONVERT = "pairforge convert {data} pairs.jsonl --to trl"
 
@@ -186,7 +183,7 @@ def not_messages(error: ValidationError) -> Iterator[Seen]:
 def not_a_message(error: ValidationError) -> Iterator[Seen]:
     """A message is not {"role", "content"} with a text as content, nor one with documented parts or tool calls.
 
-    A chat template renders null as "None", an object as its Python repr, and drops other keys silently.
+    A chat template renders null as "None", and an object as its Python repr.
     """
     if len(error.absolute_path) > 1 and error.absolute_path[-1] != "role":
         yield said(error)
@@ -194,7 +191,7 @@ def not_a_message(error: ValidationError) -> Iterator[Seen]:
 
 @rule("PF013", over="schema", fatal=True)
 def unknown_role(error: ValidationError) -> Iterator[Seen]:
-    """A role is not one of system, user, assistant, tool, or its turn holds what only another role may.
+    """A role is not one of system, developer, user, assistant, tool, or its turn holds what only another role may.
 
     Many chat templates print it as it is: a turn of a kind that the model never saw.
     """
@@ -214,6 +211,18 @@ def column_type(error: ValidationError) -> Iterator[Seen]:
         yield said(error)
 
 
+@rule("PF015", "warning", prefilter=lambda sides: sides.annotated)
+def other_keys(sides: Sides) -> Iterator[Seen]:
+    """A message has keys that chat templates don't read: what they hold never reaches the model.
+
+    Read are role, content, tool_calls, tool_call_id, name, and the reasoning (`reasoning_content`, `thinking`).
+    """
+    for path, message in sides.messages:
+        if others := {key: value for key, value in message.items() if key not in KEYS and value not in (None, "", [])}:
+            yield f"a message has keys that chat templates leave out: {keys(others)}", path
+            return
+
+
 def values(index: int, row: Any) -> Iterator[Finding]:
     """Return findings on a row that could not be read, and on single texts and numbers anywhere in one."""
     for one in rules_over("value"):
@@ -228,7 +237,11 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
     if well_shaped(row):
         return
     reported = set()
+    # Where a side is null, a text on the other side is not what is wrong.
+    empty = [side for side in _SIDES if isinstance(row, Mapping) and side in row and row[side] is None]
     for error in validator().iter_errors(row):
+        if empty and len(error.absolute_path) == 1 and error.absolute_path[0] in {*_SIDES} - {*empty}:
+            continue
         for one in rules_over("schema"):
             for finding in one.findings(index, error):
                 if (place := (finding.code, finding.path)) not in reported:
