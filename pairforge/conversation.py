@@ -13,7 +13,9 @@ from .types import Message
 ROLES = {
     **dict.fromkeys(("system", "developer"), "system"),
     **dict.fromkeys(("user", "human", "prompter", "customer", "person"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "model", "bot", "chatgpt", "bard", "bing", "ai", "chatbot", "llm"), "assistant"),
+    **dict.fromkeys(
+        ("assistant", "gpt", "model", "bot", "chatgpt", "bard", "bing", "ai", "chatbot", "llm"), "assistant"
+    ),
     **dict.fromkeys(
         ("tool", "observation", "function_response", "tool_response", "tool_result", "function", "ipython"), "tool"
     ),
@@ -22,7 +24,7 @@ ROLES = {
 CALLERS = ("function_call", "tool_call")
 """The names of a speaker whose text is the JSON of a call: an assistant that calls a tool."""
 MESSAGE_ROLES = frozenset(ROLES.values())
-THOUGHTS = ("reasoning_content", "thinking")
+THOUGHTS = ("reasoning_content", "thinking", "reasoning")
 """Keys of a message that hold what the assistant thought before it answered."""
 _ROLE_KEYS = ("role", "from", "speaker")
 _CONTENT_KEYS = ("content", "value", "text", "parts", "message", "utterance")

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from .chat_text import transcript
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, turns_of
 from .errors import InputError
 from .options import History
@@ -18,7 +19,6 @@ from .readers import Row, Unreadable, Wanted, read
 from .readers.stream import name_of
 from .resources import resource
 from .text import common_prefix, lone_surrogate, one_line
-from .chat_text import transcript
 from .types import Message, Prompt, Skip
 
 _TALKS = ("messages", "conversations", "conversation", "turns")

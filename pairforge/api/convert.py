@@ -113,9 +113,7 @@ def convert(options: ConvertOptions) -> Conversion:
     return done
 
 
-def _converted(
-    rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick: str
-) -> Iterator[dict[str, Any]]:
+def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of the output; what becomes of those of the source is counted in `done`."""
     target, suffix = formats.TARGETS[done.to], done.output.suffix.lower()
 

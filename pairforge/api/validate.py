@@ -16,7 +16,7 @@ from ..checks.labels import LabelChecker
 from ..checks.row import Sides, well_shaped
 from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, rules_over
 from ..checks.runner import RowChecker
-from ..checks.schema import all_strange
+from ..checks.schema import unknown_shape
 from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
@@ -79,7 +79,7 @@ def _observed(
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
         start = list(islice(rows, formats.LOOKED_AT))
-        if findings.shape == "unknown" and (strange := all_strange(start)):
+        if findings.shape == "unknown" and (strange := unknown_shape(start)):
             findings.take([strange] if strange.code in codes else [])
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
         for index, row in enumerate(chain(start, rows)):

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..types import Finding, Message
-from .duplicates import Digests, circles_of, earliest, first_with, key
+from .duplicates import Digests, Keys, Places, circles_of, earliest, first_with, key
 from .minhash import Bytes, Sketches, near_duplicates, sketch
 from .row import NUMBERS, TEXTS, Sides
 from .rule import BALANCE, FIX, Rule, Seen, SeenAt, clip, rule
@@ -230,6 +230,101 @@ def dominating_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
         for place in np.flatnonzero(count > max(_DOMINATES * total, _USUAL * total / len(count))):
             said = f"the prompt of this row has {count[place]} of all pairs ({count[place] / total:.0%})"
             yield int(digests.rows[first[place]]), said
+
+
+_CANNED, _SHARE, _MOSTLY = 5, 0.25, 0.5
+"""Prompts from which on an answer under all of them is canned; shares of the rows."""
+
+
+@rule("PF213", "warning", over="dataset", collect=[Digests])
+def canned_answers(dataset: DatasetState) -> Iterator[SeenAt]:
+    """The same few answers stand under many different questions: they were not made for these.
+
+    The model learns to say them whatever it is asked. Short answers, such as yes, no or a number, don't count.
+    """
+    digests = dataset[Digests]
+    both = np.concatenate((digests.texts("chosen"), digests.texts("rejected")))
+    prompts = _prompts_of(both, np.concatenate((digests.prompt, digests.prompt)))
+    canned = (prompts >= _CANNED) & np.concatenate((digests.long("chosen"), digests.long("rejected")))
+    for side, of_side, least in (
+        ("chosen", slice(len(digests)), _SHARE),
+        ("rejected", slice(len(digests), None), _MOSTLY),
+    ):
+        rows = np.flatnonzero(canned[of_side])
+        if len(rows) >= _CANNED and len(rows) >= least * len(digests):
+            count, share = len(np.unique(both[of_side][rows])), len(rows) / len(digests)
+            texts = "1 text is" if count == 1 else f"{count} texts are"
+            said = f"{texts} the {side} answer of {share:.0%} of the rows, under different questions"
+            yield int(digests.rows[rows[0]]), said
+
+
+@rule("PF214", "warning", over="dataset", collect=[Digests])
+def one_rejected_answer(dataset: DatasetState) -> Iterator[SeenAt]:
+    """One text is the rejected answer of a quarter of all rows or more, under different questions.
+
+    The model learns to avoid this one text, and nothing about the questions.
+    """
+    digests = dataset[Digests]
+    texts = digests.texts("rejected")
+    if len(texts):
+        _, first, count = np.unique(texts, return_index=True, return_counts=True)
+        top = int(count.argmax())
+        prompts = len(np.unique(digests.prompt[texts == texts[first[top]]]))
+        if prompts >= _CANNED and count[top] >= _SHARE * len(texts) and digests.long("rejected")[first[top]]:
+            share = f"{count[top]} rows ({count[top] / len(texts):.0%})"
+            yield int(digests.rows[first[top]]), f"the rejected answer of this row is that of {share}"
+
+
+def _prompts_of(answers: Keys, prompts: Keys) -> Places:
+    """Return for each answer under how many different prompts it stands."""
+    pairs = np.unique(np.column_stack((answers, prompts)), axis=0)
+    known, count = np.unique(pairs[:, 0], return_counts=True)
+    found: Places = count[np.searchsorted(known, answers)]
+    return found
+
+
+class Endings:
+    """How many answers of each side end without a mark: in a letter, behind which a sentence could go on."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.open = [0, 0]
+        self.first: int | None = None
+
+    def add(self, index: int, sides: Sides) -> None:
+        """Take in a row; answers of a few words, and those of several lines, need no mark."""
+        one, other = sides.chosen[-1]["content"], sides.rejected[-1]["content"]
+        if len(one) < _SENTENCE or len(other) < _SENTENCE:
+            return
+        self.rows += 1
+        for side, text in enumerate((one, other)):
+            if text[-1:].isalnum() or (text[-1:].isspace() and text.rstrip()[-1:].isalnum()):
+                self.open[side] += 1
+                self.first = index if self.first is None else self.first
+
+    def join(self, other: Endings) -> None:
+        """Take in the rows after these."""
+        self.rows += other.rows
+        self.open = [one + more for one, more in zip(self.open, other.open, strict=True)]
+        self.first = other.first if self.first is None else self.first
+
+
+_SENTENCE = 40
+_OPEN = 0.2
+
+
+@rule("PF215", "warning", over="dataset", collect=[Endings])
+def no_end_mark(dataset: DatasetState) -> Iterator[SeenAt]:
+    """Many answers of a side end without a mark (a full stop, a bracket, a block of code): in a letter or a number.
+
+    Mostly they were cut off, or the marks were stripped. Where it is so on one side only, that alone tells the sides
+    apart; where it is so on both, the model learns to stop anywhere. Answers of fewer than 40 characters don't count.
+    """
+    found = dataset[Endings]
+    shares = [count / max(1, found.rows) for count in found.open]
+    if found.rows >= _FEWEST and max(shares) >= _OPEN:
+        chosen, rejected = (f"{share:.0%}" for share in shares)
+        yield found.first, f"without a mark at the end: {chosen} of chosen and {rejected} of rejected answers"
 
 
 @rule("PF210", over="dataset", collect=[Columns])

@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from ..refusals import refuses
 from ..resources import patterns
 from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, THOUGHT, common_prefix
 from ..types import Message
-from .error_messages import is_error
-from .row import Sides, both
+from .error_messages import is_error, is_surely_error
+from .row import INSTRUCTS, Sides, both
 from .rule import FIX, Seen, clip, rule
 
 _AFTER = {
-    "start": ("system", "user"),
-    "system": ("user",),
+    "start": ("system", "developer", "user"),
+    "system": ("developer", "user"),
+    "developer": ("user",),
     "user": ("assistant",),
     "assistant": ("user", "tool"),
     "tool": ("assistant", "tool"),
 }
 _TURNS = {role: f"{'an' if role == 'assistant' else 'a'} {role} turn" for role in _AFTER}
-SCORES = tuple(
-    (name.format("chosen"), name.format("rejected"))
-    for name in ("{}_score", "score_{}", "{}_rating", "rating_{}", "{}_reward", "reward_{}")
-)
 _ALIKE = 48
 """How many characters of both answers are compared first."""
 _BLANK = re.compile(
@@ -39,7 +35,7 @@ _BLANK = re.compile(
     + SPECIAL_TOKENS["<"],
     re.X | re.I,
 )
-_THOUGHT = re.compile(rf"<({THOUGHT})>.*</\1>", re.S | re.I)
+_THOUGHT = re.compile(rf"\s*<({THOUGHT})>.*?</\1>", re.S | re.I)
 
 
 _UNFINISHED, _NEVER_LAST = (frozenset(" ".join(lines).split()) for lines in patterns("cut_off").values())
@@ -52,7 +48,6 @@ _ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
 _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
 _COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
-_SCORED = frozenset(better for better, _ in SCORES)
 _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 
 
@@ -65,9 +60,7 @@ def unusual(sides: Sides) -> bool:
         if not turn["content"] or turn["content"].isspace():
             return True
     one, other = chosen[-1]["content"], rejected[-1]["content"]
-    if not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one):
-        return True
-    return not _SCORED.isdisjoint(sides.row) and any(scored_below(sides.row))
+    return not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one)
 
 
 def _whole(text: str) -> bool:
@@ -85,9 +78,9 @@ def context_differs(sides: Sides) -> Iterator[Seen]:
         return
     for name, turns in both(sides):
         for index in range(sides.shared, len(turns)):
-            if (role := turns[index]["role"]) in ("user", "system"):
+            if (role := turns[index]["role"]) in ("user", *INSTRUCTS):
                 yield f"the sides differ before this {role} turn, or in it", sides.pointer(name, index)
-                break
+                return
     if sides.shared == min(len(sides.chosen), len(sides.rejected)) and len(sides.chosen) != len(sides.rejected):
         short, long = sorted(("chosen", "rejected"), key=lambda name: len(getattr(sides, name)))
         yield f"all of {short} is the beginning of {long}: nothing is left to compare", f"/{short}"
@@ -137,12 +130,31 @@ def identical(sides: Sides) -> Iterator[Seen]:
 
 @rule("PF105", prefilter=unusual, fix=FIX)
 def nearly_identical(sides: Sides) -> Iterator[Seen]:
-    """The answers differ only in spaces or in case: all that can be learned from the row is a habit of format."""
+    """The answers differ only in white space at the end, one space at the start, or characters that nobody sees.
+
+    All that can be learned from the row is how to end an answer.
+    """
+    if _same(sides, _bare) and _same(sides, _trimmed):
+        yield "chosen and rejected differ only in white space around them, or in what nobody sees", ""
+
+
+@rule("PF129", "warning", prefilter=unusual)
+def differs_in_form(sides: Sides) -> Iterator[Seen]:
+    """The answers differ only in spaces or in case: all that can be learned from the row is a habit of format.
+
+    That is meant where the question asks for capitals, and where the answer is code, whose line breaks count.
+    """
+    if _same(sides, _bare) and not _same(sides, _trimmed):
+        yield "chosen and rejected differ only in spaces or in case", ""
+
+
+def _same(sides: Sides, reduced: Callable[[str], str]) -> bool:
+    """Return whether the sides differ as they stand, and not in their reduced texts."""
     one, other = sides.chosen[sides.shared :], sides.rejected[sides.shared :]
-    if len(one) == len(other) and one and not apart(one[0]["content"], other[0]["content"]):
-        bare = ([(turn["role"], _bare(turn["content"])) for turn in turns] for turns in (one, other))
-        if next(bare) == next(bare):
-            yield "chosen and rejected differ only in spaces or in case", ""
+    if len(one) != len(other) or not one or apart(one[0]["content"], other[0]["content"]):
+        return False
+    here, there = ([(turn["role"], reduced(turn["content"])) for turn in turns] for turns in (one, other))
+    return here == there
 
 
 def apart(one: str, other: str) -> bool:
@@ -185,6 +197,14 @@ def _bare(text: str) -> str:
     return "".join(text.split()).casefold()
 
 
+def _trimmed(text: str) -> str:
+    """Return a text without invisible characters and white space around it; an indent of its first line stays."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text)).replace("\xa0", " ")
+    text = "\n".join(map(str.rstrip, text.strip("\r\n").rstrip().split("\n")))
+    return text if text[:2].isspace() or text[:1] == "\t" else text.lstrip()
+
+
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
@@ -206,8 +226,8 @@ def _is_blank(text: str, last: bool) -> bool:
     if (first.isalnum() and first not in FILLERS) or (first == "*" and len(text) > _ALIKE):
         return False
     text = text.strip()
-    if last and text[:1] == "<" and (thought := _THOUGHT.match(text)):
-        text = text[thought.end() :]
+    while last and text[:1] == "<" and (thought := _THOUGHT.match(text)):
+        text = text[thought.end() :].lstrip()
     end = 0
     while found := _BLANK.match(text, end):
         end = found.end()
@@ -218,11 +238,23 @@ def _is_blank(text: str, last: bool) -> bool:
 def error_sentinel(sides: Sides) -> Iterator[Seen]:
     """An answer is the text of an error that some program stored in its place.
 
-    Such as "Error: failed to generate response.". The model learns to say it, or that anything else is better.
+    Such as "Error: failed to generate response.". The model learns to say it, or that anything else is better. Only
+    what no reader would take for an answer to the question: PF117 finds the others.
     """
     for name, index, text in sides.answers():
-        if is_error(text):
+        if is_error(text) and is_surely_error(text, sides.question):
             yield f"an error message as answer: {clip(text.strip())}", sides.pointer(name, index) + "/content"
+
+
+@rule("PF117", "warning", prefilter=unusual)
+def maybe_an_error(sides: Sides) -> Iterator[Seen]:
+    """An answer may be the text of an error that a program stored in its place, or the right answer to the question.
+
+    Such as "None", "404 Not Found" or "ERROR": read the rows, and leave out those that are no answers.
+    """
+    for name, index, text in sides.answers():
+        if is_error(text) and not is_surely_error(text, sides.question):
+            yield f"maybe an error message as answer: {clip(text.strip())}", sides.pointer(name, index) + "/content"
 
 
 @rule("PF111", "warning", prefilter=unusual)
@@ -277,27 +309,8 @@ def prompt_beside(sides: Sides) -> Iterator[Seen]:
         return
     if not sides.prompt:
         yield "a text as prompt beside lists of messages: drop the column, or make it a list", "/prompt"
-    elif any(side[0]["role"] in ("system", "user") for side in (sides.row["chosen"], sides.row["rejected"])):
+    elif any(side[0]["role"] in ("user", *INSTRUCTS) for side in (sides.row["chosen"], sides.row["rejected"])):
         yield "a prompt list beside whole conversations: keep the one or the other", "/prompt"
-
-
-@rule("PF114", prefilter=unusual)
-def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
-    """chosen is scored below rejected: the columns were swapped, or the score is one where less is better.
-
-    The model is trained towards the answer that the judge found worse.
-    """
-    for better, worse in scored_below(sides.row):
-        yield f"{better} {sides.row[better]:g} is below {worse} {sides.row[worse]:g}", f"/{better}"
-
-
-def scored_below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the columns in which chosen is scored below rejected."""
-    for better, worse in SCORES:
-        if better in row:
-            high, low = row[better], row.get(worse)
-            if type(high) in (int, float) and type(low) in (int, float) and high < low:
-                yield better, worse
 
 
 @rule("PF115", "warning", prefilter=unusual)
@@ -305,5 +318,5 @@ def empty_question(sides: Sides) -> Iterator[Seen]:
     """A user or system turn is empty or blank: the pair answers nothing, or the template prints an empty turn."""
     for index, turn in enumerate(sides.context):
         text, role = turn["content"], turn["role"]
-        if (not text or text.isspace()) and role in ("user", "system"):
+        if (not text or text.isspace()) and role in ("user", *INSTRUCTS):
             yield f"the {role} turn is empty", sides.pointer("chosen", index) + "/content"

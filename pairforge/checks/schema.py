@@ -13,7 +13,7 @@ from ..formats.source_formats import Misfit, refusal, shape_of
 from ..resources import resource
 from ..text import lone_surrogate
 from ..types import Finding, Skip
-from .row import MAX_DEPTH, TEXTS, well_shaped
+from .row import KEYS, MAX_DEPTH, TEXTS, Sides, well_shaped
 from .rule import FIX, RULES, Seen, clip, rule, rules_over
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ def said(error: ValidationError) -> Seen:
     """Return one line for an error of the schema, without the value where that may be long."""
     row: Any = error.instance
     rule: Any = error.validator_value
-    schema: Any = error.schema
     path = "".join(f"/{token(part)}" for part in error.absolute_path)
     last = error.absolute_path[-1] if path else None
     name = "the row" if last is None else f"message {last}" if isinstance(last, int) else f"`{last}`"
@@ -48,14 +47,11 @@ def said(error: ValidationError) -> Seen:
         case "type":
             return f"{name} is {found}, not {_wanted(rule, error)}{'' if path else _hint(row)}", path
         case "enum":
-            return f"{name.strip('`')} {clip(row)} is not one of {', '.join(rule)}", path
+            return f"{name.strip('`')} {clip(row)} is not one of {', '.join(filter(None, rule))}", path
         case "const":
             return f"{name.strip('`')} is {clip(row)}, where only {rule} may be", path
         case "minItems":
             return f"{name} is an empty list", path
-        case "additionalProperties":
-            others = dict.fromkeys(key for key in row if key not in schema["properties"])
-            return f"a message has keys other than role and content: {keys(others)}", path
     return f"{name}: {clip(error.message, 120)}", path
 
 
@@ -78,9 +74,15 @@ def foreign(row: Any) -> str | None:
     return None if shape.native or shape.name == "unknown" else shape.what
 
 
+def strange(row: Any) -> str | None:
+    """Return what a row holds that is not a pair at all, by shape or by keys; None where a side is there."""
+    other = isinstance(row, Mapping) and "chosen" not in row and "rejected" not in row
+    return foreign(row) or (f"neither, but {keys(row)}" if other else None)
+
+
 def keys(row: Mapping[Any, Any]) -> str:
-    """Return the first keys of a row, for a reader."""
-    return ", ".join(clip(key, 30) for key in list(row)[:8]) or "no key"
+    """Return the first keys of a row, for a reader, and which of them hold null."""
+    return ", ".join(clip(key, 30) + " (null)" * (row[key] is None) for key in list(row)[:8]) or "no key"
 
 
 def token(key: object) -> str:
@@ -88,6 +90,7 @@ def token(key: object) -> str:
     return str(key)[:80].replace("~", "~0").replace("/", "~1")
 
 
+_SIDES = ("chosen", "rejected")
 _TOO_DEEP = object()
 CONVERT = "pairforge convert {data} pairs.jsonl --to trl"
 
@@ -177,7 +180,7 @@ def not_messages(error: ValidationError) -> Iterator[Seen]:
 def not_a_message(error: ValidationError) -> Iterator[Seen]:
     """A message is not {"role", "content"} with a text as content, nor one with documented parts or tool calls.
 
-    A chat template renders null as "None", an object as its Python repr, and drops other keys silently.
+    A chat template renders null as "None", and an object as its Python repr.
     """
     if len(error.absolute_path) > 1 and error.absolute_path[-1] != "role":
         yield said(error)
@@ -185,7 +188,7 @@ def not_a_message(error: ValidationError) -> Iterator[Seen]:
 
 @rule("PF013", over="schema", fatal=True)
 def unknown_role(error: ValidationError) -> Iterator[Seen]:
-    """A role is not one of system, user, assistant, tool, or its turn holds what only another role may.
+    """A role is not one of system, developer, user, assistant, tool, or its turn holds what only another role may.
 
     Many chat templates print it as it is: a turn of a kind that the model never saw.
     """
@@ -205,7 +208,20 @@ def column_type(error: ValidationError) -> Iterator[Seen]:
         yield said(error)
 
 
+@rule("PF015", "warning", prefilter=lambda sides: sides.annotated)
+def other_keys(sides: Sides) -> Iterator[Seen]:
+    """A message has keys that chat templates don't read: what they hold never reaches the model.
+
+    Read are role, content, tool_calls, tool_call_id, name, and the reasoning (`reasoning_content`, `thinking`).
+    """
+    for path, message in sides.messages:
+        if others := {key: value for key, value in message.items() if key not in KEYS and value not in (None, "", [])}:
+            yield f"a message has keys that chat templates leave out: {keys(others)}", path
+            return
+
+
 _PARTS = {"row": "PF010", "side": "PF011", "message": "PF012", "role": "PF013"}
+"""The rule for each part of a row that does not fit the shape of its set."""
 
 
 def values(index: int, row: Any) -> Iterator[Finding]:
@@ -227,7 +243,11 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
     if well_shaped(row):
         return
     reported = set()
+    # Where a side is null, a text on the other side is not what is wrong.
+    empty = [side for side in _SIDES if isinstance(row, Mapping) and side in row and row[side] is None]
     for error in validator().iter_errors(row):
+        if empty and len(error.absolute_path) == 1 and error.absolute_path[0] in {*_SIDES} - {*empty}:
+            continue
         for one in rules_over("schema"):
             for finding in one.findings(index, error):
                 if (place := (finding.code, finding.path)) not in reported:
@@ -240,13 +260,26 @@ def is_pair(row: Any) -> bool:
     return well_shaped(row) or not any(RULES[found.code].fatal for found in shape(0, row))
 
 
+ENOUGH = 20
+"""If none of so many first rows is a pair, the check ends there."""
+
+
 def all_strange(start: list[Any]) -> Finding | None:
-    """Return the one finding on a dataset of unknown shape; None where rows have the sides of a pair, or can't be read.
+    """Return the one finding on a dataset of which none of the first rows is a pair."""
+    shapes = [strange(row) for row in start]
+    if len(start) < ENOUGH or not all(shapes):
+        return None
+    read = "`chosen` and `rejected` are read as lists of {role, content} messages"
+    return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
+
+
+def unknown_shape(start: list[Any]) -> Finding | None:
+    """Return the one finding on rows of an unknown shape; None where rows have the sides of a pair, or can't be read.
 
     Those are looked at one by one.
     """
     rows = [row for row in start if isinstance(row, Mapping)]
-    if not rows or any("chosen" in row and "rejected" in row for row in rows):
+    if not rows or len(rows) < len(start) or any("chosen" in row and "rejected" in row for row in rows):
         return None
     return Finding("PF010", RULES["PF010"].severity, str(refusal(shape_of(rows), rows)), 0)
 

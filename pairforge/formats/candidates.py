@@ -175,7 +175,9 @@ def of_list(cells: Cells) -> Candidates:
     answers = [answer_in(item) for item in items]
     for item, answer in zip(items, answers, strict=True):
         if isinstance(item, Mapping) and role_of(item) is None:
-            cells.lost.update(f"{key} of an answer" for key, held in item.items() if held and held != answer and key not in known)
+            cells.lost.update(
+                f"{key} of an answer" for key, held in item.items() if held and held != answer and key not in known
+            )
     if None in scores:
         cells.lost.add("an answer without a score")
     return Candidates(answers, scores, shown)
@@ -276,10 +278,16 @@ def verdict_of(rows: Sequence[Row]) -> tuple[Verdict, tuple[str, ...]] | None:
     return None
 
 
-def _by_column(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) -> tuple[Verdict, tuple[str, ...]] | None:
+def _by_column(
+    rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]
+) -> tuple[Verdict, tuple[str, ...]] | None:
     spelled = {plain(key): key for key in keys}
     likely = [spelled[name] for name in _VERDICTS if name in spelled]
-    likely += [key for key in keys if key not in likely and _VERDICT.search(plain(key)) and not _ANNOTATOR.fullmatch(plain(key))]
+    likely += [
+        key
+        for key in keys
+        if key not in likely and _VERDICT.search(plain(key)) and not _ANNOTATOR.fullmatch(plain(key))
+    ]
     for key in likely:
         values = [row[key] for row in rows if row.get(key) is not None]
         if values and not isinstance(values[0], (list, Mapping)):
@@ -293,7 +301,9 @@ def _beside_rows(rows: Sequence[Row], key: str) -> list[tuple[Any, Row]]:
     return [(row[key], row) for row in rows if row.get(key) is not None]
 
 
-def _reader(values: Sequence[Any], pair: tuple[str, str], key: str, rows: Sequence[Row]) -> Callable[[Any, Row], float | None]:
+def _reader(
+    values: Sequence[Any], pair: tuple[str, str], key: str, rows: Sequence[Row]
+) -> Callable[[Any, Row], float | None]:
     """Return what reads a value of a verdict column: as a word, a place, or a number with a sign."""
     numbers = {found for value in values if not isinstance(value, bool) and (found := number(value)) is not None}
     ends = [_end(name) for name in pair]
@@ -302,8 +312,12 @@ def _reader(values: Sequence[Any], pair: tuple[str, str], key: str, rows: Sequen
         scale: dict[float, float] | None = {1.0: 1.0, 0.0: -1.0}
     elif any(found < 0 for found in numbers) or "strength" in plain(key) or "overall_preference" in plain(key):
         scale = None  # below 0 the first is better
-    elif by_end and not any(found not in by_end for found in numbers - {0.0, 2.0, 3.0, 0.5}) and not (
-        0.0 in numbers and {*by_end} == {1.0, 2.0} and (2.0 not in numbers or plain(key) in ("label", "labels"))
+    elif (
+        by_end
+        and not any(found not in by_end for found in numbers - {0.0, 2.0, 3.0, 0.5})
+        and not (
+            0.0 in numbers and {*by_end} == {1.0, 2.0} and (2.0 not in numbers or plain(key) in ("label", "labels"))
+        )
     ):
         others = {0.0, 2.0, 3.0, 0.5, 1.5} - {*by_end}
         scale = by_end | dict.fromkeys(others, 0.0)
@@ -352,7 +366,11 @@ def _of_word(value: str, pair: tuple[str, str], row: Row) -> float | None:
             return 1.0
         if part in _SECOND_ENDS or part == "1":
             return -1.0
-    if word[-1:] in ("a", "b", "1", "2") and len(words) == 1 and re.fullmatch(r"(model|response|answer|assistant|option|resp)[ab12]", word):
+    if (
+        word[-1:] in ("a", "b", "1", "2")
+        and len(words) == 1
+        and re.fullmatch(r"(model|response|answer|assistant|option|resp)[ab12]", word)
+    ):
         return 1.0 if word[-1] in "a1" else -1.0
     return None
 
@@ -360,15 +378,21 @@ def _of_word(value: str, pair: tuple[str, str], row: Row) -> float | None:
 def _one_hot(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) -> tuple[Verdict, tuple[str, ...]] | None:
     """Read columns such as `winner_model_a`, `winner_model_b`, `winner_tie`, of which one is 1."""
     ends = [_end(name) for name in pair]
-    found = [[key for key in keys if re.fullmatch(rf"(?:winner|wins?|prefer\w*|better)_.*{end}", plain(key))] for end in ends]
+    found = [
+        [key for key in keys if re.fullmatch(rf"(?:winner|wins?|prefer\w*|better)_.*{end}", plain(key))] for end in ends
+    ]
     if not all(found) or any(number(rows[0].get(one[0])) not in (0.0, 1.0) for one in found):
         return None
     first, second = found[0][0], found[1][0]
-    ties = [key for key in keys if re.fullmatch(r"(?:winner|wins?|prefer\w*|better)_(?:tie|both|draw|none).*", plain(key))]
+    ties = [
+        key for key in keys if re.fullmatch(r"(?:winner|wins?|prefer\w*|better)_(?:tie|both|draw|none).*", plain(key))
+    ]
     return lambda row: (number(row.get(first)) or 0.0) - (number(row.get(second)) or 0.0), (first, second, *ties)
 
 
-def _by_annotators(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) -> tuple[Verdict, tuple[str, ...]] | None:
+def _by_annotators(
+    rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]
+) -> tuple[Verdict, tuple[str, ...]] | None:
     """Read several verdicts, in columns of their own or in a list: what most say."""
     columns = [key for key in keys if _ANNOTATOR.fullmatch(plain(key))]
     held = [_votes(row, columns) for row in rows]
@@ -401,11 +425,18 @@ def _votes(row: Row, columns: Sequence[str]) -> list[Any]:
     return votes
 
 
-def _by_scores(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) -> tuple[Verdict, tuple[str, ...]] | None:
+def _by_scores(
+    rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]
+) -> tuple[Verdict, tuple[str, ...]] | None:
     """Read a score of each answer, such as `score_a` and `score_b`."""
     spelled, ends = {plain(key): key for key in keys}, [_end(name) for name in pair]
     for base in _SCORES:
-        for form in (f"{base}_{{}}", f"{base}{{}}", f"{{}}_{base}", *(f"{plain(pair[0])[: -len(ends[0])]}{{}}_{base}",)):
+        for form in (
+            f"{base}_{{}}",
+            f"{base}{{}}",
+            f"{{}}_{base}",
+            *(f"{plain(pair[0])[: -len(ends[0])]}{{}}_{base}",),
+        ):
             names = [spelled.get(form.format(end)) for end in ends]
             if all(names) and all(number(rows[0].get(str(name))) is not None for name in names):
                 first, second = map(str, names)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..chat_text import bare_answer, form_of, transcript
 from ..conversation import MESSAGE_ROLES, ConversationError, conversation, role_of, text_of
 from ..text import one_line
-from ..chat_text import bare_answer, form_of, transcript
 from ..types import Message
 from .columns import QUESTIONS, SYSTEMS, Names, Row
 
@@ -127,7 +127,9 @@ def _talk(cells: Cells) -> tuple[list[Message], str]:
         if isinstance(value, list) and value and name in ("messages", "conversations"):
             if all(isinstance(text, str) for text in value):
                 cells.spent.add(name)
-                return [Message(role=("user", "assistant")[at % 2], content=text) for at, text in enumerate(value)], name
+                return [
+                    Message(role=("user", "assistant")[at % 2], content=text) for at, text in enumerate(value)
+                ], name
             turns_in(value, cells, cells.called(name))  # says what is wrong
     return [], ""
 
@@ -192,7 +194,9 @@ def _history(cells: Cells, turns: list[Message]) -> list[Message]:
         if isinstance(exchange, str):
             made.append(Message(role=("user", "assistant")[index % 2], content=exchange))
         elif isinstance(exchange, (list, tuple)) and [type(text) for text in exchange] == [str, str]:
-            made += [Message(role=role, content=text) for role, text in zip(("user", "assistant"), exchange, strict=True)]
+            made += [
+                Message(role=role, content=text) for role, text in zip(("user", "assistant"), exchange, strict=True)
+            ]
         else:
             kind = {dict: "objects", list: "lists"}.get(type(value[0] if isinstance(value, list) else value), "values")
             raise MisfitError(f"{cells.called('history')} holds {kind} that are not exchanges of two texts")
@@ -228,7 +232,9 @@ def under_system(cells: Cells, turns: list[Message]) -> list[Message]:
         return turns
     if turns and turns[0]["role"] == "system":
         if str(turns[0].get("content")).strip() != system.strip():
-            cells.lost.add(next(cells.names.name(name) for name in SYSTEMS if name in cells.spent and cells.row.get(name)))
+            cells.lost.add(
+                next(cells.names.name(name) for name in SYSTEMS if name in cells.spent and cells.row.get(name))
+            )
         return turns
     return [Message(role="system", content=system), *turns]
 

@@ -81,6 +81,11 @@ def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
     return next(((name,) for name in ("messages", "conversations") if isinstance(row.get(name), list)), ())
 
 
+def is_good(row: Mapping[str, Any]) -> bool:
+    """Return whether the label of a row says that its answer is good."""
+    return bool(_label(row))
+
+
 def answer_of(row: Any) -> tuple[list[Message], list[Message]] | None:
     """Return the context and the answer in a row with a label; None where it holds none."""
     found = _answer(0, row, set())

@@ -12,18 +12,37 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
+from ..chat_text import form_of
 from ..conversation import MESSAGE_ROLES, role_of
 from ..errors import InputError
 from ..text import common_prefix, one_line
-from ..chat_text import form_of, transcript
 from ..types import Message, Skip
 from . import columns, kto, trees
 from .candidates import (
-    Candidates, Verdict, lists_on_both_sides, of_list, of_two_lists, picked, ranked, two_answers, verdict_of,
+    Candidates,
+    Verdict,
+    lists_on_both_sides,
+    of_list,
+    of_two_lists,
+    picked,
+    ranked,
+    two_answers,
+    verdict_of,
 )  # fmt: skip
 from .columns import QUESTIONS, SIDES, SYSTEMS, Names, Row
 from .context import (
-    TALKS, Cells, MisfitError, context_of, decoded, is_talk, is_whole, of_text, side, text_in, turns_in, under_system,
+    TALKS,
+    Cells,
+    MisfitError,
+    context_of,
+    decoded,
+    is_talk,
+    is_whole,
+    of_text,
+    side,
+    text_in,
+    turns_in,
+    under_system,
 )  # fmt: skip
 
 LOOKED_AT = 100
@@ -53,7 +72,9 @@ def _before_the_answer(cells: Cells, context: list[Message], chosen: Any) -> lis
     """Return the context without the chosen answer, where it ends with that."""
     if len(context) > 1 and context[-1]["role"] == "assistant":
         turns = side(Cells(cells.row, cells.names), chosen, "chosen", [])
-        if turns == context[-1:] or (isinstance(chosen, str) and chosen.strip() == str(context[-1].get("content")).strip()):
+        if turns == context[-1:] or (
+            isinstance(chosen, str) and chosen.strip() == str(context[-1].get("content")).strip()
+        ):
             return context[:-1]
     return context
 
@@ -99,7 +120,9 @@ def _speakers(cells: Cells) -> Pair:
     for turn in cells.take(name):
         who = _speaker(turn)
         if who.startswith(("chosen", "rejected")):
-            held = {key: value for key, value in turn.items() if value != turn.get("role") and value != turn.get("from")}
+            held = {
+                key: value for key, value in turn.items() if value != turn.get("role") and value != turn.get("from")
+            }
             sides[who[:6]] = {"role": "assistant", **held}
         else:
             turns.append(turn)
@@ -123,7 +146,9 @@ def _two_and_verdict(cells: Cells, verdict: Verdict, spent: Sequence[str]) -> Ca
         raise MisfitError("one of the two answers is missing")
     said = verdict(cells.row)
     if said is None:
-        names = " and ".join(cells.called(name) for name in spent if cells.row.get(name) is None) or cells.called(spent[0])
+        names = " and ".join(cells.called(name) for name in spent if cells.row.get(name) is None) or cells.called(
+            spent[0]
+        )
         raise MisfitError(f"{names} does not say which answer is better")
     cells.spent.update(spent)
     answers = [decoded(cells.take(name)) for name in pair]
@@ -140,7 +165,9 @@ def _begun_alike(cells: Cells) -> Pair:
     shared = texts[0][: common_prefix(*texts)]
     start = shared[: max(shared.rfind(space) for space in " \n") + 1]
     if not start.strip():
-        raise MisfitError("the texts have no beginning in common, and there is no prompt: name its column with --columns")
+        raise MisfitError(
+            "the texts have no beginning in common, and there is no prompt: name its column with --columns"
+        )
     prompt = [Message(role="user", content=start.strip())]
     made = [[*prompt, Message(role="assistant", content=text[len(start) :])] for text in texts]
     return under_system(cells, made[0]), under_system(cells, made[1])
@@ -230,7 +257,9 @@ def _has_speakers(row: Row) -> bool:
 
 
 def _implicit(row: Row) -> bool:
-    if not _texts(row) or any(isinstance(value, str) and " " in value.strip() for name, value in row.items() if name not in SIDES):
+    if not _texts(row) or any(
+        isinstance(value, str) and " " in value.strip() for name, value in row.items() if name not in SIDES
+    ):
         return False
     shared = row["chosen"][: common_prefix(row["chosen"], row["rejected"])]
     return bool(shared.strip()) and any(space in shared.lstrip() for space in " \n")
@@ -327,7 +356,14 @@ def _of_candidates(cells: Cells, found: Candidates, pick: str) -> list[dict[str,
 
 
 def _kind(value: Any) -> str:
-    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null", int: "a number", float: "a number"}
+    kinds = {
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        type(None): "null",
+        int: "a number",
+        float: "a number",
+    }
     return kinds.get(type(value), type(value).__name__)
 
 
@@ -532,7 +568,7 @@ def _fits(shape: Shape, row: Row) -> bool:
         return bool(shape.test(row))
     except (RecursionError, AttributeError, KeyError, TypeError, ValueError, MisfitError):
         return False
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         from ..conversation import ConversationError
 
         if isinstance(error, ConversationError):

@@ -216,7 +216,9 @@ class Target:
         if self.shape == "axolotl":
             return [{"messages": parts.context, "chosen": parts.chosen[0], "rejected": parts.rejected[0]}]
         turns = [*parts.context, parts.chosen[0], parts.rejected[0]]
-        *context, good, bad = ({"from": _FROM.get(turn["role"], turn["role"]), "value": turn["content"]} for turn in turns)
+        *context, good, bad = (
+            {"from": _FROM.get(turn["role"], turn["role"]), "value": turn["content"]} for turn in turns
+        )
         return [{"conversations": context, "chosen": good, "rejected": bad}]
 
 
