@@ -92,8 +92,8 @@ class Turn:
         calls = [*map(_call, (*self.calls, *more.pop("tool_calls", ())))]
         if content is None and not calls and not (more or self.more):
             raise NotTurnError("the content is null" if self.content is None else "the content is empty")
-        made: dict[str, Any] = {"role": self.role} | ({} if content is None else {"content": content})
-        return made | more | self.more | ({"tool_calls": calls} if calls else {})
+        made = {"role": self.role, **({} if content is None else {"content": content}), **more, **self.more}
+        return {**made, "tool_calls": calls} if calls else made
 
 
 def _kept_keys(role: str) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def validate(options: ValidateOptions) -> Findings:
         rows = map(shape.names.view, rows)
         observers = [LabelChecker(), *(one for one in observers if isinstance(one, LineNotes | SecretChecker))]
     elif shape.templated:
-        observers.append(ShapeNote("PF108", f"these are {shape.what}; pairforge convert reads them back as messages"))
+        observers.append(ShapeNote("PF108", f"the rows hold {shape.what}: pairforge convert reads it back as messages"))
     return _observed(formats.presented(rows, shape), observers, codes, findings, path)
 
 
@@ -84,12 +84,14 @@ def _observed(
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
-            seeing = [one for one in observers if isinstance(one, FixWriter)] if _is_tie(row) else observers
+            findings.ties += (tie := _is_tie(row))
+            seeing = [one for one in observers if isinstance(one, FixWriter)] if tie else observers
             for observer in seeing:
                 if found := observer.see(index, row):
                     findings.take(one for one in found if one.code in codes)
         for observer in observers:
-            findings.take(one for one in observer.findings() if one.code in codes)
+            found = (one for one in observer.findings() if one.code in codes)
+            findings.take(one for one in found if one.code != "PF201" or not findings.ties)
     findings.sort_by_row()
     if path is not None:
         counts = fixer.fixes.kept, fixer.fixes.dropped, fixer.fixes.changed

@@ -71,7 +71,9 @@ def foreign(row: Any) -> str | None:
     if not isinstance(row, Mapping):
         return None
     shape = shape_of([row])
-    return None if shape.native or shape.name == "unknown" else shape.what
+    sides = [row.get(name) for name in _SIDES]
+    unread = shape.name == "unknown" and (None in sides or any(isinstance(side, list) for side in sides))
+    return None if shape.native or unread else shape.what
 
 
 def strange(row: Any) -> str | None:

@@ -25,7 +25,8 @@ from ..types import Skip
 from .candidates import PICKS
 from .columns import QUESTIONS, SIDES, Names, by_hand
 from .context import holds_turns
-from .source_formats import LOOKED_AT, SHAPES, Misfit, Shape, as_pairs, presented, recognise, refusal, shape_of
+from .shapes import SHAPES, Shape
+from .source_formats import LOOKED_AT, Misfit, as_pairs, presented, recognise, refusal, shape_of
 from .target_formats import TARGETS
 from .writers import NUMBERS, features, to_dataset, write_parquet
 
@@ -73,9 +74,9 @@ PAIRS = Wanted(
 NATIVE = tuple(shape.name for shape in SHAPES if shape.native)
 """The shapes of rows that a check looks at as they are."""
 __all__ = [
-    "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs", "by_hand", "features",
-    "pairs_of", "presented", "read", "read_rows", "recognise", "refusal", "rows", "shape_of", "to_dataset",
-    "write_parquet",
+    "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs",
+    "by_hand", "features", "pairs_of", "presented", "read", "read_rows", "recognise", "refusal", "rows", "shape_of",
+    "to_dataset", "write_parquet",
 ]  # fmt: skip
 
 

@@ -31,6 +31,8 @@ _PAIRS = (
     ("chosen_content", "rejected_content"), ("chosen_conversation", "rejected_conversation"),
     ("chosen_conversations", "rejected_conversations"), ("response_chosen", "response_rejected"),
     ("answer_chosen", "answer_rejected"), ("text_chosen", "text_rejected"), ("output_chosen", "output_rejected"),
+    ("chosen", "rejected_responses"), ("chosen_responses", "rejected_responses"), ("chosen", "rejected_response"),
+    ("chosen", "rejected_answers"), ("chosen_answers", "rejected_answers"), ("chosen_list", "rejected_list"),
     ("chosen", "reject"), ("choose", "reject"), ("accept", "reject"), ("accepted", "rejected"),
     ("accepted_response", "rejected_response"), ("accepted_answer", "rejected_answer"),
     ("preferred", "dispreferred"), ("preferred", "rejected"), ("preferred", "non_preferred"),
@@ -55,9 +57,9 @@ _PAIRS = (
 """Names of a better and a worse answer, beside `chosen` and `rejected`."""
 _OTHERS = {
     "prompt": (
-        "user_prompt", "user_input", "user_query", "user_question", "user_message", "user", "human", "problem", "request",
-        "prompts", "prompt_text", "input_text", "input_prompt", "original_prompt", "orig_instruction", "question_text",
-        "instructions", "inputs", "post", "ask", "task", "x",
+        "user_prompt", "user_input", "user_query", "user_question", "user_message", "user", "human", "problem",
+        "request", "prompts", "prompt_text", "input_text", "input_prompt", "original_prompt", "orig_instruction",
+        "question_text", "instructions", "inputs", "post", "ask", "task", "x",
     ),
     "system": ("system_instruction", "sys_prompt", "system_text", "orig_system"),
     "messages": ("conversation", "dialogue", "dialog", "chat", "turns", "context_messages", "prompt_messages"),
@@ -69,8 +71,8 @@ _USUAL = {
     "messages": ("messages", "conversations", "context", *QUESTIONS),
 }
 _WORDS = {
-    "chosen": r"chos|prefer|accept|win|better|best|good|right|correct|pos|gut|bon|buen|mejor|correc|richtig|meilleur|up|_w\b|好|优|正",
-    "rejected": r"rej|lose|loss|worse|worst|bad|wrong|neg|dis|non_?|not_|in?correct|schlecht|falsch|mauvais|mal|peor|down|_l\b|坏|差|负",
+    "chosen": r"chos|prefer|accept|win|bett?er|best|good|right|corr|pos|gut|bon|buen|mejor|richtig|meilleur|up|好|优|正",
+    "rejected": r"rej|los[es]|wors|bad|wrong|neg|dis|non|not_|incorr|schlecht|falsch|mauvais|mal|peor|down|坏|差|负",
     "prompt": r"prompt|quest|query|instr|frage|pregunta|input|ask|user|problem|aufgabe|问|題|题|指令",
     "system": r"sys",
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +17,10 @@ from .columns import QUESTIONS, SYSTEMS, Names, Row
 TALKS = ("prompt", "messages", "conversations", "context", "input", "question", "query", "instruction")
 """Columns that may hold the turns before the answers, the first of them that does."""
 _BESIDE = ("input", "context")
-_TEXT_KEYS = ("text", "content", "value", "answer", "response", "completion", "output", "generation", "full_text")
-_TEXT_KEYS += ("generated_text", "message", "body", "prompt", "question", "post")
+_TEXT_KEYS = (
+    "text", "content", "value", "answer", "response", "completion", "output", "generation", "full_text",
+    "generated_text", "message", "body", "prompt", "question", "post",
+)  # fmt: skip
 _ASKED_KEYS = ("user", "human", "question", "query", "prompt", "instruction", "input", "q")
 _SAID_KEYS = ("assistant", "bot", "answer", "response", "output", "gpt", "reply", "a")
 
@@ -73,10 +76,17 @@ def holds_turns(value: Any) -> bool:
 
 
 def is_talk(value: Any) -> bool:
-    """Return whether a value holds turns: a list of messages, as JSON, too, or a struct of lists."""
+    """Return whether a value holds turns: a message, a list of them, as JSON, too, or a struct of lists."""
     value = decoded(value)
+    if role_of(value) is not None:
+        return True
     struct = isinstance(value, Mapping) and isinstance(role_of({k: v[0] for k, v in value.items() if _listed(v)}), str)
     return struct or (isinstance(value, list) and holds_turns(value))
+
+
+def has_talk(row: Row, *names: str) -> bool:
+    """Return whether one of these columns holds turns."""
+    return any(isinstance(row.get(name), (list, str, Mapping)) and is_talk(row[name]) for name in names)
 
 
 def _listed(value: Any) -> bool:
@@ -89,15 +99,15 @@ def text_in(value: Any) -> str | None:
     Raises NotTextError for typed parts of other kinds.
     """
     if isinstance(value, Mapping) and role_of(value) is None and "type" not in value:
-        inner = next((value[key] for key in _TEXT_KEYS if isinstance(value.get(key), str)), None)
-        return inner
+        return next((value[key] for key in _TEXT_KEYS if isinstance(value.get(key), str)), None)
     return text_of(value) if isinstance(value, (str, list)) else None
 
 
 def turns_in(value: Any, cells: Cells, called: str) -> list[Message]:
     """Return the messages of a list of turns. Raises MisfitError for what can't be read."""
     try:
-        return conversation(decoded(value), cells.lost)
+        value = decoded(value)
+        return conversation([value] if role_of(value) is not None else value, cells.lost)
     except ConversationError as error:
         part = "role" if "role" in str(error) else "message"
         raise MisfitError(f"{called}: {one_line(error, 120)}", part, called.strip("`")) from error
@@ -115,12 +125,12 @@ def _talk(cells: Cells) -> tuple[list[Message], str]:
     """Return the turns of the first column that holds any, and its name."""
     for name in TALKS:
         value = cells.row.get(name)
-        if name == "input" and isinstance(value, Mapping) and is_talk(value.get("messages")):  # OpenAI
+        if isinstance(value, Mapping) and is_talk(value.get("messages")):  # OpenAI's `input`
             cells.spent.add(name)
             others = {f"{name}.{key}" for key, held in value.items() if key not in ("messages", "tools") and held}
             cells.lost.update(others - {"input.parallel_tool_calls"})
             cells.row = {**cells.row, **({"tools": value["tools"]} if value.get("tools") else {})}
-            return turns_in(value["messages"], cells, f"{cells.called(name)}"), name
+            return turns_in(value["messages"], cells, cells.called(name)), name
         if isinstance(value, (list, str, Mapping)) and is_talk(value):
             cells.spent.add(name)
             return turns_in(value, cells, cells.called(name)), name
@@ -132,6 +142,11 @@ def _talk(cells: Cells) -> tuple[list[Message], str]:
                 ], name
             turns_in(value, cells, cells.called(name))  # says what is wrong
     return [], ""
+
+
+def in_turn(texts: Iterable[str]) -> list[Message]:
+    """Return texts as turns of the user and the assistant, in turn."""
+    return [Message(role=("user", "assistant")[at % 2], content=text) for at, text in enumerate(texts)]
 
 
 def _asked(cells: Cells, turns: list[Message], talk: str) -> list[Message]:
@@ -175,10 +190,8 @@ def _history(cells: Cells, turns: list[Message]) -> list[Message]:
     """Return the turns of `history`: exchanges of two texts, objects with both, turns, or texts in turn."""
     value = decoded(cells.row.get("history"))
     if isinstance(value, str) and value.strip().startswith("["):
-        try:
+        with suppress(ValueError, RecursionError):
             value = json.loads(value)
-        except (ValueError, RecursionError):
-            pass
     if value is None or value in ("", [], {}):
         cells.spent.add("history")
         return []
@@ -198,7 +211,7 @@ def _history(cells: Cells, turns: list[Message]) -> list[Message]:
                 Message(role=role, content=text) for role, text in zip(("user", "assistant"), exchange, strict=True)
             ]
         else:
-            kind = {dict: "objects", list: "lists"}.get(type(value[0] if isinstance(value, list) else value), "values")
+            kind = "objects" if isinstance(value, Mapping) or isinstance(value[index], Mapping) else "values"
             raise MisfitError(f"{cells.called('history')} holds {kind} that are not exchanges of two texts")
     return made
 
@@ -250,8 +263,10 @@ def side(cells: Cells, value: Any, name: str, context: list[Message], templated:
         if not context and (turns := transcript(value)):
             return turns
         return [*context, Message(role="assistant", content=bare_answer(value) if templated else value)]
+    if value is None and name not in cells.row:
+        raise MisfitError(f"{called} is missing", "row")
     if value is None:
-        raise MisfitError(f"{called} is {'null' if name in cells.row else 'missing'}", "side", name)
+        raise MisfitError(f"{called} is null", "side", name)
     if isinstance(value, Mapping) and role_of(value) is None and (text := text_in(value)) is not None:
         return [*context, Message(role="assistant", content=text)]
     if isinstance(value, list) and not value:
@@ -259,7 +274,7 @@ def side(cells: Cells, value: Any, name: str, context: list[Message], templated:
     if not isinstance(value, (list, Mapping)):
         kind = {bool: "true or false", int: "a number", float: "a number"}.get(type(value), type(value).__name__)
         raise MisfitError(f"{called} is {kind}, not a text or a list of messages", "side", name)
-    turns = turns_in([value] if isinstance(value, Mapping) and role_of(value) else value, cells, called)
+    turns = turns_in(value, cells, called)
     if context and turns[: len(context)] == context and len(turns) > len(context):
         return turns
     bare = [turn for turn in context if turn["role"] != "system"]

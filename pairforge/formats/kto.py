@@ -12,7 +12,7 @@ from .columns import Names
 from .context import Cells, MisfitError, context_of, turns_in, under_system
 
 NAME = "kto"
-_LABELS = {
+_LABELS: dict[Any, bool] = {
     **dict.fromkeys((True, 1, "1", "true", "yes", "good", "chosen", "desirable", "positive", "accepted", "up"), True),
     **dict.fromkeys((False, 0, -1, "0", "-1", "false", "no", "bad", "rejected", "undesirable", "negative"), False),
     **dict.fromkeys(("thumbs_up", "like", "win", "preferred", "correct", "+1"), True),

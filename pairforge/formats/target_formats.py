@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..text import common_prefix
 from ..types import Message, Skip
@@ -117,7 +118,7 @@ def _spoken(parts: Parts, rest: dict[str, Any], lost: set[str]) -> Parts | Skip:
     brought: dict[str, list[Any]] = {}
     for turns in parts:
         spoken = []
-        for turn in turns:
+        for turn in cast("list[dict[str, Any]]", turns):
             if len(turn) == 2 and isinstance(turn.get("content"), str):
                 spoken.append(turn)
                 continue
@@ -141,10 +142,8 @@ def _calls(calls: Sequence[Mapping[str, Any]]) -> str:
     for call in calls:
         function = call.get("function", call)
         arguments = function.get("arguments")
-        try:
+        with suppress(ValueError):
             arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
-        except ValueError:
-            pass
         found.append({"name": function.get("name"), "arguments": arguments})
     return json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False)
 
@@ -188,8 +187,10 @@ class Target:
         lost.update(name for name in self.columns if rest.pop(name, None) is not None)
         parts = Parts.of(pair)
         if self.shape in ("llamafactory", "sharegpt"):
-            if not isinstance(parts := _spoken(parts, rest, lost), Parts):
-                return parts
+            spoken = _spoken(parts, rest, lost)
+            if isinstance(spoken, Skip):
+                return spoken
+            parts = spoken
             if isinstance(rest.get("tools"), list) and self.shape == "llamafactory":  # it reads them as JSON
                 rest["tools"] = json.dumps(rest["tools"], ensure_ascii=False)
         if parts.chosen == parts.rejected:

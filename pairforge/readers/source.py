@@ -20,8 +20,10 @@ from .stream import BOM, PACKED, STDIN, UTF16, Row, Wanted, name_of, open_unpack
 from .tables import rows_of
 
 _JSON = (".json", ".jsonl", ".ndjson")
-_WRAPPERS = ("data", "rows", "examples", "instances", "items", "prompts", "questions", "pairs", "preferences")
-_WRAPPERS += ("records", "samples", "dataset", "train")
+_WRAPPERS = (
+    "data", "rows", "examples", "instances", "items", "prompts", "questions", "pairs", "preferences", "records",
+    "samples", "dataset", "train",
+)  # fmt: skip
 
 
 def suffixes(text: bool) -> tuple[str, ...]:
