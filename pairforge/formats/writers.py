@@ -77,7 +77,7 @@ def _of_one_type(values: list[Any]) -> list[Any]:
     becomes a part.
     """
     parts = any(isinstance(turn.get("content"), list) for turns in values for turn in _mappings(turns))
-    made = []
+    made: list[Any] = []
     for turns in values:
         if any("function" in one or "parameters" in one for one in _mappings(turns)):
             made.append(json.dumps(turns, ensure_ascii=False, default=_plain))
