@@ -198,7 +198,7 @@ def answer(turns: Sequence[Message]) -> str:
 
 
 def _overlap(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[int, str]:
-    """Return with how many messages both begin, and all texts, shared ones once. Raises TypeError or KeyError for others."""
+    """Return with how many messages both begin, and all texts, shared ones once. Raises TypeError, KeyError."""
     shared = common_prefix(chosen, rejected)
     texts = [turn["content"] for turn in chosen]
     texts += [turn["content"] for turn in rejected[shared:]]

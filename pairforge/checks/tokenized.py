@@ -8,7 +8,7 @@ from typing import Any
 
 from ..tokenization import MAX_LENGTH, render
 from ..types import Finding, Skip
-from .row import Sides, well_shaped
+from .row import INSTRUCTS, Sides, well_shaped
 from .rule import Observer, Seen, clip, rule, rules_over
 from .tokenized_pair import CheckedTokenizer, TokenCounts, TokenizedPair
 
@@ -218,7 +218,7 @@ class TokenizedChecker(Observer):
         found: list[Finding] = []
         for (index, row), rendered in zip(waiting, seen, strict=True):
             sides = Sides.of(row)
-            self.counts.count(rendered, sides.chosen[0]["role"] == "system")
+            self.counts.count(rendered, sides.chosen[0]["role"] in INSTRUCTS)
             subject: Any = rendered
             if not isinstance(rendered, Skip):
                 subject = TokenizedPair(sides, rendered, self.tokenizer)
