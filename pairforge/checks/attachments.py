@@ -33,9 +33,10 @@ def _calls(sides: Sides) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"{path}/tool_calls/{at}/function", call["function"]
 
 
-def _names(tools: Any) -> set[str]:
-    """Return the names of the tools that are defined; none where one of them can't be read."""
-    found = set[str]()
+def tool_names(row: Mapping[str, Any]) -> set[str]:
+    """Return the names of the `tools` of a row, a list or a JSON text; none where one of them can't be read."""
+    found, tools = set[str](), row.get("tools")
+    tools = _json(tools) if isinstance(tools, str) else tools
     for tool in tools if isinstance(tools, list) else ():
         tool = tool.get("function", tool) if isinstance(tool, Mapping) else tool
         if not isinstance(tool, Mapping) or not isinstance(tool.get("name"), str):
@@ -70,8 +71,7 @@ def unknown_tool(sides: Sides) -> Iterator[Seen]:
 
     In the rejected answer such a call may be just what is wrong with it, and does not count.
     """
-    tools = sides.row.get("tools")
-    known = _names(_json(tools) if isinstance(tools, str) else tools)
+    known = tool_names(sides.row)
     for path, function in _calls(sides):
         if known and not path.startswith("/rejected") and function["name"] not in known:
             yield f"the tool {clip(function['name'], 40)} is not in `tools`: {clip(sorted(known), 80)}", path

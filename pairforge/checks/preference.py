@@ -45,6 +45,7 @@ FINISH = {
 }
 _CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
 _ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
+_STOPS = frozenset(".!?。！？")
 _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
 _LEAST = 10
@@ -278,9 +279,9 @@ def cut_off(sides: Sides) -> Iterator[Seen]:
 
 def breaks_off(text: str) -> str:
     """Return how a text shows that it was cut off; an empty text if it does not."""
-    if "`" in text and text.count("```") % 2 == 1:
-        return "a block of code is not closed"
     last = text[-1:]
+    if "`" in text and text.count("```") % 2 == 1 and text.rstrip()[-1:] not in _STOPS:
+        return "a block of code is not closed"
     if len(text) < _SHORT or last in _ENDS:
         return ""
     end = text[-30:].rstrip()

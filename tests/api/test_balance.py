@@ -41,7 +41,7 @@ def pairs() -> list[dict[str, Any]]:
     """A space before every rejected answer, and one row of each kind that is dropped."""
     made = [numbered(n, word("a", n), " " + word("b", n)) for n in range(100)]
     made += [
-        numbered(100, "Yes.", " yes."),
+        numbered(100, "Yes.", " Yes."),
         numbered(101, "", " No."),
         numbered(102, word(1), " Error: rate limit exceeded."),
     ]
@@ -76,7 +76,12 @@ def test_before_and_after(tmp_path: Path) -> None:
     assert record[104]["what"] == "dropped" and record[104]["why"] == "contradicts row 103"
     assert shortcuts(out).as_json()["predictability"] == found.as_json()["after"]["predictability"]
     text = shown(found)
-    assert "critical" in text and "gone: PF302 more spaces at the start" in text and "100 changed: spaces" in text
+    assert (
+        "critical" in text
+        and "gone: PF302 more spaces at the start" in text
+       
+    assert "100 rows changed: spaces (0, 1, 2, 3, 4 ...): white space" in text
+    )
     again = balance(out)
     assert again.ledger.counts() == {"dropped": {}, "changed": {}}
 
