@@ -11,7 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, transcript, turns_of
+from .chat_text import transcript
+from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, turns_of
 from .errors import InputError
 from .options import History
 from .readers import Row, Unreadable, Wanted, read

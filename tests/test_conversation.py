@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pairforge import formats
-from pairforge.conversation import ROLES, NotTextError, Turn, messages, text_of, transcript
+from pairforge.chat_text import transcript
+from pairforge.conversation import ROLES, NotTextError, Turn, messages, text_of
 from pairforge.prompts import read_prompts
 from pairforge.types import Prompt, Skip
 

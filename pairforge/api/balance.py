@@ -46,7 +46,7 @@ def balance(options: BalanceOptions) -> Balanced:
         if name not in REMEDIES:
             raise InputError(f"no remedy is called {name!r:.40}", fix=f"one of {', '.join(REMEDIES)}")
     wanted = frozenset(selected or REMEDIES) - frozenset(ignored)
-    source = PairInput(options.data, options.output, quiet=options.quiet)
+    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
     path = None if options.out is None else Path(options.out)
     for written in (path, beside(path)) if path else ():
         check_output(written, (".jsonl", ".ndjson"), source, overwrite=options.overwrite)

@@ -88,8 +88,8 @@ def push(options: PushOptions) -> PushOutcome:
             f"--license {visible(options.license)!r} is not the id of a licence", fix="e.g. --license apache-2.0"
         )
     data = default_run(options.output, options.quiet) if options.data is None else options.data
-    source = PairInput(data, options.output, quiet=options.quiet)
-    run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
+    source = PairInput(data, options.output, quiet=options.quiet, columns=options.columns)
+    run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.pairs()]
     errors = (finding for finding in checks.check(rows) if finding.severity == "error")
     look = SecretChecker().see
     leaked = [one for index, row in enumerate(rows) for one in look(index, row)]

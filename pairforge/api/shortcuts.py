@@ -27,7 +27,7 @@ def shortcuts(options: ShortcutsOptions) -> Report:
     """
     if options.svg:
         require_matplotlib("--svg")
-    with PairInput(options.data, options.output, quiet=options.quiet) as rows:
+    with PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns) as rows:
         report = audit(
             rows,
             [*as_tuple(options.expect), *rows.new_names],

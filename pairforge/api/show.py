@@ -50,7 +50,7 @@ def show(options: ShowOptions) -> Shown:
     # A name that can't be one of a source is taken for a pair of the latest run.
     if isinstance(data, str) and pair is None and not (data == "-" or Path(data).exists() or set(data) & set("/\\:.")):
         data, pair = None, data
-    source = PairInput(data, options.output, quiet=options.quiet)
+    source = PairInput(data, options.output, quiet=options.quiet, columns=options.columns)
     rows = list(_chosen(source, pair, 1 if options.tokens else options.limit))
     if pair is not None and not rows:
         raise InputError(f"{source.name} has no pair {pair}", fix="give an id, or a row number counted from 0")

@@ -12,17 +12,18 @@ from typing import IO, Any
 
 from .. import checks, formats, prompts
 from ..checks.fixes import Fixes
+from ..checks.labels import LabelChecker
 from ..checks.row import Sides, well_shaped
 from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, rules_over
 from ..checks.runner import RowChecker
-from ..checks.schema import ENOUGH, all_strange
+from ..checks.schema import unknown_shape
 from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
 from ..errors import InputError
-from ..formats import writers
+from ..formats import kto, writers
 from ..options import PairData, ValidateOptions, keywords
-from ..types import Finding, Message, Prompt
+from ..types import Finding, Message, Prompt, Skip
 from .inputs import PairInput, check_output
 from .models import as_tuple, open_tokenizer
 from .validate_result import Explanation, Findings, Fixed
@@ -47,7 +48,7 @@ def validate(options: ValidateOptions) -> Findings:
         raise InputError(wrong, fix="e.g. --format github")
     model, jobs, noted = options.model, options.jobs, set[str]()
     codes = _codes(as_tuple(options.select), as_tuple(options.ignore), model is not None)
-    source = PairInput(options.data, options.output, quiet=options.quiet)
+    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
     other = None if options.against is None else _against(options.against)
     observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
     if model is not None:
@@ -55,7 +56,14 @@ def validate(options: ValidateOptions) -> Findings:
     observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
     path = None if options.fix is None else _place(Path(options.fix), source)
-    return _observed(source.presented(options.max_row_bytes, noted), observers, codes, findings, path)
+    shape, rows = source.recognised(options.max_row_bytes, noted)
+    findings.shape = shape.name
+    if shape.name == kto.NAME:
+        rows = map(shape.names.view, rows)
+        observers = [LabelChecker(), *(one for one in observers if isinstance(one, LineNotes | SecretChecker))]
+    elif shape.templated:
+        observers.append(ShapeNote("PF108", f"the rows hold {shape.what}: pairforge convert reads it back as messages"))
+    return _observed(formats.presented(rows, shape), observers, codes, findings, path)
 
 
 def _observed(
@@ -70,22 +78,30 @@ def _observed(
         for observer in observers:
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
-        start = list(islice(rows, ENOUGH))
-        if strange := all_strange(start):
+        start = list(islice(rows, formats.LOOKED_AT))
+        if findings.shape == "unknown" and (strange := unknown_shape(start)):
             findings.take([strange] if strange.code in codes else [])
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
-            rows = rows if path is not None else iter(())
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
-            for observer in observers:
+            findings.ties += (tie := _is_tie(row))
+            seeing = [one for one in observers if isinstance(one, FixWriter)] if tie else observers
+            for observer in seeing:
                 if found := observer.see(index, row):
                     findings.take(one for one in found if one.code in codes)
         for observer in observers:
-            findings.take(one for one in observer.findings() if one.code in codes)
+            found = (one for one in observer.findings() if one.code in codes)
+            findings.take(one for one in found if one.code != "PF201" or not findings.ties)
     findings.sort_by_row()
     if path is not None:
-        findings.fixed = Fixed(str(path), fixer.fixes.kept, fixer.fixes.dropped, fixer.fixes.changed)
+        counts = fixer.fixes.kept, fixer.fixes.dropped, fixer.fixes.changed
+        changed = findings.shape not in (*formats.NATIVE, kto.NAME, "unknown")
+        findings.fixed = Fixed(str(path), *counts, shape="trl" if changed else findings.shape)
     return findings
+
+
+def _is_tie(row: Any) -> bool:
+    return type(row) is Skip and row.reason == "tie"
 
 
 def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
@@ -115,6 +131,9 @@ class FixWriter(Observer):
         self._file = file
 
     def see(self, index: int, row: Any) -> tuple[()]:
+        if _is_tie(row):
+            self.fixes.dropped["no answer is better than another"] += 1
+            return ()
         if (fixed := self.fixes.apply(row)) is not None:
             try:
                 line = writers.encoded(fixed)
@@ -122,6 +141,16 @@ class FixWriter(Observer):
                 line = json.dumps(fixed, default=str).encode()
             self._file.write(line + b"\n")
         return ()
+
+
+class ShapeNote(Observer):
+    """Reports what is wrong with the shape of a set as a whole."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self._found = Finding(code, checks.RULES[code].severity, message)
+
+    def findings(self) -> list[Finding]:
+        return [self._found]
 
 
 class LineNotes(Observer):
@@ -168,9 +197,9 @@ def _against(source: PairData) -> checks.Against:
         given = PairInput(source)
         if given.path is None:
             return checks.Against(filter(None, map(_context, given.presented())), "the other rows")
-        shape, rows = formats.recognise(given.raw())
+        shape, rows = given.recognised()
         if shape.name != "unknown":
-            return checks.Against(map(_context, formats.presented(rows)), name)
+            return checks.Against(map(_context, formats.presented(rows, shape)), name)
     asked = [one.messages if isinstance(one, Prompt) else () for one in prompts.read_prompts(name, history="full")]
     return checks.Against(asked, name)
 

@@ -156,7 +156,7 @@ class Sides:
         for name in ("prompt", "chosen", "rejected"):
             side = self.row.get(name) if name != "prompt" or self.prompt else None
             start = max(0, self.shared - len(self.prompt)) if name == "rejected" else 0
-            yield from ((f"/{name}/{at}", side[at]) for at in range(start, len(side or ())))
+            yield from ((f"/{name}/{at}", message) for at, message in enumerate(side or ()) if at >= start)
 
     @property
     def question(self) -> str:
@@ -198,7 +198,10 @@ def answer(turns: Sequence[Message]) -> str:
 
 
 def _overlap(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[int, str]:
-    """Return with how many messages both begin, and all texts, shared ones once. Raises TypeError, KeyError."""
+    """Return with how many messages both begin, and all texts, shared ones once.
+
+    Raises TypeError or KeyError for others.
+    """
     shared = common_prefix(chosen, rejected)
     texts = [turn["content"] for turn in chosen]
     texts += [turn["content"] for turn in rejected[shared:]]

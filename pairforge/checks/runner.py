@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ..types import Finding
-from . import answer_text, attachments, preference, schema, scores, secrets, tokenized, transcripts  # noqa: F401 (rules)
+from . import answer_text, attachments, labels, preference, schema, scores, secrets, tokenized, transcripts  # noqa: F401 (rules)
 from .dataset import Against, DatasetState
 from .row import Sides, plain, plain_beside, well_shaped
 from .rule import RULES, Observer, Rule, rules_over

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..conversation import ROLES
+from ..formats.source_formats import Misfit, refusal, shape_of
 from ..resources import resource
 from ..text import lone_surrogate
 from ..types import Finding, Skip
@@ -66,18 +67,13 @@ def _hint(row: Any) -> str:
 
 
 def foreign(row: Any) -> str | None:
-    """Return the name of another well-known shape of rows, if the row has one."""
+    """Return what a row holds in place of message lists, where that is another well-known shape."""
     if not isinstance(row, Mapping):
         return None
-    sides = [row.get(name) for name in ("chosen", "rejected")]
-    if all(isinstance(side, str) for side in sides):
-        transcript = all(side.lstrip().startswith("Human:") for side in sides if isinstance(side, str))
-        return "transcripts (Human: ... Assistant: ...)" if transcript else "plain strings"
-    if "conversations" in row:
-        return "ShareGPT conversations"
-    if "chosen_messages" in row:
-        return "chosen_messages and rejected_messages"
-    return "alpaca (instruction, output)" if "instruction" in row and "output" in row else None
+    shape = shape_of([row])
+    sides = [row.get(name) for name in _SIDES]
+    unread = shape.name == "unknown" and (None in sides or any(isinstance(side, list) for side in sides))
+    return None if shape.native or unread else shape.what
 
 
 def strange(row: Any) -> str | None:
@@ -165,9 +161,12 @@ def nul(row: Any) -> Iterator[Seen]:
             yield "a NUL character in a text", path
 
 
-@rule("PF010", over="schema", fatal=True, fix=CONVERT)
+@rule("PF010", over="schema", fatal=True)
 def not_a_pair(error: ValidationError) -> Iterator[Seen]:
-    """The row is not an object with `chosen` and `rejected`: nothing to prefer over anything."""
+    """The row is not an object with `chosen` and `rejected`, under these or other names: see docs/formats.md.
+
+    Columns of any names can be read: --columns prompt=COLUMN chosen=COLUMN rejected=COLUMN.
+    """
     if not error.absolute_path:
         yield said(error)
 
@@ -223,8 +222,17 @@ def other_keys(sides: Sides) -> Iterator[Seen]:
             return
 
 
+_PARTS = {"row": "PF010", "side": "PF011", "message": "PF012", "role": "PF013"}
+"""The rule for each part of a row that does not fit the shape of its set."""
+
+
 def values(index: int, row: Any) -> Iterator[Finding]:
     """Return findings on a row that could not be read, and on single texts and numbers anywhere in one."""
+    if isinstance(row, Misfit):  # a row that does not fit the shape of its set
+        code = _PARTS[row.part]
+        path = f"/{token(row.path)}" if row.path else ""
+        yield Finding(code, RULES[code].severity, row.detail.partition(": ")[2], index, path)
+        return
     for one in rules_over("value"):
         yield from one.findings(index, row)
 
@@ -265,6 +273,17 @@ def all_strange(start: list[Any]) -> Finding | None:
         return None
     read = "`chosen` and `rejected` are read as lists of {role, content} messages"
     return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
+
+
+def unknown_shape(start: list[Any]) -> Finding | None:
+    """Return the one finding on rows of an unknown shape; None where rows have the sides of a pair, or can't be read.
+
+    Those are looked at one by one.
+    """
+    rows = [row for row in start if isinstance(row, Mapping)]
+    if not rows or len(rows) < len(start) or any("chosen" in row and "rejected" in row for row in rows):
+        return None
+    return Finding("PF010", RULES["PF010"].severity, str(refusal(shape_of(rows), rows)), 0)
 
 
 def leaves(row: Any) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
@@ -68,11 +69,26 @@ class Command(click.Command):
 
     context_class = Context
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread(args))
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading in dict.fromkeys(one.heading for one in self.params if isinstance(one, Option)):
             listed = [one.get_help_record(ctx) for one in self.get_params(ctx) if _heading(one) == heading]
             with formatter.section(heading):
                 formatter.write_dl(filter(None, listed))
+
+
+def spread(args: Iterable[str]) -> list[str]:
+    """Return arguments with `--columns` before each of its values: it may be given several at once."""
+    made, within = list[str](), False
+    for arg in args:
+        if within and made[-1] != "--columns" and re.match(r"\w+=.", arg):
+            made.append("--columns")
+        else:
+            within = arg == "--columns" or (within and made[-1] == "--columns")
+        made.append(arg)
+    return made
 
 
 def _heading(one: click.Parameter) -> str:

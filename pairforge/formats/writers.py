@@ -51,12 +51,62 @@ def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
     known = {name: feature for name, feature in features().items() if not isinstance(first.get(name), Mapping)}
     order = {name: None for name in known if name in names or not rows} | names
     columns = {name: [row.get(name) for row in rows] for name in order}
+    for name in ("prompt", "messages", "chosen", "rejected", "tools"):
+        if name in columns and not all(map(_is_plain, columns[name])):
+            known.pop(name, None)
+            columns[name] = _of_one_type(columns[name])
     types = {name: known.get(name) or _feature(name, values) for name, values in columns.items()}
     try:
         return datasets.Dataset.from_dict(columns, features=datasets.Features(types))
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
         what = one_line(error, 200)
         raise InputError(f"a column of the pairs is of another type: {what}", fix="pairforge validate") from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value of a column of messages holds texts only: {role, content} each, or is a text itself."""
+    return not isinstance(value, list) or all(
+        isinstance(turn, Mapping) and len(turn) == 2 and isinstance(turn.get("content", ""), str) for turn in value
+    )
+
+
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """Return a column of messages or tools as a table can hold it: one type a column.
+
+    Definitions of tools and the arguments of calls become JSON, as trainers read them too; a text among typed parts
+    becomes a part.
+    """
+    parts = any(isinstance(turn.get("content"), list) for turns in values for turn in _mappings(turns))
+    made = []
+    for turns in values:
+        if any("function" in one or "parameters" in one for one in _mappings(turns)):
+            made.append(json.dumps(turns, ensure_ascii=False, default=_plain))
+        elif isinstance(turns, list):
+            made.append([_turn_of_one_type(turn, parts) if isinstance(turn, Mapping) else turn for turn in turns])
+        else:
+            made.append(turns)
+    return made
+
+
+def _mappings(values: Any) -> list[Mapping[str, Any]]:
+    return [one for one in values if isinstance(one, Mapping)] if isinstance(values, list) else []
+
+
+def _turn_of_one_type(turn: Mapping[str, Any], parts: bool) -> dict[str, Any]:
+    made = dict(turn)
+    if parts and isinstance(turn.get("content"), str):
+        made["content"] = [{"type": "text", "text": turn["content"]}]
+    if isinstance(calls := turn.get("tool_calls"), list):
+        made["tool_calls"] = [_call_of_one_type(call) if isinstance(call, Mapping) else call for call in calls]
+    return made
+
+
+def _call_of_one_type(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = call.get("function")
+    if not isinstance(function, Mapping) or isinstance(function.get("arguments"), str):
+        return dict(call)
+    arguments = json.dumps(function.get("arguments"), ensure_ascii=False, default=_plain)
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:

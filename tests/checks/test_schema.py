@@ -156,9 +156,9 @@ def test_another_ones_columns_may_be_of_any_type() -> None:
 @pytest.mark.parametrize(
     ("row", "name"),
     [
-        ({"chosen": "a", "rejected": "b"}, "plain strings"),
-        ({"chosen": "\n\nHuman: a", "rejected": "\n\nHuman: b"}, "transcripts"),
-        ({"conversations": [], "chosen": {}, "rejected": {}}, "ShareGPT"),
+        ({"chosen": "a", "rejected": "b"}, "texts without a prompt"),
+        ({"chosen": "\n\nHuman: a\n\nAssistant: c", "rejected": "\n\nHuman: a\n\nAssistant: d"}, "transcripts"),
+        ({"conversations": [], "chosen": {}, "rejected": {}}, "the columns 'conversations'"),
         ({"instruction": "a", "output": ["b", "c"]}, "alpaca"),
         ({"question_id": 1, "turns": []}, "neither, but 'question_id', 'turns'"),
     ],
