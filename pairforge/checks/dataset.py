@@ -354,3 +354,17 @@ def unusual_lines(noted: Collection[str]) -> Iterator[Seen]:
     """
     if noted:
         yield f"the file has {', '.join(sorted(noted))}: ignored", ""
+
+
+TEXTS_ONLY = frozenset(("texts", "hh", "implicit-texts", "templated", "templated-prompt"))
+"""The shapes whose `chosen` and `rejected` are texts, as TRL's trainers read them too."""
+
+
+@rule("PF216", "info", over="shape", fix="pairforge convert {data} pairs.jsonl --to trl")
+def texts_without_template(what: str) -> Iterator[Seen]:
+    """The rows hold texts, not messages. TRL's trainers take them as they are, and apply no chat template.
+
+    A chat model is then trained on prompts as it never sees them. `pairforge train dpo` reads the texts as messages;
+    elsewhere, convert them. For a base model without a chat template texts are right.
+    """
+    yield f"the rows hold {what}: TRL trains on them as plain text, without the chat template", ""
