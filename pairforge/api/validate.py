@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .. import checks, formats, prompts
+from ..checks.dataset import TEXTS_ONLY
 from ..checks.fixes import Fixes
 from ..checks.labels import LabelChecker
 from ..checks.row import Sides, well_shaped
@@ -63,6 +64,8 @@ def validate(options: ValidateOptions) -> Findings:
         observers = [LabelChecker(), *(one for one in observers if isinstance(one, LineNotes | SecretChecker))]
     elif shape.templated:
         observers.append(ShapeNote("PF108", f"the rows hold {shape.what}: pairforge convert reads it back as messages"))
+    if shape.name in TEXTS_ONLY:
+        observers += [ShapeNote("PF216", message) for message, _ in checks.RULES["PF216"].see(shape.what)]
     return _observed(formats.presented(rows, shape), observers, codes, findings, path)
 
 

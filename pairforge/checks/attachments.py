@@ -15,8 +15,15 @@ _MEDIA = {
     "audio": (("audios", "audio"), frozenset(("audio",))),
 }
 """For each kind the columns that hold the files, and the parts of a message that stand for one."""
-_COLUMNS = frozenset(column for columns, _ in _MEDIA.values() for column in columns)
+_COLUMNS = frozenset(("tools", *(column for columns, _ in _MEDIA.values() for column in columns)))
 _MARKS = tuple(f"<{kind}>" for kind in _MEDIA)
+
+
+def attached(sides: Sides) -> bool:
+    """Return False only if no rule of this file finds anything: nothing stands beside the texts, nor a mark of it."""
+    if sides.annotated or not _COLUMNS.isdisjoint(sides.row):
+        return True
+    return "<" in sides.text and any(mark in sides.text for mark in _MARKS)
 
 
 def _calls(sides: Sides) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -26,9 +33,10 @@ def _calls(sides: Sides) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"{path}/tool_calls/{at}/function", call["function"]
 
 
-def _names(tools: Any) -> set[str]:
-    """Return the names of the tools that are defined; none where one of them can't be read."""
-    found = set[str]()
+def tool_names(row: Mapping[str, Any]) -> set[str]:
+    """Return the names of the `tools` of a row, a list or a JSON text; none where one of them can't be read."""
+    found, tools = set[str](), row.get("tools")
+    tools = _json(tools) if isinstance(tools, str) else tools
     for tool in tools if isinstance(tools, list) else ():
         tool = tool.get("function", tool) if isinstance(tool, Mapping) else tool
         if not isinstance(tool, Mapping) or not isinstance(tool.get("name"), str):
@@ -37,7 +45,7 @@ def _names(tools: Any) -> set[str]:
     return found
 
 
-@rule("PF121", prefilter=lambda sides: sides.annotated or "tools" in sides.row)
+@rule("PF121", prefilter=attached)
 def broken_call(sides: Sides) -> Iterator[Seen]:
     """The arguments of a tool call, or the definitions of the tools, are a text that is not JSON.
 
@@ -57,21 +65,16 @@ def _json(text: str) -> Any:
         return None
 
 
-@rule("PF122", prefilter=lambda sides: sides.annotated and bool(sides.row.get("tools")))
+@rule("PF122", prefilter=attached)
 def unknown_tool(sides: Sides) -> Iterator[Seen]:
     """A call names a tool that is not among the `tools` of the row: the model learns to call what does not exist.
 
     In the rejected answer such a call may be just what is wrong with it, and does not count.
     """
-    tools = sides.row["tools"]
-    known = _names(_json(tools) if isinstance(tools, str) else tools)
+    known = tool_names(sides.row)
     for path, function in _calls(sides):
         if known and not path.startswith("/rejected") and function["name"] not in known:
             yield f"the tool {clip(function['name'], 40)} is not in `tools`: {clip(sorted(known), 80)}", path
-
-
-def _has_media(sides: Sides) -> bool:
-    return not _COLUMNS.isdisjoint(sides.row) or ("<" in sides.text and any(mark in sides.text for mark in _MARKS))
 
 
 def _asked_for(sides: Sides, kind: str) -> int:
@@ -85,7 +88,7 @@ def _asked_for(sides: Sides, kind: str) -> int:
     return count
 
 
-@rule("PF123", prefilter=_has_media)
+@rule("PF123", prefilter=attached)
 def media_count(sides: Sides) -> Iterator[Seen]:
     """The texts stand for another number of images, videos or sounds than there are files: trainers stop there.
 
@@ -100,7 +103,7 @@ def media_count(sides: Sides) -> Iterator[Seen]:
                 yield f"{asked} x {kind} in the messages, {there} in `{column}`", f"/{column}"
 
 
-@rule("PF124", "warning", prefilter=_has_media)
+@rule("PF124", "warning", prefilter=attached)
 def no_media(sides: Sides) -> Iterator[Seen]:
     """The question stands for an image, a video or a sound, and the row has no column with its file.
 

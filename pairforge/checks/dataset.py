@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..types import Finding, Message
-from .duplicates import Digests, Keys, Places, circles_of, earliest, first_with, key
+from .duplicates import Digests, Keys, Places, circles_of, earliest, first_with, key, mixed
 from .minhash import Bytes, Sketches, near_duplicates, sketch
-from .row import NUMBERS, TEXTS, Sides
+from .row import INSTRUCTS, NUMBERS, TEXTS, Sides
 from .rule import BALANCE, FIX, Rule, Seen, SeenAt, clip, rule
 
 _LONG_ENOUGH = 24
@@ -82,7 +82,7 @@ class Against:
         for row, messages in enumerate(conversations):
             for asked in _keys(messages):
                 self._row.setdefault(asked, row)
-            texts.append("\n".join(turn["content"] for turn in messages if turn["role"] != "system"))
+            texts.append("\n".join(turn["content"] for turn in messages if turn["role"] not in INSTRUCTS))
         self.sketches: Bytes = sketch(texts or [""])
 
     def row(self, messages: Sequence[Message]) -> int | None:
@@ -91,7 +91,7 @@ class Against:
 
 
 def _keys(messages: Sequence[Message]) -> Iterator[int]:
-    turns = [turn for turn in messages if turn["role"] != "system"]
+    turns = [turn for turn in messages if turn["role"] not in INSTRUCTS]
     texts = [" ".join(unicodedata.normalize("NFKC", turn["content"]).casefold().split()) for turn in turns]
     if any(texts):
         yield key("\x1e".join(texts))
@@ -277,9 +277,11 @@ def one_rejected_answer(dataset: DatasetState) -> Iterator[SeenAt]:
 
 def _prompts_of(answers: Keys, prompts: Keys) -> Places:
     """Return for each answer under how many different prompts it stands."""
-    pairs = np.unique(np.column_stack((answers, prompts)), axis=0)
-    known, count = np.unique(pairs[:, 0], return_counts=True)
-    found: Places = count[np.searchsorted(known, answers)]
+    known, place, count = np.unique(answers, return_inverse=True, return_counts=True)
+    if count.max(initial=0) >= _CANNED:
+        _, first = np.unique(mixed(answers, prompts), return_index=True)
+        count = np.bincount(place[first], minlength=len(known))
+    found: Places = count[place]
     return found
 
 
@@ -352,3 +354,17 @@ def unusual_lines(noted: Collection[str]) -> Iterator[Seen]:
     """
     if noted:
         yield f"the file has {', '.join(sorted(noted))}: ignored", ""
+
+
+TEXTS_ONLY = frozenset(("texts", "hh", "implicit-texts", "templated", "templated-prompt"))
+"""The shapes whose `chosen` and `rejected` are texts, as TRL's trainers read them too."""
+
+
+@rule("PF216", "info", over="shape", fix="pairforge convert {data} pairs.jsonl --to trl")
+def texts_without_template(what: str) -> Iterator[Seen]:
+    """The rows hold texts, not messages. TRL's trainers take them as they are, and apply no chat template.
+
+    A chat model is then trained on prompts as it never sees them. `pairforge train dpo` reads the texts as messages;
+    elsewhere, convert them. For a base model without a chat template texts are right.
+    """
+    yield f"the rows hold {what}: TRL trains on them as plain text, without the chat template", ""

@@ -19,7 +19,6 @@ from .row import Sides
 Keys: TypeAlias = npt.NDArray[np.uint64]
 Places: TypeAlias = npt.NDArray[np.int64]
 Mask: TypeAlias = npt.NDArray[np.bool_]
-_ROLE = len("assistant\x1f")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -28,8 +27,8 @@ def key(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-_LONG = 20
-"""Bytes from which on an answer is one of its own: "Yes" is the answer to many questions."""
+_LONG = len("assistant\x1f") + 20
+"""Bytes from which on an answer, with its role, is one of its own: "Yes" is the answer to many questions."""
 
 
 class Digests:
@@ -40,11 +39,12 @@ class Digests:
 
     def add(self, index: int, sides: Sides) -> None:
         """Take in a row."""
+        at = sides.shared
+        texts = [_joined(turns).encode("utf-8", "surrogatepass") for turns in
+                 (sides.context, sides.chosen[at:], sides.rejected[at:])]  # fmt: skip
         self._rows.append(index)
-        for turns in (sides.context, sides.chosen[sides.shared :], sides.rejected[sides.shared :]):
-            text = _joined(turns).encode("utf-8", "surrogatepass")
-            self._keys.append(int.from_bytes(blake2b(text, digest_size=8).digest(), "little"))
-            self._long.append(len(text) >= _LONG + _ROLE)
+        self._keys.frombytes(b"".join([blake2b(text, digest_size=8).digest() for text in texts]))
+        self._long.append((len(texts[1]) >= _LONG) + 2 * (len(texts[2]) >= _LONG))
 
     def join(self, other: Digests) -> None:
         """Take in the rows after these."""
@@ -66,12 +66,12 @@ class Digests:
     @property
     def chosen(self) -> Keys:
         """Return a hash of each chosen answer to its prompt."""
-        return _mixed(self.prompt, self.texts("chosen"))
+        return mixed(self.prompt, self.texts("chosen"))
 
     @property
     def rejected(self) -> Keys:
         """Return a hash of each rejected answer to its prompt."""
-        return _mixed(self.prompt, self.texts("rejected"))
+        return mixed(self.prompt, self.texts("rejected"))
 
     def texts(self, side: str) -> Keys:
         """Return a hash of each answer of a side, whatever the prompt."""
@@ -79,17 +79,18 @@ class Digests:
 
     def long(self, side: str) -> Mask:
         """Return for each answer of a side whether it is long enough to be one of its own."""
-        return np.array(self._long[1 + (side == "rejected") :: 3], dtype=np.bool_)
+        bits: Mask = np.array(self._long, dtype=np.int8) & (1 + (side == "rejected")) > 0
+        return bits
 
     def pair(self, swapped: bool = False) -> Keys:
         """Return one hash of both answers."""
-        return _mixed(*((self.rejected, self.chosen) if swapped else (self.chosen, self.rejected)))
+        return mixed(*((self.rejected, self.chosen) if swapped else (self.chosen, self.rejected)))
 
 
-def _mixed(one: Keys, other: Keys) -> Keys:
+def mixed(one: Keys, other: Keys) -> Keys:
     """Return one hash of two, in their order."""
-    mixed: Keys = one * _MIX ^ (other + (one >> np.uint64(7)))
-    return mixed
+    made: Keys = one * _MIX ^ (other + (one >> np.uint64(7)))
+    return made
 
 
 def earliest(keys: Keys) -> Places:
@@ -110,6 +111,8 @@ def first_with(keys: Keys, wanted: Keys) -> Places:
 
 
 def _joined(turns: Sequence[Message]) -> str:
+    if len(turns) == 1:  # nearly always: without a list
+        return turns[0]["role"] + "\x1f" + turns[0]["content"]
     return "\x1e".join([turn["role"] + "\x1f" + turn["content"] for turn in turns])
 
 

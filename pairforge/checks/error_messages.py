@@ -38,7 +38,8 @@ def is_surely_error(text: str, question: str) -> bool:
         return True
     if compiled("error_messages", "about_programs").search(asked):
         return False
-    return _is_dump(text.lstrip()) or _is(_unwrapped(whole), "surely_of_programs")
+    dump = text.lstrip()
+    return (dump.startswith(_DUMPED) and _is_dump(dump)) or _is(_unwrapped(whole), "surely_of_programs")
 
 
 def is_error(text: str) -> bool:
@@ -51,12 +52,11 @@ def is_error(text: str) -> bool:
             return True
         if len(text) < 40 and text.strip(" \t\r\n\"'`*_<>|[](){}$-").lower() in _NOTHING:
             return True
-    return _is_dump(text.lstrip())
+    text = text.lstrip()
+    return text.startswith(_DUMPED) and _is_dump(text)
 
 
 def _is_dump(text: str) -> bool:
-    if not text.startswith(_DUMPED):
-        return False
     if text[0] in "{[`" and len(text) <= _SHORT * 8 and _is_error_object(text):
         return True
     return compiled("error_messages", "dump").match(_unwrapped(text[: _SHORT * 2]).lower()) is not None

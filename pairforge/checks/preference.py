@@ -45,8 +45,11 @@ FINISH = {
 }
 _CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
 _ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
+_STOPS = frozenset(".!?。！？")
 _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
+_LEAST = 10
+"""Characters of a question that an answer does not begin with by chance."""
 _COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
 _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 
@@ -60,6 +63,8 @@ def unusual(sides: Sides) -> bool:
         if not turn["content"] or turn["content"].isspace():
             return True
     one, other = chosen[-1]["content"], rejected[-1]["content"]
+    if len(chosen) > 1 and _repeat(chosen[-2]["content"].strip()[:_LEAST], one, other):
+        return True
     return not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one)
 
 
@@ -274,9 +279,9 @@ def cut_off(sides: Sides) -> Iterator[Seen]:
 
 def breaks_off(text: str) -> str:
     """Return how a text shows that it was cut off; an empty text if it does not."""
-    if "`" in text and text.count("```") % 2 == 1:
-        return "a block of code is not closed"
     last = text[-1:]
+    if "`" in text and text.count("```") % 2 == 1 and text.rstrip()[-1:] not in _STOPS:
+        return "a block of code is not closed"
     if len(text) < _SHORT or last in _ENDS:
         return ""
     end = text[-30:].rstrip()
@@ -311,6 +316,30 @@ def prompt_beside(sides: Sides) -> Iterator[Seen]:
         yield "a text as prompt beside lists of messages: drop the column, or make it a list", "/prompt"
     elif any(side[0]["role"] in ("user", *INSTRUCTS) for side in (sides.row["chosen"], sides.row["rejected"])):
         yield "a prompt list beside whole conversations: keep the one or the other", "/prompt"
+
+
+@rule("PF127", "warning", prefilter=unusual)
+def prompt_repeated(sides: Sides) -> Iterator[Seen]:
+    """An answer begins with the whole question: mostly the prompt was not cut off after the answer was generated.
+
+    The model learns to repeat the question before it answers.
+    """
+    if sides.regular and sides.shared:
+        asked = sides.chosen[-2]["content"].strip()
+        found = [name for name, _, text in sides.answers() if _repeat(asked, text)]
+        if found:
+            who = "both answers begin" if len(found) == 2 else f"the {found[0]} answer begins"
+            yield f"{who} with the question: {clip(asked)}", f"/{found[0]}"
+
+
+def _repeat(asked: str, *answers: str) -> bool:
+    """Return whether one of the answers begins with what is asked; a short question may be an answer's beginning."""
+    if len(asked) < _LEAST:
+        return False
+    for text in answers:  # noqa: SIM110 (a generator would take twice as long)
+        if text.lstrip().startswith(asked):
+            return True
+    return False
 
 
 @rule("PF115", "warning", prefilter=unusual)

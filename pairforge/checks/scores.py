@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from .row import NUMBERS, Sides
 from .rule import Seen, clip, rule
@@ -17,9 +17,12 @@ _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _MARGIN = re.compile(r"(?:score|reward|rating)?[_ -]?margin|(?:score|reward|rating)[_ -]?(?:diff|difference|gap)", re.I)
 
 
+Columns: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
+
+
 @lru_cache(1024)
-def score_columns(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Return the columns that score the sides, chosen's with rejected's: `chosen_score`, `rejected-rating`, ..."""
+def _columns(names: tuple[str, ...]) -> Columns:
+    """Return the columns that score the sides (`chosen_score` with `rejected_score`), and those of margins."""
     by_parts = {tuple(part.lower() for part in _PART.findall(str(name))): name for name in names}
     found = []
     for parts, name in by_parts.items():
@@ -27,21 +30,22 @@ def score_columns(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
             other = tuple("rejected" if part == "chosen" else part for part in parts)
             if other in by_parts:
                 found.append((name, by_parts[other]))
-    return tuple(found)
+    return tuple(found), tuple(name for name in names if _MARGIN.fullmatch(str(name)))
 
 
-@lru_cache(1024)
-def _margins(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if _MARGIN.fullmatch(str(name)))
-
-
-def _scored(sides: Sides) -> bool:
-    return bool(score_columns(tuple(sides.row)))
+def doubtful(sides: Sides) -> bool:
+    """Return False only if no rule of this file finds anything: chosen is scored above rejected, in numbers."""
+    scored, margins = _columns(tuple(sides.row))
+    for better, worse in scored:
+        high, low = sides.row[better], sides.row[worse]
+        if type(high) not in (int, float) or type(low) not in (int, float) or not high > low:
+            return True
+    return bool(margins)
 
 
 def scores(row: Mapping[str, Any]) -> Iterator[tuple[str, str, float, float]]:
     """Yield the columns that score the sides, with both scores; a number that is written as a text counts as one."""
-    for better, worse in score_columns(tuple(row)):
+    for better, worse in _columns(tuple(row))[0]:
         high, low = _number(row[better]), _number(row[worse])
         if high is not None and low is not None:
             yield better, worse, high, low
@@ -56,7 +60,7 @@ def _number(value: Any) -> float | None:
     return value if type(value) in (int, float) and math.isfinite(value) else None
 
 
-@rule("PF114", prefilter=_scored)
+@rule("PF114", prefilter=doubtful)
 def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
     """chosen is scored below rejected: the columns were swapped, or the score is one where less is better.
 
@@ -67,7 +71,7 @@ def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
             yield f"{better} {high:g} is below {worse} {low:g}", f"/{better}"
 
 
-@rule("PF118", "warning", prefilter=_scored)
+@rule("PF118", "warning", prefilter=doubtful)
 def scored_alike(sides: Sides) -> Iterator[Seen]:
     """Both answers have the same score: the judge saw a tie, and the preference between them is chance.
 
@@ -79,24 +83,24 @@ def scored_alike(sides: Sides) -> Iterator[Seen]:
         yield f"{better} and {worse} are both {score:g}: a tie", f"/{better}"
 
 
-@rule("PF119", "warning", prefilter=lambda sides: bool(_margins(tuple(sides.row))))
+@rule("PF119", "warning", prefilter=doubtful)
 def negative_margin(sides: Sides) -> Iterator[Seen]:
     """A margin is below 0, so the rejected answer was the better one: the sides were swapped.
 
     A margin of 0 is a tie. Where it is not chosen minus rejected, but another difference, nothing is wrong.
     """
-    for name in _margins(tuple(sides.row)):
+    for name in _columns(tuple(sides.row))[1]:
         if (margin := _number(sides.row[name])) is not None and margin <= 0:
             yield f"{name} is {margin:g}: {'the rejected answer is the better one' if margin else 'a tie'}", f"/{name}"
 
 
-@rule("PF120", "warning", prefilter=_scored)
+@rule("PF120", "warning", prefilter=doubtful)
 def score_as_text(sides: Sides) -> Iterator[Seen]:
     """A score is a text. Texts are compared letter by letter, so that "10" is below "9".
 
     A filter or a sort by such a column, or a trainer's margin, is wrong, or fails.
     """
-    for name in (name for pair in score_columns(tuple(sides.row)) for name in pair):
+    for name in (name for pair in _columns(tuple(sides.row))[0] for name in pair):
         if isinstance(sides.row[name], str) and name not in NUMBERS and _number(sides.row[name]) is not None:
             yield f"{name} is the text {clip(sides.row[name], 30)}, not a number", f"/{name}"
             return

@@ -1,4 +1,4 @@
-"""PF1xx: turns, or the whole question, within the text of another turn; and texts that were decoded wrongly."""
+"""PF1xx: turns within the text of another turn, and texts that were decoded wrongly."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _TURN = re.compile(
     re.I | re.M,
 )
 """A speaker's name at the beginning of a line; the first group is there where it is the user's."""
-_SPEAKERS = ("ssistant", "SSISTANT", "AI", "ot", "GPT", "gpt", "odel", "助手", "アシスタント", "어시스턴트")
-_MARKS = {mark: re.compile(re.escape(mark)) for name in _SPEAKERS for mark in (f"{name}:", f"{name}：", f"{name}*")}
+_NAMED = "|".join(f"(?<={name}{{0}})" for name in (
+    "ssistant", "SSISTANT", "AI", "[Bb]ot", "GPT", r"ssistant\*\*", r"ssistant\]", "助手", "アシスタント", "어시스턴트"
+))  # fmt: skip
+_MARKS = {colon: re.compile(f"{colon}(?:{_NAMED.format(colon)})") for colon in ":："}
 _DIALOGUE = re.compile(r"dialog|conversation|transcript|interview|script|chat|scene|play\b|对话|聊天|会話|대화", re.I)
 
 
@@ -41,32 +43,6 @@ def transcript_in_text(sides: Sides) -> Iterator[Seen]:
 
 _OPEN = 12
 """Characters of a turn that is only opened: "Assistant:"."""
-
-
-def _repeats(sides: Sides) -> bool:
-    if not sides.regular or not sides.shared:
-        return False
-    asked = sides.chosen[sides.shared - 1]["content"].strip()
-    if len(asked) < _LEAST:
-        return False
-    return any(turns[-1]["content"].lstrip().startswith(asked) for turns in (sides.chosen, sides.rejected))
-
-
-_LEAST = 10
-"""Characters of a question that an answer does not begin with by chance."""
-
-
-@rule("PF127", "warning", prefilter=_repeats)
-def prompt_repeated(sides: Sides) -> Iterator[Seen]:
-    """An answer begins with the whole question: mostly the prompt was not cut off after the answer was generated.
-
-    The model learns to repeat the question before it answers.
-    """
-    asked = sides.chosen[sides.shared - 1]["content"].strip()
-    found = [name for name, _, text in sides.answers() if text.lstrip().startswith(asked)]
-    if found:
-        who = "both answers begin" if len(found) == 2 else f"the {found[0]} answer begins"
-        yield f"{who} with the question: {clip(asked)}", f"/{found[0]}"
 
 
 # What the bytes of a letter in UTF-8, from the second on, look like where each is read as one character of cp1252.

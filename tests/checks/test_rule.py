@@ -21,7 +21,7 @@ from pairforge.checks.tokenized_pair import TokenizedPair
 from pairforge.types import Finding
 
 CASES = Path(__file__).parents[1] / "cases"
-OF_SETS = {one.code for one in RULES.values() if one.over in ("dataset", "lines")} - {"PF211"}
+OF_SETS = {one.code for one in RULES.values() if one.over in ("dataset", "lines", "labels", "shape")} - {"PF211"}
 CODES = sorted(one.code for one in RULES.values() if one.over not in WITH_MODEL)
 
 

@@ -19,6 +19,10 @@ RiskLevel: TypeAlias = Literal["ok", "watch", "high", "critical"]
 RISK_LEVELS: tuple[RiskLevel, ...] = ("ok", "watch", "high", "critical")
 
 
+_FEWEST = 5
+"""Prompts from which on a classifier is trained on some and tested on others."""
+
+
 @dataclass(frozen=True)
 class Cue:
     """A statistical cue: a feature by which a model can distinguish chosen from rejected. Shares are of 1."""
@@ -157,8 +161,14 @@ class Report:
         sample, all_prompts = self.sampled.prompts, self.prompts
         if not self.sampled.whole:
             lines.append(f"looked for in a sample of {sample} prompts, counted in all {all_prompts} (--all: no sample)")
-        lines.append(f"a shortcut that shows in fewer than {self.sensitivity} of {sample} prompts would not be found")
-        lines.append(f"a classifier that never sees the prompt picks the chosen answer in {share} of pairs ({by})")
+        few = f"{sample} prompt{'' if sample == 1 else 's'}"
+        if self.sensitivity > sample:
+            lines.append(f"{few} can't show that a word is a shortcut: {self.sensitivity} or more are needed")
+            apart += f", as far as {few} can show" if self.verdict == "ok" else ""
+        else:
+            lines.append(f"a shortcut that shows in fewer than {self.sensitivity} of {few} would not be found")
+        if sample >= _FEWEST:
+            lines.append(f"a classifier that never sees the prompt picks the chosen answer in {share} of pairs ({by})")
         lines += str(self.difficulty).splitlines() if self.difficulty else []
         return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{apart}"])
 

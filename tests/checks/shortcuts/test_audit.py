@@ -182,7 +182,10 @@ def test_tiny_sets_say_little() -> None:
     for count in (1, 2, 5):
         report: Report = audit(rows(count, 9))
         assert (report.verdict, report.cues) == ("ok", [])
-        assert "a classifier that never sees the prompt picks the chosen answer in" in str(report)
+        few = "1 prompt" if count == 1 else f"{count} prompts"
+        assert f"{few} can't show that a word is a shortcut" in str(report)
+        assert str(report).endswith(f"verdict: ok, as far as {few} can show")
+        assert ("picks the chosen answer in" in str(report)) is (count == 5)
 
 
 def test_words_follow_the_script() -> None:
