@@ -275,6 +275,8 @@ def side(cells: Cells, value: Any, name: str, context: list[Message], templated:
         kind = {bool: "true or false", int: "a number", float: "a number"}.get(type(value), type(value).__name__)
         raise MisfitError(f"{called} is {kind}, not a text or a list of messages", "side", name)
     turns = turns_in(value, cells, called)
+    if not turns:
+        raise MisfitError(f"{called} holds no messages", "side", name)
     if context and turns[: len(context)] == context and len(turns) > len(context):
         return turns
     bare = [turn for turn in context if turn["role"] != "system"]

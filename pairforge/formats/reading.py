@@ -121,7 +121,7 @@ def beside_lists(cells: Cells) -> Pair:
 
 def last_of_messages(cells: Cells) -> Pair | Candidates:
     """Read `messages`, whose last turn is the chosen answer, beside a rejected one."""
-    name = next(name for name in ("messages", "conversations") if cells.row.get(name) is not None)
+    name = next((name for name in ("messages", "conversations") if cells.row.get(name) is not None), "messages")
     turns = turns_in(cells.take(name), cells, cells.called(name))
     if len(turns) < 2 or turns[-1]["role"] != "assistant":
         raise MisfitError(f"{cells.called(name)} does not end with an answer", "side", name)
@@ -136,9 +136,12 @@ def last_of_messages(cells: Cells) -> Pair | Candidates:
 
 def speakers(cells: Cells) -> Pair:
     """Read conversations in which speakers of the names `chosen...` and `rejected...` give the two answers."""
-    name = next(name for name in ("conversations", "messages", "conversation") if isinstance(cells.row.get(name), list))
+    name = next(
+        (name for name in ("conversations", "messages", "conversation") if isinstance(cells.row.get(name), list)),
+        "conversations",
+    )
     turns, sides = [], dict[str, Any]()
-    for turn in cells.take(name):
+    for turn in cells.take(name) or ():
         who = speaker(turn)
         if who.startswith(("chosen", "rejected")):
             held = {

@@ -132,7 +132,8 @@ def _spoken(parts: Parts, rest: dict[str, Any], lost: set[str]) -> Parts | Skip:
             spoken.append({"role": turn["role"], "content": _marked(content, brought)})
         made.append(spoken)
     for name, values in brought.items():
-        rest.setdefault(name, values)
+        if rest.setdefault(name, values) != values:
+            lost.add(f"{name} in parts of a message")
     return Parts(*made)
 
 
