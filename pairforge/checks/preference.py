@@ -63,7 +63,8 @@ def unusual(sides: Sides) -> bool:
         if not turn["content"] or turn["content"].isspace():
             return True
     one, other = chosen[-1]["content"], rejected[-1]["content"]
-    if len(chosen) > 1 and _repeat(chosen[-2]["content"].strip()[:_LEAST], one, other):
+    asked = chosen[-2]["content"].lstrip()[:_LEAST] if len(chosen) > 1 else ""
+    if asked and (one.lstrip().startswith(asked) or other.lstrip().startswith(asked)):
         return True
     return not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one)
 
