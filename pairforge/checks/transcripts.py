@@ -11,15 +11,13 @@ from .rule import Seen, clip, rule
 
 # Not Q and A: a task that gives an example in this form, and ends in "A:", is a task as it should be.
 _TURN = re.compile(
-    r"^[ \t]*[#*_<\[]{0,4} ?(?:(user|human|用户|ユーザー|사용자)|assistant|ai|bot|chatbot|chatgpt|gpt-?\d\S*|model|助手"
-    r"|アシスタント|어시스턴트)[*_\]>]{0,3} ?[:：]",
+    r"^[ \t]*[#*_<\[]{0,4} ?(?:(user|human|用户|ユーザー|사용자)|assistant|ai|(?:chat)?bot|(?:chat)?gpt|助手|アシスタント"
+    r"|어시스턴트)(?:\*\*?|__|\]|>)?[:：]",
     re.I | re.M,
 )
 """A speaker's name at the beginning of a line; the first group is there where it is the user's."""
-_NAMED = "|".join(f"(?<={name}{{0}})" for name in (
-    "ssistant", "SSISTANT", "AI", "[Bb]ot", "GPT", r"ssistant\*\*", r"ssistant\]", "助手", "アシスタント", "어시스턴트"
-))  # fmt: skip
-_MARKS = {colon: re.compile(f"{colon}(?:{_NAMED.format(colon)})") for colon in ":："}
+_MARKS = {colon: re.compile(f"{colon}(?<=[tTiI手ト트*_\\]>]{colon})") for colon in ":："}
+"""A colon behind the last letter of an assistant's name."""
 _DIALOGUE = re.compile(r"dialog|conversation|transcript|interview|script|chat|scene|play\b|对话|聊天|会話|대화", re.I)
 
 
