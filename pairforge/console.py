@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .conversation import context_of
+from .conversation import context_of, written
 from .text import visible
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ class PairView:
 
         yield Text(f"pair {self.number}  {visible(str(self.row.get('id', '')))}", style="bold")
         parts: list[Any] = [
-            Text(visible(f"{message['role']}: {message['content']}"), style="dim") for message in context_of(self.row)
+            Text(visible(f"{message['role']}: {written(message)}"), style="dim") for message in context_of(self.row)
         ]
-        parts.append(Diff(self.row["rejected"][-1]["content"], self.row["chosen"][-1]["content"]))
+        parts.append(Diff(written(self.row["rejected"][-1]), written(self.row["chosen"][-1])))
         yield from (Padding(part, (0, 0, 0, 2), expand=False) for part in parts)
 
 

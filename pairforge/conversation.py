@@ -224,6 +224,16 @@ def conversation(value: Any, lost: set[str]) -> list[Message]:
     return made
 
 
+def written(message: Mapping[str, Any]) -> str:
+    """Return a message as one text for a reader: its thoughts, its text with a mark for each image, and its calls."""
+    thoughts = (f"<think>{message[key]}</think>" for key in THOUGHTS if message.get(key))
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content or ""]
+    texts = (part if isinstance(part, str) else part.get("text") or f"<{part.get('type')}>" for part in parts)
+    calls = (json.dumps(call.get("function", call), ensure_ascii=False) for call in message.get("tool_calls") or ())
+    return "\n".join(filter(None, (*thoughts, "".join(map(str, texts)), *calls)))
+
+
 def context_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the messages of a pair before its answers: a `prompt` list, and of `chosen` all but the last."""
     prompt = row.get("prompt")

@@ -139,12 +139,21 @@ def _sha256(value: Any) -> str:
     return digest(json.loads(json.dumps(value, default=str)), 64)
 
 
+_BESIDE = ("tools", "images", "image", "chat_template_kwargs")
+"""Columns that TRL reads beside the messages."""
+
+
 def trl_dataset(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return the columns that TRL reads. A text `prompt` beside lists of messages makes it crash, and is left out."""
-    from datasets import Dataset, Features, Value
+    from datasets import Dataset, Features, Json, Value
 
-    messages = [{"role": Value("string"), "content": Value("string")}]
+    text_turn = {"role": Value("string"), "content": Value("string")}
+
     columns = ["chosen", "rejected"] + ["prompt"] * all(isinstance(row.get("prompt"), list) for row in rows)
-    return Dataset.from_list(
-        [{column: row[column] for column in columns} for row in rows], Features(dict.fromkeys(columns, messages))
-    )
+    beside = [name for name in _BESIDE if any(row.get(name) for row in rows)]
+    whole = all(turn.keys() == text_turn.keys() for row in rows for column in columns for turn in row[column])
+    plain = whole and all(isinstance(turn["content"], str) for row in rows for name in columns for turn in row[name])
+    # As JSON, calls and typed parts keep just the keys that they have: as columns all would get those of all others.
+    messages = [text_turn if plain else Json()]
+    types = Features({**dict.fromkeys(columns, messages), **dict.fromkeys(beside, Json())})
+    return Dataset.from_list([{name: row.get(name) for name in (*columns, *beside)} for row in rows], types)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..checks import RULES
+from ..checks.schema import is_pair
 from ..console import PairView
 from ..errors import InputError
 from ..options import ShowOptions, keywords
@@ -55,7 +56,7 @@ def show(options: ShowOptions) -> Shown:
     if pair is not None and not rows:
         raise InputError(f"{source.name} has no pair {pair}", fix="give an id, or a row number counted from 0")
     for number, row in rows:
-        if not _is_pair(row):
+        if not (isinstance(row, Mapping) and is_pair(dict(row))):
             what = f"{source.name}: row {number} is not a pair of message lists"
             raise InputError(what, fix=f"see why with: pairforge validate {source.name}")
     return Shown(rows, _xray(source, *rows[0], options) if options.tokens and rows else None)
@@ -91,15 +92,3 @@ def _xray(source: PairInput, number: int, row: Mapping[str, Any], options: ShowO
     findings = [finding for finding in found if not RULES[finding.code].summary]
     named = {"number": number, "id": str(row.get("id", "")), "model": model, "findings": findings}
     return XRay.of(reader.tokenizer, seen, **named)
-
-
-def _is_pair(row: Any) -> bool:
-    if not isinstance(row, Mapping):
-        return False
-    sides: list[Any] = [row.get("chosen"), row.get("rejected")]
-    if row.get("prompt") and isinstance(row["prompt"], list):
-        sides.append(row["prompt"])
-    return all(isinstance(side, list) and side for side in sides) and all(
-        isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
-        for turn in chain(*sides)
-    )

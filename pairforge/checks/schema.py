@@ -107,11 +107,12 @@ def not_json(row: Any) -> Iterator[Seen]:
         yield row.detail, ""
 
 
-@rule("PF002", over="value", fatal=True, fix="iconv -f latin1 -t utf-8 {data} > pairs.jsonl")
+@rule("PF002", over="value", fatal=True)
 def not_utf8(row: Any) -> Iterator[Seen]:
     """The bytes are not UTF-8. Decoding them with replacement would train the model on replacement characters."""
     if isinstance(row, Skip) and row.reason == "encoding":
-        yield row.detail, ""
+        fix = getattr(row, "fix", None)
+        yield f"{row.detail}{f': {fix}' if fix else ''}", ""
 
 
 @rule("PF003", over="value", fatal=True, fix=FIX)

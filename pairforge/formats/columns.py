@@ -71,7 +71,7 @@ _USUAL = {
     "messages": ("messages", "conversations", "context", *QUESTIONS),
 }
 _WORDS = {
-    "chosen": r"chos|prefer|accept|win|bett?er|best|good|right|corr|pos|gut|bon|buen|mejor|richtig|meilleur|up|好|优|正",
+    "chosen": r"chos|prefer|accept|win|bett?er|best|good|right|corr|pos|gut|bon|buen|mejor|richtig|up|好|优|正",
     "rejected": r"rej|los[es]|wors|bad|wrong|neg|dis|non|not_|incorr|schlecht|falsch|mauvais|mal|peor|down|坏|差|负",
     "prompt": r"prompt|quest|query|instr|frage|pregunta|input|ask|user|problem|aufgabe|问|題|题|指令",
     "system": r"sys",

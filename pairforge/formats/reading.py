@@ -10,8 +10,9 @@ from ..chat_text import form_of
 from ..text import common_prefix
 from ..types import Message
 from .candidates import Candidates, answers_in
-from .columns import QUESTIONS, SIDES, Row
+from .columns import QUESTIONS, SIDES, SYSTEMS, Row
 from .context import (
+    TALKS,
     Cells,
     MisfitError,
     context_of,
@@ -32,6 +33,8 @@ Read: TypeAlias = Callable[[Cells], "Pair | Candidates"]
 
 def two_sides(cells: Cells, chosen: str = "chosen", rejected: str = "rejected") -> Pair:
     """Read two sides: whole conversations, or answers behind the context that other columns hold."""
+    if quick := _one_question(cells, chosen, rejected):
+        return quick
     values = [cells.take(name) for name in (chosen, rejected)]
     if all(map(is_whole, values)) and not is_talk(cells.row.get("prompt")):
         made = [side(cells, value, name, []) for name, value in zip((chosen, rejected), values, strict=True)]
@@ -41,6 +44,44 @@ def two_sides(cells: Cells, chosen: str = "chosen", rejected: str = "rejected") 
     context = _before_the_answer(cells, context, values[0])
     templated = templated_prompt(cells.row)
     return tuple(side(cells, v, n, context, templated) for n, v in zip((chosen, rejected), values, strict=True))  # type: ignore[return-value]
+
+
+_CONTEXT = frozenset((*TALKS, *SYSTEMS, "history"))
+"""The columns of which any may hold a part of what is asked."""
+
+
+def _one_question(cells: Cells, chosen: str, rejected: str) -> Pair | None:
+    """Read two texts beside one question, and perhaps a system message: nearly all rows of texts, ten times as fast.
+
+    None for all others.
+    """
+    row, turns, asked = cells.row, list[Message](), ""
+    texts = row.get(chosen), row.get(rejected)
+    for text in texts:
+        if type(text) is not str or text[:1] in _MAY_BE_JSON:
+            return None
+    names = row.keys() & _CONTEXT
+    for name in names:
+        value = row[name]
+        if value is None or value == "":
+            continue
+        if type(value) is not str:
+            return None
+        if name in SYSTEMS and not turns:
+            turns.append(Message(role="system", content=value))
+        elif name in QUESTIONS and not asked and value[:1] not in _MAY_BE_JSON and form_of(value) is None:
+            asked = value
+        else:
+            return None
+    if not asked.strip():
+        return None
+    cells.spent.update(names, (chosen, rejected))
+    turns.append(Message(role="user", content=asked))
+    good, bad = (Message(role="assistant", content=str(text)) for text in texts)
+    return [*turns, good], [*turns, bad]
+
+
+_MAY_BE_JSON = frozenset("[{ \n\t\r")
 
 
 def _before_the_answer(cells: Cells, context: list[Message], chosen: Any) -> list[Message]:

@@ -176,11 +176,12 @@ class Shape:
 
 def _with_scores(cells: Cells) -> dict[str, Any]:
     """Return the other columns, with the scores that objects as sides bring, and a count of what else they bring."""
-    rest = {name: value for name, value in cells.rest().items() if name not in SIDES}
     cells.lost.update(cells.names.name(name) for name in SIDES if name in cells.row and name not in cells.spent)
+    cells.spent.update(SIDES)
+    rest = cells.rest()
     for name in SIDES:
         value = cells.row.get(name)
-        if isinstance(value, Mapping) and role_of(value) is None and name in cells.spent:
+        if type(value) is not str and isinstance(value, Mapping) and role_of(value) is None and name in cells.spent:
             for key, held in value.items():
                 if key == "score" and isinstance(held, (int, float)) and f"{name}_score" not in rest:
                     rest[f"{name}_score"] = held

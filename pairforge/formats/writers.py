@@ -66,45 +66,49 @@ def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
 def _is_plain(value: Any) -> bool:
     """Return whether a value of a column of messages holds texts only: {role, content} each, or is a text itself."""
     return not isinstance(value, list) or all(
-        isinstance(turn, Mapping) and len(turn) == 2 and isinstance(turn.get("content", ""), str) for turn in value
+        isinstance(turn, Mapping) and len(turn) == 2 and isinstance(turn.get("content"), str) for turn in value
     )
 
 
 def _of_one_type(values: list[Any]) -> list[Any]:
-    """Return a column of messages or tools as a table can hold it: one type a column.
+    """Return a column of messages or tools as a table can hold it: one type a column, the same keys in all messages.
 
     Definitions of tools and the arguments of calls become JSON, as trainers read them too; a text among typed parts
-    becomes a part.
+    becomes a part. A key that a message lacks is null.
     """
-    parts = any(isinstance(turn.get("content"), list) for turns in values for turn in _mappings(turns))
-    made = []
-    for turns in values:
-        if any("function" in one or "parameters" in one for one in _mappings(turns)):
-            made.append(json.dumps(turns, ensure_ascii=False, default=_plain))
-        elif isinstance(turns, list):
-            made.append([_turn_of_one_type(turn, parts) if isinstance(turn, Mapping) else turn for turn in turns])
-        else:
-            made.append(turns)
+    turns = [turn for value in values for turn in _mappings(value)]
+    if any("function" in one or "parameters" in one for one in turns):
+        return [
+            json.dumps(value, ensure_ascii=False, default=_plain) if value is not None else None for value in values
+        ]
+    parts = any(isinstance(turn.get("content"), list) for turn in turns)
+    keys = dict.fromkeys(key for turn in turns for key in turn)
+    calls = dict.fromkeys(key for turn in turns for call in _mappings(turn.get("tool_calls")) for key in call)
+    made: list[Any] = []
+    for value in values:
+        if not isinstance(value, list):
+            made.append(value)
+            continue
+        whole = [{key: turn.get(key) for key in keys} if isinstance(turn, Mapping) else turn for turn in value]
+        for turn in _mappings(whole):
+            if parts and isinstance(turn.get("content"), str):
+                turn["content"] = [{"type": "text", "text": turn["content"]}]
+            if turn.get("tool_calls"):
+                turn["tool_calls"] = [
+                    _call_of_one_type({key: call.get(key) for key in calls}) for call in turn["tool_calls"]
+                ]
+        made.append(whole)
     return made
 
 
-def _mappings(values: Any) -> list[Mapping[str, Any]]:
+def _mappings(values: Any) -> list[Any]:
     return [one for one in values if isinstance(one, Mapping)] if isinstance(values, list) else []
 
 
-def _turn_of_one_type(turn: Mapping[str, Any], parts: bool) -> dict[str, Any]:
-    made = dict(turn)
-    if parts and isinstance(turn.get("content"), str):
-        made["content"] = [{"type": "text", "text": turn["content"]}]
-    if isinstance(calls := turn.get("tool_calls"), list):
-        made["tool_calls"] = [_call_of_one_type(call) if isinstance(call, Mapping) else call for call in calls]
-    return made
-
-
-def _call_of_one_type(call: Mapping[str, Any]) -> dict[str, Any]:
+def _call_of_one_type(call: dict[str, Any]) -> dict[str, Any]:
     function = call.get("function")
     if not isinstance(function, Mapping) or isinstance(function.get("arguments"), str):
-        return dict(call)
+        return call
     arguments = json.dumps(function.get("arguments"), ensure_ascii=False, default=_plain)
     return {**call, "function": {**function, "arguments": arguments}}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Callable, Collection, Iterator
@@ -186,13 +187,38 @@ def utf8(data: bytes, where: str, offset: int = 0) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        found = "utf-16" if data.startswith(UTF16) else "latin1"
+        found = _encoding_of(data)
         what = f"not UTF-8 at byte {offset + error.start} (0x{data[error.start]:02x})"
         raise EncodingError(f"{where}: {what}", fix=f"iconv -f {found} -t utf-8 FILE > NEW") from error
     if "\0" in text:
         what = f"a NUL at byte {offset + data.index(0)}: binary, or UTF-16"
         raise EncodingError(f"{where}: {what}", fix="iconv -f utf-16 -t utf-8 FILE > NEW")
     return text
+
+
+_CHINESE = re.compile("[\u4e00-\u9fff\u3001\u3002\uff01-\uff5e]")
+_JAPANESE = re.compile("[\u3040-\u30ff]")
+
+
+def _encoding_of(data: bytes) -> str:
+    """Return the encoding that bytes which are not UTF-8 are probably in, by its marks; else latin1.
+
+    UTF-16 begins with a mark, or every other byte is 0; Shift JIS gives kana, GB 18030 gives Chinese letters; cp1252
+    uses the bytes from 0x80 to 0x9f (curly quotes, dashes, the euro sign), which latin1 does not.
+    """
+    if data.startswith(UTF16) or b"\0" in data[:4]:
+        return "utf-16"
+    high = re.findall(rb"[\x80-\xff]+.?", data[:_LOOKED_AT])
+    for name, letters in (("shift_jis", _JAPANESE), ("gb18030", _CHINESE)):
+        texts = [run.decode(name, "ignore") for run in high]
+        most = sum(len(letters.findall(text)) for text in texts)
+        if most > 1 and 2 * most >= 0.8 * sum(len(run.rstrip(_ASCII)) for run in high):
+            return name
+    return "cp1252" if re.search(rb"[\x80-\x9f]", data) else "latin1"
+
+
+_LOOKED_AT = 2**16
+_ASCII = bytes(range(128))
 
 
 def _start(stream: io.BufferedReader, name: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pairforge import formats
@@ -88,6 +88,7 @@ def pairs(draw: st.DrawFn, single: bool = True) -> Row:
     for side in ("chosen", "rejected"):
         said = draw(answers if single else long_answers)
         sides[side] = [*context, *(turn("assistant" if at % 2 == 0 else "user", text) for at, text in enumerate(said))]
+    assume(sides["chosen"] != sides["rejected"])
     return draw(columns) | sides
 
 
