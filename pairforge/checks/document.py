@@ -11,6 +11,7 @@ _FAMILIES = {
     "PF3": "PF3xx: what distinguishes chosen from rejected most cheaply",
     "PF4": "PF4xx: what will the trainer see",
     "PF5": "PF5xx: may it be published",
+    "PF6": "PF6xx: answers with a label",
 }
 _HEAD = """\
 # The checks
