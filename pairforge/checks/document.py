@@ -20,10 +20,11 @@ _FAMILIES = {
 _HEAD = """\
 # The checks
 
-`pairforge validate` looks for PF0xx to PF2xx, with `--model` for PF4xx; `pairforge shortcuts` for PF3xx, and `validate`
-only with `--select PF3`, as warnings; `pairforge push` for PF5xx, and `validate` only with `--select PF5`. PF6xx are for
-answers with labels (KTO). Errors end with exit code 1, warnings only with `--strict`, infos never. `--select` and
-`--ignore` take codes and their beginnings (`PF1`). This page is written from the checks themselves: `python -m pairforge.checks.document > docs/checks.md`.
+`pairforge validate` looks for PF0xx to PF2xx, with `--model` for PF4xx, and in answers with labels (KTO) for PF6xx;
+`pairforge shortcuts` for PF3xx, and `validate` only with `--select PF3`, as warnings; `pairforge push` for PF5xx, and
+`validate` only with `--select PF5`. Errors end with exit code 1, warnings only with `--strict`, infos never. `--select`
+and `--ignore` take codes and their beginnings (`PF1`). This page is written from the checks themselves:
+`python -m pairforge.checks.document > docs/checks.md`.
 """
 
 
@@ -46,8 +47,8 @@ def _precision() -> str:
     ]
     lines = [
         "\n## How often they are right\n",
-        f"Measured on {measured['date']}, on {rows} pairs of public sets. All findings of the checks that end with exit",
-        "code 1, or by which rows are left out, were read by eye.\n",
+        f"Measured on {measured['date']}, on {rows} pairs of public sets. All findings of the checks that end with",
+        "exit code 1, or by which rows are left out, were read by eye.\n",
         *(f"- {file}" for file in measured["files"]),
         "",
         "| check | found | read | right | rows are left out by | |",
