@@ -49,7 +49,7 @@ _STOPS = frozenset(".!?。！？")
 _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
 _LEAST = 10
-"""Characters of a question that an answer does not begin with by chance."""
+"""Bytes of a question with which no answer begins by chance."""
 _COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
 _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 
@@ -335,7 +335,7 @@ def prompt_repeated(sides: Sides) -> Iterator[Seen]:
 
 def _repeat(asked: str, *answers: str) -> bool:
     """Return whether one of the answers begins with what is asked; a short question may be an answer's beginning."""
-    if len(asked) < _LEAST:
+    if len(asked.encode("utf-8", "surrogatepass")) < _LEAST:
         return False
     for text in answers:  # noqa: SIM110 (a generator would take twice as long)
         if text.lstrip().startswith(asked):

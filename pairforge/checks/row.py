@@ -40,7 +40,7 @@ def well_shaped(row: Any) -> bool:
         if name in row and type(row[name]) is not str:
             return False
     for name in NUMBERS:  # noqa: SIM110 (a generator would take twice as long)
-        if name in row and type(row[name]) not in (int, float):
+        if name in row and type(row[name]) not in (int, float) and row[name] is not None:
             return False
     return True
 
