@@ -35,9 +35,8 @@ Match: TypeAlias = Literal["literal", "regex"]
 Pick: TypeAlias = Literal["all-pairs", "best-worst", "adjacent"]
 Thinking: TypeAlias = Literal["keep", "strip", "edit"]
 PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
-"""The column of each part of a prompt: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
-PairColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
-"""The column of each part of a pair: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
+"""The column of each part of a prompt or a pair: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
+PairColumns: TypeAlias = PromptColumns
 PairData: TypeAlias = "str | PathLike[str] | Iterable[Mapping[str, Any]] | None"
 """A run or its folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin, rows; None: the latest run."""
 

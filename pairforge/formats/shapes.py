@@ -141,7 +141,8 @@ class Shape:
     def of(self, rows: Sequence[Row], names: Names) -> Shape:
         """Return the shape as it is in a set that begins with these rows."""
         read, native = self.read, self.native and not (names.parts or names.lifted)
-        if self.name == "verdict" and (found := verdict_of(rows)):
+        if self.name == "verdict":
+            found = verdict_of(rows) or next(filter(None, (verdict_of([row]) for row in rows)))
             read = partial(two_and_verdict, verdict=found[0], spent=found[1])
         return replace(self, read=read, names=names, native=native)
 

@@ -196,29 +196,30 @@ def utf8(data: bytes, where: str, offset: int = 0) -> str:
     return text
 
 
+_KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x96]|\x81[\x41-\x5b]")
+_HIGH = re.compile(rb"[\x80-\xff]+")
 _CHINESE = re.compile("[\u4e00-\u9fff\u3001\u3002\uff01-\uff5e]")
-_JAPANESE = re.compile("[\u3040-\u30ff]")
 
 
 def _encoding_of(data: bytes) -> str:
     """Return the encoding that bytes which are not UTF-8 are probably in, by its marks; else latin1.
 
-    UTF-16 begins with a mark, or every other byte is 0; Shift JIS gives kana, GB 18030 gives Chinese letters; cp1252
-    uses the bytes from 0x80 to 0x9f (curly quotes, dashes, the euro sign), which latin1 does not.
+    UTF-16 begins with a mark, or every other byte is 0; Shift JIS has kana; GB 18030 has Chinese letters in a row;
+    cp1252 uses the bytes from 0x80 to 0x9f (curly quotes, dashes, the euro sign), which latin1 does not.
     """
     if data.startswith(UTF16) or b"\0" in data[:4]:
         return "utf-16"
-    high = re.findall(rb"[\x80-\xff]+.?", data[:_LOOKED_AT])
-    for name, letters in (("shift_jis", _JAPANESE), ("gb18030", _CHINESE)):
-        texts = [run.decode(name, "ignore") for run in high]
-        most = sum(len(letters.findall(text)) for text in texts)
-        if most > 1 and 2 * most >= 0.8 * sum(len(run.rstrip(_ASCII)) for run in high):
-            return name
+    runs = _HIGH.findall(data[:_LOOKED_AT])
+    high = sum(map(len, runs))
+    if 4 * len(_KANA.findall(data[:_LOOKED_AT])) > high > 4:
+        return "shift_jis"
+    chinese = [run.decode("gb18030", "replace") for run in runs if len(run) >= 4]
+    if 2 * sum(len(_CHINESE.findall(text)) for text in chinese) > 0.8 * high:
+        return "gb18030"
     return "cp1252" if re.search(rb"[\x80-\x9f]", data) else "latin1"
 
 
 _LOOKED_AT = 2**16
-_ASCII = bytes(range(128))
 
 
 def _start(stream: io.BufferedReader, name: str) -> bytes:
