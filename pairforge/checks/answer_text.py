@@ -114,11 +114,28 @@ def _special(text: str) -> str | None:
 def unbalanced_thinking(sides: Sides) -> Iterator[Seen]:
     """A thinking block is opened and not closed, or closed and not opened.
 
-    What reads the answers looks for both ends: the answer is lost inside the thinking, or the thinking is shown.
+    What reads the answers looks for both ends: the answer is lost inside the thinking, or the thinking is shown. PF130
+    finds thoughts that are only closed.
     """
+    yield from _thoughts(sides, only_closed=False)
+
+
+@rule("PF130", "warning", marks=_THINKING)
+def thinking_only_closed(sides: Sides) -> Iterator[Seen]:
+    """An answer closes a thinking block that nothing opens: right only for a model whose chat template opens it.
+
+    Such as DeepSeek R1, whose prompts end in `<think>`. For any other model the thinking is shown as the answer.
+    """
+    yield from _thoughts(sides, only_closed=True)
+
+
+def _thoughts(sides: Sides, only_closed: bool) -> Iterator[Seen]:
     for name, index, role, text in sides.turns():
-        if role == "assistant" and (found := _unbalanced(text)):
+        if role == "assistant" and (found := _unbalanced(text)) and (found.endswith(_NOT_OPENED)) is only_closed:
             yield found, sides.pointer(name, index) + "/content"
+
+
+_NOT_OPENED = "closes a thinking block that was not opened"
 
 
 def _unbalanced(text: str) -> str | None:
@@ -130,7 +147,8 @@ def _unbalanced(text: str) -> str | None:
         kind, word = [part for part in match.groups() if part is not None]
         closes = kind.lower() in ("/", "end")
         if closes and open_tag != word.lower():
-            return f"{match.group()} closes a thinking block that was not opened"
+            later = "" if match is found[0] and len(found) == 1 else ", beside other blocks"
+            return f"{match.group()} {_NOT_OPENED}{later}"
         if not closes and open_tag is not None:
             return f"{match.group()} opens a thinking block inside another"
         open_tag = None if closes else word.lower()

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..types import Finding, Message
-from .duplicates import Digests, Keys, Places, circles_of, earliest, first_with, key, mixed
+from .duplicates import Digests, circles_of, earliest, first_with, key, mixed
 from .minhash import Bytes, Sketches, near_duplicates, sketch
 from .row import INSTRUCTS, NUMBERS, TEXTS, Sides
 from .rule import BALANCE, FIX, Rule, Seen, SeenAt, clip, rule
@@ -232,30 +232,35 @@ def dominating_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
             yield int(digests.rows[first[place]]), said
 
 
-_CANNED, _SHARE, _MOSTLY = 5, 0.25, 0.5
-"""Prompts from which on an answer under all of them is canned; shares of the rows."""
+_CANNED, _FEW = 5, 4
+"""Prompts from which on an answer under all of them is canned; texts that are few."""
+_SHARE, _HALF = 0.25, 0.5
 
 
 @rule("PF213", "warning", over="dataset", collect=[Digests])
 def canned_answers(dataset: DatasetState) -> Iterator[SeenAt]:
-    """The same few answers stand under many different questions: they were not made for these.
+    """One to four texts are half of all answers of a side, under different questions: they were not made for these.
 
     The model learns to say them whatever it is asked. Short answers, such as yes, no or a number, don't count.
     """
     digests = dataset[Digests]
-    both = np.concatenate((digests.texts("chosen"), digests.texts("rejected")))
-    prompts = _prompts_of(both, np.concatenate((digests.prompt, digests.prompt)))
-    canned = (prompts >= _CANNED) & np.concatenate((digests.long("chosen"), digests.long("rejected")))
-    for side, of_side, least in (
-        ("chosen", slice(len(digests)), _SHARE),
-        ("rejected", slice(len(digests), None), _MOSTLY),
-    ):
-        rows = np.flatnonzero(canned[of_side])
-        if len(rows) >= _CANNED and len(rows) >= least * len(digests):
-            count, share = len(np.unique(both[of_side][rows])), len(rows) / len(digests)
-            texts = "1 text is" if count == 1 else f"{count} texts are"
-            said = f"{texts} the {side} answer of {share:.0%} of the rows, under different questions"
-            yield int(digests.rows[rows[0]]), said
+    for side in ("chosen", "rejected"):
+        texts = digests.texts(side)
+        known, place, count = np.unique(texts, return_inverse=True, return_counts=True)
+        if not len(texts) or np.sort(count)[-_FEW:].sum() < _HALF * len(texts):
+            continue
+        _, once = np.unique(mixed(texts, digests.prompt), return_index=True)
+        prompts = np.bincount(place[once], minlength=len(known))
+        short = np.bincount(place[~digests.long(side)], minlength=len(known)) > 0
+        canned = np.where((prompts >= _CANNED) & ~short, count, 0)
+        few = np.sort(canned[canned > 0])[-_FEW:]
+        if few.sum() >= _HALF * len(texts):
+            row = int(digests.rows[np.flatnonzero(place == canned.argmax())[0]])
+            many = "1 text is" if len(few) == 1 else f"{len(few)} texts are"
+            yield (
+                row,
+                f"{many} the {side} answer of {few.sum() / len(texts):.0%} of the rows, under different questions",
+            )
 
 
 @rule("PF214", "warning", over="dataset", collect=[Digests])
@@ -273,16 +278,6 @@ def one_rejected_answer(dataset: DatasetState) -> Iterator[SeenAt]:
         if prompts >= _CANNED and count[top] >= _SHARE * len(texts) and digests.long("rejected")[first[top]]:
             share = f"{count[top]} rows ({count[top] / len(texts):.0%})"
             yield int(digests.rows[first[top]]), f"the rejected answer of this row is that of {share}"
-
-
-def _prompts_of(answers: Keys, prompts: Keys) -> Places:
-    """Return for each answer under how many different prompts it stands."""
-    known, place, count = np.unique(answers, return_inverse=True, return_counts=True)
-    if count.max(initial=0) >= _CANNED:
-        _, first = np.unique(mixed(answers, prompts), return_index=True)
-        count = np.bincount(place[first], minlength=len(known))
-    found: Places = count[place]
-    return found
 
 
 class Endings:

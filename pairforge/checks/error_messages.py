@@ -34,6 +34,9 @@ def is_surely_error(text: str, question: str) -> bool:
     if compiled("error_messages", "about_errors").search(asked):
         return False
     whole = text.strip()[: _SHORT * 2].lower()
+    reason = compiled("error_messages", "cause").search(whole)
+    if reason and re.search(rf"(?<![a-z]){re.escape(reason.group())}", asked):
+        return False
     if any(_is(one, "surely") for one in (whole, _unwrapped(whole))):
         return True
     if compiled("error_messages", "about_programs").search(asked):

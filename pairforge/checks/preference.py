@@ -49,7 +49,7 @@ _STOPS = frozenset(".!?。！？")
 _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
 _LEAST = 10
-"""Characters of a question that an answer does not begin with by chance."""
+"""Bytes of a question with which no answer begins by chance."""
 _COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
 _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 
@@ -63,7 +63,8 @@ def unusual(sides: Sides) -> bool:
         if not turn["content"] or turn["content"].isspace():
             return True
     one, other = chosen[-1]["content"], rejected[-1]["content"]
-    if len(chosen) > 1 and _repeat(chosen[-2]["content"].strip()[:_LEAST], one, other):
+    asked = chosen[-2]["content"].lstrip()[:_LEAST] if len(chosen) > 1 else ""
+    if asked and (one.lstrip().startswith(asked) or other.lstrip().startswith(asked)):
         return True
     return not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one)
 
@@ -334,7 +335,7 @@ def prompt_repeated(sides: Sides) -> Iterator[Seen]:
 
 def _repeat(asked: str, *answers: str) -> bool:
     """Return whether one of the answers begins with what is asked; a short question may be an answer's beginning."""
-    if len(asked) < _LEAST:
+    if len(asked.encode("utf-8", "surrogatepass")) < _LEAST:
         return False
     for text in answers:  # noqa: SIM110 (a generator would take twice as long)
         if text.lstrip().startswith(asked):

@@ -197,7 +197,7 @@ def unknown_role(error: ValidationError) -> Iterator[Seen]:
     """
     if len(error.absolute_path) > 1 and error.absolute_path[-1] == "role":
         message, path = said(error)
-        known = ROLES.get(str(error.instance).strip().lower())
+        known = ROLES.get(str(error.instance).strip().lower()) if error.validator == "enum" else None
         yield (f"{message}; pairforge convert IN OUT writes it as {known!r}" if known else message), path
 
 

@@ -11,15 +11,16 @@ from .rule import Seen, clip, rule
 
 # Not Q and A: a task that gives an example in this form, and ends in "A:", is a task as it should be.
 _TURN = re.compile(
-    r"^[ \t]*[#*_<\[]{0,4} ?(?:(user|human|用户|ユーザー|사용자)|assistant|ai|bot|chatbot|chatgpt|gpt-?\d\S*|model|助手"
-    r"|アシスタント|어시스턴트)[*_\]>]{0,3} ?[:：]",
+    r"^[ \t]*[#*_<\[]{0,4} ?(?:(user|human|用户|ユーザー|사용자)|assistant|ai|(?:chat)?bot|(?:chat)?gpt|助手"
+    r"|アシスタント|어시스턴트)(?:\*\*?|__|\]|>)?[:：]",
     re.I | re.M,
 )
 """A speaker's name at the beginning of a line; the first group is there where it is the user's."""
-_NAMED = "|".join(f"(?<={name}{{0}})" for name in (
-    "ssistant", "SSISTANT", "AI", "[Bb]ot", "GPT", r"ssistant\*\*", r"ssistant\]", "助手", "アシスタント", "어시스턴트"
-))  # fmt: skip
-_MARKS = {colon: re.compile(f"{colon}(?:{_NAMED.format(colon)})") for colon in ":："}
+_LEFT_OPEN = re.compile(
+    r"(?:^|\s)[#*_<\[]{0,4}(?:assistant|ai|助手|アシスタント)(?:\*\*?|__|\]|>)?[:：]\**\s*\Z", re.I | re.M
+)
+_MARKS = {colon: re.compile(f"{colon}(?<=[tTiI手ト트*_\\]>]{colon})") for colon in ":："}
+"""A colon behind the last letter of an assistant's name."""
 _DIALOGUE = re.compile(r"dialog|conversation|transcript|interview|script|chat|scene|play\b|对话|聊天|会話|대화", re.I)
 
 
@@ -35,14 +36,12 @@ def transcript_in_text(sides: Sides) -> Iterator[Seen]:
             text = CODE.sub("", text)
         turns, where = [*_TURN.finditer(text)], sides.pointer(name, index) + "/content"
         last = text[turns[-1].start() :].strip() if turns else ""
-        if role == "user" and turns and not turns[-1][1] and (len(turns) > 1 or len(last) < _OPEN):
+        if role == "user" and (left := _LEFT_OPEN.search(text)):
+            yield f"the question ends where the assistant is to speak: {clip(left[0].strip())}", where
+        elif role == "user" and len(turns) > 1 and not turns[-1][1]:
             yield f"the question is a transcript that ends with the assistant's turn: {clip(last)}", where
         elif role == "assistant" and len(turns) > 1 and turns[0][1] and not _DIALOGUE.search(sides.question):
             yield f"the answer goes on with a turn of the user: {clip(text[turns[0].start() :])}", where
-
-
-_OPEN = 12
-"""Characters of a turn that is only opened: "Assistant:"."""
 
 
 # What the bytes of a letter in UTF-8, from the second on, look like where each is read as one character of cp1252.
@@ -54,8 +53,8 @@ _MISREAD = {
     "Â": re.compile("Â[\xa0-\xa9\xab-\xba\xbc-\xbf]"),
     "â": re.compile(f"â(?:€[{_REST}]|\x80[\x80-\xbf]|„¢|‚¬|†[’\x92])"),
     "ð": re.compile(f"ðŸ[{_REST}]{{2}}"),
-    **{lead: re.compile(f"{lead}[{_REST}](?:[ÐÑ][{_REST}]){{2}}") for lead in "ÐÑ"},
-    **{lead: re.compile(f"{lead}[{_REST}]{{2}}(?:[à-ï][{_REST}]{{2}}){{2}}") for lead in "ãäåæçèé"},
+    **{lead: re.compile(f"{lead}[{_REST}](?:[Ä-ß][{_REST}]){{2}}") for lead in "ÐÑØÙÎÏ×"},
+    **{lead: re.compile(f"{lead}[{_REST}]{{2}}[à-ï][{_REST}]{{2}}") for lead in "ãäåæçèéêëìí"},
     # UTF-8 read as GBK, and what is left of it after another round.
     "锟": re.compile("锟斤拷"),
     "鈥": re.compile("鈥[檚檛檙檒滄淭榯]"),

@@ -140,20 +140,20 @@ class ForwardSelection:
         can't be told from the length that it brings, so both are shown.
         """
         length = next((one for one in selected if self.matrix.kind[one.feature] == _LENGTH), None)
-        found = dict[str, tuple[float, int]]()
-        for index in length.explains if length else ():
+        if length is None:
+            return selected
+        found = dict[str, tuple[int, int]]()
+        for index in length.explains:
             feature = self.matrix.lookup(index) if self.matrix.kind[index] in _PHRASES else None
-            if feature is None or not _tells(feature):
-                continue
-            signs = self.matrix.signs(index)
-            wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
-            apart = max(wins, losses)
-            if apart >= _ALWAYS * len(signs) and apart >= _ONLY * (wins + losses):
-                found[feature.kind] = max(found.get(feature.kind, (0.0, 0)), (apart, index))
-        kinds = [kind for kind in ("last", "first") if kind in found] or ["words"] * ("words" in found)
-        added = [SelectedFeature(found[kind][1]) for kind in kinds]
-        for one in added if length else ():
-            length.explains.remove(one.feature)
+            if feature and _tells(feature):
+                signs = self.matrix.signs(index)
+                wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
+                apart = max(wins, losses)
+                if apart >= _ALWAYS * len(signs) and apart >= _ONLY * (wins + losses):
+                    found[feature.kind] = max(found.get(feature.kind, (0, 0)), (apart, index))
+        kinds = [kind for kind in ("last", "first", "words") if kind in found]
+        added = [SelectedFeature(found[kind][1]) for kind in kinds if kind != "words" or len(kinds) == 1]
+        length.explains = [one for one in length.explains if one not in {new.feature for new in added}]
         return [*selected, *added]
 
 
