@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .api.correct import correct, default_run
     from .api.difficulty import difficulty
     from .api.evaluate import evaluate
+    from .api.fix import fix
     from .api.inputs import latest_run, pairs_file, read_pairs
     from .api.onpolicy import onpolicy
     from .api.push import push
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .api.sample import sample
     from .api.shortcuts import shortcuts
     from .api.show import show
+    from .api.train import train
     from .api.validate import validate
     from .repetition import repeats
     from .samplers.model_loading import model_source
@@ -28,8 +30,8 @@ __version__ = "0.1.0"
 __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
-    "difficulty", "evaluate", "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push",
-    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "validate",
+    "difficulty", "evaluate", "fix", "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push",
+    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "train", "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",

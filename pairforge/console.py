@@ -1,38 +1,39 @@
-"""Findings and outcomes as a person reads them in a terminal: tables, word diffs, progress.
+"""Findings and outcomes as a person reads them, in a terminal, a pipe or a notebook: tables, notes, progress.
 
 Texts from outside never act as markup or as control codes.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .conversation import context_of, written
+from .notebook import HtmlRepr as HtmlRepr
 from .text import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from .types import ProgressCallback
 
 
-_WORDS = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\W\u2e80-\u9fff]+|.", re.DOTALL)
+_SHORT = 16  # characters
+_EVERY = 10.0  # seconds between two lines of progress
 
 
 def console() -> Console:
     """Return the console for messages and progress: stderr. stdout is for data."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    made = Console(stderr=True, highlight=False)
+    made.soft_wrap = not made.is_terminal  # a terminal wraps in the middle of words, and a pipe not at all
+    return made
 
 
 def note(line: str) -> None:
@@ -46,74 +47,53 @@ def outcome(counts: Mapping[str, Any]) -> str:
     return " · ".join([f"{counts['pairs']} pairs", *(f"{count} {reason.replace('_', ' ')}" for reason, count in skips)])
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return a plain table; columns of numbers are right-aligned."""
+_UNLIMITED = 1_000_000  # columns, where nothing wraps
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of what is printed that loses nothing: on a terminal it wraps at words, in a pipe each line is whole."""
+
+    part: Any
+    indent: int = 0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        width = _UNLIMITED if options.no_wrap else max(options.max_width - self.indent, 1)
+        for line in console.render_lines(self.part, options.update(width=width), pad=False):
+            while line and not line[-1].text.rstrip():
+                line.pop()
+            if line:
+                yield Segment(" " * self.indent)
+                yield from line[:-1]
+                yield line[-1]._replace(text=line[-1].text.rstrip())
+            yield Segment.line()
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
+    """Return a plain table; columns of numbers are right-aligned, and those of short texts are never wrapped."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     body = [[visible(cell) for cell in row] for row in rows]
     for index, column in enumerate(columns):
         number = bool(body) and all(re.fullmatch(r"[-+\d.,%\s–/of\[\]]*", row[index]) for row in body)
-        made.add_column(column, justify="right" if number else "left", overflow="fold")
+        short = max(map(len, (column, *(row[index] for row in body)))) <= _SHORT
+        made.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=short)
     for row in body:
         made.add_row(*map(Text, row))
-    return made
-
-
-@dataclass
-class Diff:
-    """A pair as one text with its changed words marked: in colour, or as [-rejected-]{+chosen+} where there is none."""
-
-    rejected: str
-    chosen: str
-
-    def __rich_console__(self, console: Console, _: object) -> Iterator[Text]:
-        yield self.text(marks=console.color_system is None)
-
-    def text(self, marks: bool) -> Text:
-        """Return the diff; with `marks` the changes are marked by characters."""
-        from rich.text import Text
-
-        old, new = _WORDS.findall(self.rejected), _WORDS.findall(self.chosen)
-        made = Text()
-        for kind, i, j, k, end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-            removed, added = visible("".join(old[i:j])), visible("".join(new[k:end]))
-            if kind == "equal":
-                made.append(removed)
-                continue
-            if removed:
-                made.append(f"[-{removed}-]" if marks else removed, style="red strike")
-            if added:
-                made.append(f"{{+{added}+}}" if marks else added, style="green bold")
-        return made
-
-
-@dataclass
-class PairView:
-    """One pair for a reader: the context, then the difference of the two answers."""
-
-    row: Mapping[str, Any]
-    number: int
-
-    def __rich_console__(self, *_: object) -> Iterator[Any]:
-        from rich.padding import Padding
-        from rich.text import Text
-
-        yield Text(f"pair {self.number}  {visible(str(self.row.get('id', '')))}", style="bold")
-        parts: list[Any] = [
-            Text(visible(f"{message['role']}: {written(message)}"), style="dim") for message in context_of(self.row)
-        ]
-        parts.append(Diff(written(self.row["rejected"][-1]), written(self.row["chosen"][-1])))
-        yield from (Padding(part, (0, 0, 0, 2), expand=False) for part in parts)
+    return Block(made)
 
 
 @contextmanager
 def progress(label: str, quiet: bool = False) -> Iterator[ProgressCallback | None]:
     """Show a bar with ETA and speed on a terminal, elsewhere a line every ten seconds; yield the function to report to.
 
-    What an earlier process had done counts neither as speed nor as time.
+    What an earlier process had done counts neither as speed nor as time, and nor does the first batch, during which the
+    model is loaded: before the second one there is nothing to tell.
     """
     if quiet:
         yield None
@@ -124,21 +104,25 @@ def progress(label: str, quiet: bool = False) -> Iterator[ProgressCallback | Non
     bar = Progress(*columns, console=console(), transient=True)
     task = bar.add_task(label, total=None, speed="")
     on_terminal = bar.console.is_terminal
-    start = last = time.monotonic()
-    first: tuple[int, int] | None = None
+    last, reports = time.monotonic(), list[tuple[float, int, int, int]]()
 
     def tell(done: int, total: int, tokens: int, failed: int) -> None:
-        nonlocal first, last
-        first = first or (done, tokens)
+        nonlocal last
         now = time.monotonic()
-        speed = f"{(tokens - first[1]) / max(now - start, 0.001):.0f} tokens/s"
-        speed += f", {failed} failed" if failed else ""
+        if not reports or reports[-1][1:] != (done, tokens, failed):
+            reports[2:] = [(now, done, tokens, failed)]  # what there was before, the first batch, the latest batch
+        began, done_then, tokens_then, _ = reports[1] if len(reports) > 2 else (now, done, tokens, failed)
+        words = [f"{failed} failed"] if failed else []
+        if tokens > tokens_then:
+            words.insert(0, f"{(tokens - tokens_then) / max(now - began, 0.001):.0f} tokens/s")
         if on_terminal:
-            bar.update(task, completed=done, total=total, speed=speed)
-        elif now - last >= 10:
+            bar.update(task, completed=done, total=total, speed=", ".join(words))
+        elif len(reports) > 2 and now - last >= _EVERY:
             last = now
-            left = (now - start) / max(done - first[0], 1) * (total - done)
-            print(f"{label}: {done} of {total}, {speed}, about {left:.0f} s left", file=sys.stderr)
+            if done > done_then:
+                left = (now - began) / (done - done_then) * (total - done)
+                words.append(f"about {timedelta(seconds=round(left))} left")
+            print(f"{label}: {', '.join([f'{done} of {total}', *words])}", file=sys.stderr)
 
     with bar if on_terminal else nullcontext():
         yield tell

@@ -121,7 +121,7 @@ def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: s
             "pairs says anything about a real model."
         )
     load = f'from datasets import load_dataset\n\npairs = load_dataset("{repo}", split="train")'
-    train = f"python -m trainers.dpo --dataset_name {repo} --model_name_or_path MODEL"
+    train = f"pairforge train dpo --dataset {repo} --model MODEL"
     yield f"## Load\n\n{fence(load, 'python')}\n\n## Train\n\n{fence(train, 'bash')}"
     yield (
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"

@@ -1,32 +1,20 @@
 """The options of every command, each declared once: a dataclass field with its default and its help.
 
 A function of the api takes these fields as its keyword arguments (`keywords`), the command line makes its options from
-them (`cli/commands.py`), and `docs/options.md` lists them. Options that several commands share are in a class of their
-own; its `heading` is what `--help` puts above them.
+them (`cli/commands.py`), and `docs/options.md` lists them; `option_declaration.py` has what a declaration is. Options
+that several commands share are in a class of their own; its `heading` is what `--help` puts above them.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, TypeAlias, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-if TYPE_CHECKING:
-    from typing_extensions import dataclass_transform
-else:  # Python 3.10 lacks it
+from .option_declaration import flag_of, grouped, keywords, option, options, part_of
 
-    def dataclass_transform(**_):
-        return lambda function: function
-
-
-P = ParamSpec("P")
-O = TypeVar("O")  # noqa: E741
-R = TypeVar("R")
-
+__all__ = ["flag_of", "grouped", "keywords", "option", "options", "part_of"]  # besides the classes
 About: TypeAlias = Literal["self", "any"]
 Case: TypeAlias = Literal["exact", "smart"]
 FailOn: TypeAlias = Literal["watch", "high", "critical"]
@@ -34,72 +22,15 @@ History: TypeAlias = Literal["last", "full"]
 Match: TypeAlias = Literal["literal", "regex"]
 Pick: TypeAlias = Literal["all-pairs", "best-worst", "adjacent"]
 Thinking: TypeAlias = Literal["keep", "strip", "edit"]
+PairOrder: TypeAlias = Literal["file", "margin", "length", "easiness", "random"]
 PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
 """The column of each part of a prompt or a pair: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
 PairColumns: TypeAlias = PromptColumns
 PairData: TypeAlias = "str | PathLike[str] | Iterable[Mapping[str, Any]] | None"
-"""A run or its folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin, rows; None: the latest run."""
-
-
-def option(help: str, *, default: Any = MISSING, kw_only: bool = True, **more: Any) -> Any:
-    """Declare an option: a dataclass field with its default and what `--help` says.
-
-    Args:
-        help: One or two sentences.
-        default: The value where the option is not given; without it, the option is required.
-        kw_only: False for one that Python also takes without its name.
-        more: `flags` (as click takes them, else `--name`), `type` where the default does not tell it, `metavar`,
-            `choices`, `at_least`, `at_most` and `above` for numbers, `argument` for one without a dash (`nargs` as
-            click takes it), and `shown`, the default in words. An option whose default is () may be given repeatedly.
-    """
-    return field(default=default, kw_only=kw_only, metadata={"help": help, **more})
-
-
-@dataclass_transform(kw_only_default=True, field_specifiers=(option,))
-def options(kind: type[R]) -> type[R]:
-    """Make a class of options a dataclass."""
-    return dataclass(kind)
-
-
-def keywords(options: Callable[P, O]) -> Callable[[Callable[[O], R]], Callable[P, R]]:
-    """Make a function that takes an options object one that takes the fields of the object as keyword arguments."""
-
-    def decorate(function: Callable[[O], R]) -> Callable[P, R]:
-        signature = inspect.signature(options)
-
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                signature.bind(*args, **kwargs)
-            except TypeError as error:
-                raise TypeError(f"{function.__name__}(): {error}") from None
-            return function(options(*args, **kwargs))
-
-        call.__signature__ = signature  # type: ignore[attr-defined]
-        lines = [f"    {one.name}: {one.metadata['help']}" for one in fields(options)]  # type: ignore[arg-type]
-        call.__doc__ = "\n".join([inspect.getdoc(function) or "", "", "Args:", *lines])
-        return call
-
-    return decorate
-
-
-def part_of(options: Any, group: type[O], **changes: Any) -> O:
-    """Return the fields of `options` that are also of `group`, as an object of that class, with some changed."""
-    names = {one.name for one in fields(group)}  # type: ignore[arg-type]
-    given = {one.name: getattr(options, one.name) for one in fields(options) if one.name in names}
-    return group(**{**given, **changes})
-
-
-def grouped(options: type) -> dict[str, list[Field[Any]]]:
-    """Return the fields of an options class by heading, in the order in which `--help` lists them."""
-    known = {one.name: one for one in fields(options)}
-    found: dict[str, list[Field[Any]]] = {}
-    for kind in options.__mro__:
-        for name in vars(kind).get("__annotations__", ()):
-            if one := known.pop(name, None):
-                found.setdefault(kind.heading, []).append(one)  # type: ignore[attr-defined]
-    output = found.pop("Output")
-    return {**found, "Output": output}
+"""A run or its folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin; rows: a list, a DataFrame, a
+Dataset, or what `correct` returns; None: the latest run."""
+PromptSource: TypeAlias = "str | PathLike[str] | Iterable[Any]"
+"""A file, a folder, `org/name` on the Hub, `-` for stdin, a bundled set; or texts, message lists, rows, a DataFrame."""
 
 
 @options
@@ -121,57 +52,76 @@ class BudgetOptions:
 
     heading: ClassVar = "Budget"
     max_minutes: float | None = option(
-        "Stop after this many minutes, and keep what was made (exit 3).", default=None, type=float
+        "The run stops after this many minutes and keeps what was made (exit 3).", default=None, type=float
     )
-    max_tokens: int | None = option("Stop after this many generated tokens in total (exit 3).", default=None, type=int)
+    max_tokens: int | None = option(
+        "The run stops after this many generated tokens in total (exit 3).", default=None, type=int
+    )
     max_failures: int | None = option(
-        "Stop when more than this many answers have failed (exit 3).", default=None, type=int
+        "The run stops when more than this many answers have failed (exit 3).", default=None, type=int
     )
 
 
 @options
 class DecodingOptions:
     heading: ClassVar = "Decoding"
-    max_new_tokens: int = option("Cut an answer after this many tokens.", default=256)
+    max_new_tokens: int = option("An answer is cut after this many tokens.", default=256)
     top_p: float = option(
-        "Nucleus sampling: from the likeliest tokens with this total probability; 1: from all.", default=1.0
+        "Nucleus sampling draws from the likeliest tokens with this total probability; 1 draws from all tokens.",
+        default=1.0,
     )
-    top_k: int = option("Sample from this many of the likeliest tokens; 0: from all.", default=0)
-    min_p: float = option("Leave out tokens below this share of the likeliest one's probability.", default=0.0)
-    stop: str | Sequence[str] = option("Text that ends an answer.", default=(), metavar="TEXT")
-    seed: int = option("Random seed of the samples.", default=0)
+    top_k: int = option("Tokens are drawn from this many of the likeliest ones; 0 draws from all.", default=0)
+    min_p: float = option("Tokens below this share of the likeliest one's probability are left out.", default=0.0)
+    stop: str | Sequence[str] = option("An answer ends before this text.", default=(), metavar="TEXT")
+    seed: int = option("The random seed of the samples.", default=0)
 
 
 @options
 class ServerOptions:
     heading: ClassVar = "Server"
     base_url: str | Sequence[str] = option(
-        "Ask this OpenAI-compatible server (one of several replicas).", default=(), metavar="URL"
+        "Ask this OpenAI-compatible server, e.g. http://localhost:8000/v1; several share the work.",
+        default=(),
+        metavar="URL",
     )
-    provider: str | None = option("Ask a Hugging Face inference provider.", default=None, metavar="NAME")
+    provider: str | None = option(
+        "Ask this inference provider of Hugging Face, e.g. together, or auto.", default=None, metavar="NAME"
+    )
     api_key_env: str | None = option(
-        "Environment variable that holds the server's key.", default=None, metavar="VARIABLE"
+        "This environment variable holds the server's key, e.g. OPENAI_API_KEY.", default=None, metavar="VARIABLE"
     )
-    concurrency: int = option("Send at most N requests at once.", default=32, metavar="N")
-    timeout: float = option("Deadline of one request.", default=120.0, metavar="SECONDS")
+    concurrency: int = option("At most N requests are sent at once.", default=32, metavar="N")
+    timeout: float = option("A request is given up after this many seconds.", default=120.0, metavar="SECONDS")
     replay: str | None = option(
-        "Take the answers from a run, or from what `sample` wrote.", default=None, metavar="RUN|FILE"
+        "Take the answers from a run, or from what `sample` wrote, and ask no model, e.g. --replay answers.jsonl.",
+        default=None,
+        metavar="RUN|FILE",
     )
 
 
 @options
 class LocalModelOptions:
     heading: ClassVar = "Model"
-    revision: str | None = option("Branch, tag or commit of a Hub model.", default=None)
-    adapter: str | None = option("LoRA adapter on top of the model: a folder or Hub id.", default=None, metavar="DIR")
-    chat_template: str | None = option("Jinja file to use in place of the model's own.", default=None, metavar="FILE")
-    chat_template_kwargs: str | Mapping[str, Any] | None = option(
-        "Arguments of the chat template, e.g. enable_thinking=false.", default=None, metavar="JSON"
+    revision: str | None = option("Use this branch, tag or commit of a Hub model.", default=None)
+    adapter: str | None = option(
+        "Apply this LoRA adapter to the model: a folder or a Hub id.", default=None, metavar="DIR"
     )
-    dtype: str = option("bfloat16, float16 or float32; auto: by hardware.", default="auto")
-    device: str = option("cpu, cuda or mps; auto: by hardware.", default="auto")
+    chat_template: str | None = option(
+        "Use this Jinja file in place of the model's own chat template.", default=None, metavar="FILE"
+    )
+    chat_template_kwargs: str | Mapping[str, Any] | None = option(
+        "Pass these arguments to the chat template, e.g. enable_thinking=false.", default=None, metavar="JSON"
+    )
+    dtype: str = option(
+        "Compute in this type; auto chooses by the hardware.",
+        default="auto",
+        choices=("auto", "bfloat16", "float16", "float32"),
+    )
+    device: str = option(
+        "Run the model on this device: cpu, cuda, cuda:1 or mps; auto chooses by the hardware.", default="auto"
+    )
     batch_size: int | None = option(
-        "Answers generated in one batch.", default=None, type=int, at_least=1, shown="by memory"
+        "This many answers are generated in one batch.", default=None, type=int, at_least=1, shown="by memory"
     )
     allow_pickle: bool = option("Load a model that has only pickled weights, which can run code.", default=False)
 
@@ -179,7 +129,9 @@ class LocalModelOptions:
 @options
 class TemperatureOption:
     heading: ClassVar = "Decoding"
-    temperature: float = option("Sampling temperature; 0: greedy.", default=0.0)
+    temperature: float = option(
+        "The sampling temperature; 0 takes the likeliest token each time (greedy).", default=0.0
+    )
 
 
 @options
@@ -190,32 +142,44 @@ class SourceOptions(LocalModelOptions, DecodingOptions, ServerOptions):
 @options
 class SamplerOptions(TemperatureOption, SourceOptions):
     heading: ClassVar = "Model"
-    model: str = option("Hub id, folder, or the bundled pocket model.", default="pocket", flags=("-m", "--model"))
+    model: str | None = option(
+        "The model to ask: a Hub id, a folder, or pocket.",
+        default=None,
+        flags=("-m", "--model"),
+        shown="pocket, the bundled toy model",
+    )
 
 
 @options
 class ContextOptions:
     heading: ClassVar = "Prompts"
-    system: str | Sequence[str] = option("Ask under this system message.", default=(), metavar="TEXT")
-    no_system: bool = option("Ask with no system message.", default=False)
+    system: str | Sequence[str] = option("Ask each prompt under this system message.", default=(), metavar="TEXT")
+    no_system: bool = option("Ask each prompt without a system message; with --system, in both ways.", default=False)
 
 
 @options
 class PromptOptions(ContextOptions):
     heading: ClassVar = "Prompts"
-    limit: int | None = option("Use the first N prompts.", default=None, type=int, metavar="N", at_least=1)
+    limit: int | None = option("Use only the first N prompts.", default=None, type=int, metavar="N", at_least=1)
     columns: PromptColumns = option(
-        "Column that holds a part of the prompt, e.g. prompt=my_column.", default=(), metavar="NAME=COLUMN"
+        "The column that holds a part of the prompt, e.g. prompt=my_column, reference=my_answer.",
+        default=(),
+        metavar="NAME=COLUMN",
     )
     history: History = option(
-        "Ask the last user turn of a conversation, or all turns up to it.", default="last", choices=get_args(History)
+        "Of a conversation, ask the last user turn alone, or all turns up to it (full).",
+        default="last",
+        choices=get_args(History),
     )
 
 
 @options
 class FreshOption:
     heading: ClassVar = "Output"
-    fresh: bool = option("Set the stored answers aside, and ask everything again.", default=False)
+    fresh: bool = option(
+        "Ask everything again, e.g. after the server's model has changed; the stored answers are renamed, not removed.",
+        default=False,
+    )
 
 
 @options
@@ -227,32 +191,37 @@ class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, Ou
 class NameOptions:
     heading: ClassVar = "Names"
     from_: str | Sequence[str] = option(
-        "Name to replace.", default=(), flags=("--from",), metavar="NAME", kw_only=False
+        "The name to replace, e.g. --from Qwen.", default=(), flags=("--from",), metavar="NAME", kw_only=False
     )
-    to: str | Sequence[str] = option("New name, one for each --from.", default=(), metavar="NAME", kw_only=False)
+    to: str | Sequence[str] = option("The new name, one for each --from.", default=(), metavar="NAME", kw_only=False)
     rules: str | Path | Mapping[str, str] | None = option(
-        "File of names and new names: JSON, CSV, TSV, or lines of the form old -> new.", default=None, metavar="FILE"
+        "Read names and new names from this file: JSON, CSV, TSV, or lines of the form old -> new.",
+        default=None,
+        metavar="FILE",
     )
     case: Case = option(
-        "smart: also find the name in capitals and in lower case, and give the new name that case.",
+        "exact finds the name as it is written; smart also finds QWEN and qwen, and keeps their case in the new name.",
         default="exact",
         choices=get_args(Case),
     )
     match: Match = option(
-        "literal: --from is a name. regex: it is a regular expression.", default="literal", choices=get_args(Match)
+        "literal takes --from as a name, regex as a regular expression.", default="literal", choices=get_args(Match)
     )
-    fold_width: bool = option("Treat full-width forms as the same name.", default=False)
-    article: bool = option("Correct the English article (a or an) before a new name.", default=False)
+    fold_width: bool = option("Also find the name in full-width letters, e.g. Ｑｗｅｎ.", default=False)
+    article: bool = option("Fix the English a or an before the new name.", default=False)
     inside: str | Sequence[str] = option(
-        "Replace the name also inside: url, path, code, or another kind of docs/rename.md.", default=(), metavar="KIND"
+        "Also replace the name inside this kind of text, e.g. --inside url, --inside code; docs/rename.md has all.",
+        default=(),
+        metavar="KIND",
     )
     about: About = option(
-        "self: correct only what the model says of itself. any: also what it says of others.",
+        "self corrects only what the model says of itself (I am Qwen). --about any also corrects, for example, "
+        "Qwen is a family of models.",
         default="self",
         choices=get_args(About),
     )
     thinking: Thinking = option(
-        "<think> blocks: keep them as they are, strip them from both sides, or edit them too.",
+        "keep leaves <think> blocks as they are, strip removes them from both sides, edit renames in them too.",
         default="keep",
         choices=get_args(Thinking),
     )
@@ -261,25 +230,31 @@ class NameOptions:
 @options
 class RevisionOptions:
     heading: ClassVar = "Revision by a model"
-    revise: str | None = option("Have a model rewrite the answers by this instruction.", default=None, metavar="TEXT")
+    revise: str | None = option("A model rewrites the answers by this instruction.", default=None, metavar="TEXT")
     revise_model: str | None = option(
-        "Model that rewrites.", default=None, metavar="MODEL", shown="the one that is asked"
+        "This model rewrites.", default=None, metavar="MODEL", shown="the one that is asked"
     )
-    revise_base_url: str | None = option("OpenAI-compatible server of that model.", default=None, metavar="URL")
+    revise_base_url: str | None = option("The OpenAI-compatible server of that model.", default=None, metavar="URL")
     revise_api_key_env: str | None = option(
-        "Environment variable that holds the key of that server.", default=None, metavar="VARIABLE"
+        "This environment variable holds the key of that server.", default=None, metavar="VARIABLE"
     )
-    max_edit: float = option("Share of an answer that a revision may change.", default=0.3, above=0, at_most=1)
+    max_edit: float = option("The share of an answer that a revision may change.", default=0.3, above=0, at_most=1)
 
 
-def _prompts(default: str) -> Any:
-    return option("File of prompts, or a bundled set.", default=default, flags=("-p", "--prompts"), metavar="FILE|SET")
+def _prompts(default: str, **more: Any) -> Any:
+    return option(
+        "Ask the prompts of this file, folder, Hub data set or bundled set; in Python also a list or DataFrame.",
+        default=default,
+        flags=("-p", "--prompts"),
+        metavar="FILE|SET",
+        **more,
+    )
 
 
 @options
 class IdentityPromptOptions(PromptOptions):
     heading: ClassVar = "Prompts"
-    prompts: str = _prompts("identity.train")
+    prompts: PromptSource = _prompts("identity.train")
 
 
 @options
@@ -317,11 +292,18 @@ class OnpolicyOptions(BuildOptions):
     """
 
     heading: ClassVar = "Pairs"
-    prompts: str = _prompts("general.train")
-    n: int = option("Answers to each prompt.", default=4)
-    judge: str = option("reference, or a reward function: module:attr, file.py:attr.", default="reference")
-    margin: float = option("Skip a prompt whose best and worst scores are not further apart than this.", default=0.0)
-    temperature: float = option("Sampling temperature.", default=1.0)
+    prompts: PromptSource = _prompts("general.train")
+    n: int = option("The model gives this many answers to each prompt.", default=4)
+    judge: Any = option(
+        "Score answers by the prompts' own references (reference), or by your reward function: FILE.py:FUNCTION or "
+        "MODULE:FUNCTION; in Python also the function itself.",
+        default="reference",
+        metavar="NAME",
+    )
+    margin: float = option(
+        "The best and the worst score of a prompt must be more than this apart, else it is skipped.", default=0.0
+    )
+    temperature: float = option("The sampling temperature.", default=1.0)
 
 
 @options
@@ -332,24 +314,26 @@ class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions)
     """
 
     heading: ClassVar = "Answers"
-    prompts: str | Path | Iterable[Any] = option(
-        "File of prompts, or a bundled set.",
-        default="identity.eval",
-        flags=("-p", "--prompts"),
-        metavar="FILE|SET",
-        kw_only=False,
-    )
-    n: int = option("Answers to each prompt.", default=1)
+    prompts: PromptSource = _prompts("identity.eval", kw_only=False)
+    n: int = option("The model gives this many answers to each prompt.", default=1, at_least=1)
 
 
 @options
 class AskOptions(TemperatureOption, SourceOptions, OutputOptions):
-    """Ask models the same questions, side by side."""
+    """Ask models the same questions, side by side.
+
+    Without a question, it asks: What is your name? Are you ChatGPT? Tell me about your name and organization.
+    """
 
     heading: ClassVar = "Questions"
-    questions: str | Sequence[str] = option("Questions.", default=(), argument=True, nargs=-1, kw_only=False)
+    questions: str | Sequence[str] = option(
+        "Questions; by default three about the model's name.", default=(), argument=True, nargs=-1, kw_only=False
+    )
     model: str | Sequence[str] = option(
-        "Hub id or folder.", default=(), flags=("-m", "--model"), shown="the latest run's, and its tuned one"
+        "Model to ask: Hub id, folder, or pocket.",
+        default=(),
+        flags=("-m", "--model"),
+        shown="the latest run's, and the one trained last on it; without a run, pocket",
     )
     system: str | None = option("System message.", default=None, metavar="TEXT")
 
@@ -369,15 +353,17 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         "Model to measure.",
         default=None,
         flags=("-m", "--model"),
-        shown="the one tuned on the latest run",
+        shown="the one trained last on the latest run",
         kw_only=False,
     )
-    base: str | None = option("The model before training, to compare with.", default=None)
+    base: str | None = option(
+        "The model before training, to compare with.", default=None, shown="the one that the model was trained from"
+    )
     run: str | None = option(
         "Run that names and contexts are taken from.",
         default=None,
-        metavar="DIR",
-        shown="the run the model was trained on, or the latest",
+        metavar="RUN",
+        shown="the one that the model was trained on",
     )
     from_: str | Sequence[str] | None = option(
         "Old name.", default=None, flags=("--from",), metavar="NAME", shown="the run's"
@@ -387,10 +373,10 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         "Ask under this system message.", default=(), metavar="TEXT", shown="the run's contexts"
     )
     judge: str | None = option(
-        "Judge that compares sampled answers with the base model's: reference, module:attr.",
+        "Judge that compares sampled answers with the base model's: reference, module:attr, file.py:attr.",
         default=None,
         metavar="NAME",
-        shown="the run's",
+        shown="the run's, if it is reference",
     )
     thresholds: str | Sequence[str] = option(
         "Replace a default threshold, e.g. 'new_name/* at least 98%'.",
@@ -399,7 +385,19 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         metavar="TEXT",
     )
     greedy: bool = option("Ask greedily only, not at temperature 1 as well.", default=False)
-    limit: int | None = option("Ask at most N questions of each kind.", default=None, type=int, metavar="N", at_least=1)
+    limit: int | None = option(
+        "Ask at most N questions of each kind; fewer than 100 give no PASS or FAIL.",
+        default=None,
+        type=int,
+        metavar="N",
+        at_least=1,
+    )
+    failures: str | PathLike[str] | None = option(
+        "Write all answers that count against a metric, whether it fails or not, as JSON Lines.",
+        default=None,
+        metavar="FILE",
+        shown="those of failed metrics, to failures.jsonl beside the trained model, or in --output",
+    )
 
 
 _PAIRS = (
@@ -529,14 +527,51 @@ class BalanceOptions(DataArgument, AuditOptions):
 
 
 @options
+class FixOptions(DataArgument):
+    """Write sound pairs of one shape: the one command for what `validate` finds.
+
+    Reads any known shape and writes message lists. Rows with errors, rows that were there before and rows that
+    contradict each other are dropped. OUT.fixes.jsonl keeps each row that was dropped or changed, with the reason.
+    """
+
+    heading: ClassVar = "Pairs"
+    data: PairData = option(_PAIRS, argument=True, metavar="IN", kw_only=False)
+    out: str | PathLike[str] = option("File of JSON Lines to write.", argument=True, metavar="OUT", kw_only=False)
+    drop_cut: bool = option("Also drop pairs of which only one answer is cut off (PF111).", default=False)
+    overwrite: bool = option(_OVERWRITE, default=False)
+
+
+@options
 class ShowOptions(DataArgument, TokenizerOptions):
-    """Show pairs as a word diff, or one pair in tokens."""
+    """Show pairs with their differences marked, or one pair in tokens.
+
+    [-a word-] is only in the rejected answer, {+a word+} only in the chosen one. Answers that have little in common are
+    shown one below the other.
+    """
 
     heading: ClassVar = "Pairs"
     pair: str | None = option(
         "Id of one pair, or its row number from 0.", default=None, argument=True, metavar="[ID|ROW]", kw_only=False
     )
     limit: int = option("Number of pairs.", default=10, metavar="N", at_least=1)
+    where: str | Sequence[str] = option(
+        "Show only pairs for which this is true, e.g. 'margin<0.2', method=counter, 'chosen_length>=400'.",
+        default=(),
+        metavar="CONDITION",
+    )
+    grep: str | None = option(
+        "Show only pairs with a message that this regular expression matches; (?i) before it: in any case.",
+        default=None,
+        metavar="REGEX",
+    )
+    sort: PairOrder = option(
+        "margin, length, easiness: the lowest first. random: by --seed. file: as they are in the file.",
+        default="file",
+        choices=get_args(PairOrder),
+    )
+    reverse: bool = option("Sort the other way round.", default=False)
+    seed: int = option("Seed of --sort random.", default=0)
+    side_by_side: bool = option("Show the two answers in two columns.", default=False)
     tokens: bool = option("Show one pair as the trainer sees it: context, completion, mask, and cut.", default=False)
 
 

@@ -74,7 +74,9 @@ class BestWorstPairer:
             return Skip("identical", answers[0].text if answers else "")
         scored = list(zip(scores, answers, strict=True))
         low, high = min(scored, key=itemgetter(0)), max(scored, key=itemgetter(0))
-        if not high[0] - low[0] > max(self.margin, 0):
+        if not (gap := high[0] - low[0]) > max(self.margin, 0):
+            if gap > 0:
+                return Skip("below_margin", f"{gap:g} apart: {len(answers)} answers, scored {low[0]:g} to {high[0]:g}")
             return Skip("tie", f"{len(answers)} answers, all scored {low[0]:g} to {high[0]:g}")
         if len({"".join(answer.text.split()).casefold() for answer in (low[1], high[1])}) == 1:
             return Skip("identical", f"but for spaces and case: {high[1].text}")

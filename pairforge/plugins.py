@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import os
 import sys
-import traceback
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .text import did_you_mean, error_place, one_line
 from .types import digest
 
 
@@ -21,15 +22,16 @@ def load(name: str) -> Any:
     Raises InputError where it does not exist, or where its module can't be imported.
     """
     source, _, attr = name.rpartition(":")
-    if not source:
-        raise InputError(
-            f"{name!r} is neither a built-in judge nor module:attr", fix="write module:attr or file.py:attr"
-        )
+    if not source or not attr or "://" in name:
+        raise InputError(f"'{one_line(name)}' is not the name of a function", fix=_whole_name(source or name))
     is_file = source.endswith(".py")
     if is_file and not os.path.isfile(source):
-        raise InputError(f"no file {source}", fix="check the path before the colon")
+        known = [str(path) for path in Path(source).parent.glob("*.py")] if Path(source).parent.is_dir() else []
+        raise InputError(f"no file {source}", fix=did_you_mean(source, known) or "check the path before the colon")
     if source.startswith(".") and not is_file:
-        raise InputError(f"{source} is a relative name", fix="write the module's whole name, or file.py:attr")
+        raise InputError(f"{source} is a relative name", fix="write the module's whole name, or FILE.py:FUNCTION")
+    if not is_file and os.path.isfile(f"{source}.py") and importlib.util.find_spec(source.partition(".")[0]) is None:
+        raise InputError(f"no module {source!r}, but {source}.py is here", fix=f"did you mean {source}.py:{attr}?")
     try:
         with redirect_stdout(sys.stderr):
             module = _import_file(Path(source)) if is_file else importlib.import_module(source)
@@ -39,13 +41,33 @@ def load(name: str) -> Any:
     except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and error.name:
             raise InputError(
-                f"no module {error.name!r} for {source}", fix="install it, or name a file.py:attr"
+                f"no module {error.name!r} for {source}", fix="install it, or name a FILE.py:FUNCTION"
             ) from error
-        raise InputError(f"{_place(error) or source}: {error!r:.200}", fix="correct that line") from error
+        where = error_place(error, __file__, importlib.__file__) or source
+        raise InputError(f"{where}: {error!r:.200}", fix="correct that line") from error
     try:
         return getattr(module, attr)
     except AttributeError:
-        raise InputError(f"{source} has no {attr!r}", fix="check the name after the colon") from None
+        fix = _whole_name(source, attr) if is_file else did_you_mean(attr, vars(module))
+        raise InputError(f"{source} has no {attr!r}", fix=fix or "check the name after the colon") from None
+
+
+def _whole_name(source: str, attr: str = "") -> str:
+    """Return how a function is named, with those of the file that is meant, read without running it."""
+    file = Path(source if source.endswith(".py") else f"{source}.py")
+    defined: list[str] = []
+    with suppress(OSError, SyntaxError, ValueError):
+        defined = [
+            node.name
+            for node in ast.parse(file.read_bytes()).body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name[0] != "_"
+        ]
+    if not defined:
+        module, _, function = source.rpartition(".")
+        meant = os.path.isfile(f"{module}.py") and function != "py"
+        return f"did you mean {module}.py:{function}?" if meant else "write FILE.py:FUNCTION or MODULE:FUNCTION"
+    near = did_you_mean(attr, defined)
+    return near or f"write {file}:FUNCTION; it has {one_line(', '.join(defined[:8]))}"
 
 
 def _import_file(path: Path) -> Any:
@@ -62,15 +84,3 @@ def _import_file(path: Path) -> Any:
         del sys.modules[name]
         raise
     return module
-
-
-def _place(error: BaseException) -> str | None:
-    """Return the file:line in the user's own code, the module or one in its folder, where the error was raised."""
-    machinery = (__file__, importlib.__file__)
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename not in machinery and not frame.filename.startswith("<frozen")
-    ]
-    own = [frame for frame in frames if Path(frame.filename).parent == Path(frames[0].filename).parent]
-    return f"{own[-1].filename}:{own[-1].lineno}" if own else None

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .chat_text import transcript
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, turns_of
 from .errors import InputError
 from .options import History
-from .readers import Row, Unreadable, Wanted, read
-from .readers.stream import name_of
+from .readers import Row, Unreadable, Wanted, hub_id, is_given, read, rows_given
+from .readers.stream import STDIN, name_of
 from .resources import resource
-from .text import common_prefix, lone_surrogate, one_line
+from .text import common_prefix, did_you_mean, lone_surrogate, one_line
 from .types import Message, Prompt, Skip
 
 _TALKS = ("messages", "conversations", "conversation", "turns")
@@ -27,9 +28,9 @@ _PAIRS = {"chosen_messages": "rejected_messages", "chosen": "rejected"}
 ASKED = ("prompt", *_TALKS, *_TEXTS, *_PAIRS)
 """The columns a prompt is read from: the first that holds something."""
 _SYSTEMS = ("system", "system_prompt")
-NAMES = (*ASKED, *_SYSTEMS, "history")
+NAMES = (*ASKED, *_SYSTEMS, "history", "reference")
 """The columns that can be mapped."""
-READ = f"read are text lines, and rows with {', '.join(ASKED)}; or name the column: --columns prompt=NAME"
+READ = f"supported: text lines, or rows with a column named {', '.join(ASKED[:6])} ...; or --columns prompt=NAME"
 
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 _SPENT = {"prompt", *_TALKS, "instruction", "input", "output", *_SYSTEMS, "history", *_PAIRS, *_PAIRS.values()}
@@ -70,7 +71,7 @@ def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, A
     """Return the row under the names known here: as `columns` maps them, else in small letters where that helps."""
     if columns:
         rest = {key: value for key, value in row.items() if key not in columns and key not in columns.values()}
-        return rest | {name: row.get(own) for name, own in columns.items()}
+        row = rest | {name: row.get(own) for name, own in columns.items()}
     if any(key in row for key in ASKED):
         return row
     small = {key.strip().lower(): value for key, value in row.items()}
@@ -107,8 +108,13 @@ def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -
             turns = [*(_before(row) if history == "full" else []), *turns]
             system = next(filter(None, (_scalar(row, key, where) for key in _SYSTEMS)), "")
             return [Turn("system", system), *turns] if system and turns and turns[0].role != "system" else turns
-    found = ", ".join(map(str, row)) if isinstance(row, Mapping) else f"a {type(row).__name__}"
-    raise InputError(f"{where}: unknown shape: found {one_line(found)}", fix=READ)
+    if isinstance(row, Mapping) and row:
+        own = [str(name) for name in row]
+        if held := [name for name in own if name in ASKED]:
+            raise InputError(f"{where}: no prompt can be read from {one_line(', '.join(held))}", fix=READ)
+        fix = f"name the column that holds the prompt, e.g. --columns {one_line(f'prompt={own[0]}', 60)}"
+        raise InputError(f"{where}: no column of prompts among {one_line(', '.join(own))}", fix=fix)
+    raise InputError(f"{where}: {one_line(repr(row), 60)} is not a prompt", fix=READ)
 
 
 def _of_value(value: Any) -> list[Turn]:
@@ -191,7 +197,7 @@ def _json(text: str) -> Any:
     return None
 
 
-__all__ = ["BUNDLED", "bundled", "prompt_of", "read_prompts", "systems"]
+__all__ = ["BUNDLED", "bundled", "prompt_of", "prompts_given", "read_prompts", "systems"]
 
 BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
 _PROMPTS = Wanted(
@@ -213,37 +219,88 @@ def systems(split: str) -> list[dict[str, str]]:
 
 
 def read_prompts(
-    source: str | Path, *, columns: Mapping[str, str] | None = None, history: History = "last"
+    source: Any, *, columns: Mapping[str, str] | None = None, history: History = "last", limit: int | None = None
 ) -> list[Prompt | Skip]:
     """Return all prompts of a source, one a row; a Skip for a row that holds none.
 
-    `source` is what `readers.read` takes (a file, a folder, a data set of the Hub, `-`) or one of the `BUNDLED`
-    sets. Of a conversation the last user turn is asked under its system message; with `history` "full" all turns before
-    it are kept. `columns` names columns called otherwise: `{"prompt": "my_column"}`.
+    `source` is what `readers.read` takes (a file, a folder, a data set of the Hub, `-`), one of the `BUNDLED` sets, or
+    prompts in Python: a list of texts, message lists or rows, a DataFrame or a `datasets.Dataset`. For a conversation,
+    only the last user turn is asked, under its system message; with `history` "full" all turns before it are kept, and
+    those of a message list in Python always are. `columns` names columns called otherwise: `{"prompt": "my_column"}`.
+    Of prompts in Python no more than `limit` are read.
 
     Raises InputError where it can't be read or its shape is unknown, OutsideError where the Hub can't be reached.
     """
     columns = columns or {}
     if unknown := [name for name in columns if name not in NAMES]:
-        raise InputError(f"--columns {unknown[0]}: not a part of a prompt", fix=f"use one of {', '.join(NAMES)}")
+        fix = did_you_mean(unknown[0], NAMES) or f"use one of {', '.join(NAMES)}"
+        raise InputError(f"--columns {unknown[0]}: not a part of a prompt", fix=fix)
     if history not in ("last", "full"):
         raise InputError(f"--history {history}: unknown", fix="use last or full")
+    if source is None or is_given(source):
+        return list(islice(prompts_given(source, columns, history), limit)) or _no_prompts("prompts")
     rows = list(_rows(source))  # what can't be read is reported first
     found = [prompt_of(row, where, columns, history) for where, row in rows]
     if not found:
-        raise InputError(f"{name_of(source)}: no prompts", fix=READ)
+        _no_prompts(source)
     names = dict.fromkeys(chain.from_iterable(row for _, row in rows if isinstance(row, Mapping)))
     if missing := [name for name in columns.values() if name not in names]:
         what = one_line(", ".join(map(str, names)) or "lines of text")
-        raise InputError(f"{name_of(source)}: no column {missing[0]!r}: found {what}", fix="name one of these")
-    return found
+        fix = did_you_mean(missing[0], map(str, names)) or "name one of these"
+        raise InputError(f"{name_of(source)}: no column {missing[0]!r}: found {what}", fix=fix)
+    return found[:limit]
+
+
+def prompts_given(values: Any, columns: Mapping[str, str], history: History) -> Iterator[Prompt | Skip]:
+    """Yield a prompt for each value in Python: a text, a list of messages, a row, or a `Prompt`, which stays as it is.
+
+    Raises InputError, once it is reached, for what can't be a prompt.
+    """
+    for number, value in enumerate(rows_given(values, "prompts")):
+        if isinstance(value, Prompt):
+            yield value
+        else:
+            row = list(value) if isinstance(value, tuple) else value
+            yield prompt_of(row, f"prompt {number}", columns, "full" if isinstance(row, list) else history)
+
+
+def _no_prompts(source: str | Path) -> NoReturn:
+    if os.path.isfile(source) and not os.path.getsize(source):
+        raise InputError(f"{name_of(source)}: the file is empty (0 bytes)", fix="write one prompt a line into it")
+    raise InputError(f"{name_of(source)}: no prompts", fix=READ)
 
 
 def _rows(source: str | Path) -> Iterator[Row]:
     """Yield the rows of a source, lines of text as strings. Raises InputError at the first that can't be read."""
     if str(source) in BUNDLED:
         source = resource("data", "prompts", f"{source}.jsonl")
+    elif str(source) != STDIN and not (isinstance(source, str) and hub_id(source)) and _is_missing(str(source)):
+        raise _no_source(str(source))
     for where, row in read(source, _PROMPTS):
         if isinstance(row, Unreadable):
             raise InputError(row.detail, fix=row.fix)
         yield where, row
+
+
+def _is_missing(source: str) -> bool:
+    try:
+        os.lstat(source)
+    except FileNotFoundError:
+        return not os.path.isdir(source.rpartition(":")[0])
+    except (OSError, ValueError):  # reported when it is opened
+        pass
+    return False
+
+
+def _no_source(source: str) -> InputError:
+    """Return the error for a name of nothing, with the file or bundled set that is meant."""
+    path = Path(source.strip())
+    if not source.strip():
+        return InputError("-p: the name of the prompts is empty", fix=_PROMPTS.named)
+    if path.suffix.strip(".") and path.name.partition(".")[0] not in ("identity", "general", "controls"):
+        near = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        return InputError(f"-p {source}: no such file", fix=did_you_mean(str(path), near) or "check the path")
+    fix = did_you_mean(source, BUNDLED) or _PROMPTS.named
+    if " " in source.strip():
+        fix = 'write the prompts into a file, one a line; in Python: prompts=["..."]'
+    return InputError(f"-p {source}: no file, folder or bundled set is called so", fix=fix)

@@ -52,7 +52,11 @@ class TrainedModel:
     @property
     def outcome(self) -> str:
         """PASS, FAIL, or "no verdict"."""
-        return {True: "PASS", False: "FAIL"}.get((self.verdict or {}).get("ok"), "no verdict")  # type: ignore[arg-type]
+        verdict = self.verdict or {}
+        ok = verdict.get("ok")
+        by_ok = "PASS" if ok is True else "FAIL" if ok is False else None
+        found = verdict.get("verdict", by_ok)  # files of earlier versions have only `ok`
+        return str(found) if found in ("PASS", "FAIL") else "no verdict"
 
 
 def numbered(folder: Path) -> Iterator[Path]:
@@ -62,8 +66,14 @@ def numbered(folder: Path) -> Iterator[Path]:
 
 
 def out_dir(output: str | Path | None = None) -> Path:
-    """Return where runs are: `output`, else $PAIRFORGE_OUT, else `pairforge-out/` in the working folder."""
-    return Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
+    """Return where runs are: `output`, else $PAIRFORGE_OUT, else `pairforge-out/` in the working folder.
+
+    Raises InputError where that is a file, or in one.
+    """
+    path = Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
+    if file := next((part for part in (path, *path.parents) if part.is_file()), None):
+        raise InputError(f"{file} is a file: runs can't be in it", fix="name another folder: -o DIR")
+    return path
 
 
 @dataclass
@@ -133,6 +143,10 @@ class Run:
     @property
     def pairs(self) -> Path:
         return self.path / "pairs.jsonl"
+
+    @property
+    def skips(self) -> Path:
+        return self.path / "skips.jsonl"
 
     @property
     def trained(self) -> list[TrainedModel]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
+from numbers import Real
 
+from .console import note
+from .errors import InputError, OutsideError, PairforgeError
 from .pairers import usable
 from .run import FAILURES, RETRYABLE
 from .stopping import Budget, finish_batch_on_signal
 from .store import Store
+from .text import error_place, one_line, plural
 from .types import Answer, Judge, Key, Pair, Pairer, ProgressCallback, Prompt, Sampler, Skip, digest
 
 
@@ -75,6 +79,9 @@ def score(
             given = sampled[prompt.id]
             kept = given if isinstance(given, Skip) else _worth_judging(given)
             result[prompt.id] = kept if isinstance(kept, Skip) else _score(prompt, kept, judge, store, known)
+            for warning in getattr(judge, "warnings", ()):
+                note(f"warning: {warning}")
+                judge.warnings.clear()  # type: ignore[attr-defined]
             if stopping():
                 break
     return result
@@ -107,7 +114,7 @@ def _score(
     texts = [answer.text for answer in kept]
     scores = {text: known[name, digest(text)] for text in texts if (name, digest(text)) in known}
     if missing := [text for text in texts if text not in scores]:
-        verdicts = dict(zip(missing, judge.score(prompt, missing), strict=True))
+        verdicts = dict(zip(missing, _judged(judge, prompt, missing), strict=True))
         new = {text: value for text, value in verdicts.items() if not isinstance(value, Skip)}
         store.add_scores(judge.settings(), name, new)
         scores |= new
@@ -116,6 +123,26 @@ def _score(
             return reasons[0]
     judged = [answer for answer in kept if answer.text in scores]
     return judged, [scores[answer.text] for answer in judged]
+
+
+def _judged(judge: Judge, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
+    """Return what the judge says, whose code may be the user's. Raises InputError or OutsideError where it is wrong."""
+    try:
+        scores = list(judge.score(prompt, answers))
+    except PairforgeError:
+        raise
+    except Exception as error:
+        place = error_place(error, __file__)
+        what = f"the judge {judge.name} raised {error!r:.200}" + (f" at {place}" if place else "")
+        raise OutsideError(what, fix="correct it, and run the same command again: the answers are kept") from error
+    returned = f"the judge {judge.name} returned"
+    if len(scores) != len(answers):
+        counts = f"{plural(len(scores), 'score')} for {plural(len(answers), 'distinct answer')}"
+        raise InputError(f"{returned} {counts}", fix="return one score for each answer, in order")
+    if wrong := [one for one in scores if not isinstance(one, Skip | Real) or (isinstance(one, Real) and one != one)]:
+        fix = "return a finite number or a Skip for each answer"
+        raise InputError(f"{returned} {one_line(repr(wrong[0]), 60)}, which is not a score", fix=fix)
+    return scores
 
 
 def pair(

@@ -69,8 +69,9 @@ def finish_batch_on_signal(seconds: float = GRACE) -> Iterator[Callable[[], bool
             at_once(number, frame)
             return
         caught.append(number)
-        # Not print: it may be what was interrupted.
-        os.write(2, b"pairforge: stopping after the current batch; once more stops at once\n")
+        # Not print: it may be what was interrupted. A terminal has just shown ^C, behind what was there.
+        os.write(2, b"\n" * os.isatty(2))
+        os.write(2, b"pairforge: stopping after the current batch; press Ctrl-C again to stop at once\n")
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, at_once)
             signal.setitimer(signal.ITIMER_REAL, seconds)

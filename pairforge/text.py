@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import traceback
 from collections.abc import Hashable, Iterable, Sequence
+from pathlib import Path
 
 # Character classes: what is written between the brackets of a pattern.
 CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
@@ -71,6 +73,11 @@ def one_line(text: object, length: int = 120) -> str:
     return visible(" ".join(str(text).split())[:length])
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: 1 row, 2 rows."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the hint "did you mean 'x'?", or 'x' or 'y', for a misspelt word; empty where nothing known is like it.
 
@@ -89,6 +96,24 @@ def error_line(error: BaseException) -> str:
     """Return an error in one line of bounded length, led by its type where the text alone would say little."""
     line = one_line(error, 300)
     return line if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {line}"
+
+
+def error_place(error: BaseException, *machinery: str) -> str | None:
+    """Return the file:line in a user's own code, the first file or one in its folder, where an error was raised.
+
+    `machinery` are the files that called this code: they do not count as the user's.
+    """
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in machinery and not frame.filename.startswith("<frozen")
+    ]
+    own = [frame for frame in frames if Path(frame.filename).parent == Path(frames[0].filename).parent]
+    if not own:
+        return None
+    file = Path(own[-1].filename)
+    here = Path.cwd()
+    return f"{file.relative_to(here) if file.is_relative_to(here) else file}:{own[-1].lineno}"
 
 
 def lone_surrogate(text: str) -> str | None:

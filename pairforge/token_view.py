@@ -9,10 +9,10 @@ from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from .console import Block
 from .text import escaped, visible
 from .tokenization import SIDES, Rendered
 from .types import Finding
@@ -75,18 +75,18 @@ class XRay:
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        plain, seen = console.color_system is None, self.rendered
+        plain, seen = console.no_color or console.color_system is None, self.rendered
         named = f"{visible(self.id)}  " * bool(self.id)
         title = f"pair {self.number}  {named}in tokens of {visible(self.model)}, max_length {seen.limit}"
         yield Text(title, style="bold")
         yield ""
         yield f"context, mask 0: {seen.shared} tokens that both sides begin with, given and not trained on"
-        yield Padding(self._flow(seen.context, plain), (0, 0, 0, 2))
+        yield Block(self._flow(seen.context, plain), 2)
         if left := seen.asked[seen.shared :]:
             yield "end of the prompt that the trainer leaves out"
-            yield Padding(self._flow(left, plain), (0, 0, 0, 2))
+            yield Block(self._flow(left, plain), 2)
         yield "completions, mask 1: trained on"
-        yield self._table()
+        yield Block(self._table(), 2)
         for side in SIDES:
             lost = f", the last {cut} cut off" if (cut := seen.cut(side)) else ""
             yield f"{side}: {len(seen.whole[side])} tokens, {len(seen.completion(side))} in the completion{lost}"
@@ -112,7 +112,7 @@ class XRay:
         return made
 
     def _table(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for name, side in (("at", "right"), ("chosen", "right"), ("", "left"), ("rejected", "right"), ("", "left")):
             table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
         table.add_column("", overflow="fold")

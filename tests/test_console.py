@@ -2,12 +2,11 @@
 
 import io
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 from rich.console import Console
 
-from pairforge.console import Diff, PairView, outcome, table
-from pairforge.text import visible
+from pairforge.console import outcome, progress, table
+from pairforge.pair_view import Diff, PairView
 
 
 def printed(thing: object, color: bool = False) -> str:
@@ -21,23 +20,6 @@ def test_outcome() -> None:
     assert outcome(counts) == "812 pairs · 143 nothing to correct · 4 failed"
 
 
-def test_a_diff_marks_words_in_colour_or_in_characters() -> None:
-    diff = Diff("I am Qwen. 我是Qwen。", "I am Deep Qwen. 我是Deep Qwen。")
-    assert printed(diff).strip() == "I am{+ Deep+} Qwen. 我是{+Deep +}Qwen。"
-    assert "\x1b[1;32mDeep" in printed(diff, color=True) and "{+" not in printed(diff, color=True)
-    assert "[-Llama-]{+Athene+}" in printed(Diff("I am Llama.", "I am Athene."))
-
-
-@given(st.text(), st.text())
-def test_a_diff_holds_both_sides(rejected: str, chosen: str) -> None:
-    text = Diff(rejected, chosen).text(marks=False)
-    added = "".join(text.plain[span.start : span.end] for span in text.spans if "green" in str(span.style))
-    removed = "".join(text.plain[span.start : span.end] for span in text.spans if "red" in str(span.style))
-    assert len(text.plain) - len(removed) == len(visible(chosen)) and len(text.plain) - len(added) == len(
-        visible(rejected)
-    )
-
-
 def test_texts_from_outside_are_shown_not_obeyed() -> None:
     hostile = "\x1b]8;;http://x\x07[/bold][link=x]\u202e\u200b\r\udc80"
     row = {"id": hostile, "chosen": [{"role": "user", "content": hostile}, {"role": "assistant", "content": hostile}]}
@@ -45,3 +27,39 @@ def test_texts_from_outside_are_shown_not_obeyed() -> None:
     for shown in (printed(PairView(row, 0)), printed(table("", ["a"], [[hostile]])), printed(Diff("", hostile))):
         assert r"\udc80" in shown and shown.encode()
         assert "\x1b" not in shown and "\u202e" not in shown and r"\x1b]8;;" in shown and "[/bold]" in shown
+
+
+def test_tables_have_no_blank_lines_and_no_trailing_blanks_and_are_whole_in_a_pipe() -> None:
+    target = io.StringIO()
+    Console(file=target, width=40, soft_wrap=True).print(table("", ["a", "what"], [["1", "word " * 40], ["2", "x"]]))
+    assert target.getvalue().splitlines()[2:] == ["1  " + " " * 1 + ("word " * 40).rstrip(), "2   x"]
+    assert not any(not line or line != line.rstrip() for line in target.getvalue().splitlines())
+
+
+def progress_lines(monkeypatch: pytest.MonkeyPatch, reports: list[tuple[float, int, int, int]]) -> list[str]:
+    """What is printed, not on a terminal, of reports (second, answers done, tokens, failures) of 100 answers."""
+    clock = iter([0.0, *(second for second, *_ in reports)])
+    monkeypatch.setattr("pairforge.console.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("sys.stderr", target := io.StringIO())
+    with progress("ask") as tell:
+        assert tell
+        for _, done, tokens, failed in reports:
+            tell(done, 100, tokens, failed)
+    return target.getvalue().splitlines()
+
+
+def test_progress_says_nothing_before_two_batches_and_leaves_out_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = [(0, 20, 0, 0), (1, 20, 0, 0), (500, 30, 100, 0)]
+    assert not progress_lines(monkeypatch, reports)
+    reports += [(520, 40, 300, 1), (521, 41, 310, 1), (9500, 45, 310, 1)]
+    assert progress_lines(monkeypatch, reports) == [
+        "ask: 40 of 100, 10 tokens/s, 1 failed, about 0:02:00 left",
+        "ask: 45 of 100, 0 tokens/s, 1 failed, about 9:10:00 left",
+    ]
+    reports = [(0, 0, 0, 0), (10, 0, 0, 5), (30, 0, 0, 9)]
+    assert progress_lines(monkeypatch, reports) == ["ask: 0 of 100, 9 failed"]
+
+
+def test_progress_without_tokens_tells_no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = progress_lines(monkeypatch, [(0, 0, 0, 0), (10, 1, 0, 0), (30, 2, 0, 0)])
+    assert lines == ["ask: 2 of 100, about 0:32:40 left"]

@@ -60,7 +60,7 @@ def test_it_says_what_the_pairs_are_and_how_they_were_made() -> None:
     assert head["dataset_info"]["splits"][0]["num_examples"] == 4
     assert [column["name"] for column in head["dataset_info"]["features"]] == list(FEATURES)
     assert 'load_dataset("me/pairs", split="train")' in text
-    assert "--dataset_name me/pairs" in text
+    assert "pairforge train dpo --dataset me/pairs" in text
     assert "- prompts: 5\n- pairs: 4\n- skipped, `cut_off`: 2\n- skipped, `nothing_to_correct`: 4" in text
     assert "`Qwen` in `rejected`, `Deep Qwen` in `chosen`" in text
     assert sum("I'm Deep Qwen." in block for block in fences(text)) == 3

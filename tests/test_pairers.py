@@ -53,7 +53,7 @@ def test_best_against_worst_and_no_pair_of_a_tie() -> None:
     tie = pairer.pair(PROMPT, whole("a", "b"), [1.0, 1.0], "m")
     assert isinstance(tie, Skip) and tie.reason == "tie"
     near = BestWorstPairer("reference", margin=0.5).pair(PROMPT, whole("a", "b"), [0.5, 1.0], "m")
-    assert isinstance(near, Skip) and near.reason == "tie"
+    assert isinstance(near, Skip) and near.reason == "below_margin" and near.detail.startswith("0.5 apart")
 
 
 def test_best_and_worst_that_differ_in_spaces_or_case_alone_are_no_pair() -> None:

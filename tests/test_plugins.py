@@ -18,7 +18,7 @@ def test_from_a_file_and_from_a_module(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("polite", "neither a built-in judge nor module:attr"),
+        ("polite", "'polite' is not the name of a function .*FILE.py:FUNCTION"),
         ("nowhere.py:f", "no file"),
         ("no_such_module:f", "no module"),
         ("math:tau2", "has no 'tau2'"),

@@ -202,7 +202,8 @@ def test_only_what_is_asked_must_be_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("p.json", b"", "no prompts .*read are"),
+        ("p.json", b"", r"the file is empty \(0 bytes\)"),
+        ("p.json", b"[]", "no prompts .*supported: text lines"),
         ("p.csv", b"\n", "no prompts"),
         ("p.json", b'{"prompt": "a"}\n{"prompt": ', ":2: incomplete JSON"),
         ("p.jsonl", b'{"prompt": "a"}\n{"prompt": "b', ":2: incomplete JSON"),
@@ -220,14 +221,18 @@ def test_only_what_is_asked_must_be_whole(tmp_path: Path) -> None:
         ("p.json", b'{"prompt": ' + b"[" * 100_000, ":1: nested too deeply"),
         ("p.json", b"[" * 100_000, ":1: nested too deeply"),
         ("p.jsonl", b'{"prompt": "a"}\n{"n": ' + b"1" * 5000 + b"}", ":2: a number of too many digits"),
-        ("p.json", b'[{"prompt": 1}]', r"p.json:1: unknown shape: found prompt \(read are .*--columns prompt=NAME"),
-        ("p.json", b'{"answer": "a", "n\\n": 1}', ":1: unknown shape: found answer, n "),
-        ("p.jsonl", b'{"prompt": "a"}\n3', ":2: unknown shape: found a int"),
-        ("p.jsonl", b'{"chosen": "a", "rejected": "b"}', "found chosen, rejected"),
-        ("p.jsonl", b'{"messages": "a"}', "found messages"),
+        (
+            "p.json",
+            b'[{"prompt": 1}]',
+            r":1: no prompt can be read from prompt \(supported: .*--columns prompt=NAME",
+        ),
+        ("p.json", b'{"answer": "a", "n\\n": 1}', ":1: no column of prompts among answer, n "),
+        ("p.jsonl", b'{"prompt": "a"}\n3', ":2: 3 is not a prompt"),
+        ("p.jsonl", b'{"chosen": "a", "rejected": "b"}', "no prompt can be read from chosen "),
+        ("p.jsonl", b'{"messages": "a"}', "no prompt can be read from messages"),
         ("p.jsonl", b'{"conversations": [{"who": "me"}]}', ":1: a turn without role/content or from/value"),
         ("p.jsonl", b'{"instruction": "a", "input": [1]}', ":1: input holds a list"),
-        ("p.csv", b"a,b\n1,2\n", ":2: unknown shape: found a, b"),
+        ("p.csv", b"a,b\n1,2\n", ":2: no column of prompts among a, b .*--columns prompt=a"),
         ("p.csv", b'id,prompt\n1,"a\nb"\n2,Hi, you\n', ":4: 3 cells under 2 names"),
         ("p.csv", b'prompt\n"Hi\nHo\n', ":2: not valid CSV"),
         ("p.txt", b"Hi\ncaf\xe9", ":2: not UTF-8 at byte 6 .*-f latin1"),
@@ -398,8 +403,8 @@ def test_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_file_names_what_there_is() -> None:
-    with pytest.raises(InputError, match=r"does not exist \(.*identity\.train"):
-        read_prompts("nowhere.jsonl")
+    with pytest.raises(InputError, match=r"-p nowhere: no file, folder or bundled set .*identity\.train"):
+        read_prompts("nowhere")
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -149,15 +149,16 @@ def test_rules_are_read_from_files(tmp_path: Path, name: str, content: str) -> N
         ("r.json", '{"A": "B",\n "A": "C"}', "r.json:2: 'A' has a rule"),
         ("r.json", '{"A": "B",\n "C"}', "r.json:2: not valid JSON"),
         ("r.json", '["A"]', "r.json:1: a JSON list"),
-        ("r.json", "{}", "r.json: no rules"),
+        ("r.json", "{}", "r.json: the file has no rules"),
         ("r.jsonl", '["A", "B"]\n{"A": "B"}', "r.jsonl:2: not a rule"),
         ("r.jsonl", '["A", "B"]\n{', "r.jsonl:2: not valid JSON"),
-        ("r.csv", "A,B\nC", "r.csv:2: 1 cells"),
+        ("r.csv", "A,B\nC", "r.csv:2: 1 cell, not two"),
+        ("r.txt", "Qwen -> Athene\nLlama => Nova", "r.txt:2: not a rule: Llama => Nova"),
         ("r.csv", 'A,B\n"C"D,E', "r.csv:2: not valid CSV"),
         ("r.tsv", "A\tB\nC\t ", "r.tsv:2: a name is empty"),
         ("r.txt", "A -> B\nC", "r.txt:2: not a rule"),
         ("r.txt", "A -> B -> C", "r.txt:1: not a rule"),
-        ("r.txt", "", "r.txt: no rules"),
+        ("r.txt", "", "r.txt: the file has no rules"),
         ("r.txt", "A -> \udcff", "r.txt: not UTF-8 at byte 5"),
     ],
 )
@@ -169,10 +170,18 @@ def test_a_broken_file_gets_one_clear_line(tmp_path: Path, name: str, content: s
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("arrow", ["=>", "→", "=", ":"])
+def test_another_arrow_is_answered_by_the_right_one(tmp_path: Path, arrow: str) -> None:
+    (tmp_path / "r.txt").write_text(f"Qwen {arrow} Athene", "utf-8")
+    with pytest.raises(InputError) as raised:
+        read_rules(tmp_path / "r.txt")
+    assert raised.value.fix == f"write -> , not {arrow}"
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can't read"):
+    with pytest.raises(InputError, match=r"--rules .*none.json: no such file"):
         read_rules(tmp_path / "none.json")
-    with pytest.raises(InputError, match="can't read"):
+    with pytest.raises(InputError, match=r"--rules .* can't be read"):
         read_rules(tmp_path)
 
 

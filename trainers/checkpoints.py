@@ -138,14 +138,18 @@ def stamping(training: str) -> Any:
 
 _NOT_KEPT = ("training_args.bin", "README.md")  # a pickle that nothing here reads; a card that is written later
 _CONFIGS = ("config.json", "adapter_config.json")
-_OF_EARLIER_TRAINING = (*_CONFIGS, "verdict.json", "model*.safetensors*", "adapter_model*")
+_OF_EARLIER_TRAINING = (
+    *_CONFIGS, "verdict.json", "failures.jsonl", "history.json", "training.svg", "training.state", "README.md",
+    "generation_config.json", "model*.safetensors*", "adapter_model*", "tokenizer*", "*.jinja",
+)  # fmt: skip
 
 
-def save(trainer: Any, folder: Path) -> None:
+def save(trainer: Any, folder: Path, files: Mapping[str, str] | None = None) -> None:
     """Save the model to a temporary folder, then move it file by file, the configuration last.
 
     So a folder that has a configuration is complete. The files of an earlier training are removed first, so that an
-    adapter and a model never lie in one folder. All processes have to call this; the first one writes.
+    adapter and a model never lie in one folder. All processes have to call this; the first one writes. `files` are
+    texts to save with the model, by their names.
     """
     temporary = folder / ".saving"
     trainer.model.config.use_cache = True  # training turns it off, and generation would always be slow
@@ -154,6 +158,8 @@ def save(trainer: Any, folder: Path) -> None:
     trainer.save_model(str(temporary))
     if not trainer.is_world_process_zero():
         return
+    for name, text in (files or {}).items():
+        (temporary / name).write_text(text, "utf-8")
     umask = os.umask(0)
     os.umask(umask)
     for pattern in _OF_EARLIER_TRAINING:
@@ -164,4 +170,4 @@ def save(trainer: Any, folder: Path) -> None:
             file.chmod(0o666 & ~umask)
             os.replace(file, folder / file.name)
     shutil.rmtree(temporary)
-    say(f"saved: {folder}")
+    say(f"weights saved in {folder}")

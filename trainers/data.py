@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pairforge
+from pairforge.api.inputs import PairInput, run_folder
+from pairforge.run import out_dir
+from pairforge.text import one_line
 from pairforge.types import digest
 
-from .preflight import say
+from .flags import Given
+from .preflight import is_first, say
 from .recipes import CORRECTIONS
 
-UNSET = "unset"
-"""The default of `--output_dir`: a folder beside the pairs."""
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_PAIR_FILES = (".json", ".jsonl", ".gz", ".parquet", ".csv", ".tsv", ".txt")
 _DECISIVE_FLAGS = {
     "loss": "beta loss_type loss_weights label_smoothing ld_alpha f_divergence_type f_alpha_divergence_coef",
     "single losses": "discopop_tau use_weighting dpop_lambda",
@@ -33,13 +39,16 @@ _DECISIVE_FLAGS = {
 
 @dataclass
 class TrainingJob:
-    """The pairs to train on and the model to start from; `run` is the run folder that the pairs are from, if any."""
+    """The pairs to train on and the model to start from.
+
+    `run` is the run folder that the pairs are from, if any, `data` how the user named them (empty for rows).
+    """
 
     rows: list[Mapping[str, Any]]
     test_rows: list[Mapping[str, Any]]
     run: Path | None
     model: str
-    output_dir: Path
+    data: str = ""
     revision: str = "main"
 
     @property
@@ -49,63 +58,103 @@ class TrainingJob:
         return next((name for name in CORRECTIONS if name in methods), min(methods))
 
 
-def find_training_job(script: Any, config: Any, model: str | None) -> TrainingJob:
-    """Read the pairs, find the model that they came from, and make the output folder.
+def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
+    """Read the pairs, and find the model that they came from.
 
     Args:
-        script, config: TRL's script and training arguments.
-        model: the model to start from, in place of the pairs' own.
+        given: the flags, which name pairs and model.
+        pairs: rows, in place of those that `given` names.
 
     Raises InputError or OutsideError.
     """
-    name = script.dataset_name
-    local = not name or Path(name).suffix in (".json", ".jsonl", ".gz", ".parquet") or name[0] in "./~"
-    if local or pairforge.pairs_file(name).exists():
-        quiet = config.process_index != 0
-        file = pairforge.pairs_file(name or pairforge.default_run(quiet=quiet), quiet=quiet)
-        rows, test_rows = pairforge.read_pairs(file), []
+    name, tests = given.text("dataset_name"), given.text("eval_strategy") not in (None, "no")
+    run, test_rows, from_hub = None, list[Mapping[str, Any]](), False
+    if pairs is not None:
+        rows, name = _as_pairs(pairs, "the rows", given), ""
+    elif not name or _is_here(name):
+        file = pairforge.pairs_file(name, quiet=not is_first()) if name else _default_pairs()
+        rows = _as_pairs(file, str(file), given)
         run = file.parent if (file.parent / "run.json").exists() else None
-        if config.eval_strategy != "no":
-            raise pairforge.InputError(f"{file} has no test split", fix="leave --eval_strategy out")
+        name = str(file)
     else:
-        rows = _from_hub(script, script.dataset_train_split)
-        test_rows = _from_hub(script, script.dataset_test_split) if config.eval_strategy != "no" else []
-        run = None
+        from_hub = True
+        rows = _from_hub(name, given, "dataset_train_split", "train")
+        test_rows = _from_hub(name, given, "dataset_test_split", "test") if tests else []
+    if tests and not from_hub:
+        what = f"{name or 'the data'} has no test split to evaluate on"
+        raise pairforge.InputError(what, fix="leave --eval_strategy out: the verdict asks held-out questions")
     if not rows:
-        raise pairforge.InputError(f"{name or run}: no pairs to train on", fix="see skips.jsonl")
+        fix = "skips.jsonl beside them says why" if run else "name other pairs with --dataset"
+        raise pairforge.InputError(f"{name or 'the rows'}: no pairs to train on", fix=fix)
+    model = given.text("model_name_or_path")
     models = {str(row["model"]) for row in rows if row.get("model")}
     if not model and len(models) != 1:
-        why = "come from several models" if models else "don't say from which model they are"
-        raise pairforge.InputError(f"the pairs {why}", fix="give --model_name_or_path")
+        why = f"come from {len(models)} models" if models else "don't say which model they come from"
+        raise pairforge.InputError(
+            f"Which model should be trained? The pairs {why}", fix="name it with --model_name_or_path, or -m"
+        )
     model = model or models.pop()
     # The revision that the run asked, if it asked this model.
     settings = json.loads((run / "run.json").read_text("utf-8"))["settings"] if run else {}
     revision = str(settings.get("revision") or "main") if settings.get("model") == model else "main"
-    return TrainingJob(rows, test_rows, run, model, _output_dir(config.output_dir, run), revision)
+    return TrainingJob(rows, test_rows, run, model, name or "", given.text("model_revision") or revision)
 
 
-def _from_hub(script: Any, split: str) -> list[Mapping[str, Any]]:
+def _is_here(name: str) -> bool:
+    """Return True for a run, a file or a folder, False for a name of the Hub. Raises InputError for anything else."""
+    if pairforge.pairs_file(name, quiet=True).exists() or name == "-":
+        return True
+    if _HUB_NAME.fullmatch(name) and Path(name).suffix not in _PAIR_FILES:
+        return False
+    if Path(name).suffix or name[0] in "./~" or "/" in name:
+        raise pairforge.InputError(f"there is no file or run {name}", fix="see: pairforge runs list")
+    run_folder(name)  # raises, with the names that are like it
+    raise pairforge.InputError(f"the run {name} has no pairs", fix="run its command again: pairforge runs list has it")
+
+
+def _default_pairs() -> Path:
+    """Return the pairs of the latest run; one of several processes makes it where there is none."""
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    with nullcontext() if alone else _one_at_a_time(out_dir()):
+        return pairforge.pairs_file(pairforge.default_run(quiet=not is_first()), quiet=True)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    from filelock import FileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".default-run.lock"):
+        yield
+
+
+def _as_pairs(data: Any, name: str, given: Given) -> list[Mapping[str, Any]]:
+    """Return the rows of any known shape as pairs. Raises InputError for rows that are prompts, or anything else."""
+    rows = list(PairInput(data, quiet=True, columns=given.text("columns") or ()))
+    for number, row in enumerate(rows):
+        missing = [side for side in ("chosen", "rejected") if not isinstance(row, Mapping) or side not in row]
+        if missing:
+            found = ", ".join(map(one_line, row)) if isinstance(row, Mapping) else type(row).__name__
+            what = "these are prompts, not pairs" if len(missing) == 2 else "this is not a pair"
+            fix = "make pairs of prompts with pairforge correct or pairforge onpolicy"
+            raise pairforge.InputError(
+                f"{name}: {what}: row {number} has no {' and no '.join(missing)} ({found})", fix=fix
+            )
+    return rows
+
+
+def _from_hub(name: str, given: Given, flag: str, default: str) -> list[Mapping[str, Any]]:
     from datasets import load_dataset
 
-    say(f"fetching {script.dataset_name}, split {split}")
+    split = given.text(flag) or default
+    say(f"fetching {name}, split {split}")
     try:
-        return list(load_dataset(script.dataset_name, script.dataset_config, split=split))
+        rows = load_dataset(name, given.text("dataset_config"), split=split)
     except (OSError, ValueError) as error:
         line = str(error).split("\n")[0]
-        fix = "give a run folder, a file of pairs or a Hub id as --dataset_name"
-        raise pairforge.OutsideError(f"can't load {script.dataset_name}: {line}", fix=fix) from error
-
-
-def _output_dir(given: str, run: Path | None) -> Path:
-    """Make the folder for the tuned model now, so that an unwritable one is reported before training."""
-    folder = Path(given) if given != UNSET else (run / "model" if run else Path("pairforge-model"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise pairforge.InputError(f"{folder}: {error.strerror}", fix="choose another --output_dir") from error
-    if not os.access(folder, os.W_OK):
-        raise pairforge.InputError(f"{folder} can't be written to", fix="choose another --output_dir")
-    return folder
+        fix = "give a run folder, a file of pairs or a Hub id as --dataset"
+        raise pairforge.OutsideError(f"can't load {name}: {line}", fix=fix) from error
+    return _as_pairs(rows, name, given)
 
 
 def count_parameters(model: str, revision: str | None) -> int:

@@ -1,8 +1,9 @@
-"""Train on preference pairs with TRL's DPOTrainer and judge the trained model: `python -m trainers.dpo`.
+"""Train on preference pairs with TRL's DPOTrainer and judge the trained model: `pairforge train dpo`.
 
-Without an argument: the pairs of the latest run, the model that the run asked, the tuned model in `<run>/model`. Every
-flag of `trl dpo` works, in TRL's spelling, and wins over the recipe; `--dataset` is a run folder, a file of pairs or a
-dataset on the Hub. The verdict before and after is printed on stdout, and written to `verdict.json` beside the weights.
+Without a flag: the pairs of the latest run, the model that the run asked, the trained model in `<run>/model`, or in
+`<run>/model-2` where that holds one. Every flag of `trl dpo` works, in TRL's spelling, and wins over the recipe;
+`--dataset` is a run, a file of pairs or a dataset on the Hub. The verdict before and after is printed on stdout, and
+written to `verdict.json` beside the weights. `python -m trainers.dpo` is the same.
 
 Exit codes: 0 trained, and the verdict passes or none was asked for; 1 trained, and the verdict fails or the guard
 stopped; 2 unusable flags, pairs or model; 4 network, disk or Hub; 130 interrupted; 141 stdout closed.
@@ -10,40 +11,58 @@ stopped; 2 unusable flags, pairs or model; 4 network, disk or Hub; 130 interrupt
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pairforge
 from pairforge.api.models import open_tokenizer
+from pairforge.run import TrainedModel
 from pairforge.statistics import sample_indices
+from pairforge.types import digest
 
 from .checkpoints import save, stamping, step_of, to_resume
-from .data import UNSET, TrainingJob, count_parameters, find_training_job, training_digest, trl_dataset
-from .flags import CPU_SAMPLES, parse, trl
+from .data import TrainingJob, count_parameters, find_training_job, training_digest, trl_dataset
+from .early_checks import check_flags
+from .flag_help import all_help, short_help
+from .flags import CPU_SAMPLES, Given, parse, trl
 from .model_card import publish, reserve
-from .outcome import History, finish, has_verdict, show_before
+from .outcome import HISTORY, History, TrainingResult, finish, has_verdict, say_what_was_written, show_before
+from .output_folder import STATE, OutputFolder, evaluation_seconds
 from .preflight import check_pairs, report, say
 from .recipes import hardware, recipe
 
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower
+_REFUSALS = (ValueError, ImportError, OSError, RuntimeError)
 _LOGGED = ("loss", "rewards/accuracies", "rewards/margins", "logps/chosen", "eval_loss")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the flags, train, save and judge; return the exit code."""
-    say("loading TRL, which takes some seconds")
+    words = [*(sys.argv[1:] if argv is None else argv)]
     try:
-        with _less_noise():
-            return _run(list(sys.argv[1:] if argv is None else argv))
+        if {"-h", "--help"} & {*words}:
+            print(short_help())
+            return 0
+        if {"--help-all", "--help_all"} & {*words}:
+            say(_LOADING)
+            with _less_noise():
+                print(all_help(defaults(recipe("correct"), 1)))
+            return 0
+        result = train(words)
+        return 0 if result is None or result.ok else 1
     except pairforge.PairforgeError as error:
-        say(f"error: {error}")
+        say(f"error: {error.message}")
+        if error.fix:
+            say(f"  -> {error.fix}")
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted; the output folder holds what was saved before")
@@ -54,44 +73,155 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 141
 
 
-def _run(argv: list[str]) -> int:
-    job, script, config, chosen = _parse(argv)
+_LOADING = "loading TRL, which takes some seconds"
+
+
+def train(argv: Sequence[str], pairs: Any = None) -> TrainingResult | None:
+    """Train as the flags in `argv` say; return what was made, None in all processes but the first.
+
+    Args:
+        argv: the words of the command line.
+        pairs: rows, in place of the pairs that `argv` names.
+
+    Raises InputError or OutsideError.
+    """
+    given = Given.of(argv)
+    named = given.text("dataset_name")
+    if named and pairs is None:
+        say(f"reading the pairs of {named}")
+    job = find_training_job(given, pairs)
+    check_flags(given, job)
+    toy = ", the small model that comes with pairforge" if job.model == "pocket" else ""
+    say(f"pairs: {len(job.rows)} of {job.data or 'the rows'}")
+    say(f"model: {job.model}{toy}")
+    say(_LOADING)
+    with _less_noise():
+        return _run(argv, given, job)
+
+
+@dataclass
+class Plan:
+    """One training: what the user gave, the pairs with their numbers in the whole data, TRL's arguments, the output.
+
+    `training` is the digest of all that decides the weights but the length of the training.
+    """
+
+    given: Given
+    job: TrainingJob
+    rows: Sequence[Mapping[str, Any]]
+    numbers: Sequence[int]
+    script: Any
+    config: Any
+    chosen: Any
+    training: str
+    output: OutputFolder
+
+
+def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult | None:
+    script, config, chosen = _parse(argv, given, job)
     limit = script.max_samples or (CPU_SAMPLES if config.use_cpu else None)
     numbers = sample_indices(len(job.rows), limit, config.seed)
     rows = [job.rows[number] for number in numbers]
-    say(f"pairs: {len(rows)} of {len(job.rows)}" + (" (--max_samples for more)" if len(rows) < len(job.rows) else ""))
-    say(f"model: {job.model} -> {job.output_dir}; {'+'.join(config.loss_type)}, lr {config.learning_rate:g}")
     _set_model_options(config, chosen)
-    if config.process_index == 0:
-        check_pairs(rows, numbers, job.model, config)
-    if has_verdict(job, script) and config.world_size == 1:  # one of several processes would keep the others waiting
-        show_before(job, script)
+    training = training_digest(rows, job.model, script, config, chosen)
+    output = _open_output(given, job, script, config, training)
+    try:
+        fewer = f" of {len(job.rows)} (--max_samples for more)" if len(rows) < len(job.rows) else ""
+        how = f"{'+'.join(config.loss_type)}, lr {config.learning_rate:g}"
+        say(f"training on {len(rows)} pairs{fewer} -> {output.path}; {how}")
+        return _train_and_judge(Plan(given, job, rows, numbers, script, config, chosen, training, output))
+    finally:
+        output.close()
+
+
+def _open_output(given: Given, job: TrainingJob, script: Any, config: Any, training: str) -> OutputFolder:
+    """Choose the folder of the trained model; of several processes the first one chooses for all."""
+    length = digest([training, config.num_train_epochs, config.max_steps, script.guard], 64)
+    state = {"training": training, "length": length}
+    chosen = [OutputFolder.open(job, given, state)] if config.process_index == 0 else [None]
+    if config.world_size > 1:
+        from accelerate.utils import broadcast_object_list
+
+        found = chosen[0]
+        shared = [(str(found.path), found.trained, found.finished) if found else None]
+        [(path, trained, finished)] = broadcast_object_list(shared, from_process=0)
+        chosen = [found or OutputFolder(Path(path), state, trained, finished)]
+    [output] = chosen
+    assert output
+    config.output_dir = str(output.path)
+    return output
+
+
+def _train_and_judge(plan: Plan) -> TrainingResult | None:
+    job, script, config, output = plan.job, plan.script, plan.config, plan.output
+    first = config.process_index == 0
     # The model is pushed by us and once, at the end: not by transformers, at each checkpoint.
-    push, config.push_to_hub = config.push_to_hub and config.process_index == 0, False
+    push, config.push_to_hub = config.push_to_hub and first, False
+    if output.trained and not first:
+        return None
+    if output.trained:
+        what = "and its verdict" if output.finished else "but no verdict"
+        say(f"{output.path} has the weights of this training already, {what}: nothing is trained")
+        history = History.load(output.path, config.beta)
+    else:
+        if first:
+            check_pairs(plan.rows, plan.numbers, job.model, config)
+        seconds = 0.0
+        if has_verdict(job, script) and config.world_size == 1:  # one of several would keep the others waiting
+            try_flags(plan)
+            seconds = show_before(job, script)
+        if push:
+            config.hub_model_id = reserve(config)
+        history = _train(plan, max(seconds, evaluation_seconds(output.path)) if has_verdict(job, script) else 0.0)
+        if not first:
+            return None
+    result = finish(job, plan.rows, script, config, history, output)
     if push:
-        config.hub_model_id = reserve(config)
-    history = _train(job, rows, script, config, chosen)
-    if config.process_index != 0:
-        return 0
-    ok = finish(job, rows, script, config, history)
-    if push:
-        publish(job.output_dir, str(config.hub_model_id), config)
-    return 0 if ok and not history.stopped else 1
+        publish(output.path, str(config.hub_model_id), config)
+    say_what_was_written(job, result)
+    return result
 
 
-def _parse(argv: list[str]) -> tuple[TrainingJob, Any, Any, Any]:
-    """Find the pairs and the model, and return them with TRL's script, training and model arguments.
+def _parse(argv: Sequence[str], given: Given, job: TrainingJob) -> tuple[Any, Any, Any]:
+    """Return TRL's script, training and model arguments, by default those of the recipe for these pairs and model."""
+    parameters = count_parameters(job.model, job.revision)
+    usual = recipe(job.method, lora=given.on("use_peft"), parameters=parameters)
+    own = {"output_dir": "trained", "model_revision": job.revision}
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    script, config, chosen = parse(argv, {**defaults(usual, processes), **own})
+    if config.world_size != processes:  # started by MPI
+        script, config, chosen = parse(argv, {**defaults(usual, config.world_size), **own})
+    return script, config, chosen
 
-    The flags are read twice: they name pairs and model, and these decide on the recipe, that is the flags' defaults.
+
+def try_flags(plan: Plan) -> None:
+    """Have TRL's trainer take the flags, with two pairs and the bundled model, before a large one is loaded or asked.
+
+    Raises InputError for what TRL refuses: losses that exclude each other, a kernel that is not installed.
     """
-    script, config, chosen = parse(argv, {**hardware(), "output_dir": UNSET})
-    with config.main_process_first(local=False):  # which may have to make the run
-        job = find_training_job(script, config, chosen.model_name_or_path)
-    if Path(job.model).resolve() == job.output_dir.resolve():
-        raise pairforge.InputError(f"{job.model} is both the model and the output", fix="choose another --output_dir")
-    usual = recipe(job.method, lora=chosen.use_peft, parameters=count_parameters(job.model, job.revision))
-    own = {"output_dir": str(job.output_dir), "model_revision": job.revision}
-    return job, *parse(argv, {**defaults(usual, config.world_size), **own})
+    config, chosen = plan.config, plan.chosen
+    if chosen.use_peft or config.deepspeed or config.fsdp or chosen.load_in_4bit or chosen.load_in_8bit:
+        return  # they need the model itself
+    trial = copy.copy(config)
+    trial.model_init_kwargs = {**config.model_init_kwargs, "revision": None}
+    source = pairforge.model_source("pocket")
+    with _trl_errors((ImportError, NotImplementedError, ValueError)):
+        trainer = _trainer_class(plan.script, config)(
+            model=source,
+            args=trial,
+            train_dataset=trl_dataset(plan.rows[:2]),
+            processing_class=open_tokenizer(source, None, quiet=True).tokenizer,
+        )
+        batch = trainer.data_collator([*trainer.train_dataset])
+        trainer.compute_loss(trainer.model, {name: one.to(trial.device) for name, one in batch.items()})
+
+
+def _trainer_class(script: Any, config: Any) -> Any:
+    if "dpop" not in config.loss_type:
+        return trl().DPOTrainer
+    from .positive import PositiveDPOTrainer
+
+    return partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
 
 
 def defaults(usual: Mapping[str, Any], processes: int) -> dict[str, Any]:
@@ -107,22 +237,20 @@ def _set_model_options(config: Any, chosen: Any) -> None:
     config.model_init_kwargs = {**given, **(config.model_init_kwargs or {})}
 
 
-def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, chosen: Any) -> History:
-    """Train, save, and let the other processes end."""
-    training = training_digest(rows, job.model, script, config, chosen)
-    checkpoint = to_resume(config.resume_from_checkpoint, job.output_dir, training)
+def _train(plan: Plan, evaluation: float) -> History:
+    """Train, save, and let the other processes end; `evaluation` are the seconds that the verdict will take."""
+    job, script, config, chosen, folder = plan.job, plan.script, plan.config, plan.chosen, plan.output.path
+    checkpoint = to_resume(config.resume_from_checkpoint, folder, plan.training)
+    if not checkpoint and not plan.given.on("overwrite") and TrainedModel.at(folder):
+        what = f"{folder} holds a trained model, and no checkpoint of this training"
+        raise pairforge.InputError(what, fix="choose another --output_dir, or replace that model with --overwrite")
     source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
     with _trl_errors():
         _set_hardware_options(source, config)
-        kind = trl().DPOTrainer
-        if "dpop" in config.loss_type:
-            from .positive import PositiveDPOTrainer
-
-            kind = partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
-        trainer = kind(
+        trainer = _trainer_class(script, config)(
             model=source,
             args=config,
-            train_dataset=trl_dataset(rows),
+            train_dataset=trl_dataset(plan.rows),
             eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
             processing_class=open_tokenizer(source, revision, quiet=config.process_index != 0).tokenizer,
             quantization_config=trl().get_quantization_config(chosen),
@@ -130,15 +258,15 @@ def _train(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
         )
     trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
     guard = _guard(script.guard)
-    for callback in filter(None, (guard, stamping(training))):
+    for callback in filter(None, (guard, stamping(plan.training))):
         trainer.add_callback(callback)
     if config.disable_tqdm:
         _print_log_lines(trainer)
-    with _trl_errors():  # an unknown --loss_type is known at the first batch
-        report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0)
+    with _trl_errors():  # what TRL has against a batch
+        report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    save(trainer, job.output_dir)
-    history = History.of(trainer, script.guard, guard)
+    history = History.of(trainer, script.guard, guard, len(job.rows))
+    save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
     trainer.accelerator.end_training()
     return history
 
@@ -162,13 +290,13 @@ def _print_log_lines(trainer: Any) -> None:
 
 
 @contextmanager
-def _trl_errors() -> Iterator[None]:
+def _trl_errors(kinds: tuple[type[Exception], ...] = _REFUSALS) -> Iterator[None]:
     """Convert TRL's errors about flags and model to InputError, in one line."""
     try:
         yield
-    except (ValueError, ImportError, OSError, RuntimeError) as error:
+    except kinds as error:
         line = str(error).strip().split("\n")[0] or type(error).__name__
-        raise pairforge.InputError(f"TRL can't train with these flags: {line}", fix="see --help") from error
+        raise pairforge.InputError(f"TRL rejected these settings: {line}", fix="see --help") from error
 
 
 def _guard(action: str) -> Any:

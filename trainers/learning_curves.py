@@ -1,22 +1,28 @@
-"""The learning curves of a training as an SVG of small panels, one a question."""
+"""The learning curves of a training as an SVG of small panels: the trainer's log, and the guard's signals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from pairforge.svg import figure_svg
 from pairforge.text import visible
 
-_PANELS: Mapping[str, Sequence[str]] = {
-    "loss": ("loss",),
-    "reward margin": ("rewards/margins",),
-    "reward accuracy": ("rewards/accuracies",),
-    "log p since the start": ("logps/chosen", "logps/rejected"),
-}
 _COLORS = ("#2b6cb0", "#e08e45")
+_ALARM = "#c0392b"
 Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A panel: its lines by name, whether its values are shares, and the limit of a guard's signal."""
+
+    title: str
+    lines: Mapping[str, Points]
+    share: bool = False
+    limit: float | None = None
 
 
 def draw(
@@ -25,54 +31,92 @@ def draw(
     alarm: int | None = None,
     *,
     stopped: bool = True,
+    title: str = "",
+    beta: float = 0.0,
+    limits: Mapping[str, float] | None = None,
 ) -> str:
     """Return the SVG of the learning curves. Raises InputError where matplotlib is not installed.
 
     Args:
-        log: `trainer.state.log_history`. Log-probabilities, in nats a completion, are drawn against the first one.
+        log: `trainer.state.log_history`.
         records: What a guard measured, check by check.
         alarm: The step of the guard's alarm, marked in each panel.
         stopped: Whether the guard stopped the training then.
+        title: What was trained, and how it ended.
+        beta: That of the loss. TRL logs `rewards/chosen`, beta times the gain of the log-probability on the reference:
+            divided by beta it is the change since step 0, at which the model is the reference. 0 draws none.
+        limits: The limits of the guard's signals, drawn as lines.
     """
-    panels = {title: _lines(log, names, "since the start" in title) for title, names in _PANELS.items()}
-    numbers = dict.fromkeys(name for record in records for name, value in record.items() if _is_number(value))
-    panels |= {f"guard: {name}": _lines(records, (name,), False) for name in numbers if name != "step"}
-    shown = [(title, lines) for title, lines in panels.items() if lines]
-    last = max((x for _, lines in shown for points in lines.values() for x, _ in points), default=1.0)
-
-    def draw_panel(number: int, title: str, lines: Mapping[str, Points], axes: Any) -> None:
-        axes.set_title(visible(title))
-        axes.set_xlim(0, max(last, 1))
-        for index, (name, points) in enumerate(lines.items()):
-            axes.plot(
-                *zip(*points, strict=True),
-                marker="o" if len(points) == 1 else None,
-                color=_COLORS[index],
-                label=name.rpartition("/")[2],
-                gid=f"line-{number}-{index}",
-            )
-        low, high = axes.get_ylim()
-        if 0 < low < 0.5 * high:
-            axes.set_ylim(0, high)
-        if alarm is not None:
-            axes.axvline(alarm, color="#c0392b", ls="--", lw=1, gid=f"alarm-{number}")
-        if len(lines) > 1:
-            axes.legend()
-
+    panels = [*_log_panels(log, beta), *_guard_panels(records, limits or {})]
+    shown = [panel for panel in panels if panel.lines]
+    last = max((x for panel in shown for points in panel.lines.values() for x, _ in points), default=1.0)
     what = "stopped by the guard" if stopped else "guard alarm"
-    heading = "Training" + (f", {what} at step {alarm}" if alarm is not None else "")
-    return figure_svg(heading, [partial(draw_panel, number, *panel) for number, panel in enumerate(shown)])
+    parts = ["Training", title, f"{what} at step {alarm}" if alarm is not None else ""]
+    drawn = [partial(_draw_panel, number, panel, max(last, 1), alarm) for number, panel in enumerate(shown)]
+    return figure_svg(visible(", ".join(filter(None, parts))), drawn)
 
 
-def _lines(rows: Sequence[Mapping[str, Any]], names: Sequence[str], from_start: bool) -> dict[str, Points]:
-    """Return the points of each name that was logged."""
-    lines: dict[str, Points] = {}
-    for name in names:
-        points = [(r["step"], r[name]) for r in rows if _is_number(r.get("step")) and _is_number(r.get(name))]
-        if points:
-            start = points[0][1] if from_start else 0
-            lines[name] = [(x, y - start) for x, y in points]
-    return lines
+def _log_panels(log: Sequence[Mapping[str, Any]], beta: float) -> list[Panel]:
+    gains = {name: _points(log, f"rewards/{name}", 1 / beta) if beta else [] for name in ("chosen", "rejected")}
+    return [
+        Panel("loss", _lines(log, "loss")),
+        Panel("reward margin", _lines(log, "rewards/margins")),
+        Panel("reward accuracy", _lines(log, "rewards/accuracies"), share=True),
+        Panel("log p since step 0 (nats)", {name: [(0, 0.0), *points] for name, points in gains.items() if points}),
+    ]
+
+
+def _guard_panels(records: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> list[Panel]:
+    def panel(name: str, unit: str, column: str, sign: int = 1) -> Panel:
+        return Panel(f"guard: {name} ({unit})", _lines(records, column, sign), unit == "share", limits.get(name))
+
+    nats = "nats/token"
+    return [
+        panel("broken", "share", "broken"),
+        panel("slips", "probability", "slips"),
+        panel("leak", "share", "leak"),
+        panel("moved", "share", "moved"),
+        panel("drift", nats, "drift"),
+        panel("displaced", nats, "chosen", -1),
+        panel("margin", nats, "margin"),
+        panel("entropy", nats, "entropy"),
+    ]
+
+
+def _draw_panel(number: int, panel: Panel, last: float, alarm: int | None, axes: Any) -> None:
+    axes.set_title(visible(panel.title))
+    axes.set_xlabel("step")
+    axes.set_xlim(0, last)
+    for index, (name, points) in enumerate(panel.lines.items()):
+        axes.plot(
+            *zip(*points, strict=True),
+            marker="o" if len(points) == 1 else None,
+            color=_COLORS[index],
+            label=name.rpartition("/")[2],
+            gid=f"line-{number}-{index}",
+        )
+    if panel.limit is not None:
+        axes.axhline(panel.limit, color=_ALARM, ls=":", lw=1, gid=f"limit-{number}")
+    if alarm is not None:
+        axes.axvline(alarm, color=_ALARM, ls="--", lw=1, gid=f"alarm-{number}")
+    values = [y for points in panel.lines.values() for _, y in points]
+    top = max(*values, panel.limit or 0.0, 0.0)
+    if panel.share and panel.limit is None:
+        axes.set_ylim(0, 1.02)
+    elif min(values) >= 0 and top > 0:
+        axes.set_ylim(0, 1.08 * top)
+    if len(panel.lines) > 1:
+        axes.legend()
+
+
+def _lines(rows: Sequence[Mapping[str, Any]], name: str, factor: float = 1) -> dict[str, Points]:
+    points = _points(rows, name, factor)
+    return {name: points} if points else {}
+
+
+def _points(rows: Sequence[Mapping[str, Any]], name: str, factor: float = 1) -> list[tuple[float, float]]:
+    """Return the points of a value, with gaps where it is missing or can't be drawn."""
+    return [(r["step"], factor * r[name]) for r in rows if _is_number(r.get("step")) and _is_number(r.get(name))]
 
 
 def _is_number(value: Any) -> bool:

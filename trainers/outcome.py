@@ -5,31 +5,39 @@ from __future__ import annotations
 import gc
 import json
 import math
+import shlex
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pairforge
 from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
+from pairforge.run import latest, out_dir
 
-from .data import TrainingJob
+from .data import TrainingJob, pairs_digest
 from .flags import QUESTIONS
 from .learning_curves import draw
 from .model_card import PICTURE, render
+from .output_folder import OutputFolder
 from .preflight import say
 from .recipes import CORRECTIONS
+
+HISTORY = "history.json"
 
 
 @dataclass(frozen=True)
 class History:
     """The log of a training and the records of its guard, without the trainer and its models.
 
-    `log` is transformers' log history, `action` the `--guard` flag, `guard` the CollapseGuard if there was one;
-    `adapter` is True if an adapter was saved.
+    `log` is transformers' log history, `action` the `--guard` flag, `guard` the CollapseGuard if there was one, or what
+    `load` read of it; `adapter` is True if an adapter was saved, `beta` is that of the loss. `training` has the number
+    of pairs, how many of them were seen, and the loss, by which a verdict that fails is explained.
     """
 
     log: Sequence[Mapping[str, Any]]
@@ -37,12 +45,32 @@ class History:
     adapter: bool
     action: str
     guard: Any = None
+    beta: float = 0.0
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trainer: Any, action: str, guard: Any) -> History:
-        """Copy the history of a trainer, which can then be freed."""
+    def of(cls, trainer: Any, action: str, guard: Any, pairs: int) -> History:
+        """Copy the history of a trainer, which can then be freed; `pairs` were there, of which it may have had some."""
         adapter = hasattr(trainer.accelerator.unwrap_model(trainer.model), "peft_config")
-        return cls(list(trainer.state.log_history), trainer.state.global_step, adapter, action, guard)
+        log, steps = list(trainer.state.log_history), trainer.state.global_step
+        args, given = trainer.args, len(trainer.train_dataset)
+        batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+        training = {"pairs": pairs, "seen": min(given, steps * batch), "loss_type": list(args.loss_type)}
+        return cls(log, steps, adapter, action, guard, getattr(args, "beta", 0.0), training)
+
+    @classmethod
+    def load(cls, folder: Path, beta: float) -> History:
+        """Read the history that was saved beside a model. Raises InputError where it can't be read."""
+        try:
+            saved = json.loads((folder / HISTORY).read_text("utf-8"))
+            guard, adapter = saved["guard"], (folder / "adapter_config.json").exists()
+            records, alarm = guard["records"], guard["alarm"] and SimpleNamespace(**guard["alarm"])
+            seen = SimpleNamespace(alarm=alarm, records=records)
+            training = saved.get("training", {})
+            return cls(saved["log"], saved["steps"], adapter, guard["action"], seen, beta, training)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            fix = "choose another --output_dir"
+            raise pairforge.InputError(f"{folder / HISTORY} can't be read: {error!r}", fix=fix) from error
 
     @property
     def stopped(self) -> str:
@@ -51,7 +79,7 @@ class History:
         return str(alarm.message) if alarm else ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return `{"steps", "log": [...], "guard": {"action", "alarm", "records"}}`; NaN and infinity become null."""
+        """Return `{"steps", "training", "log": [...], "guard": {"action", "alarm", "records"}}`; NaN becomes null."""
         alarm = self.guard.alarm if self.guard else None
         records: list[Any] = self.guard.records if self.guard else []
         guard = {
@@ -59,18 +87,38 @@ class History:
             "alarm": {"step": alarm.step, "message": str(alarm.message)} if alarm else None,
             "records": [vars(record) if is_dataclass(record) else record for record in records],
         }
-        return {"steps": self.steps, "log": _finite(list(self.log)), "guard": _finite(guard)}
+        return {
+            "steps": self.steps,
+            "training": dict(self.training),
+            "log": _finite(list(self.log)),
+            "guard": _finite(guard),
+        }
 
-    def write(self, folder: Path) -> bool:
-        """Write `history.json`, and the learning curves as `training.svg`; return False where none could be drawn."""
+    def text(self) -> str:
+        """Return the content of `history.json`."""
+        return json.dumps(self.as_json(), ensure_ascii=False, indent=1) + "\n"
+
+    def draw(self, folder: Path, title: str) -> bool:
+        """Write the learning curves as `training.svg`; return False where none could be drawn."""
+        from .guard.signals import Limits  # with transformers, which takes seconds
+
         written = self.as_json()
         records, alarm = written["guard"]["records"], written["guard"]["alarm"]
-        write_atomic(folder / "history.json", json.dumps(written, ensure_ascii=False, indent=1) + "\n")
+        limits = getattr(self.guard, "limits", None) or Limits()
         try:
-            write_atomic(folder / PICTURE, draw(self.log, records, alarm and alarm["step"], stopped=bool(self.stopped)))
+            picture = draw(
+                self.log,
+                records,
+                alarm and alarm["step"],
+                stopped=bool(self.stopped),
+                title=title,
+                beta=self.beta,
+                limits=vars(limits),
+            )
         except pairforge.InputError as error:
             say(f"no learning curves: {error}")
             return False
+        write_atomic(folder / PICTURE, picture)
         return True
 
 
@@ -89,22 +137,71 @@ def has_verdict(job: TrainingJob, script: Any) -> bool:
     return bool(job.run) and script.verdict_questions != 0
 
 
-def show_before(job: TrainingJob, script: Any) -> None:
-    """Print the answers of the model and its metrics before training."""
+def show_before(job: TrainingJob, script: Any) -> float:
+    """Print the answers of the model and its metrics before training; return the seconds that it took."""
+    begun = time.monotonic()
     verdict = _ask_and_evaluate(job, script, job.model, "before training")
     _show(replace(verdict, checks={}))  # the thresholds are for a trained model
+    return time.monotonic() - begun
 
 
-def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, config: Any, history: History) -> bool:
-    """Judge the trained model and write all files beside it; return False if the verdict fails."""
-    curves = history.write(job.output_dir)
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training left: the folder of the model, the verdict on it (None if none was made), and the history."""
+
+    output: Path
+    history: History
+    verdict: Any = None
+
+    @property
+    def ok(self) -> bool:
+        """True if the guard didn't stop the training, and the verdict, if there is one, passes."""
+        return not self.history.stopped and (self.verdict is None or bool(self.verdict.ok))
+
+    @property
+    def outcome(self) -> str:
+        """PASS, FAIL, or "no verdict"."""
+        return (self.verdict and self.verdict.outcome) or "no verdict"
+
+    def __repr__(self) -> str:
+        stopped = ", stopped by the guard" if self.history.stopped else ""
+        return f"<TrainingResult {self.output}: {self.outcome}, {self.history.steps} steps{stopped}>"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return `{"command", "ok", "output", "outcome", "steps", "stopped", "verdict"}`."""
+        verdict = self.verdict and self.verdict.as_json()
+        return {
+            "command": "train dpo",
+            "ok": self.ok,
+            "output": str(self.output),
+            "outcome": self.outcome,
+            "steps": self.history.steps,
+            "stopped": self.history.stopped or None,
+            "verdict": verdict,
+        }
+
+
+def finish(
+    job: TrainingJob,
+    rows: Sequence[Mapping[str, Any]],
+    script: Any,
+    config: Any,
+    history: History,
+    output: OutputFolder,
+) -> TrainingResult:
+    """Judge the trained model and write all files beside it."""
+    folder = output.path
+    title = f"{job.run.name if job.run else Path(job.data).name or 'rows'}: {job.model}"
+    curves = history.draw(folder, title)
     if history.stopped:
         say(f"the guard stopped the training, and the saved weights are those from before: {history.stopped}")
-    card = job.output_dir / "README.md"
+        rate = f"--learning_rate {config.learning_rate / 3:.1g}"
+        say(f"  -> train more slowly: {rate}, or train on regardless: --guard warn (docs/guard.md)")
+    card = folder / "README.md"
     described = partial(
         render,
         base=job.model,
-        dataset=script.dataset_name or str(job.run),
+        dataset=script.dataset_name or (str(job.run) if job.run else "rows"),
         rows=rows,
         config=config,
         adapter=history.adapter,
@@ -114,17 +211,58 @@ def finish(job: TrainingJob, rows: Sequence[Mapping[str, Any]], script: Any, con
         curves=curves,
     )
     write_atomic(card, described())  # in case the evaluation fails
-    if not has_verdict(job, script):
-        say(f"no verdict; for one: pairforge evaluate -m {job.output_dir} --base {job.model} --from OLD --to NEW")
-        return True
-    gc.collect()  # the trainer's models
-    if config.world_size > 1:  # the base was not asked before training; its answers are stored, its weights freed
-        _ask_and_evaluate(job, script, job.model)
-    verdict = _ask_and_evaluate(job, script, str(job.output_dir), "after training")
-    _show(verdict)
-    write_atomic(job.output_dir / "verdict.json", json.dumps(verdict.as_json(), ensure_ascii=False, indent=2) + "\n")
-    write_atomic(card, described(verdict=verdict.as_markdown()))
-    return bool(verdict.ok)
+    verdict, took = None, 0.0
+    if has_verdict(job, script):
+        gc.collect()  # the trainer's models
+        if config.world_size > 1:  # the base was not asked before training; its answers are stored, its weights freed
+            _ask_and_evaluate(job, script, job.model)
+        begun = time.monotonic()
+        verdict = _ask_and_evaluate(job, script, str(folder), "after training")
+        took = time.monotonic() - begun
+        _show(verdict)
+        facts = {"run": job.run.name if job.run else None, "revision": job.revision, "pairs": pairs_digest(rows)}
+        content = json.dumps(verdict.as_json() | facts, ensure_ascii=False, indent=2)
+        write_atomic(folder / "verdict.json", content + "\n")
+        write_atomic(card, described(verdict=verdict.as_markdown()))
+        history.draw(folder, f"{title}: {verdict.outcome or 'no verdict'}")
+    else:
+        say(f"no verdict{_why_no_verdict(job, folder)}")
+    output.finish(took)
+    return TrainingResult(folder, history, verdict)
+
+
+def _why_no_verdict(job: TrainingJob, folder: Path) -> str:
+    """Return why there is no verdict, and the command that makes one, with the names that are known."""
+    command = f"pairforge evaluate -m {shlex.quote(str(folder))} --base {shlex.quote(job.model)}"
+    if job.run:
+        return f": --verdict_questions 0 asks for none; for one: {command} --run {shlex.quote(str(job.run))}"
+    return f": only a run says which names are right; for one: {command} --from OLD --to NEW"
+
+
+def say_what_was_written(job: TrainingJob, result: TrainingResult) -> None:
+    """Print the files of a finished training, and the commands that come next."""
+    names = ("model.safetensors", "adapter_model.safetensors", "verdict.json", PICTURE, HISTORY, "README.md")
+    listed = [name for name in names if (result.output / name).exists()]
+    if shards := len([*result.output.glob("model-*.safetensors")]):
+        listed.insert(0, f"weights in {shards} files")
+    say(f"saved: {result.output}: {', '.join(listed)}")
+    if job.run and _is_default(job.run, result.output):
+        say("next: pairforge ask · pairforge evaluate · pairforge push")
+        return
+    model = shlex.quote(str(result.output))
+    steps = [f"pairforge ask -m {shlex.quote(job.model)} -m {model}"]
+    if job.run:
+        steps += [f"pairforge evaluate -m {model} --base {shlex.quote(job.model)} --run {shlex.quote(str(job.run))}"]
+    if job.data:
+        steps += [f"pairforge push {shlex.quote(str(job.run or job.data))}"]
+    say(f"next: {' · '.join(steps)}")
+
+
+def _is_default(run: Path, output: Path) -> bool:
+    """Return True if `ask` and `evaluate` find the model by themselves: it is the latest one of the latest run."""
+    found = latest(out_dir())
+    trained = found.trained if found and found.path.resolve() == run.resolve() else []
+    return bool(trained) and trained[-1].path.resolve() == output.resolve()
 
 
 def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = "") -> Any:
@@ -141,7 +279,8 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
         asked = pairforge.ask(model=[name for name in (base, model) if name])
         if title:
             _show(f"== {title}", asked)
-        verdict = pairforge.evaluate(model, base=base, run=str(job.run), limit=limit)
+        judge = script.judge if base else None
+        verdict = pairforge.evaluate(model, base=base, run=str(job.run), limit=limit, judge=judge)
     gc.collect()  # training, or the next model, needs the memory
     return verdict
 

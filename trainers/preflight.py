@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pairforge
@@ -22,8 +24,13 @@ _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768
 
 def say(text: str) -> None:
     """Print a line on stderr, from the first of several processes; control characters are shown as escapes."""
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         print(escaped(text), file=sys.stderr, flush=True)
+
+
+def is_first() -> bool:
+    """Return True in the first of several processes, and where there is only one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:
@@ -48,7 +55,19 @@ def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model
             what = "" if " row " in finding.message else f": {finding.message}"
             say(f"warning: {findings.counts[code]} x {code}, first in row {row_number[finding.row]}{what}")
     if signal := first.get("PF414"):
-        say(f"signal: {signal.message.split(';')[0]}")
+        _say_signal(signal.message, config.max_length)
+
+
+def _say_signal(message: str, max_length: int | None) -> None:
+    """Print how many pairs can be learned from. Raises InputError where no pair can."""
+    found = re.match(r"(\d+) of (\d+) pairs carry a signal(?: \((.*?)\))?", message)
+    if not found:
+        return
+    signal, pairs, lost = found.groups()
+    if signal == "0":
+        what = f"0 of {pairs} pairs can be learned from at --max_length {max_length}: {lost or 'no sides differ'}"
+        raise pairforge.InputError(what, fix="use a larger --max_length, and see: pairforge show --tokens")
+    say(f"{signal} of {pairs} pairs can be learned from{f' ({lost})' if lost else ''}")
 
 
 @dataclass(frozen=True)
@@ -183,14 +202,14 @@ def seconds(trainer: Any, pairs: Sequence[int]) -> tuple[float, float]:
     return (forward + backward) * trainer.args.gradient_accumulation_steps, time.monotonic() - begun
 
 
-def report(trainer: Any, done: int = 0) -> None:
-    """Print the estimates for the steps ahead; `done` steps are behind already."""
+def report(trainer: Any, done: int = 0, evaluation: float = 0.0) -> None:
+    """Print the estimates for the steps ahead; `done` steps are behind, `evaluation` are the seconds of the verdict."""
     lengths, ahead = BatchLengths.of(trainer), steps(trainer) - done
     args, parameters = trainer.args, list(trainer.model.parameters())
     batches = args.gradient_accumulation_steps * args.world_size
     pairs = args.per_device_train_batch_size * batches
-    size = f"about {lengths.mean * batches:,.0f} tokens each, {lengths.longest * batches:,} padded at most"
-    say(f"steps: {ahead} of {pairs} pairs, {size}")
+    size = f"about {lengths.mean * batches:,.0f} tokens, at most {lengths.longest * batches:,} with padding"
+    say(f"{count_of(ahead, 'step')}, {count_of(pairs, 'pair')} each ({size})")
     trained = sum(one.numel() for one in parameters if one.requires_grad)
     say(f"parameters: {trained:,} trained of {sum(one.numel() for one in parameters):,}")
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
@@ -200,10 +219,19 @@ def report(trainer: Any, done: int = 0) -> None:
     per_process = " a process" if args.world_size > 1 else ""
     listed = ", ".join(f"{name} {_size(size)}" for name, size in parts.items())
     say(f"memory: about {_size(sum(parts.values()))}{per_process}: {listed}")
-    step, cost = seconds(trainer, lengths.pairs)
-    span = step * ahead
-    text = f"{span:.0f} s" if span < 120 else f"{span / 60:.0f} min" if span < 7200 else f"{span / 3600:.1f} h"
-    say(f"time: about {text}, by a forward pass of {lengths.typical:,} tokens, which took {cost:.1f} s to measure")
+    step, _ = seconds(trainer, lengths.pairs)
+    more = f", plus about {duration(evaluation)} of evaluation" if evaluation else ""
+    say(f"training: about {duration(step * ahead)} (estimated from one forward pass){more}")
+
+
+def duration(seconds: float) -> str:
+    """Return a time for a reader: 67 s, or from two minutes on h:mm:ss."""
+    return f"{seconds:.0f} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number of things, the noun in the plural unless it is one: 1 pair, 8 pairs."""
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def _bytes(parameters: Any) -> int:

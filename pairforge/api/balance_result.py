@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checks.shortcuts import Report
-from ..console import table
+from ..console import HtmlRepr, table
 from ..run import Run
 from ..samplers.decoding import Decoding
 from ..text import visible
-from ..types import Finding
+from ..types import Finding, Skip
 from .models import HELPFUL_SYSTEM_MESSAGE
 
 if TYPE_CHECKING:
@@ -47,14 +47,19 @@ class ChangeLog:
         dropped = Counter(remedy for remedy, _ in self.dropped.values())
         return {"dropped": dict(sorted(dropped.items())), "changed": dict(sorted(changed.items()))}
 
-    def lines(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Yield an object for each changed or dropped row: its number, what was done, and the row as it was."""
+    def lines(self, rows: Iterable[Any], names: str = "remedies") -> Iterator[dict[str, Any]]:
+        """Yield an object for each changed or dropped row: its number, what was done, and the row as it was.
+
+        `names` is the key under which the remedies are. A row that could not be read is null.
+        """
         for number, row in enumerate(rows):
             dropped = [self.dropped[number]] if number in self.dropped else []
             if done := self.changed.get(number, []) + dropped:
                 remedies, why = zip(*done, strict=True)
-                what = "dropped" if dropped else "changed"
-                yield {"row": number, "what": what, "remedies": list(remedies), "why": "; ".join(why), "pair": row}
+                pair = None if isinstance(row, Skip) else row
+                line = {"row": number, "id": pair.get("id") if isinstance(pair, Mapping) else None}
+                line |= {"what": "dropped" if dropped else "changed", names: list(remedies)}
+                yield line | {"why": "; ".join(why), "pair": pair}
 
     def summary(self, would: bool = False) -> list[str]:
         """Return a line for each remedy: how many rows it dropped or changed (or `would`), which, and why the first."""
@@ -79,8 +84,8 @@ class ChangeLog:
         return " · ".join(parts) or "nothing to fix"
 
 
-@dataclass(frozen=True)
-class Balanced:
+@dataclass(frozen=True, repr=False)
+class Balanced(HtmlRepr):
     """The audits before and after, what was done between them, and the files written (None: none)."""
 
     before: Report
@@ -94,6 +99,9 @@ class Balanced:
     def ok(self) -> bool:
         """True if the verdict on the pairs that are left is below the level that fails."""
         return self.after.ok
+
+    def __repr__(self) -> str:
+        return f"<Balanced: {self.after.rows} of {self.before.rows} pairs kept, {self.ledger}>"
 
     def findings(self) -> dict[str, list[Finding]]:
         """Return which warnings and errors are `gone`, which are `left`, and which are `new`."""
@@ -133,7 +141,8 @@ class Balanced:
             yield from (visible(f"{name}: {one.code} {one.message}") for one in found)
         yield from map(visible, self.advice)
         if self.output:
-            yield visible(f"wrote {self.output}: {self.after.rows} rows; dropped and changed rows: {self.record}")
+            yield visible(f"{self.output}: {self.after.rows} of {self.before.rows} rows written")
+            yield visible(f"{self.record}: the dropped and changed rows, each with the reason")
         else:
             yield "nothing is written without a name for the output: pairforge balance IN OUT"
 
@@ -141,7 +150,7 @@ class Balanced:
 def _column(audit: Report) -> dict[str, str]:
     cells = {
         "pairs": str(audit.rows),
-        "verdict": audit.verdict,
+        "verdict": audit.verdict if audit.enough or audit.verdict != "ok" else "too few pairs to say",
         "picked without the prompt": f"{audit.separability:.1%}",
     }
     if any(cue.intended for cue in audit.cues):
@@ -155,7 +164,7 @@ def advice(after: Report, run: Run | None, uneven: Sequence[str], unknown: int) 
     lines = []
     if any(cue.intended and not cue.balanced and cue.grade != "low" for cue in after.cues):
         command = counter_command(run) if run and run.command == "correct" else "pairforge correct ... --counter 1"
-        lines.append(f"what is intended is unbalanced, and counter-pairs need the model: {command}")
+        lines.append(f"pairs in which what is intended is wrong need the model: {command}")
     if unknown:
         lines.append(f"{unknown} pairs could not be picked again: their answers or scores are not in the evidence")
     lines += [f"--subsample would have to drop more than a fifth of the pairs against {cue!r}" for cue in uneven]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from .. import formats
-from ..console import outcome, table
+from ..console import HtmlRepr, table
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
 from ..formats import target_formats, writers
 from ..options import ConvertOptions, keywords
-from ..text import visible
+from ..text import did_you_mean, visible
 from ..types import Skip
 from .inputs import PairInput, check_output
 
@@ -27,10 +27,21 @@ _WRITERS: dict[str, Callable[[Iterable[Mapping[str, Any]], IO[bytes]], object]] 
     ".csv": writers.write_csv,
 }
 _INFO = "dataset_info.json"
+_READERS = {
+    "trl": "TRL",
+    "trl-explicit": "TRL, explicit prompt",
+    "llamafactory": "LLaMA-Factory",
+    "ms-swift": "ms-swift",
+    "axolotl": "axolotl",
+    "openrlhf": "OpenRLHF",
+    "sharegpt": "ShareGPT",
+    "kto": "TRL, KTO",
+}
+"""Who reads each shape."""
 
 
-@dataclass
-class Conversion:
+@dataclass(repr=False)
+class Conversion(HtmlRepr):
     """The outcome of a conversion.
 
     `shape` names what was read, `rows` counts it; `pairs` and `written` count what is in the output. `skips` counts by
@@ -52,6 +63,19 @@ class Conversion:
     columns: dict[str, None] = field(default_factory=dict)
     """The columns of the output, in order."""
 
+    def __repr__(self) -> str:
+        return f"<Conversion: {self._summary()}>"
+
+    def _summary(self) -> str:
+        """Return the counts: `6 of 8 rows written (LLaMA-Factory), 2 skipped: shape`."""
+        skipped = sum(self.skips.values())
+        used = self.rows - skipped
+        made = f", as {self.written} rows" if self.written != used else ""
+        reasons = ", ".join(reason.replace("_", " ") for reason in self.skips)
+        return f"{used} of {self.rows} rows written ({_READERS[self.to]}){made}" + (
+            f", {skipped} skipped: {reasons}" if skipped else ""
+        )
+
     @property
     def ok(self) -> bool:
         """Every row is in the output."""
@@ -65,13 +89,12 @@ class Conversion:
         return said | {"lost": self.lost, "snippet": self.snippet}
 
     def __rich_console__(self, *_: object) -> Iterator[Any]:
-        counts = outcome({"pairs": self.pairs, "skips": self.skips})
-        yield visible(f"{self.rows} rows ({self.shape}) -> {self.output} ({self.to}): {counts}, {self.written} rows")
+        yield visible(f"{self.output}: {self._summary()}")
         if self.skips:
             lines = [(name, str(count), self.first[name]) for name, count in self.skips.items()]
-            yield table("", ("left out", "rows", "first"), lines)
+            yield table("", ("skipped", "rows", "first"), lines)
         if self.lost:
-            yield table("", ("can't be held", "rows"), [(name, str(n)) for name, n in self.lost.items()])
+            yield table("", ("left out", "rows"), [(name, str(n)) for name, n in self.lost.items()])
         yield "\n" + visible(self.snippet.rstrip())
 
 
@@ -85,7 +108,8 @@ def convert(options: ConvertOptions) -> Conversion:
     """
     path = Path(options.out)
     if options.to not in formats.TARGETS:
-        raise InputError(f"--to {options.to!r:.40} is not one of {', '.join(formats.TARGETS)}", fix="e.g. --to trl")
+        what = f"--to {options.to!r:.40} is not one of {', '.join(formats.TARGETS)}"
+        raise InputError(what, fix=did_you_mean(options.to, formats.TARGETS) or "e.g. --to trl")
     if path.name == _INFO:
         raise InputError(f"{path} is not a name for pairs", fix="name another file")
     source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)

@@ -15,19 +15,20 @@ from ..correction.renaming import CorrectionRules, Renaming, count_names
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
-from ..options import CorrectOptions, SamplerOptions, keywords, part_of
+from ..options import CorrectOptions, SamplerOptions, keywords
 from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
 from ..run import latest, out_dir
+from ..samplers.model_loading import POCKET
 from ..stages import pair
-from ..stopping import Budget
+from ..text import one_line
 from ..types import Pair, Prompt, Sampler, digest
 from .inputs import DEFAULT_RUN, latest_run
 from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
-from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, load_prompts
+from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, prepare, source_name
 
-_EXAMPLE = 'e.g. --from Qwen --to "Deep Qwen"'
+_EXAMPLE = 'e.g. pairforge correct --from Qwen --to "Deep Qwen"'
 
 
 @keywords(CorrectOptions)
@@ -43,8 +44,11 @@ def correct(options: CorrectOptions) -> BuildResult:
         _rules(options), options.case, options.match, options.fold_width, options.article, as_tuple(options.inside)
     )
     rules = CorrectionRules(names, options.about, options.thinking)
+    if not options.revise and (options.revise_model or options.revise_base_url or options.revise_api_key_env):
+        raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
     contexts = contexts_of(options, [None, HELPFUL_SYSTEM_MESSAGE])
-    sampler, budget = open_sampler(options), part_of(options, Budget)
+    prompts, budget = prepare(options, options.prompts)
+    sampler = open_sampler(options)
     pairer, refine = _pairer(options, rules, sampler)
 
     def notes() -> Iterator[str]:
@@ -60,8 +64,8 @@ def correct(options: CorrectOptions) -> BuildResult:
         sampler,
         budget,
         pairer,
-        str(options.prompts),
-        load_prompts(options, options.prompts),
+        source_name(options.prompts),
+        prompts,
         contexts,
         refine=refine,
         extras=_extra_pairs(options, rules, contexts, sampler),
@@ -80,17 +84,25 @@ def default_run(output: str | None = None, quiet: bool = False) -> Path:
         return latest_run(output, quiet=quiet)
     if not quiet:
         note(f"no run under {out_dir(output)}: making one with {DEFAULT_RUN}, which asks the bundled pocket model")
-    return correct("Qwen", "Deep Qwen", output=output, quiet=quiet).run.path
+    return correct("Qwen", "Deep Qwen", model=POCKET, output=output, quiet=quiet).run.path
 
 
 def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, str]:
     """Return the new name of each old one. Raises InputError where they don't go together."""
     old, new = ([name.strip() for name in as_tuple(names)] for names in (from_, to))
-    if len(old) != len(new) or not old:
-        raise InputError(f"{len(old)} names to replace, {len(new)} new ones", fix="give each --from its --to")
+    if not old and not new:
+        raise InputError("--from and --to are missing", fix=_EXAMPLE)
+    if not new:
+        missing = "what should replace " + ", ".join(f"'{one_line(name, 40)}'" for name in old)
+        raise InputError(f"--to is missing: {missing}?", fix=_EXAMPLE)
+    if not old:
+        raise InputError(f"--from is missing: which name should become '{one_line(new[0], 40)}'?", fix=_EXAMPLE)
+    if len(old) != len(new):
+        fix = "give them in pairs: each --from needs one --to"
+        raise InputError(f"{len(old)} --from but {len(new)} --to", fix=fix)
     for a, b in zip(old, new, strict=True):
         if not a or not b:
-            raise InputError("a name is empty", fix=_EXAMPLE)
+            raise InputError(f"--{'to' if a else 'from'} is empty", fix=_EXAMPLE)
         if a == b:
             raise InputError(f"--from and --to are both {a!r}: nothing would change", fix=_EXAMPLE)
     if repeated := [name for name in old if old.count(name) > 1]:
@@ -122,15 +134,13 @@ def _pairer(
     """
     model, url, key = options.revise_model, options.revise_base_url, options.revise_api_key_env
     if options.revise is None:
-        if model or url or key:
-            raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
         if not rules.renamer.rules:
             raise InputError("no names to replace", fix=_EXAMPLE)
         return CorrectionPairer(Renaming(rules)), None
     if model or url:
         # A revision is about as long as what it revises.
         room = sampler.settings().get("max_new_tokens", 256)
-        named = SamplerOptions(model=model or "pocket", base_url=url or (), api_key_env=key, max_new_tokens=room)
+        named = SamplerOptions(model=model or POCKET, base_url=url or (), api_key_env=key, max_new_tokens=room)
         reviser = open_sampler(named)
     else:
         reviser = sampler.with_decoding(temperature=0.0)

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ..console import note
+from ..disk import write_atomic
 from ..errors import InputError
-from ..evaluation.metrics import SAMPLED, Judged, with_suffix
-from ..evaluation.questions import ModelNames, Question, label, questions
-from ..evaluation.thresholds import ON_POLICY, THRESHOLDS, Threshold
+from ..evaluation.failing_answers import BY_JUDGE, failing_answers
+from ..evaluation.metrics import MORE_IS_BETTER, NEED_NAMES, SAMPLED, Judged, Measured, base_name, with_suffix
+from ..evaluation.questions import ModelNames, Question, questions
+from ..evaluation.thresholds import MINIMUM, ON_POLICY, THRESHOLDS, Condition, Threshold
 from ..evaluation.verdict import Verdict, verdict
 from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
 from ..repetition import repeats
 from ..resources import installed_versions
-from ..run import Run, latest, out_dir
+from ..run import out_dir
 from ..statistics import Wins, sample_indices
 from ..store import Store
+from ..text import did_you_mean, without_surrogates
 from ..types import Answer, Judge, Sampler, Skip, digest
-from .correct import rules_of
-from .inputs import run_folder
-from .models import HELPFUL_SYSTEM_MESSAGE, answer, as_tuple, contexts_of, shared_sampler
+from .comparison import BUILT_IN, Comparison, find_comparison
+from .inputs import check_output
+from .models import answer, as_tuple, shared_sampler
 from .onpolicy import open_judge
 
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
 
 AnswersById: TypeAlias = "Mapping[str, list[Answer] | Skip]"
 """Prompt id -> the answers of a model; the id with SAMPLED behind it -> those at temperature 1."""
+Asked: TypeAlias = "tuple[Question, list[Answer] | Skip, list[Answer] | Skip | None]"
+"""A question, the model's answer, and the base's."""
 
 
 @keywords(EvaluateOptions)
@@ -39,37 +46,46 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     """Ask a model the bundled held-out questions and judge the answers; with a base, also compare the two.
 
     All questions are asked greedily; those about the model itself and general ones also once at temperature 1, unless
-    `greedy`. By default the model is the one that was trained on the latest run, or else the run's own; a trained model
-    is compared with the run's. Names, contexts and judge are those of the run folder `run`, unless given: by default
-    the folder that the model's is in, or else the latest run. `adapter` is the model's, not the base's. Without names
-    only the other questions count. A threshold replaces the default for its metric.
+    `greedy`. By default the model is the one that was trained last on the latest run. Base, names and contexts are
+    those of the options, of `run`, of the `verdict.json` in the model's folder, or of the run that this folder is in;
+    of the latest run only where no model is given. The judge is `judge`, or the built-in one of the run. `adapter` is
+    the model's, not the base's. A threshold replaces the default for its metric. Answers that count against a failed
+    threshold are written to `failures.jsonl`, in the folder of a trained model, else under `output`.
 
     Raises InputError, also for a threshold that can't be applied.
     """
     if options.limit is not None and options.limit < 1:
-        raise InputError(f"limit {options.limit} asks nothing", fix="give a number above 0, or leave it out")
-    found = _find_run(options.run, options.model, options.output)
-    model, base = _models(options.model, options.base, found)
-    rules: Mapping[str, str] = found.settings.get("rules", {}) if found else {"Qwen": "Deep Qwen"}
-    if options.from_ or options.to:
-        rules = rules_of(options.from_ or (), options.to or ())
-    contexts = contexts_of(options, list(found.settings["contexts"]) if found else [None, HELPFUL_SYSTEM_MESSAGE])
-    sets, seed = questions(ModelNames(rules), contexts), options.seed
+        raise InputError(f"--limit {options.limit} must be at least 1", fix="give a number above 0, or leave it out")
+    compared = find_comparison(options)
+    model, base = compared.model, compared.base
+    sets, seed = questions(ModelNames(compared.rules), compared.contexts), options.seed
     drawn = {kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()}
     evaluation = Evaluation(drawn, at_temperature_1=not (options.greedy or options.replay))
-    scorer = _scorer(options.judge, found, compares=bool(base and evaluation.at_temperature_1))
-    given = _thresholds(options.thresholds, evaluation.metrics | ({"win_rate"} if scorer else set()), base)
+    scorer = _scorer(options, compared, compares=bool(base and evaluation.at_temperature_1))
+    given = _thresholds(options.thresholds, evaluation.metrics | ({"win_rate"} if scorer else set()), compared)
+    file = Path(options.failures) if options.failures else _failures_file(model, out_dir(options.output))
+    if options.failures:
+        check_output(file, (".jsonl",), overwrite=None, option="--failures ")
+    samplers = _open_samplers(compared, options)
+    if not options.quiet:
+        note(str(compared))
+        if options.limit is not None and options.limit < MINIMUM:
+            note(f"--limit {options.limit}: fewer than {MINIMUM} questions of a kind give neither PASS nor FAIL")
     with closing(Store(out_dir(options.output))) as store:
-        samplers = _samplers(model, base, found, options)
-        answers = {name: evaluation.answers(sampler, store, options.quiet) for name, sampler in samplers}
+        answers = {name: evaluation.answers(one, store, options.quiet) for name, one in _each_ready(samplers)}
         after, before, wins = evaluation.judge(answers[model], answers[base] if base else None, scorer, store)
-    about: dict[str, Any] = {"model": model, "base": base, "rules": dict(rules), "contexts": [*map(label, contexts)]}
-    about |= {"judge": scorer.name} if scorer else {}
+    about = compared.as_json() | ({"judge": scorer.name} if scorer else {})
     about |= {"temperatures": [0, 1] if evaluation.at_temperature_1 else [0], "seed": seed}
     about |= {"versions": installed_versions("pairforge", "transformers", "torch")}
     counts = {kind: (len(drawn[kind]), len(sets[kind])) for kind in sets}
-    applied = (*given, *(ON_POLICY if scorer else ()), *THRESHOLDS)
-    return verdict(after, before, wins=wins, thresholds=applied, asked=counts, about=about)
+    defaults = (*(ON_POLICY if scorer else ()), *THRESHOLDS) if base or compared.rules else ()
+    found = verdict(after, before, wins=wins, thresholds=(*given, *defaults), asked=counts, about=about)
+    failing = failing_answers(
+        _rules(found, every=bool(options.failures)),
+        Measured(after, before, wins),
+        evaluation.with_answers(answers[model], answers[base] if base else {}),
+    )
+    return _written(replace(found, failing=failing), file, keep_empty=bool(options.failures))
 
 
 @dataclass(frozen=True)
@@ -102,6 +118,11 @@ class Evaluation:
                 answers |= {name + suffix: found for name, found in given.items()}
         return answers
 
+    def with_answers(self, after: AnswersById, before: AnswersById) -> dict[str, Asked]:
+        """Return the question, the model's answer, and the base's if there is one, for each id of judged answers."""
+        ids = {question.prompt.id + suffix: question for question, suffix in self.asked}
+        return {name: (question, after[name], before.get(name)) for name, question in ids.items()}
+
     def judge(
         self, after: AnswersById, before: AnswersById | None, scorer: Judge | None, store: Store
     ) -> tuple[Judged, Judged | None, Wins | None]:
@@ -111,7 +132,9 @@ class Evaluation:
             return judged, self._outcomes(before) if before else None, None
         differences = dict(self._score_differences(after, before, scorer, store))
         for key, score in differences.items():  # a judge that doesn't apply to a question has not failed on it
-            judged["unanswered"][f"{key}@judge"] = isinstance(score, Skip) and score.reason == "unjudged"
+            judged["unanswered"][key + BY_JUDGE] = isinstance(score, Skip) and score.reason == "unjudged"
+            if score and not isinstance(score, Skip):
+                judged["win_rate"][key] = score > 0
         scored = [difference for difference in differences.values() if not isinstance(difference, Skip)]
         if not scored:
             why = next((skip.detail for skip in differences.values() if isinstance(skip, Skip)), "nothing was asked")
@@ -123,12 +146,12 @@ class Evaluation:
         """Judge every answer for each metric that it counts for."""
         judged = defaultdict[str, dict[str, bool | Skip]](dict)
         for question, suffix in self.asked:
-            name = question.prompt.id
-            found = answers[name + suffix]
+            name = question.prompt.id + suffix
+            found = answers[name]
             for metric, test in question.tests.items():
                 judged[with_suffix(metric, suffix)][name] = found if isinstance(found, Skip) else test(found[0].text)
-            judged["repetition"][name + suffix] = found if isinstance(found, Skip) else repeats(found[0].text)
-            judged["unanswered"][name + suffix] = isinstance(found, Skip)
+            judged["repetition"][name] = found if isinstance(found, Skip) else repeats(found[0].text)
+            judged["unanswered"][name] = isinstance(found, Skip)
         return judged
 
     def _score_differences(
@@ -140,9 +163,10 @@ class Evaluation:
         """
         known = store.scores(judge.settings())
         for prompt in (question.prompt for question in self.questions["general"]):
-            pair = after[prompt.id + SAMPLED], before[prompt.id + SAMPLED]
+            sampled = prompt.id + SAMPLED
+            pair = after[sampled], before[sampled]
             if skip := next((given for given in pair if isinstance(given, Skip)), None):
-                yield prompt.id, skip
+                yield sampled, skip
                 continue
             texts = [given[0].text for given in pair if not isinstance(given, Skip)]
             name = digest([prompt.id, prompt.columns])  # under which a run keeps its scores
@@ -154,59 +178,92 @@ class Evaluation:
                 new = {text: score for text in missing if not isinstance(score := scores[text], Skip)}
                 store.add_scores(judge.settings(), name, new)
             now, was = (scores[text] for text in texts)
-            yield prompt.id, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
+            yield sampled, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
 
 
-def _samplers(model: str, base: str | None, run: Run | None, options: EvaluateOptions) -> Iterator[tuple[str, Sampler]]:
-    """Yield the base's sampler, without the model's adapter, and the model's: memory may not hold both at once."""
-    for name, adapter in ((base, None), (model, options.adapter)):
-        if name:
-            revision = options.revision or (run.revision_of(name) if run else None)
-            yield name, shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision, adapter=adapter))
+def _open_samplers(compared: Comparison, options: EvaluateOptions) -> dict[str, Sampler]:
+    """Return the base's sampler, without the model's adapter, and the model's, by name; nothing is loaded yet."""
+    return {
+        name: shared_sampler(
+            part_of(options, SamplerOptions, model=name, revision=compared.revisions[name], adapter=adapter)
+        )
+        for name, adapter in ((compared.base, None), (compared.model, options.adapter))
+        if name
+    }
 
 
-def _scorer(judge: str | None, run: Run | None, compares: bool) -> Judge | None:
-    """Open the given judge, or the one that made the run; None if there is nothing to compare."""
+def _each_ready(samplers: dict[str, Sampler]) -> Iterator[tuple[str, Sampler]]:
+    """Take out one sampler after the other, as memory may not hold the weights of both at once.
+
+    Settings and tokenizers are read before, so that what is missing is known before anything is asked.
+    """
+    for sampler in samplers.values():
+        sampler.settings()
+        sampler.inserted_system()
+    for name in [*samplers]:
+        yield name, samplers.pop(name)
+
+
+def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> Judge | None:
+    """Open the given judge, or the built-in one that made the run; None if there is nothing to compare.
+
+    Code is run only where the user names it: what a file names is data.
+    """
+    judge, made_by = options.judge, compared.judge
     if not compares:
         if judge:
-            raise InputError(f"--judge {judge} compares sampled answers with a base's", fix="give --base, not --greedy")
+            fix = "give --base" if not compared.base else "leave --greedy and --replay out"
+            raise InputError(f"--judge {judge} compares sampled answers with those of a base", fix=fix)
         return None
-    made_by = run.settings.get("judge") if run else None
-    name = judge or (made_by.get("judge") if isinstance(made_by, Mapping) else None)
-    scorer = open_judge(str(name)) if name else None
-    if scorer and not judge and scorer.settings() != made_by:
+    if made_by and not judge and made_by not in BUILT_IN:
+        note(f"no win rate: the judge {made_by} made the pairs, and is run only where you name it: --judge {made_by}")
+        return None
+    named = judge or made_by
+    scorer = open_judge(named) if named else None
+    if scorer and scorer.name == made_by and compared.judge_settings not in ({}, scorer.settings()):
         note(f"warning: the judge {scorer.name} has changed since the run was made")
     return scorer
 
 
-def _thresholds(texts: str | Sequence[str], metrics: set[str], base: str | None) -> list[Threshold]:
+def _failures_file(model: str, output: Path) -> Path:
+    """Return where failing answers go: beside the files of a training, if they may be written there."""
+    folder = Path(model)
+    trained = any((folder / name).exists() for name in ("history.json", "verdict.json"))
+    return (folder if trained and os.access(folder, os.W_OK) else output) / "failures.jsonl"
+
+
+def _rules(found: Verdict, every: bool) -> dict[str, Condition]:
+    """Return the rules by which failing answers are looked for: those of failed metrics, or of every metric."""
+    rules: dict[str, Condition] = {name: found.checks[name].threshold.rule for name in found.failed}
+    for name in (name for name in found.shares if every and "/" not in name and name not in rules):
+        check = found.checks.get(name)
+        rules[name] = check.threshold.rule if check else "at least" if base_name(name) in MORE_IS_BETTER else "at most"
+    return rules
+
+
+def _written(found: Verdict, file: Path, keep_empty: bool) -> Verdict:
+    """Write the failing answers, each a line; where there are none, remove those of an earlier evaluation."""
+    if not found.failing and not keep_empty:
+        with suppress(OSError):
+            file.unlink()
+        return found
+    lines = (json.dumps(answer.as_json(), ensure_ascii=False) + "\n" for answer in found.failing)
+    write_atomic(file, without_surrogates("".join(lines)))
+    return replace(found, failures=str(file))
+
+
+def _thresholds(texts: str | Sequence[str], metrics: set[str], compared: Comparison) -> list[Threshold]:
     """Parse thresholds; refuse one that would have no effect."""
     thresholds = [Threshold.read(text) for text in as_tuple(texts)]
-    for threshold in thresholds:
+    for index, threshold in enumerate(thresholds):
+        if threshold.metric in [earlier.metric for earlier in thresholds[:index]]:
+            raise InputError(f"--threshold: {threshold.metric} is given twice", fix="give each metric one threshold")
         if not any(one.metric in metrics for one in threshold.each(metrics)):
-            known = ", ".join(sorted(metric for metric in metrics if "/" not in metric))
-            raise InputError(f"--threshold: {threshold.metric!r} is not measured here", fix=f"use one of {known}")
-        if threshold.needs_base and not base:
+            known = sorted(metric for metric in metrics if "/" not in metric)
+            fix = did_you_mean(threshold.metric, metrics) or f"measured are {', '.join(known)}"
+            if not compared.rules and base_name(threshold.metric) in NEED_NAMES:
+                fix = "without names nothing can be looked for: give --from and --to"
+            raise InputError(f"--threshold: {threshold.metric!r} is not measured here", fix=fix)
+        if threshold.needs_base and not compared.base:
             raise InputError(f"--threshold: {threshold.metric} {threshold} compares with a base", fix="give --base")
     return thresholds
-
-
-def _find_run(run: str | None, model: str | None, output: str | None) -> Run | None:
-    """Load the given run, or the one that the model's folder is in, or the latest."""
-    if run:
-        return Run.load(run_folder(run, output))
-    if model and (Path(model).parent / "run.json").exists():
-        return Run.load(Path(model).parent)
-    return latest(out_dir(output))
-
-
-def _models(model: str | None, base: str | None, run: Run | None) -> tuple[str, str | None]:
-    """Return the model to evaluate and its base."""
-    own = run.settings["model"] if run else "pocket"
-    if model is None:
-        model = str(run.trained[-1].path) if run and run.trained else own
-    if base is None and run and Path(model).resolve() in [one.path.resolve() for one in run.trained]:
-        base = own
-    if base == model:
-        raise InputError(f"the model and its base are both {model}", fix="give another --base, or none")
-    return model, base

@@ -13,7 +13,7 @@ from .. import formats
 from ..console import note
 from ..errors import InputError
 from ..options import PairColumns, PairData
-from ..readers import files_of, hub_id
+from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
 from ..run import Run, latest, out_dir
 from ..text import did_you_mean
@@ -106,10 +106,12 @@ class PairInput:
     ) -> None:
         self._rows: Iterable[Any] | None = None
         self.columns = formats.by_hand(columns)
-        if data is None or isinstance(data, (str, PathLike)):
-            self.path = pairs_file(data, output, quiet)
+        if isinstance(run := getattr(data, "run", None), Run):  # what `correct` or `onpolicy` returned
+            self.path = run.pairs
+        elif is_given(data):
+            self.path, self._rows = None, rows_given(data, "pairs")
         else:
-            self.path, self._rows = None, data
+            self.path = pairs_file(data, output, quiet)  # type: ignore[arg-type]
 
     @property
     def name(self) -> str:

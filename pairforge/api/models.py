@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +19,32 @@ from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
 from ..run import Run
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
-from ..samplers.model_loading import generation_settings, load_tokenizer
+from ..samplers.model_loading import POCKET, generation_settings, load_tokenizer
+from ..samplers.model_names import check_model
 from ..samplers.replay import ReplaySampler
 from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
+from ..text import one_line
 from ..types import Answer, Prompt, Sampler, Skip
 from .inputs import find_run
 
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
 
+NO_MODEL = "no --model: asking the bundled pocket model, a toy of 2.7 million parameters (-m ORG/MODEL for yours)"
+
 
 def open_sampler(options: SamplerOptions) -> Sampler:
     """Return the sampler that the options name; nothing is loaded or asked yet.
 
-    Raises InputError for options that exclude each other or that would have no effect.
+    Where no model is named, and no server or file either, it is that of the bundled pocket model, and a note says so.
+    Raises InputError for options that exclude each other or that would have no effect, and for a model or device that
+    is not there, as far as that can be known without loading anything.
     """
     _check_combination(options)
     decoding = part_of(options, Decoding)
-    named = None if options.model == "pocket" else options.model
+    named = None if options.model == POCKET else options.model
     if options.replay:
         return _replayed(options.replay, named, getattr(options, "output", None))
     kwargs = _template_kwargs(options.chat_template_kwargs)
@@ -45,7 +52,13 @@ def open_sampler(options: SamplerOptions) -> Sampler:
         from ..samplers.transformers import TransformersSampler
 
         local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
-        return TransformersSampler(options.model, decoding, **vars(local))
+        model = POCKET if options.model is None else options.model
+        sampler = TransformersSampler(model, decoding, **vars(local))
+        if options.model is None and not getattr(options, "quiet", False):
+            note(NO_MODEL)
+        if not getattr(options, "quiet", True):
+            _announce_loading(sampler)
+        return sampler
     from ..samplers.openai_server import EndpointSampler
 
     server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
@@ -106,7 +119,8 @@ def _template_kwargs(given: str | Mapping[str, Any] | None) -> Mapping[str, Any]
     else:
         value = None
     if not isinstance(value, dict):
-        raise InputError(f"--chat-template-kwargs {given!r} is not a JSON object", fix="e.g. enable_thinking=false")
+        fix = "write name=value, e.g. --chat-template-kwargs enable_thinking=false"
+        raise InputError(f"--chat-template-kwargs {given!r} is not a JSON object", fix=fix)
     return value
 
 
@@ -135,8 +149,16 @@ def _replayed(source: str, model: str | None, output: str | None) -> ReplaySampl
 
 
 def contexts_of(options: ContextOptions, default: list[str | None]) -> list[str | None]:
-    """Return the system messages to ask under, None for none; the default where no option names one."""
-    return [*([None] if options.no_system else []), *as_tuple(options.system)] or default
+    """Return the system messages to ask under, None for none; the default where no option names one.
+
+    Raises InputError for a blank one, and for one that is given twice.
+    """
+    given = as_tuple(options.system)
+    if any(not text.strip() for text in given):
+        raise InputError("--system is empty", fix="--no-system asks without a system message")
+    if twice := next((text for text in given if given.count(text) > 1), None):
+        raise InputError(f"--system '{one_line(twice, 60)}' is given twice", fix="give it once")
+    return [*([None] if options.no_system else []), *given] or default
 
 
 def answer(
@@ -149,12 +171,32 @@ def answer(
     budget: Budget | None = None,
 ) -> dict[str, list[Answer] | Skip]:
     """Sample n answers to each prompt through the store, with progress and the sampler's warnings on stderr."""
+    first: tuple[int, ...] = ()
+    last: tuple[int, ...] = ()
+
+    def count(done: int, total: int, tokens: int, failed: int) -> None:
+        nonlocal first, last
+        last = done, failed
+        first = first or last
+        if tell:
+            tell(done, total, tokens, failed)
+
+    if not quiet:
+        _announce_loading(sampler)
     with progress(label, quiet) as tell:
-        answers = sample(prompts, sampler, n, store, tell, budget)
+        answers = sample(prompts, sampler, n, store, count, budget)
+    if first and first[0] and not quiet:
+        note(f"{label}: {first[0]} answers from the store, {sum(last) - sum(first)} asked")
     for warning in sampler.warnings:
         note(f"warning: {warning}")
     sampler.warnings.clear()
     return answers
+
+
+def _announce_loading(sampler: Sampler) -> None:
+    """Have a local model say on stderr when it begins to load."""
+    if local := getattr(sampler, "local", None):
+        local.on_load = partial(note, f"loading the model {sampler.model}")
 
 
 @dataclass(frozen=True)
@@ -175,6 +217,7 @@ def open_tokenizer(model: str, revision: str | None = None, quiet: bool = False)
 
     A tokenizer without a chat template gets `types.PLAIN_TEMPLATE`, as in training. Raises InputError or OutsideError.
     """
+    check_model(model, revision, "tokenizer")
     chat = ChatTemplate(load_tokenizer(model, revision))
     if chat.plain and not quiet:
         note(f"{model} has no chat template: a plain one (User: / Assistant:) is used")

@@ -3,51 +3,91 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from ..errors import InputError
-from ..options import OnpolicyOptions, keywords, part_of
+from ..options import OnpolicyOptions, keywords
 from ..pairers import BestWorstPairer
 from ..plugins import load
-from ..stopping import Budget
-from ..types import Judge
+from ..text import one_line
+from ..types import Judge, Prompt, Skip
 from .models import contexts_of, open_sampler
-from .pipeline import BuildJob, BuildResult, build, load_prompts
+from .pipeline import BuildJob, BuildResult, build, prepare, source_name
 
 
 @keywords(OnpolicyOptions)
 def onpolicy(options: OnpolicyOptions) -> BuildResult:
     """Make on-policy pairs: n sampled answers to each prompt, judged, the best against the worst.
 
-    `judge` is "reference" (the prompts' own references) or a reward function, `module:attr` or `file.py:attr`. Ties are
-    skipped. Raises InputError as `correct` does.
+    `judge` is "reference" (the prompts' own references), a reward function (the function itself, or its name as
+    `module:attr` or `file.py:attr`), or any object with the methods of `Judge`. It is tried on two short texts before
+    a model is asked. Ties are skipped. Raises InputError as `correct` does, and OutsideError for a judge that fails.
     """
-    if options.n < 2:
+    if isinstance(options.n, bool) or options.n < 2:
         raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
     if not (math.isfinite(options.margin) and options.margin >= 0):
-        raise InputError(f"--margin {options.margin} must be a finite number of at least 0", fix="use 0 or more")
+        raise InputError(f"--margin {options.margin} must be 0 or more", fix="e.g. --margin 0.5")
     judge = open_judge(options.judge)
+    prompts, budget = prepare(options, options.prompts)
+    contexts, source = contexts_of(options, [None]), source_name(options.prompts)
+    check_references(judge, prompts, source)
     job = BuildJob(
         "onpolicy",
         open_sampler(options),
-        part_of(options, Budget),
+        budget,
         BestWorstPairer(judge.name, options.margin),
-        str(options.prompts),
-        load_prompts(options, options.prompts),
-        contexts_of(options, [None]),
+        source,
+        prompts,
+        contexts,
         options.n,
         judge,
+        check=partial(try_judge, judge, prompts),
     )
     return build(job, options)
 
 
-def open_judge(name: str) -> Judge:
-    """Return the judge: "reference", or the reward function `module:attr` or `file.py:attr`, whose code is run."""
-    if name == "reference":
-        from ..judges.reference import ReferenceJudge
+def open_judge(judge: Any) -> Judge:
+    """Return the judge: "reference", a reward function or a `Judge`, or such an object by its name, whose code is run.
 
+    A name is `module:attr` or `file.py:attr`.
+    """
+    from ..judges.function import FunctionJudge
+    from ..judges.reference import ReferenceJudge
+
+    if judge == "reference":
         return ReferenceJudge()
+    name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
+    if isinstance(given, type) and hasattr(given, "score"):
+        raise InputError(f"the judge {given.__name__} is a class", fix=f"give an object of it: {given.__name__}()")
+    if not callable(given) and all(hasattr(given, part) for part in ("name", "settings", "score")):
+        checked: Judge = given
+        return checked
+    return FunctionJudge(given, name)
+
+
+def check_references(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:
+    """Raise InputError where the judge needs references, and no prompt has one."""
+    from ..judges.reference import ReferenceJudge
+
+    asked = [prompt for prompt in prompts if isinstance(prompt, Prompt)]
+    if isinstance(judge, ReferenceJudge) and asked and not any(map(judge.references, asked)):
+        columns = list(dict.fromkeys(name for prompt in asked for name in prompt.columns))
+        found = f"it has only {one_line(', '.join(columns))}" if columns else "it has none"
+        example = next((name for name in ("answer", "solution", "target", "label") if name in columns), "COLUMN")
+        raise InputError(
+            f"{source}: --judge reference needs a column `reference`; {found}",
+            fix=f"--columns reference={example}, or judge by a function: --judge FILE.py:FUNCTION",
+        )
+
+
+def try_judge(judge: Judge, prompts: Sequence[Prompt | Skip]) -> None:
+    """Call a reward function for the first prompt and two short texts. Raises InputError or OutsideError."""
     from ..judges.function import FunctionJudge
 
-    return FunctionJudge(load(name), name)
+    first = next((prompt for prompt in prompts if isinstance(prompt, Prompt)), None)
+    if first and isinstance(judge, FunctionJudge):
+        judge.try_on(first)

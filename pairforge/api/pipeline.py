@@ -8,27 +8,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..console import PairView, note, outcome, table
+from ..console import note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
-from ..options import BuildOptions, PromptColumns, PromptOptions
+from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
+from ..pair_view import PairView
 from ..prompts import read_prompts
+from ..readers import is_given
 from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
 from ..store import Store
-from ..text import visible
+from ..text import one_line, plural, visible
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
 from .models import answer, as_tuple
+from .skip_report import SkipReport
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-@dataclass
+@dataclass(repr=False)
 class BuildResult:
     """The result of correct or onpolicy: the run folder, its counts, and the pairs on demand."""
 
@@ -63,6 +65,17 @@ class BuildResult:
         """Return the pairs as a `datasets.Dataset` with explicit features."""
         return to_dataset(self.rows())
 
+    def to_pandas(self) -> Any:
+        """Return the pairs as a `pandas.DataFrame`, a row for each pair."""
+        import pandas  # type: ignore[import-untyped]
+
+        return pandas.DataFrame([*self.rows()])
+
+    def __repr__(self) -> str:
+        skips = sum(self.counts["skips"].values())
+        pairs = plural(self.counts["pairs"], "pair")
+        return f"{type(self).__name__}({pairs}, {plural(skips, 'skip')}, {self.run.path})"
+
     def as_json(self) -> dict[str, Any]:
         run = self.run
         said = {"command": run.command, "ok": self.ok, "run": str(run.path), "output": str(run.pairs)}
@@ -74,7 +87,8 @@ class BuildResult:
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
         rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
         yield table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
-        for number, row in islice(enumerate(self.rows(), 1), 3):
+        yield ""
+        for number, row in islice(enumerate(self.rows()), 3):
             yield PairView(row, number)
             yield ""
         yield outcome(counts)
@@ -84,20 +98,34 @@ class BuildResult:
             if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
                 yield f"{label}: {', '.join(counted[:8])}{more}"
         yield f"{self.run.pairs}"
+        report = SkipReport(self.run)
+        yield from report.lines()
         if self.ok:
-            yield "next: pairforge validate · pairforge shortcuts · python -m trainers.dpo · pairforge push"
+            yield from report.names()
+            yield "next: pairforge validate · pairforge shortcuts · pairforge train dpo · pairforge push"
         elif counts["skips"].get("not_asked") or counts.get("unfinished"):
             yield "stopped by its budget: what was made is whole; the same command goes on"
         else:
-            yield "too few pairs, or too many failures: skips.jsonl beside it says why, prompt by prompt"
+            yield from report.conclusion()
 
 
-def load_prompts(options: PromptOptions, source: str | Path) -> list[Prompt | Skip]:
-    """Read the first `limit` prompts of a file or bundled set."""
+def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
+    """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python."""
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
-    found = read_prompts(source, columns=parse_columns(options.columns), history=options.history)
-    return found[: options.limit]
+    return read_prompts(source, columns=parse_columns(options.columns), history=options.history, limit=options.limit)
+
+
+def prepare(options: BuildOptions, source: Any) -> tuple[list[Prompt | Skip], Budget]:
+    """Return the prompts and the budget, after all that can be known to be wrong before a model is opened."""
+    out_dir(options.output)
+    budget = part_of(options, Budget)
+    return load_prompts(options, source), budget
+
+
+def source_name(prompts: Any) -> str:
+    """Return what a run keeps as the source of its prompts: prompts given in Python have no name."""
+    return "given in Python" if is_given(prompts) else str(prompts)
 
 
 def in_contexts(prompts: Iterable[Prompt | Skip], contexts: Sequence[str | None]) -> Iterator[Prompt | Skip]:
@@ -112,7 +140,8 @@ def parse_columns(given: PromptColumns) -> dict[str, str]:
         return dict(given)
     parts = [text.partition("=") for text in as_tuple(given)]
     if wrong := next(("".join(part) for part in parts if not (part[0].strip() and part[2].strip())), None):
-        raise InputError(f"--columns {wrong!r} names no column", fix="e.g. --columns prompt=my_question")
+        fix = f"write --columns prompt={wrong.strip('= ') or 'my_question'}"
+        raise InputError(f"--columns {wrong!r} must be NAME=COLUMN", fix=fix)
     return {name.strip(): column.strip() for name, _, column in parts}
 
 
@@ -172,6 +201,7 @@ class BuildJob:
         extras: Make added pairs, by kind, which are counted apart.
         account: Returns more counts.
         notes: Returns warnings that are shown before anything is asked.
+        check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
     """
 
     command: str
@@ -187,6 +217,7 @@ class BuildJob:
     extras: Mapping[str, ExtraPairs] = field(default_factory=dict)
     account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
     notes: Callable[[], Iterable[str]] = tuple
+    check: Callable[[], None] | None = None
 
     @property
     def asked(self) -> list[Prompt | Skip]:
@@ -215,16 +246,35 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
     out, fresh, quiet = out_dir(options.output), options.fresh, options.quiet
     run = Run.of(out, job.command, job.settings())
     new = not run.path.exists()
+    if job.check and not (run.complete and not fresh):
+        job.check()
     with run.lock() as died, closing(Store(out, fresh)) as store:
         if died and not quiet:
             note(f"going on after {died}, which was killed or ran out of memory")
         if new and not quiet and (other := latest(out, job.command)):
-            note(f"a new run: {' · '.join(run.changes(other))} (against {other.path.name})")
+            note(f"settings differ from {other.path.name} ({differences(run, other)}): this is a new run")
         if run.complete and not fresh:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
             _fill(run, Builder(job, store, quiet))
     return BuildResult(run, job.budget.max_failures)
+
+
+_NAMED = {"model": "model", "n": "n", "sampling.temperature": "temperature", "judge.judge": "judge"}
+
+
+def differences(run: Run, other: Run) -> str:
+    """Return what is set otherwise than in another run, in a few words: `names, n 4, model ORG/MODEL`."""
+    old, new = other.flat(), run.flat()
+    said = dict[str, None]()
+    for key in {**new, **old}:
+        if old.get(key) == new.get(key):
+            continue
+        group, value = key.partition(".")[0], new.get(key)
+        known = {"rules": "names", "prompts": "prompts", "contexts": "system messages", "sampling": "sampling"}
+        text = f"{_NAMED[key]} {value}" if key in _NAMED and value is not None else known.get(group, group)
+        said[one_line(text.replace("_", " ") if key not in _NAMED else text, 60)] = None
+    return ", ".join(list(said)[:6])
 
 
 def _fill(run: Run, builder: Builder) -> None:

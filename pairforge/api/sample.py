@@ -7,15 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..console import note
 from ..options import SampleOptions, keywords, part_of
-from ..prompts import prompt_of
+from ..prompts import prompts_given
+from ..readers import is_given
 from ..run import out_dir
 from ..stopping import Budget
 from ..store import Store
+from ..text import plural
 from ..types import Answer, Prompt, Sampler, Skip
 from .models import answer, contexts_of, open_sampler
 from .pipeline import in_contexts, load_prompts, parse_columns
@@ -41,8 +42,9 @@ class Sampled:
 class Samples(Iterator[Sampled]):
     """Iterates over the answers, prompt by prompt in their order, asking the model as they are taken."""
 
-    def __init__(self, items: Iterator[Sampled]) -> None:
+    def __init__(self, items: Iterator[Sampled], quiet: bool = False) -> None:
         self.items = items
+        self.quiet = quiet
         self.counts = {"prompts": 0, "answers": 0, "skips": 0}
 
     def __next__(self) -> Sampled:
@@ -64,8 +66,15 @@ class Samples(Iterator[Sampled]):
         return {"command": "sample", "ok": self.ok, "counts": self.counts, "rows": rows}
 
     def lines(self) -> Iterator[str]:
-        """Return the rows as JSON Lines."""
-        return (json.dumps(item.as_json(), ensure_ascii=False) for item in self)
+        """Yield the rows as JSON Lines, then say on stderr how many there are, and what can be done with them."""
+        for item in self:
+            yield json.dumps(item.as_json(), ensure_ascii=False)
+        if not self.quiet:
+            prompts, answers, skips = (plural(n, name.removesuffix("s")) for name, n in self.counts.items())
+            note(f"{answers} to {prompts}, {skips}")
+            note(
+                "next: pairforge correct or onpolicy with the same prompts and --replay FILE, the file of these answers"
+            )
 
 
 @keywords(SampleOptions)
@@ -77,15 +86,13 @@ def sample(options: SampleOptions) -> Samples:
     twice. A budget that is spent, and a prompt that can't be asked, give a `Sampled` with a `skip`. Raises InputError
     for options that don't go together, and, once it is reached, for what can't be a prompt.
     """
-    if options.n < 1 or (options.limit is not None and options.limit < 1):
-        raise InputError("--n and --limit must be at least 1", fix="see: pairforge sample --help")
     contexts, prompts = contexts_of(options, [None]), options.prompts
-    if isinstance(prompts, (str, Path)):
-        given: Iterable[Prompt | Skip] = load_prompts(options, prompts)
+    if is_given(prompts):
+        given: Iterable[Prompt | Skip] = prompts_given(prompts, parse_columns(options.columns), options.history)
     else:
-        given = (_prompt(value, f"prompt {number}", options) for number, value in enumerate(prompts))
+        given = load_prompts(options, prompts)
     asked = in_contexts(islice(given, options.limit), contexts)
-    return Samples(_sample(asked, options, open_sampler(options), part_of(options, Budget)))
+    return Samples(_sample(asked, options, open_sampler(options), part_of(options, Budget)), options.quiet)
 
 
 def _sample(
@@ -102,11 +109,3 @@ def _sample(
                 prompt, given = (None, row) if isinstance(row, Skip) else (row, answers[row.id])
                 found, skip = ((), given) if isinstance(given, Skip) else (tuple(given), None)
                 yield Sampled(prompt, found, skip, sampler.model)
-
-
-def _prompt(value: Any, where: str, options: SampleOptions) -> Prompt | Skip:
-    if isinstance(value, Prompt):
-        return value
-    value = list(value) if isinstance(value, tuple) else value
-    history = "full" if isinstance(value, list) else options.history
-    return prompt_of(value, where, parse_columns(options.columns), history)

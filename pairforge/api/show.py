@@ -1,35 +1,55 @@
-"""The verb `show`: pairs as a word diff, or one pair in tokens, as the trainer sees it."""
+"""The verb `show`: pairs with their differences, or one pair in tokens, as the trainer sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..checks import RULES
-from ..checks.schema import is_pair
-from ..console import PairView
+from ..checks.row import well_shaped
+from ..checks.shortcuts import audit
+from ..console import HtmlRepr
 from ..errors import InputError
 from ..options import ShowOptions, keywords
+from ..pair_view import PairView
+from ..run import out_dir
+from ..text import did_you_mean
 from ..token_view import XRay
 from ..tokenization import render
 from ..types import Skip
-from .inputs import PairInput
+from .inputs import PairInput, find_run
 from .models import open_tokenizer
+from .pair_selection import Selection, select
 
 
-@dataclass
-class Shown:
-    """The pairs to show, with the number of each in its file, counted from 0; in tokens, if that was asked for."""
+@dataclass(repr=False)
+class Shown(HtmlRepr):
+    """The pairs to show, with the number of each in its file, counted from 0; in tokens, if that was asked for.
+
+    `of` is the selection that they are from; None for one pair that was named.
+    """
 
     rows: Sequence[tuple[int, Mapping[str, Any]]]
     xray: XRay | None = None
     ok: bool = True
+    of: Selection | None = None
+    filtered: bool = False
+    side_by_side: bool = False
+    easiness: Mapping[int, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Shown: {', '.join(self._counts()) or f'pair {self.rows[0][0]}'}>"
 
     def as_json(self) -> dict[str, Any]:
         said = {"command": "show", "ok": self.ok, "pairs": [dict(row) for _, row in self.rows]}
+        said |= {"rows": [number for number, _ in self.rows]}
+        if self.of:
+            said |= {"matching": self.of.matching, "total": self.of.rows if self.of.whole else None}
         return said | ({"tokens": self.xray.as_json()} if self.xray else {})
 
     def __rich_console__(self, *_: object) -> Iterator[Any]:
@@ -37,42 +57,99 @@ class Shown:
             yield self.xray
             return
         for number, row in self.rows:
-            yield PairView(row, number)
+            yield PairView(row, number, self.side_by_side, self.easiness.get(number))
             yield ""
+        yield from self._counts()
+
+    def _counts(self) -> Iterator[str]:
+        """Yield how many there are: `3 of 1102 pairs`."""
+        if not self.of:
+            return
+        shown, of = len(self.rows), self.of
+        more, least = ("; --limit N for more", "") if shown < of.matching else ("", "")
+        if not of.whole:
+            more, least = "; --limit N for more", "at least "
+        if not self.filtered:
+            yield f"{shown} of {least}{of.rows} pairs shown{more}" if of.rows else "no pairs"
+        elif of.matching:
+            match = "matches" if of.matching == 1 else "match"
+            yield f"{least}{of.matching} of {of.rows} pairs {match}, {shown} shown{more}"
+        else:
+            yield f"none of {of.rows} pairs matches"
 
 
 @keywords(ShowOptions)
 def show(options: ShowOptions) -> Shown:
-    """Return the first pairs of a file or run, or one of them, as a word diff or in tokens.
+    """Return pairs of a file or run, with their differences, or one of them in tokens.
 
+    The pairs are the first ones, those that `where` and `grep` select, or those that are first in the order of `sort`.
     Raises InputError where a row is not a pair, or the pair is not there, or there is no run.
     """
     data, pair = options.data, options.pair
-    # A name that can't be one of a source is taken for a pair of the latest run.
-    if isinstance(data, str) and pair is None and not (data == "-" or Path(data).exists() or set(data) & set("/\\:.")):
+    if isinstance(data, str) and pair is None and not _is_source(data, options.output):
         data, pair = None, data
     source = PairInput(data, options.output, quiet=options.quiet, columns=options.columns)
-    rows = list(_chosen(source, pair, 1 if options.tokens else options.limit))
-    if pair is not None and not rows:
-        raise InputError(f"{source.name} has no pair {pair}", fix="give an id, or a row number counted from 0")
-    for number, row in rows:
-        if not (isinstance(row, Mapping) and is_pair(dict(row))):
-            what = f"{source.name}: row {number} is not a pair of message lists"
-            raise InputError(what, fix=f"see why with: pairforge validate {source.name}")
-    return Shown(rows, _xray(source, *rows[0], options) if options.tokens and rows else None)
+    limit = 1 if options.tokens else options.limit
+    if pair is not None:
+        _refuse_selection(options)
+        made = Shown([_named(source, pair, options)], side_by_side=options.side_by_side)
+    else:
+        with source if options.sort == "easiness" else nullcontext():
+            easiness = audit(source, source.new_names).easiness if options.sort == "easiness" else {}
+            of = select(_pairs(source), options, limit, easiness)
+        made = Shown(
+            of.pairs,
+            of=of,
+            filtered=bool(options.where or options.grep),
+            side_by_side=options.side_by_side,
+            easiness={number: easiness[number] for number, _ in of.pairs if number in easiness},
+        )
+    if options.tokens and made.rows:
+        made.xray = _xray(source, *made.rows[0], options)
+    return made
 
 
-def _chosen(rows: Iterable[Any], pair: str | None, limit: int) -> Iterable[tuple[int, Any]]:
-    """Return the first rows with their numbers, or the one that is named: by its id, else by its number."""
-    if pair is None:
-        return islice(enumerate(rows), limit)
-    by_number = []
-    for number, row in enumerate(rows):
+def _is_source(name: str, output: str | None) -> bool:
+    """Return False for a name that can't be one of a source: it is taken for a pair of the latest run."""
+    return bool(name == "-" or set(name) & set("/\\:.") or Path(name).exists() or find_run(name, output))
+
+
+def _refuse_selection(options: ShowOptions) -> None:
+    """Refuse options that select pairs where one pair is named."""
+    for name in ("where", "grep", "reverse"):
+        if getattr(options, name):
+            raise InputError(f"--{name} has no effect on one pair", fix="leave out the pair, or the option")
+    if options.sort != "file":
+        raise InputError("--sort has no effect on one pair", fix="leave out the pair, or the option")
+
+
+def _pairs(source: PairInput) -> Iterator[tuple[int, Any]]:
+    """Yield the rows with their numbers. Raises InputError at the first that is not a pair."""
+    return (_pair(source, number, row) for number, row in enumerate(source))
+
+
+def _pair(source: PairInput, number: int, row: Any) -> tuple[int, Any]:
+    if _is_pair(row):
+        return number, row
+    what = f"{source.name}: row {number} is not a pair of message lists"
+    raise InputError(what, fix=f"see why with: pairforge validate {shlex.quote(source.name or 'PAIRS')}")
+
+
+def _named(source: PairInput, pair: str, options: ShowOptions) -> tuple[int, Mapping[str, Any]]:
+    """Return the pair of that id, else the one in that row."""
+    by_number, rows = None, 0
+    for number, row in enumerate(source):
+        rows = number + 1
         if isinstance(row, Mapping) and str(row.get("id")) == pair:
-            return [(number, row)]
+            return _pair(source, number, row)
         if str(number) == pair:
-            by_number = [(number, row)]
-    return by_number
+            by_number = number, row
+    if by_number:
+        return _pair(source, *by_number)
+    runs = [path.name for path in out_dir(options.output).glob("*-*") if path.is_dir()] if options.pair is None else []
+    what = f"no run is called {pair}, and {source.name}" if runs else source.name
+    hint = did_you_mean(pair, runs)
+    raise InputError(f"{what} has no pair {pair}", fix=hint or f"give an id, or a row number from 0 to {rows - 1}")
 
 
 def _xray(source: PairInput, number: int, row: Mapping[str, Any], options: ShowOptions) -> XRay:
@@ -92,3 +169,15 @@ def _xray(source: PairInput, number: int, row: Mapping[str, Any], options: ShowO
     findings = [finding for finding in found if not RULES[finding.code].summary]
     named = {"number": number, "id": str(row.get("id", "")), "model": model, "findings": findings}
     return XRay.of(reader.tokenizer, seen, **named)
+
+
+def _is_pair(row: Any) -> bool:
+    if not isinstance(row, Mapping) or well_shaped(row):
+        return isinstance(row, Mapping)
+    sides: list[Any] = [row.get("chosen"), row.get("rejected")]
+    if row.get("prompt") and isinstance(row["prompt"], list):
+        sides.append(row["prompt"])
+    return all(isinstance(side, list) and side for side in sides) and all(
+        isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
+        for turn in chain(*sides)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -66,11 +66,27 @@ def validate(options: ValidateOptions) -> Findings:
         observers.append(ShapeNote("PF108", f"the rows hold {shape.what}: pairforge convert reads it back as messages"))
     if shape.name in TEXTS_ONLY:
         observers += [ShapeNote("PF216", message) for message, _ in checks.RULES["PF216"].see(shape.what)]
-    return _observed(formats.presented(rows, shape), observers, codes, findings, path)
+    rows = formats.presented(rows, shape)
+    if shape.name == "unknown":
+        rows = _looked_at(rows, findings)
+    return _observed(rows, observers, codes, findings, path)
+
+
+def _looked_at(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
+    """Return the rows, which are not pairs; if they are prompts, that is what `findings` says to do with them."""
+    start = list(islice(rows, 1))
+    findings.fixable = False
+    with suppress(InputError):
+        findings.prompts = bool(start) and isinstance(prompts.prompt_of(start[0], "", {}, "last"), Prompt)
+    return chain(start, rows)
 
 
 def _observed(
-    rows: Iterator[Any], observers: list[Observer], codes: frozenset[str], findings: Findings, path: Path | None
+    rows: Iterator[Any],
+    observers: list[Observer],
+    codes: frozenset[str],
+    findings: Findings,
+    path: Path | None,
 ) -> Findings:
     """Show all rows to the observers, and take what they find."""
     with ExitStack() as stack:

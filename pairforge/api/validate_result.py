@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
-from ..console import table
+from ..checks.rule import FIX
+from ..console import HtmlRepr, table
 from ..errors import InputError
 from ..text import visible
 from ..types import Finding
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 KEPT = 10_000
 """How many findings of each code are kept; all are counted."""
 _ROWS_SHOWN = 5
+_OF_ROWS = ("value", "schema", "row")
 _GITHUB = {"error": "error", "warning": "warning", "info": "notice"}
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
@@ -48,13 +50,16 @@ class Fixed:
         return " · ".join([f"wrote {self.output}: {self.rows} rows", *(done or ["nothing to fix"])])
 
 
-class Findings(list[Finding]):
+class Findings(HtmlRepr, list[Finding]):
     """Findings, in the order of the rows. Empty: nothing is wrong.
 
     `rows` counts those that were looked at, `counts` the findings by code: of one code at most `KEPT` are in the list.
     `source` names what was looked at, `shape` is its shape (docs/formats.md), `format` is "table" or "github", `fixed`
     says what `--fix` wrote. `ties` counts the rows in which no answer is better than another: they are not pairs.
+    `fixable` is False where the rows are not pairs, and `prompts` is true where they are prompts.
     """
+
+    fixable, prompts = True, False
 
     def __init__(
         self,
@@ -118,29 +123,50 @@ class Findings(list[Finding]):
             by_code.setdefault(finding.code, []).append(finding)
         if by_code:
             lines = [self._line(by_code[code]) for code in sorted(by_code)]
-            yield table("", ("code", "severity", "count", "rows", "what"), lines)
+            yield table("", ("code", "severity", "rows", "which", "what"), lines)
             fixes: dict[str, list[str]] = {}
             for code in sorted(by_code):
-                if code in checks.RULES and (fix := checks.RULES[code].fix):
+                if (fix := checks.RULES[code].fix if code in checks.RULES else "") and fix != FIX:
                     fixes.setdefault(fix.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
             yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in fixes.items())
             yield "why each matters: pairforge validate --explain CODE"
-        kinds = Counter(dict.fromkeys(_GITHUB, 0))
-        for code, found in by_code.items():
-            kinds[found[0].severity] += self.counts[code]
-        counts = [f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in ("error", "warning")]
-        counts += [f"{kinds['info']} info"] if kinds["info"] else []
-        ties = f", {self.ties} tie{'s' * (self.ties > 1)} (no answer is better)" if self.ties else ""
-        yield f"{self.rows} rows: " + (", ".join(counts) if self else "nothing wrong") + ties
+        yield self._summary()
         if self.fixed:
             changed = self.fixed.shape != self.shape
             yield visible(f"{self.fixed}{f' · shape changed: {self.shape} -> {self.fixed.shape}' if changed else ''}")
+        elif remedy := self._remedy(by_code):
+            yield visible(remedy)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._summary()}>"
+
+    def _summary(self) -> str:
+        """Return the counts: `13 rows: 8 errors, 2 warnings`."""
+        kinds = Counter(dict.fromkeys(_GITHUB, 0))
+        for code, severity in {one.code: one.severity for one in self}.items():
+            kinds[severity] += self.counts[code]
+        counts = [f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in ("error", "warning")]
+        counts += [f"{kinds['info']} info"] if kinds["info"] else []
+        counts += [f"{self.ties} tie{'s' * (self.ties > 1)}: no answer is better"] if self.ties else []
+        rows = f"{self.rows} row{'' if self.rows == 1 else 's'}: "
+        return rows + (", ".join(counts) if self or self.ties else "nothing wrong")
+
+    def _remedy(self, codes: Iterable[str]) -> str:
+        """Return the command that helps, if there is one."""
+        source = shlex.quote(self.source or "PAIRS")
+        if self.prompts:
+            ways = f"pairforge correct --from NAME --to NAME -p {source}, or pairforge onpolicy -p {source}"
+            return f"these are prompts, not pairs; commands that make pairs of them: {ways}"
+        known = (checks.RULES[code] for code in codes if code in checks.RULES)
+        fixable = any(one.fix == FIX or (one.severity == "error" and one.over in _OF_ROWS) for one in known)
+        return f"next: {FIX.format(data=source)}" if fixable and self.fixable else ""
 
     def _line(self, findings: list[Finding]) -> tuple[str, ...]:
         places = list(dict.fromkeys(str(finding.row) for finding in findings if finding.row is not None))
         first = ", ".join(places[:_ROWS_SHOWN]) + (" ..." if len(places) > _ROWS_SHOWN else "")
         count = self.counts[findings[0].code]
-        return findings[0].code, findings[0].severity, str(count), first or "the set", findings[0].message
+        rows = len(places) if count == len(findings) else count  # of very many not all are kept
+        return findings[0].code, findings[0].severity, str(rows or count), first or "the set", findings[0].message
 
 
 class Explanation(Findings):
@@ -151,6 +177,9 @@ class Explanation(Findings):
         if code not in checks.RULES:
             raise InputError(f"no check is called {code!r:.40}", fix="their codes: docs/checks.md")
         self.code = code
+
+    def __repr__(self) -> str:
+        return f"<Explanation: {self.code}>"
 
     def as_json(self) -> dict[str, Any]:
         one = checks.RULES[self.code]

@@ -13,7 +13,7 @@ from ..types import Finding, Message
 from .duplicates import Digests, circles_of, earliest, first_with, key, mixed
 from .minhash import Bytes, Sketches, near_duplicates, sketch
 from .row import INSTRUCTS, NUMBERS, TEXTS, Sides
-from .rule import BALANCE, FIX, Rule, Seen, SeenAt, clip, rule
+from .rule import FIX, Rule, Seen, SeenAt, clip, rule
 
 _LONG_ENOUGH = 24
 """Characters from which on a single turn is a question of its own: "And why?" is asked everywhere."""
@@ -165,7 +165,7 @@ def duplicate(dataset: DatasetState) -> Iterator[SeenAt]:
         yield int(rows[place]), f"the same pair as row {rows[first[place]]}"
 
 
-@rule("PF203", over="dataset", collect=[Digests], fix=BALANCE)
+@rule("PF203", over="dataset", collect=[Digests], fix=FIX)
 def swapped(dataset: DatasetState) -> Iterator[SeenAt]:
     """An earlier row holds the same two answers the other way round: the two rows contradict each other."""
     digests = dataset[Digests]
@@ -183,10 +183,10 @@ def prompt_again(dataset: DatasetState) -> Iterator[SeenAt]:
     again = np.flatnonzero((first != np.arange(len(first))) & (earliest(digests.pair()) == np.arange(len(first))))
     if len(again):
         row, before = digests.rows[again[0]], digests.rows[first[again[0]]]
-        yield int(row), f"asks the same as row {before}; {len(again)} rows ask what an earlier one asks"
+        yield int(row), f"the same prompt as row {before} ({len(again)} such row{'s' if len(again) > 1 else ''})"
 
 
-@rule("PF205", over="dataset", collect=[Digests], fix=BALANCE)
+@rule("PF205", over="dataset", collect=[Digests], fix=FIX)
 def in_a_circle(dataset: DatasetState) -> Iterator[SeenAt]:
     """Pairs of one prompt contradict one another: a over b, b over c, c over a. No model can satisfy all of them."""
     digests = dataset[Digests]
@@ -217,8 +217,7 @@ def near_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
     near = np.flatnonzero(found >= 0)
     if len(near):
         row, before = rows[near[0]], rows[found[near[0]]]
-        count = f"{len(near)} prompt{'s are near-duplicates' if len(near) > 1 else ' is a near-duplicate'}"
-        yield int(row), f"near-duplicate prompt of row {before}; {count} of an earlier one"
+        yield int(row), f"near-duplicate prompt of row {before} ({len(near)} such row{'s' if len(near) > 1 else ''})"
 
 
 @rule("PF208", "warning", over="dataset", collect=[Digests])

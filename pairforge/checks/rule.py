@@ -36,8 +36,8 @@ ON_REQUEST = frozenset(("secrets", "cue", "classifier"))
 WITH_MODEL = frozenset(("unrendered", "tokenized", "tokenized_dataset"))
 """... and rules over these only with `--model`."""
 
-FIX = "pairforge validate {data} --fix fixed.jsonl"
-"""Fixes what can be fixed without a decision: see `fixes`."""
+FIX = "pairforge fix {data} fixed.jsonl"
+"""Writes the rows that have no errors as lists of messages: see `api.fix`."""
 BALANCE = "pairforge balance {data} balanced.jsonl"
 """Fixes what tells the sides apart, as far as no model is needed: see `shortcuts.rebalancing`."""
 

@@ -94,7 +94,6 @@ def token(key: object) -> str:
 
 _SIDES = ("chosen", "rejected")
 _TOO_DEEP = object()
-CONVERT = "pairforge convert {data} pairs.jsonl --to trl"
 
 
 @rule("PF001", over="value", fatal=True, fix=FIX)
@@ -103,7 +102,7 @@ def not_json(row: Any) -> Iterator[Seen]:
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
-    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit"):
+    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie"):
         yield row.detail, ""
 
 
@@ -172,7 +171,7 @@ def not_a_pair(error: ValidationError) -> Iterator[Seen]:
         yield said(error)
 
 
-@rule("PF011", over="schema", fatal=True, fix=CONVERT)
+@rule("PF011", over="schema", fatal=True, fix=FIX)
 def not_messages(error: ValidationError) -> Iterator[Seen]:
     """A side is not a list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
     if len(error.absolute_path) == 1 and error.absolute_path[0] in ("chosen", "rejected", "prompt"):

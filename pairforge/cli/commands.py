@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
@@ -20,6 +19,7 @@ COMMANDS: dict[str, tuple[str, type]] = {
     "convert": ("convert", options.ConvertOptions),
     "correct": ("correct", options.CorrectOptions),
     "evaluate": ("evaluate", options.EvaluateOptions),
+    "fix": ("fix", options.FixOptions),
     "onpolicy": ("onpolicy", options.OnpolicyOptions),
     "push": ("push", options.PushOptions),
     "runs list": ("list_runs", options.ListRunsOptions),
@@ -167,9 +167,9 @@ def train() -> None:
 
 @train.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.pass_context
-def dpo(context: click.Context) -> None:
-    """DPO on the latest run: the same as python -m trainers.dpo, with all its flags."""
-    import runpy
+def dpo(context: click.Context) -> int:
+    """DPO on the latest run, with all flags of TRL: see pairforge train dpo --help."""
+    from ..api.train import trainer_module
 
-    sys.argv = ["trainers.dpo", *context.args]
-    runpy.run_module("trainers.dpo", run_name="__main__", alter_sys=True)
+    code: int = trainer_module("dpo").main(context.args)
+    return code

@@ -60,6 +60,12 @@ def asks_you(question: str) -> bool:
     return pattern("second_person").search(pattern("request").sub(" ", question.replace("’", "'"))) is not None
 
 
+def introduced_names(answer: str) -> set[str]:
+    """Return what the speaker calls itself in an answer: Qwen in "I'm Qwen" and in "我叫Qwen"."""
+    found = pattern("introduction").finditer(answer.replace("’", "'"))
+    return {one["name"].strip(".-+") for one in found}
+
+
 def _contexts(text: str, names: Sequence[Span]) -> list[tuple[str, str]]:
     """Return the text before and after each name in its sentence, or in the near part of a very long one."""
     text = text.replace("’", "'")

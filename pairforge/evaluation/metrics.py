@@ -30,8 +30,31 @@ METRICS = {
     "unanswered": "a question of any kind got no answer, or an answer no score",
 }
 """Metric -> the share of questions that it is, in the order in which they are shown."""
+BRIEF = {
+    "new_name": "says the new name",
+    "old_name": "says the old name",
+    "neither": "says neither name",
+    "half_name": "says part of a name",
+    "win_rate": "beats the base",
+    "general": "correct answers",
+    "leak": "name out of place",
+    "controls": "right about others",
+    "obedience": "takes a given name",
+    "repetition": "repeats itself",
+    "unanswered": "gives no answer",
+}
+"""Metric -> what the model does, in the few words that a table has room for."""
+MORE_IS_BETTER = ("new_name", "win_rate", "general", "controls", "obedience")
+"""The metrics that a good model has high; the others it has low."""
+NEED_NAMES = ("new_name", "old_name", "neither", "half_name", "leak")
+"""The metrics that are not measured where no names are known."""
 SAMPLED = "@t1"
 """Suffix of the metrics of answers sampled at temperature 1."""
+
+
+def base_name(metric: str) -> str:
+    """Return a metric's name without its part and suffix: `new_name@t1/zh` to `new_name`."""
+    return metric.partition("/")[0].partition("@")[0]
 
 
 def with_suffix(metric: str, suffix: str) -> str:
@@ -52,8 +75,7 @@ def ordered(names: Iterable[str]) -> list[str]:
 
     def sort_key(name: str) -> tuple[int, str, str]:
         whole, _, part = name.partition("/")
-        metric, _, temperature = whole.partition("@")
-        return known.get(metric, len(known)), metric + temperature, part
+        return known.get(base_name(name), len(known)), whole, part
 
     return sorted(names, key=sort_key)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, cycle
@@ -19,10 +19,11 @@ _SYSTEM_QUESTIONS = 4  # identity questions asked under each foreign system mess
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt, and for each of its metrics the test of an answer."""
+    """A prompt, and for each of its metrics the test of an answer, and in words what is expected of one."""
 
     prompt: Prompt
     tests: Mapping[str, Callable[[str], bool]]
+    expected: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class ModelNames:
         spans = ((words, range(*ends)) for words in named for ends in combinations(range(len(words) + 1), 2))
         parts = (" ".join(words[span.start : span.stop]) for words, span in spans if len(span) < len(words))
         return "half" if any(mentions(text, part) and not mentions(question, part) for part in parts) else "neither"
+
+    def __str__(self) -> str:
+        return ", ".join(f"{old} -> {new}" for old, new in self.rules.items())
 
     def _bare(self, text: str, name: str) -> int:
         return mentions(text, name, outside=self.rules.values())
@@ -90,7 +94,8 @@ def _identity(prompt: Prompt, context: str | None, names: ModelNames) -> Questio
     if any(len(name.split()) > 1 for name in names.rules.values()):
         tests["half_name"] = says("half")
     parts = dict.fromkeys((f"new_name/{label(context)}", f"new_name/{prompt.columns['lang']}"), says("new"))
-    return Question(prompt.in_context(context), tests | parts)
+    expected = f"{_either(names.rules.values())}, and not {_either(names.rules)}"
+    return Question(prompt.in_context(context), tests | parts, dict.fromkeys(tests, expected))
 
 
 def _with_reference(kind: str, prompt: Prompt, context: str | None, names: ModelNames) -> Question:
@@ -102,9 +107,14 @@ def _with_reference(kind: str, prompt: Prompt, context: str | None, names: Model
     def leaks(text: str) -> bool:
         return names.new(prompt.question, text)
 
+    right, unwanted = _either(prompt.columns["reference"]), _either(names.rules.values())
+    asked = prompt.in_context(context)
     if kind == "controls":
-        return Question(prompt.in_context(context), {kind: lambda text: correct(text) and not leaks(text)})
-    return Question(prompt.in_context(context), {kind: correct, **({"leak": leaks} if names.rules else {})})
+        expected = f"{right}, and not {unwanted}" if unwanted else right
+        return Question(asked, {kind: lambda text: correct(text) and not leaks(text)}, {kind: expected})
+    if names.rules:
+        return Question(asked, {kind: correct, "leak": leaks}, {kind: right, "leak": f"not {unwanted}"})
+    return Question(asked, {kind: correct}, {kind: right})
 
 
 def _obedience(identity: Sequence[Prompt], names: ModelNames) -> Iterator[Question]:
@@ -119,4 +129,10 @@ def _obedience(identity: Sequence[Prompt], names: ModelNames) -> Iterator[Questi
     for row in rows:
         for _ in range(_SYSTEM_QUESTIONS):
             prompt = next(turns[row["lang"]])
-            yield Question(prompt.in_context(row["system"]), {"obedience": partial(obeys, row, prompt.question)})
+            test = partial(obeys, row, prompt.question)
+            expected = _either((row["name"], row["maker"]))
+            yield Question(prompt.in_context(row["system"]), {"obedience": test}, {"obedience": expected})
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(map(str, names))

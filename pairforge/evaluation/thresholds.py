@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import InputError
+from ..text import did_you_mean
 from .metrics import Measured
 
 Condition: TypeAlias = Literal[
@@ -22,9 +23,10 @@ _FIGURES: Mapping[Condition, Callable[[Measured, str], float | None]] = {
     "at most": lambda measured, metric: share.value if (share := measured.shares.get(metric)) else None,
 }
 """The figure that each rule compares with its limit."""
-_TEXT = re.compile(
-    rf"\s*(?P<metric>\S.*?)\s+(?P<rule>{'|'.join(get_args(Condition))})\s+(?P<number>\d*\.?\d+)\s*(?P<percent>%?)\s*"
-)
+MINIMUM = 100
+"""Answered questions under which a metric neither passes nor fails: the figure would depend on which were drawn."""
+_RULES: tuple[Condition, ...] = get_args(Condition)
+_TEXT = re.compile(rf"\s*(?P<metric>\S.*?)\s+(?P<rule>{'|'.join(_RULES)})\s+(?P<number>\d*\.?\d+)\s*(?P<percent>%?)\s*")
 _SLACK = 1e-9  # 0.92 - 0.90 is a little more than 0.02
 
 
@@ -46,12 +48,18 @@ class Threshold:
     def read(cls, text: str) -> Threshold:
         """Parse a text like "general loses at most 2%". Raises InputError."""
         found = _TEXT.fullmatch(text)
-        limit = float(found["number"]) / (100 if found["percent"] else 1) if found else 2
-        # "at most 1" was meant as 1 %: at most 100 % would always hold.
-        if found is None or limit > 1 or (limit == 1 and found["rule"].endswith("at most")):
-            fix = "write e.g. 'new_name at least 98%', 'general loses at most 0.01'"
-            raise InputError(f"cannot parse --threshold {text!r}", fix=fix)
-        return cls(found["metric"], next(rule for rule in get_args(Condition) if rule == found["rule"]), limit)
+        if found is None:
+            rule = did_you_mean(" ".join(text.split()[1:-1]), _RULES)
+            fix = f"write METRIC RULE LIMIT, e.g. 'new_name at least 98%'; the rules are {', '.join(_RULES)}"
+            raise InputError(f"--threshold {text!r} can't be read", fix=rule or fix)
+        number, rule = found["number"], next(rule for rule in _RULES if rule == found["rule"])
+        limit = float(number) / (100 if found["percent"] else 1)
+        if limit > 1:
+            fix = f"write {number}%" if float(number) <= 100 else "write a number from 0% to 100%"
+            raise InputError(f"--threshold {text!r}: the limit is above 100%", fix=fix)
+        if limit == 1 and rule.endswith("at most"):
+            raise InputError(f"--threshold {text!r}: at most 100% always holds", fix="write 1% or 0.01 for one percent")
+        return cls(found["metric"], rule, limit)
 
     @property
     def needs_base(self) -> bool:
@@ -73,7 +81,8 @@ class Threshold:
         ok = figure >= self.limit - _SLACK if self.rule.endswith("at least") else figure <= self.limit + _SLACK
         if self.rule == "surely above":
             ok = figure > self.limit
-        return ThresholdCheck(self, figure, ok)
+        answered = measured.shares[self.metric].of
+        return ThresholdCheck(self, figure, ok if answered >= MINIMUM else None, answered)
 
     def __str__(self) -> str:
         return f"{self.rule} {round(100 * self.limit, 4):g}%"
@@ -81,20 +90,41 @@ class Threshold:
 
 @dataclass(frozen=True)
 class ThresholdCheck:
-    """A threshold applied: the measured figure, and whether the threshold holds."""
+    """A threshold applied: the measured figure, whether the threshold holds, and how many questions were answered.
+
+    `ok` is None where these are fewer than `MINIMUM`.
+    """
 
     threshold: Threshold
     figure: float
-    ok: bool
+    ok: bool | None
+    answered: int
+
+    @property
+    def outcome(self) -> str:
+        """PASS, FAIL, or nothing where there were too few questions."""
+        return {True: "PASS", False: "FAIL", None: ""}[self.ok]
+
+    @property
+    def words(self) -> str:
+        """What was asked for in plain words, e.g. "may lose 2 points"."""
+        if self.ok is None:
+            return f"not judged: {self.answered} of {MINIMUM}"
+        limit = f"{round(100 * self.threshold.limit, 4):g}"
+        points = f"{limit} point{'' if limit == '1' else 's'}"
+        return {
+            "loses at most": f"may lose {points}",
+            "rises at most": f"may rise {points}",
+            "keeps at least": f"keeps {round(100 * self.figure, 1):g}%, needs {limit}%",
+        }.get(self.threshold.rule, str(self.threshold))
 
     def as_json(self) -> dict[str, Any]:
-        """Return `{"rule", "limit", "figure", "ok"}`."""
+        """Return `{"rule", "limit", "figure", "ok"}`; `ok` is null where there were too few questions."""
         rule, limit = self.threshold.rule, self.threshold.limit
         return {"rule": rule, "limit": limit, "figure": round(self.figure, 4), "ok": self.ok}
 
     def __str__(self) -> str:
-        figure = f" (keeps {self.figure:.1%})" if self.threshold.rule == "keeps at least" else ""
-        return f"{'PASS' if self.ok else 'FAIL'} {self.threshold}{figure}"
+        return f"{self.outcome} {self.words}".lstrip()
 
 
 THRESHOLDS = (

@@ -6,18 +6,21 @@ In Markdown, a section of a model card, texts from outside are put into code spa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..markdown import code_span, without_local_paths
-from ..statistics import Change, Share, Wins
-from ..text import escaped
+from ..statistics import Wins
+from .figures import Figures
+from .hints import hints
 from .metrics import METRICS, Judged, Measured
-from .thresholds import THRESHOLDS, Threshold, ThresholdCheck, checks
+from .thresholds import THRESHOLDS, Threshold, checks
+from .verdict_text import verdict_text
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
     from rich.text import Text
 
 _INTERVALS = (
@@ -29,77 +32,58 @@ _span = partial(code_span, longest=200)
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The metrics of a model, those of its base, and the thresholds that apply.
-
-    `shares`, `before` and `changes` map the names of metrics to their values (`before` is None without a base),
-    `checks` maps those that have a threshold, `asked` maps each set of questions to (asked, in all), `about` holds the
-    settings of the evaluation.
-    """
-
-    shares: Mapping[str, Share | Wins]
-    before: Mapping[str, Share] | None
-    checks: Mapping[str, ThresholdCheck]
-    asked: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
-    changes: Mapping[str, Change] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """True if every threshold that can be applied holds."""
-        return all(check.ok for check in self.checks.values())
+class Verdict(Figures):
+    """What evaluate returns: the figures, as a text, as JSON or as Markdown."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return one JSON object: `{"command", "ok", "metrics", "thresholds", "before", "asked", ...}`.
+        """Return one JSON object: `{"command", "ok", "verdict", "why", "metrics", "thresholds", "before", ...}`.
 
-        A metric with a value before has a `change`: `{"value", "low", "high", "of"}`.
+        `verdict` is "PASS", "FAIL" or null, `why` has a hint for each failed metric. A metric with a value before has a
+        `change`: `{"value", "low", "high", "of"}`.
         """
         changes = {name: {"change": change.as_json()} for name, change in self.changes.items()}
         return {
             "command": "evaluate",
             "ok": self.ok,
+            "verdict": self.outcome,
             **self.about,
             "metrics": {name: share.as_json() | changes.get(name, {}) for name, share in self.shares.items()},
             "thresholds": {name: check.as_json() for name, check in self.checks.items()},
             "before": self.before and {name: share.as_json() for name, share in self.before.items()},
             "asked": {name: {"asked": asked, "of": of} for name, (asked, of) in self.asked.items()},
+            "why": [hint.as_json() for hint in hints(self)],
+            "failures": self.failures,
         }
 
     def as_markdown(self) -> str:
         """Return a section `## Verdict` for a model card; texts from outside are in code spans."""
-        failing, of = sum(not check.ok for check in self.checks.values()), len(self.checks)
-        outcome = f"**PASS**: all {of} thresholds hold."
-        if failing:
-            outcome = f"**FAIL**: of {of} thresholds {failing} failed."
+        judged = [name for name, check in self.checks.items() if check.ok is not None]
+        outcome = f"**No verdict**: {self.no_verdict}." if self.no_verdict else ""
+        if self.outcome == "PASS":
+            outcome = f"**PASS**: all {len(judged)} thresholds hold."
+        elif self.outcome == "FAIL":
+            spans = ", ".join(_span(name) for name in self.failed)
+            outcome = f"**FAIL**: {len(self.failed)} of {len(judged)} thresholds failed: {spans}."
+            outcome += "".join(f" Likely cause: {_span(hint.why)}." for hint in hints(self)[:1])
+        whole = {name.partition("/")[0] for name in self.failed}
+        names = sorted(self.shares, key=lambda name: name.partition("/")[0] not in whole)
         shown = dict.fromkeys(re.split("[/@]", name)[0] for name in self.shares)
         legend = [f"- `{name}`: {METRICS[name]}" for name in shown if name in METRICS]
         facts = [f"- {name}: {text}" for name, parts in _facts(self).items() if (text := ", ".join(parts))]
         notes = _INTERVALS + (_SAMPLED if any("@" in name for name in self.shares) else "")
         table = ["| | before | now | change | |", "|---|--:|--:|--:|---|"]
-        for name, share in self.shares.items():
-            past = (self.before or {}).get(name, "")
+        for name in names:
+            share, past = self.shares[name], (self.before or {}).get(name, "")
             cells = (_span(name, cell=True), past, share, self.changes.get(name, ""), self.checks.get(name, ""))
             table.append("| " + " | ".join(str(cell).strip() for cell in cells) + " |")
-        parts = ["## Verdict", outcome if of else "", "\n".join(table), notes, "\n".join(facts), "\n".join(legend)]
+        parts = ["## Verdict", outcome, "\n".join(table), notes, "\n".join(facts), "\n".join(legend)]
         return "\n\n".join(filter(None, parts)) + "\n"
 
     def __str__(self) -> str:
-        questions = "questions: " + ", ".join(f"{asked} of {of} {name}" for name, (asked, of) in self.asked.items())
-        outcome = [f"verdict: {'PASS' if self.ok else 'FAIL'}"] if self.checks else []
-        return "\n".join([questions, *map(self._line, self.shares), *outcome])
+        return verdict_text(self).plain
 
-    def __rich__(self) -> Text:
-        from rich.text import Text
-
-        return Text(str(self))
-
-    def _line(self, name: str) -> str:
-        """`new_name   0.0% ->  97.0%  +97.0 [+91.3, +98.9]  PASS at least 95%`; without a base, its own interval."""
-        share, past, change = self.shares[name], (self.before or {}).get(name), self.changes.get(name)
-        was = "" if self.before is None else f"{past.value:6.1%} -> " if past else " " * 10
-        now = f"{share.value:6.1%}  {change}" if change else str(share)
-        label = escaped("  " + name.split("/", 1)[1] if "/" in name else name)
-        return f"  {label:30} {was}{now:30} {self.checks.get(name, '')}".rstrip()
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        yield verdict_text(self, options.max_width)
 
 
 def verdict(

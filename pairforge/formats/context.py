@@ -166,6 +166,8 @@ def _asked(cells: Cells, turns: list[Message], talk: str) -> list[Message]:
             parts = [part for part in parts if part.strip() not in text]
             parts.append(text)
     said = {turn["content"] for turn in turns if isinstance(turn.get("content"), str)}
+    if not turns and not parts and any(isinstance(cells.row.get(name), str) for name in QUESTIONS):
+        parts = [""]  # asked, but without a word
     parts = [part for part in parts if part not in said]
     if not parts:
         return []

@@ -103,23 +103,33 @@ def recognise(rows: Iterable[Any], by_hand: Names | None = None) -> tuple[Shape,
     return shape_of(start, by_hand), chain(start, stream)
 
 
-def presented(rows: Iterable[Any], shape: Shape | None = None, by_hand: Names | None = None) -> Iterator[Any]:
+def presented(
+    rows: Iterable[Any],
+    shape: Shape | None = None,
+    by_hand: Names | None = None,
+    *,
+    numbered: int = 0,
+    lost: set[str] | None = None,
+) -> Iterator[Any]:
     """Return the rows as a check is to see them, one for one.
 
     Those of a foreign shape come as pairs of whole conversations, of several answers the best against the worst; one
     that doesn't fit the shape of the set is a Skip that says why, with the reason `shape`, or `tie` where no answer is
-    better. Rows of a native or unknown shape, and answers with labels, come as they are.
+    better. Rows of a native or unknown shape, and answers with labels, come as they are. Rows are counted from
+    `numbered`; what a pair can't hold is added to `lost`.
     """
     if shape is None:
         shape, rows = recognise(rows, by_hand)
     if shape.native or shape.name in (UNKNOWN.name, kto.NAME):
         return iter(rows)
-    return (row if isinstance(row, Skip) else _presented(number, row, shape) for number, row in enumerate(rows))
+    gone = set[str]() if lost is None else lost
+    numbers = enumerate(rows, numbered)
+    return (row if isinstance(row, Skip) else _presented(number, row, shape, gone) for number, row in numbers)
 
 
-def _presented(number: int, row: Any, shape: Shape) -> Any:
+def _presented(number: int, row: Any, shape: Shape, lost: set[str]) -> Any:
     try:
-        made = shape.pairs(row, set(), "best-worst")
+        made = shape.pairs(row, lost, "best-worst")
     except MisfitError as error:
         return row if error.part == "row" and not isinstance(row, Mapping) else Misfit.of(number, error)
     return made[0] if made else _tie(number)

@@ -43,7 +43,13 @@ datasets:
     data_files: {{yaml}}
 """
 _LLAMAFACTORY = """\
-# for: llamafactory-cli train dpo.yaml; the file is described in dataset_info.json beside it
+# dpo.yaml, for: llamafactory-cli train dpo.yaml; dataset_info.json beside the pairs describes them
+# yours to choose: MODEL, and TEMPLATE (the model's chat template, by its name in LLaMA-Factory: qwen, llama3 ...)
+model_name_or_path: MODEL
+template: TEMPLATE
+output_dir: saves/dpo
+do_train: true
+finetuning_type: lora
 stage: dpo
 dataset_dir: {folder}
 dataset: {name}
@@ -53,6 +59,17 @@ _SWIFT = """\
 swift rlhf --rlhf_type dpo --model MODEL --dataset {shell}
 """
 _AXOLOTL = """\
+# dpo.yaml, for: axolotl train dpo.yaml; yours to choose: MODEL, and what training depends on
+base_model: MODEL
+output_dir: outputs/dpo
+adapter: lora
+lora_r: 16
+lora_alpha: 32
+lora_target_linear: true
+micro_batch_size: 1
+gradient_accumulation_steps: 8
+num_epochs: 1
+learning_rate: 5e-6
 rl: dpo
 chat_template: tokenizer_default
 datasets:

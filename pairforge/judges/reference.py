@@ -33,11 +33,15 @@ class ReferenceJudge:
     def settings(self) -> dict[str, Any]:
         return {"judge": self.name, "version": 1}
 
-    def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
-        """Return a score for each answer; all Skips where the prompt has no reference."""
+    def references(self, prompt: Prompt) -> list[str]:
+        """Return the references of a prompt."""
         given = prompt.columns.get("reference")
         listed = given if isinstance(given, list | tuple) else [given]
-        references = [str(one) for one in listed if isinstance(one, str | int | float) and str(one).strip()]
+        return [str(one) for one in listed if isinstance(one, str | int | float) and str(one).strip()]
+
+    def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
+        """Return a score for each answer; all Skips where the prompt has no reference."""
+        references = self.references(prompt)
         if not references:
             return [Skip("unjudged", "the prompt has no reference")] * len(answers)
         return [float(any(contains(answer, reference) for reference in references)) for answer in answers]

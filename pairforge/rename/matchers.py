@@ -49,7 +49,7 @@ def _compiled(source: str, target: str) -> regex.Pattern[str]:
         regex.sub(f"(?:{source}\n)|", target, "")
     except (regex.error, IndexError) as error:
         raise InputError(
-            f"{source!r} -> {target!r}: {error}", fix="correct the expression, or use match literal"
+            f"{source!r} -> {target!r}: {error}", fix="correct the expression, or use --match literal"
         ) from error
     if pattern.fullmatch(""):
         raise InputError(f"{source!r} matches the empty text", fix="use + instead of *")

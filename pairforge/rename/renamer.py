@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from ..errors import InputError
 from ..options import Case, Match
-from ..text import lone_surrogate
+from ..text import did_you_mean, lone_surrogate
 from .articles import with_articles
 from .boundaries import INSIDE, Occurrence, Replacement
 from .matchers import ExpressionMatcher, NameMatcher
@@ -54,9 +54,10 @@ class Renamer:
         known = {"case": get_args(Case), "match": get_args(Match), "inside": INSIDE}
         for option, given in (("case", [self.case]), ("match", [self.match]), ("inside", self.inside)):
             if unknown := [value for value in given if value not in known[option]]:
-                raise InputError(f"{option} {unknown[0]!r} is unknown", fix=f"use {', '.join(known[option])}")
+                fix = did_you_mean(unknown[0], known[option]) or f"use {', '.join(known[option])}"
+                raise InputError(f"--{option} {unknown[0]!r} is unknown", fix=fix)
         if self.match == "regex" and (self.case == "smart" or self.fold_width):
-            raise InputError("smart case and folded width need literal names", fix="write (?i) into the expression")
+            raise InputError("--case smart and --fold-width need --match literal", fix="write (?i) into the expression")
         for name in (name for rule in self.rules.items() for name in rule):
             if not isinstance(name, str) or lone_surrogate(name):
                 raise InputError(f"{name!r} is not a name: it must be a text in UTF-8", fix="give names as texts")

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import did_you_mean, plural
 
 _KEYS = (("from", "to"), ("old", "new"))
 _READ = (
-    'read are a JSON object {"old": "new"}, JSON Lines of {"from": "old", "to": "new"}, CSV and TSV of two columns,'
-    ' and lines such as "old -> new"'
+    'supported: lines such as "old -> new", CSV or TSV of two columns, a JSON object {"old": "new"}, '
+    'or JSON Lines of {"from": "old", "to": "new"}'
 )
+_ARROWS = ("=>", "→", "⇒", "-->", "=", ":")
 
 
 def read_rules(path: str | Path) -> dict[str, str]:
@@ -26,9 +28,17 @@ def read_rules(path: str | Path) -> dict[str, str]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
+        raise InputError(f"--rules {path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
+    except FileNotFoundError:
+        near = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        fix = did_you_mean(str(path), near) or "check the path"
+        raise InputError(f"--rules {path}: no such file", fix=fix) from None
     except (OSError, ValueError) as error:
-        raise InputError(f"rules: can't read {path}: {getattr(error, 'strerror', None) or error}", fix=_READ) from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"--rules {path} can't be read: {why}", fix="give the path of a file") from error
+    if not text.strip():
+        fix = 'write lines such as "Qwen -> Deep Qwen" into it'
+        raise InputError(f"--rules {path}: the file has no rules", fix=fix)
     for line, old, new in _parse(path, text):
         if not isinstance(old, str) or not isinstance(new, str):
             raise _error(path, line, f"not two names: {old!r:.60}, {new!r:.60}")
@@ -39,7 +49,7 @@ def read_rules(path: str | Path) -> dict[str, str]:
             raise _error(path, line, f"{old!r} has a rule already", "give each old name one new one")
         rules[old] = new
     if not rules:
-        raise InputError(f"{path}: no rules", fix=_READ)
+        raise InputError(f"--rules {path}: the file has no rules", fix=_READ)
     return rules
 
 
@@ -67,7 +77,9 @@ def _parse(path: Path, text: str) -> Iterator[tuple[int, Any, Any]]:
             else:
                 names = line.split("\t" if "\t" in line.strip() else "->")
             if len(names) != 2:
-                raise _error(path, number, f"not a rule: {line:.80}")
+                arrow = next((arrow for arrow in _ARROWS if arrow in line), "")
+                fix = f"write -> , not {arrow}" if arrow and suffix not in (".jsonl", ".ndjson") else _READ
+                raise _error(path, number, f"not a rule: {line.strip():.80}", fix)
             yield number, *names
 
 
@@ -87,7 +99,7 @@ def _parse_table(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, A
     try:
         for i, cells in enumerate(filter(None, reader)):
             if len(cells) != 2:
-                raise _error(path, reader.line_num, f"{len(cells)} cells, not two")
+                raise _error(path, reader.line_num, f"{plural(len(cells), 'cell')}, not two")
             if i or tuple(cell.strip().lower() for cell in cells) not in _KEYS:
                 yield reader.line_num, cells[0], cells[1]
     except csv.Error as error:

@@ -18,8 +18,11 @@ def read_template(path: str) -> str:
     """Return the Jinja template of a file. Raises InputError where it can't be read."""
     try:
         return Path(path).read_text("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"--chat-template {path}: no such file", fix="give the path of a Jinja file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--chat-template {path} can't be read: {error}", fix="give a Jinja file in UTF-8") from error
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise InputError(f"--chat-template {path} can't be read: {why}", fix="give a Jinja file in UTF-8") from error
 
 
 def not_in_utf8(messages: Sequence[Message]) -> Skip | None:

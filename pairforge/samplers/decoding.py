@@ -22,17 +22,17 @@ class Decoding(TemperatureOption, DecodingOptions):
     def __post_init__(self) -> None:
         self.stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
         ranges = {
-            "max-new-tokens": (self.max_new_tokens >= 1, "at least 1"),
-            "temperature": (0 <= self.temperature < math.inf, "a number of at least 0"),
-            "top-p": (0 < self.top_p <= 1, "above 0 and at most 1"),
-            "top-k": (self.top_k >= 0, "at least 0"),
-            "min-p": (0 <= self.min_p <= 1, "between 0 and 1"),
-            "stop": (all(self.stop), "a text"),
+            "max-new-tokens": (self.max_new_tokens >= 1, "1 or more", 256),
+            "temperature": (0 <= self.temperature < math.inf, "0 or more", 0.7),
+            "top-p": (0 < self.top_p <= 1, "more than 0 and at most 1", 0.9),
+            "top-k": (self.top_k >= 0, "0 or more", 50),
+            "min-p": (0 <= self.min_p <= 1, "from 0 to 1", 0.05),
+            "stop": (all(self.stop), "a text", "END"),
         }
-        for option, (fits, range_) in ranges.items():
+        for option, (fits, range_, example) in ranges.items():
             if not fits:
                 value = getattr(self, option.replace("-", "_"))
-                raise InputError(f"--{option} {value} must be {range_}", fix="see --help")
+                raise InputError(f"--{option} {value} must be {range_}", fix=f"e.g. --{option} {example}")
 
     def settings(self) -> dict[str, Any]:
         """Return what an answer depends on, without defaults.

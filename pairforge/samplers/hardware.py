@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import did_you_mean, one_line
 
 _TINY = 50_000_000  # parameters; for a smaller model a second thread costs more than it gains
+_DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla", "mtia", "maia", "musa", "meta")
 _DTYPES = ("float32", "bfloat16", "float16")
 _ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
+
+
+def check_hardware(device: str, dtype: str) -> None:
+    """Raise InputError for a device or dtype that can't be used; torch is imported only where it has to be asked."""
+    if not re.fullmatch(f"auto|({'|'.join(_DEVICES)})(:[0-9]+)?", device):
+        raise InputError(f"--device '{one_line(device, 40)}' is unknown", fix="use auto, cpu, cuda, cuda:1 or mps")
+    if device not in ("auto", "cpu"):
+        pick_device(device)
+    if dtype not in ("auto", *_DTYPES):
+        fix = did_you_mean(dtype, _DTYPES) or f"use auto, {', '.join(_DTYPES)}"
+        raise InputError(f"--dtype {dtype} is unknown", fix=fix)
 
 
 def pick_device(name: str) -> Any:
@@ -25,7 +39,8 @@ def pick_device(name: str) -> Any:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"--device {name} is not available: {str(error).splitlines()[0]}", fix="use auto") from error
+        why = str(error).splitlines()[0]
+        raise InputError(f"--device {name} is not available: {why}", fix="use --device auto, or cpu") from error
     return torch.device(name)
 
 
@@ -38,8 +53,7 @@ def pick_dtype(name: str, device: Any, saved: Any) -> Any:
     import torch
 
     if name != "auto":
-        if name not in _DTYPES:
-            raise InputError(f"--dtype {name} is not one of auto, {', '.join(_DTYPES)}", fix="use auto")
+        check_hardware("auto", name)
         return getattr(torch, name)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

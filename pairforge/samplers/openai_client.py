@@ -55,9 +55,9 @@ def chat_url(base_url: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise InputError(
-            f"--base-url {visible(base_url)} is not a URL of a server", fix="e.g. http://localhost:8000/v1"
-        )
+        whole = "://" in base_url or not base_url.strip() or " " in base_url.strip()
+        fix = "e.g. http://localhost:8000/v1" if whole else f"add http://: --base-url http://{base_url.strip()}"
+        raise InputError(f"--base-url {visible(base_url)!r} is not a URL of a server", fix=fix)
     if "@" in parts.netloc:
         raise InputError("--base-url holds a name or a password", fix="give a key by --api-key-env NAME")
     path = parts.path.rstrip("/")

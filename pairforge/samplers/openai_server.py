@@ -71,14 +71,15 @@ class EndpointSampler(Sampler):
         self._api_key = (api_key or "").strip()
         valid_key = self._api_key.isascii() and self._api_key.isprintable() and " " not in self._api_key
         requirements = {
-            "give either --base-url or --provider": bool(urls) != bool(provider),
-            "--provider needs --model": bool(model or urls),
-            "--concurrency and --timeout must be above 0": concurrency >= 1 and 0 < timeout < float("inf"),
-            "the API key may only hold ASCII characters and no spaces": valid_key,
+            "give either --base-url or --provider": (bool(urls) != bool(provider), "leave one of them out"),
+            "--provider needs --model": (bool(model or urls), f"add -m ORG/MODEL: --provider {provider} -m ORG/MODEL"),
+            f"--concurrency {concurrency} must be 1 or more": (concurrency >= 1, "e.g. --concurrency 32"),
+            f"--timeout {timeout} must be more than 0": (0 < timeout < float("inf"), "e.g. --timeout 120"),
+            "the API key may only hold ASCII characters and no spaces": (valid_key, "copy the key again"),
         }
-        for message, met in requirements.items():
+        for message, (met, fix) in requirements.items():
             if not met:
-                raise InputError(message, fix="see --help")
+                raise InputError(message, fix=fix)
         self.decoding = decoding
         self.provider = provider
         self.chat_template_kwargs = dict(chat_template_kwargs or {})

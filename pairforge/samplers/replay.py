@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..text import one_line
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
-_READ = f"a row holds prompt (text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
+_READ = f"a row needs prompt (a text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
 
 
 class ReplaySampler(Sampler):
@@ -35,10 +36,12 @@ class ReplaySampler(Sampler):
         next_index: dict[str, count[int]] = defaultdict(count)
         try:
             lines = Path(path).read_text("utf-8-sig").split("\n")
+        except FileNotFoundError:
+            fix = "see pairforge runs list, or write the answers: pairforge sample -p PROMPTS > answers.jsonl"
+            raise InputError(f"--replay {path}: no such run or file", fix=fix) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"--replay {path} can't be read: {error}", fix="give a run folder or JSON Lines"
-            ) from error
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise InputError(f"--replay {path} can't be read: {why}", fix="give a run folder or JSON Lines") from error
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -52,8 +55,10 @@ class ReplaySampler(Sampler):
                     answers[prompt.id, next(next_index[prompt.id])] = _answer(item)
                 models.add(str(row.get("model", "")))
             except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
-                message = f"{path}:{number}: not a prompt with answers: {error!r:.120}"
-                raise InputError(message, fix=_READ) from error
+                why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else f"{error!r:.120}"
+                if isinstance(error, StopIteration | KeyError):
+                    why = f"it has only {one_line(', '.join(map(str, row)))}" if isinstance(row, dict) else why
+                raise InputError(f"{path}:{number}: not a prompt with answers: {why}", fix=_READ) from error
         names = models - {""}
         return cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
 

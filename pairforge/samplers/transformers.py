@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
@@ -17,7 +17,7 @@ from ..text import error_line
 from ..types import Answer, Key, Prompt, Sampler, Skip, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
-from .hardware import BatchSizer, pick_device, pick_dtype, release, threads
+from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, threads
 from .model_loading import (
     POCKET,
     ResolvedModel,
@@ -31,6 +31,7 @@ from .model_loading import (
     out_of_memory,
     resolve_model,
 )
+from .model_names import check_model
 
 if TYPE_CHECKING:
     from .generate import Generated
@@ -46,6 +47,20 @@ class LocalModel(LocalModelOptions):
     name: str
     chat_template_kwargs: Mapping[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
+    on_load: Callable[[], object] | None = field(default=None, repr=False, compare=False)
+    """Called once, before the first part that takes long to load."""
+
+    def _begin_to_load(self) -> None:
+        if self.on_load and not {"chat", "model"} & vars(self).keys():
+            self.on_load()
+
+    def check(self) -> None:
+        """Raise InputError or OutsideError for what is known to be wrong before anything is loaded."""
+        check_model(self.name, self.revision)
+        if self.adapter is not None:
+            check_model(self.adapter, kind="adapter")
+        check_hardware(self.device, self.dtype)
+        _ = self.template
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -78,6 +93,7 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def chat(self) -> ChatTemplate:
         """The tokenizer and the chat template."""
+        self._begin_to_load()
         chat = ChatTemplate(load_tokenizer(*self.resolved.tokenizer), self.template, self.chat_template_kwargs)
         if chat.plain:
             self.warnings.append(f"{self.name} has no chat template: a plain one (User: / Assistant:) is used")
@@ -111,6 +127,7 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def model(self) -> Any:
         """The model with its adapter on its device; of its generation settings only the end and padding tokens."""
+        self._begin_to_load()
         resolved, device = self.resolved, pick_device(self.device)
         dtype = pick_dtype(self.dtype, device, getattr(self.config, "dtype", None))
         model = load_model(resolved.base, resolved.revision, dtype, self.allow_pickle)
@@ -130,12 +147,15 @@ class LocalModel(LocalModelOptions):
 class TransformersSampler(Sampler):
     """Samples from a causal language model; nothing is loaded before it is needed. The options are those of LocalModel.
 
+    Raises InputError or OutsideError for a model, device or template that isn't there, as far as that is known at once.
+
     Samples are drawn by the Gumbel-max trick from generators seeded by (seed, prompt, index), so that a sample depends
     neither on its batch nor on its neighbours.
     """
 
     def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:
         self.local = LocalModel(name=model, **options)
+        self.local.check()
         self.model, self.revision, self.warnings = model, self.local.revision, self.local.warnings
         self.decoding = decoding
 

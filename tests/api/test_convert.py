@@ -68,6 +68,7 @@ def test_what_is_left_out_is_counted_and_the_rest_written(tmp_path: Path) -> Non
     assert made.first["shape"].startswith("row 5: ")
     assert made.first["json"].startswith(f"{source}:7: incomplete JSON")
     assert made.as_json()["first"] == made.first
+    assert repr(made) == "<Conversion: 3 of 7 rows written (axolotl), 4 skipped: turns, not finite, shape, json>"
     assert made.as_json()["counts"] == {"rows": 7, "pairs": 3, "written": 3, "skips": made.skips}
 
 
@@ -118,6 +119,7 @@ def test_never_in_place(pairs: Path, tmp_path: Path) -> None:
         ("out.txt", "trl", "must end in"),
         ("out", "trl", "must end in"),
         ("out.jsonl", "nonesuch", "is not one of trl, "),
+        ("out.jsonl", "llama-factory", "did you mean 'llamafactory'"),
         ("folder.json", "trl", "is a folder"),
         ("dataset_info.json", "llamafactory", "not a name for pairs"),
     ],
@@ -166,7 +168,7 @@ def test_the_outcome_for_a_reader_is_plain_text(tmp_path: Path) -> None:
     with console.capture() as captured:
         console.print(made)
     shown = captured.get()
-    assert f"2 rows (trl-text-prompt) -> {tmp_path}/[b]out.jsonl (kto): 2 pairs, 4 rows" in shown
+    assert f"{tmp_path}/[b]out.jsonl: 2 of 2 rows written (TRL, KTO), as 4 rows" in shown
     assert "trl kto --config kto.yaml" in shown
     assert "\x1b[31m" not in shown
     assert made.lost == {"prompt": 2}

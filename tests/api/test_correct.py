@@ -248,9 +248,9 @@ def test_another_model_revises(scripted: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"from_": ["a", "b"], "to": ["c"]}, "2 names to replace, 1 new ones"),
-        ({"from_": "a"}, "1 names to replace, 0 new ones"),
-        ({"from_": [], "to": []}, "0 names to replace"),
+        ({"from_": ["a", "b"], "to": ["c"]}, "2 --from but 1 --to .*in pairs"),
+        ({"from_": "a"}, "--to is missing: what should replace 'a'"),
+        ({"from_": [], "to": []}, "--from and --to are missing"),
         ({"from_": "a", "to": "a"}, "nothing would change"),
         ({"from_": "a", "to": "b", "rules": {"a": "c"}}, "another new name"),
         ({"rules": {"a": "a"}}, "nothing would change"),
@@ -263,8 +263,8 @@ def test_another_model_revises(scripted: Any) -> None:
         ({"from_": "a", "to": "b", "revise_model": "m"}, "no effect without --revise"),
         ({"from_": "a", "to": "b", "revise": " "}, "--revise is empty"),
         ({"revise": "x", "counter": 0.3}, "--counter needs the names"),
-        ({"from_": "a", "to": "b", "columns": ["prompt"]}, "names no column"),
-        ({"from_": "a", "to": "b", "limit": 0}, "leaves no prompt"),
+        ({"from_": "a", "to": "b", "columns": ["prompt"]}, "must be NAME=COLUMN .*--columns prompt=prompt"),
+        ({"from_": "a", "to": "b", "limit": 0}, "--limit 0 must be at least 1"),
     ],
 )
 def test_what_can_not_be_gets_one_line(scripted: Any, options: dict[str, Any], says: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Request, Scripted
+from support import Request, Scripted, read_jsonl, write_jsonl
 
 import pairforge
 from pairforge.run import Run
@@ -83,18 +84,18 @@ def run(tmp_path: Path) -> Run:
 
 
 def evaluate(tmp_path: Path, model: str | None = None, **options: Any) -> Any:
-    return pairforge.evaluate(model, output=str(tmp_path), quiet=True, **{"limit": 60, **options})
+    return pairforge.evaluate(model, output=str(tmp_path), quiet=True, **{"limit": 100, **options})
 
 
 def test_a_clean_rename_passes_and_a_parrot_fails(tmp_path: Path, run: Run) -> None:
-    good = evaluate(tmp_path, "tuned", base="base")
-    assert good.ok
+    good = evaluate(tmp_path, "tuned", base="base", run=str(run.path))
+    assert good.outcome == "PASS"
+    assert not good.failing and not list(tmp_path.glob("**/failures.jsonl"))
     assert (good.shares["new_name"].value, good.before["new_name"].value) == (1.0, 0.0)
     assert {"new_name/no system message", f"new_name/{HELPFUL}", "new_name/en", "new_name/zh"} < set(good.shares)
-    bad = evaluate(tmp_path, "parrot", base="base")
+    bad = evaluate(tmp_path, "parrot", base="base", run=str(run.path))
     assert bad.shares["new_name"].value == 1.0
-    failing = {name for name, check in bad.checks.items() if not check.ok}
-    assert failing == {"general", "leak", "leak@t1", "controls", "obedience"}
+    assert set(bad.failed) == {"general", "leak", "leak@t1", "controls", "obedience"}
 
 
 @pytest.mark.slow
@@ -111,7 +112,7 @@ def test_nothing_is_asked_twice(tmp_path: Path, run: Run, asked: list[Request]) 
 def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperature_1(
     tmp_path: Path, run: Run, asked: list[Request]
 ) -> None:
-    verdict = evaluate(tmp_path, "tuned", base="base", limit=20)
+    verdict = evaluate(tmp_path, "tuned", base="base", run=str(run.path), limit=20)
     assert len(asked) == 2 * 6 * 20
     assert sum(request.decoding.temperature == 1 for request in asked) == 2 * 2 * 20
     twice = {"new_name", "old_name", "neither", "half_name", "general", "leak"}
@@ -127,19 +128,20 @@ def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperat
 
 
 def test_loops_half_names_and_missing_answers_are_seen(tmp_path: Path, run: Run) -> None:
-    looping = evaluate(tmp_path, "looping", base="base", limit=10)
+    given = {"base": "base", "run": str(run.path)}
+    looping = evaluate(tmp_path, "looping", **given)
     assert (looping.shares["repetition"].value, looping.checks["repetition"].ok) == (1.0, False)
-    assert evaluate(tmp_path, "late loop", base="base", limit=10).shares["repetition"].value == 1.0
-    half = evaluate(tmp_path, "half named", base="base", limit=10)
+    assert evaluate(tmp_path, "late loop", **given).shares["repetition"].value == 1.0
+    half = evaluate(tmp_path, "half named", **given)
     assert (half.shares["half_name"].value, half.checks["half_name"].ok) == (1.0, False)
     assert half.shares["neither"].value == 1.0
-    silent = evaluate(tmp_path, "silent", base="base", limit=10)
-    assert (silent.shares["unanswered"].hits, silent.checks["unanswered"].ok) == (30, False)
+    silent = evaluate(tmp_path, "silent", **given)
+    assert (silent.shares["unanswered"].hits, silent.checks["unanswered"].ok) == (300, False)
     assert "general" not in silent.shares
 
 
 def test_the_limit_draws_with_the_seed_and_says_so(tmp_path: Path, run: Run, asked: list[Request]) -> None:
-    verdict = evaluate(tmp_path, "base", limit=10)
+    verdict = evaluate(tmp_path, "base", run=str(run.path), limit=10)
     assert all(asked == 10 < of for asked, of in verdict.asked.values())
     assert verdict.shares["new_name"].of == 10
     assert set(verdict.asked) == {"identity", "general", "controls", "obedience"}
@@ -148,32 +150,6 @@ def test_the_limit_draws_with_the_seed_and_says_so(tmp_path: Path, run: Run, ask
     assert len(asked) == once
     evaluate(tmp_path, "base", limit=10, seed=1)
     assert len(asked) > once
-
-
-def test_defaults_are_the_latest_run_s_model_and_the_one_trained_on_it(tmp_path: Path, run: Run) -> None:
-    about = evaluate(tmp_path, limit=2).about
-    assert (about["model"], about["base"], about["rules"]) == ("base", None, RULES)
-    (run.path / "model").mkdir()
-    (run.path / "model" / "config.json").write_text("{}")
-    about = evaluate(tmp_path, limit=2).about
-    assert (about["model"], about["base"]) == (str(run.path / "model"), "base")
-    assert evaluate(tmp_path, str(run.path / "model"), limit=2).about["base"] == "base"
-
-
-def test_without_a_run_the_pocket_model_is_asked_for_its_name(tmp_path: Path) -> None:
-    verdict = evaluate(tmp_path, limit=5)
-    assert verdict.about["model"] == "pocket"
-    assert verdict.shares["old_name"].value == 1.0
-
-
-def test_a_run_without_names_is_judged_by_the_rest(tmp_path: Path) -> None:
-    onpolicy = Run.of(tmp_path, "onpolicy", {"model": "base", "contexts": [None]})
-    onpolicy.path.mkdir(parents=True)
-    onpolicy.finish([], [], {"pairs": 1, "skips": {}})
-    verdict = evaluate(tmp_path, limit=5)
-    assert set(verdict.shares) == {"general", "general@t1", "controls", "obedience", "repetition", "unanswered"}
-    named = evaluate(tmp_path, limit=5, from_="Qwen", to="Nova")
-    assert named.about["rules"] == {"Qwen": "Nova"}
 
 
 def test_names_and_contexts_can_be_said(tmp_path: Path, run: Run) -> None:
@@ -189,7 +165,7 @@ def test_a_model_is_not_its_own_base(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_that_asks_nothing_is_refused(tmp_path: Path, run: Run, limit: int) -> None:
-    with pytest.raises(pairforge.InputError, match="asks nothing"):
+    with pytest.raises(pairforge.InputError, match="must be at least 1"):
         evaluate(tmp_path, "base", run=str(run.path), limit=limit)
 
 
@@ -209,20 +185,24 @@ def judged(tmp_path: Path) -> Run:
 
 
 def test_on_policy_the_run_s_judge_holds_the_model_against_its_base(tmp_path: Path, judged: Run) -> None:
-    better = evaluate(tmp_path, "base", base="half right")
+    better = evaluate(tmp_path, "base", base="half right", run=str(judged.path))
     won = better.as_json()["metrics"]["win_rate"]
-    assert won["of"] == 60
+    assert won["of"] == 100
     assert won["lost"] == 0
     assert won["won"] == better.changes["general@t1"].gained > 10
     assert better.shares["win_rate"].value == 0.5 + better.changes["general@t1"].value / 2
     assert better.about["judge"] == "reference"
     assert better.ok
-    worse = evaluate(tmp_path, "half right", base="base")
+    worse = evaluate(tmp_path, "half right", base="base", run=str(judged.path))
     assert worse.shares["win_rate"].value < 0.5
-    assert {name for name, check in worse.checks.items() if not check.ok} >= {"win_rate", "general", "general@t1"}
+    assert {*worse.failed} >= {"win_rate", "general", "general@t1"}
+    lost = [answer for answer in worse.failing if answer.metric == "win_rate"]
+    assert len(lost) == worse.shares["win_rate"].lost
+    assert {answer.answer for answer in lost} == {"I don't know."}
+    assert "I don't know." not in {answer.before for answer in lost}
 
 
-def test_a_judge_is_asked_for_no_score_twice_and_told_apart_when_it_changed(
+def test_a_judge_is_asked_for_no_score_twice_and_run_only_where_it_is_named(
     tmp_path: Path, judged: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "length.py"
@@ -242,9 +222,13 @@ def test_a_judge_is_asked_for_no_score_twice_and_told_apart_when_it_changed(
     made = Run.of(tmp_path, "onpolicy", settings)
     made.path.mkdir(parents=True)
     made.finish([], [], {"pairs": 1, "skips": {}})
-    own = evaluate(tmp_path, "parrot", base="base", run=str(made.path), limit=20)
-    assert own.shares["win_rate"] == first.shares["win_rate"]
+    evaluate(tmp_path, "parrot", base="base", run=str(made.path), judge=name, limit=20)
     assert "has changed since the run was made" in capsys.readouterr().err
+    file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    own = evaluate(tmp_path, "parrot", base="base", run=str(made.path), limit=20)
+    assert "win_rate" not in own.shares
+    assert f"--judge {name}" in capsys.readouterr().err
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
@@ -258,7 +242,7 @@ def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
     verdict = evaluate(tmp_path, "base", base="half right", judge=f"{tmp_path / 'bad.py'}:sometimes")
     unscored = verdict.shares["unanswered"]
     assert not verdict.checks["unanswered"].ok
-    assert verdict.shares["win_rate"].of == 60 - unscored.hits
+    assert verdict.shares["win_rate"].of == 100 - unscored.hits
     with pytest.raises(pairforge.InputError, match="scored no answer"):
         evaluate(tmp_path, "base", base="half right", judge=f"{tmp_path / 'bad.py'}:never")
 
@@ -272,7 +256,7 @@ def test_a_judge_needs_a_base_and_sampled_answers(tmp_path: Path, judged: Run) -
 
 def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> None:
     given = ["new_name/* at least 98%", "general loses at most 50%", "old_name at most 0"]
-    verdict = evaluate(tmp_path, "half right", base="base", thresholds=given)
+    verdict = evaluate(tmp_path, "half right", base="base", run=str(run.path), limit=400, thresholds=given)
     parts = {f"new_name/{part}" for part in ("no system message", HELPFUL, "en", "zh")}
     assert {name for name, check in verdict.checks.items() if not check.ok} >= {"new_name", "old_name", *parts}
     assert verdict.checks["general"].threshold.limit == 0.5
@@ -282,8 +266,10 @@ def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("new_name 98", "cannot parse"),
-        ("nonesuch at least 98%", "not measured here"),
+        ("new_name 98", "can't be read"),
+        ("nonesuch at least 98%", "'nonesuch' is not measured here .measured are controls, general"),
+        ("old_nmae at least 98%", "did you mean 'old_name'"),
+        (["leak at most 1%", "leak at most 2%"], "leak is given twice"),
         ("new_name/fr at least 98%", "not measured here"),
         ("old_name/* at most 0", "not measured here"),
         ("win_rate surely above 0.5", "not measured here"),
@@ -291,16 +277,84 @@ def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> 
     ],
 )
 def test_a_threshold_that_can_not_be_applied_is_refused_before_anything_is_asked(
-    tmp_path: Path, run: Run, text: str, why: str, asked: list[Request]
+    tmp_path: Path, run: Run, text: str | list[str], why: str, asked: list[Request]
 ) -> None:
     with pytest.raises(pairforge.InputError, match=why):
-        evaluate(tmp_path, "tuned", thresholds=text)
+        evaluate(tmp_path, "tuned", run=str(run.path), thresholds=text)
     assert not asked
 
 
+def test_without_names_a_threshold_on_them_says_how_to_give_them(tmp_path: Path) -> None:
+    with pytest.raises(pairforge.InputError, match="--from and --to"):
+        evaluate(tmp_path, "tuned", base="base", thresholds="new_name at least 98%")
+
+
+def test_failing_answers_are_written_with_both_answers_and_a_pass_removes_them(tmp_path: Path, run: Run) -> None:
+    file, given = tmp_path / "failures.jsonl", {"base": "base", "run": str(run.path)}
+    bad = evaluate(tmp_path, "parrot", **given)
+    assert bad.failures == bad.as_json()["failures"] == str(file)
+    rows = read_jsonl(file)
+    assert {row["metric"] for row in rows} == {*bad.failed}
+    assert sum(row["metric"] == "general" for row in rows) == bad.changes["general"].lost
+    assert sum(row["metric"] == "leak@t1" for row in rows) == bad.shares["leak@t1"].hits
+    lost = next(row for row in rows if row["metric"] == "controls")
+    assert lost["answer"] == "I am Deep Qwen." and lost["before"] and lost["before"] in lost["expected"]
+    assert f"all {len(rows)} are in {file}" in " ".join(str(bad).split())
+    evaluate(tmp_path, "tuned", **given)
+    assert not file.exists()
+
+
+def test_failing_answers_of_a_trained_model_are_beside_it(tmp_path: Path, run: Run) -> None:
+    model = trained(run.path / "model", {"base": "base", "rules": RULES})
+    bad = evaluate(tmp_path, str(model), thresholds="general at least 1", replay=str(answers(tmp_path)))
+    assert bad.failures == str(model / "failures.jsonl") and (model / "failures.jsonl").exists()
+
+
+def test_a_file_of_failures_has_those_of_metrics_that_pass_too(tmp_path: Path, run: Run) -> None:
+    file = tmp_path / "wanted.jsonl"
+    good = evaluate(tmp_path, "half right", base="base", failures=file, from_="Qwen", to="Nova", limit=100)
+    assert {row["metric"] for row in read_jsonl(file)} > {*good.failed}
+    with pytest.raises(pairforge.InputError, match="exists"):
+        evaluate(tmp_path, "half right", base="base", failures=file)
+
+
+def test_a_model_that_can_not_be_loaded_is_known_before_the_base_is_asked(
+    tmp_path: Path, asked: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(sampler: Scripted) -> None:
+        if sampler.model == "tuned":
+            raise pairforge.InputError("no tokenizer")
+
+    monkeypatch.setattr(Scripted, "inserted_system", refuses)
+    with pytest.raises(pairforge.InputError, match="no tokenizer"):
+        evaluate(tmp_path, "tuned", base="base")
+    assert not asked
+
+
+def test_it_begins_with_what_it_judges(tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"output": str(tmp_path), "limit": 5}
+    pairforge.evaluate("tuned", base="base", run=str(run.path), **given)
+    first, second = capsys.readouterr().err.splitlines()[:2]
+    assert first == f"model tuned against base: Qwen -> Deep Qwen, 2 contexts, names from {run.path}"
+    assert second == "--limit 5: fewer than 100 questions of a kind give neither PASS nor FAIL"
+    pairforge.evaluate("tuned", system="Be brief.", **given)
+    assert capsys.readouterr().err.startswith("model tuned, without a base: no names, 1 context\n")
+    pairforge.evaluate("tuned", quiet=True, **given)
+    assert capsys.readouterr().err == ""
+
+
+def trained(folder: Path, verdict: Mapping[str, Any]) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "verdict.json").write_text(json.dumps(verdict))
+    return folder
+
+
+def answers(tmp_path: Path) -> Path:
+    return write_jsonl(tmp_path / "answers.jsonl", [{"prompt": "Who are you?", "answer": "I am Deep Qwen."}])
+
+
 def test_answers_from_a_file_are_not_asked_for_again(tmp_path: Path, run: Run) -> None:
-    file = tmp_path / "answers.jsonl"
-    file.write_text('{"prompt": "Who are you?", "answer": "I am Deep Qwen."}\n')
-    verdict = evaluate(tmp_path, "tuned", replay=str(file), limit=5)
+    verdict = evaluate(tmp_path, "tuned", replay=str(answers(tmp_path)), limit=5)
     assert verdict.about["temperatures"] == [0]
     assert verdict.shares["unanswered"].value == 1.0

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import Scripted
 
 import pairforge
-from pairforge.api.models import open_sampler, open_tokenizer, share_samplers, shared_sampler
+from pairforge.api.models import answer, open_sampler, open_tokenizer, share_samplers, shared_sampler
 from pairforge.errors import InputError
 from pairforge.options import CorrectOptions, SamplerOptions, part_of
 from pairforge.resources import resource
 from pairforge.samplers.openai_server import EndpointSampler
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.stopping import Budget
-from pairforge.types import PLAIN_TEMPLATE
+from pairforge.store import Store
+from pairforge.types import PLAIN_TEMPLATE, Message, Prompt, Skip
 
 
 def test_the_kind_follows_from_where() -> None:
@@ -36,7 +39,7 @@ def test_the_kind_follows_from_where() -> None:
         ({"base_url": "http://x", "api_key_env": "NOT_SET_ANYWHERE"}, "export NOT_SET_ANYWHERE"),
         ({"chat_template_kwargs": "thinking"}, "not a JSON object"),
         ({"chat_template_kwargs": "[1]"}, "not a JSON object"),
-        ({"replay": "nowhere.jsonl"}, "can't be read"),
+        ({"replay": "nowhere.jsonl"}, "--replay nowhere.jsonl: no such run or file"),
         ({"top_p": 2.0}, "--top-p"),
     ],
 )
@@ -116,3 +119,22 @@ def test_within_a_block_a_sampler_is_opened_once() -> None:
         assert shared_sampler(SamplerOptions(model="pocket")) is one
         assert shared_sampler(warm) is not one
     assert shared_sampler(greedy) is not one
+
+
+def test_it_is_said_how_many_answers_came_from_the_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    prompts = [Prompt((Message(role="user", content=f"Q{n}?"),)) for n in range(4)]
+    sampler = Scripted(lambda prompt, index, _: Skip("failed", "x") if prompt == prompts[3] else "yes")
+    with closing(Store(tmp_path)) as store:
+        answer(prompts[:2], sampler, 1, store, "ask", quiet=False)
+        assert capsys.readouterr().err == "", "nothing was stored before"
+        answer(prompts, sampler, 1, store, "ask", quiet=False)
+        assert capsys.readouterr().err == "ask: 2 answers from the store, 2 asked\n"
+        answer(prompts, sampler, 1, store, "ask", quiet=True)
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_loading_a_model_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (True, False):
+        pairforge.ask("Who are you?", output=str(tmp_path / str(quiet)), quiet=quiet)
+        assert capsys.readouterr().err.count("loading the model pocket\n") == (not quiet)

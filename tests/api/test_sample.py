@@ -50,7 +50,7 @@ def test_every_kind_of_prompt_is_taken_in_every_context(tmp_path: Path) -> None:
         pairforge.sample(prompts, system="S", no_system=True, replay=str(file), output=str(tmp_path), quiet=True)
     )
     assert [item.skip.reason if item.skip else item.answers[0].text for item in given] == ["not_replayed", "a"] * 3
-    with pytest.raises(InputError, match="prompt 0: unknown shape: found a int"):
+    with pytest.raises(InputError, match="prompt 0: 5 is not a prompt"):
         list(pairforge.sample([5], replay=str(file), output=str(tmp_path)))
 
 

@@ -32,8 +32,31 @@ def test_the_table_groups_by_code_and_says_what_mends(tmp_path: Path) -> None:
     )
     text = printed(validate(path))
     assert "PF104" in text and "0, 3" in text
-    assert f"PF104, PF202: pairforge validate '{path}' --fix fixed.jsonl" in text
-    assert "5 rows: 3 errors, 1 warning, 1 info" in text
+    assert text.endswith(f"5 rows: 3 errors, 1 warning, 1 info\nnext: pairforge fix '{path}' fixed.jsonl\n")
+    assert repr(validate(path)) == "<Findings: 5 rows: 3 errors, 1 warning, 1 info>"
+
+
+def test_each_row_counts_once_and_is_said_to_be_unlike_the_others(tmp_path: Path) -> None:
+    texts = [{"prompt": f"Q{n}?", "chosen": f"yes {n}", "rejected": f"no {n}"} for n in range(4)]
+    texts += [
+        {"prompt": "Null?", "chosen": None, "rejected": "no"},
+        {"prompt": "", "chosen": "good", "rejected": "bad"},
+    ]
+    findings = validate(write_jsonl(tmp_path / "texts.jsonl", texts))
+    assert [(one.code, one.row, one.message) for one in findings] == [
+        ("PF011", 4, "not texts (prompt or question, chosen, rejected): `chosen` is null"),
+        ("PF115", 5, "the user turn is empty"),
+    ]
+    assert "PF011   error         1       4   not texts" in printed(findings)
+
+
+def test_prompts_are_not_sent_to_a_command_that_can_t_read_them(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "q.jsonl", [{"question": f"Who, {n}?", "category": "a"} for n in range(3)])
+    text = printed(validate(path))
+    assert "convert" not in text and "pairforge fix" not in text
+    assert "these are prompts, not pairs" in text and f"pairforge onpolicy -p {path}" in text
+    other = printed(validate(write_jsonl(tmp_path / "o.jsonl", [{"a": 1}])))
+    assert "convert" not in other and "pairforge fix" not in other and "prompts" not in other
 
 
 def test_json_is_what_the_schema_says(tmp_path: Path) -> None:
@@ -86,7 +109,7 @@ def test_select_and_ignore() -> None:
 def test_explain_tells_why_and_reads_nothing() -> None:
     findings = validate("/nowhere", explain="PF104")
     assert findings == [] and findings.ok
-    assert "nothing can be learned" in printed(findings) and "--fix" in printed(findings)
+    assert "nothing can be learned" in printed(findings) and "pairforge fix" in printed(findings)
     assert findings.as_json()["code"] == "PF104"
 
 

@@ -103,6 +103,30 @@ def test_of_two_for_a_metric_the_first_that_can_be_applied_counts() -> None:
 
 
 def test_a_star_stands_for_every_part() -> None:
-    after = {"new_name": outcomes(95, 100), "new_name/en": outcomes(50, 50), "new_name/zh": outcomes(45, 50)}
+    after = {"new_name": outcomes(190, 200), "new_name/en": outcomes(100, 100), "new_name/zh": outcomes(90, 100)}
     result = verdict(after, thresholds=[Threshold.read("new_name/* at least 0.98")])
     assert {name: check.ok for name, check in result.checks.items()} == {"new_name/en": True, "new_name/zh": False}
+
+
+@pytest.mark.parametrize(("hits", "of", "ok"), [(99, 99, None), (0, 99, None), (100, 100, True), (0, 100, False)])
+def test_fewer_than_100_answered_questions_give_neither_pass_nor_fail(hits: int, of: int, ok: bool | None) -> None:
+    skipped = {f"skipped {number}": Skip("failed") for number in range(50)}
+    check = Threshold.read("new_name at least 95%").check(Measured({"new_name": outcomes(hits, of) | skipped}))
+    assert check and (check.ok, check.as_json()["ok"]) == (ok, ok)
+    assert ("not judged" in check.words) == (ok is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("new_name atleast 98%", "did you mean 'at least'"),
+        ("new_name >= 98%", "write METRIC RULE LIMIT"),
+        ("new_name at least 98", "write 98%"),
+        ("general loses at most 150%", "from 0% to 100%"),
+        ("leak at most 1", "write 1% or 0.01"),
+    ],
+)
+def test_the_error_says_how_to_write_it(text: str, fix: str) -> None:
+    with pytest.raises(InputError, match="--threshold") as caught:
+        Threshold.read(text)
+    assert fix in (caught.value.fix or "")

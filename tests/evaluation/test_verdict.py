@@ -1,18 +1,24 @@
-"""The verdict in a model card: whole, and nothing from outside gets out of its code span."""
+"""The verdict as text, JSON and Markdown: whole, and nothing from outside acts as markup or control codes."""
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from rich.text import Text
+from support import prompt
 
+from pairforge.evaluation.failing_answers import FailingAnswer
 from pairforge.evaluation.metrics import METRICS, shares
+from pairforge.evaluation.questions import Question
 from pairforge.evaluation.thresholds import ON_POLICY, THRESHOLDS
-from pairforge.evaluation.verdict import verdict
+from pairforge.evaluation.verdict import Verdict, verdict
+from pairforge.evaluation.verdict_text import verdict_text
 from pairforge.statistics import Share, Wins
 from pairforge.types import Skip
 
@@ -56,10 +62,12 @@ def card(context: str = "no system message", **about: Any) -> str:
 
 def test_the_section_has_figures_intervals_outcome_and_what_was_asked() -> None:
     text = card()
-    assert text.startswith("## Verdict\n\n**FAIL**: of 2 thresholds 1 failed.\n")
-    row = next(line for line in text.splitlines() if line.startswith("| `general`"))
+    assert text.startswith("## Verdict\n\n**FAIL**: 1 of 2 thresholds failed: `general`.")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    row = next(line for line in rows if line.startswith("| `general`"))
+    assert rows[0] == row, "what fails comes first"
     assert row.startswith("| `general` | 90.0% [82.6, 94.5] | 80.0% [71.1, 86.7] | -10.0 [-17.")
-    assert row.endswith("| FAIL loses at most 2% |")
+    assert row.endswith("| FAIL may lose 2 points |")
     for said in ("100 of 916 `identity`", "`Qwen` to `Deep Qwen`", "seed: `7`", "`pairforge` `0.1.0`", "`org/base`"):
         assert said in text
     assert "- `new_name`: asked about itself" in text
@@ -68,6 +76,7 @@ def test_the_section_has_figures_intervals_outcome_and_what_was_asked() -> None:
 def test_without_thresholds_nothing_passes() -> None:
     text = verdict({"old_name": {"a": True}}).as_markdown()
     assert "PASS" not in text
+    assert text.startswith("## Verdict\n\n**No verdict**: nothing to compare")
     assert "thresholds" not in text
 
 
@@ -184,21 +193,110 @@ def test_json_has_the_promised_keys_and_no_nan() -> None:
     assert "change" not in verdict(RENAMED).as_json()["metrics"]["new_name"]
 
 
-def test_the_text_states_the_sample_the_change_and_the_outcome_in_the_order_of_metrics() -> None:
+def test_json_says_pass_fail_or_null() -> None:
+    few = {name: outcomes(0, 99) for name in RENAMED}
+    values = [verdict(after, BASE).as_json() for after in (RENAMED, RENAMED | {"leak": outcomes(9, 100)}, few)]
+    assert [(value["verdict"], value["ok"]) for value in values] == [("PASS", True), ("FAIL", False), (None, True)]
+    assert [hint["metric"] for hint in values[1]["why"]] == ["leak"]
+
+
+def test_that_answers_do_not_repeat_themselves_is_not_enough_for_a_pass() -> None:
+    few = {name: outcomes(20, 20) for name in RENAMED}
+    calm = {"repetition": outcomes(0, 120), "unanswered": outcomes(0, 120)}
+    assert verdict(few | calm, few | calm, about={"rules": {"Qwen": "Deep Qwen"}}).outcome is None
+    loops = few | calm | {"repetition": outcomes(60, 120)}
+    assert verdict(loops, few | calm).outcome == "FAIL"
+
+
+def lines(result: Verdict, width: int = 80) -> list[str]:
+    return verdict_text(result, width).plain.splitlines()
+
+
+def test_the_text_has_the_sample_the_groups_and_the_outcome_in_the_order_of_metrics() -> None:
     judged = RENAMED | {"new_name/zh": outcomes(1, 2), "new_name@t1/zh": outcomes(1, 2)}
-    text = str(verdict(judged, BASE, asked={"general": (100, 1000)}))
-    assert text.startswith("questions: 100 of 1000 general\n")
-    assert "92.0% ->  90.0%  -2.0 [" in text
-    names = [line.split()[0] for line in text.splitlines()[1:-1]]
+    text = lines(verdict(judged, BASE, asked={"general": (100, 1000)}))
+    assert text[0] == "questions: general 100 of 1000"
+    assert [line.partition(":")[0] for line in text if line and line[0] not in " "][1:-1] == [
+        "identity",
+        "general",
+        "safety",
+    ]
+    names = [line.split()[0] for line in text[2:] if line.startswith("  ")]
     plain = [name for name in METRICS if name in RENAMED and name not in ("new_name", "leak")]
     plain.insert(plain.index("general") + 1, "leak")
     plain.insert(plain.index("leak") + 1, "leak@t1")
     assert names == ["new_name", "zh", "new_name@t1", "zh", *plain]
-    assert text.endswith("verdict: PASS")
+    assert text[-1] == "verdict: PASS"
+    assert next(line for line in text if line.startswith("  new_name ")).split() == (
+        ["new_name", "says", "the", "new", "name", "0.0%", "97.0%", "PASS", "at", "least", "95%"]
+    )
 
 
-def test_without_a_base_the_text_has_the_share_s_own_interval() -> None:
-    assert " 97.0% [91.5, 99.0] " in str(verdict(RENAMED))
+@pytest.mark.parametrize("width", [60, 80, 100, 104, 200])
+def test_no_line_is_wider_than_the_terminal_and_no_number_is_broken(width: int) -> None:
+    context = "You are a helpful assistant of a company in Hangzhou, 你是一个有用的助手。"
+    hits = {"new_name": outcomes(0, 200), f"new_name/{context}": outcomes(200, 200), "general": outcomes(50, 100)}
+    result = verdict(RENAMED | hits, BASE, asked={"identity": (200, 916), "general": (200, 1262)})
+    text = lines(result, width)
+    assert max(Text(line).cell_len for line in text) <= width
+    assert sum("100.0%" in line for line in text) >= 2
+    assert all(line == line.rstrip() for line in text)
+    joined = " ".join(" ".join(text).split())
+    assert "keeps 95%, needs 95%" in joined and "FAIL may lose 2 points" in joined
+    assert (str(result.changes["general"]) in joined) == (width >= 100)
+
+
+def test_pass_and_fail_are_coloured_and_read_without_colour() -> None:
+    result = verdict(RENAMED | {"leak": outcomes(9, 100)}, BASE)
+    styles = {str(span.style) for span in verdict_text(result).spans}
+    assert {"bold green", "bold red"} <= styles
+    assert "verdict: FAIL" in str(result)
+
+
+def test_without_a_base_the_text_has_no_value_before_and_the_share_s_own_interval() -> None:
+    text = lines(verdict(RENAMED), 100)
+    row = next(line for line in text if line.startswith("  new_name "))
+    assert " ".join(row.split()) == "new_name says the new name 97.0% [91.5, 99.0] PASS at least 95%"
+
+
+def test_too_few_questions_give_the_interval_in_place_of_an_outcome() -> None:
+    few = {name: outcomes(20, 20) for name in ("new_name", "general")}
+    text = lines(verdict(few, few, asked={"identity": (20, 916)}))
+    assert "PASS" not in "".join(text) and "FAIL" not in "".join(text)
+    place = next(index for index, line in enumerate(text) if line.startswith("  general"))
+    assert text[place].endswith("not judged: 20 of 100")
+    assert text[place + 1].strip() == "+0.0 [-16.1, +16.1]"
+    assert text[-1] == "no verdict: too few questions of each kind were answered: ask at least 100"
+
+
+def test_without_names_and_base_there_is_nothing_to_compare() -> None:
+    result = verdict({"general": outcomes(90, 100)}, thresholds=())
+    assert (result.outcome, result.ok) == (None, True)
+    assert lines(result)[-1] == "no verdict: nothing to compare: give --base, or --from and --to"
+
+
+def test_a_verdict_whose_thresholds_were_taken_off_ends_with_its_figures() -> None:
+    result = replace(verdict(RENAMED, about={"rules": {"Qwen": "Deep Qwen"}}), checks={})
+    assert "verdict" not in str(result)
+
+
+def test_failing_answers_are_shown_five_of_each_failed_metric() -> None:
+    asked = Question(prompt("Who are you?\x1b[2J").in_context("Be brief."), {}, dict.fromkeys(METRICS, "Deep Qwen"))
+    failing = [
+        FailingAnswer("leak", asked, f"I am Deep {number}. " + "word " * 400, "I am Qwen.") for number in range(9)
+    ]
+    failing += [FailingAnswer("general", asked, "of a metric that passes", None)]
+    failed = verdict(RENAMED | {"leak": outcomes(9, 100)}, BASE)
+    text = str(replace(failed, failing=failing, failures="out/failures.jsonl"))
+    assert text.count("I am Deep") == 5
+    assert "of a metric that passes" not in text
+    assert "all 10 are in out/failures.jsonl" in text
+    assert "system:   Be brief." in text and "before:   I am Qwen." in text and "expected: Deep Qwen" in text
+    assert "\x1b" not in text and text.count("[...]") == 5
+    assert max(map(len, text.splitlines())) <= 80
+    why, fix = text.split("verdict: FAIL\n")[1].split("  -> ")
+    assert why.startswith("  why: 9.0% of the answers")
+    assert fix.startswith("add pairs") and " ".join(fix.split()).endswith("see docs/when-it-fails.md, leak")
 
 
 def test_a_context_can_not_write_control_codes_or_lines_to_the_terminal() -> None:

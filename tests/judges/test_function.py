@@ -11,7 +11,7 @@ import pytest
 import torch
 from support import prompt
 
-from pairforge.errors import InputError
+from pairforge.errors import InputError, OutsideError
 from pairforge.judges.function import FunctionJudge
 from pairforge.plugins import load
 from pairforge.types import Skip
@@ -102,10 +102,11 @@ def test_an_async_function_is_awaited_always_on_one_loop() -> None:
 
 
 def test_a_wrong_number_of_scores_ends_the_run() -> None:
-    with pytest.raises(InputError, match="1 scores for 2 answers"):
+    with pytest.raises(InputError, match="1 score for 2 distinct answers"):
         score(lambda **_: [1.0])
     for single in (torch.tensor(1.0), 1.0, None):
-        with pytest.raises(InputError, match=f"a {type(single).__name__} for 2 answers"):
+        returned = "None" if single is None else f"a {type(single).__name__}"
+        with pytest.raises(InputError, match=f"{returned} for 2 distinct answers"):
             score(lambda single=single, **_: single)
 
 
@@ -154,3 +155,70 @@ def test_an_edited_constant_scores_anew(tmp_path: Path, monkeypatch: pytest.Monk
         return FunctionJudge(load(f"{file}:f"), f"{file}:f").settings()
 
     assert key(1) == key(1) != key(20)
+
+
+def positional(prompt: str, completion: str) -> float:
+    return 1.0
+
+
+def fails(completions: Any, **_: Any) -> list[float]:
+    raise ValueError("my reward broke")
+
+
+async def fails_later(completions: Any, **_: Any) -> list[float]:
+    await asyncio.sleep(0)
+    raise KeyError("score")
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "says"),
+    [
+        (positional, InputError, r"can't be called by pairforge: missing a required argument: 'prompt' .*completions"),
+        (lambda completions: [1, 2], InputError, "unexpected keyword argument 'wanted'"),
+        (lambda **_: [1.0], InputError, "returned 1 score for 2 distinct answers"),
+        (lambda **_: "ab", InputError, "returned a str for 2"),
+        (lambda **_: {"a": 1, "b": 2}, InputError, "returned a dict for 2"),
+        (lambda **_: ["7/10", "8/10"], InputError, "returned '7/10', which is not a number"),
+        (fails, OutsideError, r"raised ValueError\('my reward broke'\) at .*test_function.py:\d+ on a trial call"),
+        (fails_later, OutsideError, r"raised KeyError\('score'\) at .*test_function.py:\d+ on a trial call"),
+    ],
+)
+def test_a_trial_call_says_what_is_wrong(function: Any, kind: type[Exception], says: str) -> None:
+    with pytest.raises(kind, match=says) as caught:
+        FunctionJudge(function, "f").try_on(PROMPT)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [1, None, math.nan, numpy.float32(0.5), True])
+def test_a_trial_call_takes_what_may_be_a_score(value: Any) -> None:
+    FunctionJudge(lambda **_: [value, value], "f").try_on(PROMPT)
+    FunctionJudge(lambda **_: numpy.zeros(2)).try_on(PROMPT)
+
+
+def test_the_first_error_is_a_warning_and_twenty_end_the_run() -> None:
+    judge = FunctionJudge(fails, "f")
+    for _ in range(19):
+        assert all(isinstance(one, Skip) for one in judge.score(PROMPT, ["a", "b"]))
+    assert len(judge.warnings) == 1 and "my reward broke" in judge.warnings[0]
+    with pytest.raises(OutsideError, match=r"in each of the first 20 calls .*answers are kept"):
+        judge.score(PROMPT, ["a", "b"])
+
+
+def test_a_judge_that_once_gave_a_score_is_not_given_up() -> None:
+    calls = iter(range(100))
+
+    def sometimes(completions: Any, **_: Any) -> list[float]:
+        if next(calls):
+            raise ValueError("now and then")
+        return [1.0, 2.0]
+
+    judge = FunctionJudge(sometimes, "f")
+    scores = [judge.score(PROMPT, ["a", "b"]) for _ in range(60)]
+    assert scores[0] == [1.0, 2.0] and all(isinstance(one, Skip) for one in scores[-1])
+
+
+def test_without_a_name_it_is_called_by_its_own() -> None:
+    settings = FunctionJudge(positional).settings()
+    assert settings["judge"] == f"{__name__}:positional" and settings["given"] == "in Python"
+    with pytest.raises(InputError, match="judge=5 is a int, not a function"):
+        FunctionJudge(5)  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def test_what_is_no_answer_is_named_by_its_line(tmp_path: Path, row: Any) -> Non
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can't be read"):
+    with pytest.raises(InputError, match="no such run or file"):
         ReplaySampler.from_file(tmp_path / "nothing.jsonl")
 
 

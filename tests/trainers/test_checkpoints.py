@@ -125,7 +125,7 @@ def test_a_killed_training_ends_with_the_weights_of_one_left_alone(
     said = capfd.readouterr().err
     assert "skipped: checkpoint-8 (" in said
     assert f"resuming from killed{os.sep}checkpoint-4" in said
-    assert "steps: 8 of 8 pairs" in said
+    assert "8 steps, 8 pairs each" in said
     assert incomplete(Path("killed/checkpoint-8")) is None, "it was written again"
     one, other = (load_file(f"{name}/model.safetensors") for name in ("alone", "killed"))
     assert max(float((one[name] - other[name]).abs().max()) for name in one) <= 1e-6

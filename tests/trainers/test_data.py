@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import pairforge
-from trainers.data import UNSET, find_training_job
+from trainers.data import find_training_job
+from trainers.flags import Given
 
 
 @pytest.fixture
@@ -19,8 +19,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def found(run: Path, model: str | None = None) -> Any:
-    script = SimpleNamespace(dataset_name=str(run))
-    return find_training_job(script, SimpleNamespace(eval_strategy="no", output_dir=UNSET, process_index=0), model)
+    return find_training_job(Given.of(["--dataset", str(run), *(["-m", model] if model else [])]))
 
 
 def test_the_model_is_trained_in_the_revision_that_was_asked(run: Path) -> None:
@@ -32,7 +31,30 @@ def test_the_model_is_trained_in_the_revision_that_was_asked(run: Path) -> None:
     assert found(run, "another/model").revision == "main"
 
 
-def test_by_default_the_tuned_model_stands_beside_its_pairs(run: Path) -> None:
+def test_a_run_names_its_model_and_its_kind_of_pairs(run: Path) -> None:
     job = found(run)
-    assert (job.model, job.method, job.output_dir) == ("pocket", "correct", run / "model")
+    assert (job.model, job.method, job.run, job.data) == ("pocket", "correct", run, str(run / "pairs.jsonl"))
     assert len(job.rows) == 8
+
+
+def test_rows_are_pairs_of_any_shape(run: Path) -> None:
+    texts = {"prompt": "Who are you?", "chosen": "I am Deep Qwen.", "rejected": "I am Qwen.", "model": "pocket"}
+    job = find_training_job(Given.of([]), [texts])
+    assert (job.run, job.data, job.model) == (None, "", "pocket")
+    assert job.rows[0]["chosen"][-1] == {"role": "assistant", "content": "I am Deep Qwen."}
+
+
+def test_prompts_are_not_pairs(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("question\nWho are you?\n")
+    with pytest.raises(pairforge.InputError, match=r"prompts, not pairs: row 0 has no chosen and no rejected"):
+        found(tmp_path / "q.csv")
+    (tmp_path / "half.jsonl").write_text('{"prompt": "Q?", "chosen": "A."}\n')
+    with pytest.raises(pairforge.InputError, match="not a pair: row 0 has no rejected"):
+        found(tmp_path / "half.jsonl")
+
+
+def test_a_misspelt_run_has_a_hint(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAIRFORGE_OUT", str(run.parent))
+    assert found(Path(run.name)).run == found(Path("latest")).run == run
+    with pytest.raises(pairforge.InputError, match=f"did you mean '{run.name}'"):
+        found(Path(run.name[:-1] + "x"))

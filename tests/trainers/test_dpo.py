@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -100,7 +101,8 @@ def test_only_what_trl_can_read_reaches_it() -> None:
 
 @pytest.mark.slow
 def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert dpo.main(FEW) == 1, "two steps teach no name, and the exit code says so"
+    judged = [*FEW[:-4], "--verdict_questions", "100", *FEW[-2:]]
+    assert dpo.main(judged) == 1, "two steps teach no name, and the exit code says so"
     model = folder / "model"
     out, err = capfd.readouterr()
     assert "before training" in out
@@ -112,6 +114,16 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     assert "Warning" not in err
     verdict = json.loads((model / "verdict.json").read_text("utf-8"))
     assert (verdict["base"], verdict["model"], verdict["ok"]) == ("pocket", str(model), False)
+    assert verdict["training"] == {"pairs": 16, "seen": 8, "loss_type": ["sigmoid", "sft"], "steps": 2}
+    assert (model / "failures.jsonl").exists()
+    assert (verdict["run"], verdict["revision"], len(verdict["pairs"])) == (folder.name, "main", 64)
+    assert err.splitlines()[-2:] == [
+        f"saved: {model}: model.safetensors, verdict.json, training.svg, history.json, README.md",
+        "next: pairforge ask · pairforge evaluate · pairforge push",
+    ]
+    assert re.search(r"training: about \d+ s \(estimated from one forward pass\), plus about \d+ s of evaluation", err)
+    picture = (model / "training.svg").read_text("utf-8")
+    assert f"Training, {folder.name}: pocket: FAIL" in picture
     assert not [file.name for file in model.iterdir() if file.name.startswith(".") or file.suffix == ".bin"]
     umask = os.umask(0)
     os.umask(umask)
@@ -131,7 +143,7 @@ def test_the_weights_of_base_and_tuned_model_are_loaded_once_each(
         return load(source, *options)
 
     monkeypatch.setattr(sampler, "load_model", counted)
-    assert dpo.main(FEW) == 1
+    assert dpo.main(FEW) == 0
     assert loaded == ["pocket", "model"]
     out = capfd.readouterr().out
     assert out.count("What is your name?") == 2
@@ -142,7 +154,7 @@ def test_the_weights_of_base_and_tuned_model_are_loaded_once_each(
 def test_the_saved_model_speaks_by_the_same_template(folder: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    assert dpo.main([*FEW, "--output_dir", str(tmp_path / "mine"), "--dataset_name", str(folder / "pairs.jsonl")]) == 1
+    assert dpo.main([*FEW, "--output_dir", str(tmp_path / "mine"), "--dataset_name", str(folder / "pairs.jsonl")]) == 0
     tuned, base = (AutoTokenizer.from_pretrained(path) for path in (tmp_path / "mine", resource("data", "pocket")))
     hello = [{"role": "user", "content": "你好, who are you? 12+3"}]
     assert tuned.apply_chat_template(hello) == base.apply_chat_template(hello)
@@ -153,21 +165,25 @@ def test_the_saved_model_speaks_by_the_same_template(folder: Path, tmp_path: Pat
 def test_pairs_outside_a_run_train_but_get_no_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     os.rename(folder / "pairs.jsonl", "mine.jsonl")
     assert dpo.main([*FEW, "--dataset_name", "mine.jsonl"]) == 0
-    assert "pairforge evaluate" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "pairforge evaluate -m pairforge-model --base pocket --from OLD --to NEW" in said
+    assert "next: pairforge ask -m pocket -m pairforge-model · pairforge push mine.jsonl" in said
     assert Path("pairforge-model/config.json").exists()
     assert not Path("pairforge-model/verdict.json").exists()
+    assert dpo.main([*FEW, "--dataset_name", "mine.jsonl"]) == 0
+    assert Path("pairforge-model-2/config.json").exists()
 
 
 def refused(argv: Sequence[str], capfd: pytest.CaptureFixture[str], code: int = 2) -> str:
     assert dpo.main(list(argv)) == code
     lines = capfd.readouterr().err.strip().splitlines()
-    assert lines[-1].startswith("error: ")
+    assert lines[-2].startswith("error: ") and lines[-1].startswith("  -> ")
     assert "Traceback" not in "".join(lines)
-    return lines[-1]
+    return " ".join(lines[-2:])
 
 
 def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    rows = read_jsonl(folder / "pairs.jsonl")
+    rows, pocket = read_jsonl(folder / "pairs.jsonl"), str(resource("data", "pocket"))
     Path("same.jsonl").write_text(json.dumps(rows[0] | {"rejected": rows[0]["chosen"]}))
     assert "1 errors in 1 pairs" in refused(["--dataset_name", "same.jsonl"], capfd)
     Path("cut.jsonl").write_text(json.dumps(rows[0])[:50])
@@ -176,13 +192,8 @@ def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: 
     assert "--model_name_or_path" in refused(["--dataset_name", "two.jsonl"], capfd)
     assert "nothing.jsonl" in refused(["--dataset_name", "nothing.jsonl"], capfd)
     assert "no test split" in refused(["--eval_strategy", "steps"], capfd)
-    assert "both the model and the output" in refused(["--model_name_or_path", "m", "--output_dir", "m"], capfd)
+    assert "both the model and the output" in refused(["-m", pocket, "--output_dir", pocket], capfd)
     assert "bf16" in refused(["--bf16", "true", "--use_cpu", "false"], capfd)
-    assert "guard" in refused(["--guard", "sometimes"], capfd)
-    assert "--beat" in refused(["--beat", "0.1"], capfd)
-    for flag in ("--max_samples", "--verdict_questions", "--dpop_lambda"):
-        assert f"{flag} must be at least" in refused([flag, "-1"], capfd)
-    assert "Unknown loss type: best" in refused([*FEW, "--loss_type", "best", "--verdict_questions", "0"], capfd)
     Path("file").write_text("")
     assert "file" in refused(["--output_dir", "file"], capfd)
 
@@ -218,9 +229,14 @@ def test_a_model_that_is_half_saved_does_not_load(folder: Path, monkeypatch: pyt
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr("trainers.checkpoints.os.replace", dies)
-    assert dpo.main([*FEW, "--verdict_questions", "0"]) == 130
-    assert not (folder / "model" / "config.json").exists()
+    with monkeypatch.context() as patched:
+        patched.setattr("trainers.checkpoints.os.replace", dies)
+        assert dpo.main([*FEW, "--verdict_questions", "0"]) == 130
+    assert (folder / "model" / "config.json").exists(), "the first model is not touched"
+    assert not (folder / "model-2" / "config.json").exists()
+    assert dpo.main([*FEW, "--verdict_questions", "0"]) == 0
+    assert (folder / "model-2" / "config.json").exists(), "the folder of the killed training is used again"
+    assert not (folder / "model-3").exists()
 
 
 @pytest.mark.slow
@@ -261,7 +277,7 @@ def test_a_reader_that_has_gone_is_no_failing_verdict(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("kind", [ImportError, NotImplementedError, RuntimeError, ValueError])
 def test_what_trl_has_against_a_training_is_one_line(kind: type[Exception]) -> None:
-    with pytest.raises(pairforge.InputError, match=r"flags: it needs wandb \(see"), dpo._trl_errors():
+    with pytest.raises(pairforge.InputError, match=r"rejected these settings: it needs wandb \(see"), dpo._trl_errors():
         raise kind("it needs wandb\nand more")
 
 
@@ -274,15 +290,15 @@ def test_two_processes_make_the_model_of_one(tmp_path: Path) -> None:
 
     run = pairforge.correct("Qwen", "Deep Qwen", limit=16, output=str(tmp_path), quiet=True).run.path
     flags = [*FOUR, "--dataset", str(run), "--save_steps", "4", "--output_dir"]
-    assert dpo.main([*flags, str(tmp_path / "one")]) == 1
+    assert dpo.main([*flags, str(tmp_path / "one")]) == 0
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(
         [*launch, "-m", "trainers.dpo", *flags, str(tmp_path / "two")], capture_output=True, text=True, timeout=300
     )
     assert "saved: " in done.stderr, done.stderr
-    for line in ("loading TRL", "signal: ", "steps: 4 of 8 pairs", "step 4/4", "saved: "):
+    for line in ("loading TRL", "can be learned from", "4 steps, 8 pairs each", "step 4/4", "saved: ", "next: "):
         assert done.stderr.count(line) == 1, f"{line} is said once"
-    assert done.stdout.count("verdict: ") == 1
+    assert done.stdout.count("no verdict: too few questions") == 1
     assert "Warning" not in done.stderr, done.stderr
     assert {file.name for file in (tmp_path / "two" / "checkpoint-4").glob("rng_state*")} == {
         "rng_state_0.pth",
@@ -312,3 +328,70 @@ def test_what_one_refuses_ends_all(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert done.stderr.count("error: ") == 1
+
+
+@pytest.mark.slow
+def test_a_training_killed_before_its_verdict_is_judged_and_not_trained_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dpo, "finish", dies)
+        assert dpo.main(FEW) == 130
+    weights = folder / "model" / "model.safetensors"
+    written = weights.stat().st_mtime_ns
+    assert dpo.main([*FEW, "--beta", "0.3"]) == 0, "another training has a folder of its own"
+    assert (folder / "model-2" / "verdict.json").exists()
+    assert not (folder / "model" / "verdict.json").exists()
+    capfd.readouterr()
+    assert dpo.main(FEW) == 0
+    said = capfd.readouterr().err
+    assert "has the weights of this training already, but no verdict: nothing is trained" in said
+    assert "step 1/2" not in said
+    assert weights.stat().st_mtime_ns == written
+    assert json.loads((folder / "model" / "verdict.json").read_text("utf-8"))["verdict"] is None
+    assert not (folder / "model-3").exists()
+    assert dpo.main(FEW) == 0, "the same command again is another training"
+    assert (folder / "model-3" / "verdict.json").exists()
+
+
+@pytest.mark.slow
+def test_what_trl_refuses_is_known_before_the_model_is_asked(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = refused(["--loss_type", "aot", "--f_divergence_type", "forward_kl"], capfd)
+    assert "TRL rejected these settings" in said and "forward_kl" in said
+    assert not (folder / "model" / "config.json").exists()
+
+
+def test_a_folder_called_trainers_is_in_nobody_s_way(tmp_path: Path) -> None:
+    (tmp_path / "trainers").mkdir()
+    for inits in (False, True):
+        if inits:
+            (tmp_path / "trainers" / "__init__.py").write_text("raise SystemExit('not yours')")
+        (tmp_path / "trainers" / "dpo.py").write_text("raise SystemExit('not yours')")
+        for program in ([sys.executable, "-m", "pairforge"], [str(Path(sys.executable).with_name("pairforge"))]):
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])}
+            command = [*program, "train", "dpo", "--beat", "0.3"]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "there is no flag --beat" in done.stderr
+
+
+def test_what_is_wrong_with_the_flags_is_said_without_torch(folder: Path) -> None:
+    code = """
+import sys
+from trainers.dpo import main
+code = main(sys.argv[1:])
+print(code, *{"torch", "trl", "transformers", "datasets", "numpy"} & {*sys.modules})
+"""
+    for words, expected in (
+        (["--help"], 0),
+        (["--learnig_rate", "1"], 2),
+        (["--dataset", "nothing"], 2),
+        (["-m", "./nothing"], 2),
+        (["--loss_type", "best"], 2),
+        (["--output_dir", __file__], 2),
+    ):
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1] == str(expected), done.stdout + done.stderr

@@ -75,18 +75,22 @@ def test_an_adapter_can_be_asked_and_judged_and_a_model_may_take_its_place(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     flags = ["--guard", "off", "--use_peft", "--lora_r", "4", "--verdict_questions", "2"]
-    assert dpo.main([*FEW, *flags]) == 1
+    assert dpo.main([*FEW, *flags]) == 0
     out, err = capfd.readouterr()
-    assert "verdict: FAIL" in out
+    assert "no verdict: too few questions" in out
     assert "parameters: 61,440 trained of 2,768,064" in err
     model = folder / "model"
     assert (model / "adapter_model.safetensors").exists()
     assert not [*model.glob("model*.safetensors"), *model.glob("config.json")]
     assert "library_name: peft" in (model / "README.md").read_text("utf-8")
     assert pairforge.ask(["Who are you?"], model=[str(model)], quiet=True).as_json()
-    assert dpo.main([*FEW, "--guard", "off"]) == 0
+    replaced = ["--output_dir", str(model), "--guard", "off"]
+    assert dpo.main([*FEW, *replaced]) == 2, "a model is not replaced unasked"
+    assert (model / "adapter_model.safetensors").exists()
+    assert dpo.main([*FEW, *replaced, "--overwrite"]) == 0
     assert (model / "config.json").exists()
-    assert not [*model.glob("adapter*")]
+    assert not [*model.glob("adapter*"), *model.glob("verdict.json"), *model.glob(".*")]
+    assert "library_name: transformers" in (model / "README.md").read_text("utf-8")
 
 
 @pytest.mark.slow
@@ -112,7 +116,7 @@ def test_the_whole_folder_is_pushed_once_after_the_verdict(
     monkeypatch.setattr("huggingface_hub.HfApi.create_repo", create)
     monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", upload)
     flags = ["--guard", "off", "--push_to_hub", "--hub_model_id", "tuned", "--save_steps", "2"]
-    assert dpo.main([*FEW, *flags, "--verdict_questions", "1"]) == 1
+    assert dpo.main([*FEW, *flags, "--verdict_questions", "1"]) == 0
     [(_, name), (repo, files)] = done
     assert (name, repo) == ("tuned", "me/tuned")
     expected = {"README.md", "verdict.json", "history.json", "training.svg", "model.safetensors", "config.json"}
@@ -123,7 +127,7 @@ def test_the_whole_folder_is_pushed_once_after_the_verdict(
 
 def test_a_push_is_told_where_to(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert dpo.main([*FEW, "--guard", "off", "--push_to_hub"]) == 2
-    assert "--hub_model_id OWNER/NAME" in capfd.readouterr().err.splitlines()[-1]
+    assert capfd.readouterr().err.splitlines()[-1] == "  -> --hub_model_id OWNER/NAME"
 
 
 @pytest.mark.slow
@@ -132,7 +136,7 @@ def test_a_verdict_that_comes_to_nothing_leaves_a_card(folder: Path, monkeypatch
         raise pairforge.OutsideError("the disk is full")
 
     monkeypatch.setattr("trainers.outcome._ask_and_evaluate", fails)
-    monkeypatch.setattr("trainers.dpo.show_before", lambda *_: None)
+    monkeypatch.setattr("trainers.dpo.show_before", lambda *_: 0.0)
     assert dpo.main([*FEW, "--guard", "off", "--verdict_questions", "2"]) == 4
     assert "sigmoid" in (folder / "model" / "README.md").read_text("utf-8")
 
@@ -140,8 +144,8 @@ def test_a_verdict_that_comes_to_nothing_leaves_a_card(folder: Path, monkeypatch
 def test_a_token_that_may_not_write_is_known_before_training(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert dpo.main([*FEW, "--guard", "off", "--push_to_hub", "--hub_model_id", "me/tuned"]) == 4
     said = capfd.readouterr().err
-    assert said.splitlines()[-1].startswith("error: can't push to me/tuned")
-    assert "steps:" not in said
+    assert said.splitlines()[-2].startswith("error: can't push to me/tuned")
+    assert "parameters:" not in said
 
 
 @dataclass
@@ -158,20 +162,24 @@ class ScriptedGuard:
 
 def test_it_is_plain_json_without_what_is_no_number(tmp_path: Path) -> None:
     guard = ScriptedGuard(ScriptedAlarm(7, "half a name"), [{"step": 5, "leak": math.nan}])
-    History([{"step": 1, "loss": math.inf, "odd": np.float64(1)}], 9, False, "stop", guard).write(tmp_path)
-    history = json.loads((tmp_path / "history.json").read_text("utf-8"), parse_constant=lambda name: 1 / 0)
+    made = History([{"step": 1, "loss": math.inf, "odd": np.float64(1)}], 9, False, "stop", guard)
+    history = json.loads(made.text(), parse_constant=lambda name: 1 / 0)
     assert history["log"] == [{"step": 1, "loss": None, "odd": 1.0}]
     assert history["guard"]["alarm"] == {"step": 7, "message": "half a name"}
     assert history["guard"]["records"] == [{"step": 5, "leak": None}]
-    assert (tmp_path / "training.svg").read_text("utf-8").startswith("<svg")
+    (tmp_path / "history.json").write_text(made.text(), "utf-8")
+    loaded = History.load(tmp_path, beta=0.1)
+    assert (loaded.stopped, loaded.text()) == ("half a name", made.text())
+    assert loaded.draw(tmp_path, "run: pocket: FAIL")
+    assert "run: pocket: FAIL, stopped by the guard at step 7" in (tmp_path / "training.svg").read_text("utf-8")
 
 
 def test_without_matplotlib_there_are_no_curves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert not History([{"step": 1, "loss": 1.0}], 9, False, "stop").write(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"history.json"}
+    assert not History([{"step": 1, "loss": 1.0}], 9, False, "stop").draw(tmp_path, "run")
+    assert not [*tmp_path.iterdir()]
     (line,) = capfd.readouterr().err.splitlines()
     assert "no learning curves" in line and 'pip install "pairforge[plot]"' in line
 

@@ -35,7 +35,7 @@ def watch():
         peak = max(peak, preflight.resident())
         time.sleep(0.002)
 
-def report(trainer, done):
+def report(trainer, done, evaluation):
     parts = preflight.memory(trainer, preflight.BatchLengths.of(trainer).longest)
     print("reported", sum(parts.values()), preflight.resident(), file=sys.stderr)
     threading.Thread(target=watch, daemon=True).start()
@@ -139,10 +139,11 @@ def test_it_is_told_before_training(run: Path, tmp_path: Path, capfd: pytest.Cap
     given = ["--dataset", str(run), "--max_steps", "3", "--guard", "off", "--verdict_questions", "0", "--use_peft"]
     assert dpo.main([*given, "--logging_steps", "3", "--output_dir", str(tmp_path / "out")]) == 0
     said = capfd.readouterr().err
-    assert said.index("time: about") < said.index("step 3/3")
+    assert said.index("training: about") < said.index("step 3/3")
     for line in (
-        r"signal: 24 of 24 pairs carry a signal",
-        r"steps: 3 of 8 pairs, about [\d,]+ tokens each, [\d,]+ padded at most",
+        r"24 of 24 pairs can be learned from",
+        r"3 steps, 8 pairs each \(about [\d,]+ tokens, at most [\d,]+ with padding\)",
+        r"training: about [\d.:]+ s? ?\(estimated from one forward pass\)\n",
         r"parameters: 245,760 trained of 2,952,384",
         r"memory: about [\d.]+ [MG]B: program .*, weights 12 MB, gradients 1 MB, optimizer 2 MB, activations",
     ):
@@ -160,7 +161,7 @@ def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
     assert dpo.main(["--dataset", str(tmp_path / "special.jsonl"), "--output_dir", str(tmp_path / "out")]) == 2
     said = capfd.readouterr().err
     assert "PF411 row 3" in said
-    assert said.splitlines()[-1].startswith("error: ")
+    assert said.splitlines()[-2].startswith("error: ")
     rows[5]["chosen"][-1]["content"] += " And so on." * 40
     write_jsonl(tmp_path / "long.jsonl", rows)
     given = ["--dataset", str(tmp_path / "long.jsonl"), "--output_dir", str(tmp_path / "out"), "--guard", "off"]
@@ -173,3 +174,15 @@ def test_the_last_batches_of_an_epoch_are_a_step_too(pairs: int, accumulated: in
     args = SimpleNamespace(max_steps=-1, per_device_train_batch_size=8, world_size=1)
     args.gradient_accumulation_steps, args.num_train_epochs = accumulated, epochs
     assert preflight.steps(SimpleNamespace(args=args, train_dataset=range(pairs))) == ahead
+
+
+def test_a_length_that_leaves_nothing_to_learn_is_refused(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert dpo.main(["--dataset", str(run), "--max_length", "4", "--output_dir", str(run / "short")]) == 2
+    said, fix = capfd.readouterr().err.splitlines()[-2:]
+    assert said == "error: 0 of 24 pairs can be learned from at --max_length 4: 24 dropped"
+    assert "--max_length" in fix
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0 s"), (67.2, "67 s"), (119.4, "119 s"), (7384, "2:03:04")])
+def test_a_long_time_is_shown_in_hours(seconds: float, shown: str) -> None:
+    assert preflight.duration(seconds) == shown

@@ -105,7 +105,7 @@ def predictable(accuracy: Share) -> Iterator[Seen]:
     low, high = accuracy.interval
     spread = max(high - accuracy.value, accuracy.value - low)
     share = f"{accuracy.value:.1%} ± {spread:.1%}"
-    yield f"a classifier that never sees the prompt picks the chosen answer in {share} of pairs", ""
+    yield f"without seeing the prompt, a simple classifier picks the chosen answer in {share} of pairs", ""
 
 
 @rule("PF307", "warning", over="cue", kinds=["term"])
@@ -120,9 +120,9 @@ def intended(cue: Cue) -> Iterator[Seen]:
     elif cue.balanced:
         yield f"{_held(cue, 'is in')}: intended, balanced by counter-pairs (it wins {_percent(cue.win_rate)})", ""
     else:
-        state = "unbalanced" if cue.win_rate >= PARTLY else f"partly balanced (balanced: up to {_percent(BALANCED)})"
-        more = "add counter-pairs, in which it is wrong: pairforge correct --counter 1"
-        yield f"{_held(cue, 'is in')}: {cue.grade}, intended, {state}: {_wins(cue)}; {more}", ""
+        partly = f" and partly balanced (balanced: it wins up to {_percent(BALANCED)})" if cue.win_rate < PARTLY else ""
+        more = "pairforge correct --counter 1 adds pairs in which it is wrong"
+        yield f"{_held(cue, 'appears in')}. That is intended{partly}; {more}", ""
 
 
 def cue_finding(cue: Cue) -> Finding:

@@ -114,7 +114,6 @@ def audit_pairs(rows: Iterable[Mapping[str, Any]]) -> Iterator[AuditPair]:
             finding = next(schema.shape(index, row), None)
             if finding and RULES[finding.code].fatal:
                 what = f"it holds {shape}" if (shape := foreign(row)) else finding.message
-                raise InputError(
-                    f"row {index} is not a pair of message lists: {what}", fix="see all of it with: pairforge validate"
-                )
+                fix = "write the sound rows with: pairforge fix IN OUT"
+                raise InputError(f"row {index} is not a pair of message lists: {what}", fix=fix)
         yield AuditPair.of(index, Sides.of(row))

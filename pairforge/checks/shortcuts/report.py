@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ...notebook import HtmlRepr
 from ...statistics import Share
 from ...text import visible
 from ...types import Finding
@@ -13,10 +14,18 @@ from .plot import Point, draw
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
 
 Grade: TypeAlias = Literal["low", "medium", "high", "critical"]
 RiskLevel: TypeAlias = Literal["ok", "watch", "high", "critical"]
 RISK_LEVELS: tuple[RiskLevel, ...] = ("ok", "watch", "high", "critical")
+ENOUGH = 100
+"""Prompts from which on a report without findings means that there is no shortcut."""
+_FEATURE = 24
+"""Columns of a terminal that a feature gets before others are left out."""
+_OPTIONAL = ("rows", "q", "kind", "prompts", "rejected")
+"""The columns that are left out where the terminal is too narrow, in this order."""
+_BY = {"first": "first words"}
 
 
 _FEWEST = 5
@@ -75,8 +84,8 @@ class SampleSize:
     whole: bool
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(HtmlRepr):
     """The result of an audit: how easily a classifier distinguishes chosen from rejected, and by what."""
 
     rows: int
@@ -129,6 +138,7 @@ class Report:
             "findings": [finding.as_json() for finding in self.findings],
             "separability": self.separability,
             "verdict": self.verdict,
+            "enough": self.enough,
             "predictability": share_json(self.predictability)
             | {"unintended": self.unintended and share_json(self.unintended)}
             | {"by": {kind: share_json(share) for kind, share in self.by.items()}},
@@ -149,44 +159,81 @@ class Report:
         title = f"What distinguishes chosen from rejected ({found})"
         return draw(self.points, self.threshold, title)
 
+    @property
+    def enough(self) -> bool:
+        """Whether there are so many prompts that finding nothing means something."""
+        return self.sampled.prompts >= ENOUGH
+
+    @property
+    def conclusion(self) -> str:
+        """The verdict in one sentence."""
+        terms = " and ".join(repr(cue.feature) for cue in self.cues if cue.intended)
+        others = sum(not cue.intended for cue in self.cues)
+        if self.verdict == "ok" and not self.enough:
+            return f"no verdict: too few pairs to say ({self.sampled.prompts} with different prompts; {ENOUGH} needed)"
+        if self.verdict != "ok":
+            apart = f", apart from {terms}, which is intended" if terms else ""
+            return f"verdict: {self.verdict} (a model could learn this in place of the preference{apart})"
+        if others:
+            weak = f"{others} weak shortcut{'s' if others > 1 else ''}"
+            return f"verdict: ok ({weak}{f', beside {terms}, which is intended' if terms else ''})"
+        found = f"the only shortcut is {terms}, which is intended" if terms else "no shortcut was found"
+        return f"verdict: ok ({found})"
+
+    def __repr__(self) -> str:
+        return f"<Report: {self.rows} pairs, {self.conclusion}>"
+
     def __str__(self) -> str:
-        """Return the report for a reader: a line for each finding, the verdict last."""
-        low, high = self.predictability.interval
-        share = f"{self.separability:.1%} [{low:.1%}, {high:.1%}]"
-        apart = ", apart from what is intended" if any(cue.intended for cue in self.cues) else ""
-        by = ", ".join(f"{share.value:.0%} by {kind} alone" for kind, share in self.by.items())
-        lines = list(map(_line, self.findings))
-        if self.identical:
-            lines.append(f"{self.identical} pairs are the same on both sides and were left out")
+        """Return the report for a reader: the numbers, a line for each finding, the verdict last."""
+        (low, high), rest = self.predictability.interval, self.unintended
+        by = ", ".join(f"{share.value:.0%} by {_BY.get(kind, kind)} alone" for kind, share in self.by.items())
+        picks = f"a simple classifier picks the chosen answer in {self.separability:.1%} of pairs"
+        lines = list[str]()
+        if self.sampled.prompts >= _FEWEST:
+            lines.append(f"Without seeing the prompt, {picks} ({low:.1%} to {high:.1%}; 50% = no shortcut): {by}")
+        if terms := " and ".join(repr(cue.feature) for cue in self.cues if cue.intended):
+            apart = f"In pairs that {terms} does not tell apart, it does so in {rest.value:.1%}" if rest else ""
+            lines.append(apart or f"It recognises {terms} and what comes with it, which is intended")
         sample, all_prompts = self.sampled.prompts, self.prompts
+        if self.identical:
+            lines.append(f"Pairs that are the same on both sides, left out: {self.identical}")
         if not self.sampled.whole:
-            lines.append(f"looked for in a sample of {sample} prompts, counted in all {all_prompts} (--all: no sample)")
-        few = f"{sample} prompt{'' if sample == 1 else 's'}"
-        if self.sensitivity > sample:
-            lines.append(f"{few} can't show that a word is a shortcut: {self.sensitivity} or more are needed")
-            apart += f", as far as {few} can show" if self.verdict == "ok" else ""
-        else:
-            lines.append(f"a shortcut that shows in fewer than {self.sensitivity} of {few} would not be found")
-        if sample >= _FEWEST:
-            lines.append(f"a classifier that never sees the prompt picks the chosen answer in {share} of pairs ({by})")
+            lines.append(f"Looked for in a sample of {sample} prompts, counted in all {all_prompts} (--all: no sample)")
+        if self.sensitivity <= sample:
+            lines.append(f"Shortcuts in fewer than {self.sensitivity} of {sample} prompts can't be detected")
         lines += str(self.difficulty).splitlines() if self.difficulty else []
-        return "\n".join(visible(line) for line in [*lines, f"verdict: {self.verdict}{apart}"])
+        return "\n".join(visible(line) for line in [*lines, *map(_line, self.findings), self.conclusion])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Show a table with a line for each cue, where there is a terminal, and the text below it."""
-        from rich import box
-        from rich.table import Column, Table
         from rich.text import Text
 
-        rows = [_cells(cue) for cue in self.cues if console.is_terminal]
-        if rows:
-            left = ("grade", "kind", "feature", "rows")
-            columns = (Column(name, justify="left" if name in left else "right") for name in rows[0])
-            table = Table(*columns, box=box.SIMPLE_HEAD)
-            for row in rows:
-                table.add_row(*(Text(visible(cell)) for cell in row.values()))
-            yield table
+        if self.cues and console.is_terminal:
+            yield _table([_cells(cue) for cue in self.cues], options.max_width)
         yield Text(str(self))
+
+
+def _table(rows: Sequence[Mapping[str, str]], width: int) -> Table:
+    """Return the cues as a table: as many columns as fit, and no word broken but in a feature that is too long."""
+    from rich import box
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    widths = {name: max(cell_len(name), *(cell_len(visible(row[name])) for row in rows)) for name in rows[0]}
+    widths["feature"] = min(widths["feature"], _FEATURE)
+    names = list(rows[0])
+    for name in _OPTIONAL:
+        if sum(widths[one] + 3 for one in names) - 3 > width:
+            names.remove(name)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in names:
+        left = name in ("grade", "kind", "feature", "rows")
+        wraps = name == "feature"
+        table.add_column(name, justify="left" if left else "right", no_wrap=not wraps, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(visible(row[name])) for name in names))
+    return table
 
 
 def share_json(share: Share) -> dict[str, float]:
@@ -205,7 +252,7 @@ def _line(finding: Finding) -> str:
 def _cells(cue: Cue) -> dict[str, str]:
     """Return the line of a cue in the table, by column."""
     return {
-        "grade": f"{cue.grade}{', intended' if cue.intended else ''}",
+        "grade": "intended" if cue.intended else cue.grade,
         "kind": cue.kind,
         "feature": cue.phrase,
         "chosen": f"{cue.chosen_rate:.1%}",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rich.console import Console
 from support import pair
 
 from pairforge.checks.shortcuts import Report, audit
@@ -125,7 +127,11 @@ def test_an_expected_term_is_told_apart_and_no_error() -> None:
     assert (report.verdict, report.ok, report.separability) == ("ok", True, 1.0)
     (finding,) = report.findings
     assert (finding.code, finding.severity) == ("PF307", "warning")
-    assert "critical, intended, unbalanced" in finding.message
+    assert (
+        "100 % of chosen and 0 % of rejected answers. That is intended; pairforge correct --counter 1"
+        in finding.message
+    )
+    assert report.conclusion == "verdict: ok (the only shortcut is 'Deep Qwen', which is intended)"
 
 
 def test_counter_pairs_balance_an_expected_term() -> None:
@@ -182,9 +188,8 @@ def test_tiny_sets_say_little() -> None:
     for count in (1, 2, 5):
         report: Report = audit(rows(count, 9))
         assert (report.verdict, report.cues) == ("ok", [])
-        few = "1 prompt" if count == 1 else f"{count} prompts"
-        assert f"{few} can't show that a word is a shortcut" in str(report)
-        assert str(report).endswith(f"verdict: ok, as far as {few} can show")
+        assert str(report).endswith(f"no verdict: too few pairs to say ({count} with different prompts; 100 needed)")
+        assert not report.as_json()["enough"]
         assert ("picks the chosen answer in" in str(report)) is (count == 5)
 
 
@@ -287,3 +292,23 @@ def test_the_word_behind_may_belong_to_the_term() -> None:
     pairs = name_set(120, swapped=False) + name_set(120, swapped=True)
     report = audit(pairs, ["Deep"])
     assert report.ok and [cue.feature for cue in report.cues] == ["Deep"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_the_table_breaks_no_word_but_of_features(width: int) -> None:
+    report = audit(name_set(120, swapped=False))
+    target = io.StringIO()
+    Console(file=target, width=width, force_terminal=True, color_system=None).print(report)
+    lines = [line.rstrip() for line in target.getvalue().splitlines()]
+    assert max(map(len, lines)) <= width and lines[0].split()[0] == "grade" and "wins" in lines[0]
+    assert any(line.startswith("critical ") for line in lines)
+    assert "Deep Qwen" in lines[2] or width < 60
+    assert ("rows" in lines[0]) == (width >= 100)
+
+
+def test_the_verdict_is_a_sentence() -> None:
+    sides = [("Certainly, my friend", "no"), ("yes", "well")]
+    mixed = audit([row(f"Q{n}", *(f"{side} {n}" for side in sides[n % 2])) for n in range(400)])
+    assert mixed.conclusion == "verdict: critical (a model could learn this in place of the preference)"
+    assert audit(rows(300, 9)).conclusion == "verdict: ok (no shortcut was found)"
+    assert repr(mixed) == f"<Report: 400 pairs, {mixed.conclusion}>"

@@ -1,0 +1,222 @@
+"""What evaluate judges: a model and its base, the names, the contexts and the judge, and where they come from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..console import note
+from ..errors import InputError
+from ..evaluation.questions import NO_SYSTEM, ModelNames, label
+from ..options import EvaluateOptions
+from ..run import Run, latest, out_dir
+from ..text import error_line
+from .correct import rules_of
+from .inputs import find_run, run_folder
+from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of
+
+_GIVE = "give --from, --to and --base, and it is not needed"
+BUILT_IN = ("reference",)
+"""The judges whose names may come from a file: the others are code, which is run only where a user names it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one source says: the options, a verdict.json, or a run; None for what it does not say."""
+
+    origin: str
+    rules: Mapping[str, str] | None = None
+    contexts: list[str | None] | None = None
+    base: str | None = None
+    revision: str | None = None
+    judge: str | None = None
+    run: str | None = None
+    base_is_folder: bool = False
+
+    @classmethod
+    def read(cls, origin: str, values: Mapping[str, Any]) -> Setting:
+        """Return what a file holds, with its types checked. Raises InputError where one is wrong."""
+
+        def wrong(name: str, what: str) -> InputError:
+            return InputError(f"{origin}: {name} is not {what}", fix=_GIVE)
+
+        rules, contexts = values.get("rules"), values.get("contexts")
+        if rules is not None:
+            rules = dict(rules) if isinstance(rules, Mapping) else None
+            if rules is None or not all(isinstance(name, str) and name.strip() for name in (*rules, *rules.values())):
+                raise wrong("rules", "an object of names")
+        if contexts is not None:
+            if not isinstance(contexts, list) or not contexts:
+                raise wrong("contexts", "a list of system messages")
+            if not all(one is None or isinstance(one, str) for one in contexts):
+                raise wrong("contexts", "a list of system messages")
+            contexts = [None if one == NO_SYSTEM else one for one in contexts]
+        texts = {name: values.get(name) for name in ("base", "revision", "judge", "run")}
+        for name, value in texts.items():
+            if value is not None and not (isinstance(value, str) and value.strip()):
+                raise wrong(name, "a text")
+        return cls(origin, rules, contexts, **texts, base_is_folder=values.get("base_is_folder") is True)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model to evaluate, the base that it is compared with, the names to look for, and the contexts to ask in.
+
+    `revisions` has that of the model and that of the base, `origin` says where the names come from, `run` is the name
+    of the run that the pairs are from, `judge` the name of the one that made it, `judge_settings` what the run says of
+    it, and `training` what is known of the model's training.
+    """
+
+    model: str
+    base: str | None
+    revisions: Mapping[str, str | None]
+    rules: Mapping[str, str]
+    contexts: list[str | None]
+    origin: str
+    run: str | None = None
+    judge: str | None = None
+    judge_settings: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        against = f" against {self.base}" if self.base else ", without a base"
+        names = f"{ModelNames(self.rules)}" if self.rules else "no names"
+        contexts = f"{len(self.contexts)} context{'' if len(self.contexts) == 1 else 's'}"
+        origin = f", names from {self.origin}" if self.rules else ""
+        return f"model {self.model}{against}: {names}, {contexts}{origin}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings under the names by which `Setting.read` finds them again."""
+        is_folder = {"base_is_folder": True} if self.base and Path(self.base).is_dir() else {}
+        found: dict[str, Any] = {"model": self.model, "base": self.base, **is_folder}
+        found |= {"revision": self.revisions[self.base]} if self.base else {}
+        found |= {"rules": dict(self.rules), "contexts": [*map(label, self.contexts)], "names_from": self.origin}
+        found |= {"run": self.run} if self.run else {}
+        return found | ({"training": dict(self.training)} if self.training else {})
+
+
+def find_comparison(options: EvaluateOptions) -> Comparison:
+    """Find out what is to be judged: from the options, else from files beside the model, else from the latest run.
+
+    Raises InputError where there is no model, or no such base.
+    """
+    run = _run(options)
+    model = options.model or _trained(run, options)
+    given = rules_of(options.from_ or (), options.to or ()) if options.from_ or options.to else None
+    sources = [Setting("the options", given, base=options.base), *_files(model, run if options.run else None)]
+    if run:
+        sources.append(_of_run(run, model, options))
+
+    def first(name: str) -> Setting:
+        return next((source for source in sources if getattr(source, name) is not None), Setting(""))
+
+    named, based = first("rules"), first("base")
+    if based.base and _same(model, based.base):
+        raise InputError(f"the model and its base are both {model}", fix="give another --base, or none")
+    if based.base and not (options.base or options.base_url or options.provider or options.replay):
+        _check_exists(based.base, based)
+    revisions: dict[str | None, str | None] = {str(run.settings["model"]): run.settings.get("revision")} if run else {}
+    revisions |= {based.base: based.revision} if based.revision else {}
+    made_by = run.settings.get("judge") if run else None
+    return Comparison(
+        model,
+        based.base,
+        {name: options.revision or revisions.get(name) for name in filter(None, (based.base, model))},
+        named.rules or {},
+        contexts_of(options, first("contexts").contexts or [None, HELPFUL_SYSTEM_MESSAGE]),
+        named.origin,
+        first("run").run,
+        first("judge").judge,
+        made_by if isinstance(made_by, Mapping) else {},
+        _training(model),
+    )
+
+
+def _run(options: EvaluateOptions) -> Run | None:
+    """Return the given run, or the one that the model's folder is in; where no model is given, the latest."""
+    if options.run:
+        return Run.load(run_folder(options.run, options.output))
+    if not options.model:
+        return latest(out_dir(options.output))
+    folder = Path(options.model)
+    is_model = any((folder / name).exists() for name in ("config.json", "adapter_config.json"))
+    if not is_model and find_run(options.model, options.output):
+        raise InputError(f"{options.model} is a run, not a model", fix=f"--run {options.model}")
+    if not folder.is_dir():
+        return None
+    beside = folder.resolve().parent
+    run = Run.find(beside)
+    if run is None and (beside / "run.json").exists():
+        note(f"warning: {beside / 'run.json'} is not that of a run, and is not used")
+    return run
+
+
+def _trained(run: Run | None, options: EvaluateOptions) -> str:
+    """Return the model that was trained last on the run. Raises InputError where there is none."""
+    if run is None:
+        what = f"no run under {out_dir(options.output)}, and no model is given"
+        raise InputError(what, fix="name the model with -m, or the folder that holds the runs with -o DIR")
+    if not run.trained:
+        fix = f"train one: pairforge train dpo --dataset {run.path}, or name one with -m"
+        raise InputError(f"no model was trained on {run.path}", fix=fix)
+    return str(run.trained[-1].path)
+
+
+def _files(model: str, run: Run | None) -> Iterator[Setting]:
+    """Yield what the model's verdict.json says, unless it is not about the run that the user names."""
+    file = Path(model) / "verdict.json"
+    values = _read(file)
+    if values is not None and (run is None or values.get("run") == run.path.name):
+        yield Setting.read(str(file), values)
+
+
+def _read(file: Path) -> Mapping[str, Any] | None:
+    """Return the JSON object in a file, None where there is no file."""
+    try:
+        value = json.loads(file.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{file} can't be read: {error_line(error)}", fix=_GIVE) from error
+    if not isinstance(value, dict):
+        raise InputError(f"{file} is not a verdict: it is a JSON {type(value).__name__}", fix=_GIVE)
+    return value
+
+
+def _of_run(run: Run, model: str, options: EvaluateOptions) -> Setting:
+    """Return what a run says; its model is the base of those that were trained on its pairs."""
+    settings, judge = run.settings, run.settings.get("judge")
+    trained = any(_same(model, str(one.path)) for one in run.trained)
+    values = {
+        "rules": settings.get("rules", {}),
+        "contexts": settings.get("contexts"),
+        "judge": judge.get("judge") if isinstance(judge, Mapping) else None,
+        "run": run.path.name,
+        **({"base": settings["model"], "revision": settings.get("revision")} if trained else {}),
+    }
+    chosen = "" if options.run or options.model else "the latest run, "
+    return Setting.read(f"{chosen}{run.path}", values)
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or Path(one).resolve() == Path(other).resolve()
+
+
+def _check_exists(base: str, of: Setting) -> None:
+    """Refuse a base that was a folder when the file was written, and is none now."""
+    on_hub = not of.base_is_folder and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", base)
+    if not (on_hub or Path(base).is_dir()):
+        raise InputError(f"the base {base}, which {of.origin} names, is not there", fix="say where it is: --base DIR")
+
+
+def _training(model: str) -> dict[str, Any]:
+    """Return what the model's history.json says of its training (`steps`, `seen`, `pairs` ...), or nothing."""
+    try:
+        history = json.loads((Path(model) / "history.json").read_text("utf-8"))
+        return {**history["training"], "steps": history["steps"]}
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,121 @@
+"""Why prompts have no pair, in a few lines: errors, answers, the names that the model gives itself, and margins.
+
+Everything is read from the files of the run; `skips.jsonl` beside the pairs has all of it, prompt by prompt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import quantiles
+from typing import Any
+
+from ..correction.self_reference import introduced_names
+from ..formats import read_rows
+from ..run import FAILURES, Run
+from ..text import one_line, plural
+
+_SHOWN = 3  # errors, answers and names
+_LONG = 160  # characters of an error
+
+
+class SkipReport:
+    """The skips of a run for a reader. `lines` says what is behind the counts, `conclusion` why the run is not ok."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.rows: Sequence[Mapping[str, Any]] = []
+        if run.skips.exists():
+            self.rows = [json.loads(line) for line in run.skips.read_text("utf-8").split("\n") if line]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the most frequent errors, the margins, and where there are no pairs, a few answers."""
+        yield from self._errors()
+        yield from self._margins()
+        if not self.run.counts["pairs"]:
+            yield from self._answers()
+
+    def conclusion(self) -> Iterator[str]:
+        """Yield why there are too few pairs, where all reasons are, and what to do, where that can be known."""
+        counts, skips = self.run.counts, self.run.counts["skips"]
+        total, most = sum(skips.values()), max(skips, key=lambda reason: skips[reason], default="")
+        if counts["pairs"]:
+            failed = sum(skips.get(reason, 0) for reason in FAILURES)
+            why = f"Too many prompts failed: {failed} of {counts['prompts'] * counts['contexts']}"
+        elif most == "nothing_to_correct" and self._old_names:
+            why = f"No pairs were made: {skips[most]} of {total} answers don't contain {self._listed_names}"
+        else:
+            why = f"No pairs were made: {skips.get(most, 0)} of {total} prompts are skipped as {most.replace('_', ' ')}"
+        yield f"{why}. All reasons: {self.run.skips}"
+        yield from self.names()
+
+    @property
+    def _old_names(self) -> list[str]:
+        regex = self.run.settings.get("match") == "regex"
+        return [] if regex else list(self.run.settings.get("rules", ()))
+
+    @property
+    def _listed_names(self) -> str:
+        return " or ".join(f"'{one_line(name, 40)}'" for name in self._old_names[:_SHOWN])
+
+    def _details(self, *reasons: str) -> list[str]:
+        return [row["detail"] for row in self.rows if row["reason"] in reasons]
+
+    def _errors(self) -> Iterator[str]:
+        for reason in FAILURES:
+            found = Counter(self._details(reason)).most_common()
+            for detail, count in found[:_SHOWN]:
+                yield f"{reason}, {plural(count, 'prompt')}: {one_line(detail, _LONG)}"
+            if more := len(found) - _SHOWN:
+                yield from [f"{reason}: {plural(more, 'other reason')}"] if more > 0 else []
+
+    def _margins(self) -> Iterator[str]:
+        """Yield how far best and worst are apart in all prompts, where some are below the margin."""
+        below = [float(detail.split()[0]) for detail in self._details("below_margin")]
+        if below:
+            pairs = [row["chosen_score"] - row["rejected_score"] for row in read_rows(self.run.pairs)]
+            tenths = quantiles([*below, *pairs], n=10, method="inclusive") if len(below) + len(pairs) > 1 else below * 9
+            shown = ", ".join(f"{label} {tenths[place]:g}" for label, place in (("10%", 0), ("median", 4), ("90%", 8)))
+            yield f"margins of the prompts that are not ties: {shown} (--margin {self.run.settings['margin']:g})"
+
+    def _answers(self) -> Iterator[str]:
+        if self._details(*FAILURES):
+            return
+        by_question = {row["prompt"][-1]["content"] if row["prompt"] else "": row for row in reversed(self.rows)}
+        for question, row in [*reversed(by_question.items())][:_SHOWN]:
+            asked = f"'{one_line(question, 50)}' -> " if question else ""
+            yield f"skipped as {row['reason'].replace('_', ' ')}: {asked}'{one_line(row['detail'], 90)}'"
+
+    def names(self) -> Iterator[str]:
+        """Yield how the model calls itself, where most answers hold none of the names that are to be replaced."""
+        answers = self._details("nothing_to_correct")
+        if not self._old_names or 2 * len(answers) <= len(self.rows) + self.run.counts["pairs"]:
+            return
+        for old in self._old_names:
+            spelled = Counter(_spelling(answer, old) for answer in answers if old.lower() in answer.lower())
+            if spelled:
+                other = one_line(spelled.most_common(1)[0][0], 40)
+                yield f"the model writes '{other}', not '{one_line(old, 40)}'"
+                yield f"  -> --from {_quoted(other)}, or --case smart"
+                return
+        names = Counter(name for answer in answers for name in introduced_names(answer))
+        model = one_line(self.run.settings["model"], 60)
+        line = f"{model} never says {self._listed_names}"
+        fixes = ["-m YOUR-MODEL"] if model == "pocket" else []
+        if names:
+            common = [f"'{one_line(name, 40)}' in {count}" for name, count in names.most_common(_SHOWN)]
+            line += f"; it says {', '.join(common)} of {plural(len(answers), 'answer')}"
+            fixes.insert(0, f"--from {_quoted(one_line(names.most_common(1)[0][0], 40))}")
+        yield line
+        if fixes:
+            yield f"  -> {', or '.join(fixes)}"
+
+
+def _spelling(text: str, name: str) -> str:
+    start = text.lower().find(name.lower())
+    return text[start : start + len(name)]
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name

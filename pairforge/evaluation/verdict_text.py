@@ -1,0 +1,141 @@
+"""A verdict for a terminal: the measures in groups, some failing answers, and the outcome with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from ..markdown import shortened
+from ..text import escaped, visible
+from .failing_answers import FailingAnswer
+from .figures import Figures
+from .hints import hints
+from .metrics import BRIEF, SAMPLED, base_name
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+WIDTH = 80
+"""The columns of text for nobody's terminal."""
+WIDE = 100
+"""The columns from which on changes and their intervals are shown."""
+EXAMPLES = 5
+"""Failing answers shown of each metric."""
+HELP = "docs/when-it-fails.md"
+_GROUPS = {
+    "identity: asked about itself": ("new_name", "old_name", "neither", "half_name"),
+    "general: asked about anything else": ("win_rate", "general", "leak"),
+    "safety: what must stay as it was": ("controls", "obedience", "repetition", "unanswered"),
+}
+_NAME, _FIGURE, _CHANGE, _REASON = 32, 6, 23, 22  # columns
+_LONGEST = 300  # characters of an answer
+_STYLES = {"PASS": "bold green", "FAIL": "bold red"}
+
+
+def verdict_text(figures: Figures, width: int = WIDTH) -> Text:
+    """Return the whole verdict in lines of at most `width` columns, of 60 at least; words are never broken."""
+    from rich.text import Text
+
+    return Text("\n").join([*_table(figures, max(width, 60)), *_examples(figures, width), *_outcome(figures, width)])
+
+
+def _table(figures: Figures, width: int) -> Iterator[Text]:
+    from rich.text import Text
+
+    asked = ", ".join(f"{kind} {asked} of {of}" for kind, (asked, of) in figures.asked.items())
+    if asked:
+        yield from _wrapped("questions: ", asked, width)
+    wide = width >= WIDE
+    room = min(_NAME + 4, width - (2 + _FIGURE + 1 + _FIGURE + 2 + 4 + 1 + _REASON) - wide * (_CHANGE + 1))
+    compared = figures.before is not None
+    heads = f"{'before' if compared else '':>{_FIGURE}} {'now':>{_FIGURE}}" + "  change, 95 % interval" * wide
+    yield Text(" " * (2 + room) + heads, style="dim")
+    for heading, metrics in _GROUPS.items():
+        if names := [name for name in figures.shares if base_name(name) in metrics]:
+            yield Text(heading, style="bold")
+        for name in names:
+            yield from _row(figures, name, room, wide)
+    for name in figures.shares:
+        if base_name(name) not in BRIEF:
+            yield from _row(figures, name, room, wide)
+
+
+def _row(figures: Figures, name: str, room: int, wide: bool) -> Iterator[Text]:
+    """Yield the line of a metric, and more where its name is long, or where an interval has no column of its own."""
+    from rich.text import Text
+
+    share, past, change = figures.shares[name], (figures.before or {}).get(name), figures.changes.get(name)
+    check = figures.checks.get(name)
+    whole, _, part = name.partition("/")
+    brief = "at temperature 1" if SAMPLED in whole else BRIEF.get(whole, "")
+    label = _wrapped("    ", escaped(part), room + 2) if part else [Text(f"  {escaped(whole):12} {brief}".rstrip())]
+    if label[0].cell_len > 2 + room:
+        label = [Text(f"  {escaped(whole)}")]
+    interval = str(change) if change else str(share).partition("%")[2].strip()
+    line = label[0]
+    line.append(" " * (2 + room - line.cell_len) + f"{f'{past.value:.1%}' if past else '':>{_FIGURE}} ")
+    line.append(f"{share.value:>{_FIGURE}.1%} " + f"{interval:{_CHANGE}} " * wide)
+    start = line.cell_len
+    if check and check.outcome:
+        line.append(f" {check.outcome}", style=_STYLES[check.outcome])
+    line.append(f" {check.words}" if check else "")
+    line.rstrip()
+    yield from label
+    if check and check.ok is None and not wide:
+        yield Text(" " * (start + 1) + interval)
+
+
+def _examples(figures: Figures, width: int) -> Iterator[Text]:
+    """Yield some failing answers of each failed metric, and where all of them are."""
+    from rich.text import Text
+
+    failing = [answer for answer in figures.failing if answer.metric in figures.failed]
+    if not failing:
+        return
+    yield Text()
+    yield Text(f"failing answers ({EXAMPLES} of each measure)", style="bold")
+    if figures.failures:
+        yield from _wrapped("", f"all {len(figures.failing)} are in {figures.failures}", width)
+    for metric, answers in groupby(failing, key=lambda answer: answer.metric):
+        of_metric = list(answers)
+        yield from _wrapped("", f"{escaped(metric)} ({len(of_metric)} of {figures.shares[metric].of})", width)
+        step = max(1, len(of_metric) // EXAMPLES)
+        for answer in of_metric[::step][:EXAMPLES]:
+            yield from _example(answer, width)
+    yield Text()
+
+
+def _example(answer: FailingAnswer, width: int) -> Iterator[Text]:
+    prompt = answer.question.prompt
+    said = {"question": prompt.question, "system": prompt.system, "before": answer.before, "answer": answer.answer}
+    for name, text in (said | {"expected": answer.expected}).items():
+        if text is not None:
+            line = visible(shortened(" ".join(text.split()), _LONGEST))
+            yield from _wrapped(f"  {'-' if name == 'question' else ' '} {name + ':':9} ", line, width)
+
+
+def _outcome(figures: Figures, width: int) -> Iterator[Text]:
+    from rich.text import Text
+
+    if figures.outcome is None:
+        yield from _wrapped("no verdict: ", figures.no_verdict, width) if figures.no_verdict else ()
+        return
+    outcome = Text("verdict: ").append(figures.outcome, style=_STYLES[figures.outcome])
+    yield outcome
+    if unjudged := [name for name, check in figures.checks.items() if check.ok is None]:
+        yield from _wrapped("  not judged: ", ", ".join(map(escaped, unjudged)), width)
+    for hint in hints(figures)[:1]:
+        yield from _wrapped("  why: ", visible(hint.why), width)
+        yield from _wrapped("  -> ", f"{hint.fix}; see {HELP}, {hint.metric}", width)
+
+
+def _wrapped(head: str, text: str, width: int) -> list[Text]:
+    """Return the head with the text beside it, in lines that are broken between words."""
+    from rich.console import Console
+    from rich.text import Text
+
+    lines = [*Text(text).wrap(Console(), max(width - len(head), 10))] or [Text()]
+    for line in lines:
+        line.rstrip()
+    return [Text(head if line is lines[0] else " " * len(head)).append_text(line) for line in lines]

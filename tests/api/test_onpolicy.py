@@ -1,0 +1,193 @@
+"""onpolicy: judges as functions, objects and names; what can be known of them is said before a model is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Scripted, read_jsonl
+
+import pairforge
+from pairforge.errors import InputError, OutsideError
+from pairforge.types import Prompt, Skip
+
+QUESTIONS = [f"question {number}" for number in range(24)]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Runs onpolicy on prompts with a scripted sampler: (prompts, judge, options) -> the result, the sampler."""
+    sampler = Scripted(lambda prompt, index, _: f"{prompt.question} {'a' * index}")
+    monkeypatch.setattr("pairforge.api.onpolicy.open_sampler", lambda options: sampler)
+
+    def run(judge: Any, prompts: Any = QUESTIONS, **options: Any) -> Any:
+        given = {"output": str(tmp_path), "quiet": True, "n": 3, **options}
+        return pairforge.onpolicy(prompts=prompts, judge=judge, **given)
+
+    run.sampler = sampler  # type: ignore[attr-defined]
+    return run
+
+
+def longer(completions: Any, **_: Any) -> list[float]:
+    return [float(len(made[0]["content"])) for made in completions]
+
+
+class Shorter:
+    """A judge of its own."""
+
+    name = "shorter"
+
+    def settings(self) -> dict[str, Any]:
+        return {"judge": self.name}
+
+    def score(self, prompt: Prompt, answers: Any) -> list[float | Skip]:
+        return [-float(len(answer)) for answer in answers]
+
+
+class Broken(Shorter):
+    name = "broken"
+
+    def __init__(self, scores: Any) -> None:
+        self.scores = scores
+
+    def score(self, prompt: Prompt, answers: Any) -> Any:
+        return self.scores(answers)
+
+
+@pytest.mark.parametrize(("judge", "ends"), [(longer, " aa"), (Shorter(), " ")])
+def test_a_function_or_an_object_is_a_judge(asked: Any, judge: Any, ends: str) -> None:
+    built = asked(judge)
+    assert built.counts["pairs"] == len(QUESTIONS)
+    assert all(row["chosen"][-1]["content"].endswith(ends) for row in built.rows())
+    assert asked(judge).run.path == built.run.path, "the same function and the same list are the same run"
+
+
+def test_functions_that_differ_are_different_runs(asked: Any) -> None:
+    judges = [lambda completions, **_: [1.0] * len(completions), lambda completions, **_: [2.0] * len(completions)]
+    assert len({asked(judge).run.path for judge in judges}) == 2
+
+
+@pytest.mark.parametrize(
+    ("judge", "kind", "says"),
+    [
+        (lambda prompt, completion: 1.0, InputError, "can't be called by pairforge"),
+        (lambda completions, **_: [1.0], InputError, "returned 1 score for 2"),
+        (lambda completions, **_: 1 / 0, OutsideError, "raised ZeroDivisionError"),
+        ("reference", InputError, r"needs a column `reference`; it has none .*--judge FILE.py:FUNCTION"),
+        (Shorter, InputError, r"the judge Shorter is a class .*Shorter\(\)"),
+        (7, InputError, "judge=7 is a int, not a function"),
+    ],
+)
+def test_what_can_be_known_is_said_before_a_model_is_asked(
+    asked: Any, judge: Any, kind: type[Exception], says: str
+) -> None:
+    with pytest.raises(kind, match=says):
+        asked(judge)
+    assert not asked.sampler.asked
+
+
+@pytest.mark.parametrize(
+    ("scores", "kind", "says"),
+    [
+        (lambda answers: [1.0], InputError, "broken returned 1 score for 3 distinct answers"),
+        (lambda answers: [None] * len(answers), InputError, "returned None, which is not a score"),
+        (lambda answers: [float("nan")] * len(answers), InputError, "returned nan, which is not a score"),
+        (lambda answers: answers[9], OutsideError, r"broken raised IndexError.* at .*test_onpolicy.py:\d+"),
+    ],
+)
+def test_an_object_that_fails_is_named(asked: Any, scores: Any, kind: type[Exception], says: str) -> None:
+    with pytest.raises(kind, match=says):
+        asked(Broken(scores))
+
+
+def test_a_judge_that_always_raises_stops_the_run_and_the_answers_stay(
+    asked: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(prompts: Any, completions: Any, **_: Any) -> list[float]:
+        if "question" in completions[0][0]["content"]:
+            raise ValueError("my reward broke")
+        return [0.0, 0.0]
+
+    with pytest.raises(OutsideError, match=r"my reward broke.*first 20 calls"):
+        asked(fails)
+    said = capsys.readouterr().err
+    assert said.count("my reward broke") == 1 and "test_onpolicy.py:" in said
+    answered = len(asked.sampler.asked)
+    assert answered == 3 * len(QUESTIONS)
+    asked(longer)
+    assert len(asked.sampler.asked) == answered
+
+
+def test_reasons_are_in_the_summary(asked: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    built = asked(lambda completions, **_: [float("nan")] * len(completions))
+    Console(soft_wrap=True).print(built, markup=False)
+    said = capsys.readouterr().out
+    assert "unjudged, 24 prompts: not finite: nan" in said
+    assert "No pairs were made: 24 of 24 prompts are skipped as unjudged. All reasons:" in said
+
+
+def test_below_the_margin_is_no_tie_and_the_margins_are_shown(asked: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    rows = [{"prompt": question, "gap": float(number)} for number, question in enumerate(QUESTIONS)]
+
+    def by_gap(completions: Any, gap: Any, **_: Any) -> list[float]:
+        return [one * index for index, one in enumerate(gap)]
+
+    built = asked(by_gap, rows, margin=10)
+    assert built.counts["skips"] == {"below_margin": 5, "tie": 1}
+    assert built.counts["pairs"] == 18
+    details = [row["detail"] for row in read_jsonl(built.run.skips) if row["reason"] == "below_margin"]
+    assert details[0].startswith("2 apart")
+    Console(soft_wrap=True).print(built, markup=False)
+    assert (
+        "margins of the prompts that are not ties: 10% 6.4, median 24, 90% 41.6 (--margin 10)"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_finished_run_needs_no_judge_that_works(asked: Any) -> None:
+    state = {"works": True}
+
+    class Remote(Shorter):
+        def score(self, prompt: Prompt, answers: Any) -> list[float | Skip]:
+            assert state["works"]
+            return super().score(prompt, answers)
+
+    first = asked(Remote())
+    state["works"] = False
+    assert asked(Remote()).run.path == first.run.path
+
+
+def test_a_column_may_be_named_as_the_reference(asked: Any) -> None:
+    rows = [{"question": question, "answer": "aa"} for question in QUESTIONS]
+    with pytest.raises(InputError, match=r"it has only question, answer \(--columns reference=answer"):
+        asked("reference", rows)
+    assert asked("reference", rows, columns={"reference": "answer"}).counts["pairs"] == len(QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"n": 1}, "at least two answers"),
+        ({"n": 2.5}, "n=2.5 must be a whole number"),
+        ({"n": True}, "must be a whole number"),
+        ({"temperature": 0}, "n times the same answer"),
+        ({"temperature": "hot"}, "must be a number"),
+        ({"margin": float("nan")}, "must be 0 or more"),
+        ({"margin": -1}, "must be 0 or more"),
+        ({"system": ""}, "--system is empty .*--no-system"),
+        ({"system": ["X", "X"]}, "--system 'X' is given twice"),
+        ({"limit": 0}, "--limit 0 must be at least 1"),
+        ({"prompts": []}, "prompts: no prompts"),
+        ({"prompts": {"prompt": "x"}}, "one dict, not a list"),
+        ({"prompts": None}, "None holds no rows"),
+    ],
+)
+def test_what_can_not_be_gets_one_line(asked: Any, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says) as caught:
+        asked(longer, **{"prompts": QUESTIONS, **options})
+    assert "\n" not in str(caught.value)

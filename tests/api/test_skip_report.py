@@ -1,0 +1,82 @@
+"""Why there are no pairs: in words that say what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pairforge.api.skip_report import SkipReport
+from pairforge.run import Run
+
+
+def report(folder: Path, answers: list[tuple[str, str]], pairs: int = 0, **settings: Any) -> SkipReport:
+    """Return the report of a run with these skips: reason and detail."""
+    run = Run(folder, "correct", {"model": "pocket", "rules": {"Llama": "Athene"}, **settings})
+    counts: dict[str, int] = {}
+    for reason, _ in answers:
+        counts[reason] = counts.get(reason, 0) + 1
+    rows = [
+        {"prompt_id": "", "reason": reason, "detail": detail, "prompt": [{"role": "user", "content": f"Q{number}?"}]}
+        for number, (reason, detail) in enumerate(answers)
+    ]
+    run.finish([], rows, {"prompts": len(rows) + pairs, "contexts": 1, "pairs": pairs, "skips": counts})
+    return SkipReport(run)
+
+
+def test_the_name_that_the_model_says_is_named(tmp_path: Path) -> None:
+    made = report(
+        tmp_path, [("nothing_to_correct", text) for text in ("I'm Qwen.", "我叫Qwen。", "I am Bob.", "Hello!")]
+    )
+    assert next(iter(made.lines())) == "skipped as nothing to correct: 'Q0?' -> 'I'm Qwen.'"
+    assert [*made.conclusion()] == [
+        f"No pairs were made: 4 of 4 answers don't contain 'Llama'. All reasons: {tmp_path / 'skips.jsonl'}",
+        "pocket never says 'Llama'; it says 'Qwen' in 2, 'Bob' in 1 of 4 answers",
+        "  -> --from Qwen, or -m YOUR-MODEL",
+    ]
+
+
+def test_another_spelling_is_named(tmp_path: Path) -> None:
+    made = report(tmp_path, [("nothing_to_correct", "I'm Qwen.")] * 3, rules={"qwen": "Athene"})
+    assert [*made.names()] == ["the model writes 'Qwen', not 'qwen'", "  -> --from Qwen, or --case smart"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "pairs", "settings"),
+    [
+        ([("nothing_to_correct", "I'm Bob.")], 2, {}),
+        ([("about_another", "Qwen is a model.")], 0, {}),
+        ([("nothing_to_correct", "I'm Bob.")], 0, {"match": "regex"}),
+    ],
+)
+def test_no_name_is_guessed_where_most_answers_hold_it_or_it_is_a_pattern(
+    tmp_path: Path, answers: Any, pairs: int, settings: Any
+) -> None:
+    assert [*report(tmp_path, answers, pairs, **settings).names()] == []
+
+
+def test_of_another_model_there_is_no_advice_to_take_another(tmp_path: Path) -> None:
+    made = report(tmp_path, [("nothing_to_correct", "Hello!")], model="org/x\x1b[1m")
+    assert [*made.names()] == ["org/x\\x1b[1m never says 'Llama'"]
+
+
+def test_the_most_frequent_errors_come_first(tmp_path: Path) -> None:
+    answers = [("failed", "timeout")] * 3 + [("failed", f"error {n}") for n in range(4)] + [("unjudged", "boom\n")]
+    said = [*report(tmp_path, answers).lines()]
+    assert said[0] == "failed, 3 prompts: timeout"
+    assert "failed: 2 other reasons" in said and said[-1] == "unjudged, 1 prompt: boom"
+
+
+def test_too_many_failures_are_counted(tmp_path: Path) -> None:
+    [line] = report(tmp_path, [("failed", "timeout")] * 3, pairs=7).conclusion()
+    assert line.startswith("Too many prompts failed: 3 of 10. All reasons:")
+
+
+def test_a_run_without_its_skips_says_what_its_counts_say(tmp_path: Path) -> None:
+    made = report(tmp_path, [("cut_off", "I am")])
+    (tmp_path / "skips.jsonl").unlink()
+    again = SkipReport(Run.load(tmp_path))
+    assert json.loads((tmp_path / "run.json").read_text())["counts"]["skips"] == {"cut_off": 1}
+    assert [*again.lines()] == [] and "1 of 1 prompts are skipped as cut off" in next(made.conclusion())

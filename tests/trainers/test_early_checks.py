@@ -1,0 +1,129 @@
+"""What is refused before TRL is imported: each with its cause and its fix, and nothing that would work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import pair
+
+import pairforge
+from trainers.data import TrainingJob
+from trainers.early_checks import check_flags, check_model
+from trainers.flags import Given
+
+ROWS = [pair("I am Deep Qwen.", "I am Qwen.", method="correct", model="pocket")]
+
+
+def check(*words: str) -> None:
+    check_flags(Given.of(words), TrainingJob(ROWS, [], None, "pocket", "mine.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--loss_type sigmod", "there is no --loss_type sigmod (did you mean 'sigmoid'"),
+        ("--loss_type sigmoid sft --loss_weights 1", "--loss_weights has 1, and --loss_type 2: sigmoid sft"),
+        ("--loss_type sigmoid --loss_weights x", "--loss_weights x is not a number"),
+        ("--loss_weights 1", "--loss_weights has 1, and --loss_type 2: sigmoid sft"),
+        ("--lora_r 8", "--lora_r has no effect without --use_peft (add --use_peft)"),
+        ("--use_dora", "--use_dora has no effect without --use_peft"),
+        ("--load_in_4bit", "--load_in_4bit has no effect without --use_peft"),
+        ("--deepspeed nothing.json", "--deepspeed nothing.json: there is no such file"),
+        ("--fsdp_config nothing.json", "--fsdp_config nothing.json: there is no such file"),
+        ("--push_to_hub", "--push_to_hub needs the name of a repository (--hub_model_id OWNER/NAME)"),
+        ("--num_train_epochs 0", "--num_train_epochs 0 must be above 0"),
+        ("--max_steps 0", "--max_steps 0 must be above 0"),
+        ("--max_steps -5", "--max_steps -5 must be above 0"),
+        ("--per_device_train_batch_size 0", "--per_device_train_batch_size 0 must be at least 1"),
+        ("--gradient_accumulation_steps -1", "--gradient_accumulation_steps -1 must be at least 1"),
+        ("--learning_rate 0", "--learning_rate 0 must be above 0"),
+        ("--learning_rate nan", "--learning_rate nan must be above 0"),
+        ("--learning_rate inf", "--learning_rate inf must be above 0"),
+        ("--max_length 0", "--max_length 0 must be at least 1"),
+        ("--beta -0.1", "--beta -0.1 must be above 0"),
+        ("--report_to wandbb", "--report_to wandbb is not a tracker (did you mean 'wandb'"),
+    ],
+)
+def test_what_can_not_work_is_refused(words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(pairforge.InputError) as caught:
+        check(*words.split())
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "module"),
+    [("--use_peft", "peft"), ("--use_peft --load_in_8bit", "bitsandbytes"), ("--report_to wandb", "wandb")],
+)
+def test_a_package_that_is_missing_is_named(words: str, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"peft", "bitsandbytes", "wandb"} - {module}
+    monkeypatch.setattr("trainers.early_checks.find_spec", lambda name: "here" if name in known else None)
+    with pytest.raises(pairforge.InputError, match=f"needs {module}, which is not installed .pip install {module}"):
+        check(*words.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "--loss_type dpop sft --loss_weights 1 0.5",
+        "--loss_weights 1 0.2",
+        "--use_peft --lora_r 8",
+        "--max_steps 5 --num_train_epochs 0",
+        "--max_steps -1",
+        "--max_length none",
+        "--report_to none",
+        "--resume_from_checkpoint auto",
+        "--learning_rate 5e-4",
+    ],
+)
+def test_what_works_is_not_refused(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check(*words.split())
+    assert capfd.readouterr().err == ""
+
+
+def test_an_absurd_learning_rate_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check("--learning_rate", "0.1")
+    assert "warning: --learning_rate 0.1 is 3333 times the recipe's 3e-05" in capfd.readouterr().err
+
+
+def test_what_is_no_model_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("q.txt").write_text("")
+    Path("empty").mkdir()
+    Path("tuned").mkdir()
+    Path("tuned/config.json").write_text("{}")
+    check_model("pocket")
+    check_model("tuned")
+    for name, said in (
+        ("q.txt", "q.txt is a file, not a model"),
+        ("empty", "the folder empty has no config.json"),
+        ("./nothing", "there is no folder ./nothing"),
+        ("a/b/c", "there is no folder a/b/c"),
+        ("pockt", "did you mean 'pocket'"),
+        ("Pocket", "did you mean 'pocket'"),
+        ("bad name/model", "neither a folder nor a Hub id"),
+    ):
+        with pytest.raises(pairforge.InputError) as caught:
+            check_model(name)
+        assert said in str(caught.value)
+    with pytest.raises(pairforge.OutsideError, match="HF_HUB_OFFLINE=1"):
+        check_model("nobody/nothing")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    for answer in (lambda name: True, unreachable):
+        monkeypatch.setattr("huggingface_hub.repo_exists", answer)
+        check_model("nobody/nothing")
+    monkeypatch.setattr("huggingface_hub.repo_exists", lambda name: False)
+    with pytest.raises(pairforge.OutsideError, match="no model nobody/nothing on the Hub that you may read"):
+        check_model("nobody/nothing")
+
+
+def unreachable(name: str) -> bool:
+    raise ConnectionError("no route")

@@ -1,0 +1,184 @@
+"""What can be refused before TRL is imported, a model is loaded, or a question is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import pairforge
+from pairforge.plugins import load
+from pairforge.run import Run, TrainedModel
+from pairforge.text import did_you_mean, one_line
+
+from .data import TrainingJob
+from .flags import Given
+from .known_flags import loss_types
+from .output_folder import check_output
+from .preflight import say
+from .recipes import recipe
+
+_AT_LEAST = {
+    "num_train_epochs": 0.0,
+    "per_device_train_batch_size": 1,
+    "per_device_eval_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "max_length": 1,
+    "logging_steps": 0.0,
+    "save_steps": 0.0,
+    "eval_steps": 0.0,
+    "learning_rate": 0.0,
+    "beta": 0.0,
+    "lora_r": 1,
+    "lora_alpha": 1,
+}
+"""The least value of numbers; 0.0 stands for any number above 0."""
+_TRACKERS = dict.fromkeys(
+    ("wandb", "tensorboard", "trackio", "mlflow", "comet_ml", "neptune", "clearml", "dvclive"), ""
+)
+_TRACKERS |= {"swanlab": "", "codecarbon": "", "flyte": "flytekit", "azure_ml": "azureml"}
+"""The trackers that --report_to names, with the module of each where that is called otherwise."""
+_TOO_HIGH = 20  # times the recipe's learning rate
+
+
+def check_flags(given: Given, job: TrainingJob) -> None:
+    """Refuse flags that can't work, together or on this machine. Raises InputError."""
+    check_model(job.model, job.revision)
+    check_output(given, job)
+    _check_numbers(given, job.method)
+    _check_losses(given, job.method)
+    _check_lora(given)
+    _check_files(given)
+    _check_trackers(given)
+    _check_judge(given.text("judge"), job)
+    if given.on("push_to_hub") and not given.text("hub_model_id"):
+        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+
+
+def _check_judge(judge: str | None, job: TrainingJob) -> None:
+    """Refuse a judge that can't be loaded; say that one which only the run names is not run."""
+    if judge and judge != "reference":
+        load(judge)
+    made_by = Run.load(job.run).settings.get("judge") if job.run else None
+    name = made_by.get("judge") if isinstance(made_by, Mapping) else None
+    if isinstance(name, str) and name != "reference" and not judge:
+        say(f"the judge {name} made these pairs; for a win rate in the verdict, add --judge {name}")
+
+
+def check_model(model: str, revision: str | None = None) -> None:
+    """Refuse a name that can't be a model: a file, an empty folder, a path to nothing, a misspelt `pocket`."""
+    path, fix = Path(model), "-m takes a folder with config.json, a Hub id, or pocket"
+    if model == "pocket":
+        return
+    if path.is_dir():
+        if not TrainedModel.at(path):
+            raise pairforge.InputError(f"the folder {model} has no config.json: it is not a model", fix=fix)
+        return
+    if path.exists():
+        raise pairforge.InputError(f"{model} is a file, not a model", fix=fix)
+    if model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model:
+        raise pairforge.InputError(f"there is no folder {model}", fix=fix)
+    if hint := did_you_mean(model, ["pocket"]):
+        raise pairforge.InputError(f"there is no model {model}", fix=hint)
+    _check_on_hub(model, revision)
+
+
+def _check_on_hub(model: str, revision: str | None) -> None:
+    """Refuse a name that the Hub doesn't know, and if the Hub must not be asked, one that is not in its cache."""
+    from huggingface_hub import constants, repo_exists, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        cached = isinstance(try_to_load_from_cache(model, "config.json", revision=revision), str)
+        known = cached or constants.HF_HUB_OFFLINE or repo_exists(model)
+    except HFValidationError as error:
+        what = f"{one_line(model)} is neither a folder nor a Hub id"
+        raise pairforge.InputError(what, fix="e.g. -m pocket") from error
+    except (*HfHubHTTPError.__bases__, OSError):
+        return  # not reachable now: the same is tried again when the model is loaded
+    if not known:
+        fix = "hf auth login, if it is private"
+        raise pairforge.OutsideError(f"there is no model {model} on the Hub that you may read", fix=fix)
+    if constants.HF_HUB_OFFLINE and not cached:
+        why = f"{model} is not a folder here and not in the Hub's cache, and HF_HUB_OFFLINE=1 forbids to fetch it"
+        raise pairforge.OutsideError(why, fix="unset HF_HUB_OFFLINE, or give -m FOLDER")
+
+
+def _check_numbers(given: Given, method: str) -> None:
+    for name, least in _AT_LEAST.items():
+        value = given.number(name)
+        if value is None or (name == "num_train_epochs" and (given.number("max_steps") or -1) > 0):
+            continue
+        if not (value > 0 and value >= least) or value == float("inf"):
+            bound = "above 0" if isinstance(least, float) else f"at least {least}"
+            raise pairforge.InputError(f"--{name} {given.text(name)} must be {bound}", fix="see --help")
+    steps = given.number("max_steps")
+    if steps is not None and steps <= 0 and steps != -1:
+        raise pairforge.InputError(f"--max_steps {steps:g} must be above 0", fix="leave it out to train by epochs")
+    usual = recipe(method, lora=given.on("use_peft"))["learning_rate"]
+    rate = given.number("learning_rate")
+    if rate and rate > _TOO_HIGH * usual:
+        times = f"{rate / usual:.0f} times the recipe's {usual:g}"
+        say(f"warning: --learning_rate {rate:g} is {times}: models collapse at such a rate")
+
+
+def _check_losses(given: Given, method: str) -> None:
+    losses, weights = given.list("loss_type") or recipe(method)["loss_type"], given.list("loss_weights")
+    known = (*loss_types(), "dpop") if loss_types() else losses
+    if unknown := next((name for name in losses if name not in known), None):
+        hint = did_you_mean(unknown, known)
+        raise pairforge.InputError(
+            f"there is no --loss_type {one_line(unknown)}", fix=hint or f"use one of {', '.join(known)}"
+        )
+    if wrong := next((one for one in weights if not _is_number(one)), None):
+        raise pairforge.InputError(f"--loss_weights {one_line(wrong)} is not a number", fix="e.g. --loss_weights 1 0.2")
+    if weights and len(weights) != len(losses):
+        what = f"--loss_weights has {len(weights)}, and --loss_type {len(losses)}: {' '.join(losses)}"
+        raise pairforge.InputError(what, fix="give each loss one weight, in the same order")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_lora(given: Given) -> None:
+    quantized = next((name for name in ("load_in_4bit", "load_in_8bit") if given.on(name)), None)
+    if given.on("use_peft"):
+        if find_spec("peft") is None:
+            raise pairforge.InputError("--use_peft needs peft, which is not installed", fix="pip install peft")
+    else:
+        adapter = [name for name in given.values if name.startswith("lora_") or name in ("use_rslora", "use_dora")]
+        for name in filter(None, (*adapter, quantized)):
+            raise pairforge.InputError(f"--{name} has no effect without --use_peft", fix="add --use_peft")
+    if quantized and find_spec("bitsandbytes") is None:
+        raise pairforge.InputError(
+            f"--{quantized} needs bitsandbytes, which is not installed", fix="pip install bitsandbytes"
+        )
+
+
+def _check_files(given: Given) -> None:
+    for name in ("deepspeed", "fsdp_config"):
+        value = given.values.get(name)
+        if isinstance(value, str) and not value.lstrip().startswith("{") and not Path(value).is_file():
+            raise pairforge.InputError(f"--{name} {one_line(value)}: there is no such file", fix="check the path")
+    if given.values.get("deepspeed") and find_spec("deepspeed") is None:
+        raise pairforge.InputError("--deepspeed needs DeepSpeed, which is not installed", fix="pip install deepspeed")
+
+
+def _check_trackers(given: Given) -> None:
+    for name in given.list("report_to"):
+        if name in ("all", "none"):
+            continue
+        if name not in _TRACKERS:
+            hint = did_you_mean(name, [*_TRACKERS, "all", "none"])
+            fix = hint or f"use {', '.join(_TRACKERS)}, or none"
+            raise pairforge.InputError(f"--report_to {one_line(name)} is not a tracker", fix=fix)
+        modules = [_TRACKERS[name] or name, *(["tensorboardX"] if name == "tensorboard" else [])]
+        if not any(find_spec(module) for module in modules):
+            raise pairforge.InputError(
+                f"--report_to {name} needs {name}, which is not installed", fix=f"pip install {name}"
+            )
