@@ -174,7 +174,7 @@ def test_identical_pairs_are_counted_and_left_out() -> None:
         ([row("a", "b", "b")] * 3, "all 3 rows have the same answer on both sides"),
         (
             [*rows(2, 1), {"chosen": "a", "rejected": "b"}],
-            "row 2 is not a pair of message lists: it holds plain strings",
+            "row 2 is not a pair of message lists: it holds chosen and rejected texts without a prompt",
         ),
         ([{"chosen": []}], "row 0 is not a pair"),
     ],
