@@ -103,9 +103,12 @@ def _observed(
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
-            findings.ties += (tie := _is_tie(row))
-            seeing = [one for one in observers if isinstance(one, FixWriter)] if tie else observers
-            for observer in seeing:
+            if type(row) is Skip and _is_tie(row):
+                findings.ties += 1
+                if path is not None:
+                    fixer.see(index, row)
+                continue
+            for observer in observers:
                 if found := observer.see(index, row):
                     findings.take(one for one in found if one.code in codes)
         for observer in observers:
