@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .conversation import context_of
+from .conversation import context_of, written
 from .markdown import code_span, fence, shortened, without_places
 from .text import plural
 from .types import digest
@@ -210,6 +210,6 @@ def _number(count: Any) -> str:
 
 
 def _conversation(row: Mapping[str, Any]) -> str:
-    turns = [(message["role"], str(message["content"])) for message in context_of(row)]
-    turns += [(side, str(row[side][-1]["content"])) for side in ("chosen", "rejected")]
+    turns = [(message["role"], written(message)) for message in context_of(row)]
+    turns += [(side, written(row[side][-1])) for side in ("chosen", "rejected")]
     return "\n".join(f"{name:>9}: {shortened(text)}" for name, text in turns)

@@ -41,10 +41,12 @@ Case: TypeAlias = Literal["exact", "smart"]
 FailOn: TypeAlias = Literal["watch", "high", "critical"]
 History: TypeAlias = Literal["last", "full"]
 Match: TypeAlias = Literal["literal", "regex"]
+Pick: TypeAlias = Literal["all-pairs", "best-worst", "adjacent"]
 Thinking: TypeAlias = Literal["keep", "strip", "edit"]
 PairOrder: TypeAlias = Literal["file", "margin", "length", "easiness", "random"]
 PromptColumns: TypeAlias = "str | Sequence[str] | Mapping[str, str]"
-"""The column of each part of a prompt: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
+"""The column of each part of a prompt or a pair: `{"prompt": "my_question"}`, or texts `prompt=my_question`."""
+PairColumns: TypeAlias = PromptColumns
 PairData: TypeAlias = "str | PathLike[str] | Iterable[Mapping[str, Any]] | None"
 """A run or its folder, a file, a folder of files, `org/name` on the Hub, `-` for stdin; rows: a list, a DataFrame, a
 Dataset, or what `correct` returns; None: the latest run."""
@@ -354,6 +356,11 @@ _PAIRS = (
 class DataArgument(OutputOptions):
     heading: ClassVar = "Pairs"
     data: PairData = option(_PAIRS, default=None, argument=True, metavar="[RUN|FILE]", kw_only=False)
+    columns: PairColumns = option(
+        "Columns of the pair that have other names than usual, e.g. prompt=question chosen=good rejected=bad.",
+        default=(),
+        metavar="PART=COLUMN",
+    )
 
 
 @options
@@ -534,6 +541,12 @@ class ConvertOptions(DataArgument):
     )
     to: str = option(
         "trl, trl-explicit, llamafactory, ms-swift, axolotl, openrlhf, sharegpt or kto.", default="trl", metavar="SHAPE"
+    )
+    pick: Pick = option(
+        "Of several ranked or scored answers, pair each with each worse one, the best with the worst, "
+        "or each with the next worse.",
+        default="all-pairs",
+        choices=get_args(Pick),
     )
     overwrite: bool = option(_OVERWRITE, default=False)
 

@@ -107,7 +107,7 @@ def _texts(tokenizer: Any, row: Mapping[str, Any]) -> tuple[str, str, str] | Ski
     try:
         tools = row.get("tools")
         tools = json.loads(tools) if isinstance(tools, str) else tools
-        options = {"tools": tools, **row.get("chat_template_kwargs", {})}
+        options = {"tools": tools, **(row.get("chat_template_kwargs") or {})}
         if "chat_template" in options:
             return Skip("template", "the row brings a chat template of its own: data is never run as one")
         asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True, **options)

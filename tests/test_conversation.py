@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pairforge import formats
-from pairforge.conversation import ROLES, NotTextError, Turn, messages, text_of, transcript
+from pairforge.chat_text import transcript
+from pairforge.conversation import ROLES, NotTextError, Turn, messages, text_of
 from pairforge.prompts import read_prompts
 from pairforge.types import Prompt, Skip
 
@@ -44,7 +45,7 @@ def as_pair(row: Any) -> list[tuple[str, str]] | str:
         ([{"role": "user", "content": [{"type": "input_text", "text": "q"}]}], [("user", "q")]),
         ([{"role": "user", "content": [{"type": "text", "content": "q"}, "r"]}], [("user", "qr")]),
         ([{"role": "user", "content": 7}], "not text"),
-        ([{"role": "user", "content": [{"type": "image", "text": "q"}]}], "not text"),
+        ([{"role": "user", "content": [{"type": "file", "text": "q"}]}], "not text"),
     ],
 )
 def test_a_turn_is_read_alike_in_a_prompt_and_in_a_pair(tmp_path: Path, turns: list[Any], wanted: Any) -> None:
@@ -53,13 +54,19 @@ def test_a_turn_is_read_alike_in_a_prompt_and_in_a_pair(tmp_path: Path, turns: l
     assert (prompt, pair) == (("not_text", "shape") if wanted == "not text" else (wanted, wanted))
 
 
-def test_a_tool_call_is_dropped_in_neither(tmp_path: Path) -> None:
+def test_a_tool_call_and_an_image_are_dropped_in_neither(tmp_path: Path) -> None:
+    image = [{"type": "image", "image": "a.png"}, {"type": "text", "text": "q"}]
+    row = {"conversations": [{"role": "user", "content": image}], "chosen": GOOD, "rejected": BAD}
+    assert (as_prompt(tmp_path, row), as_pair(row)) == ("not_text", [("user", image)])
     call = {"role": "assistant", "content": "Wait.", "tool_calls": [{"name": "f"}]}
     turns = [{"role": "user", "content": "q"}, call, {"role": "user", "content": "r"}]
     row = {"conversations": turns, "chosen": GOOD, "rejected": BAD}
     assert as_prompt(tmp_path, row, history="full") == "not_text"
     assert as_prompt(tmp_path, row) == [("user", "r")], "only what is asked must be text"
-    assert as_pair(row) == "shape"
+    assert as_pair(row) == [("user", "q"), ("assistant", "Wait."), ("user", "r")]
+    [pair] = formats.as_pairs([row], formats.shape_of([row]), Counter())
+    assert isinstance(pair, dict)
+    assert pair["chosen"][1]["tool_calls"] == [{"type": "function", "function": {"name": "f", "arguments": {}}}]
 
 
 @pytest.mark.parametrize("role", ["bing", "bard", "chatgpt", "model", "bot"])

@@ -70,10 +70,10 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     name, tests = given.text("dataset_name"), given.text("eval_strategy") not in (None, "no")
     run, test_rows, from_hub = None, list[Mapping[str, Any]](), False
     if pairs is not None:
-        rows, name = _as_pairs(pairs, "the rows"), ""
+        rows, name = _as_pairs(pairs, "the rows", given), ""
     elif not name or _is_here(name):
         file = pairforge.pairs_file(name, quiet=not is_first()) if name else _default_pairs()
-        rows = _as_pairs(file, str(file))
+        rows = _as_pairs(file, str(file), given)
         run = file.parent if (file.parent / "run.json").exists() else None
         name = str(file)
     else:
@@ -137,9 +137,9 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         yield
 
 
-def _as_pairs(data: Any, name: str) -> list[Mapping[str, Any]]:
+def _as_pairs(data: Any, name: str, given: Given) -> list[Mapping[str, Any]]:
     """Return the rows of any known shape as pairs. Raises InputError for rows that are prompts, or anything else."""
-    rows = list(PairInput(data, quiet=True))
+    rows = list(PairInput(data, quiet=True, columns=given.text("columns") or ()))
     for number, row in enumerate(rows):
         missing = [side for side in ("chosen", "rejected") if not isinstance(row, Mapping) or side not in row]
         if missing:
@@ -163,7 +163,7 @@ def _from_hub(name: str, given: Given, flag: str, default: str) -> list[Mapping[
         line = str(error).split("\n")[0]
         fix = "give a run folder, a file of pairs or a Hub id as --dataset"
         raise pairforge.OutsideError(f"can't load {name}: {line}", fix=fix) from error
-    return _as_pairs(rows, name)
+    return _as_pairs(rows, name, given)
 
 
 def count_parameters(model: str, revision: str | None) -> int:
@@ -197,12 +197,21 @@ def _sha256(value: Any) -> str:
     return digest(json.loads(json.dumps(value, default=str)), 64)
 
 
+_BESIDE = ("tools", "images", "image", "chat_template_kwargs")
+"""Columns that TRL reads beside the messages."""
+
+
 def trl_dataset(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Return the columns that TRL reads. A text `prompt` beside lists of messages makes it crash, and is left out."""
-    from datasets import Dataset, Features, Value
+    from datasets import Dataset, Features, Json, Value
 
-    messages = [{"role": Value("string"), "content": Value("string")}]
+    text_turn = {"role": Value("string"), "content": Value("string")}
+
     columns = ["chosen", "rejected"] + ["prompt"] * all(isinstance(row.get("prompt"), list) for row in rows)
-    return Dataset.from_list(
-        [{column: row[column] for column in columns} for row in rows], Features(dict.fromkeys(columns, messages))
-    )
+    beside = [name for name in _BESIDE if any(row.get(name) for row in rows)]
+    whole = all(turn.keys() == text_turn.keys() for row in rows for column in columns for turn in row[column])
+    plain = whole and all(isinstance(turn["content"], str) for row in rows for name in columns for turn in row[name])
+    # As JSON, calls and typed parts keep just the keys that they have: as columns all would get those of all others.
+    messages = [text_turn if plain else Json()]
+    types = Features({**dict.fromkeys(columns, messages), **dict.fromkeys(beside, Json())})
+    return Dataset.from_list([{name: row.get(name) for name in (*columns, *beside)} for row in rows], types)

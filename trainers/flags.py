@@ -40,6 +40,11 @@ OWN = (
         default="stop",
         choices=GUARD,
     ),
+    Flag(
+        "columns",
+        "Columns of the pairs that have other names than usual, e.g. 'prompt=question chosen=good rejected=bad'.",
+        str,
+    ),
     Flag("dpop_lambda", "Weight of the penalty that --loss_type dpop adds.", float, 50.0),
     Flag("overwrite", "Replace the model that --output_dir holds.", bool, False),
 )

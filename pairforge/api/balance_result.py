@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 
+_SHOWN = 5
+"""Rows of a remedy that are named."""
+
+
 class ChangeLog:
     """The changes of rows of the source, each with its reason."""
 
@@ -56,6 +60,23 @@ class ChangeLog:
                 line = {"row": number, "id": pair.get("id") if isinstance(pair, Mapping) else None}
                 line |= {"what": "dropped" if dropped else "changed", names: list(remedies)}
                 yield line | {"why": "; ".join(why), "pair": pair}
+
+    def summary(self, would: bool = False) -> list[str]:
+        """Return a line for each remedy: how many rows it dropped or changed (or `would`), which, and why the first."""
+        lines = []
+        for what, verb in (("dropped", "drop"), ("changed", "change")):
+            rows: dict[str, list[tuple[int, str]]] = {}
+            for row, (remedy, why) in sorted(self.dropped.items()) if what == "dropped" else ():
+                rows.setdefault(remedy, []).append((row, why))
+            for row, done in sorted(self.changed.items()) if what == "changed" else ():
+                for remedy, why in done if row not in self.dropped else ():
+                    rows.setdefault(remedy, []).append((row, why))
+            for remedy, found in sorted(rows.items()):
+                count = f"{len(found)} row{'' if len(found) == 1 else 's'}"
+                numbers = ", ".join(str(row) for row, _ in found[:_SHOWN]) + " ..." * (len(found) > _SHOWN)
+                did = f"would {verb} {count}" if would else f"{count} {what}"
+                lines.append(f"{did}: {remedy} ({numbers}): {found[0][1]}")
+        return lines
 
     def __str__(self) -> str:
         counts = self.counts()
@@ -113,9 +134,9 @@ class Balanced(HtmlRepr):
         }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from map(visible, self.ledger.summary(would=self.output is None) or [str(self.ledger)])
         columns = [_column(audit) for audit in (self.before, self.after)]
         yield table("", ("", "before", "after"), [(name, *(c.get(name, "") for c in columns)) for name in columns[0]])
-        yield str(self.ledger)
         for name, found in self.findings().items():
             yield from (visible(f"{name}: {one.code} {one.message}") for one in found)
         yield from map(visible, self.advice)

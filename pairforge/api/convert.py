@@ -112,18 +112,20 @@ def convert(options: ConvertOptions) -> Conversion:
         raise InputError(what, fix=did_you_mean(options.to, formats.TARGETS) or "e.g. --to trl")
     if path.name == _INFO:
         raise InputError(f"{path} is not a name for pairs", fix="name another file")
-    source = PairInput(options.data, options.output, quiet=options.quiet)
+    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
     check_output(path, tuple(_WRITERS), source, overwrite=options.overwrite)
     with source:
-        shape, _ = formats.recognise(source.raw())
+        shape, start = source.recognised()
+        if shape.name == "unknown":
+            raise formats.refusal(shape, start)
         done = Conversion(path, options.to, shape.name, target_formats.snippet(options.to, path), [path])
-        for _ in _converted(source.raw(), shape, done):  # all are counted before any is written
+        for _ in _converted(source.raw(), shape, done, options.pick):  # all are counted before any is written
             pass
         if not done.written:
             what = f"nothing to convert to {options.to}: {next(iter(done.first.values()), 'no rows')}"
             raise InputError(what, fix="see what is wrong with: pairforge validate")
-        info = _dataset_info(path, options.overwrite) if options.to == "llamafactory" else None
-        again = _converted(source.raw(), shape, Conversion(path, options.to, shape.name, "", []))
+        info = _dataset_info(path, done.columns, options.overwrite) if options.to == "llamafactory" else None
+        again = _converted(source.raw(), shape, Conversion(path, options.to, shape.name, "", []), options.pick)
         rows = ({name: row.get(name) for name in done.columns} for row in again)
         with write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +137,7 @@ def convert(options: ConvertOptions) -> Conversion:
     return done
 
 
-def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> Iterator[dict[str, Any]]:
+def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of the output; what becomes of those of the source is counted in `done`."""
     target, suffix = formats.TARGETS[done.to], done.output.suffix.lower()
 
@@ -144,7 +146,7 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> I
             done.rows += 1
             yield row
 
-    for pair in formats.as_pairs(counted(), shape, done.lost):
+    for pair in formats.as_pairs(counted(), shape, done.lost, pick):
         lost = set[str]()
         made = pair if isinstance(pair, Skip) else target.rows(pair, lost)
         if not isinstance(made, Skip):
@@ -163,9 +165,9 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion) -> I
         done.lost.update(lost)
 
 
-def _dataset_info(path: Path, overwrite: bool) -> dict[str, Any]:
+def _dataset_info(path: Path, columns: Iterable[str], overwrite: bool) -> dict[str, Any]:
     """Return LLaMA-Factory's description of its data sets with this one added; what it describes already is kept."""
-    file, entry = path.parent / _INFO, target_formats.dataset_info(path)
+    file, entry = path.parent / _INFO, target_formats.dataset_info(path, columns)
     try:
         known = json.loads(file.read_text("utf-8")) if file.exists() else {}
         if not isinstance(known, dict):

@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from ..text import visible
 from ..types import Skip
 from .balance_result import ChangeLog
 from .inputs import PairInput, check_output
-from .validate import misfit
 from .validate_result import Findings
 
 _EMPTY_TURN, _CUT, _TWICE, _CONTRADICTS = "PF115", "PF111", "PF202", "PF203"
@@ -113,13 +112,13 @@ def fix(options: FixOptions) -> FixedPairs:
     """
     path = Path(options.out)
     record = path.with_name(f"{path.stem}.fixes.jsonl")
-    source = PairInput(options.data, options.output, quiet=options.quiet)
+    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
     for written in (path, record):
         check_output(written, (".jsonl", ".ndjson"), source, overwrite=options.overwrite)
     with ExitStack() as stack:
         stack.enter_context(source)
-        shape, _ = formats.recognise(source.raw())
-        _require_pairs(shape, source)
+        shape, start = source.recognised()
+        _require_pairs(shape, source, start)
         log = ChangeLog()
         fixed = stack.enter_context(RowSpool(_fixed(source, shape, options.drop_cut, log)))
         made = FixedPairs(path, record, shape.name, len(fixed), len(fixed) - len(log.dropped), log)
@@ -141,7 +140,7 @@ def fix(options: FixOptions) -> FixedPairs:
     return made
 
 
-def _require_pairs(shape: formats.Shape, source: PairInput) -> None:
+def _require_pairs(shape: formats.Shape, source: PairInput, start: Iterator[Any]) -> None:
     """Raise InputError where the rows are not pairs."""
     name = shlex.quote(source.name or "PAIRS")
     first = next(source.raw(), None)
@@ -150,7 +149,7 @@ def _require_pairs(shape: formats.Shape, source: PairInput) -> None:
     if shape.name == "unknown" and isinstance(first, Skip):
         raise InputError(first.detail, fix=f"see what is wrong with: pairforge validate {name}")
     if shape.name == "unknown":
-        raise InputError(f"these are not pairs: {shape.what}", fix=f"see what is wrong with: pairforge validate {name}")
+        raise formats.refusal(shape, start)
     if shape.name == "kto":
         what = "these are answers with labels, of which pairs must be made first"
         raise InputError(what, fix=f"pairforge convert {name} pairs.jsonl; then pairforge fix pairs.jsonl OUT")
@@ -167,8 +166,8 @@ def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeL
             for name, why in done.changes:
                 log.change(number, _CODES[name], f"taken off: {why}")
         found = [one for one in checker.see(number, made) if one.severity == "error" or one.code == _EMPTY_TURN]
-        if found and found[0].code in ("PF010", "PF011") and not shape.native:
-            log.drop(number, found[0].code, misfit(row, shape))
+        if isinstance(made, Skip) and made.reason == "tie":
+            log.drop(number, "tie", "no answer is better than another")
         elif found:
             log.drop(number, found[0].code, "; ".join(dict.fromkeys(one.message for one in found)))
         elif drop_cut and (cut := cut_on_one_side(Sides.of(made))):
@@ -192,13 +191,13 @@ def _as_messages(number: int, row: Any, shape: formats.Shape, log: ChangeLog) ->
     own = formats.shape_of([row])
     if own.native and shape.native:  # a prompt beside message lists is in some rows of a set, and not in others
         shape = own
-    pair = shape.pair(row, lost) or (None if own.name in ("unknown", "kto") else own.pair(row, lost))
-    if pair is None:
-        # With parts that are not text, or calls of tools, a row may be sound all the same.
-        if isinstance(prompt := row.get("prompt"), list) and schema.is_pair(row):
-            pair = {name: value for name, value in row.items() if name != "prompt"}
-            pair |= {side: [*prompt, *row[side]] for side in ("chosen", "rejected")}
-        return pair or row
+    seen = next(formats.presented([row], replace(shape, native=False), numbered=number, lost=lost))
+    if isinstance(seen, Skip):
+        other = None if own.name in ("unknown", "kto") else own.pair(row, lost)
+        if other is None:
+            return row if shape.native else seen
+        seen = other
+    pair: Any = seen
     if lost:
         log.change(number, "PF109" if lost == {"prompt"} else "shape", f"left out: {', '.join(sorted(lost))}")
     elif shape.native and pair != row:

@@ -13,7 +13,7 @@ from typing import Any
 from .. import formats
 from ..console import note
 from ..errors import InputError
-from ..options import PairData
+from ..options import PairColumns, PairData
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
 from ..run import LATEST, Run, latest, out_dir, run_names
@@ -107,12 +107,16 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
     return run / "pairs.jsonl"
 
 
-def read_pairs(data: str | PathLike[str] | None = None, output: str | None = None) -> list[Mapping[str, Any]]:
+def read_pairs(
+    data: str | PathLike[str] | None = None, output: str | None = None, columns: PairColumns = ()
+) -> list[Mapping[str, Any]]:
     """Return the pairs of a file or run folder, by default of the latest run.
+
+    `columns` names columns of the pair that have other names than usual: `{"prompt": "my_question"}`.
 
     Raises InputError where a row can't be read, and where there is no run.
     """
-    return list(formats.read_rows(pairs_file(data, output)))
+    return list(formats.read_rows(pairs_file(data, output), formats.by_hand(columns)))
 
 
 class PairInput:
@@ -125,8 +129,11 @@ class PairInput:
     path: Path | None
     """The path that the pairs are read from; None for rows."""
 
-    def __init__(self, data: PairData, output: str | None = None, *, quiet: bool = False) -> None:
+    def __init__(
+        self, data: PairData, output: str | None = None, *, quiet: bool = False, columns: PairColumns = ()
+    ) -> None:
         self._rows: Iterable[Any] | None = None
+        self.columns = formats.by_hand(columns)
         if isinstance(run := getattr(data, "run", None), Run):  # what `correct` or `onpolicy` returned
             self.path = run.pairs
         elif is_given(data):
@@ -156,12 +163,22 @@ class PairInput:
         """Return the rows as they are, a Skip where it can't be read; the arguments are those of `formats.rows`."""
         return formats.rows(self.name, max_row_bytes, noted) if self._rows is None else iter(self._rows)
 
+    def recognised(
+        self, max_row_bytes: int | None = None, noted: set[str] | None = None
+    ) -> tuple[formats.Shape, Iterator[Any]]:
+        """Return the shape of the rows, and all of them as they are: see `raw`."""
+        return formats.recognise(self.raw(max_row_bytes, noted), self.columns)
+
     def presented(self, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
         """Return the rows as a check is to see them, each a Skip where it can't be read: see `formats.presented`."""
-        return formats.presented(self.raw(max_row_bytes, noted))
+        return formats.presented(self.raw(max_row_bytes, noted), by_hand=self.columns)
+
+    def pairs(self) -> Iterator[Any]:
+        """Return the pairs in the rows: see `formats.pairs_of`."""
+        return formats.pairs_of(self.raw(), self.columns)
 
     def __iter__(self) -> Iterator[Any]:
-        return formats.all_readable(self.presented(), self.name)
+        return formats.all_readable(self.pairs(), self.name)
 
     def __enter__(self) -> PairInput:
         if self.name == "-" or (self._rows is not None and iter(self._rows) is self._rows):

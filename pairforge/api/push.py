@@ -101,7 +101,7 @@ def push(options: PushOptions) -> PushOutcome:
     if options.repo is not None:
         check_repo(options.repo)
     license = known_license(options.license)
-    source = PairInput(_data(options), options.output, quiet=options.quiet)
+    source = PairInput(_data(options), options.output, quiet=options.quiet, columns=options.columns)
     with _collector_off():
         return _build_and_upload(source, license, options)
 
@@ -144,7 +144,7 @@ def _bars_off(quiet: bool) -> Iterator[None]:
 
 
 def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
-    run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.presented()]
+    run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.pairs()]
     errors = checks.check(rows, [one.code for one in RULES.values() if one.severity == "error"])
     look = SecretChecker().see
     leaked = [one for index, row in enumerate(rows) for one in look(index, row)]

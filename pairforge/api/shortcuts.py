@@ -28,7 +28,7 @@ def shortcuts(options: ShortcutsOptions) -> Report:
     """
     if options.svg:
         require_matplotlib("--svg")
-    with PairInput(options.data, options.output, quiet=options.quiet) as rows:
+    with PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns) as rows:
         if not options.quiet:
             note("looking for what separates chosen from rejected answers")
         report = audit(

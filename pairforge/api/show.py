@@ -88,7 +88,7 @@ def show(options: ShowOptions) -> Shown:
     data, pair = options.data, options.pair
     if isinstance(data, str) and pair is None and not _is_source(data, options.output):
         data, pair = None, data
-    source = PairInput(data, options.output, quiet=options.quiet)
+    source = PairInput(data, options.output, quiet=options.quiet, columns=options.columns)
     limit = 1 if options.tokens else options.limit
     if pair is not None:
         _refuse_selection(options)

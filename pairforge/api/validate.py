@@ -6,24 +6,25 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 from .. import checks, formats, prompts
+from ..checks.dataset import TEXTS_ONLY
 from ..checks.fixes import Fixes
+from ..checks.labels import LabelChecker
 from ..checks.row import Sides, well_shaped
-from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, clip, rules_over
+from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, rules_over
 from ..checks.runner import RowChecker
-from ..checks.schema import ENOUGH, all_strange
+from ..checks.schema import unknown_shape
 from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
 from ..errors import InputError
-from ..formats import writers
+from ..formats import kto, writers
 from ..options import PairData, ValidateOptions, keywords
-from ..types import Finding, Message, Prompt
+from ..types import Finding, Message, Prompt, Skip
 from .inputs import PairInput, check_output
 from .models import as_tuple, open_tokenizer
 from .validate_result import Explanation, Findings, Fixed, near_codes
@@ -48,7 +49,7 @@ def validate(options: ValidateOptions) -> Findings:
         raise InputError(wrong, fix="e.g. --format github")
     model, jobs, noted = options.model, options.jobs, set[str]()
     codes = _codes(as_tuple(options.select), as_tuple(options.ignore), model is not None)
-    source = PairInput(options.data, options.output, quiet=options.quiet)
+    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
     other = None if options.against is None else _against(options.against, options.output)
     observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
     if model is not None:
@@ -56,11 +57,19 @@ def validate(options: ValidateOptions) -> Findings:
     observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
     path = None if options.fix is None else _place(Path(options.fix), source)
-    shape, raw = formats.recognise(source.raw(options.max_row_bytes, noted))
-    rows = formats.presented(raw)
+    shape, rows = source.recognised(options.max_row_bytes, noted)
+    findings.shape = shape.name
+    if shape.name == kto.NAME:
+        rows = map(shape.names.view, rows)
+        observers = [LabelChecker(), *(one for one in observers if isinstance(one, LineNotes | SecretChecker))]
+    elif shape.templated:
+        observers.append(ShapeNote("PF108", f"the rows hold {shape.what}: pairforge convert reads it back as messages"))
+    if shape.name in TEXTS_ONLY:
+        observers += [ShapeNote("PF216", message) for message, _ in checks.RULES["PF216"].see(shape.what)]
+    rows = formats.presented(rows, shape)
     if shape.name == "unknown":
         rows = _looked_at(rows, findings)
-    return _observed(rows, shape, observers, codes, findings, path)
+    return _observed(rows, observers, codes, findings, path)
 
 
 def _looked_at(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
@@ -72,27 +81,14 @@ def _looked_at(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
     return chain(start, rows)
 
 
-def misfit(row: Any, shape: formats.Shape) -> str:
-    """Return what distinguishes a row from those of the shape of most rows."""
-    wanted = {**shape.columns, **shape.sides}.items() if isinstance(row, Mapping) else ()
-    wrong = [
-        f"`{name}` is {'null' if row[name] is None else clip(row[name], 40)}" if name in row else f"`{name}` is missing"
-        for name, kind in wanted
-        if row.get(name) is None or not isinstance(row[name], kind)
-    ]
-    return f"not {shape.what}" + (f": {', '.join(wrong)}" if wrong else "")
-
-
 def _observed(
     rows: Iterator[Any],
-    shape: formats.Shape,
     observers: list[Observer],
     codes: frozenset[str],
     findings: Findings,
     path: Path | None,
 ) -> Findings:
     """Show all rows to the observers, and take what they find."""
-    foreign = not shape.native and shape.name not in ("unknown", "kto")
     with ExitStack() as stack:
         if path is not None:
             stack.enter_context(write_errors(path))
@@ -101,24 +97,33 @@ def _observed(
         for observer in observers:
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
-        start = list(islice(rows, ENOUGH))
-        if strange := all_strange(start):
+        start = list(islice(rows, formats.LOOKED_AT))
+        if findings.shape == "unknown" and (strange := unknown_shape(start)):
             findings.take([strange] if strange.code in codes else [])
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
-            rows = rows if path is not None else iter(())
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
+            if type(row) is Skip and _is_tie(row):
+                findings.ties += 1
+                if path is not None:
+                    fixer.see(index, row)
+                continue
             for observer in observers:
                 if found := observer.see(index, row):
-                    if foreign and (other := next((one for one in found if one.code in ("PF010", "PF011")), None)):
-                        found = [replace(other, message=misfit(row, shape), path="")]  # it is not read as message lists
                     findings.take(one for one in found if one.code in codes)
         for observer in observers:
-            findings.take(one for one in observer.findings() if one.code in codes)
+            found = (one for one in observer.findings() if one.code in codes)
+            findings.take(one for one in found if one.code != "PF201" or not findings.ties)
     findings.sort_by_row()
     if path is not None:
-        findings.fixed = Fixed(str(path), fixer.fixes.kept, fixer.fixes.dropped, fixer.fixes.changed)
+        counts = fixer.fixes.kept, fixer.fixes.dropped, fixer.fixes.changed
+        changed = findings.shape not in (*formats.NATIVE, kto.NAME, "unknown")
+        findings.fixed = Fixed(str(path), *counts, shape="trl" if changed else findings.shape)
     return findings
+
+
+def _is_tie(row: Any) -> bool:
+    return type(row) is Skip and row.reason == "tie"
 
 
 def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
@@ -148,6 +153,9 @@ class FixWriter(Observer):
         self._file = file
 
     def see(self, index: int, row: Any) -> tuple[()]:
+        if _is_tie(row):
+            self.fixes.dropped["no answer is better than another"] += 1
+            return ()
         if (fixed := self.fixes.apply(row)) is not None:
             try:
                 line = writers.encoded(fixed)
@@ -155,6 +163,16 @@ class FixWriter(Observer):
                 line = json.dumps(fixed, default=str).encode()
             self._file.write(line + b"\n")
         return ()
+
+
+class ShapeNote(Observer):
+    """Reports what is wrong with the shape of a set as a whole."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self._found = Finding(code, checks.RULES[code].severity, message)
+
+    def findings(self) -> list[Finding]:
+        return [self._found]
 
 
 class LineNotes(Observer):
@@ -202,9 +220,9 @@ def _against(source: PairData, output: str | None) -> checks.Against:
         given = PairInput(source, output)
         if given.path is None:
             return checks.Against(filter(None, map(_context, given.presented())), "the other rows")
-        shape, rows = formats.recognise(given.raw())
+        shape, rows = given.recognised()
         if shape.name != "unknown":
-            return checks.Against(map(_context, formats.presented(rows)), name)
+            return checks.Against(map(_context, formats.presented(rows, shape)), name)
     asked = [one.messages if isinstance(one, Prompt) else () for one in prompts.read_prompts(name, history="full")]
     return checks.Against(asked, name)
 

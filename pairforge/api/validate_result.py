@@ -30,12 +30,16 @@ _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 @dataclass(frozen=True)
 class Fixed:
-    """The outcome of `--fix`: where it wrote, how many rows, and by reason how many were dropped and changed."""
+    """The outcome of `--fix`: where it wrote, how many rows, and by reason how many were dropped and changed.
+
+    `shape` is that of the rows that were written.
+    """
 
     output: str
     rows: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     changed: Mapping[str, int] = field(default_factory=dict)
+    shape: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -50,8 +54,9 @@ class Findings(HtmlRepr, list[Finding]):
     """Findings, in the order of the rows. Empty: nothing is wrong.
 
     `rows` counts those that were looked at, `counts` the findings by code: of one code at most `KEPT` are in the list.
-    `source` names what was looked at, `format` is "table" or "github", `fixed` says what `--fix` wrote. `fixable` is
-    False where the rows are not pairs, and `prompts` is true where they are prompts.
+    `source` names what was looked at, `shape` is its shape (docs/formats.md), `format` is "table" or "github", `fixed`
+    says what `--fix` wrote. `ties` counts the rows in which no answer is better than another: they are not pairs.
+    `fixable` is False where the rows are not pairs, and `prompts` is true where they are prompts.
     """
 
     fixable, prompts = True, False
@@ -69,6 +74,7 @@ class Findings(HtmlRepr, list[Finding]):
         self.counts: Counter[str] = Counter()
         self.rows, self.strict, self.source, self.format = rows, strict, source, format
         self.fixed: Fixed | None = None
+        self.shape, self.ties = "", 0
         self.take(found)
         self.sort_by_row()
 
@@ -93,10 +99,12 @@ class Findings(HtmlRepr, list[Finding]):
         said = {
             "command": "validate",
             "ok": self.ok,
+            "shape": self.shape,
             "rows": self.rows,
             "counts": dict(sorted(self.counts.items())),
             "findings": [finding.as_json() for finding in self],
         }
+        said |= {"ties": self.ties} if self.ties else {}
         return said | ({"fixed": self.fixed.as_json()} if self.fixed else {})
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -124,7 +132,8 @@ class Findings(HtmlRepr, list[Finding]):
             yield "why each matters: pairforge validate --explain CODE"
         yield self._summary()
         if self.fixed:
-            yield visible(str(self.fixed))
+            changed = self.fixed.shape != self.shape
+            yield visible(f"{self.fixed}{f' · shape changed: {self.shape} -> {self.fixed.shape}' if changed else ''}")
         elif remedy := self._remedy(by_code):
             yield visible(remedy)
 
@@ -138,7 +147,9 @@ class Findings(HtmlRepr, list[Finding]):
             kinds[severity] += self.counts[code]
         counts = [f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in ("error", "warning")]
         counts += [f"{kinds['info']} info"] if kinds["info"] else []
-        return f"{self.rows} row{'' if self.rows == 1 else 's'}: " + (", ".join(counts) if self else "nothing wrong")
+        counts += [f"{self.ties} tie{'s' * (self.ties > 1)}: no answer is better"] if self.ties else []
+        rows = f"{self.rows} row{'' if self.rows == 1 else 's'}: "
+        return rows + (", ".join(counts) if self or self.ties else "nothing wrong")
 
     def _remedy(self, codes: Iterable[str]) -> str:
         """Return the command that helps, if there is one."""

@@ -1,4 +1,4 @@
-"""PF1xx: what templates and programs left in the texts of a row.
+"""PF1xx: what templates and programs left in the texts of a row; `transcripts` looks for whole turns.
 
 Each pattern begins with its mark, so that a search runs from mark to mark at the speed of memory.
 """
@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from ..resources import compiled
 from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, SPECIAL_TOKENS, TAGS, THOUGHT, characters
-from .row import Sides
+from .row import INSTRUCTS, Sides
 from .rule import Seen, clip, rule
 
 _HIDDEN = re.compile(f"(?!\0)[{CONTROL}\ufffd{JOINERS}{BIDI}{FILLERS}{TAGS}{IDEOGRAPHIC}]")
@@ -55,7 +55,12 @@ Patterns: TypeAlias = dict[str, "re.Pattern[str]"]
 _SPECIAL: Patterns = {
     "<": re.compile(rf"{SPECIAL_TOKENS['<']}|</s>\s*(?:\Z|<s>)|<(?<=\]<)\][a-z_~]+\[>\["),
     "[": re.compile(SPECIAL_TOKENS["["]),
-    "#": re.compile(r"###? ?(?:Instruction|Response|Human|Assistant)s?:[ \t]*$", re.M),
+    # A heading alone is one of an answer ("### Response:" in a letter); two that belong together are a template's.
+    "#": re.compile(
+        r"###? ?(?:Instruction(?=:(?s:.*)^###? ?Response:)|(?:Human|Assistant)(?=:(?s:.*)^###? ?(?:Human|Assistant):)"
+        r"|Response(?=:[ \t]*\Z)):[ \t]*$",
+        re.M,
+    ),
 }
 _BEGINS = re.compile(r"\s*<s>(?!.*</s>.*\S)", re.S)
 
@@ -75,8 +80,14 @@ _HOLES: Patterns = {
 }
 _FIELD = re.compile(r"(?<![\w}\\^_])\{\{\s*\$?[A-Za-z][\w. -]{1,40}\}\}")
 _MARKUP = re.compile(r"</|/>|\{%|\(\)|=>|;\n")
-_TEMPLATES = re.compile(r"template|placeholder|jinja|handlebars|mustache|\bvue\b|angular|liquid", re.I)
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.S)
+_TEMPLATES = re.compile(
+    r"template|placeholder|jinja|handlebars|mustache|\bvue\b|angular|liquid|django|flask|ansible|helm\b|html|variable"
+    r"|模板|占位|变量|letter|e-?mail|cover|cv\b|resume|résumé|speech|form\b|信|邮件|简历|自我介绍",
+    re.I,
+)
+"""What is written with placeholders: where the question is about it they are meant, where the answer is they may be."""
+_OF_MODEL = re.compile(r"model|bot|assistant|\bai\b|author|company|developer|creator", re.I)
+CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.S)
 
 
 @rule("PF108", marks=_SPECIAL | {"<": re.compile(_SPECIAL["<"].pattern + "|</?s>")})
@@ -105,23 +116,41 @@ def _special(text: str) -> str | None:
 def unbalanced_thinking(sides: Sides) -> Iterator[Seen]:
     """A thinking block is opened and not closed, or closed and not opened.
 
-    What reads the answers looks for both ends: the answer is lost inside the thinking, or the thinking is shown.
+    What reads the answers looks for both ends: the answer is lost inside the thinking, or the thinking is shown. PF130
+    finds thoughts that are only closed.
     """
+    yield from _thoughts(sides, only_closed=False)
+
+
+@rule("PF130", "warning", marks=_THINKING)
+def thinking_only_closed(sides: Sides) -> Iterator[Seen]:
+    """An answer closes a thinking block that nothing opens: right only for a model whose chat template opens it.
+
+    Such as DeepSeek R1, whose prompts end in `<think>`. For any other model the thinking is shown as the answer.
+    """
+    yield from _thoughts(sides, only_closed=True)
+
+
+def _thoughts(sides: Sides, only_closed: bool) -> Iterator[Seen]:
     for name, index, role, text in sides.turns():
-        if role == "assistant" and (found := _unbalanced(text)):
+        if role == "assistant" and (found := _unbalanced(text)) and (found.endswith(_NOT_OPENED)) is only_closed:
             yield found, sides.pointer(name, index) + "/content"
+
+
+_NOT_OPENED = "closes a thinking block that was not opened"
 
 
 def _unbalanced(text: str) -> str | None:
     found = _all(_THINKING, text)
     if found and "`" in text:
-        found = _all(_THINKING, _CODE.sub("", text))
+        found = _all(_THINKING, CODE.sub("", text))
     open_tag = None
     for match in found:
         kind, word = [part for part in match.groups() if part is not None]
         closes = kind.lower() in ("/", "end")
         if closes and open_tag != word.lower():
-            return f"{match.group()} closes a thinking block that was not opened"
+            later = "" if match is found[0] and len(found) == 1 else ", beside other blocks"
+            return f"{match.group()} {_NOT_OPENED}{later}"
         if not closes and open_tag is not None:
             return f"{match.group()} opens a thinking block inside another"
         open_tag = None if closes else word.lower()
@@ -132,17 +161,31 @@ def _unbalanced(text: str) -> str | None:
 def placeholder(sides: Sides) -> Iterator[Seen]:
     """A placeholder of a template was not filled in, such as `{{NAME}}` or `<NAME>`: the model learns to say just that.
 
-    One that is in the question, or in code, does not count.
+    One that is in the question, or in code, does not count; PF125 finds those that may be meant.
     """
+    yield from _unfilled(sides, sure=True)
+
+
+@rule("PF125", "warning", marks=_HOLES | {"{": re.compile(_HOLES["{"].pattern + r"|\{\{")})
+def maybe_a_placeholder(sides: Sides) -> Iterator[Seen]:
+    """A placeholder may not have been filled in, or it belongs to a letter, a form or a program that was asked for.
+
+    Such as `[Your Name]` or `{{ user }}`. Read the rows: what is not meant, the model learns to say.
+    """
+    yield from _unfilled(sides, sure=False)
+
+
+def _unfilled(sides: Sides, sure: bool) -> Iterator[Seen]:
     for name, index, role, text in sides.turns():
-        found = _holes(text) if role in ("assistant", "system") else None
+        found = _holes(text) if role in ("assistant", *INSTRUCTS) else None
         if found and "`" in text:
-            found = _holes(_CODE.sub("", text))
-        if found:
-            asked = (turn["content"] for turn in sides.context if turn["role"] == "user")
-            if not any(found in text or "{{" in text or _TEMPLATES.search(text) for text in asked):
-                where = sides.pointer(name, index) + "/content"
-                yield f"the placeholder {clip(found, 40)} was not filled in", where
+            found = _holes(CODE.sub("", text))
+        asked = sides.question
+        if found and found not in asked and "{{" not in asked and not _TEMPLATES.search(asked):
+            named = any(pattern.fullmatch(found) for pattern in _HOLES.values())
+            certain = named and (found[0] != "[" or _OF_MODEL.search(found)) and not _TEMPLATES.search(text)
+            if sure is bool(certain):
+                yield f"the placeholder {clip(found, 40)} was not filled in", sides.pointer(name, index) + "/content"
 
 
 def _holes(text: str) -> str | None:

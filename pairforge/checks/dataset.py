@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..types import Finding, Message
-from .duplicates import Digests, circles_of, earliest, first_with, key
+from .duplicates import Digests, circles_of, earliest, first_with, key, mixed
 from .minhash import Bytes, Sketches, near_duplicates, sketch
-from .row import NUMBERS, TEXTS, Sides
+from .row import INSTRUCTS, NUMBERS, TEXTS, Sides
 from .rule import FIX, Rule, Seen, SeenAt, clip, rule
 
 _LONG_ENOUGH = 24
@@ -82,7 +82,7 @@ class Against:
         for row, messages in enumerate(conversations):
             for asked in _keys(messages):
                 self._row.setdefault(asked, row)
-            texts.append("\n".join(turn["content"] for turn in messages if turn["role"] != "system"))
+            texts.append("\n".join(turn["content"] for turn in messages if turn["role"] not in INSTRUCTS))
         self.sketches: Bytes = sketch(texts or [""])
 
     def row(self, messages: Sequence[Message]) -> int | None:
@@ -91,7 +91,7 @@ class Against:
 
 
 def _keys(messages: Sequence[Message]) -> Iterator[int]:
-    turns = [turn for turn in messages if turn["role"] != "system"]
+    turns = [turn for turn in messages if turn["role"] not in INSTRUCTS]
     texts = [" ".join(unicodedata.normalize("NFKC", turn["content"]).casefold().split()) for turn in turns]
     if any(texts):
         yield key("\x1e".join(texts))
@@ -231,6 +231,98 @@ def dominating_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
             yield int(digests.rows[first[place]]), said
 
 
+_CANNED, _FEW = 5, 4
+"""Prompts from which on an answer under all of them is canned; texts that are few."""
+_SHARE, _HALF = 0.25, 0.5
+
+
+@rule("PF213", "warning", over="dataset", collect=[Digests])
+def canned_answers(dataset: DatasetState) -> Iterator[SeenAt]:
+    """One to four texts are half of all answers of a side, under different questions: they were not made for these.
+
+    The model learns to say them whatever it is asked. Short answers, such as yes, no or a number, don't count.
+    """
+    digests = dataset[Digests]
+    for side in ("chosen", "rejected"):
+        texts = digests.texts(side)
+        known, place, count = np.unique(texts, return_inverse=True, return_counts=True)
+        if not len(texts) or np.sort(count)[-_FEW:].sum() < _HALF * len(texts):
+            continue
+        _, once = np.unique(mixed(texts, digests.prompt), return_index=True)
+        prompts = np.bincount(place[once], minlength=len(known))
+        short = np.bincount(place[~digests.long(side)], minlength=len(known)) > 0
+        canned = np.where((prompts >= _CANNED) & ~short, count, 0)
+        few = np.sort(canned[canned > 0])[-_FEW:]
+        if few.sum() >= _HALF * len(texts):
+            row = int(digests.rows[np.flatnonzero(place == canned.argmax())[0]])
+            many = "1 text is" if len(few) == 1 else f"{len(few)} texts are"
+            yield (
+                row,
+                f"{many} the {side} answer of {few.sum() / len(texts):.0%} of the rows, under different questions",
+            )
+
+
+@rule("PF214", "warning", over="dataset", collect=[Digests])
+def one_rejected_answer(dataset: DatasetState) -> Iterator[SeenAt]:
+    """One text is the rejected answer of a quarter of all rows or more, under different questions.
+
+    The model learns to avoid this one text, and nothing about the questions.
+    """
+    digests = dataset[Digests]
+    texts = digests.texts("rejected")
+    if len(texts):
+        _, first, count = np.unique(texts, return_index=True, return_counts=True)
+        top = int(count.argmax())
+        prompts = len(np.unique(digests.prompt[texts == texts[first[top]]]))
+        if prompts >= _CANNED and count[top] >= _SHARE * len(texts) and digests.long("rejected")[first[top]]:
+            share = f"{count[top]} rows ({count[top] / len(texts):.0%})"
+            yield int(digests.rows[first[top]]), f"the rejected answer of this row is that of {share}"
+
+
+class Endings:
+    """How many answers of each side end without a mark: in a letter, behind which a sentence could go on."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.open = [0, 0]
+        self.first: int | None = None
+
+    def add(self, index: int, sides: Sides) -> None:
+        """Take in a row; answers of a few words, and those of several lines, need no mark."""
+        one, other = sides.chosen[-1]["content"], sides.rejected[-1]["content"]
+        if len(one) < _SENTENCE or len(other) < _SENTENCE:
+            return
+        self.rows += 1
+        for side, text in enumerate((one, other)):
+            if text[-1:].isalnum() or (text[-1:].isspace() and text.rstrip()[-1:].isalnum()):
+                self.open[side] += 1
+                self.first = index if self.first is None else self.first
+
+    def join(self, other: Endings) -> None:
+        """Take in the rows after these."""
+        self.rows += other.rows
+        self.open = [one + more for one, more in zip(self.open, other.open, strict=True)]
+        self.first = other.first if self.first is None else self.first
+
+
+_SENTENCE = 40
+_OPEN = 0.2
+
+
+@rule("PF215", "warning", over="dataset", collect=[Endings])
+def no_end_mark(dataset: DatasetState) -> Iterator[SeenAt]:
+    """Many answers of a side end without a mark (a full stop, a bracket, a block of code): in a letter or a number.
+
+    Mostly they were cut off, or the marks were stripped. Where it is so on one side only, that alone tells the sides
+    apart; where it is so on both, the model learns to stop anywhere. Answers of fewer than 40 characters don't count.
+    """
+    found = dataset[Endings]
+    shares = [count / max(1, found.rows) for count in found.open]
+    if found.rows >= _FEWEST and max(shares) >= _OPEN:
+        chosen, rejected = (f"{share:.0%}" for share in shares)
+        yield found.first, f"without a mark at the end: {chosen} of chosen and {rejected} of rejected answers"
+
+
 @rule("PF210", over="dataset", collect=[Columns])
 def mixed_column(dataset: DatasetState) -> Iterator[SeenAt]:
     """A column holds values of several types. Arrow holds one type a column: loading fails, or casts silently."""
@@ -256,3 +348,17 @@ def unusual_lines(noted: Collection[str]) -> Iterator[Seen]:
     """
     if noted:
         yield f"the file has {', '.join(sorted(noted))}: ignored", ""
+
+
+TEXTS_ONLY = frozenset(("texts", "hh", "implicit-texts", "templated", "templated-prompt"))
+"""The shapes whose `chosen` and `rejected` are texts, as TRL's trainers read them too."""
+
+
+@rule("PF216", "info", over="shape", fix="pairforge convert {data} pairs.jsonl --to trl")
+def texts_without_template(what: str) -> Iterator[Seen]:
+    """The rows hold texts, not messages. TRL's trainers take them as they are, and apply no chat template.
+
+    A chat model is then trained on prompts as it never sees them. `pairforge train dpo` reads the texts as messages;
+    elsewhere, convert them. For a base model without a chat template texts are right.
+    """
+    yield f"the rows hold {what}: TRL trains on them as plain text, without the chat template", ""

@@ -1,6 +1,6 @@
 """Rows that are the same, or contradict one another: a over b and b over a, or a over b, b over c, c over a.
 
-Four numbers are kept of each row, never its texts.
+Numbers are kept of each row, never its texts.
 """
 
 from __future__ import annotations
@@ -27,23 +27,30 @@ def key(text: str) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
+_LONG = len("assistant\x1f") + 20
+"""Bytes from which on an answer, with its role, is one of its own: "Yes" is the answer to many questions."""
+
+
 class Digests:
-    """Hashes of the prompt and of both answers to that prompt, with the number of each row that is a pair."""
+    """Hashes of the prompt and of both answers, with the number of each row that is a pair."""
 
     def __init__(self) -> None:
-        self._rows, self._keys = array("q"), array("Q")
+        self._rows, self._keys, self._long = array("q"), array("Q"), array("b")
 
     def add(self, index: int, sides: Sides) -> None:
         """Take in a row."""
-        prompt = key(_joined(sides.context))
-        chosen, rejected = _joined(sides.chosen[sides.shared :]), _joined(sides.rejected[sides.shared :])
+        at = sides.shared
+        texts = [_joined(turns).encode("utf-8", "surrogatepass") for turns in
+                 (sides.context, sides.chosen[at:], sides.rejected[at:])]  # fmt: skip
         self._rows.append(index)
-        self._keys.extend((prompt, key(f"{prompt}{chosen}"), key(f"{prompt}{rejected}")))
+        self._keys.frombytes(b"".join([blake2b(text, digest_size=8).digest() for text in texts]))
+        self._long.append((len(texts[1]) >= _LONG) + 2 * (len(texts[2]) >= _LONG))
 
     def join(self, other: Digests) -> None:
         """Take in the rows after these."""
         self._rows.extend(other._rows)
         self._keys.extend(other._keys)
+        self._long.extend(other._long)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -58,17 +65,32 @@ class Digests:
 
     @property
     def chosen(self) -> Keys:
-        return np.array(self._keys[1::3], dtype=np.uint64)
+        """Return a hash of each chosen answer to its prompt."""
+        return mixed(self.prompt, self.texts("chosen"))
 
     @property
     def rejected(self) -> Keys:
-        return np.array(self._keys[2::3], dtype=np.uint64)
+        """Return a hash of each rejected answer to its prompt."""
+        return mixed(self.prompt, self.texts("rejected"))
+
+    def texts(self, side: str) -> Keys:
+        """Return a hash of each answer of a side, whatever the prompt."""
+        return np.array(self._keys[1 + (side == "rejected") :: 3], dtype=np.uint64)
+
+    def long(self, side: str) -> Mask:
+        """Return for each answer of a side whether it is long enough to be one of its own."""
+        bits: Mask = np.array(self._long, dtype=np.int8) & (1 + (side == "rejected")) > 0
+        return bits
 
     def pair(self, swapped: bool = False) -> Keys:
         """Return one hash of both answers."""
-        one, other = (self.rejected, self.chosen) if swapped else (self.chosen, self.rejected)
-        mixed: Keys = one * _MIX ^ (other + (one >> np.uint64(7)))
-        return mixed
+        return mixed(*((self.rejected, self.chosen) if swapped else (self.chosen, self.rejected)))
+
+
+def mixed(one: Keys, other: Keys) -> Keys:
+    """Return one hash of two, in their order."""
+    made: Keys = one * _MIX ^ (other + (one >> np.uint64(7)))
+    return made
 
 
 def earliest(keys: Keys) -> Places:
@@ -89,6 +111,8 @@ def first_with(keys: Keys, wanted: Keys) -> Places:
 
 
 def _joined(turns: Sequence[Message]) -> str:
+    if len(turns) == 1:  # nearly always: without a list
+        return turns[0]["role"] + "\x1f" + turns[0]["content"]
     return "\x1e".join([turn["role"] + "\x1f" + turn["content"] for turn in turns])
 
 

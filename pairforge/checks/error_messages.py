@@ -1,4 +1,7 @@
-"""Error messages that a program stored in place of an answer, as opposed to answers about errors."""
+"""Error messages that a program stored in place of an answer, as opposed to answers about errors.
+
+`is_error` finds whatever may be one, `is_surely_error` those that can't be the answer to the question.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from ..text import INVISIBLE, characters
 
 _SHORT = 500
 """Longer texts are answers, unless they are a dump of some program's."""
+_ASKED = 4000
+"""Characters of a question that are looked at."""
 _WRAPPED = " \t\r\n\"'`*_~<>[](){}#-=!?.:;,|$\\/⚠️❌🚫🛑"
 _UNSEEN = frozenset(characters(INVISIBLE))
 _PATTERNS = patterns("error_messages")
@@ -23,8 +28,25 @@ _WORD = re.compile(r"[^\W\d_]+")
 _DUMPED = ("Traceback (", "traceback (", "Exception in thread", "<", "`", "{", "[")
 
 
+def is_surely_error(text: str, question: str) -> bool:
+    """Return True if a text of which `is_error` is true can't be the answer to the question."""
+    asked = question[:_ASKED].lower()
+    if compiled("error_messages", "about_errors").search(asked):
+        return False
+    whole = text.strip()[: _SHORT * 2].lower()
+    reason = compiled("error_messages", "cause").search(whole)
+    if reason and re.search(rf"(?<![a-z]){re.escape(reason.group())}", asked):
+        return False
+    if any(_is(one, "surely") for one in (whole, _unwrapped(whole))):
+        return True
+    if compiled("error_messages", "about_programs").search(asked):
+        return False
+    dump = text.lstrip()
+    return (dump.startswith(_DUMPED) and _is_dump(dump)) or _is(_unwrapped(whole), "surely_of_programs")
+
+
 def is_error(text: str) -> bool:
-    """Return True if the whole text is what a program says when it has no answer."""
+    """Return True if the whole text may be what a program says when it has no answer."""
     first = text[:1]
     if len(text) >= 40 and first.isalnum() and not first.isascii() and first.lower() not in _FIRST_LETTERS:
         return False
@@ -34,8 +56,10 @@ def is_error(text: str) -> bool:
         if len(text) < 40 and text.strip(" \t\r\n\"'`*_<>|[](){}$-").lower() in _NOTHING:
             return True
     text = text.lstrip()
-    if not text.startswith(_DUMPED):
-        return False
+    return text.startswith(_DUMPED) and _is_dump(text)
+
+
+def _is_dump(text: str) -> bool:
     if text[0] in "{[`" and len(text) <= _SHORT * 8 and _is_error_object(text):
         return True
     return compiled("error_messages", "dump").match(_unwrapped(text[: _SHORT * 2]).lower()) is not None

@@ -155,5 +155,5 @@ def _last_texts(row: Mapping[str, Any]) -> Texts | None:
     one, other = row["chosen"][-1], row["rejected"][-1]
     if one["role"] != "assistant" or other["role"] != "assistant" or row["chosen"][:-1] != row["rejected"][:-1]:
         return None
-    texts = one["content"], other["content"]
+    texts = one.get("content"), other.get("content")
     return texts if [*map(type, texts)] == [str, str] else None

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .duplicates import Keys, Mask, Places, key
-from .row import Sides
+from .row import INSTRUCTS, Sides
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 BINS = 32
@@ -41,11 +41,15 @@ class Sketches:
 
     def add(self, index: int, sides: Sides) -> None:
         self._rows.append(index)
-        first = sides.chosen[0]
-        self._systems.append(key(first["content"]) if first["role"] == "system" else 0)
-        asked = [turn for turn in sides.context if turn["role"] != "system"]
-        parts = asked, sides.chosen[sides.shared :], sides.rejected[sides.shared :]
-        self._texts += ("\n".join([turn["content"] for turn in part]) for part in parts)
+        first, at = sides.chosen[0], sides.shared
+        instructs = first["role"] in INSTRUCTS
+        self._systems.append(key(first["content"]) if instructs else 0)
+        asked = (
+            sides.chosen[:at] if not instructs else [turn for turn in sides.context if turn["role"] not in INSTRUCTS]
+        )
+        for part in (asked, sides.chosen[at:], sides.rejected[at:]):
+            text = part[0]["content"] if len(part) == 1 else "\n".join([turn["content"] for turn in part])
+            self._texts.append(text)
         if len(self._texts) >= _BATCH * _PARTS:
             self._flush()
 

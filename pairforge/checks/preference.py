@@ -7,29 +7,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from ..refusals import refuses
 from ..resources import patterns
 from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, THOUGHT, common_prefix
 from ..types import Message
-from .error_messages import is_error
-from .row import Sides, both
+from .error_messages import is_error, is_surely_error
+from .row import INSTRUCTS, Sides, both
 from .rule import FIX, Seen, clip, rule
 
 _AFTER = {
-    "start": ("system", "user"),
-    "system": ("user",),
+    "start": ("system", "developer", "user"),
+    "system": ("developer", "user"),
+    "developer": ("user",),
     "user": ("assistant",),
     "assistant": ("user", "tool"),
     "tool": ("assistant", "tool"),
 }
 _TURNS = {role: f"{'an' if role == 'assistant' else 'a'} {role} turn" for role in _AFTER}
-SCORES = tuple(
-    (name.format("chosen"), name.format("rejected"))
-    for name in ("{}_score", "score_{}", "{}_rating", "rating_{}", "{}_reward", "reward_{}")
-)
 _ALIKE = 48
 """How many characters of both answers are compared first."""
 _BLANK = re.compile(
@@ -39,7 +35,7 @@ _BLANK = re.compile(
     + SPECIAL_TOKENS["<"],
     re.X | re.I,
 )
-_THOUGHT = re.compile(rf"<({THOUGHT})>.*</\1>", re.S | re.I)
+_THOUGHT = re.compile(rf"\s*<({THOUGHT})>.*?</\1>", re.S | re.I)
 
 
 _UNFINISHED, _NEVER_LAST = (frozenset(" ".join(lines).split()) for lines in patterns("cut_off").values())
@@ -49,10 +45,12 @@ FINISH = {
 }
 _CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
 _ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
+_STOPS = frozenset(".!?。！？")
 _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
+_LEAST = 10
+"""Bytes of a question with which no answer begins by chance."""
 _COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
-_SCORED = frozenset(better for better, _ in SCORES)
 _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 
 
@@ -65,9 +63,10 @@ def unusual(sides: Sides) -> bool:
         if not turn["content"] or turn["content"].isspace():
             return True
     one, other = chosen[-1]["content"], rejected[-1]["content"]
-    if not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one):
+    asked = chosen[-2]["content"].lstrip()[:_LEAST] if len(chosen) > 1 else ""
+    if asked and (one.lstrip().startswith(asked) or other.lstrip().startswith(asked)):
         return True
-    return not _SCORED.isdisjoint(sides.row) and any(scored_below(sides.row))
+    return not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one)
 
 
 def _whole(text: str) -> bool:
@@ -85,9 +84,9 @@ def context_differs(sides: Sides) -> Iterator[Seen]:
         return
     for name, turns in both(sides):
         for index in range(sides.shared, len(turns)):
-            if (role := turns[index]["role"]) in ("user", "system"):
+            if (role := turns[index]["role"]) in ("user", *INSTRUCTS):
                 yield f"the sides differ before this {role} turn, or in it", sides.pointer(name, index)
-                break
+                return
     if sides.shared == min(len(sides.chosen), len(sides.rejected)) and len(sides.chosen) != len(sides.rejected):
         short, long = sorted(("chosen", "rejected"), key=lambda name: len(getattr(sides, name)))
         yield f"all of {short} is the beginning of {long}: nothing is left to compare", f"/{short}"
@@ -137,12 +136,31 @@ def identical(sides: Sides) -> Iterator[Seen]:
 
 @rule("PF105", prefilter=unusual, fix=FIX)
 def nearly_identical(sides: Sides) -> Iterator[Seen]:
-    """The answers differ only in spaces or in case: all that can be learned from the row is a habit of format."""
+    """The answers differ only in white space at the end, one space at the start, or characters that nobody sees.
+
+    All that can be learned from the row is how to end an answer.
+    """
+    if _same(sides, _bare) and _same(sides, _trimmed):
+        yield "chosen and rejected differ only in white space around them, or in what nobody sees", ""
+
+
+@rule("PF129", "warning", prefilter=unusual)
+def differs_in_form(sides: Sides) -> Iterator[Seen]:
+    """The answers differ only in spaces or in case: all that can be learned from the row is a habit of format.
+
+    That is meant where the question asks for capitals, and where the answer is code, whose line breaks count.
+    """
+    if _same(sides, _bare) and not _same(sides, _trimmed):
+        yield "chosen and rejected differ only in spaces or in case", ""
+
+
+def _same(sides: Sides, reduced: Callable[[str], str]) -> bool:
+    """Return whether the sides differ as they stand, and not in their reduced texts."""
     one, other = sides.chosen[sides.shared :], sides.rejected[sides.shared :]
-    if len(one) == len(other) and one and not apart(one[0]["content"], other[0]["content"]):
-        bare = ([(turn["role"], _bare(turn["content"])) for turn in turns] for turns in (one, other))
-        if next(bare) == next(bare):
-            yield "chosen and rejected differ only in spaces or in case", ""
+    if len(one) != len(other) or not one or apart(one[0]["content"], other[0]["content"]):
+        return False
+    here, there = ([(turn["role"], reduced(turn["content"])) for turn in turns] for turns in (one, other))
+    return here == there
 
 
 def apart(one: str, other: str) -> bool:
@@ -185,6 +203,14 @@ def _bare(text: str) -> str:
     return "".join(text.split()).casefold()
 
 
+def _trimmed(text: str) -> str:
+    """Return a text without invisible characters and white space around it; an indent of its first line stays."""
+    if not text.isascii():
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text)).replace("\xa0", " ")
+    text = "\n".join(map(str.rstrip, text.strip("\r\n").rstrip().split("\n")))
+    return text if text[:2].isspace() or text[:1] == "\t" else text.lstrip()
+
+
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 
@@ -206,8 +232,8 @@ def _is_blank(text: str, last: bool) -> bool:
     if (first.isalnum() and first not in FILLERS) or (first == "*" and len(text) > _ALIKE):
         return False
     text = text.strip()
-    if last and text[:1] == "<" and (thought := _THOUGHT.match(text)):
-        text = text[thought.end() :]
+    while last and text[:1] == "<" and (thought := _THOUGHT.match(text)):
+        text = text[thought.end() :].lstrip()
     end = 0
     while found := _BLANK.match(text, end):
         end = found.end()
@@ -218,11 +244,23 @@ def _is_blank(text: str, last: bool) -> bool:
 def error_sentinel(sides: Sides) -> Iterator[Seen]:
     """An answer is the text of an error that some program stored in its place.
 
-    Such as "Error: failed to generate response.". The model learns to say it, or that anything else is better.
+    Such as "Error: failed to generate response.". The model learns to say it, or that anything else is better. Only
+    what no reader would take for an answer to the question: PF117 finds the others.
     """
     for name, index, text in sides.answers():
-        if is_error(text):
+        if is_error(text) and is_surely_error(text, sides.question):
             yield f"an error message as answer: {clip(text.strip())}", sides.pointer(name, index) + "/content"
+
+
+@rule("PF117", "warning", prefilter=unusual)
+def maybe_an_error(sides: Sides) -> Iterator[Seen]:
+    """An answer may be the text of an error that a program stored in its place, or the right answer to the question.
+
+    Such as "None", "404 Not Found" or "ERROR": read the rows, and leave out those that are no answers.
+    """
+    for name, index, text in sides.answers():
+        if is_error(text) and not is_surely_error(text, sides.question):
+            yield f"maybe an error message as answer: {clip(text.strip())}", sides.pointer(name, index) + "/content"
 
 
 @rule("PF111", "warning", prefilter=unusual)
@@ -242,9 +280,9 @@ def cut_off(sides: Sides) -> Iterator[Seen]:
 
 def breaks_off(text: str) -> str:
     """Return how a text shows that it was cut off; an empty text if it does not."""
-    if "`" in text and text.count("```") % 2 == 1:
-        return "a block of code is not closed"
     last = text[-1:]
+    if "`" in text and text.count("```") % 2 == 1 and text.rstrip()[-1:] not in _STOPS:
+        return "a block of code is not closed"
     if len(text) < _SHORT or last in _ENDS:
         return ""
     end = text[-30:].rstrip()
@@ -277,27 +315,32 @@ def prompt_beside(sides: Sides) -> Iterator[Seen]:
         return
     if not sides.prompt:
         yield "a text as prompt beside lists of messages: drop the column, or make it a list", "/prompt"
-    elif any(side[0]["role"] in ("system", "user") for side in (sides.row["chosen"], sides.row["rejected"])):
+    elif any(side[0]["role"] in ("user", *INSTRUCTS) for side in (sides.row["chosen"], sides.row["rejected"])):
         yield "a prompt list beside whole conversations: keep the one or the other", "/prompt"
 
 
-@rule("PF114", prefilter=unusual)
-def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
-    """chosen is scored below rejected: the columns were swapped, or the score is one where less is better.
+@rule("PF127", "warning", prefilter=unusual)
+def prompt_repeated(sides: Sides) -> Iterator[Seen]:
+    """An answer begins with the whole question: mostly the prompt was not cut off after the answer was generated.
 
-    The model is trained towards the answer that the judge found worse.
+    The model learns to repeat the question before it answers.
     """
-    for better, worse in scored_below(sides.row):
-        yield f"{better} {sides.row[better]:g} is below {worse} {sides.row[worse]:g}", f"/{better}"
+    if sides.regular and sides.shared:
+        asked = sides.chosen[-2]["content"].strip()
+        found = [name for name, _, text in sides.answers() if _repeat(asked, text)]
+        if found:
+            who = "both answers begin" if len(found) == 2 else f"the {found[0]} answer begins"
+            yield f"{who} with the question: {clip(asked)}", f"/{found[0]}"
 
 
-def scored_below(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the columns in which chosen is scored below rejected."""
-    for better, worse in SCORES:
-        if better in row:
-            high, low = row[better], row.get(worse)
-            if type(high) in (int, float) and type(low) in (int, float) and high < low:
-                yield better, worse
+def _repeat(asked: str, *answers: str) -> bool:
+    """Return whether one of the answers begins with what is asked; a short question may be an answer's beginning."""
+    if len(asked.encode("utf-8", "surrogatepass")) < _LEAST:
+        return False
+    for text in answers:  # noqa: SIM110 (a generator would take twice as long)
+        if text.lstrip().startswith(asked):
+            return True
+    return False
 
 
 @rule("PF115", "warning", prefilter=unusual)
@@ -305,5 +348,5 @@ def empty_question(sides: Sides) -> Iterator[Seen]:
     """A user or system turn is empty or blank: the pair answers nothing, or the template prints an empty turn."""
     for index, turn in enumerate(sides.context):
         text, role = turn["content"], turn["role"]
-        if (not text or text.isspace()) and role in ("user", "system"):
+        if (not text or text.isspace()) and role in ("user", *INSTRUCTS):
             yield f"the {role} turn is empty", sides.pointer("chosen", index) + "/content"

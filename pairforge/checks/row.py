@@ -17,11 +17,16 @@ from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, TAGS, character
 from ..types import Message
 
 MAX_DEPTH = 64
-ROLES = frozenset(("system", "user", "assistant", "tool"))
+ROLES = frozenset(("system", "developer", "user", "assistant", "tool"))
+INSTRUCTS = frozenset(("system", "developer"))
+"""The roles of a message that says how to answer; newer models call it the developer's."""
 TEXTS = ("id", "prompt_id", "method", "model", "judge")
 NUMBERS = ("chosen_score", "rejected_score")
 _PARTS = frozenset(("text", "image", "image_url", "audio", "input_audio", "video"))
-_KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name"))
+REASONING = ("reasoning_content", "thinking", "reasoning")
+"""The keys of a message that hold what the model thinks before it answers."""
+KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *REASONING))
+"""The keys of a message that chat templates read."""
 _SIDES = frozenset(("chosen", "rejected", "prompt"))
 _OPTIONAL = (str, type(None))
 
@@ -35,7 +40,10 @@ def well_shaped(row: Any) -> bool:
     for name in TEXTS:
         if name in row and type(row[name]) is not str:
             return False
-    return all(type(row[name]) in (int, float) for name in NUMBERS if name in row)
+    for name in NUMBERS:  # noqa: SIM110 (a generator would take twice as long)
+        if name in row and type(row[name]) not in (int, float) and row[name] is not None:
+            return False
+    return True
 
 
 def plain(value: Any, depth: int = 0) -> bool:
@@ -76,20 +84,21 @@ def _messages(value: Any) -> bool:
 
 
 def _documented(message: Any) -> bool:
-    """Return whether it is a message with typed parts or tool calls."""
-    if type(message) is not dict or not {"role", "content"} <= message.keys() <= _KEYS:
+    """Return whether it is a message with typed parts, tool calls, reasoning or keys that no template reads."""
+    if type(message) is not dict:
         return False
-    role, content, calls = message["role"], message["content"], message.get("tool_calls")
+    role, content, calls = message.get("role"), message.get("content"), message.get("tool_calls")
     if type(role) is not str or role not in ROLES:
         return False
-    if calls is not None and not (role == "assistant" and type(calls) is list and calls and all(map(_call, calls))):
+    if calls and not (role == "assistant" and type(calls) is list and all(map(_call, calls))):
         return False
-    of_tool = _OPTIONAL if role == "tool" else (type(None),)
-    if type(message.get("tool_call_id")) not in of_tool or type(message.get("name")) not in of_tool:
+    if not calls and calls is not None and type(calls) is not list:
+        return False
+    if any(type(message.get(name)) not in _OPTIONAL for name in ("tool_call_id", "name", *REASONING)):
         return False
     if type(content) is list:
         return bool(content) and all(map(_part, content))
-    return type(content) is str or (content is None and calls is not None)
+    return type(content) is str or (content is None and bool(calls))
 
 
 def _part(part: Any) -> bool:
@@ -101,7 +110,7 @@ def _part(part: Any) -> bool:
 def _call(call: Any) -> bool:
     if type(call) is not dict or type(function := call.get("function")) is not dict:
         return False
-    known = type(call.get("id")) in _OPTIONAL and call.get("type", "function") == "function"
+    known = type(call.get("id")) in _OPTIONAL and call.get("type") in (None, "function")
     return known and type(function.get("name")) is str and type(function.get("arguments")) in (dict, str)
 
 
@@ -122,6 +131,8 @@ class Sides:
     """The sides differ in the assistant's last turn alone."""
     visible: bool
     """The texts hold nothing but what can be seen, and spaces; False where a closer look is needed."""
+    annotated: bool
+    """A message holds more than a role and a text."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Sides:
@@ -131,16 +142,30 @@ class Sides:
             chosen, rejected = prompt + chosen, prompt + rejected
         else:
             prompt = []
-        if sum(map(len, chosen)) + sum(map(len, rejected)) != 2 * (len(chosen) + len(rejected)):
+        annotated = sum(map(len, chosen)) + sum(map(len, rejected)) != 2 * (len(chosen) + len(rejected))
+        if annotated:
             chosen, rejected = _plain(chosen), _plain(rejected)
         try:
             shared, text = _overlap(chosen, rejected)
-        except TypeError:
-            chosen, rejected = _plain(chosen), _plain(rejected)
+        except (TypeError, KeyError):
+            annotated, chosen, rejected = True, _plain(chosen), _plain(rejected)
             shared, text = _overlap(chosen, rejected)
         regular = shared == len(chosen) - 1 == len(rejected) - 1
         regular = regular and chosen[shared]["role"] == "assistant" == rejected[shared]["role"]
-        return cls(row, prompt, chosen, rejected, shared, text, regular, _visible(text))
+        return cls(row, prompt, chosen, rejected, shared, text, regular, _visible(text), annotated)
+
+    @property
+    def messages(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield every message as it stands in the row, with its JSON pointer; those that both sides share once."""
+        for name in ("prompt", "chosen", "rejected"):
+            side = self.row.get(name) if name != "prompt" or self.prompt else None
+            start = max(0, self.shared - len(self.prompt)) if name == "rejected" else 0
+            yield from ((f"/{name}/{at}", message) for at, message in enumerate(side or ()) if at >= start)
+
+    @property
+    def question(self) -> str:
+        """Return the texts of the user's turns before the answers, one below the other."""
+        return "\n".join(turn["content"] for turn in self.context if turn["role"] == "user")
 
     @property
     def context(self) -> Sequence[Message]:
@@ -177,7 +202,10 @@ def answer(turns: Sequence[Message]) -> str:
 
 
 def _overlap(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[int, str]:
-    """Return with how many messages both begin, and all texts, shared ones once. Raises TypeError for others."""
+    """Return with how many messages both begin, and all texts, shared ones once.
+
+    Raises TypeError or KeyError for others.
+    """
     shared = common_prefix(chosen, rejected)
     texts = [turn["content"] for turn in chosen]
     texts += [turn["content"] for turn in rejected[shared:]]
@@ -213,9 +241,11 @@ def _plain(turns: Sequence[Mapping[str, Any]]) -> list[Message]:
 
 
 def _written(turn: Mapping[str, Any]) -> str:
-    """Return the text of a message, with what it holds beside a text written as JSON."""
-    content, calls = turn["content"], turn.get("tool_calls")
+    """Return the text of a message behind its reasoning, with what it holds beside a text written as JSON."""
+    content, calls = turn.get("content"), turn.get("tool_calls")
     if isinstance(content, list):
         parts = (part["text"] if part["type"] == "text" else json.dumps(part, default=str) for part in content)
         content = "\n".join(parts)
-    return (content or "") + (json.dumps(calls, default=str) if calls else "")
+    thought = next((turn[name] for name in REASONING if turn.get(name)), "")
+    thought = f"<think>\n{thought}\n</think>\n\n" if thought else ""
+    return thought + (content or "") + (json.dumps(calls, default=str) if calls else "")

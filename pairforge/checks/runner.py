@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ..types import Finding
-from . import answer_text, preference, schema, secrets, tokenized  # noqa: F401 (they register their rules)
+from . import answer_text, attachments, labels, preference, schema, scores, secrets, tokenized, transcripts  # noqa: F401 (rules)
 from .dataset import Against, DatasetState
 from .row import Sides, plain, plain_beside, well_shaped
 from .rule import RULES, Observer, Rule, rules_over
@@ -34,12 +34,14 @@ class RowChecker(Observer):
         self._dataset_rules = dataset
         self.state = DatasetState(dataset)
         self._prefilters: dict[Callable[[Sides], bool] | None, list[Rule]] = {}
-        self._marked: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
+        marked: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
         for one in row:
             for mark, pattern in one.marks.items():
-                self._marked.setdefault(mark, []).append((pattern, one))
+                marked.setdefault(mark, []).append((pattern, one))
             if not one.marks:
                 self._prefilters.setdefault(one.prefilter, []).append(one)
+        # Most texts are ASCII: no other mark is looked for there.
+        self._marked = [[(mark, marked[mark]) for mark in marked if mark.isascii()], [*marked.items()]]
 
     def see(self, index: int, row: Any) -> list[Finding]:
         """Return what is wrong with the next row: a mapping, or the `Skip` that says why it could not be read."""
@@ -76,7 +78,7 @@ class RowChecker(Observer):
             if prefilter is None or prefilter(sides):
                 due += rules
         text = sides.text
-        for mark, marked in self._marked.items():
+        for mark, marked in self._marked[not text.isascii()]:
             if mark in text:
                 due += (one for pattern, one in marked if pattern.search(text) and one not in due)
         found: list[Finding] = []

@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..conversation import ROLES
+from ..formats.source_formats import Misfit, refusal, shape_of
 from ..resources import resource
 from ..text import lone_surrogate
 from ..types import Finding, Skip
-from .row import MAX_DEPTH, TEXTS, well_shaped
+from .row import KEYS, MAX_DEPTH, TEXTS, Sides, well_shaped
 from .rule import FIX, RULES, Seen, clip, rule, rules_over
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ def said(error: ValidationError) -> Seen:
     """Return one line for an error of the schema, without the value where that may be long."""
     row: Any = error.instance
     rule: Any = error.validator_value
-    schema: Any = error.schema
     path = "".join(f"/{token(part)}" for part in error.absolute_path)
     last = error.absolute_path[-1] if path else None
     name = "the row" if last is None else f"message {last}" if isinstance(last, int) else f"`{last}`"
@@ -47,14 +47,11 @@ def said(error: ValidationError) -> Seen:
         case "type":
             return f"{name} is {found}, not {_wanted(rule, error)}{'' if path else _hint(row)}", path
         case "enum":
-            return f"{name.strip('`')} {clip(row)} is not one of {', '.join(rule)}", path
+            return f"{name.strip('`')} {clip(row)} is not one of {', '.join(filter(None, rule))}", path
         case "const":
             return f"{name.strip('`')} is {clip(row)}, where only {rule} may be", path
         case "minItems":
             return f"{name} is an empty list", path
-        case "additionalProperties":
-            others = dict.fromkeys(key for key in row if key not in schema["properties"])
-            return f"a message has keys other than role and content: {keys(others)}", path
     return f"{name}: {clip(error.message, 120)}", path
 
 
@@ -70,18 +67,13 @@ def _hint(row: Any) -> str:
 
 
 def foreign(row: Any) -> str | None:
-    """Return the name of another well-known shape of rows, if the row has one."""
+    """Return what a row holds in place of message lists, where that is another well-known shape."""
     if not isinstance(row, Mapping):
         return None
-    sides = [row.get(name) for name in ("chosen", "rejected")]
-    if all(isinstance(side, str) for side in sides):
-        transcript = all(side.lstrip().startswith("Human:") for side in sides if isinstance(side, str))
-        return "transcripts (Human: ... Assistant: ...)" if transcript else "plain strings"
-    if "conversations" in row:
-        return "ShareGPT conversations"
-    if "chosen_messages" in row:
-        return "chosen_messages and rejected_messages"
-    return "alpaca (instruction, output)" if "instruction" in row and "output" in row else None
+    shape = shape_of([row])
+    sides = [row.get(name) for name in _SIDES]
+    unread = shape.name == "unknown" and (None in sides or any(isinstance(side, list) for side in sides))
+    return None if shape.native or unread else shape.what
 
 
 def strange(row: Any) -> str | None:
@@ -91,8 +83,8 @@ def strange(row: Any) -> str | None:
 
 
 def keys(row: Mapping[Any, Any]) -> str:
-    """Return the first keys of a row, for a reader."""
-    return ", ".join(clip(key, 30) for key in list(row)[:8]) or "no key"
+    """Return the first keys of a row, for a reader, and which of them hold null."""
+    return ", ".join(clip(key, 30) + " (null)" * (row[key] is None) for key in list(row)[:8]) or "no key"
 
 
 def token(key: object) -> str:
@@ -100,6 +92,7 @@ def token(key: object) -> str:
     return str(key)[:80].replace("~", "~0").replace("/", "~1")
 
 
+_SIDES = ("chosen", "rejected")
 _TOO_DEEP = object()
 
 
@@ -109,15 +102,16 @@ def not_json(row: Any) -> Iterator[Seen]:
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
-    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit"):
+    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie"):
         yield row.detail, ""
 
 
-@rule("PF002", over="value", fatal=True, fix="iconv -f latin1 -t utf-8 {data} > pairs.jsonl")
+@rule("PF002", over="value", fatal=True)
 def not_utf8(row: Any) -> Iterator[Seen]:
     """The bytes are not UTF-8. Decoding them with replacement would train the model on replacement characters."""
     if isinstance(row, Skip) and row.reason == "encoding":
-        yield row.detail, ""
+        fix = getattr(row, "fix", None)
+        yield f"{row.detail}{f': {fix}' if fix else ''}", ""
 
 
 @rule("PF003", over="value", fatal=True, fix=FIX)
@@ -167,9 +161,12 @@ def nul(row: Any) -> Iterator[Seen]:
             yield "a NUL character in a text", path
 
 
-@rule("PF010", over="schema", fatal=True, fix=FIX)
+@rule("PF010", over="schema", fatal=True)
 def not_a_pair(error: ValidationError) -> Iterator[Seen]:
-    """The row is not an object with `chosen` and `rejected`: nothing to prefer over anything."""
+    """The row is not an object with `chosen` and `rejected`, under these or other names: see docs/formats.md.
+
+    Columns of any names can be read: --columns prompt=COLUMN chosen=COLUMN rejected=COLUMN.
+    """
     if not error.absolute_path:
         yield said(error)
 
@@ -185,7 +182,7 @@ def not_messages(error: ValidationError) -> Iterator[Seen]:
 def not_a_message(error: ValidationError) -> Iterator[Seen]:
     """A message is not {"role", "content"} with a text as content, nor one with documented parts or tool calls.
 
-    A chat template renders null as "None", an object as its Python repr, and drops other keys silently.
+    A chat template renders null as "None", and an object as its Python repr.
     """
     if len(error.absolute_path) > 1 and error.absolute_path[-1] != "role":
         yield said(error)
@@ -193,13 +190,13 @@ def not_a_message(error: ValidationError) -> Iterator[Seen]:
 
 @rule("PF013", over="schema", fatal=True)
 def unknown_role(error: ValidationError) -> Iterator[Seen]:
-    """A role is not one of system, user, assistant, tool, or its turn holds what only another role may.
+    """A role is not one of system, developer, user, assistant, tool, or its turn holds what only another role may.
 
     Many chat templates print it as it is: a turn of a kind that the model never saw.
     """
     if len(error.absolute_path) > 1 and error.absolute_path[-1] == "role":
         message, path = said(error)
-        known = ROLES.get(str(error.instance).strip().lower())
+        known = ROLES.get(str(error.instance).strip().lower()) if error.validator == "enum" else None
         yield (f"{message}; pairforge convert IN OUT writes it as {known!r}" if known else message), path
 
 
@@ -213,8 +210,29 @@ def column_type(error: ValidationError) -> Iterator[Seen]:
         yield said(error)
 
 
+@rule("PF015", "warning", prefilter=lambda sides: sides.annotated)
+def other_keys(sides: Sides) -> Iterator[Seen]:
+    """A message has keys that chat templates don't read: what they hold never reaches the model.
+
+    Read are role, content, tool_calls, tool_call_id, name, and the reasoning (`reasoning_content`, `thinking`).
+    """
+    for path, message in sides.messages:
+        if others := {key: value for key, value in message.items() if key not in KEYS and value not in (None, "", [])}:
+            yield f"a message has keys that chat templates leave out: {keys(others)}", path
+            return
+
+
+_PARTS = {"row": "PF010", "side": "PF011", "message": "PF012", "role": "PF013"}
+"""The rule for each part of a row that does not fit the shape of its set."""
+
+
 def values(index: int, row: Any) -> Iterator[Finding]:
     """Return findings on a row that could not be read, and on single texts and numbers anywhere in one."""
+    if isinstance(row, Misfit):  # a row that does not fit the shape of its set
+        code = _PARTS[row.part]
+        path = f"/{token(row.path)}" if row.path else ""
+        yield Finding(code, RULES[code].severity, row.detail.partition(": ")[2], index, path)
+        return
     for one in rules_over("value"):
         yield from one.findings(index, row)
 
@@ -227,7 +245,11 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
     if well_shaped(row):
         return
     reported = set()
+    # Where a side is null, a text on the other side is not what is wrong.
+    empty = [side for side in _SIDES if isinstance(row, Mapping) and side in row and row[side] is None]
     for error in validator().iter_errors(row):
+        if empty and len(error.absolute_path) == 1 and error.absolute_path[0] in {*_SIDES} - {*empty}:
+            continue
         for one in rules_over("schema"):
             for finding in one.findings(index, error):
                 if (place := (finding.code, finding.path)) not in reported:
@@ -251,6 +273,17 @@ def all_strange(start: list[Any]) -> Finding | None:
         return None
     read = "`chosen` and `rejected` are read as lists of {role, content} messages"
     return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
+
+
+def unknown_shape(start: list[Any]) -> Finding | None:
+    """Return the one finding on rows of an unknown shape; None where rows have the sides of a pair, or can't be read.
+
+    Those are looked at one by one.
+    """
+    rows = [row for row in start if isinstance(row, Mapping)]
+    if not rows or len(rows) < len(start) or any("chosen" in row and "rejected" in row for row in rows):
+        return None
+    return Finding("PF010", RULES["PF010"].severity, str(refusal(shape_of(rows), rows)), 0)
 
 
 def leaves(row: Any) -> Iterator[tuple[str, Any]]:

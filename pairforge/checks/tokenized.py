@@ -8,7 +8,8 @@ from typing import Any
 
 from ..tokenization import MAX_LENGTH, render
 from ..types import Finding, Skip
-from .row import Sides, well_shaped
+from .attachments import tool_names
+from .row import INSTRUCTS, Sides, well_shaped
 from .rule import Observer, Seen, clip, rule, rules_over
 from .tokenized_pair import CheckedTokenizer, TokenCounts, TokenizedPair
 
@@ -171,6 +172,26 @@ def signal(counts: TokenCounts) -> Iterator[Seen]:
         yield f"{counts.signal} of {counts.rows} pairs carry a signal{f' ({named})' if named else ''}; {step}", ""
 
 
+@rule("PF415", "warning", over="tokenized")
+def system_left_out(pair: TokenizedPair) -> Iterator[Seen]:
+    """The chat template leaves the system message out: the answers are trained without what they were told to do.
+
+    A template that writes it into the first turn of the user is all right.
+    """
+    written = "".join(pair.rendered.asked_text.split())
+    for at, turn in enumerate(pair.sides.context):
+        if turn["role"] in INSTRUCTS and "".join(turn["content"].split()) not in written:
+            where = pair.sides.pointer("chosen", at)
+            yield f"the {turn['role']} message does not reach the tokens: {clip(turn['content'])}", where
+
+
+@rule("PF416", "warning", over="tokenized")
+def tools_left_out(pair: TokenizedPair) -> Iterator[Seen]:
+    """The chat template leaves the definitions of the tools out: the model learns to call what it was never shown."""
+    if (tools := tool_names(pair.sides.row)) and not any(name in pair.rendered.asked_text for name in tools):
+        yield f"none of the tools reaches the tokens: {clip(sorted(tools))}", "/tools"
+
+
 _BATCH = 256
 """Rows that are tokenised together."""
 
@@ -218,7 +239,7 @@ class TokenizedChecker(Observer):
         found: list[Finding] = []
         for (index, row), rendered in zip(waiting, seen, strict=True):
             sides = Sides.of(row)
-            self.counts.count(rendered, sides.chosen[0]["role"] == "system")
+            self.counts.count(rendered, sides.chosen[0]["role"] in INSTRUCTS)
             subject: Any = rendered
             if not isinstance(rendered, Skip):
                 subject = TokenizedPair(sides, rendered, self.tokenizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, fields
@@ -83,7 +84,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.allow_extra_args = True  # so that click leaves it to us to say what they may have been meant for
-        rest = super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, spread(args))
         if rest and not ctx.resilient_parsing:
             raise ExtraArgumentsError(rest, ctx)
         return rest
@@ -93,6 +94,18 @@ class Command(click.Command):
             listed = [one.get_help_record(ctx) for one in self.get_params(ctx) if _heading(one) == heading]
             with formatter.section(heading):
                 formatter.write_dl(filter(None, listed))
+
+
+def spread(args: Iterable[str]) -> list[str]:
+    """Return arguments with `--columns` before each of its values: it may be given several at once."""
+    made, within = list[str](), False
+    for arg in args:
+        if within and made[-1] != "--columns" and re.match(r"\w+=.", arg):
+            made.append("--columns")
+        else:
+            within = arg == "--columns" or (within and made[-1] == "--columns")
+        made.append(arg)
+    return made
 
 
 def _heading(one: click.Parameter) -> str:

@@ -1,6 +1,8 @@
 """Pairs to and from every shape that trainers and people write them in.
 
-source_formats, kto: rows to pairs; target_formats: pairs to the shape of a trainer; writers: rows to a file.
+source_formats has the table of shapes and reads rows to pairs, with columns (their names), context (what is asked),
+candidates, trees and kto (answers with scores, ranks, verdicts or labels); target_formats: pairs to the shape of a
+trainer; writers: rows to a file.
 
 A row that can't be read is a `Skip` with one of the reasons in `UNREADABLE`, and reading goes on behind it; a file that
 does not hold rows is an `InputError`.
@@ -9,6 +11,7 @@ does not hold rows is an `InputError`.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from operator import itemgetter
@@ -19,7 +22,11 @@ from .. import readers as reader
 from ..errors import InputError
 from ..readers import UNREADABLE, Unreadable, Wanted
 from ..types import Skip
-from .source_formats import SHAPES, Shape, as_pairs, presented, recognise, shape_of
+from .candidates import PICKS
+from .columns import QUESTIONS, SIDES, Names, by_hand
+from .context import holds_turns
+from .shapes import SHAPES, Shape
+from .source_formats import LOOKED_AT, Misfit, as_pairs, presented, recognise, refusal, shape_of
 from .target_formats import TARGETS
 from .writers import NUMBERS, features, to_dataset, write_parquet
 
@@ -34,17 +41,26 @@ def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
     return map(itemgetter(1), reader.read(str(source), wanted))
 
 
+_TEXTS = frozenset((*SIDES, *QUESTIONS, "system", "input", "context", "completion", "response", "answer"))
+"""Columns of texts: a cell of these that is JSON is that only where it holds messages."""
+
+
 def _of_cells(cells: dict[str, str], where: str) -> Any:
-    """Return the row of a line of CSV. A cell that holds a JSON list or object is that value, a score is a number."""
+    """Return the row of a line of CSV. A cell that holds a JSON list or object is that value, a score is a number.
+
+    In a column of texts only messages are read: an answer may be JSON.
+    """
     row: dict[str, Any] = {column: cell for column, cell in cells.items() if cell or column not in NUMBERS}
     for column, cell in row.items():
         if column in NUMBERS or cell[:1] in ("[", "{"):
             try:
-                row[column] = float(cell) if column in NUMBERS else json.loads(cell)
+                found = float(cell) if column in NUMBERS else json.loads(cell)
             except (ValueError, RecursionError):
                 if cell.startswith(("[{'", "{'")):
                     what = f"{where}: the cell of {column!r:.40} is the repr of a Python object, not JSON"
                     return Unreadable("json", what, "write such cells with json.dumps")
+            else:
+                row[column] = cell if column in _TEXTS and not holds_turns(found) else found
     return row
 
 
@@ -55,9 +71,12 @@ PAIRS = Wanted(
     cells=_of_cells,
 )
 
+NATIVE = tuple(shape.name for shape in SHAPES if shape.native)
+"""The shapes of rows that a check looks at as they are."""
 __all__ = [
-    "SHAPES", "TARGETS", "UNREADABLE", "Shape", "as_pairs", "features", "presented", "read", "read_rows", "recognise",
-    "rows", "shape_of", "to_dataset", "write_parquet",
+    "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs",
+    "by_hand", "features", "pairs_of", "presented", "read", "read_rows", "recognise", "refusal", "rows", "shape_of",
+    "to_dataset", "write_parquet",
 ]  # fmt: skip
 
 
@@ -70,9 +89,22 @@ def read(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
     return presented(rows(source, max_row_bytes, noted))
 
 
-def read_rows(source: str | Path) -> Iterator[Any]:
-    """Return what `read` does. Raises InputError at the first row that can't be read."""
-    return all_readable(read(source), str(source))
+def read_rows(source: str | Path, columns: Names | None = None) -> Iterator[Any]:
+    """Return the pairs of a source: see `pairs_of`. Raises InputError at the first row that can't be read."""
+    return all_readable(pairs_of(rows(source), columns), str(source))
+
+
+def pairs_of(rows: Iterable[Any], columns: Names | None = None) -> Iterator[Any]:
+    """Return the rows as pairs, where they are of any known shape; others as they are, a Skip where one can't be read.
+
+    A row of several answers gives all of its pairs; one without a preference, a tie or an answer with a label that has
+    no counterpart, gives none. `columns` are those that the user named.
+    """
+    shape, rows = recognise(rows, columns)
+    if shape.native or shape.name == "unknown":
+        return rows
+    made = as_pairs(rows, shape, Counter())
+    return (row for row in made if not isinstance(row, Skip) or row.reason not in ("tie", "unpaired"))
 
 
 def all_readable(rows: Iterable[Any], source: str) -> Iterator[Any]:

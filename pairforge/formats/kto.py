@@ -7,12 +7,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
-from ..conversation import messages
 from ..types import Message, Skip, digest
+from .columns import Names
+from .context import Cells, MisfitError, context_of, turns_in, under_system
 
 NAME = "kto"
-_LABELS = {True: True, False: False, "true": True, "false": False}
-_NAMES = ("label", "kto_tag")
+_LABELS: dict[Any, bool] = {
+    **dict.fromkeys((True, 1, "1", "true", "yes", "good", "chosen", "desirable", "positive", "accepted", "up"), True),
+    **dict.fromkeys((False, 0, -1, "0", "-1", "false", "no", "bad", "rejected", "undesirable", "negative"), False),
+    **dict.fromkeys(("thumbs_up", "like", "win", "preferred", "correct", "+1"), True),
+    **dict.fromkeys(("thumbs_down", "dislike", "lose", "dispreferred", "incorrect", "down"), False),
+}
+LABELS = ("label", "kto_tag", "labels", "desirable", "is_desirable", "feedback", "thumbs", "tag")
+"""The columns that may hold a label."""
+COMPLETIONS = ("completion", "response", "answer", "output")
+_QUESTIONS = ("prompt", "question", "query", "instruction", "input")
 
 
 class _Answer(NamedTuple):
@@ -51,35 +60,60 @@ def paired(rows: Iterable[Any], lost: Counter[str]) -> Iterator[dict[str, Any] |
         yield Skip("unpaired", f"row {number}: no answer with the other label to the same prompt")
 
 
+def label_of(row: Mapping[str, Any]) -> Any:
+    """Return what a row holds as its label, and None where it has none."""
+    return next((row[name] for name in LABELS if row.get(name) is not None), None)
+
+
 def _label(row: Mapping[str, Any]) -> bool | None:
-    value = next((row[name] for name in _NAMES if name in row), None)
-    value = value.lower() if isinstance(value, str) else value
-    return _LABELS.get(value) if isinstance(value, (str, int)) else None
+    value = label_of(row)
+    if isinstance(value, str):
+        value = value.strip().lower().replace(" ", "_").replace("-", "_") if value.strip() != "-1" else "-1"
+    return _LABELS.get(value) if isinstance(value, (str, int, float)) else None
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the columns that hold the prompt and the answer; none where there are no such columns."""
-    if all(isinstance(row.get(name), (str, list)) for name in ("prompt", "completion")):
-        return ("prompt", "completion")
+    answer = next((name for name in COMPLETIONS if isinstance(row.get(name), (str, list))), None)
+    asked = next((name for name in _QUESTIONS if isinstance(row.get(name), (str, list))), None)
+    if answer and asked and "rejected" not in row:
+        return asked, answer
     return next(((name,) for name in ("messages", "conversations") if isinstance(row.get(name), list)), ())
+
+
+def is_good(row: Mapping[str, Any]) -> bool:
+    """Return whether the label of a row says that its answer is good."""
+    return bool(_label(row))
+
+
+def answer_of(row: Any) -> tuple[list[Message], list[Message]] | None:
+    """Return the context and the answer in a row with a label; None where it holds none."""
+    found = _answer(0, row, set())
+    return None if isinstance(found, Skip) else (found.context, found.answer)
 
 
 def _answer(number: int, row: Any, lost: set[str]) -> _Answer | Skip:
     skip = Skip("shape", f"row {number}: no answer with a label")
     if not isinstance(row, Mapping) or not fits(row):
         return skip
-    if len(names := _columns(row)) == 2:
-        context, answer = _turns(row["prompt"], "user", lost), _turns(row["completion"], "assistant", lost)
-    else:
-        turns = messages(row[names[0]], lost) or []
-        at = next((at for at in range(len(turns), 0, -1) if turns[at - 1]["role"] != "assistant"), 0)
-        context, answer = turns[:at], turns[at:]
-    rest = {name: value for name, value in row.items() if name not in (*names, *_NAMES)}
+    names = _columns(row)
+    cells = Cells(row, Names(), lost)
+    try:
+        if len(names) == 2:
+            context, value = context_of(cells), row[names[1]]
+            answer = turns_in(value, cells, names[1]) if isinstance(value, list) else [_said(value)]
+        else:
+            turns = under_system(cells, turns_in(row[names[0]], cells, names[0]))
+            at = next((at for at in range(len(turns), 0, -1) if turns[at - 1]["role"] != "assistant"), 0)
+            context, answer = turns[:at], turns[at:]
+    except MisfitError as error:
+        return Skip("shape", f"row {number}: {error}")
+    rest = {name: value for name, value in cells.rest().items() if name not in (*names, *LABELS)}
     return _Answer(number, bool(_label(row)), context, answer, rest) if context and answer else skip
 
 
-def _turns(value: Any, role: str, lost: set[str]) -> list[Message]:
-    return [Message(role=role, content=value)] if isinstance(value, str) else messages(value, lost) or []
+def _said(text: str) -> Message:
+    return Message(role="assistant", content=text)
 
 
 def _pair(good: _Answer, bad: _Answer, lost: Counter[str]) -> dict[str, Any]:

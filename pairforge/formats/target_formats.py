@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..text import common_prefix
 from ..types import Message, Skip
@@ -24,9 +25,14 @@ def snippet(to: str, path: Path) -> str:
     return TARGETS[to].snippet.format(**quoted, shell=shlex.quote(str(path)), kind=kind)
 
 
-def dataset_info(path: Path) -> dict[str, Any]:
-    """Return the entry that LLaMA-Factory's `dataset_info.json` needs for the file."""
-    columns = {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"}
+MEDIA = ("images", "videos", "audios")
+"""Columns of LLaMA-Factory that it reads only where `dataset_info.json` names them, as it does `tools`."""
+
+
+def dataset_info(path: Path, columns: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the entry that LLaMA-Factory's `dataset_info.json` needs for the file, which has these columns."""
+    own = {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"}
+    columns = own | {name: name for name in ("tools", *MEDIA) if name in columns}
     return {path.stem: {"file_name": path.name, "formatting": "sharegpt", "ranking": True, "columns": columns}}
 
 
@@ -86,7 +92,8 @@ _SHAREGPT = """\
 """
 
 Rows = list[dict[str, Any]]
-_FROM = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
+_FROM = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation", "developer": "system"}
+_MARKS = {"image": "<image>", "image_url": "<image>", "video": "<video>", "audio": "<audio>", "input_audio": "<audio>"}
 
 
 class Parts(NamedTuple):
@@ -113,10 +120,68 @@ class Parts(NamedTuple):
     @property
     def in_turn(self) -> bool:
         """User (or tool) and assistant take turns in the context, below a system message, and the user is the last."""
-        roles = [turn["role"] for turn in self.context]
+        roles = ["assistant" if turn["role"] == "function_call" else turn["role"] for turn in self.context]
         roles = roles[1:] if roles[:1] == ["system"] else roles
         regular = (role != "system" and (role in ("user", "tool")) == (at % 2 == 0) for at, role in enumerate(roles))
         return len(roles) % 2 == 1 and all(regular)
+
+
+def _spoken(parts: Parts, rest: dict[str, Any], lost: set[str]) -> Parts | Skip:
+    """Return the parts with turns of {from, value}'s kinds: a call is a turn of its own, an image a mark in the text.
+
+    What an image part brings is added to the columns in `rest`; what such turns can't hold is added to `lost`.
+    """
+    made = list[list[Any]]()
+    brought: dict[str, list[Any]] = {}
+    for turns in parts:
+        spoken = []
+        for turn in cast("list[dict[str, Any]]", turns):
+            if len(turn) == 2 and isinstance(turn.get("content"), str):
+                spoken.append(turn)
+                continue
+            calls, content = turn.get("tool_calls"), turn.get("content")
+            if calls and content:
+                return Skip("turns", "a turn with words and calls of tools, where the shape holds one of them")
+            lost.update(f"{key} of a message" for key in turn if key not in ("role", "content", "tool_calls"))
+            if calls:
+                spoken.append({"role": "function_call", "content": _calls(calls)})
+                continue
+            spoken.append({"role": turn["role"], "content": _marked(content, brought)})
+        made.append(spoken)
+    for name, values in brought.items():
+        if rest.setdefault(name, values) != values:
+            lost.add(f"{name} in parts of a message")
+    return Parts(*made)
+
+
+def _calls(calls: Sequence[Mapping[str, Any]]) -> str:
+    """Return calls as LLaMA-Factory reads them: JSON of {name, arguments}, or of a list of them."""
+    found = []
+    for call in calls:
+        function = call.get("function", call)
+        arguments = function.get("arguments")
+        with suppress(ValueError):
+            arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+        found.append({"name": function.get("name"), "arguments": arguments})
+    return json.dumps(found[0] if len(found) == 1 else found, ensure_ascii=False)
+
+
+def _marked(content: Any, brought: dict[str, list[Any]]) -> str:
+    """Return parts as one text with a mark for each image, and add the images that they bring to `brought`."""
+    if not isinstance(content, list):
+        return content or ""
+    text = ""
+    for part in content:
+        kind = part.get("type")
+        if kind in _MARKS:
+            text += _MARKS[kind]
+            held = next((part[key] for key in (kind, "url", "path", "image", "video", "audio") if part.get(key)), None)
+            held = held.get("url", held) if isinstance(held, Mapping) else held
+            if held is not None:
+                brought.setdefault(_MARKS[kind].strip("<>") + "s", []).append(held)
+        else:
+            text += str(part.get("text", ""))
+    return text
 
 
 @dataclass(frozen=True)
@@ -138,7 +203,17 @@ class Target:
         """
         rest = {name: value for name, value in pair.items() if name not in ("chosen", "rejected")}
         lost.update(name for name in self.columns if rest.pop(name, None) is not None)
-        made = self._shaped(pair, Parts.of(pair))
+        parts = Parts.of(pair)
+        if self.shape in ("llamafactory", "sharegpt"):
+            spoken = _spoken(parts, rest, lost)
+            if isinstance(spoken, Skip):
+                return spoken
+            parts = spoken
+            if isinstance(rest.get("tools"), list) and self.shape == "llamafactory":  # it reads them as JSON
+                rest["tools"] = json.dumps(rest["tools"], ensure_ascii=False)
+        if parts.chosen == parts.rejected:
+            return Skip("same", "both sides are the same")
+        made = self._shaped(pair, parts)
         return made if isinstance(made, Skip) else [row | rest for row in made]
 
     def _shaped(self, pair: Mapping[str, Any], parts: Parts) -> Rows | Skip:
@@ -160,7 +235,9 @@ class Target:
         if self.shape == "axolotl":
             return [{"messages": parts.context, "chosen": parts.chosen[0], "rejected": parts.rejected[0]}]
         turns = [*parts.context, parts.chosen[0], parts.rejected[0]]
-        *context, good, bad = ({"from": _FROM[turn["role"]], "value": turn["content"]} for turn in turns)
+        *context, good, bad = (
+            {"from": _FROM.get(turn["role"], turn["role"]), "value": turn["content"]} for turn in turns
+        )
         return [{"conversations": context, "chosen": good, "rejected": bad}]
 
 

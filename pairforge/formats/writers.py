@@ -51,6 +51,10 @@ def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
     known = {name: feature for name, feature in features().items() if not isinstance(first.get(name), Mapping)}
     order = {name: None for name in known if name in names or not rows} | names
     columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in order}
+    for name in ("prompt", "messages", "chosen", "rejected", "tools"):
+        if name in columns and not all(map(_is_plain, columns[name])):
+            known.pop(name, None)
+            columns[name] = _of_one_type(columns[name])
     types = {name: known.get(name) or _feature(name, values) for name, values in columns.items()}
     schema = datasets.Features(types).arrow_schema
     columns = {name: _array(values, schema.field(name).type) for name, values in columns.items()}
@@ -59,6 +63,56 @@ def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
     except (pyarrow.ArrowException, TypeError, ValueError, OverflowError) as error:
         what = one_line(error, 200)
         raise InputError(f"a column of the pairs is of another type: {what}", fix="pairforge validate") from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value of a column of messages holds texts only: {role, content} each, or is a text itself."""
+    return not isinstance(value, list) or all(
+        isinstance(turn, Mapping) and len(turn) == 2 and isinstance(turn.get("content"), str) for turn in value
+    )
+
+
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """Return a column of messages or tools as a table can hold it: one type a column, the same keys in all messages.
+
+    Definitions of tools and the arguments of calls become JSON, as trainers read them too; a text among typed parts
+    becomes a part. A key that a message lacks is null.
+    """
+    turns = [turn for value in values for turn in _mappings(value)]
+    if any("function" in one or "parameters" in one for one in turns):
+        return [
+            json.dumps(value, ensure_ascii=False, default=_plain) if value is not None else None for value in values
+        ]
+    parts = any(isinstance(turn.get("content"), list) for turn in turns)
+    keys = dict.fromkeys(key for turn in turns for key in turn)
+    calls = dict.fromkeys(key for turn in turns for call in _mappings(turn.get("tool_calls")) for key in call)
+    made: list[Any] = []
+    for value in values:
+        if not isinstance(value, list):
+            made.append(value)
+            continue
+        whole = [{key: turn.get(key) for key in keys} if isinstance(turn, Mapping) else turn for turn in value]
+        for turn in _mappings(whole):
+            if parts and isinstance(turn.get("content"), str):
+                turn["content"] = [{"type": "text", "text": turn["content"]}]
+            if turn.get("tool_calls"):
+                turn["tool_calls"] = [
+                    _call_of_one_type({key: call.get(key) for key in calls}) for call in turn["tool_calls"]
+                ]
+        made.append(whole)
+    return made
+
+
+def _mappings(values: Any) -> list[Any]:
+    return [one for one in values if isinstance(one, Mapping)] if isinstance(values, list) else []
+
+
+def _call_of_one_type(call: dict[str, Any]) -> dict[str, Any]:
+    function = call.get("function")
+    if not isinstance(function, Mapping) or isinstance(function.get("arguments"), str):
+        return call
+    arguments = json.dumps(function.get("arguments"), ensure_ascii=False, default=_plain)
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def _array(values: list[Any], type_: Any) -> Any:

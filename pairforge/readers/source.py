@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError, OutsideError
 from ..text import one_line
@@ -19,7 +20,10 @@ from .stream import BOM, PACKED, STDIN, UTF16, Row, Wanted, name_of, open_unpack
 from .tables import rows_of
 
 _JSON = (".json", ".jsonl", ".ndjson")
-_WRAPPERS = ("data", "rows", "examples", "instances", "items", "prompts", "questions")
+_WRAPPERS = (
+    "data", "rows", "examples", "instances", "items", "prompts", "questions", "pairs", "preferences", "records",
+    "samples", "dataset", "train",
+)  # fmt: skip
 
 
 def suffixes(text: bool) -> tuple[str, ...]:
@@ -40,8 +44,7 @@ def read_file(path: Path, wanted: Wanted) -> Iterator[Row]:
         if kind := tables.kind_of(stream.peek(8), suffix):
             yield from tables.arrow_rows(stream, path, kind)
         else:
-            found = _text(stream, name, suffix, wanted)
-            yield from _unwrapped(found, wanted) if wanted.text else found
+            yield from _unwrapped(_text(stream, name, suffix, wanted), wanted)
 
 
 def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> Iterator[Row]:
@@ -56,7 +59,7 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
     if start.startswith(b"["):
         return json_lines.values(read_rest(stream, name), name, wanted)
     if suffix in _JSON or (start.startswith(b"{") and not start.startswith(b"{{")):  # an open placeholder
-        return json_lines.lines(stream, name, json_lines.Decoder().row, wanted, wanted.text)
+        return json_lines.lines(stream, name, json_lines.Decoder().row, wanted, wanted.text or suffix == ".json")
     if start and not wanted.text:
         raise InputError(f"{name} is not a file of {wanted.what}", fix=f"read are {readable(wanted.text)}")
     return json_lines.lines(stream, name, json_lines.text_row, wanted)
@@ -67,9 +70,14 @@ def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
     start = list(islice(found, 2))
     if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
-        if len(lists) == 1:
-            return ((f"{start[0][0]}:row {i}", item) for i, item in enumerate(lists[0]))
+        if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
+            return ((f"{start[0][0]}:row {i}", _row_of(item)) for i, item in enumerate(lists[0]))
     return chain(start, found)
+
+
+def _row_of(item: Any) -> Any:
+    """Return an item, or the row in it, as the viewer of the Hub gives rows: {"row_idx": 0, "row": {...}}."""
+    return item["row"] if isinstance(item, dict) and "row_idx" in item and "row" in item else item
 
 
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 import zlib
 from collections.abc import Callable, Collection, Iterator
@@ -186,13 +187,39 @@ def utf8(data: bytes, where: str, offset: int = 0) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        found = "utf-16" if data.startswith(UTF16) else "latin1"
+        found = _encoding_of(data)
         what = f"not UTF-8 at byte {offset + error.start} (0x{data[error.start]:02x})"
         raise EncodingError(f"{where}: {what}", fix=f"iconv -f {found} -t utf-8 FILE > NEW") from error
     if "\0" in text:
         what = f"a NUL at byte {offset + data.index(0)}: binary, or UTF-16"
         raise EncodingError(f"{where}: {what}", fix="iconv -f utf-16 -t utf-8 FILE > NEW")
     return text
+
+
+_KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x96]|\x81[\x41-\x5b]")
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_CHINESE = re.compile("[\u4e00-\u9fff\u3001\u3002\uff01-\uff5e]")
+
+
+def _encoding_of(data: bytes) -> str:
+    """Return the encoding that bytes which are not UTF-8 are probably in, by its marks; else latin1.
+
+    UTF-16 begins with a mark, or every other byte is 0; Shift JIS has kana; GB 18030 has Chinese letters in a row;
+    cp1252 uses the bytes from 0x80 to 0x9f (curly quotes, dashes, the euro sign), which latin1 does not.
+    """
+    if data.startswith(UTF16) or b"\0" in data[:4]:
+        return "utf-16"
+    runs = _HIGH.findall(data[:_LOOKED_AT])
+    high = sum(map(len, runs))
+    if 4 * len(_KANA.findall(data[:_LOOKED_AT])) > high > 4:
+        return "shift_jis"
+    chinese = [run.decode("gb18030", "replace") for run in runs if len(run) >= 4]
+    if 2 * sum(len(_CHINESE.findall(text)) for text in chinese) > 0.8 * high:
+        return "gb18030"
+    return "cp1252" if re.search(rb"[\x80-\x9f]", data) else "latin1"
+
+
+_LOOKED_AT = 2**16
 
 
 def _start(stream: io.BufferedReader, name: str) -> bytes:

@@ -41,7 +41,7 @@ def pairs() -> list[dict[str, Any]]:
     """A space before every rejected answer, and one row of each kind that is dropped."""
     made = [numbered(n, word("a", n), " " + word("b", n)) for n in range(100)]
     made += [
-        numbered(100, "Yes.", " yes."),
+        numbered(100, "Yes.", " Yes."),
         numbered(101, "", " No."),
         numbered(102, word(1), " Error: rate limit exceeded."),
     ]
@@ -76,7 +76,9 @@ def test_before_and_after(tmp_path: Path) -> None:
     assert record[104]["what"] == "dropped" and record[104]["why"] == "contradicts row 103"
     assert shortcuts(out).as_json()["predictability"] == found.as_json()["after"]["predictability"]
     text = shown(found)
-    assert "critical" in text and "gone: PF302 more spaces at the start" in text and "100 changed: spaces" in text
+    assert "critical" in text and "gone: PF302 more spaces at the start" in text
+    assert text.startswith("2 rows dropped: contradictory (103, 104): contradicts row 104")
+    assert "100 rows changed: spaces (0, 1, 2, 3, 4 ...): white space" in text
     again = balance(out)
     assert again.ledger.counts() == {"dropped": {}, "changed": {}}
 
@@ -85,7 +87,7 @@ def test_nothing_is_written_before_a_file_is_named(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     dry = balance(pairs())
     assert list(tmp_path.iterdir()) == [] and dry.output is None
-    assert "nothing is written" in shown(dry)
+    assert "nothing is written" in shown(dry) and shown(dry).startswith("would drop 2 rows: contradictory (103, 104)")
     real = balance(iter(pairs()), "out.jsonl")
     assert {file.name for file in tmp_path.iterdir()} == {"out.jsonl", "out.dropped.jsonl"}
     said, wrote = dry.as_json(), real.as_json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from rich.console import Console
 from support import pair, prompt, write_jsonl
 
 from pairforge import formats
@@ -172,3 +174,59 @@ def test_several_processes_find_the_same() -> None:
     rows = [yes_or_no(f"Yes {number}") for number in range(60)] + [yes_or_no("<|im_start|> yes")]
     one, two = (validate(rows, model="pocket", jobs=jobs, quiet=True) for jobs in (1, 2))
     assert token_codes(one) == token_codes(two) >= {("PF411", 60), ("PF414", None)}
+
+
+def printed(findings: Any) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(findings)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_the_shape_is_named_and_all_rows_are_counted(tmp_path: Path) -> None:
+    rows = [{"prompt": "q", "response_a": f"a{n}", "response_b": "b", "winner": "ab-"[n % 3]} for n in range(90)]
+    rows = [{**row, "winner": row["winner"].replace("-", "tie")} for row in rows]
+    findings = validate(rows, quiet=True)
+    assert (findings.shape, findings.rows, findings.ties) == ("verdict", 90, 30)
+    assert {"shape": "verdict", "rows": 90, "ties": 30}.items() <= findings.as_json().items()
+    strange = validate([{"frage": "q", "gut": "a", "schlecht": "b"}] * 300, quiet=True)
+    assert (strange.shape, strange.rows, strange.counts) == ("unknown", 300, {"PF010": 1})
+    assert "--columns prompt=frage chosen=gut rejected=schlecht" in strange[0].message
+
+
+def test_a_row_that_does_not_fit_is_blamed_on_the_right_cause(tmp_path: Path) -> None:
+    sound = {"prompt": "q", "chosen": "a", "rejected": "b"}
+    rows: list[Any] = [
+        sound,
+        {**sound, "rejected": None},
+        {**sound, "history": [{"x": 1}]},
+        {**sound, "chosen": 7},
+        {"prompt": "q", "chosen": "a"},
+        {**sound, "chosen": [{"role": "narrator", "content": "x"}]},
+    ]
+    found = {one.row: (one.code, one.message) for one in validate(rows, quiet=True) if one.row}
+    assert found == {
+        1: ("PF011", "`rejected` is null"),
+        2: ("PF011", "`history` holds objects that are not exchanges of two texts"),
+        3: ("PF011", "`chosen` is a number, not a text or a list of messages"),
+        4: ("PF010", "`rejected` is missing"),
+        5: ("PF013", "`chosen`: message 0: the role 'narrator' is not known"),
+    }
+
+
+def test_fix_says_that_the_shape_changes(tmp_path: Path) -> None:
+    rows = [{"prompt": f"q{n}", "responses": ["a", "b"], "scores": [n, 1]} for n in range(3)]
+    findings = validate(rows, quiet=True, fix=tmp_path / "fixed.jsonl")
+    assert findings.fixed is not None
+    assert (findings.fixed.rows, findings.fixed.dropped) == (2, {"no answer is better than another": 1})
+    assert "shape changed: ranked -> trl" in printed(findings)
+    (tmp_path / "fixed.jsonl").unlink()
+    said = ({"role": "user", "content": "q"}, {"role": "assistant", "content": "a"})
+    same = [{"chosen": [*said], "rejected": [said[0], {**said[1], "content": "b"}]}]
+    assert "shape changed" not in printed(validate(same, quiet=True, fix=tmp_path / "fixed.jsonl"))
+
+
+def test_texts_of_a_chat_template_are_named_as_such() -> None:
+    rows = [{"prompt": "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n", "chosen": "a", "rejected": "b"}]
+    (one,) = (one for one in validate(rows, quiet=True) if one.severity == "error")
+    assert (one.code, one.row) == ("PF108", None)
+    assert "written out in a chat template" in one.message and "pairforge convert" in one.message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pairforge.checks.error_messages import is_error
+from pairforge.checks.error_messages import is_error, is_surely_error
 
 ERRORS = r"""
 Error: failed to generate response.
@@ -248,6 +248,67 @@ def test_answers_are_left_alone(text: str) -> None:
     assert not is_error(text)
 
 
+SURE = r"""
+Error: failed to generate response.
+Error: 429 Too Many Requests
+ERROR: CUDA out of memory
+[Error] API call failed
+<error>
+**Error**: the model did not respond
+Error - failed to load
+Error: Connection error.
+Error al generar la respuesta
+Exception: API request failed
+I'm sorry, but an error occurred while processing your request.
+Sorry, something went wrong while generating the response.
+Request timed out.
+Unable to generate a response.
+openai.RateLimitError: Error code: 429 - {'error': {'message': 'Rate limit'}}
+ReadTimeout: The read operation timed out
+HTTPError: 429 Client Error: Too Many Requests for url
+{"error": {"message": "Rate limit reached", "type": "requests"}}
+Traceback (most recent call last):\n  File "x.py", line 1\nKeyError
+错误：请求超时
+抱歉，服务暂时不可用
+生成失败
+エラー: リクエストがタイムアウトしました
+오류: 응답 생성 실패
+Fehler: Verbindung zum Server fehlgeschlagen
+Erreur : délai d'attente dépassé
+Erro: tempo limite excedido
+Ошибка: превышено время ожидания
+"""
+MEANT = [
+    ("What does f() return in Python?", "None"),
+    ("Which word does the compiler print first: ERROR or OK?", "ERROR"),
+    ("Which line does a server send for a missing page?", "404 Not Found"),
+    ("What does an overloaded server answer?", "503 Service Unavailable"),
+    ("What is raised by int('x') in Python?", "ValueError: invalid literal for int() with base 10: 'x'"),
+    ("What does `print(1/0)` print?", 'Traceback (most recent call last):\n  File "x.py", line 1\nZeroDivisionError'),
+    ("Write the JSON of an API for a missing user.", '{"error": "user not found"}'),
+    ("Is a whale a fish?", "Error: it is a mammal."),
+    ("True or false? A server is a person who brings food.", "Error: a server brings food, or answers requests."),
+    ("Is the sentence right?", "Error: the verb is missing."),
+    ("判断：地球是平的。", "错误：地球是球形的。"),
+    ("오류의 뜻은?", "오류: 응답이 아닌 것."),
+    ("Верно ли, что кит - рыба?", "Ошибка: кит - млекопитающее."),
+    ("Translate: an error has occurred.", "Ha ocurrido un error."),
+    ("Write an apology for a website that is offline.", "We're sorry, our server is currently down."),
+]
+
+
+@pytest.mark.parametrize("text", told(SURE))
+def test_what_is_surely_an_error(text: str) -> None:
+    for question in ("1+1?", "What is the capital of France?", "你好吗？"):
+        assert is_error(text) and is_surely_error(text, question)
+    assert not is_surely_error(text, f"What does this error mean? {text}")
+
+
+@pytest.mark.parametrize(("question", "text"), MEANT)
+def test_what_may_be_the_right_answer_is_not_surely_an_error(question: str, text: str) -> None:
+    assert not (is_error(text) and is_surely_error(text, question))
+
+
 @pytest.mark.parametrize(
     "text",
     [text for text in told(ERRORS) if text.split()[0] not in ("Traceback", "Exception") and text[0] not in "<{`'"],
@@ -264,4 +325,5 @@ def test_a_long_text_that_begins_so_is_an_answer(text: str) -> None:
 )  # fmt: skip
 def test_no_text_hangs(part: str) -> None:
     is_error(part * (500 // len(part)))
+    is_surely_error(part * (500 // len(part)), part * 1000)
     is_error(part * 1000)

@@ -23,18 +23,23 @@ WORDS = (
     "I can't help with that", "\u200b", "\x07", "对不起，", "我无法回答", " ", "\u00a0", "é",
     "e\u0301",
     "\u202e", "</s>", "<s>", "A", "a", "1", "%(name)s", "__NAME__", "a lot of words that go on " * 8,
-    "Traceback (most recent call", " last)",
+    "Traceback (most recent call", " last)", "\nUser: ", "\nAssistant: ", "**AI**: ", "助手：", "Ã©", "â€™", "<image>",
+    "What is the capital",
     "\x0c", "\u00ad", "\u200e", "\ufffd", "\u3000", "Где", "где", "й", "\u0306",
     "{{ user }}", "[NAME]", "my name is ",
     "</", "think>", "}}", "{{", "\U000e0041", '{"error": 1}',
 )  # fmt: skip
 TEXT = st.lists(st.sampled_from(WORDS), max_size=6).map("".join) | st.text(max_size=12)
-ROLE = st.sampled_from(["system", "user", "assistant", "tool"])
+ROLE = st.sampled_from(["system", "developer", "user", "assistant", "tool"])
 TURN = st.fixed_dictionaries({"role": ROLE, "content": TEXT})
 COLUMNS = st.fixed_dictionaries(
     {},
     optional={
         "chosen_score": st.floats(), "rejected_score": st.integers(), "score_chosen": st.none(), "prompt": TEXT,
+        "chosen-rating": st.sampled_from([1, 2.0, "3", None]), "rejected-rating": st.sampled_from([1, 2, "3.5", "x"]),
+        "margin": st.sampled_from([1, 0, -1.0, "-2", None]),
+        "images": st.lists(st.just("a.png"), max_size=2) | st.none(),
+        "tools": st.sampled_from(["[", "[]", None, [{"name": "f"}]]),
         "chosen_finish_reason": st.sampled_from(["stop", "length"]), "rejected_truncated": st.booleans(),
     },
 )  # fmt: skip

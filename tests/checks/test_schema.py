@@ -27,7 +27,7 @@ JSON = st.recursive(
 )
 
 
-ROLE = st.sampled_from(["system", "user", "assistant", "tool"])
+ROLE = st.sampled_from(["system", "developer", "user", "assistant", "tool"])
 
 
 def mostly(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -59,11 +59,15 @@ PARTS = st.lists(mostly(PART), max_size=2)
 
 
 DOCUMENTED = st.fixed_dictionaries(
-    {"role": mostly(ROLE), "content": mostly(TEXT | PARTS | st.none())},
+    {"role": mostly(ROLE)},
     optional={
+        "content": mostly(TEXT | PARTS | st.none()),
         "tool_calls": mostly(st.none() | st.lists(mostly(CALL), max_size=2)),
         "tool_call_id": NULL_OR_TEXT,
         "name": NULL_OR_TEXT,
+        "reasoning_content": NULL_OR_TEXT,
+        "thinking": NULL_OR_TEXT,
+        "weight": JSON,
     },
 )
 
@@ -118,7 +122,7 @@ def test_messages_name_what_was_found() -> None:
     assert "is a text, not a list of messages" in said[0, "/chosen"]
     assert "is an object" in said[1, "/rejected"]
     usual = "pairforge convert IN OUT writes it as 'user'"
-    assert said[2, "/chosen/0/role"] == f"role 'human' is not one of system, user, assistant, tool; {usual}"
+    assert said[2, "/chosen/0/role"] == f"role 'human' is not one of system, developer, user, assistant, tool; {usual}"
     assert said[3, ""].startswith("`chosen`, `rejected` missing: found 'a/b'")
 
 
@@ -152,9 +156,9 @@ def test_another_ones_columns_may_be_of_any_type() -> None:
 @pytest.mark.parametrize(
     ("row", "name"),
     [
-        ({"chosen": "a", "rejected": "b"}, "plain strings"),
-        ({"chosen": "\n\nHuman: a", "rejected": "\n\nHuman: b"}, "transcripts"),
-        ({"conversations": [], "chosen": {}, "rejected": {}}, "ShareGPT"),
+        ({"chosen": "a", "rejected": "b"}, "texts without a prompt"),
+        ({"chosen": "\n\nHuman: a\n\nAssistant: c", "rejected": "\n\nHuman: a\n\nAssistant: d"}, "transcripts"),
+        ({"conversations": [], "chosen": {}, "rejected": {}}, "the columns 'conversations'"),
         ({"instruction": "a", "output": ["b", "c"]}, "alpaca"),
         ({"question_id": 1, "turns": []}, "neither, but 'question_id', 'turns'"),
     ],
@@ -204,11 +208,11 @@ def test_a_row_of_no_shape_with_many_broken_texts_is_no_pair() -> None:
 
 
 def test_a_role_of_another_name_names_the_command_that_writes_the_usual_one(tmp_path: Path) -> None:
-    turns = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+    turns = [{"role": "human", "content": "Hi"}]
     row = {side: [*turns, {"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
     found = {one.path: one.message for one in check([row]) if one.code == "PF013"}
     assert set(found) == {"/chosen/0/role", "/rejected/0/role"}
-    assert all(message.endswith("pairforge convert IN OUT writes it as 'system'") for message in found.values())
+    assert all(message.endswith("pairforge convert IN OUT writes it as 'user'") for message in found.values())
     file, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     file.write_text(json.dumps(row) + "\n", "utf-8")
     pairforge.convert(str(file), str(out), quiet=True)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import pairforge
 from pairforge.cli import COMMANDS, main
+from pairforge.cli.commands import spread
 
 
 def shown(words: str, columns: int = 80) -> str:
@@ -48,3 +49,12 @@ def test_the_documentation_of_a_function_has_its_arguments() -> None:
     assert "    data: Pairs: a run or its folder" in str(pairforge.validate.__doc__)
     assert "    max_new_tokens: An answer is cut" in str(pairforge.correct.__doc__)
     assert {"correct", "validate"} <= {*dir(pairforge)}
+
+
+def test_one_option_takes_all_columns() -> None:
+    args = ["validate", "f.jsonl", "--columns", "prompt=a", "chosen=b", "rejected=c d", "--json", "x=y"]
+    assert spread(args) == [
+        "validate", "f.jsonl", "--columns", "prompt=a", "--columns", "chosen=b", "--columns", "rejected=c d", "--json",
+        "x=y",
+    ]  # fmt: skip
+    assert spread(["--columns", "a=b", "f.jsonl"]) == ["--columns", "a=b", "f.jsonl"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from pairforge import formats
+from pairforge.conversation import MESSAGE_ROLES, THOUGHTS
 from pairforge.errors import InputError
 from pairforge.formats import TARGETS
 from pairforge.types import Skip
@@ -24,12 +25,14 @@ SUFFIXES = [".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".jsonl.gz"
 KEYS = [
     "prompt", "chosen", "rejected", "role", "content", "from", "value", "type", "text", "messages", "label", "output",
     "rejected_response", "rejected_messages", "chosen_messages", "conversations", "instruction", "input", "history",
-    "system", "question", "query", "response", "completion", "tool_calls",
+    "system", "question", "query", "response", "completion", "tool_calls", "response_a", "response_b", "winner",
+    "responses", "scores", "rank", "replies", "context", "positive", "negative", "function", "name", "arguments",
 ]  # fmt: skip
 leaves = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
     | st.sampled_from(["user", "assistant", "human", "gpt", "text", "\n\nHuman: a\n\nAssistant: b", "\ud800"])
 )  # fmt: skip
+MESSAGE_KEYS = {"role", "content", "tool_calls", "tool_call_id", "name", *THOUGHTS}
 values = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5)
 )
@@ -94,8 +97,6 @@ def test_any_row_in_any_shape(rows: list[dict[str, Any]]) -> None:
             if isinstance(pair, dict):
                 for side in ("chosen", "rejected"):
                     assert pair[side]
-                    assert all(
-                        set(turn) == {"role", "content"} and isinstance(turn["content"], str) for turn in pair[side]
-                    )
+                    assert all(set(turn) <= MESSAGE_KEYS and turn["role"] in MESSAGE_ROLES for turn in pair[side])
                 for target in TARGETS.values():
                     assert isinstance(target.rows(pair, set()), (list, Skip))

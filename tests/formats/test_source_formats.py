@@ -11,7 +11,7 @@ import pytest
 
 from pairforge import checks, formats
 from pairforge.errors import InputError
-from pairforge.formats.source_formats import LOOKED_AT, SHAPES
+from pairforge.formats import LOOKED_AT, SHAPES
 from pairforge.types import Skip
 
 Row = dict[str, Any]
@@ -39,6 +39,13 @@ HH = {
     "chosen": "\n\nHuman: q\n\nAssistant: a\n\nHuman: r\n\nAssistant: good",
     "rejected": "\n\nHuman: q\n\nAssistant: a\n\nHuman: r\n\nAssistant: bad",
 }
+RANKS = [("bad", 1.0), ("good", 0.0)]
+SAID = {"chosen": "good", "rejected": "bad"}
+SCORED = {**ONE, "chosen_score": 4.5, "rejected_score": 1.0}
+ONE_HOT = {"winner_model_a": 0, "winner_model_b": 1, "winner_tie": 0}
+CHATML = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n"
+IMPLICIT = {"chosen": turns("The sky is", "blue."), "rejected": turns("The sky is", "big.")}
+TREE = {"prompt": {"text": "q", "replies": [{"text": text, "role": "assistant", "rank": rank} for text, rank in RANKS]}}
 # shape, row, the pair that it is
 READ: list[tuple[str, Row, Row]] = [
     ("trl", ONE, ONE),
@@ -89,6 +96,58 @@ READ: list[tuple[str, Row, Row]] = [
         {"prompt": "\n\nHuman: q\n\nAssistant: a\n\nHuman: r\n\nAssistant:", "chosen": "good", "rejected": "bad"},
         LONG,
     ),
+    ("texts", {"system_prompt": SYSTEM, "prompt": "q", "chosen": "good", "rejected": "bad"}, UNDER),
+    ("texts", {"system": turns(system=SYSTEM)[0], "prompt": "q", "chosen": "good", "rejected": "bad"}, UNDER),
+    ("texts", {"Prompt": "q", "Chosen": "good", "Rejected": "bad"}, ONE),
+    ("texts", {"question": "q", "response_j": "good", "response_k": "bad"}, ONE),
+    ("texts", {"prompt": "q", "accepted": "good", "rejected": "bad"}, ONE),
+    ("texts", {"user": "q", "positive": "good", "negative": "bad"}, ONE),
+    ("texts", {"pair": {"prompt": "q", "chosen": "good", "rejected": "bad"}}, ONE),
+    ("texts", {"prompt": "q", "responses": {"chosen": "good", "rejected": "bad"}}, ONE),
+    ("alpaca", {"instruction": "q", "chosen_response": "good", "rejected_response": "bad"}, ONE),
+    ("answers", {"question": "q", "chosen": {"text": "good"}, "rejected": {"text": "bad"}}, ONE),
+    ("answers", {"prompt": "q", "chosen": json.dumps(turns("", "good")[1:]), "rejected": turns("", "bad")[1:]}, ONE),
+    ("prompt-list", {"prompt": turns("q", system=SYSTEM), "chosen": "good", "rejected": "bad"}, UNDER),
+    ("prompt-list", {"context": shared("q"), "chosen": [GOOD], "rejected": [BAD]}, ONE),
+    ("prompt-list", {"context": turns("q"), "better": turns("", "good")[1:], "worse": turns("", "bad")[1:]}, ONE),
+    ("prompt-list", {"prompt": turns("q")[0], "chosen": turns("", "good")[1], "rejected": turns("", "bad")[1]}, ONE),
+    (
+        "prompt-list",
+        {"system": SYSTEM, "prompt": turns("q"), "chosen": turns("", "good")[1:], "rejected": [BAD]},
+        UNDER,
+    ),
+    ("openai", {"input": {"messages": turns("q")}, "preferred_output": [GOOD], "non_preferred_output": [BAD]}, ONE),
+    (
+        "speakers",
+        {"conversations": [*shared("q"), {**GOOD, "from": "chosen_gpt"}, {**BAD, "from": "rejected_gpt"}]},
+        ONE,
+    ),
+    ("lists", {"prompt": "q", "chosen": ["good"], "rejected": ["bad"]}, ONE),
+    ("lists", {"prompt": "q", "chosen": "good", "rejected_responses": ["bad"]}, ONE),
+    ("ms-swift", {"system": SYSTEM, "messages": ONE["chosen"], "rejected_messages": ONE["rejected"]}, UNDER),
+    ("ms-swift-response", {"messages": ONE["chosen"], "rejected_response": turns("", "bad")[1:]}, ONE),
+    ("ms-swift-response", {"messages": ONE["chosen"], "rejected_response": ["bad"]}, ONE),
+    ("typed", {side: json.dumps(ONE[side]) for side in ONE}, ONE),
+    ("typed", {side: [{**one, "role": one["role"].title()} for one in ONE[side]] for side in ONE}, ONE),
+    ("typed", {"system": SYSTEM, **ONE}, UNDER),
+    ("ranked", {"instruction": "q", "generations": ["bad", "good"], "ratings": ["1", "4.5"]}, SCORED),
+    ("ranked", {"prompt": "q", "responses": [{"text": "bad", "score": 1}, {"text": "good", "score": 4.5}]}, SCORED),
+    ("ranked", {"prompt": "q", "summaries": [{"text": "bad"}, {"text": "good"}], "choice": 1}, ONE),
+    ("verdict", {"prompt": "q", "response_a": "bad", "response_b": "good", "winner": "model_b"}, ONE),
+    ("verdict", {"conversation_a": ONE["chosen"], "conversation_b": ONE["rejected"], "winner": "model_a"}, ONE),
+    ("verdict", {"prompt": "q", "response_0": "bad", "response_1": "good", "better_response_id": 1}, ONE),
+    ("verdict", {"context": turns("q"), "response1": "good", "response2": "bad", "overall_preference": -2}, ONE),
+    ("verdict", {"question": "q", "response_A": "good", "response_B": "bad", "label": "A>B"}, ONE),
+    ("verdict", {"instruction": "q", "output_1": "bad", "output_2": "good", "preference": 2}, ONE),
+    ("verdict", {"prompt": "q", "answer_0": "bad", "answer_1": "good", "score_0": -1, "score_1": 0.5}, ONE),
+    ("verdict", {"prompt": "q", "answer_a": "good", "answer_b": "bad", "annotator_1": "a", "annotator_2": "a"}, ONE),
+    ("verdict", {"prompt": '["q"]', "response_a": '["bad"]', "response_b": '["good"]', **ONE_HOT}, ONE),
+    ("trees", TREE, {**ONE, "chosen_rank": 0.0, "rejected_rank": 1.0}),
+    ("templated-prompt", {"prompt": CHATML, "chosen": "good<|im_end|>", "rejected": "bad<|im_end|>"}, UNDER),
+    ("templated", {side: f"{CHATML}{said}<|im_end|>\n" for side, said in SAID.items()}, UNDER),
+    ("templated", {side: f"<s>[INST] q [/INST] {said}</s>" for side, said in SAID.items()}, ONE),
+    ("templated", {side: f"### Instruction:\nq\n\n### Response:\n{said}" for side, said in SAID.items()}, ONE),
+    ("implicit-texts", {"chosen": "The sky is blue.", "rejected": "The sky is big."}, IMPLICIT),
 ]
 
 
@@ -137,7 +196,11 @@ def test_alpaca_input_stands_below_the_instruction() -> None:
 @pytest.mark.parametrize(
     ("row", "name"),
     [
-        ({"instruction": "q", "input": "", "output": ["a", "b", "c"], "history": []}, "output, all but the first two"),
+        ({"question": {"text": "q", "source": "web"}, "chosen": "good", "rejected": "bad"}, "question.source"),
+        (
+            {"prompt": "q", "responses": [{"text": "a", "score": 2, "note": "n"}, {"text": "b", "score": 1}]},
+            "note of an answer",
+        ),
         ({"prompt": "another", **ONE}, "prompt"),
         ({"prompt": "another", **HH}, "prompt"),
         (
@@ -156,8 +219,8 @@ def test_what_a_pair_can_t_hold_is_counted(row: Row, name: str) -> None:
 @pytest.mark.parametrize(
     "turn",
     [
-        {"role": "user", "content": [{"type": "image", "url": "x"}, {"type": "text", "text": "q"}]},
-        {"role": "assistant", "content": "q", "tool_calls": [{"name": "f"}]},
+        {"role": "user", "content": [{"type": "file", "url": "x"}, {"type": "text", "text": "q"}]},
+        {"role": "assistant", "content": "q", "tool_calls": [7]},
         {"role": "assistant", "content": None},
         {"role": "narrator", "content": "q"},
         {"role": "user", "content": 7},
@@ -172,15 +235,17 @@ def test_what_is_no_text_is_never_dropped(turn: Any) -> None:
     made, skip = formats.as_pairs([sound, row], shape, Counter())
     assert isinstance(skip, Skip)
     assert (made, skip.reason) == (ONE, "shape")
-    assert skip.detail.startswith("row 1: ")
-    assert list(formats.presented([sound, row]))[1] is row
+    assert skip.detail.startswith("row 1: `messages`: ")
+    assert list(formats.presented([sound, row])) == [ONE, skip]
 
 
 def test_many_rows_decide_and_a_broken_first_one_does_not() -> None:
-    strange: list[Any] = [None, Skip("json", "x"), {"a": 1}, ONE]
-    rows = strange + [HH] * 5
+    strange: list[Any] = [None, Skip("json", "x"), ONE]
+    rows = [{"a": 1}, *strange] + [HH] * 5
     assert formats.shape_of(rows).name == "hh"
-    assert list(formats.presented(rows)) == strange + [LONG] * 5
+    first, *seen = formats.presented(rows)
+    assert isinstance(first, Skip) and first.detail == "row 0: `chosen` is missing"
+    assert seen == strange + [LONG] * 5
 
 
 def test_of_two_shapes_that_are_as_frequent_the_native_one_is_meant() -> None:
@@ -206,7 +271,6 @@ def test_row_numbers_are_those_of_the_file(tmp_path: Path) -> None:
         ({"conversations": shared("q", "a")}, "conversations without a rejected answer"),
         ({"messages": turns("q", "a")}, "conversations without a rejected answer"),
         ({"prompt": {"text": "q", "replies": []}, "id": 1}, "message trees"),
-        ({"chosen": "a", "rejected": "b"}, "texts without a prompt"),
         ({"id": 1, "turns": ["q"]}, "the columns 'id', 'turns'"),
         (3, "no rows"),
     ],
@@ -218,6 +282,30 @@ def test_what_are_no_pairs_is_named(row: Any, what: str) -> None:
     assert list(formats.presented([row])) == [row]
     with pytest.raises(InputError, match="these are not pairs"):
         list(formats.as_pairs([row], shape, Counter()))
+
+
+@pytest.mark.parametrize(
+    ("row", "what", "option"),
+    [
+        (
+            {"frage": "q", "gut": "a", "schlecht": "b"},
+            "it is not known which hold the pair",
+            "prompt=frage chosen=gut rejected=schlecht",
+        ),
+        ({"a": "q", "b": "x", "c": "y"}, "the columns 'a', 'b', 'c'", "prompt=a chosen=b rejected=c"),
+        ({"chosen": "a", "rejected": "b"}, "texts without a prompt", "prompt=COLUMN chosen=chosen rejected=rejected"),
+        (
+            {"text": "q", "my best": "a", "rejected": "b", "n": 1},
+            "'my best'",
+            "prompt=text 'chosen=my best' rejected=rejected",
+        ),
+    ],
+)
+def test_unknown_columns_come_with_the_option_that_names_them(row: Row, what: str, option: str) -> None:
+    with pytest.raises(InputError) as raised:
+        list(formats.as_pairs([row], formats.shape_of([row]), Counter()))
+    assert what in raised.value.message and "not pairs" not in raised.value.message
+    assert raised.value.fix == f"name them: --columns {option}"
 
 
 def test_the_head_is_all_that_is_held() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pairforge import formats
@@ -88,6 +88,7 @@ def pairs(draw: st.DrawFn, single: bool = True) -> Row:
     for side in ("chosen", "rejected"):
         said = draw(answers if single else long_answers)
         sides[side] = [*context, *(turn("assistant" if at % 2 == 0 else "user", text) for at, text in enumerate(said))]
+    assume(sides["chosen"] != sides["rejected"])
     return draw(columns) | sides
 
 
@@ -184,3 +185,74 @@ def test_the_description_for_llamafactory() -> None:
             "columns": {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"},
         }
     }
+
+
+# A column or a part of a message, and a value that holds its name.
+PIECES: dict[str, Any] = {
+    "system": "SYSTEM",
+    "system_prompt": {"role": "system", "content": "SYSTEM_PROMPT"},
+    "input": "INPUT",
+    "context": "CONTEXT",
+    "question": "QUESTION",
+    "history": [["HISTORY", "yes"]],
+    "tools": [{"type": "function", "function": {"name": "TOOLS", "parameters": {}}}],
+    "images": ["IMAGES.png"],
+    "id": "ID",
+}
+CALL = {
+    "role": "assistant",
+    "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {"a": "CALL"}}}],
+}
+ANSWERS: dict[str, Any] = {
+    "CHOSEN": "CHOSEN",
+    "reasoning_content": {"role": "assistant", "content": "CHOSEN", "reasoning_content": "REASONING_CONTENT"},
+    "call": CALL,
+    "parts": {"role": "assistant", "content": [{"type": "image", "image": "PARTS.png"}]},
+}
+
+
+@pytest.mark.parametrize("to", TARGETS)
+@given(st.sets(st.sampled_from([*PIECES])), st.sampled_from([*ANSWERS]))
+def test_nothing_of_the_context_is_lost_in_silence(to: str, names: set[str], answer: str) -> None:
+    row = {name: PIECES[name] for name in names} | {
+        "prompt": "PROMPT",
+        "rejected": "REJECTED",
+        "chosen": ANSWERS[answer],
+    }
+    lost = Counter[str]()
+    (pair,) = formats.as_pairs([row], formats.shape_of([row]), lost)
+    assert isinstance(pair, dict)
+    gone = set(lost)
+    made = TARGETS[to].rows(pair, gone)
+    assert isinstance(made, list)
+    whole = json.dumps(made)
+    counted = " ".join(gone)
+    for name in (*names, answer, "prompt", "rejected"):
+        assert name.upper() in whole or name in counted
+
+
+@pytest.mark.parametrize("to", TARGETS)
+@given(texts, st.sampled_from([{}, {"reasoning_content": "a"}]), st.sampled_from([{}, {"thinking": "b"}]))
+def test_no_pair_of_equal_sides_is_written(to: str, text: str, one: Row, other: Row) -> None:
+    sides = [[turn("user", "q"), {**turn("assistant", text), **more}] for more in (one, other)]
+    made = TARGETS[to].rows({"chosen": sides[0], "rejected": sides[1]}, set())
+    for row in made if isinstance(made, list) and to != "kto" else ():
+        good, bad = (row.get(name) for name in ("chosen", "rejected"))
+        assert (good or row.get("messages")) != (bad or row.get("rejected_messages"))
+    if one == other:
+        assert isinstance(made, Skip) and made.reason == "same"
+
+
+def test_calls_and_images_are_turns_and_marks_for_llamafactory() -> None:
+    image = {"role": "user", "content": [{"type": "image", "image": "a.png"}, {"type": "text", "text": "What?"}]}
+    pair = {"chosen": [image, CALL], "rejected": [image, turn("assistant", "no")], "tools": [{"name": "f"}]}
+    (row,) = TARGETS["llamafactory"].rows(pair, set())
+    assert row == {
+        "conversations": [{"from": "human", "value": "<image>What?"}],
+        "chosen": {"from": "function_call", "value": '{"name": "f", "arguments": {"a": "CALL"}}'},
+        "rejected": {"from": "gpt", "value": "no"},
+        "tools": '[{"name": "f"}]',
+        "images": ["a.png"],
+    }
+    entry = target_formats.dataset_info(Path("x.json"), row)["x"]
+    assert {"tools": "tools", "images": "images"}.items() <= entry["columns"].items()

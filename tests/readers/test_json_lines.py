@@ -133,7 +133,7 @@ def test_nothing_is_no_rows(tmp_path: Path) -> None:
         ("a.txt", b"chosen, rejected\n", "is not a file of pairs"),
         ("a.pkl", b"\x80\x04\x95", "pickle"),
         ("a.gz", b"\x1f\x8bnothing", "cut off or damaged"),
-        ("a.json", json.dumps({"rows": []}, indent=1).encode(), "one JSON object over many lines"),
+        ("a.jsonl", json.dumps({"rows": []}, indent=1).encode(), "one JSON object over many lines"),
         ("a.zip", b"PK\x03\x04rest", "zip"),
     ],
 )

@@ -172,6 +172,13 @@ def test_a_path_that_cannot_be_opened_gets_one_line(tmp_path: Path, name: str, s
     ("data", "says"),
     [
         (b"caf\xe9", "here: not UTF-8 at byte 10 .*-f latin1"),
+        ("it\u2019s \u201cfine\u201d \u2013 caf\xe9".encode("cp1252"), "here: not UTF-8 at byte 9 .*-f cp1252"),
+        ("Gr\xf6\xdfe \xfcber alles".encode("latin1"), "here: not UTF-8 at byte 9 .*-f latin1"),
+        ("\u6cd5\u56fd\u7684\u9996\u90fd\u3002".encode("gb18030"), "here: not UTF-8 at byte 7 .*-f gb18030"),
+        (
+            "\u4eca\u65e5\u306f\u3068\u3066\u3082\u3044\u3044".encode("shift_jis"),
+            "here: not UTF-8 at byte 7 .*-f shift_jis",
+        ),
         ("Hi".encode("utf-16"), "here: not UTF-8 at byte 7 .*-f utf-16"),
         ("Hi".encode("utf-16-le"), "here: a NUL at byte 8"),
         (b"\xed\xa0\x80", "here: not UTF-8 at byte 7"),

@@ -23,7 +23,7 @@ from .counting import FeatureCounts, count, differs_in_term_only
 from .extraction import ExtractedFeatures, escape_surrogates, extract_features
 from .false_discovery_rate import control_families
 from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
-from .features import Feature, Split, Words, join_words, occurrences, words
+from .features import Feature, Split, Words, as_written, occurrences, words
 from .findings import BALANCED, cue_finding, grade, predictability_finding, predictability_level, worst_level
 from .pair_sample import AnswerTable, AuditPair, PairSample, audit_pairs
 from .plot import points
@@ -172,14 +172,15 @@ class _SampleAnalysis:
         return tuple(dict.fromkeys(one.name for one in named))[:_MOST_EXPLAINED]
 
     def _phrase(self, selected: SelectedFeature, feature: Feature) -> str:
-        """Return a word with the words around it, in the pairs that it tells apart."""
+        """Return a word with the words around it, as it is written in the pairs that it tells apart."""
         whole = feature.kind == "parts" and "-" not in feature.name
         if (feature.kind not in ("words", "first", "last") and not whole) or self.by:
             return feature.name
         matrix = self.extracted.matrix
         pairs = matrix.observation[matrix.feature == selected.feature][:_MOST_TEXTS]
         texts = [side[pair] for pair in pairs for side in (self.answers.chosen, self.answers.rejected)]
-        return join_words(_with_context(feature.tokens, [words(text.lower() if whole else text) for text in texts]))
+        texts = [text.lower() if whole else text for text in texts]
+        return as_written(_with_context(feature.tokens, list(map(words, texts))), texts)
 
 
 def _with_context(run: Words, texts: Sequence[Sequence[str]]) -> Words:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -67,6 +68,17 @@ def join_words(tokens: Sequence[str]) -> str:
     return text
 
 
+def as_written(run: Words, texts: Sequence[str]) -> str:
+    """Return a run of words as most of the texts that hold it write it, spaces and line breaks included."""
+    found = Counter[str]()
+    for text in texts:
+        spans = [match.span() for match in _TOKEN.finditer(text) if is_word(match.group())]
+        at = next(occurrences([text[start:end] for start, end in spans], run), None)
+        if at is not None:
+            found[text[spans[at][0] : spans[at + len(run) - 1][1]]] += 1
+    return found.most_common(1)[0][0] if found else join_words(run)
+
+
 def ngrams(tokens: Sequence[str], longest: int) -> Iterator[Words]:
     """Yield all runs of up to so many tokens."""
     for size in range(1, longest + 1):
@@ -99,6 +111,27 @@ _SCRIPTS = {
     "字": _UNSPACED,
     "é": "\u00aa-\u024f\u1e00-\u1eff",
 }
+CLASSES = {
+    "a": "word in small letters",
+    "Aa": "capitalised word",
+    "AA": "word in capitals",
+    "A": "single capital letter",
+    "aA": "word of mixed case",
+    "a'a": "word with an apostrophe",
+    "0": "digit",
+    "☺": "emoji",
+    "я": "Cyrillic word",
+    "α": "Greek word",
+    "가": "Hangul word",
+    "ع": "Arabic word",
+    "か": "hiragana or katakana",
+    "字": "character of a script without spaces, such as Chinese",
+    "é": "word with Latin letters beyond ASCII",
+    "↵": "line break",
+    "␣": "run of spaces",
+    "⇥": "tab",
+}
+"""What the signs of a word shape stand for: any ..."""
 _SCRIPT = [(shown, re.compile(f"[{range}]")) for shown, range in _SCRIPTS.items()]
 COLLAPSED = frozenset({"a", *_SCRIPTS})
 """Shapes of which several in a row count as one."""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from ...statistics import Share
 from ...types import Finding, Severity
 from ..rule import BALANCE, Seen, rule, rules_over
+from .features import CLASSES
 from .report import RISK_LEVELS, Cue, Grade, RiskLevel, share_json
 
 BALANCED = 0.6
@@ -86,8 +87,13 @@ def form(cue: Cue) -> Iterator[Seen]:
     In a form `a`, `Aa`, `AA` and `A` mean words by their case, `0` a digit, `字` characters of a script without spaces,
     `^` and `$` the start and the end of the answer; `organ-` and `-ise` are parts of words.
     """
+    if len(cue.tokens) == 1 and cue.tokens[0] in CLASSES:
+        yield f"any {CLASSES[cue.tokens[0]]} {_shares(cue, 'is in')}: {_wins(cue)}", ""
+        return
     name = "a word like" if cue.kind == "parts" else "text of the form"
-    yield f"{name} {_held(cue, 'is in')}: {_wins(cue)}", ""
+    signs = dict.fromkeys(sign for sign in cue.tokens if sign in CLASSES) if cue.kind == "pattern" else ()
+    legend = f" ({', '.join(f'{sign}: any {CLASSES[sign]}' for sign in signs)})" if signs else ""
+    yield f"{name} {cue.phrase!r}{legend} {_shares(cue, 'is in')}: {_wins(cue)}", ""
 
 
 @rule("PF306", "warning", over="classifier")
@@ -146,8 +152,12 @@ def _percent(share: float) -> str:
 
 
 def _held(cue: Cue, verb: str) -> str:
+    return f"{cue.phrase!r} {_shares(cue, verb)}"
+
+
+def _shares(cue: Cue, verb: str) -> str:
     chosen, rejected = _percent(cue.chosen_rate), _percent(cue.rejected_rate)
-    return f"{cue.phrase!r} {verb} {chosen} of chosen and {rejected} of rejected answers"
+    return f"{verb} {chosen} of chosen and {rejected} of rejected answers"
 
 
 def _more(cue: Cue) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ...errors import InputError
 from ...types import digest
 from .. import schema
-from ..row import Sides, answer, well_shaped
+from ..row import INSTRUCTS, Sides, answer, well_shaped
 from ..rule import RULES
 from ..schema import foreign
 from .feature_hashing import numbering
@@ -34,7 +34,7 @@ class AuditPair(NamedTuple):
     def of(cls, index: int, sides: Sides) -> AuditPair:
         """Return what the assistant says after the common context: the prompt itself is never a feature."""
         chosen, rejected = (answer(turns[sides.shared :]) for turns in (sides.chosen, sides.rejected))
-        question = [turn for turn in sides.context if turn["role"] != "system"]
+        question = [turn for turn in sides.context if turn["role"] not in INSTRUCTS]
         context = bytes.fromhex(digest(sides.context))
         prompt = context if len(question) == sides.shared else bytes.fromhex(digest(question))
         return cls(index, prompt, context, chosen, rejected)

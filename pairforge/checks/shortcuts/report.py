@@ -28,6 +28,10 @@ _OPTIONAL = ("rows", "q", "kind", "prompts", "rejected")
 _BY = {"first": "first words"}
 
 
+_FEWEST = 5
+"""Prompts from which on a classifier is trained on some and tested on others."""
+
+
 @dataclass(frozen=True)
 class Cue:
     """A statistical cue: a feature by which a model can distinguish chosen from rejected. Shares are of 1."""
@@ -184,7 +188,9 @@ class Report(HtmlRepr):
         (low, high), rest = self.predictability.interval, self.unintended
         by = ", ".join(f"{share.value:.0%} by {_BY.get(kind, kind)} alone" for kind, share in self.by.items())
         picks = f"a simple classifier picks the chosen answer in {self.separability:.1%} of pairs"
-        lines = [f"Without seeing the prompt, {picks} ({low:.1%} to {high:.1%}; 50% = no shortcut): {by}"]
+        lines = list[str]()
+        if self.sampled.prompts >= _FEWEST:
+            lines.append(f"Without seeing the prompt, {picks} ({low:.1%} to {high:.1%}; 50% = no shortcut): {by}")
         if terms := " and ".join(repr(cue.feature) for cue in self.cues if cue.intended):
             apart = f"In pairs that {terms} does not tell apart, it does so in {rest.value:.1%}" if rest else ""
             lines.append(apart or f"It recognises {terms} and what comes with it, which is intended")

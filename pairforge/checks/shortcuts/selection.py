@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ...statistics import wilson
 from .false_discovery_rate import Discoveries
 from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
-from .features import KINDS, Feature, Words, contains, ngrams
+from .features import KINDS, LONGEST, Feature, Words, contains, ngrams
 from .significance import score_test, two_sided_p, win_probabilities
 from .style import DERIVED
 
@@ -18,6 +19,11 @@ _TIES = 100
 _PURE = 0.9
 _SPEND = 0.5
 """Of the level of false discoveries, for what is found beside the first cause."""
+_ALWAYS = 0.5
+"""The share of the prompts in which a phrase has to be on one side only to be shown beside length; on the same side in
+`_ONLY` of those."""
+_ONLY = 0.95
+_PHRASES = tuple(map(KINDS.index, ("first", "last", "words")))
 _LENGTH, _STYLE = KINDS.index("length"), KINDS.index("style")
 _ORDER = ("style", "first", "last", "words", "parts", "pattern", "length", "term")
 
@@ -67,7 +73,7 @@ class ForwardSelection:
             if not left.any() or len(self.selected) - len(self.terms) >= _MOST:
                 break
             owner = self._select(self._strongest(left, p), left)
-        return self._without_explained_length()
+        return self._with_signatures(self._without_explained_length())
 
     def _is_explained(self, length: Mask, others: Mask) -> bool:
         """Return whether a nearly pure feature, the strongest that doesn't grow with length, explains all of length."""
@@ -126,6 +132,35 @@ class ForwardSelection:
         owner = max(rest, key=lambda one: abs(float(self.matrix.signs(one.feature).sum())))
         owner.explains += [length.feature, *length.explains]
         return rest
+
+    def _with_signatures(self, selected: list[SelectedFeature]) -> list[SelectedFeature]:
+        """Return the selected features with the phrase that one side always says, where length explains it.
+
+        It may be the cause of the length: a signature, a greeting, a sentence from a template. By its numbers alone it
+        can't be told from the length that it brings, so both are shown.
+        """
+        length = next((one for one in selected if self.matrix.kind[one.feature] == _LENGTH), None)
+        if length is None:
+            return selected
+        found = dict[str, tuple[int, int]]()
+        for index in length.explains:
+            feature = self.matrix.lookup(index) if self.matrix.kind[index] in _PHRASES else None
+            if feature and _tells(feature):
+                signs = self.matrix.signs(index)
+                wins, losses = int((signs > 0).sum()), int((signs < 0).sum())
+                apart = max(wins, losses)
+                if apart >= _ALWAYS * len(signs) and apart >= _ONLY * (wins + losses):
+                    found[feature.kind] = max(found.get(feature.kind, (0, 0)), (apart, index))
+        kinds = [kind for kind in ("last", "first", "words") if kind in found]
+        added = [SelectedFeature(found[kind][1]) for kind in kinds if kind != "words" or len(kinds) == 1]
+        length.explains = [one for one in length.explains if one not in {new.feature for new in added}]
+        return [*selected, *added]
+
+
+def _tells(feature: Feature) -> bool:
+    """Return whether a phrase is more than marks; among words it has to be long, as length brings more of all words."""
+    marks = all(unicodedata.category(char)[0] in "PZ" for token in feature.tokens for char in token)
+    return not marks and (feature.kind != "words" or len(feature.tokens) == LONGEST["words"])
 
 
 def overlaps(tokens: Words, term: Words) -> bool:

@@ -174,7 +174,7 @@ def test_identical_pairs_are_counted_and_left_out() -> None:
         ([row("a", "b", "b")] * 3, "all 3 rows have the same answer on both sides"),
         (
             [*rows(2, 1), {"chosen": "a", "rejected": "b"}],
-            "row 2 is not a pair of message lists: it holds plain strings",
+            "row 2 is not a pair of message lists: it holds chosen and rejected texts without a prompt",
         ),
         ([{"chosen": []}], "row 0 is not a pair"),
     ],
@@ -190,6 +190,7 @@ def test_tiny_sets_say_little() -> None:
         assert (report.verdict, report.cues) == ("ok", [])
         assert str(report).endswith(f"no verdict: too few pairs to say ({count} with different prompts; 100 needed)")
         assert not report.as_json()["enough"]
+        assert ("picks the chosen answer in" in str(report)) is (count == 5)
 
 
 def test_words_follow_the_script() -> None:

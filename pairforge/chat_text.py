@@ -1,0 +1,130 @@
+"""Conversations written out as one text: by people, or by the chat template of a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .conversation import ROLES
+from .types import Message
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to write a conversation as a text: `name` is for a reader.
+
+    A text is of this form where `beginning` matches at its start. `marker` matches what begins a turn, its first group
+    the speaker; `ends` are tokens at the end of a turn. `tokens`: it is made of the control tokens of a chat template.
+    """
+
+    name: str
+    beginning: re.Pattern[str]
+    marker: re.Pattern[str]
+    ends: Sequence[str] = ()
+    tokens: bool = True
+
+    def turns(self, text: str) -> Iterator[Message]:
+        """Yield the turns of a text of this form, one for each marker."""
+        before, *parts = self.marker.split(text)
+        system = before.strip().removeprefix("<s>").strip()
+        if system and self is ALPACA:  # the preamble of the alpaca template
+            yield Message(role="system", content=system)
+        for speaker, said in zip(parts[::2], parts[1::2], strict=True):
+            yield Message(role=_SPEAKERS.get(speaker.lower()) or ROLES[speaker.lower()], content=self._bare(said))
+
+    def _bare(self, said: str) -> str:
+        if not self.ends:
+            return said
+        said = said.strip()
+        while end := next((end for end in self.ends if said.endswith(end)), None):
+            said = said.removesuffix(end).rstrip()
+        return said
+
+
+_SPEAKERS = {"instruction": "user", "input": "user", "response": "assistant", "[inst]": "user", "[/inst]": "assistant"}
+_NAMES = "system|developer|user|assistant|tool"
+_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "<eos>", "</s>")
+
+
+def _form(name: str, before: str, speaker: str, behind: str) -> Form:
+    begins = re.compile(rf"\s*(?:<\|begin_of_text\|>|<bos>|<s>)?\s*{before}(?:{speaker}){behind}")
+    return Form(name, begins, re.compile(rf"{before}({speaker}){behind}"), _ENDS)
+
+
+ALPACA = Form(
+    "### Instruction: ... ### Response:",
+    re.compile(r"(?:[^\n#][^\n]*\n+)*\s*### (?:Instruction|Input):.*\n\s*### Response:", re.DOTALL),
+    re.compile(r"(?:\A|(?<=\n))### (Instruction|Input|Response):[ ]?"),
+    _ENDS,
+    tokens=False,
+)
+_LLAMA2 = Form("[INST] ... [/INST]", re.compile(r"\s*(?:<s>)?\s*\[INST\]"), re.compile(r"(\[/?INST\])"), _ENDS)
+FORMS = (
+    Form(
+        "Human: ... Assistant: ...",
+        re.compile(r"\s*(?:Human|Assistant):.*\n\nAssistant:", re.DOTALL),
+        re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ ]?"),
+        tokens=False,
+    ),
+    Form(
+        "### Human: ... ### Assistant: ...",
+        re.compile(r"\s*### (?:Human|Assistant):"),
+        re.compile(r"\s*### (Human|Assistant):[ ]?"),
+        tokens=False,
+    ),
+    _form("ChatML (<|im_start|>)", r"<\|im_start\|>", _NAMES, r"\n?"),
+    _form("the template of Llama 3", r"<\|start_header_id\|>", f"{_NAMES}|ipython", r"<\|end_header_id\|>\s*"),
+    _form("the template of Gemma", "<start_of_turn>", "user|model", r"\n?"),
+    _form("<|user|> ... <|assistant|>", r"<\|", _NAMES, r"\|>\n?"),
+    _LLAMA2,
+    ALPACA,
+)
+"""How conversations are written out, in the order in which they are tried."""
+_FIRST = re.compile(r"\s*(?:<|\[INST|#|Human:|Assistant:)")
+_SYSTEM = re.compile(r"\s*<<SYS>>\s*(.*?)\s*<</SYS>>\s*", re.DOTALL)
+
+
+def form_of(text: str) -> Form | None:
+    """Return the form in which a text holds a conversation; None where it is any other text."""
+    if not _FIRST.match(text) and "### Response:" not in text:
+        return None
+    return next((form for form in FORMS if form.beginning.match(text)), None)
+
+
+def transcript(text: str) -> list[Message] | None:
+    r"""Return the turns of a text such as `\n\nHuman: ...\n\nAssistant: ...`, or one of the other `FORMS`.
+
+    None where it is not a transcript: it begins with a turn, and in the first form an answer follows.
+    """
+    form = form_of(text)
+    if form is None:
+        return None
+    turns = [*form.turns(text)]
+    if form is _LLAMA2:
+        for index, turn in enumerate(turns):
+            turn["content"] = turn["content"].removesuffix("<s>").removesuffix("</s>").strip()
+            if found := _SYSTEM.match(turn["content"]):
+                asked = Message(role="user", content=turn["content"][found.end() :].strip())
+                return [Message(role="system", content=found[1]), asked, *turns[index + 1 :]]
+        return turns
+    return _merged(turns) if form is ALPACA else turns
+
+
+def bare_answer(text: str) -> str:
+    """Return an answer without the tokens that end a turn, for one whose prompt is written in a chat template."""
+    text = text.strip()
+    while end := next((end for end in _ENDS if text.endswith(end)), None):
+        text = text.removesuffix(end).rstrip()
+    return text
+
+
+def _merged(turns: Sequence[Message]) -> list[Message]:
+    """Return the turns, an `### Input:` joined to the instruction above it; one without words is left out."""
+    made: list[Message] = []
+    for turn in turns:
+        if made and made[-1]["role"] == turn["role"] == "user":
+            made[-1] = Message(role="user", content="\n".join(filter(None, (made[-1]["content"], turn["content"]))))
+        else:
+            made.append(turn)
+    return made

@@ -1,0 +1,378 @@
+"""The table of shapes: how pairs are written elsewhere, how each is recognised, and how a row of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from ..chat_text import form_of
+from ..conversation import MESSAGE_ROLES, role_of
+from ..text import common_prefix, one_line
+from . import kto, trees
+from .candidates import Candidates, answers_in, lists_on_a_side, of_list, of_two_lists, picked, ranked
+from .columns import QUESTIONS, SIDES, SYSTEMS, Names, Row
+from .context import TALKS, Cells, MisfitError, context_of, has_talk, is_talk, is_whole, side, text_in
+from .reading import (
+    Read,
+    begun_alike,
+    beside_lists,
+    is_templated,
+    last_of_messages,
+    speaker,
+    speakers,
+    templated_prompt,
+    two_and_verdict,
+    two_sides,
+)  # fmt: skip
+from .verdicts import two_answers, verdict_of
+
+_CALLS = ("tool_calls", "function_call")
+
+
+def _has(row: Row, **kinds: Any) -> bool:
+    return all(isinstance(row.get(name), kind) for name, kind in kinds.items())
+
+
+def _are_turns(row: Row, plain: bool = False) -> bool:
+    """Return whether both sides are lists of messages of known roles as trainers take them; plain: of texts."""
+    for name in SIDES:
+        turns = row.get(name)
+        if not isinstance(turns, list) or not turns:
+            return False
+        for turn in turns:
+            if not isinstance(turn, Mapping) or turn.get("role") not in _NATIVE_ROLES:
+                return False
+            content = turn.get("content")
+            if isinstance(content, str) or any(turn.get(key) for key in _CALLS):
+                continue
+            if plain or not isinstance(content, list) or not all(isinstance(part, Mapping) for part in content):
+                return False
+    return True
+
+
+_NATIVE_ROLES = MESSAGE_ROLES | {"developer"}
+
+
+def _no_system(row: Row) -> bool:
+    return not any(row.get(name) for name in SYSTEMS)
+
+
+def _native(row: Row, plain: bool = False) -> bool:
+    return _are_turns(row, plain) and _no_system(row)
+
+
+def _readable(value: Any) -> bool:
+    return isinstance(value, str) or bool(is_talk(value)) or role_of(value) is not None or _object(value)
+
+
+def _object(value: Any) -> bool:
+    return isinstance(value, Mapping) and text_in(value) is not None
+
+
+def _alone(row: Row) -> bool:
+    """Return whether the sides are all of the conversation, with nothing of it in other columns."""
+    return _both(row, is_whole) or not (_asks(row) or has_talk(row, *TALKS, "history"))
+
+
+def _both(row: Row, test: Callable[[Any], bool]) -> bool:
+    return all(test(row.get(name)) for name in SIDES)
+
+
+def _are_answers(row: Row) -> bool:
+    """Return whether both sides are answers (a text, a message, a list that begins with one), not conversations."""
+    return _both(row, lambda value: _readable(value) and not is_whole(value))
+
+
+def are_texts(row: Row) -> bool:
+    """Return whether both sides are texts."""
+    return _both(row, lambda value: isinstance(value, str))
+
+
+def _asks(row: Row) -> bool:
+    return any(isinstance(row.get(name), str) or _object(row.get(name)) for name in (*QUESTIONS, "input", "context"))
+
+
+def _openai(row: Row) -> bool:
+    held = row.get("input")
+    return isinstance(held, Mapping) and is_talk(held.get("messages")) and _are_answers(row)
+
+
+def _has_speakers(row: Row) -> bool:
+    turns: list[Any] = next(
+        (row[name] for name in ("conversations", "messages") if isinstance(row.get(name), list)), []
+    )
+    who = {speaker(turn)[:6] for turn in turns}
+    return {"chosen", "reject"} <= who
+
+
+def _implicit(row: Row) -> bool:
+    if not are_texts(row) or any(
+        isinstance(value, str) and " " in value.strip() for name, value in row.items() if name not in SIDES
+    ):
+        return False
+    shared = row["chosen"][: common_prefix(row["chosen"], row["rejected"])]
+    return bool(shared.strip()) and any(space in shared.lstrip() for space in " \n")
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """One way to write pairs: `what` names it for a reader.
+
+    A row is of this shape where `test` is true; `read` reads it. A check looks at `native` rows unchanged: their sides
+    are lists of messages. `many`: a row may hold several pairs. `names` are the columns of the set that is read, set
+    when it is recognised, and so is what `read` needs of the set.
+    """
+
+    name: str
+    what: str
+    test: Callable[[Row], bool]
+    read: Read = two_sides
+    native: bool = False
+    many: bool = False
+    templated: bool = False
+    names: Names = field(default_factory=Names)
+
+    def fits(self, row: Row) -> bool:
+        """Return whether a row is of this shape."""
+        return self.test(row)
+
+    def of(self, rows: Sequence[Row], names: Names) -> Shape:
+        """Return the shape as it is in a set that begins with these rows."""
+        read, native = self.read, self.native and not (names.parts or names.lifted)
+        if self.name == "verdict":
+            found = verdict_of(rows) or next(filter(None, (verdict_of([row]) for row in rows)))
+            read = partial(two_and_verdict, verdict=found[0], spent=found[1])
+        return replace(self, read=read, names=names, native=native)
+
+    def pairs(self, row: Any, lost: set[str], pick: str = "all-pairs") -> list[dict[str, Any]]:
+        """Return the pairs in a row, with whole conversations as `chosen` and `rejected`; none where all is a tie.
+
+        What such a pair can't hold is added to `lost`. Raises MisfitError, which says why, for a row that can't be
+        read.
+        """
+        if not isinstance(row, Mapping):
+            raise MisfitError(f"the row is {_kind(row)}, not an object", "row")
+        if self.name == UNKNOWN.name:
+            raise MisfitError(self.what, "row")
+        cells = Cells(self.names.view(row), self.names, lost)
+        if self.name == trees.NAME:
+            return trees.pairs(cells, pick)
+        try:
+            made = self.read(cells)
+            if not isinstance(made, Candidates):
+                return [_with_scores(cells) | {"chosen": made[0], "rejected": made[1]}]
+            return _of_candidates(cells, made, pick)
+        except (RecursionError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise MisfitError(f"can't be read: {one_line(error, 80)}", "row") from error
+
+    def pair(self, row: Any, lost: set[str]) -> dict[str, Any] | None:
+        """Return the first pair in a row, the best against the worst; None where the row is not of this shape."""
+        try:
+            return next(iter(self.pairs(row, lost, "best-worst")), None)
+        except MisfitError:
+            return None
+
+
+def _with_scores(cells: Cells) -> dict[str, Any]:
+    """Return the other columns, with the scores that objects as sides bring, and a count of what else they bring."""
+    cells.lost.update(cells.names.name(name) for name in SIDES if name in cells.row and name not in cells.spent)
+    cells.spent.update(SIDES)
+    rest = cells.rest()
+    for name in SIDES:
+        value = cells.row.get(name)
+        if type(value) is not str and isinstance(value, Mapping) and role_of(value) is None and name in cells.spent:
+            for key, held in value.items():
+                if key == "score" and isinstance(held, (int, float)) and f"{name}_score" not in rest:
+                    rest[f"{name}_score"] = held
+                elif held != text_in(value) and held is not None:
+                    cells.lost.add(f"{cells.names.name(name)}.{key}")
+    return rest
+
+
+def _of_candidates(cells: Cells, found: Candidates, pick: str) -> list[dict[str, Any]]:
+    context = [] if all(is_whole(answer) for answer in found.answers) else context_of(cells)
+    templated = templated_prompt(cells.row)
+    sides = [side(cells, answer, "an answer", context, templated) for answer in found.answers]
+    rest = {name: value for name, value in cells.rest().items() if name not in SIDES}
+    made = []
+    for one, other in picked(found.scores, pick):
+        if sides[one] != sides[other]:
+            shown = {
+                f"{name}_{key}": values[at]
+                for key, values in found.shown.items()
+                for name, at in zip(SIDES, (one, other), strict=True)
+                if values[at] is not None
+            }
+            made.append(rest | shown | {"chosen": sides[one], "rejected": sides[other]})
+    return made
+
+
+def _kind(value: Any) -> str:
+    kinds = {
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        type(None): "null",
+        int: "a number",
+        float: "a number",
+    }
+    return kinds.get(type(value), type(value).__name__)
+
+
+SHAPES = (
+    Shape(
+        "chosen_messages",
+        "message lists named chosen_messages and rejected_messages",
+        lambda row: has_talk(row, "chosen_messages") and has_talk(row, "rejected_messages"),
+        partial(two_sides, chosen="chosen_messages", rejected="rejected_messages"),
+    ),
+    Shape(
+        "ms-swift",
+        "messages and rejected_messages (ms-swift)",
+        lambda row: has_talk(row, "messages") and has_talk(row, "rejected_messages"),
+        partial(two_sides, chosen="messages", rejected="rejected_messages"),
+    ),
+    Shape(
+        "ms-swift-response",
+        "messages and rejected_response (ms-swift)",
+        lambda row: has_talk(row, "messages", "conversations")
+        and answers_in(row.get("rejected_response")) is not None
+        and "response" not in row,
+        last_of_messages,
+    ),
+    Shape(
+        "query-response",
+        "query, response and rejected_response (ms-swift)",
+        lambda row: _has(row, response=str, rejected_response=str) and (_asks(row) or has_talk(row, *TALKS)),
+        partial(two_sides, chosen="response", rejected="rejected_response"),
+    ),
+    Shape(
+        "lists",
+        "lists of answers as chosen or rejected",
+        lambda row: lists_on_a_side(row) and (_asks(row) or has_talk(row, *TALKS)),
+        of_two_lists,
+        many=True,
+    ),
+    Shape(
+        "openai",
+        "input.messages, with a preferred and a non-preferred output (OpenAI)",
+        _openai,
+    ),
+    Shape(
+        "speakers",
+        "conversations in which chosen_gpt and rejected_gpt speak",
+        _has_speakers,
+        speakers,
+    ),
+    Shape(
+        "sharegpt",
+        "ShareGPT conversations with chosen and rejected answers (LLaMA-Factory)",
+        lambda row: has_talk(row, "conversations") and not is_talk(row.get("prompt")) and _are_answers(row),
+    ),
+    Shape(
+        "trl-explicit",
+        "a prompt list, and what follows it as chosen and rejected (TRL, explicit prompt)",
+        lambda row: _has(row, prompt=list) and _native(row) and _are_turns(dict.fromkeys(SIDES, row["prompt"])),
+        native=True,
+    ),
+    Shape(
+        "axolotl",
+        "messages with chosen and rejected answers (axolotl)",
+        lambda row: has_talk(row, "messages") and not is_talk(row.get("prompt")) and _are_answers(row),
+    ),
+    Shape(
+        "trl-text-prompt",
+        "a prompt text beside lists of messages",
+        lambda row: _has(row, prompt=str) and not is_talk(row["prompt"]) and _native(row),
+        beside_lists,
+        native=True,
+    ),
+    Shape(
+        "trl",
+        "whole conversations as chosen and rejected (TRL)",
+        lambda row: _native(row, plain=True) and not isinstance(row.get("prompt"), (list, Mapping)) and _alone(row),
+        native=True,
+    ),
+    Shape(
+        "prompt-list",
+        "a prompt list, and answers of another form than message lists as chosen and rejected",
+        lambda row: has_talk(row, "prompt", "context", "input", "question", "history") and _both(row, _readable),
+    ),
+    Shape(
+        "sharegpt-lists",
+        "whole ShareGPT conversations (from, value) as chosen and rejected",
+        lambda row: _both(row, lambda side: _has({"side": side}, side=list) and is_whole(side) and "value" in side[0]),
+    ),
+    Shape(
+        "typed",
+        "whole conversations with typed content, other roles, or as JSON texts",
+        lambda row: _both(row, lambda side: is_whole(side) and is_talk(side)) or (_are_turns(row) and not _asks(row)),
+    ),
+    Shape(
+        "hh",
+        "transcripts (Human: ... Assistant: ...)",
+        lambda row: are_texts(row) and _both(row, lambda text: bool(form_of(text)) and not is_templated(text)),
+    ),
+    Shape(
+        "templated",
+        "whole conversations written out in a chat template",
+        lambda row: are_texts(row) and _both(row, lambda text: is_whole(text)),
+        templated=True,
+    ),
+    Shape(
+        "templated-prompt",
+        "a prompt written out in a chat template, with chosen and rejected texts",
+        lambda row: are_texts(row) and templated_prompt(row),
+        templated=True,
+    ),
+    Shape(
+        "alpaca",
+        "alpaca (instruction, input, chosen, rejected)",
+        lambda row: _has(row, instruction=str) and are_texts(row),
+    ),
+    Shape(
+        "texts",
+        "texts (prompt or question, chosen, rejected)",
+        lambda row: are_texts(row) and _asks(row),
+    ),
+    Shape(
+        "answers",
+        "a question, with messages or objects that hold a text as chosen and rejected",
+        lambda row: _both(row, _readable) and _asks(row),
+    ),
+    Shape(
+        "alpaca-outputs",
+        "alpaca with several outputs, the best first (instruction, input, output)",
+        lambda row: _has(row, instruction=str, output=list)
+        and len(row["output"]) > 1
+        and all(isinstance(text, str) for text in row["output"])
+        and not ranked(row),
+        of_list,
+        many=True,
+    ),
+    Shape(
+        "ranked",
+        "several answers with scores or ranks",
+        lambda row: "rejected" not in row and ranked(row),
+        of_list,
+        many=True,
+    ),
+    Shape(
+        "verdict",
+        "two answers, and which of them is better",
+        lambda row: "rejected" not in row and two_answers(row) is not None and verdict_of([row]) is not None,
+        many=True,
+    ),
+    Shape(trees.NAME, "trees of messages with ranked replies (Open Assistant)", trees.fits, many=True),
+    Shape(
+        "implicit-texts",
+        "texts that begin alike as chosen and rejected (TRL, implicit prompt)",
+        _implicit,
+        begun_alike,
+    ),
+    Shape(kto.NAME, "answers with labels (prompt, completion, label: KTO)", kto.fits),
+)  # fmt: skip
+"""Every shape: its name, what it is, how it is recognised, how it is read. The first that fits a row is its shape."""
+UNKNOWN = Shape("unknown", "no shape of pairs that is known", lambda row: False)
