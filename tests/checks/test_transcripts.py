@@ -31,6 +31,7 @@ def test_questions_that_are_transcripts(question: str) -> None:
     [
         "Q: Name a fruit.\nA:", "Ann: Hi!\nBob: Hello.\nWho is polite?", "What is an AI: a program?",
         "Rewrite:\nUser: a person who uses it.\nAdmin: who runs it.", "Assistant: what does the word mean?",
+        "Introduce yourself as an assistant:", "Finish: I am a helpful AI:",
         "User: Hi\nAssistant: Hello\nUser: What did the user say?",
     ],
 )  # fmt: skip
