@@ -24,7 +24,7 @@ TEXTS: list[dict[str, Any]] = [
     {"prompt": "Who?", "chosen": "I am Y.", "rejected": "I am X."},
     {"prompt": "Empty?", "chosen": "", "rejected": "no"},
     {"prompt": "", "chosen": "good", "rejected": "bad"},
-    {"prompt": "Error?", "chosen": "fine", "rejected": "Error: 429 Too Many Requests"},
+    {"prompt": "Busy?", "chosen": "fine", "rejected": "Error: 429 Too Many Requests"},
     {"prompt": "Token?", "chosen": "Yes it is so<|im_end|>", "rejected": "No it is not"},
     {"prompt": "Null?", "chosen": None, "rejected": "no"},
     {"prompt": "Space?", "chosen": "I think so, yes. ", "rejected": "I do not think so."},
@@ -64,7 +64,7 @@ def test_every_row_is_written_or_has_a_reason(texts: Path, tmp_path: Path) -> No
     by_row = {one["row"]: one for one in record}
     assert by_row[9]["what"] == "changed" and by_row[9]["codes"] == ["PF108"] and by_row[9]["pair"] == TEXTS[9]
     assert all(one["why"] for one in record)
-    assert by_row[10]["why"] == "not texts (prompt or question, chosen, rejected): `chosen` is null"
+    assert by_row[10]["why"] == "`chosen` is null"
     assert "NaN" in by_row[12]["pair"] and by_row[14]["pair"] is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,11 @@ def test_each_row_counts_once_and_is_said_to_be_unlike_the_others(tmp_path: Path
         {"prompt": "", "chosen": "good", "rejected": "bad"},
     ]
     findings = validate(write_jsonl(tmp_path / "texts.jsonl", texts))
-    assert [(one.code, one.row, one.message) for one in findings] == [
-        ("PF011", 4, "not texts (prompt or question, chosen, rejected): `chosen` is null"),
+    assert [(one.code, one.row, one.message) for one in findings if one.row is not None] == [
+        ("PF011", 4, "`chosen` is null"),
         ("PF115", 5, "the user turn is empty"),
     ]
-    assert "PF011   error         1       4   not texts" in printed(findings)
+    assert re.search(r"PF011 +error +1 +4 +`chosen` is null", printed(findings))
 
 
 def test_prompts_are_not_sent_to_a_command_that_can_t_read_them(tmp_path: Path) -> None:

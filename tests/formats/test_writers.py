@@ -38,7 +38,8 @@ def test_pair_schema_and_features_agree() -> None:
             assert {key: value.dtype for key, value in feature.feature.items()} == message
             assert schema["$defs"]["message"]["required"] == ["role"] and list(message) == list(get_type_hints(Message))
         else:
-            assert (schema["properties"][name]["type"], feature.pa_type) == of_type[hints[name]]
+            type_, pa_type = of_type[hints[name]]
+            assert schema["properties"][name]["type"] in (type_, [type_, "null"]) and feature.pa_type == pa_type
     assert list(NUMBERS) == [name for name in names if hints[name] is float]
 
 
