@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
 from ..refusals import refuses
-from ..resources import patterns
+from ..resources import compiled, patterns
 from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, THOUGHT, common_prefix
 from ..types import Message
 from .error_messages import is_error, is_surely_error
@@ -38,13 +38,17 @@ _BLANK = re.compile(
 _THOUGHT = re.compile(rf"\s*<({THOUGHT})>.*?</\1>", re.S | re.I)
 
 
-_UNFINISHED, _NEVER_LAST = (frozenset(" ".join(lines).split()) for lines in patterns("cut_off").values())
+_UNFINISHED, _NEVER_LAST = (
+    frozenset(" ".join(patterns("cut_off")[section]).split()) for section in ("unfinished", "never_last")
+)
 FINISH = {
     side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated"))
     for side in ("chosen", "rejected")
 }
 _CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
 _ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
+_FAREWELL = compiled("cut_off", "farewell")
+"""The end of a letter to which somebody will add a name."""
 _STOPS = frozenset(".!?。！？")
 _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
@@ -287,7 +291,7 @@ def breaks_off(text: str) -> str:
         return ""
     end = text[-30:].rstrip()
     if end[-1:] in (",", "(", "，", "、", "（"):
-        return f"it ends in {end[-1:]!r}" if len(text) >= _LONG else ""
+        return f"it ends in {end[-1:]!r}" if len(text) >= _LONG and not _FAREWELL.search(end) else ""
     word = end.rpartition(" ")[2].lstrip("([\"'")
     unfinished = word in (_UNFINISHED if len(text) >= _LONG else _NEVER_LAST)
     return f"it ends in {word!r}" if unfinished and "\n" not in end else ""

@@ -17,8 +17,11 @@ _TURN = re.compile(
 )
 """A speaker's name at the beginning of a line; the first group is there where it is the user's."""
 _LEFT_OPEN = re.compile(
-    r"(?:^|\s)[#*_<\[]{0,4}(?:assistant|ai|助手|アシスタント)(?:\*\*?|__|\]|>)?[:：]\**\s*\Z", re.I | re.M
+    r"(?:\A|\n)[ \t]*[#*_<\[]{0,4} ?(?:(?i:assistant)|AI|助手|アシスタント)(?:\*\*?|__|\]|>)?[:：]\**\s*\Z"
+    r"|\b(?:USER|User|HUMAN|Human): .*\s(?:ASSISTANT|Assistant|AI):\s*\Z",
+    re.S,
 )
+"""A turn of the assistant that is only opened, on a line of its own or behind one of the user's."""
 _MARKS = {colon: re.compile(f"{colon}(?<=[tTiI手ト트*_\\]>]{colon})") for colon in ":："}
 """A colon behind the last letter of an assistant's name."""
 _DIALOGUE = re.compile(r"dialog|conversation|transcript|interview|script|chat|scene|play\b|对话|聊天|会話|대화", re.I)

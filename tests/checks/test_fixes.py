@@ -103,6 +103,8 @@ def test_template_tokens_at_the_edges_go_where_they_differ(before: tuple[str, st
         (("Yes.", " yes. "), None),
         (("Yes.", "None"), None),
         (("Yes.", LONG + "```\nthe rest."), None),
+        (("Yes.", LONG + "Well.\n\nBest regards,"), None),
+        (("Yes.", LONG + "祝你愉快，"), None),
         (("Yes.", "Yes.<|im_end|>"), "same"),
         (("", "No."), "empty"),
         (("Yes.", "\n</s>"), "empty"),

@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 from support import pair
 
-from pairforge.checks.shortcuts import Report, audit
-from pairforge.checks.shortcuts.features import contains, join_words, words
-from pairforge.checks.shortcuts.findings import grade, predictability_level
+from pairforge.checks.shortcuts import Cue, Report, audit
+from pairforge.checks.shortcuts.features import as_written, contains, join_words, words
+from pairforge.checks.shortcuts.findings import cue_finding, grade, predictability_level
 from pairforge.errors import InputError
 
 VOCABULARY = [f"{a}{b}{c}" for a in "bdfgkl" for b in "aeiou" for c in "mnrst"]
@@ -312,3 +312,55 @@ def test_the_verdict_is_a_sentence() -> None:
     assert mixed.conclusion == "verdict: critical (a model could learn this in place of the preference)"
     assert audit(rows(300, 9)).conclusion == "verdict: ok (no shortcut was found)"
     assert repr(mixed) == f"<Report: 400 pairs, {mixed.conclusion}>"
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "phrase", "kind"),
+    [
+        ("", "\n\n— Your tutor,\nThe Green School", "— Your tutor,\nThe Green School", "last"),
+        ("Dear reader, thank you for asking! ", "", "Dear reader, thank you for asking!", "first"),
+    ],
+)
+def test_a_signature_is_shown_beside_the_length_that_it_brings(begin: str, end: str, phrase: str, kind: str) -> None:
+    rng = random.Random(3)
+    pairs = []
+    for number in range(24):
+        said = rng.choices(VOCABULARY, k=12)
+        pairs.append(row(f"Question {number}", f"{begin}{' '.join(said * 3)}{end}", " ".join(said[:4])))
+    cues = {cue.kind: cue for cue in audit(pairs).cues}
+    assert cues["length"].win_rate == 1.0
+    assert phrase in cues[kind].phrase and cues[kind].phrase in pairs[0]["chosen"][-1]["content"]
+    assert cues[kind].chosen_rate == 1.0 and cues[kind].rejected_rate == 0.0
+
+
+def test_length_alone_brings_no_phrase() -> None:
+    rng = random.Random(5)
+    pairs = [
+        row(
+            f"Question {number}",
+            " ".join(rng.choices(VOCABULARY, k=60)) + ".",
+            " ".join(rng.choices(VOCABULARY, k=9)) + ".",
+        )
+        for number in range(200)
+    ]
+    assert {cue.kind for cue in audit(pairs).cues} == {"length"}
+
+
+def test_phrases_are_quoted_as_they_are_written() -> None:
+    texts = ["Well - I  hope\nthis helps!", "No.", "So, I  hope\nthis helps!"]
+    assert as_written(("I", "hope", "this"), texts) == "I  hope\nthis"
+    assert as_written(("not", "there"), texts) == "not there"
+
+
+def test_classes_have_names() -> None:
+    def said(*tokens: str) -> str:
+        shares = dict.fromkeys(("coverage", "win_rate", "win_rate_low", "lift", "p", "q", "z"), 1.0)
+        sides = {"favours": "chosen", "chosen_rate": 1.0, "rejected_rate": 0.0, "separates": 9}
+        name = " ".join(tokens)
+        cue = Cue(kind="pattern", feature=name, phrase=name, tokens=tokens, grade="high", z_adjusted=None,
+                  q_adjusted=None, **shares, **sides)  # fmt: skip
+        return cue_finding(cue).message
+
+    assert said("か").startswith("any hiragana or katakana is in 100 % of chosen and 0 % of rejected answers")
+    assert said("AA", "!").startswith("text of the form 'AA !' (AA: any word in capitals) is in 100 %")
+    assert said(",", ".").startswith("text of the form ', .' is in 100 %")
