@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from threading import Thread
@@ -200,7 +201,7 @@ def test_nothing_is_written_through_a_link(run: Run, tmp_path: Path, link: str) 
 def test_the_run_of_another_user_is_built_beside_one_s_own(
     run: Run, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.access", lambda path, *_: path != run.path)
+    monkeypatch.setattr("os.access", lambda path, mode: (path, mode) != (run.path, os.W_OK))
     folder = push(run.path, quiet=True).folder
     assert folder and folder.parent.parent == out and folder.parent.name.startswith("push-")
     assert '"Qwen": "Deep Qwen"' in (folder / "README.md").read_text()
