@@ -1,14 +1,15 @@
-"""Files written whole or not at all, and the errors of disk and database as errors of one line."""
+"""Files written whole or not at all, JSON read as far as it is there, and errors of disk and database in one line."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from .errors import InputError, OutsideError
 from .text import byte_size
@@ -53,6 +54,15 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one where the file is missing, damaged, or holds something else."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:

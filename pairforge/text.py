@@ -85,9 +85,10 @@ def one_line(text: object, length: int = 120) -> str:
     return visible(" ".join(str(text).split())[:length])
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun: 1 row, 2 rows."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: float, noun: str) -> str:
+    """Return a count with its noun: 1 row, 2 rows, 0.5 points."""
+    shown = f"{count:g}" if isinstance(count, float) else count
+    return f"{shown} {noun}" if count == 1 else f"{shown} {noun}s"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -139,6 +140,12 @@ def error_place(error: BaseException, *machinery: str) -> str | None:
     file = Path(own[-1].filename)
     here = Path.cwd()
     return f"{file.relative_to(here) if file.is_relative_to(here) else file}:{own[-1].lineno}"
+
+
+def raised(what: str, error: BaseException, *machinery: str) -> str:
+    """Return that a user's own code raised an error, and where: `the judge f raised ValueError('x') at f.py:3`."""
+    place = error_place(error, *machinery)
+    return f"{what} raised {error!r:.200}" + (f" at {place}" if place else "")
 
 
 def lone_surrogate(text: str) -> str | None:

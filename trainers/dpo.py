@@ -28,6 +28,7 @@ import pairforge
 from pairforge.api.models import open_tokenizer
 from pairforge.run import TrainedModel
 from pairforge.statistics import sample_indices
+from pairforge.text import plural
 from pairforge.types import digest
 
 from .checkpoints import save, stamping, step_of, to_resume
@@ -135,7 +136,7 @@ def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult 
     try:
         fewer = f" of {len(job.rows)} (--max_samples for more)" if len(rows) < len(job.rows) else ""
         how = f"{'+'.join(config.loss_type)}, lr {config.learning_rate:g}"
-        say(f"training on {len(rows)} pairs{fewer} -> {output.path}; {how}")
+        say(f"training on {plural(len(rows), 'pair')}{fewer} -> {output.path}; {how}")
         return _train_and_judge(Plan(given, job, rows, numbers, script, config, chosen, training, output))
     finally:
         output.close()

@@ -7,16 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pairforge
-from pairforge.plugins import load
+from pairforge.api.onpolicy import BUILT_IN, open_judge, try_judge
+from pairforge.prompts import bundled
 from pairforge.run import Run
 from pairforge.samplers.model_names import check_model
 from pairforge.text import did_you_mean, one_line
 
-from .checkpoints import LATEST, NO
+from .checkpoints import resumed
 from .data import TrainingJob
 from .flags import Given
-from .known_flags import loss_types
-from .output_folder import check_output
+from .known_flags import Flag, loss_types
+from .output_folder import check_output_folder
 from .preflight import say
 from .recipes import recipe
 
@@ -48,27 +49,27 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     check_model(job.model, None if job.revision == "main" else job.revision)
     if job.model != "pocket" and not Path(job.model).exists():
         _check_on_hub(job.model)
-    check_output(given, job)
+    check_output_folder(given, job)
     _check_numbers(given, job.method)
     _check_losses(given, job.method)
     _check_lora(given)
     _check_files(given)
     _check_trackers(given)
     _check_judge(given.text("judge"), job)
-    asked = given.text("resume_from_checkpoint")
-    if asked and asked.lower() not in (*LATEST, *NO) and not Path(asked).is_dir():
+    asked = resumed(given.text("resume_from_checkpoint"))
+    if isinstance(asked, Path) and not asked.is_dir():
         raise pairforge.InputError(f"can't resume from {asked}: no such folder", fix="--resume_from_checkpoint auto")
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
 
 
 def _check_judge(judge: str | None, job: TrainingJob) -> None:
-    """Refuse a judge that can't be loaded; say that one which only the run names is not run."""
-    if judge and judge != "reference":
-        load(judge)
+    """Refuse a judge that can't be loaded or called; say that one which only the run names is not run."""
+    if judge:
+        try_judge(open_judge(judge), bundled("general.eval"))
     made_by = Run.load(job.run).settings.get("judge") if job.run else None
     name = made_by.get("judge") if isinstance(made_by, Mapping) else None
-    if isinstance(name, str) and name != "reference" and not judge:
+    if isinstance(name, str) and name != BUILT_IN and not judge:
         say(f"the judge {name} made these pairs; for a win rate in the verdict, add --judge {name}")
 
 
@@ -113,19 +114,11 @@ def _check_losses(given: Given, method: str) -> None:
         raise pairforge.InputError(
             f"there is no --loss_type {one_line(unknown)}", fix=hint or f"use one of {', '.join(known)}"
         )
-    if wrong := next((one for one in weights if not _is_number(one)), None):
+    if wrong := next((one for one in weights if Flag("loss_weights", kind=float).wrong(one)), None):
         raise pairforge.InputError(f"--loss_weights {one_line(wrong)} is not a number", fix="e.g. --loss_weights 1 0.2")
     if weights and len(weights) != len(losses):
         what = f"--loss_weights has {len(weights)}, and --loss_type {len(losses)}: {' '.join(losses)}"
         raise pairforge.InputError(what, fix="give each loss one weight, in the same order")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _check_lora(given: Given) -> None:

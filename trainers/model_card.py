@@ -14,6 +14,7 @@ from typing import Any
 import pairforge
 from pairforge.markdown import code_span, fence
 from pairforge.resources import installed_versions
+from pairforge.text import plural
 
 from .data import pairs_digest
 
@@ -73,7 +74,7 @@ def render(
     what, use = ("A LoRA adapter for", _USE_ADAPTER) if adapter else ("Trained from", _USE_MODEL)
     sections = [
         "# " + re.sub(r"[^\w .-]", " ", folder),
-        f"{what} {base} on {len(rows)} preference pairs of {dataset} ({made}).",
+        f"{what} {base} on {plural(len(rows), 'preference pair')} of {dataset} ({made}).",
         why if stopped else "",
         verdict.strip(),
         _training(config, {"steps": steps, "guard": guard, "pairs (SHA-256)": pairs_digest(rows)}),

@@ -19,6 +19,7 @@ import pairforge
 from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
 from pairforge.run import latest, out_dir
+from pairforge.text import plural
 
 from .data import TrainingJob, pairs_digest
 from .flags import QUESTIONS
@@ -244,7 +245,7 @@ def say_what_was_written(job: TrainingJob, result: TrainingResult) -> None:
     names = ("model.safetensors", "adapter_model.safetensors", "verdict.json", PICTURE, HISTORY, "README.md")
     listed = [name for name in names if (result.output / name).exists()]
     if shards := len([*result.output.glob("model-*.safetensors")]):
-        listed.insert(0, f"weights in {shards} files")
+        listed.insert(0, f"weights in {plural(shards, 'file')}")
     say(f"saved: {result.output}: {', '.join(listed)}")
     if job.run and _is_default(job.run, result.output):
         say("next: pairforge ask · pairforge evaluate · pairforge push")

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import pairforge
-from pairforge.text import escaped
+from pairforge.text import escaped, plural
 
 _SAMPLED_BATCHES = 50
 """The number of random batches by which the length of a typical one is estimated."""
@@ -48,7 +48,8 @@ def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model
         say(f"{finding.code} row {row_number[finding.row]}: {finding.message}")
     if errors:
         codes = ", ".join(sorted({finding.code for finding in errors}))
-        raise pairforge.InputError(f"{len(errors)} errors in {len(rows)} pairs: {codes}", fix="see pairforge validate")
+        found = f"{plural(len(errors), 'error')} in {plural(len(rows), 'pair')}"
+        raise pairforge.InputError(f"{found}: {codes}", fix="see pairforge validate")
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):
         if finding.severity == "warning":
@@ -210,7 +211,7 @@ def report(trainer: Any, done: int = 0, evaluation: float = 0.0) -> None:
     batches = args.gradient_accumulation_steps * args.world_size
     pairs = args.per_device_train_batch_size * batches
     size = f"about {lengths.mean * batches:,.0f} tokens, at most {lengths.longest * batches:,} with padding"
-    say(f"{count_of(ahead, 'step')}, {count_of(pairs, 'pair')} each ({size})")
+    say(f"{plural(ahead, 'step')}, {plural(pairs, 'pair')} each ({size})")
     trained = sum(one.numel() for one in parameters if one.requires_grad)
     say(f"parameters: {trained:,} trained of {sum(one.numel() for one in parameters):,}")
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
@@ -228,11 +229,6 @@ def report(trainer: Any, done: int = 0, evaluation: float = 0.0) -> None:
 def duration(seconds: float) -> str:
     """Return a time for a reader: 67 s, or from two minutes on h:mm:ss."""
     return f"{seconds:.0f} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))
-
-
-def count_of(number: int, noun: str) -> str:
-    """Return a number of things, the noun in the plural unless it is one: 1 pair, 8 pairs."""
-    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def _bytes(parameters: Any) -> int:

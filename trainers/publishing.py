@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pairforge
+from pairforge.disk import json_object
 from pairforge.hub import Head, Repository, connected, status_of
 from pairforge.markdown import public_name, without_places
 from pairforge.run import TrainedModel
@@ -40,6 +41,7 @@ _BESIDE = (
     "vocab.json", "vocab.txt", "merges.txt", "preprocessor_config.json", "processor_config.json",
 )  # fmt: skip
 _REPORTS = (_CARD, _VERDICT, _HISTORY, PICTURE)
+_PATH_KEYS = ("_path", "_file", "_dir")  # how the keys of a configuration end whose values are paths
 _MESSAGE = "Trained with pairforge"
 _SHOWN = 8
 
@@ -169,18 +171,19 @@ def _failed(folder: Path) -> str:
     model = TrainedModel.at(folder)
     if model and model.outcome == "FAIL":
         return "its verdict is FAIL"
-    guard = _json(folder / _HISTORY).get("guard")
+    guard = json_object(folder / _HISTORY).get("guard")
     stopped = isinstance(guard, Mapping) and guard.get("action") == "stop" and guard.get("alarm")
     return "the guard stopped its training" if stopped else ""
 
 
 def _staged(path: Path, folder: Path) -> Path:
     """Return the file to upload: a copy without folders of this machine, where it can name some, else the file."""
-    value = _json(path) if path.suffix == ".json" and path.stat().st_size < 2**24 else {}
+    value = json_object(path) if path.suffix == ".json" and path.stat().st_size < 2**24 else {}
     if path.name in (_VERDICT, _HISTORY):
         public: Any = without_places(value)
     else:  # other texts are the model's own: its tokens, its template
-        public = {key: public_name(item) if _names_path(key, item) else item for key, item in value.items()}
+        paths = {key for key, item in value.items() if isinstance(item, str) and key.endswith(_PATH_KEYS)}
+        public = {key: public_name(item) if key in paths else item for key, item in value.items()}
     if public == value:
         return path
     say(f"{path.name}: folders of this machine are left out of what is uploaded")
@@ -188,18 +191,6 @@ def _staged(path: Path, folder: Path) -> Path:
     copy.write_text(json.dumps(public, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     shutil.copymode(path, copy)
     return copy
-
-
-def _names_path(key: str, value: Any) -> bool:
-    return isinstance(value, str) and key.endswith(("_path", "_file", "_dir"))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _digests(path: Path) -> set[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..console import note, table
 from ..errors import InputError
+from ..evaluation.failing_answers import text_of
 from ..options import AskOptions, SamplerOptions, keywords, part_of
 from ..run import latest, out_dir
 from ..samplers.model_loading import POCKET
@@ -82,7 +83,5 @@ def ask(options: AskOptions) -> Asked:
 
 
 def _text(given: list[Answer] | Skip) -> str:
-    if isinstance(given, Skip):
-        return f"({given.reason.replace('_', ' ')}: {given.detail})"
-    said = given[0]
-    return said.text + (" ... (cut off)" if said.finish == "length" else "")
+    cut_off = not isinstance(given, Skip) and given[0].finish == "length"
+    return text_of(given) + " ... (cut off)" * cut_off

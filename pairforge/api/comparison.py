@@ -17,14 +17,12 @@ from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..options import EvaluateOptions
 from ..run import Run, latest, out_dir
 from ..samplers.model_loading import POCKET
-from ..text import error_line, one_line
+from ..text import error_line, one_line, plural
 from .correct import rules_of
 from .inputs import find_run, run_folder
 from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of
 
 _GIVE = "give --from, --to and --base, and it is not needed"
-BUILT_IN = ("reference",)
-"""The judges whose names may come from a file: the others are code, which is run only where a user names it."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,8 @@ class Comparison:
     def __str__(self) -> str:
         against = f" against {self.base}" if self.base else ", without a base"
         names = f"{ModelNames(self.rules)}" if self.rules else "no names"
-        contexts = f"{len(self.contexts)} context{'' if len(self.contexts) == 1 else 's'}"
         origin = f", names from {self.origin}" if self.rules else ""
-        return f"model {self.model}{against}: {names}, {contexts}{origin}"
+        return f"model {self.model}{against}: {names}, {plural(len(self.contexts), 'context')}{origin}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings under the names by which `Setting.read` finds them again."""

@@ -159,9 +159,6 @@ def _extra_pairs(
     options: CorrectOptions, rules: CorrectionRules, contexts: Sequence[str | None], sampler: Sampler
 ) -> dict[str, ExtraPairs]:
     """Return what makes the added pairs that the options ask for, by kind."""
-    for name in ("counter", "retain"):
-        if not 0 <= getattr(options, name) <= 1:
-            raise InputError(f"--{name} {getattr(options, name)} must be from 0 to 1", fix="use a number from 0 to 1")
     extra: dict[str, ExtraPairs] = {}
     if options.counter:
         if not rules.renamer.rules:

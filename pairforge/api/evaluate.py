@@ -24,14 +24,15 @@ from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
 from ..repetition import repeats
 from ..resources import installed_versions
 from ..run import out_dir
+from ..stages import scores_of
 from ..statistics import Wins, sample_indices
 from ..store import Store
 from ..text import did_you_mean, escaped, without_surrogates
-from ..types import Answer, Judge, Sampler, Skip, digest
-from .comparison import BUILT_IN, Comparison, find_comparison
+from ..types import Answer, Judge, Sampler, Skip
+from .comparison import Comparison, find_comparison
 from .inputs import check_output
 from .models import answer, as_tuple, shared_sampler
-from .onpolicy import open_judge, try_judge
+from .onpolicy import BUILT_IN, open_judge, try_judge
 
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
 
@@ -54,8 +55,6 @@ def evaluate(options: EvaluateOptions) -> Verdict:
 
     Raises InputError, also for a threshold that can't be applied.
     """
-    if options.limit is not None and options.limit < 1:
-        raise InputError(f"--limit {options.limit} must be at least 1", fix="give a number above 0, or leave it out")
     compared = find_comparison(options)
     model, base = compared.model, compared.base
     sets, seed = questions(ModelNames(compared.rules), compared.contexts), options.seed
@@ -171,14 +170,7 @@ class Evaluation:
                 yield sampled, skip
                 continue
             texts = [given[0].text for given in pair if not isinstance(given, Skip)]
-            name = digest([prompt.id, prompt.columns])  # under which a run keeps its scores
-            scores: dict[str, float | Skip] = {
-                text: known[name, key] for text in texts if (name, key := digest(text)) in known
-            }
-            if missing := [text for text in dict.fromkeys(texts) if text not in scores]:
-                scores.update(zip(missing, judge.score(prompt, missing), strict=True))
-                new = {text: score for text in missing if not isinstance(score := scores[text], Skip)}
-                store.add_scores(judge.settings(), name, new)
+            scores = scores_of(texts, prompt, judge, store, known)
             now, was = (scores[text] for text in texts)
             yield sampled, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
 
@@ -217,7 +209,7 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
             fix = "give --base" if not compared.base else "leave --greedy and --replay out"
             raise InputError(f"--judge {judge} compares sampled answers with those of a base", fix=fix)
         return None
-    if made_by and not judge and made_by not in BUILT_IN:
+    if made_by and not judge and made_by != BUILT_IN:
         shown = escaped(made_by)
         note(f"warning: no win rate: {shown}, the judge of the run, is run only where you name it: --judge {shown}")
         return None

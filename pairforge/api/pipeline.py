@@ -92,7 +92,8 @@ class BuildResult(HtmlRepr):
         rows = [("pairs", str(counts["pairs"]))]
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
         rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
-        yield table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
+        asked = f"{plural(counts['prompts'], 'prompt')} x {plural(counts['contexts'], 'context')}"
+        yield table("", (asked, "answers"), rows)
         yield ""
         for number, row in islice(enumerate(self.rows()), 3):
             yield PairView(row, number)
@@ -117,8 +118,6 @@ class BuildResult(HtmlRepr):
 
 def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
     """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python."""
-    if options.limit is not None and options.limit < 1:
-        raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
     if isinstance(source, str) and not os.path.lexists(source) and source not in BUNDLED:
         run = find_run(source, getattr(options, "output", None))
         source = run / "pairs.jsonl" if run else source

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..options import keywords
 from ..run import Run, out_dir
 from ..run_options import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
-from ..text import status_highlighter, visible
+from ..text import plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
 
 STATES = {
@@ -160,8 +160,8 @@ class Removal(HtmlRepr):
         yield from (visible(f"{verb} {run}") for run in self.runs)
         yield from (visible(f"{verb} the trained model {model}") for model in self.models)
         if self.answers:
-            yield f"{verb} {self.answers} stored answers"
-        count = f"{len(self.runs)} run{'s' * (len(self.runs) > 1)}"
+            yield f"{verb} {plural(self.answers, 'stored answer')}"
+        count = plural(len(self.runs), "run")
         yield f"removed: {count}" if self.done else f"would remove: {count}; to do so add --yes"
 
 

@@ -15,7 +15,7 @@ from concurrent import futures
 from typing import Any
 
 from ..errors import InputError, OutsideError
-from ..text import error_place, one_line, plural
+from ..text import one_line, plural, raised
 from ..types import Prompt, Skip, digest
 from .code_digest import CodeDescriber
 
@@ -107,8 +107,7 @@ class FunctionJudge:
         return scores
 
     def _failure(self, error: BaseException) -> str:
-        place = error_place(error, *_MACHINERY)
-        return f"the judge {self.name} raised {error!r:.200}" + (f" at {place}" if place else "")
+        return raised(f"the judge {self.name}", error, *_MACHINERY)
 
     def _checked(self, scores: Any, count: int) -> Any:
         """Return the scores. Raises InputError where they are not one for each of `count` answers."""
