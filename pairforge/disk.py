@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sqlite3
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import InputError, OutsideError
+from .errors import RUN_AGAIN, InputError, OutsideError, is_disk_full
 from .text import byte_size
 
 
@@ -23,7 +22,7 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
     except (OSError, sqlite3.DatabaseError) as error:
         text, fix = str(error), "choose another folder with -o DIR"
         if isinstance(error, OSError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            full = is_disk_full(error)
             what = f"can't write {path}: {error.strerror}"
         elif isinstance(error, sqlite3.OperationalError):
             full, what = "full" in text or "I/O" in text, f"can't use {path}: {text}"
@@ -33,8 +32,7 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
         if not full:
             raise InputError(what, fix=fix) from error
         more = f", which needs about {byte_size(needed)}" if needed else ""
-        fix = "free some space and run the same command again: it goes on"
-        raise OutsideError(f"disk full while writing {path}{more}", fix=fix) from error
+        raise OutsideError(f"disk full while writing {path}{more}", fix=RUN_AGAIN) from error
 
 
 @contextmanager

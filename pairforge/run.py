@@ -211,6 +211,11 @@ class Run:
         return [*filter(None, map(TrainedModel.at, folders))]
 
     @property
+    def failed(self) -> int:
+        """How many answers or scores went wrong."""
+        return sum(self.counts["skips"].get(reason, 0) for reason in FAILURES)
+
+    @property
     def complete(self) -> bool:
         """Finished, with nothing left that another try might answer or judge."""
         again = not self.counts or any(self.counts["skips"].get(reason) for reason in RETRYABLE)
@@ -293,13 +298,21 @@ class Run:
         return owner | {"settings": settings if isinstance(settings, dict) else {}}
 
 
+def made(path: Path) -> float:
+    """Return when a run was made or last asked for, in seconds since 1970; 0 where its folder can't be read."""
+    for file in (path / "run.json", path):
+        with suppress(OSError):
+            return file.stat().st_mtime
+    return 0.0
+
+
 def latest(out: Path, command: str = "*", back: int = 0, *, empty: bool = False) -> Run | None:
     """Return the run that was made or asked for last, or the one `back` runs before it, if there is one.
 
     Broken runs are skipped, and those that have no pairs unless `empty`.
     """
-    files = sorted(out.glob(f"{command}-*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name))
-    runs = filter(None, (Run.find(file.parent) for file in files))
+    folders = [file.parent for file in out.glob(f"{command}-*/run.json")]
+    runs = filter(None, map(Run.find, sorted(folders, key=lambda path: (-made(path), path.name))))
     return next(islice((run for run in runs if empty or run.counts["pairs"]), back, None), None)
 
 

@@ -50,6 +50,7 @@ FOR_TRAINERS = {
     "api.inputs",
     "api.models",
     "api.onpolicy",
+    "samplers.model_loading",
     "samplers.model_names",
 }
 """The modules of which `trainers` may import more than pairforge's public names."""

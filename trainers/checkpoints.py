@@ -14,7 +14,7 @@ from typing import Any
 import pairforge
 from pairforge.disk import json_object
 
-from .preflight import say
+from .messages import say
 
 STAMP = "pairforge.json"
 """A file in each checkpoint of this trainer: of which training it is, and how many processes wrote it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ from typing import Any
 import pairforge
 from pairforge.api.inputs import PairInput, run_folder
 from pairforge.run import out_dir
-from pairforge.text import one_line
+from pairforge.text import one_line, plural
 from pairforge.types import digest
 
 from .flags import Given
-from .preflight import is_first, say
+from .messages import is_first, say
 from .recipes import CORRECTIONS
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -178,6 +179,44 @@ def count_parameters(model: str, revision: str | None) -> int:
     hidden, layers = getattr(text, "hidden_size", 0), getattr(text, "num_hidden_layers", 0)
     inner = getattr(text, "intermediate_size", None) or 4 * hidden
     return int(layers * (4 * hidden**2 + 3 * hidden * inner) + text.vocab_size * hidden)
+
+
+def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:
+    """Refuse pairs with errors, as the model's own tokenizer sees them; print warnings, and how many carry a signal.
+
+    `numbers` are the rows' numbers in the whole dataset. Raises InputError.
+    """
+    limit = config.max_length or sys.maxsize
+    revision = (config.model_init_kwargs or {}).get("revision")
+    findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
+    row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
+    errors = [finding for finding in findings if finding.severity == "error"]
+    for finding in errors[:5]:
+        say(f"{finding.code} row {row_number[finding.row]}: {finding.message}")
+    if errors:
+        codes = ", ".join(sorted({finding.code for finding in errors}))
+        found = f"{plural(len(errors), 'error')} in {plural(len(rows), 'pair')}"
+        raise pairforge.InputError(f"{found}: {codes}", fix="see pairforge validate")
+    first = {finding.code: finding for finding in reversed(findings)}
+    for code, finding in sorted(first.items()):
+        if finding.severity == "warning":
+            # A message that names another row counts in the sampled pairs, which the user can't look up.
+            what = "" if " row " in finding.message else f": {finding.message}"
+            say(f"warning: {findings.counts[code]} x {code}, first in row {row_number[finding.row]}{what}")
+    if signal := first.get("PF414"):
+        _say_signal(signal.message, config.max_length)
+
+
+def _say_signal(message: str, max_length: int | None) -> None:
+    """Print how many pairs can be learned from. Raises InputError where no pair can."""
+    found = re.match(r"(\d+) of (\d+) pairs carry a signal(?: \((.*?)\))?", message)
+    if not found:
+        return
+    signal, pairs, lost = found.groups()
+    if signal == "0":
+        what = f"0 of {pairs} pairs can be learned from at --max_length {max_length}: {lost or 'no sides differ'}"
+        raise pairforge.InputError(what, fix="use a larger --max_length, and see: pairforge show --tokens")
+    say(f"{signal} of {pairs} pairs can be learned from{f' ({lost})' if lost else ''}")
 
 
 def pairs_digest(rows: Sequence[Mapping[str, Any]]) -> str:

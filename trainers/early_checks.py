@@ -17,8 +17,8 @@ from .checkpoints import resumed
 from .data import TrainingJob
 from .flags import Given
 from .known_flags import Flag, loss_types
+from .messages import say
 from .output_folder import check_output_folder
-from .preflight import say
 from .recipes import recipe
 
 _AT_LEAST = {
@@ -46,9 +46,7 @@ _TOO_HIGH = 20  # times the recipe's learning rate
 
 def check_flags(given: Given, job: TrainingJob) -> None:
     """Refuse flags that can't work, together or on this machine. Raises InputError."""
-    check_model(job.model, None if job.revision == "main" else job.revision)
-    if job.model != "pocket" and not Path(job.model).exists():
-        _check_on_hub(job.model)
+    check_model(job.model, job.revision, ask_hub=True)
     check_output_folder(given, job)
     _check_numbers(given, job.method)
     _check_losses(given, job.method)
@@ -71,21 +69,6 @@ def _check_judge(judge: str | None, job: TrainingJob) -> None:
     name = made_by.get("judge") if isinstance(made_by, Mapping) else None
     if isinstance(name, str) and name != BUILT_IN and not judge:
         say(f"the judge {name} made these pairs; for a win rate in the verdict, add --judge {name}")
-
-
-def _check_on_hub(model: str) -> None:
-    """Refuse a name that the Hub doesn't know, if the Hub can be asked."""
-    from huggingface_hub import constants, repo_exists, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        cached = isinstance(try_to_load_from_cache(model, "config.json"), str)
-        known = cached or constants.HF_HUB_OFFLINE or repo_exists(model)
-    except (*HfHubHTTPError.__bases__, OSError):
-        return  # not reachable now: the same is tried again when the model is loaded
-    if not known:
-        fix = "hf auth login, if it is private"
-        raise pairforge.OutsideError(f"there is no model {model} on the Hub that you may read", fix=fix)
 
 
 def _check_numbers(given: Given, method: str) -> None:

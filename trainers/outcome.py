@@ -24,9 +24,9 @@ from pairforge.text import plural
 from .data import TrainingJob, pairs_digest
 from .flags import QUESTIONS
 from .learning_curves import draw
+from .messages import say
 from .model_card import PICTURE, render
 from .output_folder import OutputFolder
-from .preflight import say
 from .recipes import CORRECTIONS
 
 HISTORY = "history.json"

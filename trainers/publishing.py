@@ -24,8 +24,8 @@ from pairforge.markdown import public_name, without_places
 from pairforge.run import TrainedModel
 from pairforge.text import escaped
 
+from .messages import say
 from .model_card import PICTURE
-from .preflight import say
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperation

@@ -76,7 +76,7 @@ def ask(options: AskOptions) -> Asked:
     with closing(Store(out_dir(options.output))) as store:
         for name in models:
             revision = options.revision or (run.revision_of(name) if run else None)
-            sampler = shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision))
+            sampler = shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision), options.quiet)
             given = answer(prompts, sampler, 1, store, f"ask: {name}", options.quiet)
             answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     return Asked(answers)

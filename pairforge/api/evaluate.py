@@ -27,7 +27,7 @@ from ..run import out_dir
 from ..stages import scores_of
 from ..statistics import Wins, sample_indices
 from ..store import Store
-from ..text import did_you_mean, escaped, without_surrogates
+from ..text import did_you_mean, escaped, plural, without_surrogates
 from ..types import Answer, Judge, Sampler, Skip
 from .comparison import Comparison, find_comparison
 from .inputs import check_output
@@ -69,7 +69,8 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     if not options.quiet:
         note(escaped(str(compared)))
         if options.limit is not None and options.limit < MINIMUM:
-            note(f"--limit {options.limit}: fewer than {MINIMUM} questions of a kind give neither PASS nor FAIL")
+            few = plural(options.limit, "question")
+            note(f"{few} of each kind: fewer than {MINIMUM} give neither PASS nor FAIL")
     if scorer:
         try_judge(scorer, [question.prompt for question in drawn["general"]])
     with closing(Store(out_dir(options.output))) as store:
@@ -179,7 +180,8 @@ def _open_samplers(compared: Comparison, options: EvaluateOptions) -> dict[str, 
     """Return the base's sampler, without the model's adapter, and the model's, by name; nothing is loaded yet."""
     return {
         name: shared_sampler(
-            part_of(options, SamplerOptions, model=name, revision=compared.revisions[name], adapter=adapter)
+            part_of(options, SamplerOptions, model=name, revision=compared.revisions.get(name), adapter=adapter),
+            options.quiet,
         )
         for name, adapter in ((compared.base, None), (compared.model, options.adapter))
         if name

@@ -40,7 +40,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     check_references(judge, prompts, source)
     job = BuildJob(
         "onpolicy",
-        open_sampler(options),
+        open_sampler(options, options.quiet),
         budget,
         BestWorstPairer(judge.name, options.margin),
         source,

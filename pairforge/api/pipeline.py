@@ -17,7 +17,7 @@ from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
-from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
+from ..run import RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
 from ..store import Store
@@ -53,9 +53,8 @@ class BuildResult(HtmlRepr):
     def ok(self) -> bool:
         """There are pairs, no budget ran out, and at most a tenth of the prompts (or `max_failures`) failed."""
         counts, skips = self.counts, self.counts["skips"]
-        failed = sum(skips.get(reason, 0) for reason in FAILURES)
         tenth = 0.1 * counts["prompts"] * counts["contexts"]
-        few = failed <= (tenth if self.max_failures is None else self.max_failures)
+        few = self.run.failed <= (tenth if self.max_failures is None else self.max_failures)
         return bool(counts["pairs"] and few and not skips.get("not_asked") and not counts.get("unfinished"))
 
     def rows(self) -> Iterator[Mapping[str, Any]]:

@@ -19,7 +19,7 @@ from ..console import HtmlRepr, outcome, table
 from ..disk import write_errors
 from ..errors import InputError
 from ..options import keywords
-from ..run import Run, out_dir
+from ..run import Run, made, out_dir
 from ..run_options import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..text import plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
@@ -205,7 +205,7 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
         paths = [path for path in paths if _is_empty(path)]
     if options.older_than is not None:
         start = time.time() - 86400 * options.older_than
-        paths = [path for path in paths if _made(path) < start]
+        paths = [path for path in paths if made(path) < start]
     for path in paths:
         if Run.at(path) is None and _unreadable(path):
             raise InputError(f"{path} is not a run that can be read", fix=f"rm -r {shlex.quote(str(path))}, if it is")
@@ -257,7 +257,7 @@ def _folders(out: Path) -> list[Path]:
     """Return the folders of all runs, the latest first."""
     with suppress(OSError):
         folders = [path for path in out.glob("*-*") if path.is_dir() and Run.is_folder(path)]
-        return sorted(folders, key=lambda path: (-_made(path), path.name))
+        return sorted(folders, key=lambda path: (-made(path), path.name))
     return []
 
 
@@ -303,7 +303,7 @@ def _line(path: Path) -> dict[str, Any]:
     return {
         "run": str(path),
         "name": run.name,
-        "made": time.strftime("%Y-%m-%d %H:%M", time.localtime(_made(path))),
+        "made": time.strftime("%Y-%m-%d %H:%M", time.localtime(made(path))),
         "state": state,
         "resume": run.resume,
         "model": run.settings.get("model", ""),
@@ -335,10 +335,3 @@ def _about(run: Run) -> str:
 def _unreadable(path: Path) -> bool:
     """Return whether a folder without a run that can be read has a run.json, or is another user's."""
     return os.path.exists(path / "run.json") or Run.is_closed(path)
-
-
-def _made(path: Path) -> float:
-    for file in (path / "run.json", path):
-        with suppress(OSError):
-            return file.stat().st_mtime
-    return 0.0

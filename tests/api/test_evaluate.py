@@ -343,7 +343,7 @@ def test_it_begins_with_what_it_judges(tmp_path: Path, run: Run, capsys: pytest.
     pairforge.evaluate("tuned", base="base", run=str(run.path), **given)
     first, second = capsys.readouterr().err.splitlines()[:2]
     assert first == f"model tuned against base: Qwen -> Deep Qwen, 2 contexts, names from {run.path}"
-    assert second == "--limit 5: fewer than 100 questions of a kind give neither PASS nor FAIL"
+    assert second == "5 questions of each kind: fewer than 100 give neither PASS nor FAIL"
     pairforge.evaluate("tuned", system="Be brief.", **given)
     assert capsys.readouterr().err.startswith("model tuned, without a base: no names, 1 context\n")
     pairforge.evaluate("tuned", quiet=True, **given)

@@ -19,7 +19,7 @@ QUESTIONS = [f"question {number}" for number in range(24)]
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Runs onpolicy on prompts with a scripted sampler: (prompts, judge, options) -> the result, the sampler."""
     sampler = Scripted(lambda prompt, index, _: f"{prompt.question} {'a' * index}")
-    monkeypatch.setattr("pairforge.api.onpolicy.open_sampler", lambda options: sampler)
+    monkeypatch.setattr("pairforge.api.onpolicy.open_sampler", lambda options, quiet: sampler)
 
     def run(judge: Any, prompts: Any = QUESTIONS, **options: Any) -> Any:
         given = {"output": str(tmp_path), "quiet": True, "n": 3, **options}
