@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pairforge
-from trainers.data import find_training_job
+from trainers.data import find_training_job, trl_dataset
 from trainers.flags import Given
 
 
@@ -58,3 +58,16 @@ def test_a_misspelt_run_has_a_hint(run: Path, monkeypatch: pytest.MonkeyPatch) -
     assert found(Path(run.name)).run == found(Path("latest")).run == run
     with pytest.raises(pairforge.InputError, match=f"did you mean '{run.name}'"):
         found(Path(run.name[:-1] + "x"))
+
+
+def test_calls_and_tools_reach_trl_as_they_are() -> None:
+    asked = [{"role": "user", "content": "Weather?"}]
+    calls = [{"type": "function", "function": {"name": "f", "arguments": {place: 1}}} for place in ("Oslo", "Rome")]
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    answer = [*asked, {"role": "assistant", "content": "Sunny."}]
+    rows = [{"chosen": [*asked, {"role": "assistant", "tool_calls": [call]}], "rejected": answer} for call in calls]
+    rows = [{**row, "tools": tools} for row in rows]
+    assert trl_dataset(rows).to_list() == rows
+    plain = trl_dataset([{"chosen": answer, "rejected": asked, "id": "x"}])
+    assert plain.to_list() == [{"chosen": answer, "rejected": asked}]
+    assert plain.features["chosen"].feature.keys() == {"role", "content"}
