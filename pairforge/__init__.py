@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from .api.convert import convert
     from .api.correct import correct, default_run
     from .api.difficulty import difficulty
+    from .api.doctor import doctor
     from .api.evaluate import evaluate
     from .api.fix import fix
     from .api.inputs import latest_run, pairs_file, read_pairs
     from .api.onpolicy import onpolicy
     from .api.push import push
-    from .api.runs import list_runs, remove_runs, show_run
+    from .api.runs import diff_runs, list_runs, remove_runs, show_run
     from .api.sample import sample
     from .api.shortcuts import shortcuts
     from .api.show import show
@@ -30,13 +31,14 @@ __version__ = "0.1.0"
 __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
-    "difficulty", "evaluate", "fix", "latest_run", "list_runs", "model_source", "onpolicy", "pairs_file", "push",
-    "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "train", "validate",
+    "diff_runs", "difficulty", "doctor", "evaluate", "fix", "latest_run", "list_runs", "model_source", "onpolicy",
+    "pairs_file", "push", "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "train",
+    "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",
     **dict.fromkeys(("latest_run", "pairs_file", "read_pairs"), "api.inputs"),
-    **dict.fromkeys(("list_runs", "remove_runs", "show_run"), "api.runs"),
+    **dict.fromkeys(("diff_runs", "list_runs", "remove_runs", "show_run"), "api.runs"),
     "model_source": "samplers.model_loading",
     "repeats": "repetition",
 }

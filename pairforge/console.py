@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .notebook import HtmlRepr as HtmlRepr
-from .text import visible
+from .text import status_highlighter, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from .types import ProgressCallback
 
 
-_SHORT = 16  # characters
+_SHORT, _LONG = 16, 24  # columns of a terminal: what is not wrapped, and what is enough for a column of longer texts
+_NUMBERS = re.compile(r"[-+\d.,%\s–/of\[\]]*")
 _EVERY = 10.0  # seconds between two lines of progress
 
 
@@ -38,7 +39,7 @@ def console() -> Console:
 
 def note(line: str) -> None:
     """Print one line on stderr; text from outside acts neither as markup nor as control codes."""
-    console().print(visible(line), markup=False)
+    console().print(status_highlighter()(visible(line)))
 
 
 def outcome(counts: Mapping[str, Any]) -> str:
@@ -71,21 +72,37 @@ class Block:
             yield Segment.line()
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
-    """Return a plain table; columns of numbers are right-aligned, and those of short texts are never wrapped."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+@dataclass(frozen=True)
+class _Columns:
+    """A table that is laid out when its width is known: columns of short texts are not wrapped if they all fit."""
 
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    body = [[visible(cell) for cell in row] for row in rows]
-    for index, column in enumerate(columns):
-        number = bool(body) and all(re.fullmatch(r"[-+\d.,%\s–/of\[\]]*", row[index]) for row in body)
-        short = max(map(len, (column, *(row[index] for row in body)))) <= _SHORT
-        made.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=short)
-    for row in body:
-        made.add_row(*map(Text, row))
-    return Block(made)
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich import box
+        from rich.cells import cell_len
+        from rich.table import Table
+        from rich.text import Text
+
+        widths = [max(map(cell_len, cells)) for cells in zip(self.columns, *self.rows, strict=True)]
+        least = sum(min(width, _LONG) + 3 for width in widths) - 3
+        made = Table(
+            title=self.title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False
+        )
+        for index, (column, width) in enumerate(zip(self.columns, widths, strict=True)):
+            number = bool(self.rows) and all(_NUMBERS.fullmatch(row[index]) for row in self.rows)
+            whole = width <= _SHORT and least <= options.max_width
+            made.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=whole)
+        for row in self.rows:
+            made.add_row(*map(Text, row))
+        yield made
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Block:
+    """Return a plain table; columns of numbers are right-aligned."""
+    return Block(_Columns(title, columns, [[visible(cell) for cell in row] for row in rows]))
 
 
 @contextmanager

@@ -36,7 +36,8 @@ def option(help: str, *, default: Any = MISSING, kw_only: bool = True, **more: A
         kw_only: False for one that Python also takes without its name.
         more: `flags` (as click takes them, else `--name`), `type` where the default does not tell it, `metavar`,
             `choices`, `at_least`, `at_most` and `above` for numbers, `argument` for one without a dash (`nargs` as
-            click takes it), and `shown`, the default in words. An option whose default is () may be given repeatedly.
+            click takes it; with `each`, the command is run once for each value), and `shown`, the default in words. An
+            option whose default is () may be given repeatedly.
     """
     return field(default=default, kw_only=kw_only, metadata={"help": help, **more})
 

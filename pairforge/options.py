@@ -12,9 +12,30 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
+from .model_options import (
+    DecodingOptions,
+    LocalModelOptions,
+    SamplerOptions,
+    ServerOptions,
+    SourceOptions,
+    TemperatureOption,
+)
 from .option_declaration import flag_of, grouped, keywords, option, options, part_of
 
-__all__ = ["flag_of", "grouped", "keywords", "option", "options", "part_of"]  # besides the classes
+__all__ = [
+    "DecodingOptions",
+    "LocalModelOptions",
+    "SamplerOptions",
+    "ServerOptions",
+    "SourceOptions",
+    "TemperatureOption",
+    "flag_of",
+    "grouped",
+    "keywords",
+    "option",
+    "options",
+    "part_of",
+]  # besides the classes
 About: TypeAlias = Literal["self", "any"]
 Case: TypeAlias = Literal["exact", "smart"]
 FailOn: TypeAlias = Literal["watch", "high", "critical"]
@@ -43,7 +64,12 @@ class OutputOptions:
         metavar="DIR",
         shown="$PAIRFORGE_OUT, or pairforge-out/",
     )
-    quiet: bool = option("Print no progress and no notes.", default=False, flags=("-q", "--quiet"))
+    quiet: bool = option(
+        "Print no progress and no notes. The command then prints only the path of what it wrote, or the last line of "
+        "its report.",
+        default=False,
+        flags=("-q", "--quiet"),
+    )
 
 
 @options
@@ -59,94 +85,6 @@ class BudgetOptions:
     )
     max_failures: int | None = option(
         "The run stops when more than this many answers have failed (exit 3).", default=None, type=int
-    )
-
-
-@options
-class DecodingOptions:
-    heading: ClassVar = "Decoding"
-    max_new_tokens: int = option("An answer is cut after this many tokens.", default=256)
-    top_p: float = option(
-        "Nucleus sampling draws from the likeliest tokens with this total probability; 1 draws from all tokens.",
-        default=1.0,
-    )
-    top_k: int = option("Tokens are drawn from this many of the likeliest ones; 0 draws from all.", default=0)
-    min_p: float = option("Tokens below this share of the likeliest one's probability are left out.", default=0.0)
-    stop: str | Sequence[str] = option("An answer ends before this text.", default=(), metavar="TEXT")
-    seed: int = option("The random seed of the samples.", default=0)
-
-
-@options
-class ServerOptions:
-    heading: ClassVar = "Server"
-    base_url: str | Sequence[str] = option(
-        "Ask this OpenAI-compatible server, e.g. http://localhost:8000/v1; several share the work.",
-        default=(),
-        metavar="URL",
-    )
-    provider: str | None = option(
-        "Ask this inference provider of Hugging Face, e.g. together, or auto.", default=None, metavar="NAME"
-    )
-    api_key_env: str | None = option(
-        "This environment variable holds the server's key, e.g. OPENAI_API_KEY.", default=None, metavar="VARIABLE"
-    )
-    concurrency: int = option("At most N requests are sent at once.", default=32, metavar="N")
-    timeout: float = option("A request is given up after this many seconds.", default=120.0, metavar="SECONDS")
-    replay: str | None = option(
-        "Take the answers from a run, or from what `sample` wrote, and ask no model, e.g. --replay answers.jsonl.",
-        default=None,
-        metavar="RUN|FILE",
-    )
-
-
-@options
-class LocalModelOptions:
-    heading: ClassVar = "Model"
-    revision: str | None = option("Use this branch, tag or commit of a Hub model.", default=None)
-    adapter: str | None = option(
-        "Apply this LoRA adapter to the model: a folder or a Hub id.", default=None, metavar="DIR"
-    )
-    chat_template: str | None = option(
-        "Use this Jinja file in place of the model's own chat template.", default=None, metavar="FILE"
-    )
-    chat_template_kwargs: str | Mapping[str, Any] | None = option(
-        "Pass these arguments to the chat template, e.g. enable_thinking=false.", default=None, metavar="JSON"
-    )
-    dtype: str = option(
-        "Compute in this type; auto chooses by the hardware.",
-        default="auto",
-        choices=("auto", "bfloat16", "float16", "float32"),
-    )
-    device: str = option(
-        "Run the model on this device: cpu, cuda, cuda:1 or mps; auto chooses by the hardware.", default="auto"
-    )
-    batch_size: int | None = option(
-        "This many answers are generated in one batch.", default=None, type=int, at_least=1, shown="by memory"
-    )
-    allow_pickle: bool = option("Load a model that has only pickled weights, which can run code.", default=False)
-
-
-@options
-class TemperatureOption:
-    heading: ClassVar = "Decoding"
-    temperature: float = option(
-        "The sampling temperature; 0 takes the likeliest token each time (greedy).", default=0.0
-    )
-
-
-@options
-class SourceOptions(LocalModelOptions, DecodingOptions, ServerOptions):
-    """The options of every command that asks models."""
-
-
-@options
-class SamplerOptions(TemperatureOption, SourceOptions):
-    heading: ClassVar = "Model"
-    model: str | None = option(
-        "The model to ask: a Hub id, a folder, or pocket.",
-        default=None,
-        flags=("-m", "--model"),
-        shown="pocket, the bundled toy model",
     )
 
 
@@ -183,7 +121,15 @@ class FreshOption:
 
 
 @options
-class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, OutputOptions):
+class RunNameOption:
+    heading: ClassVar = "Output"
+    name: str | None = option(
+        "Name by which every command finds this run; its pairs do not depend on it.", default=None, metavar="NAME"
+    )
+
+
+@options
+class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, RunNameOption, OutputOptions):
     """The options of every command that makes pairs."""
 
 
@@ -372,7 +318,7 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
     system: str | Sequence[str] = option(
         "Ask under this system message.", default=(), metavar="TEXT", shown="the run's contexts"
     )
-    judge: str | None = option(
+    judge: Any = option(
         "Judge that compares sampled answers with the base model's: reference, module:attr, file.py:attr.",
         default=None,
         metavar="NAME",
@@ -459,6 +405,9 @@ class ValidateOptions(DataArgument, TokenizerOptions):
     """
 
     heading: ClassVar = "Checks"
+    data: PairData = option(
+        _PAIRS, default=None, argument=True, nargs=-1, each=True, metavar="[RUN|FILE]...", kw_only=False
+    )
     select: str | Sequence[str] = option(
         "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) and secrets (PF5) run only if selected.",
         default=(),
@@ -468,7 +417,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
     strict: bool = option("Exit with 1 on warnings, too.", default=False)
     explain: str | None = option("Explain a check, and exit.", default=None, metavar="CODE")
     against: PairData = option(
-        "Pairs or prompts that must not be trained on, e.g. an evaluation set.", default=None, metavar="FILE"
+        "Pairs or prompts that must not be trained on, e.g. an evaluation set.", default=None, metavar="RUN|FILE|SET"
     )
     fix: str | PathLike[str] | None = option(
         "Write the pairs to a new file, with everything that can be fixed automatically.", default=None, metavar="OUT"
@@ -486,6 +435,9 @@ class ShortcutsOptions(DataArgument, AuditOptions):
     """
 
     heading: ClassVar = "Features"
+    data: PairData = option(
+        _PAIRS, default=None, argument=True, nargs=-1, each=True, metavar="[RUN|FILE]...", kw_only=False
+    )
     fdr: float = option("False discovery rate.", default=0.05, at_least=0, at_most=1)
     whole: bool = option("Look for features in all rows.", default=False, flags=("--all",))
     tokenizer: str | None = option(
@@ -613,33 +565,3 @@ class PushOptions(DataArgument):
     yes: bool = option("Replace files in the repository that pairforge did not make.", default=False)
     allow_pocket: bool = option("Publish pairs of the bundled pocket model.", default=False)
     dry_run: bool = option("Build and preview only.", default=False)
-
-
-@options
-class ListRunsOptions(OutputOptions):
-    """List all runs, the latest first.
-
-    For a stopped run, it shows the command that resumes it.
-    """
-
-
-@options
-class ShowRunOptions(OutputOptions):
-    """Show the settings and counts of a run, by default of the latest."""
-
-    heading: ClassVar = "Output"
-    run: str | None = option(
-        "Name or folder of a run; by default the latest.", default=None, argument=True, metavar="[RUN]", kw_only=False
-    )
-
-
-@options
-class RemoveRunsOptions(OutputOptions):
-    """Remove runs, with the models trained in them."""
-
-    heading: ClassVar = "Runs"
-    runs: str | Sequence[str] = option(
-        "Names or folders of runs.", argument=True, metavar="RUN...", nargs=-1, kw_only=False
-    )
-    answers: bool = option("Remove also the stored answers that no other run uses.", default=False)
-    yes: bool = option("Remove them; without it, only say what would be removed.", default=False)

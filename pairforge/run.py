@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,9 +21,14 @@ from typing import Any
 
 from .disk import write_atomic, write_errors
 from .errors import InputError
+from .text import visible
 from .types import digest
 
+LATEST = re.compile(r"latest(?:~(\d+))?")
+"""How the latest run is named, and the one that was made so many runs before it."""
 _OWNER = ".owner.json"
+_NAME = "name.txt"  # the name that the user gave the run
+_CAN_BE_NAMED = re.compile(r"\w[\w.-]{0,63}")
 _WRITTEN_LAST = ("config.json", "adapter_config.json")  # of a model, and of an adapter
 FAILURES = ("failed", "oom", "nan", "rejected", "unjudged")
 """The reasons of skips that say that something went wrong."""
@@ -42,7 +49,7 @@ class TrainedModel:
     @classmethod
     def at(cls, folder: Path) -> TrainedModel | None:
         """Return the model in a folder, if there is a whole one."""
-        if not any((folder / name).exists() for name in _WRITTEN_LAST):
+        if not any(os.path.exists(folder / name) for name in _WRITTEN_LAST):
             return None
         verdict = None
         with suppress(OSError, ValueError, RecursionError):
@@ -98,13 +105,17 @@ class Run:
         file = path / "run.json"
         try:
             value = json.loads(file.read_text("utf-8"))
-            run = cls(path, value["command"], dict(value["settings"]), dict(value["counts"]))
-            run.settings["model"], run.counts["pairs"], dict(run.counts["skips"])  # a run has them
+            run = cls(path, str(value["command"]), dict(value["settings"]), dict(value["counts"]))
+            counted = [run.counts["pairs"], *dict(run.counts["skips"]).values()]
+            if not isinstance(run.settings["model"], str) or not all(type(count) is int for count in counted):
+                raise ValueError("its model is not a text, or a count is not a number")
             return run
         except (FileNotFoundError, NotADirectoryError):
             what = f"{path} is not a finished run: it has no run.json"
-            raise InputError(what, fix="see: pairforge correct --help") from None
-        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(what, fix="see: pairforge runs list") from None
+        except OSError as error:
+            raise InputError(f"{file} can't be read: {error.strerror}", fix="see: pairforge runs list") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{file} can't be read: {error!r}", fix="run the command that made it again") from error
 
     def revision_of(self, model: str) -> str | None:
@@ -123,8 +134,49 @@ class Run:
     def at(cls, path: Path) -> Run | None:
         """Return the run in a folder, finished or only begun, if there is one."""
         begun = cls(path, path.name.rpartition("-")[0], {})
-        begun.settings = dict(begun.owner.get("settings", {}))
+        begun.settings = begun.owner.get("settings", {})
         return cls.find(path) or (begun if begun.owner else None)
+
+    @classmethod
+    def is_folder(cls, path: Path) -> bool:
+        """Return whether a folder is that of a run, in whatever state, also one that can't be read."""
+        return any(os.path.exists(path / name) for name in ("run.json", _OWNER, ".lock")) or cls.is_closed(path)
+
+    @staticmethod
+    def is_closed(path: Path) -> bool:
+        """Return whether a folder may not be read: it is another user's."""
+        return path.is_dir() and not os.access(path, os.R_OK | os.X_OK)
+
+    @property
+    def name(self) -> str:
+        """The name that the user gave the run; empty where it has none."""
+        with suppress(OSError, ValueError):
+            return (self.path / _NAME).read_text("utf-8").strip()
+        return ""
+
+    @classmethod
+    def named(cls, out: Path, name: str) -> Path | None:
+        """Return the folder of the run under `out` to which the user gave this name."""
+        return next(
+            (file.parent for file in sorted(out.glob(f"*/{_NAME}")) if cls(file.parent, "", {}).name == name), None
+        )
+
+    def check_name(self, name: str) -> None:
+        """Raise InputError for a name that this run can't be given."""
+        fix = "use another name"
+        if LATEST.fullmatch(name) or not _CAN_BE_NAMED.fullmatch(name):
+            what = "would mean the latest run" if LATEST.fullmatch(name) else "is not of letters, digits, -, _ and ."
+            raise InputError(f"--name {visible(name)!r:.80} {what}", fix="e.g. --name first-try")
+        out = self.path.parent
+        if (out / name).exists() and out / name != self.path:
+            raise InputError(f"--name {name}: a folder in {out} is called so", fix=fix)
+        if (other := self.named(out, name)) and other != self.path:
+            raise InputError(f"--name {name}: {other.name} has that name already", fix=fix)
+
+    def give_name(self, name: str) -> None:
+        """Keep a name by which the user finds the run. Raises InputError for one that it can't be given."""
+        self.check_name(name)
+        write_atomic(self.path / _NAME, name + "\n")
 
     def flat(self) -> dict[str, Any]:
         """Return the settings, nested ones as `outer.inner`."""
@@ -141,6 +193,13 @@ class Run:
         return [f"{name}: {old.get(name, 'none')} -> {new.get(name, 'none')}" for name in names]
 
     @property
+    def resume(self) -> str:
+        """The command that goes on with a run that stopped; empty where it was not started by one."""
+        program, *words = self.owner.get("argv") or [""]
+        ours = Path(program).stem == "pairforge" or Path(program).parts[-2:] == ("pairforge", "__main__.py")
+        return shlex.join(["pairforge", *words]) if ours and not self.counts else ""
+
+    @property
     def pairs(self) -> Path:
         return self.path / "pairs.jsonl"
 
@@ -151,7 +210,8 @@ class Run:
     @property
     def trained(self) -> list[TrainedModel]:
         """The models that were trained on the pairs, the latest last."""
-        folders = sorted(self.path.glob("model*"), key=lambda folder: (len(folder.name), folder.name))
+        found = [] if self.is_closed(self.path) else self.path.glob("model*")
+        folders = sorted(found, key=lambda folder: (len(folder.name), folder.name))
         return [*filter(None, map(TrainedModel.at, folders))]
 
     @property
@@ -211,11 +271,14 @@ class Run:
         """Return whether a process works here now."""
         from filelock import FileLock, Timeout
 
-        try:
-            with FileLock(self.path / ".lock", timeout=0):
-                return False
-        except Timeout:
-            return True
+        with suppress(OSError):  # another user's
+            if (self.path / ".lock").exists():
+                try:
+                    with FileLock(self.path / ".lock", timeout=0):
+                        return False
+                except Timeout:
+                    return True
+        return False
 
     @property
     def owner(self) -> dict[str, Any]:
@@ -223,16 +286,25 @@ class Run:
 
         Its `pid`, `since`, `state` (running, stopped), `argv`, and the `settings` of the run.
         """
-        with suppress(OSError, ValueError, TypeError):
-            return dict(json.loads((self.path / _OWNER).read_text("utf-8")))
+        with suppress(OSError, ValueError, TypeError, RecursionError):
+            owner = dict(json.loads((self.path / _OWNER).read_text("utf-8")))
+            for name, kind in (("argv", list), ("settings", dict)):  # as damage may have left them
+                owner[name] = owner[name] if isinstance(owner.get(name), kind) else kind()
+            return owner | {"argv": [*map(str, owner["argv"])]}
         return {}
 
 
-def latest(out: Path, command: str = "*", back: int = 0) -> Run | None:
+def latest(out: Path, command: str = "*", back: int = 0, *, empty: bool = False) -> Run | None:
     """Return the run that was made or asked for last, or the one `back` runs before it, if there is one.
 
-    Broken runs are skipped, and those that have no pairs.
+    Broken runs are skipped, and those that have no pairs unless `empty`.
     """
     files = sorted(out.glob(f"{command}-*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name))
     runs = filter(None, (Run.find(file.parent) for file in files))
-    return next(islice((run for run in runs if run.counts["pairs"]), back, None), None)
+    return next(islice((run for run in runs if empty or run.counts["pairs"]), back, None), None)
+
+
+def run_names(out: Path) -> list[str]:
+    """Return by what names runs can be called: `latest`, the names that the user gave, and those of the folders."""
+    folders = [path for path in sorted(out.glob("*-*")) if Run.is_folder(path)]
+    return ["latest", *filter(None, (Run(path, "", {}).name for path in folders)), *(path.name for path in folders)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 import traceback
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 # Character classes: what is written between the brackets of a pattern.
 CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
@@ -55,6 +56,15 @@ def characters(ranges: str) -> str:
     return re.sub("(.)-(.)", lambda found: "".join(map(chr, range(ord(found[1]), ord(found[2]) + 1))), ranges)
 
 
+_STYLES = {
+    r"\bPASS\b": "bold green",
+    r"\bFAIL\b": "bold red",
+    r"(?m)^error(?=:)": "bold red",
+    r"(?m)^warning(?=:)": "bold yellow",
+    r"\b[1-9][\d,]* errors?\b": "red",
+    r"\b[1-9][\d,]* warnings?\b": "yellow",
+}
+"""How words that a reader looks for are coloured on a terminal."""
 _HIDDEN = re.compile(f"[{CONTROL}\r\u2028\u2029\ud800-\udfff{JOINERS}{BIDI}{FILLERS}{TAGS}]")
 
 
@@ -90,6 +100,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = {plain(name): name for name in known}
     found = [names[name] for name in difflib.get_close_matches(plain(word), names, n=2)]
     return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+def status_highlighter() -> Callable[[str], Any]:
+    """Return what makes a text of rich, with PASS, FAIL, and `error:` and `warning:` at a line's start in colour."""
+    from rich.text import Text
+
+    def highlighted(text: str) -> Text:
+        made = Text(text)
+        for pattern, style in _STYLES.items():
+            made.highlight_regex(pattern, style)
+        return made
+
+    return highlighted
 
 
 def error_line(error: BaseException) -> str:

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from pairforge.console import outcome, progress, table
+from pairforge.console import note, outcome, progress, table
 from pairforge.pair_view import Diff, PairView
 
 
@@ -63,3 +63,29 @@ def test_progress_says_nothing_before_two_batches_and_leaves_out_the_first(monke
 def test_progress_without_tokens_tells_no_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = progress_lines(monkeypatch, [(0, 0, 0, 0), (10, 1, 0, 0), (30, 2, 0, 0)])
     assert lines == ["ask: 2 of 100, about 0:32:40 left"]
+
+
+def test_narrow_tables_lose_nothing_and_break_no_short_word() -> None:
+    columns, row = ["name", "state", "model", "what"], ["correct-16c88b58", "complete", "pocket", "word " * 12 + "end"]
+    for width in (30, 60, 80, 200):
+        target = io.StringIO()
+        Console(file=target, width=width).print(table("", columns, [row]))
+        lines = target.getvalue().splitlines()
+        assert max(map(len, lines)) <= width
+        body = target.getvalue().rpartition("─")[2]
+        assert sorted(body.replace(" ", "").replace("\n", "")) == sorted("".join(row).replace(" ", ""))
+        assert width < 80 or all(cell in lines[2] for cell in row[:3])
+
+
+def test_notes_wrap_at_words_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "warning: pairs without a system message will be trained with that one in the prompt"
+    for terminal in (True, False):
+        target = io.StringIO()
+        monkeypatch.setattr(target, "isatty", lambda terminal=terminal: terminal, raising=False)
+        monkeypatch.setattr("sys.stderr", target)
+        monkeypatch.setenv("COLUMNS", "40")
+        monkeypatch.setenv("TERM", "xterm")
+        note(line)
+        lines = target.getvalue().splitlines()
+        assert " ".join(map(str.strip, lines)) == line and (len(lines) > 1) == terminal
+        assert all(len(one) <= 40 for one in lines) or not terminal

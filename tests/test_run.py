@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pairforge.errors import InputError
-from pairforge.run import Run, latest, out_dir
+from pairforge.run import Run, TrainedModel, latest, out_dir, run_names
 
 SETTINGS = {"model": "m", "temperature": 0.0}
 A, B = {"model": "a"}, {"model": "b"}
@@ -71,3 +71,36 @@ def test_what_another_try_may_mend_leaves_a_run_open(tmp_path: Path) -> None:
     for reason, complete in {"failed": False, "unjudged": False, "tie": True}.items():
         Run.of(tmp_path, reason, A).finish([], [], COUNTS | {"skips": {reason: 1}})
         assert Run.of(tmp_path, reason, A).complete is complete
+
+
+@pytest.mark.parametrize(
+    "name", ["latest", "latest~3", "", "a/b", "..", "a b", "-x", "x" * 65, "a\x1b[31m", "correct-*"]
+)
+def test_a_name_that_could_mean_something_else_is_refused(tmp_path: Path, name: str) -> None:
+    run = Run(tmp_path / "correct-one", "correct", {})
+    with pytest.raises(InputError, match="--name"):
+        run.give_name(name)
+    assert run.name == "" and not run.path.exists()
+
+
+def test_two_runs_never_have_the_same_name(tmp_path: Path) -> None:
+    one, two = (Run(tmp_path / f"correct-{name}", "correct", {}) for name in ("one", "two"))
+    for run in (one, two):
+        run.finish([], [], COUNTS)
+    one.give_name("erste-Probe")
+    one.give_name("erste-Probe")
+    for taken in ("erste-Probe", "correct-one"):
+        with pytest.raises(InputError, match="--name"):
+            two.give_name(taken)
+    one.give_name("second")
+    two.give_name("erste-Probe")
+    assert Run.named(tmp_path, "second") == one.path and Run.named(tmp_path, "erste-Probe") == two.path
+    assert run_names(tmp_path) == ["latest", "second", "erste-Probe", "correct-one", "correct-two"]
+
+
+@pytest.mark.parametrize("ok", [1, "true", [True], {}, None])
+def test_a_verdict_of_another_type_is_no_verdict(tmp_path: Path, ok: object) -> None:
+    (tmp_path / "config.json").touch()
+    (tmp_path / "verdict.json").write_text(json.dumps({"ok": ok}))
+    model = TrainedModel.at(tmp_path)
+    assert model and model.outcome == "no verdict"

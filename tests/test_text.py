@@ -27,6 +27,7 @@ from pairforge.text import (
     escaped,
     lone_surrogate,
     one_line,
+    status_highlighter,
     visible,
     without_surrogates,
 )  # fmt: skip
@@ -143,3 +144,14 @@ def test_a_block_of_thought(start: str, end: str) -> None:
 )
 def test_a_misspelt_word_is_answered_with_what_is_like_it(word: str, hint: str) -> None:
     assert did_you_mean(word, ["llamafactory", "PF104", "learning_rate", "axolotl"]) == hint
+
+
+def test_what_a_reader_looks_for_is_coloured_and_nothing_else() -> None:
+    def spans(text: str) -> dict[str, str]:
+        made = status_highlighter()(text)
+        return {made.plain[span.start : span.end]: str(span.style) for span in made.spans}
+
+    assert spans("verdict: PASS, FAIL") == {"PASS": "bold green", "FAIL": "bold red"}
+    assert spans("warning: x\nerror: y") == {"warning": "bold yellow", "error": "bold red"}
+    assert spans("2 rows: 1 error, 12 warnings") == {"1 error": "red", "12 warnings": "yellow"}
+    assert spans("2 rows: 0 errors, 0 warnings; PASSED an error: it is no warning: [red]") == {}

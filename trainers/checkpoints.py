@@ -17,8 +17,8 @@ from .preflight import say
 
 STAMP = "pairforge.json"
 """A file in each checkpoint of this trainer: of which training it is, and how many processes wrote it."""
-_NO = ("", "no", "none", "false", "0")
-_LATEST = ("auto", "true", "1", "yes")
+NO = ("", "no", "none", "false", "0")
+LATEST = ("auto", "true", "1", "yes")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin")
 _SHARDED = ("global_step*", "pytorch_model_fsdp*", "optimizer_*")
 """Files of DeepSpeed and FSDP, in formats of their own; with these only trainer_state.json is checked."""
@@ -30,9 +30,9 @@ def to_resume(asked: str | None, folder: Path, training: str) -> Path | None:
     "auto" or "true" means the last one in `folder` that is complete and of this training (`training` is its digest; one
     without a stamp counts as of it). Raises InputError for a path to an incomplete one.
     """
-    if asked is None or asked.lower() in _NO:
+    if asked is None or asked.lower() in NO:
         return None
-    if asked.lower() not in _LATEST:
+    if asked.lower() not in LATEST:
         path = Path(asked)
         if why := incomplete(path):
             raise pairforge.InputError(f"can't resume from {asked}: {why}", fix="--resume_from_checkpoint auto")

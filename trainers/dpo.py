@@ -12,6 +12,7 @@ stopped; 2 unusable flags, pairs or model; 4 network, disk or Hub; 130 interrupt
 from __future__ import annotations
 
 import copy
+import errno
 import os
 import sys
 import time
@@ -67,7 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted; the output folder holds what was saved before")
         return 130
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            say(f"error: the disk is full: {error}")
+            say("  -> free some space and run the same command again; with --save_steps N it can resume")
+            return 4
+        if not isinstance(error, BrokenPipeError):
+            raise
         # The interpreter would complain about the closed pipe once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
@@ -164,6 +171,7 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
         say(f"{output.path} has the weights of this training already, {what}: nothing is trained")
         history = History.load(output.path, config.beta)
     else:
+        checkpoint = _checkpoint(plan)
         if first:
             check_pairs(plan.rows, plan.numbers, job.model, config)
         seconds = 0.0
@@ -172,7 +180,8 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
             seconds = show_before(job, script)
         if push:
             config.hub_model_id = reserve(config)
-        history = _train(plan, max(seconds, evaluation_seconds(output.path)) if has_verdict(job, script) else 0.0)
+        seconds = max(seconds, evaluation_seconds(output.path)) if has_verdict(job, script) else 0.0
+        history = _train(plan, checkpoint, seconds)
         if not first:
             return None
     result = finish(job, plan.rows, script, config, history, output)
@@ -200,7 +209,9 @@ def try_flags(plan: Plan) -> None:
     Raises InputError for what TRL refuses: losses that exclude each other, a kernel that is not installed.
     """
     config, chosen = plan.config, plan.chosen
-    if chosen.use_peft or config.deepspeed or config.fsdp or chosen.load_in_4bit or chosen.load_in_8bit:
+    own_layers = chosen.lora_target_modules != "all-linear" or chosen.lora_target_parameters
+    own_layers = chosen.use_peft and (own_layers or chosen.lora_modules_to_save) and plan.job.model != "pocket"
+    if own_layers or config.deepspeed or config.fsdp or chosen.load_in_4bit or chosen.load_in_8bit:
         return  # they need the model itself
     trial = copy.copy(config)
     trial.model_init_kwargs = {**config.model_init_kwargs, "revision": None}
@@ -211,7 +222,9 @@ def try_flags(plan: Plan) -> None:
             args=trial,
             train_dataset=trl_dataset(plan.rows[:2]),
             processing_class=open_tokenizer(source, None, quiet=True).tokenizer,
+            peft_config=trl().get_peft_config(chosen),
         )
+        trainer.create_optimizer_and_scheduler(num_training_steps=2)
         batch = trainer.data_collator([*trainer.train_dataset])
         trainer.compute_loss(trainer.model, {name: one.to(trial.device) for name, one in batch.items()})
 
@@ -237,13 +250,19 @@ def _set_model_options(config: Any, chosen: Any) -> None:
     config.model_init_kwargs = {**given, **(config.model_init_kwargs or {})}
 
 
-def _train(plan: Plan, evaluation: float) -> History:
-    """Train, save, and let the other processes end; `evaluation` are the seconds that the verdict will take."""
-    job, script, config, chosen, folder = plan.job, plan.script, plan.config, plan.chosen, plan.output.path
-    checkpoint = to_resume(config.resume_from_checkpoint, folder, plan.training)
+def _checkpoint(plan: Plan) -> Path | None:
+    """Return the checkpoint to resume from. Raises InputError where the output holds the model of another training."""
+    folder = plan.output.path
+    checkpoint = to_resume(plan.config.resume_from_checkpoint, folder, plan.training)
     if not checkpoint and not plan.given.on("overwrite") and TrainedModel.at(folder):
         what = f"{folder} holds a trained model, and no checkpoint of this training"
         raise pairforge.InputError(what, fix="choose another --output_dir, or replace that model with --overwrite")
+    return checkpoint
+
+
+def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
+    """Train, save, and let the other processes end; `evaluation` are the seconds that the verdict will take."""
+    job, script, config, chosen, folder = plan.job, plan.script, plan.config, plan.chosen, plan.output.path
     source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
     with _trl_errors():
         _set_hardware_options(source, config)
@@ -264,7 +283,8 @@ def _train(plan: Plan, evaluation: float) -> History:
         _print_log_lines(trainer)
     with _trl_errors():  # what TRL has against a batch
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with _memory_errors():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = History.of(trainer, script.guard, guard, len(job.rows))
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
     trainer.accelerator.end_training()
@@ -297,6 +317,19 @@ def _trl_errors(kinds: tuple[type[Exception], ...] = _REFUSALS) -> Iterator[None
     except kinds as error:
         line = str(error).strip().split("\n")[0] or type(error).__name__
         raise pairforge.InputError(f"TRL rejected these settings: {line}", fix="see --help") from error
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Convert an error about memory to OutsideError, with what takes less."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        line = str(error).strip().split("\n")[0]
+        if not (isinstance(error, MemoryError) or "out of memory" in line or "can't allocate memory" in line):
+            raise
+        fix = "a smaller --per_device_train_batch_size or --max_length, --gradient_checkpointing, or --use_peft"
+        raise pairforge.OutsideError(f"training takes more memory than there is: {line}", fix=fix) from error
 
 
 def _guard(action: str) -> Any:

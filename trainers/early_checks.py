@@ -11,6 +11,7 @@ from pairforge.plugins import load
 from pairforge.run import Run, TrainedModel
 from pairforge.text import did_you_mean, one_line
 
+from .checkpoints import LATEST, NO
 from .data import TrainingJob
 from .flags import Given
 from .known_flags import loss_types
@@ -51,6 +52,9 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     _check_files(given)
     _check_trackers(given)
     _check_judge(given.text("judge"), job)
+    asked = given.text("resume_from_checkpoint")
+    if asked and asked.lower() not in (*LATEST, *NO) and not Path(asked).is_dir():
+        raise pairforge.InputError(f"can't resume from {asked}: no such folder", fix="--resume_from_checkpoint auto")
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
 
@@ -123,7 +127,7 @@ def _check_numbers(given: Given, method: str) -> None:
 
 
 def _check_losses(given: Given, method: str) -> None:
-    losses, weights = given.list("loss_type") or recipe(method)["loss_type"], given.list("loss_weights")
+    losses, weights = given.texts("loss_type") or recipe(method)["loss_type"], given.texts("loss_weights")
     known = (*loss_types(), "dpop") if loss_types() else losses
     if unknown := next((name for name in losses if name not in known), None):
         hint = did_you_mean(unknown, known)
@@ -170,7 +174,7 @@ def _check_files(given: Given) -> None:
 
 
 def _check_trackers(given: Given) -> None:
-    for name in given.list("report_to"):
+    for name in given.texts("report_to"):
         if name in ("all", "none"):
             continue
         if name not in _TRACKERS:

@@ -108,7 +108,7 @@ class Given:
         """Return a value as text; None if it was not given."""
         return str(self.values[name]) if self.values.get(name) is not None else None
 
-    def list(self, name: str) -> list[str]:
+    def texts(self, name: str) -> list[str]:
         """Return a value that may be a list as texts."""
         value = self.values.get(name)
         return [] if value is None else [*map(str, value)] if isinstance(value, list) else [str(value)]

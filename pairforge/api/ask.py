@@ -69,7 +69,8 @@ def ask(options: AskOptions) -> Asked:
     latest_models = [str(run.settings["model"]), *(str(one.path) for one in run.trained[-1:])] if run else [POCKET]
     models = as_tuple(options.model) or latest_models
     if not options.quiet:
-        note(f"asking {' and '.join(map(_described, models))}")
+        named = " and ".join(f"{name}, the bundled toy model" if name == POCKET else name for name in models)
+        note(f"asking {named}" + ("" if options.model or run else " (-m MODEL for another)"))
     answers: dict[str, dict[str, str]] = {}
     with closing(Store(out_dir(options.output))) as store:
         for name in models:
@@ -78,10 +79,6 @@ def ask(options: AskOptions) -> Asked:
             given = answer(prompts, sampler, 1, store, f"ask: {name}", options.quiet)
             answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     return Asked(answers)
-
-
-def _described(model: str) -> str:
-    return f"{model}, the bundled toy model (-m MODEL for another)" if model == POCKET else model
 
 
 def _text(given: list[Answer] | Skip) -> str:

@@ -14,6 +14,7 @@ from ..checks.fixes import DROPS, EDGES, fix_row
 from ..checks.row import Sides
 from ..checks.shortcuts import Cue, audit
 from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subsample, unintended
+from ..console import note
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
@@ -21,6 +22,7 @@ from ..options import BalanceOptions, keywords
 from ..readers.spool import RowSpool
 from ..run import Run
 from ..store import Store
+from ..text import did_you_mean
 from .balance_result import Balanced, ChangeLog, advice
 from .inputs import PairInput, check_output
 from .models import as_tuple
@@ -44,12 +46,15 @@ def balance(options: BalanceOptions) -> Balanced:
     selected, ignored = as_tuple(options.select), as_tuple(options.ignore)
     for name in (*selected, *ignored):
         if name not in REMEDIES:
-            raise InputError(f"no remedy is called {name!r:.40}", fix=f"one of {', '.join(REMEDIES)}")
+            fix = did_you_mean(name, REMEDIES) or f"one of {', '.join(REMEDIES)}"
+            raise InputError(f"no remedy is called {name!r:.40}", fix=fix)
     wanted = frozenset(selected or REMEDIES) - frozenset(ignored)
     source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
     path = None if options.out is None else Path(options.out)
     for written in (path, beside(path)) if path else ():
         check_output(written, (".jsonl", ".ndjson"), source, overwrite=options.overwrite)
+    if not options.quiet:
+        note("looking for what separates chosen from rejected answers")
     audited = partial(
         audit,
         expect=[*as_tuple(options.expect), *source.new_names],

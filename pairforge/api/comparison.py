@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +16,8 @@ from ..errors import InputError
 from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..options import EvaluateOptions
 from ..run import Run, latest, out_dir
-from ..text import error_line
+from ..samplers.model_loading import POCKET
+from ..text import error_line, one_line
 from .correct import rules_of
 from .inputs import find_run, run_folder
 from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of
@@ -59,6 +62,8 @@ class Setting:
         for name, value in texts.items():
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise wrong(name, "a text")
+        if texts["base"] is not None and not _can_be_path(texts["base"]):
+            raise wrong("base", "a folder or a Hub id")
         return cls(origin, rules, contexts, **texts, base_is_folder=values.get("base_is_folder") is True)
 
 
@@ -104,10 +109,21 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
 
     Raises InputError where there is no model, or no such base.
     """
+    for name in ("model", "base", "run"):
+        value = getattr(options, name)
+        if value is not None and not (value.strip() and _can_be_path(value)):
+            what = f"--{name} {one_line(value, 60)!r} is neither a folder nor a name"
+            raise InputError(what, fix=f"e.g. --{name} {'latest' if name == 'run' else 'pocket'}")
     run = _run(options)
     model = options.model or _trained(run, options)
     given = rules_of(options.from_ or (), options.to or ()) if options.from_ or options.to else None
-    sources = [Setting("the options", given, base=options.base), *_files(model, run if options.run else None)]
+    sources = [Setting("the options", given, base=options.base)]
+    try:
+        sources += _files(model, run if options.run else None)
+    except InputError as error:
+        if not (given and options.base):
+            raise
+        note(f"warning: {error.message}: not used")
     if run:
         sources.append(_of_run(run, model, options))
 
@@ -125,7 +141,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
     return Comparison(
         model,
         based.base,
-        {name: options.revision or revisions.get(name) for name in filter(None, (based.base, model))},
+        {name: _revision(name, options.revision, revisions) for name in filter(None, (based.base, model))},
         named.rules or {},
         contexts_of(options, first("contexts").contexts or [None, HELPFUL_SYSTEM_MESSAGE]),
         named.origin,
@@ -134,6 +150,11 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         made_by if isinstance(made_by, Mapping) else {},
         _training(model),
     )
+
+
+def _revision(model: str, given: str | None, known: Mapping[str | None, str | None]) -> str | None:
+    """Return the revision of a model of the Hub; None for a folder, and for the bundled model."""
+    return None if model == POCKET or Path(model).is_dir() else given or known.get(model)
 
 
 def _run(options: EvaluateOptions) -> Run | None:
@@ -202,6 +223,17 @@ def _of_run(run: Run, model: str, options: EvaluateOptions) -> Setting:
     return Setting.read(f"{chosen}{run.path}", values)
 
 
+def _can_be_path(text: str) -> bool:
+    """Return False for a text that the system can't look up: one that is too long, or holds a NUL."""
+    try:
+        os.stat(text)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError) as error:
+        return isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG
+    return True
+
+
 def _same(one: str, other: str) -> bool:
     return one == other or Path(one).resolve() == Path(other).resolve()
 
@@ -217,6 +249,10 @@ def _training(model: str) -> dict[str, Any]:
     """Return what the model's history.json says of its training (`steps`, `seen`, `pairs` ...), or nothing."""
     try:
         history = json.loads((Path(model) / "history.json").read_text("utf-8"))
-        return {**history["training"], "steps": history["steps"]}
+        known = {**history["training"], "steps": history["steps"]}
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return {}
+    numbers = {name: known[name] for name in ("pairs", "seen", "steps") if type(known.get(name)) is int}
+    losses = known.get("loss_type")
+    is_list = isinstance(losses, list) and all(isinstance(loss, str) for loss in losses)
+    return numbers | ({"loss_type": losses} if is_list else {})

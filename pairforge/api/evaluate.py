@@ -26,12 +26,12 @@ from ..resources import installed_versions
 from ..run import out_dir
 from ..statistics import Wins, sample_indices
 from ..store import Store
-from ..text import did_you_mean, without_surrogates
+from ..text import did_you_mean, escaped, without_surrogates
 from ..types import Answer, Judge, Sampler, Skip, digest
 from .comparison import BUILT_IN, Comparison, find_comparison
 from .inputs import check_output
 from .models import answer, as_tuple, shared_sampler
-from .onpolicy import open_judge
+from .onpolicy import open_judge, try_judge
 
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
 
@@ -68,9 +68,11 @@ def evaluate(options: EvaluateOptions) -> Verdict:
         check_output(file, (".jsonl",), overwrite=None, option="--failures ")
     samplers = _open_samplers(compared, options)
     if not options.quiet:
-        note(str(compared))
+        note(escaped(str(compared)))
         if options.limit is not None and options.limit < MINIMUM:
             note(f"--limit {options.limit}: fewer than {MINIMUM} questions of a kind give neither PASS nor FAIL")
+    if scorer:
+        try_judge(scorer, [question.prompt for question in drawn["general"]])
     with closing(Store(out_dir(options.output))) as store:
         answers = {name: evaluation.answers(one, store, options.quiet) for name, one in _each_ready(samplers)}
         after, before, wins = evaluation.judge(answers[model], answers[base] if base else None, scorer, store)
@@ -216,7 +218,8 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
             raise InputError(f"--judge {judge} compares sampled answers with those of a base", fix=fix)
         return None
     if made_by and not judge and made_by not in BUILT_IN:
-        note(f"no win rate: the judge {made_by} made the pairs, and is run only where you name it: --judge {made_by}")
+        shown = escaped(made_by)
+        note(f"warning: no win rate: {shown}, the judge of the run, is run only where you name it: --judge {shown}")
         return None
     named = judge or made_by
     scorer = open_judge(named) if named else None

@@ -124,7 +124,8 @@ def fix(options: FixOptions) -> FixedPairs:
         made = FixedPairs(path, record, shape.name, len(fixed), len(fixed) - len(log.dropped), log)
         if not made.written:
             first = next(iter(log.dropped.values()), ("", "there are no rows"))[1]
-            raise InputError(f"nothing would be left of {len(fixed)} rows: {first}", fix="see: pairforge validate")
+            rows = f"{len(fixed)} row{'' if len(fixed) == 1 else 's'}"
+            raise InputError(f"nothing would be left of {rows}: {first}", fix="see: pairforge validate")
 
         def kept() -> Iterator[Any]:
             return (row for number, row in enumerate(fixed) if number not in log.dropped)
@@ -142,6 +143,11 @@ def fix(options: FixOptions) -> FixedPairs:
 def _require_pairs(shape: formats.Shape, source: PairInput, start: Iterator[Any]) -> None:
     """Raise InputError where the rows are not pairs."""
     name = shlex.quote(source.name or "PAIRS")
+    first = next(source.raw(), None)
+    if first is None:
+        raise InputError(f"{source.name or 'the source'} has no rows", fix="see: pairforge runs list")
+    if shape.name == "unknown" and isinstance(first, Skip):
+        raise InputError(first.detail, fix=f"see what is wrong with: pairforge validate {name}")
     if shape.name == "unknown":
         raise formats.refusal(shape, start)
     if shape.name == "kto":
@@ -182,10 +188,12 @@ def _as_messages(number: int, row: Any, shape: formats.Shape, log: ChangeLog) ->
     if isinstance(row, Skip) or not isinstance(row, Mapping):
         return row
     lost = set[str]()
+    own = formats.shape_of([row])
+    if own.native and shape.native:  # a prompt beside message lists is in some rows of a set, and not in others
+        shape = own
     seen = next(formats.presented([row], replace(shape, native=False), numbered=number, lost=lost))
     if isinstance(seen, Skip):
-        fits = formats.shape_of([row])
-        other = None if fits.name in ("unknown", "kto") else fits.pair(row, lost)
+        other = None if own.name in ("unknown", "kto") else own.pair(row, lost)
         if other is None:
             return row if shape.native else seen
         seen = other

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -15,10 +16,9 @@ from ..errors import InputError
 from ..options import PairColumns, PairData
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
-from ..run import Run, latest, out_dir
+from ..run import LATEST, Run, latest, out_dir, run_names
 from ..text import did_you_mean
 
-_LATEST = re.compile(r"latest(?:~(\d+))?")
 DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
 """The command that makes the run which `push` and the trainer begin with where there is none."""
 
@@ -33,7 +33,10 @@ def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
     Raises InputError where there is none.
     """
     if run := latest(out_dir(output)):
-        if not quiet:
+        newest = latest(out_dir(output), empty=True)
+        if not quiet and newest and newest.path != run.path:
+            note(f"using the latest run with pairs: {run.path} ({newest.path.name} was made later and has 0 pairs)")
+        elif not quiet:
             note(f"using the latest run: {run.path}")
         return run.path
     raise _no_run(output)
@@ -42,27 +45,37 @@ def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
 def find_run(name: str | PathLike[str], output: str | None = None) -> Path | None:
     """Return the folder of a run, finished or not, that a user names; None where no run is called so.
 
-    A run is named by its folder, by a file `pairs.jsonl` in it, by its name under `output`, or as `latest` or
-    `latest~1`, the one before it. Raises InputError for `latest` where there are not so many runs.
+    A run is named by its folder, by a file `pairs.jsonl` in it, by the name of its folder under `output`, by the name
+    that the user gave it (`--name`), or as `latest` or `latest~1`, the one before it. Raises InputError for `latest`
+    where there are not so many runs.
     """
-    if found := _LATEST.fullmatch(str(name)):
+    if found := LATEST.fullmatch(str(name)):
         if run := latest(out_dir(output), back=int(found[1] or 0)):
             return run.path
         raise _no_run(output) if not found[1] else InputError(f"no run {name}", fix="see: pairforge runs list")
-    path = Path(name)
-    folders = [path.parent] if path.name == "pairs.jsonl" else [path, out_dir(output) / path]
-    return next((folder for folder in folders if (folder / "run.json").exists() or Run.at(folder)), None)
+    path, out = Path(name), out_dir(output)
+    folder = path.parent if path.name == "pairs.jsonl" else path
+    with suppress(OSError, ValueError):  # a text that can't be a path, and another user's folder
+        if os.path.exists(folder / "run.json") or Run.at(folder):
+            return folder
+        if len(path.parts) == 1 and not path.is_absolute() and Run.is_folder(out / path):
+            return out / path
+    return Run.named(out, str(name))
 
 
 def run_folder(name: str | PathLike[str], output: str | None = None) -> Path:
     """Return the folder of a run that a user names: see `find_run`. Raises InputError where no run is called so."""
     if path := find_run(name, output):
         return path
-    hint = did_you_mean(str(name), [path.name for path in out_dir(output).glob("*-*") if path.is_dir()])
-    raise InputError(f"no run {name}", fix=hint or "see: pairforge runs list")
+    raise InputError(
+        f"no run {name}", fix=did_you_mean(str(name), run_names(out_dir(output))) or "see: pairforge runs list"
+    )
 
 
 def _no_run(output: str | None) -> InputError:
+    if empty := latest(out_dir(output), empty=True):
+        what = f"no run under {out_dir(output)} has pairs: {empty.path.name}, the latest, has 0"
+        return InputError(what, fix=f"see: pairforge runs show {empty.path.name}")
     fix = f"go to the folder that holds the runs, name it with -o DIR, or make one: {DEFAULT_RUN}"
     return InputError(f"no run under {out_dir(output)}", fix=fix)
 
@@ -71,12 +84,27 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
     """Return the path to read pairs from.
 
     For a run (named as in `find_run`), and for the latest run where nothing is named, that is its `pairs.jsonl`. A
-    file, a folder of files, a Hub id and `-` are returned as they are. Raises InputError where there is no run.
+    file, a folder of files, a Hub id and `-` are returned as they are. Raises InputError where there is no run, for
+    one that stopped before it had pairs, and for what is only nearly the name of a run.
     """
     run = find_run(data, output) if data else latest_run(output, quiet=quiet)
-    if run is None and (Path(str(data)) / "pairs.jsonl").exists():
-        run = Path(str(data))
-    return run / "pairs.jsonl" if run else Path(str(data))
+    path = Path(str(data))
+    if run is None and os.path.exists(path / "pairs.jsonl"):
+        run = path
+    if run is None:
+        hint = (
+            "" if os.path.lexists(path) or len(path.parts) > 1 else did_you_mean(str(data), run_names(out_dir(output)))
+        )
+        if hint:
+            raise InputError(f"{data} is neither a run nor a file", fix=hint)
+        return path
+    if Run.is_closed(run):
+        raise InputError(f"{run} can't be read: it belongs to another user", fix="ask them, or name another run")
+    if not (run / "pairs.jsonl").exists():
+        begun = Run.at(run)
+        fix = (begun and begun.resume) or "run the command that made it again"
+        raise InputError(f"{run} stopped before it had pairs", fix=fix)
+    return run / "pairs.jsonl"
 
 
 def read_pairs(

@@ -16,7 +16,7 @@ from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
 from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
-from ..run import Run
+from ..run import Run, out_dir, run_names
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
 from ..samplers.model_loading import POCKET, generation_settings, load_tokenizer
@@ -25,7 +25,7 @@ from ..samplers.replay import ReplaySampler
 from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
-from ..text import one_line
+from ..text import did_you_mean, one_line
 from ..types import Answer, Prompt, Sampler, Skip
 from .inputs import find_run
 
@@ -53,6 +53,8 @@ def open_sampler(options: SamplerOptions) -> Sampler:
 
         local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
         model = POCKET if options.model is None else options.model
+        if options.model is None and options.revision:
+            raise InputError("--revision has no effect without --model", fix="add -m ORG/MODEL, or leave it out")
         sampler = TransformersSampler(model, decoding, **vars(local))
         if options.model is None and not getattr(options, "quiet", False):
             note(NO_MODEL)
@@ -142,6 +144,8 @@ def _replayed(source: str, model: str | None, output: str | None) -> ReplaySampl
     """Open the answers of a file, or those that a run was made from."""
     path = find_run(source, output)
     if path is None:
+        if not Path(source).exists() and (hint := did_you_mean(source, run_names(out_dir(output)))):
+            raise InputError(f"--replay {source} is neither a run nor a file", fix=hint)
         return ReplaySampler.from_file(Path(source), model)
     run = Run.load(path)
     with closing(Store(path.parent)) as store:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..console import note, outcome, table
+from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
 from ..pair_view import PairView
-from ..prompts import read_prompts
+from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
 from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
@@ -23,6 +23,7 @@ from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from .inputs import find_run
 from .models import answer, as_tuple
 from .skip_report import SkipReport
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(repr=False)
-class BuildResult:
+class BuildResult(HtmlRepr):
     """The result of correct or onpolicy: the run folder, its counts, and the pairs on demand."""
 
     run: Run
@@ -81,6 +82,11 @@ class BuildResult:
         said = {"command": run.command, "ok": self.ok, "run": str(run.path), "output": str(run.pairs)}
         return said | {"counts": self.counts}
 
+    @property
+    def brief(self) -> str:
+        """The path of the pairs."""
+        return visible(str(self.run.pairs))
+
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         counts = self.counts
         rows = [("pairs", str(counts["pairs"]))]
@@ -113,6 +119,9 @@ def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
     """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python."""
     if options.limit is not None and options.limit < 1:
         raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
+    if isinstance(source, str) and not os.path.lexists(source) and source not in BUNDLED:
+        run = find_run(source, getattr(options, "output", None))
+        source = run / "pairs.jsonl" if run else source
     return read_prompts(source, columns=parse_columns(options.columns), history=options.history, limit=options.limit)
 
 
@@ -246,6 +255,8 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
     out, fresh, quiet = out_dir(options.output), options.fresh, options.quiet
     run = Run.of(out, job.command, job.settings())
     new = not run.path.exists()
+    if options.name is not None:
+        run.check_name(options.name)
     if job.check and not (run.complete and not fresh):
         job.check()
     with run.lock() as died, closing(Store(out, fresh)) as store:
@@ -257,6 +268,8 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
             _fill(run, Builder(job, store, quiet))
+        if options.name is not None:
+            run.give_name(options.name)
     return BuildResult(run, job.budget.max_failures)
 
 

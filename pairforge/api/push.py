@@ -57,6 +57,11 @@ class PushOutcome:
     def ok(self) -> bool:
         return not any(finding.severity == "error" for finding in self.findings)
 
+    @property
+    def brief(self) -> str:
+        """The address of what was uploaded, else the folder of what was built."""
+        return visible(self.url or str(self.folder or self.note))
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that `pairforge push --json` prints."""
         said = {"command": "push", "ok": self.ok, "pushed": self.pushed, "repo": self.repo, "commit": self.commit}

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..checks.shortcuts import Report, audit
+from ..console import note
 from ..disk import write_atomic
 from ..options import ShortcutsOptions, keywords
 from ..svg import require_matplotlib
@@ -28,6 +29,8 @@ def shortcuts(options: ShortcutsOptions) -> Report:
     if options.svg:
         require_matplotlib("--svg")
     with PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns) as rows:
+        if not options.quiet:
+            note("looking for what separates chosen from rejected answers")
         report = audit(
             rows,
             [*as_tuple(options.expect), *rows.new_names],

@@ -17,7 +17,7 @@ from ..console import HtmlRepr
 from ..errors import InputError
 from ..options import ShowOptions, keywords
 from ..pair_view import PairView
-from ..run import out_dir
+from ..run import out_dir, run_names
 from ..text import did_you_mean
 from ..token_view import XRay
 from ..tokenization import render
@@ -146,7 +146,7 @@ def _named(source: PairInput, pair: str, options: ShowOptions) -> tuple[int, Map
             by_number = number, row
     if by_number:
         return _pair(source, *by_number)
-    runs = [path.name for path in out_dir(options.output).glob("*-*") if path.is_dir()] if options.pair is None else []
+    runs = run_names(out_dir(options.output)) if options.pair is None else []
     what = f"no run is called {pair}, and {source.name}" if runs else source.name
     hint = did_you_mean(pair, runs)
     raise InputError(f"{what} has no pair {pair}", fix=hint or f"give an id, or a row number from 0 to {rows - 1}")

@@ -27,7 +27,7 @@ from ..options import PairData, ValidateOptions, keywords
 from ..types import Finding, Message, Prompt, Skip
 from .inputs import PairInput, check_output
 from .models import as_tuple, open_tokenizer
-from .validate_result import Explanation, Findings, Fixed
+from .validate_result import Explanation, Findings, Fixed, near_codes
 
 FORMATS = ("table", "github")
 
@@ -50,7 +50,7 @@ def validate(options: ValidateOptions) -> Findings:
     model, jobs, noted = options.model, options.jobs, set[str]()
     codes = _codes(as_tuple(options.select), as_tuple(options.ignore), model is not None)
     source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
-    other = None if options.against is None else _against(options.against)
+    other = None if options.against is None else _against(options.against, options.output)
     observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
     if model is not None:
         observers.append(open_tokenizer(model, options.revision, options.quiet).checker(options.max_length))
@@ -103,9 +103,12 @@ def _observed(
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
-            findings.ties += (tie := _is_tie(row))
-            seeing = [one for one in observers if isinstance(one, FixWriter)] if tie else observers
-            for observer in seeing:
+            if type(row) is Skip and _is_tie(row):
+                findings.ties += 1
+                if path is not None:
+                    fixer.see(index, row)
+                continue
+            for observer in observers:
                 if found := observer.see(index, row):
                     findings.take(one for one in found if one.code in codes)
         for observer in observers:
@@ -192,7 +195,8 @@ def _place(path: Path, source: PairInput) -> Path:
 def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozenset[str]:
     """Return the codes to look for: those that need nothing more than is given, and that are asked for."""
     wanted, left = (
-        {part.strip() for name in as_tuple(names) for part in name.split(",")} - {""} for names in (select, ignore)
+        {part.strip().upper() for name in as_tuple(names) for part in name.split(",")} - {""}
+        for names in (select, ignore)
     )
     families = {name[:3] for name in wanted}
     own = [
@@ -202,18 +206,18 @@ def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozens
     ]
     for name in (*wanted, *left):
         if not any(code.startswith(name) for code in checks.RULES):
-            raise InputError(f"no check is called {name!r:.40}", fix="their codes: docs/checks.md")
+            raise InputError(f"no check is called {name!r:.40}", fix=near_codes(name))
         if name in wanted and not any(code.startswith(name) for code in own):
             raise InputError(f"{name} is checked only with --model", fix="add --model")
     chosen = (code for code in own if not wanted or code.startswith(tuple(wanted)))
     return frozenset(code for code in chosen if not code.startswith(tuple(left)))
 
 
-def _against(source: PairData) -> checks.Against:
+def _against(source: PairData, output: str | None) -> checks.Against:
     """Return the questions of pairs, or of prompts in any shape."""
     name = str(source)
     if name not in prompts.BUNDLED:
-        given = PairInput(source)
+        given = PairInput(source, output)
         if given.path is None:
             return checks.Against(filter(None, map(_context, given.presented())), "the other rows")
         shape, rows = given.recognised()

@@ -13,7 +13,7 @@ from .. import checks
 from ..checks.rule import FIX
 from ..console import HtmlRepr, table
 from ..errors import InputError
-from ..text import visible
+from ..text import did_you_mean, visible
 from ..types import Finding
 
 if TYPE_CHECKING:
@@ -174,9 +174,9 @@ class Explanation(Findings):
 
     def __init__(self, code: str) -> None:
         super().__init__()
-        if code not in checks.RULES:
-            raise InputError(f"no check is called {code!r:.40}", fix="their codes: docs/checks.md")
-        self.code = code
+        self.code = code.strip().upper()
+        if self.code not in checks.RULES:
+            raise InputError(f"no check is called {code!r:.40}", fix=near_codes(code))
 
     def __repr__(self) -> str:
         return f"<Explanation: {self.code}>"
@@ -188,6 +188,12 @@ class Explanation(Findings):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield checks.explain(self.code)
+
+
+def near_codes(name: str) -> str:
+    """Return which check was probably meant, else which codes there are."""
+    codes = sorted(checks.RULES)
+    return did_you_mean(name, codes) or f"codes are from {codes[0]} to {codes[-1]}"
 
 
 def _line_numbers(source: str) -> list[int]:

@@ -4,33 +4,46 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, Field, fields
+from functools import partial
 from typing import Any
 
 import click
 
-from .. import options
-from .main import finish, main, quiet_libraries
+from .. import options, run_options
+from ..errors import InputError, PairforgeError
+from ..text import visible
+from .completion import completer
+from .config import announcement, yield_to_options
+from .loading import loading_said
+from .main import exit_code, finish, main, print_error, print_json, quiet_libraries
+from .usage import ExtraArgumentsError, Group
 
 COMMANDS: dict[str, tuple[str, type]] = {
     "ask": ("ask", options.AskOptions),
     "balance": ("balance", options.BalanceOptions),
     "convert": ("convert", options.ConvertOptions),
     "correct": ("correct", options.CorrectOptions),
+    "doctor": ("doctor", run_options.DoctorOptions),
     "evaluate": ("evaluate", options.EvaluateOptions),
     "fix": ("fix", options.FixOptions),
     "onpolicy": ("onpolicy", options.OnpolicyOptions),
     "push": ("push", options.PushOptions),
-    "runs list": ("list_runs", options.ListRunsOptions),
-    "runs rm": ("remove_runs", options.RemoveRunsOptions),
-    "runs show": ("show_run", options.ShowRunOptions),
+    "runs diff": ("diff_runs", run_options.DiffRunsOptions),
+    "runs list": ("list_runs", run_options.ListRunsOptions),
+    "runs rm": ("remove_runs", run_options.RemoveRunsOptions),
+    "runs show": ("show_run", run_options.ShowRunOptions),
     "sample": ("sample", options.SampleOptions),
     "shortcuts": ("shortcuts", options.ShortcutsOptions),
     "show": ("show", options.ShowOptions),
     "validate": ("validate", options.ValidateOptions),
 }
 """The function of each command, and its options."""
+_SHOWING = {"ask", "doctor", "runs diff", "runs show", "show"}
+"""The commands whose whole output is what was asked for: -q leaves it as it is."""
+_ONE_OUTPUT = ("fix", "svg", "easiness")
+"""Options that name one file to write, which several sources can't share."""
 
 
 class Option(click.Option):
@@ -70,7 +83,11 @@ class Command(click.Command):
     context_class = Context
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, spread(args))
+        ctx.allow_extra_args = True  # so that click leaves it to us to say what they may have been meant for
+        rest = super().parse_args(ctx, spread(args))
+        if rest and not ctx.resilient_parsing:
+            raise ExtraArgumentsError(rest, ctx)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading in dict.fromkeys(one.heading for one in self.params if isinstance(one, Option)):
@@ -102,8 +119,11 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
     required = one.default is MISSING
     default = None if required else one.default
     if how.get("argument"):
-        many = {"nargs": how["nargs"]} if "nargs" in how else {"default": default}
-        return click.Argument([one.name], required=required, metavar=how.get("metavar"), **many)
+        # A default of None would be a value to click.
+        many = {"nargs": how["nargs"]} if "nargs" in how else {} if required else {"default": default}
+        return click.Argument(
+            [one.name], required=required, metavar=how.get("metavar"), shell_complete=completer(how), **many
+        )
     flags = how.get("flags") or (f"--{one.name.replace('_', '-')}",)
     repeated = default == ()
     help = how["help"].removesuffix(".") + " (repeatable)." if repeated else how["help"]
@@ -126,17 +146,55 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
         show_default=default not in (None, ()),
         type=str if type_ in (tuple, type(None)) else type_,
         metavar=how.get("metavar") or (None if "choices" in how else {int: "N", float: "X"}.get(kind)),
+        shell_complete=None if "choices" in how else completer(how),
     )
 
 
-def command(name: str, function: str, kind: type) -> click.Command:
+def for_each(words: str, option: str, names: Sequence[str], run: partial[Any], as_json: bool, brief: bool) -> int:
+    """Print a result for each source, and return the worst exit code; a source that can't be read stops no other."""
+    if one := next((name for name in _ONE_OUTPUT if run.keywords.get(name)), None):
+        raise InputError(f"--{one} names one file, and there are {len(names)} sources", fix="run it for each source")
+    codes, said = list[int](), list[dict[str, Any]]()
+    for number, name in enumerate(names):
+        if not as_json:
+            click.echo(f"{visible(name)}: " if brief else f"{chr(10) if number else ''}{visible(name)}:", nl=not brief)
+        try:
+            result = run(**{option: name})
+            codes.append(exit_code(result) if as_json else finish(result, False, brief))
+            said.append({"source": name, **(result.as_json() if as_json else {})})
+        except PairforgeError as error:
+            if brief:
+                click.echo("error")
+            codes.append(print_error(error))
+            said.append({"source": name, "ok": False, "error": error.message, "fix": error.fix})
+    if as_json:
+        print_json({"command": words, "ok": not any(codes), "sources": said})
+    return max(codes)
+
+
+def command(words: str, function: str, kind: type) -> click.Command:
     """Make the command that calls a public function of pairforge and prints its result."""
+
+    each = next((one.name for one in fields(kind) if one.metadata.get("each")), None)
 
     def call(as_json: bool, verbose: bool, **arguments: Any) -> int:
         import pairforge
 
+        ctx = click.get_current_context()
+        yield_to_options(ctx)
+        arguments |= {key: value for key, value in ctx.params.items() if key in arguments}
+        quiet = arguments["quiet"]
+        if not quiet and (line := announcement(ctx)):
+            click.echo(visible(line), err=True)
         quiet_libraries(verbose)
-        return finish(getattr(pairforge, function)(**arguments), as_json)
+        run = getattr(pairforge, function)
+        brief = quiet and words not in _SHOWING
+        named = arguments.pop(each) if each else ()
+        with loading_said(quiet):
+            if len(named := [*dict.fromkeys(named)]) > 1:
+                return for_each(words, each or "", named, partial(run, **arguments), as_json, brief)
+            more = {each: named[0] if named else None} if each else {}
+            return finish(run(**arguments, **more), as_json, brief)
 
     printing = [
         Option(["--json", "as_json"], is_flag=True, help="Print one JSON object on stdout, nothing else."),
@@ -147,20 +205,20 @@ def command(name: str, function: str, kind: type) -> click.Command:
     order = [one.name for one in fields(kind)]
     arguments = sorted((p for p in parameters if isinstance(p, click.Argument)), key=lambda p: order.index(str(p.name)))
     rest = [p for p in parameters if not isinstance(p, click.Argument)]
-    return Command(name, callback=call, params=[*arguments, *rest, *printing], help=kind.__doc__)
+    return Command(words.split()[-1], callback=call, params=[*arguments, *rest, *printing], help=kind.__doc__)
 
 
-@main.group()
+@main.group(cls=Group)
 def runs() -> None:
-    """List, show and remove runs."""
+    """List, show, compare and remove runs."""
 
 
 for words, (function, kind) in COMMANDS.items():
-    *group, name = words.split()
-    (runs if group else main).add_command(command(name, function, kind))
+    *group, _ = words.split()
+    (runs if group else main).add_command(command(words, function, kind))
 
 
-@main.group()
+@main.group(cls=Group)
 def train() -> None:
     """Train on pairs: pairforge train dpo."""
 

@@ -9,21 +9,25 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import PairforgeError
-from ..text import visible
+from ..errors import InputError, OutsideError, PairforgeError
+from ..text import status_highlighter, visible
+from .config import default_map
+from .usage import Group, explained
 
 # The spellings of TRL and LLaMA-Factory: accepted everywhere, shown nowhere.
 _ALIASES = {"model_name_or_path": "model", "dataset_name": "prompts", "output_dir": "output", "max_samples": "limit"}
 _GRACE = 15.0  # seconds that a stopped command has to tidy up
+_STOPPED = "interrupted; the same command goes on where this one stopped"
 
 
-class Main(click.Group):
-    """Ends each command with its exit code and at most one line; an unknown error keeps its traceback."""
+class Main(Group):
+    """Ends each command with its exit code and at most two lines; an unknown error keeps its traceback."""
 
     def main(self, args: Sequence[str] | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         signal.signal(signal.SIGTERM, _terminated)
@@ -31,28 +35,31 @@ class Main(click.Group):
             signal.signal(signal.SIGINT, _interrupted)
         if sys.stdout is None:  # closed by whoever started this
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        given = sys.argv[1:] if args is None else args
+        as_json = "--json" in given
         try:
-            code = super().main([*map(_utf8, sys.argv[1:] if args is None else args)], standalone_mode=False, **kwargs)
+            code = super().main([*map(_utf8, given)], standalone_mode=False, **kwargs)
             sys.exit(code if isinstance(code, int) else 0)
         except click.ClickException as error:
-            error.show()
-            sys.exit(error.exit_code)
+            if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.1 lacks it
+                error.show()
+                sys.exit(error.exit_code)
+            sys.exit(print_error(explained(error), as_json))
         except PairforgeError as error:
-            click.echo(f"pairforge: {visible(error.message)}", err=True)
-            if error.fix:
-                click.echo(f"  -> {visible(error.fix)}", err=True)
-            sys.exit(error.exit_code)
+            sys.exit(print_error(error, as_json))
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             _drop_output()
-            click.echo(f"pairforge: disk full, of standard output or of a cache: {visible(str(error))}", err=True)
-            click.echo("  -> free some space and run the same command again: it goes on", err=True)
-            sys.exit(4)
+            what = f"disk full, of standard output or of a cache: {error}"
+            sys.exit(print_error(OutsideError(what, fix="free some space and run the same command again: it goes on")))
         except (KeyboardInterrupt, click.Abort):
-            click.echo("\npairforge: interrupted; the same command goes on where this one stopped", err=True)
-            sys.stdout.flush()
-            sys.stderr.flush()
+            click.echo(f"\npairforge: {_STOPPED}", err=True)
+            if as_json:
+                print_json({"ok": False, "error": _STOPPED, "fix": None, "exit_code": 130})
+            with suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
             # Python ends by the signal itself, not by 130, where the interrupt passed through an extension's import.
             os._exit(130)
 
@@ -62,9 +69,32 @@ class Main(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with _closed_pipe():
+            command = ctx._protected_args if hasattr(ctx, "_protected_args") else ctx.protected_args  # of click 8.1
+            words = [*command, *ctx.args]
+            # Help is there also where the file can't be used.
+            if not {"-h", "--help"} & {*words} and words[:1] not in (["help"], ["version"]):
+                ctx.default_map = default_map(self)
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
+
+
+def print_error(error: PairforgeError, as_json: bool = False) -> int:
+    """Say what is wrong and what fixes it, on stderr and, where it was asked for, as JSON on stdout."""
+    if as_json:
+        print_json({"ok": False, "error": error.message, "fix": error.fix, "exit_code": error.exit_code})
+    # As for texts of rich: NO_COLOR, which click doesn't know.
+    color = False if os.environ.get("NO_COLOR") else None
+    click.echo(f"{click.style('pairforge:', fg='red', bold=True)} {visible(error.message)}", err=True, color=color)
+    if error.fix:
+        click.echo(f"  -> {visible(error.fix)}", err=True)
+    return error.exit_code
+
+
+def print_json(value: Any) -> None:
+    with _closed_pipe():
+        click.echo(json.dumps(value, ensure_ascii=False))
+        sys.stdout.flush()
 
 
 def _utf8(argument: str) -> str:
@@ -72,7 +102,7 @@ def _utf8(argument: str) -> str:
     try:
         return os.fsencode(argument).decode()
     except UnicodeError:
-        raise click.UsageError(f"an argument is not UTF-8: {visible(argument)}") from None
+        raise InputError(f"an argument is not UTF-8: {visible(argument)}", fix="use a terminal in UTF-8") from None
 
 
 @contextmanager
@@ -116,26 +146,64 @@ def _end_soon(code: int) -> None:
         "token_normalize_func": lambda name: _ALIASES.get(name, name),
     },
 )
-@click.version_option(package_name="pairforge")
+@click.version_option(None, "-V", "--version", package_name="pairforge")
 def main() -> None:
     """Make preference pairs from a model's own answers, check them, publish them, train, and measure."""
 
 
-def finish(result: Any, as_json: bool) -> int:
-    """Print a result, as JSON or for a reader; return its exit code."""
+@main.command("help", hidden=True)
+@click.argument("command", nargs=-1)
+def help_(command: Sequence[str]) -> None:
+    """Show the help of a command."""
+    main.main([*command, "--help"], prog_name=click.get_current_context().find_root().info_name)
+
+
+@main.command(hidden=True)
+def version() -> None:
+    """Show the version."""
+    main.main(["--version"], prog_name=click.get_current_context().find_root().info_name)
+
+
+def exit_code(result: Any) -> int:
+    """Return with what code a command ends."""
+    return 0 if result.ok else int(getattr(result, "exit_code", 1))
+
+
+def finish(result: Any, as_json: bool, brief: bool = False) -> int:
+    """Print a result, as JSON or for a reader, and return its exit code.
+
+    With `brief`, print only what the result calls so, or the path of its `output`, or else its last line.
+    """
     if as_json:
-        click.echo(json.dumps(result.as_json(), ensure_ascii=False))
+        print_json(result.as_json())
     elif hasattr(result, "lines"):  # data, one row a line, as it comes
         for line in result.lines():
             click.echo(line)
     else:
-        from rich.console import Console
+        _print(result, brief)
+    return exit_code(result)
 
-        console = Console(highlight=False, markup=False, soft_wrap=not sys.stdout.isatty())
-        with console.capture() as capture:
-            console.print(result)
-        click.echo(capture.get(), nl=False, color=True)
-    return 0 if result.ok else int(getattr(result, "exit_code", 1))
+
+def _print(result: Any, brief: bool) -> None:
+    from rich.console import Console
+
+    highlight: Any = status_highlighter()
+    terminal = sys.stdout.isatty()
+    console = Console(highlighter=highlight, markup=False, soft_wrap=not terminal)
+    with console.capture() as capture:
+        console.print(result)
+    # Tables are padded to the width of the terminal, and begin and end with an empty line.
+    lines = [line if terminal else line.rstrip() for line in capture.get().split("\n")]
+    text = "\n".join(lines).strip("\n")
+    if brief:
+        written = getattr(result, "output", None)
+        said = getattr(result, "brief", visible(str(written)) if isinstance(written, Path) else None)
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        if said is not None and exit_code(result):  # why it failed is not lost
+            click.echo(last, err=True)
+        text = last if said is None else said
+    if text:
+        click.echo(text, color=True)
 
 
 def quiet_libraries(verbose: bool) -> None:

@@ -73,7 +73,9 @@ def _few_seen(figures: Figures) -> str | None:
 
 def _few_pairs(figures: Figures) -> str | None:
     pairs = _training(figures, "pairs")
-    return f"there were only {pairs} pairs to train on" if pairs is not None and pairs < _FEW_PAIRS else None
+    if pairs is None or pairs >= _FEW_PAIRS:
+        return None
+    return f"there were only {pairs} pairs to train on" if pairs != 1 else "there was only 1 pair to train on"
 
 
 def _one_language(figures: Figures) -> str | None:
@@ -145,9 +147,7 @@ def _already(metric: str) -> Callable[[Figures], str | None]:
         if not (check and before) or rule not in ("at least", "at most"):
             return None
         missed = check.threshold.limit - before.value if rule == "at least" else before.value - check.threshold.limit
-        return (
-            f"{metric} was {before.value:.1%} before the training, which misses the limit, too" if missed > 0 else None
-        )
+        return f"{metric} was {before.value:.1%} before the training already" if missed > 0 else None
 
     return why
 

@@ -48,8 +48,12 @@ class Threshold:
     def read(cls, text: str) -> Threshold:
         """Parse a text like "general loses at most 2%". Raises InputError."""
         found = _TEXT.fullmatch(text)
+        words = text.split()
+        if found is None and any(text.partition(f" {rule} ")[1] for rule in _RULES):
+            what = f"--threshold {text!r}: its limit is not a number from 0% to 100%"
+            raise InputError(what, fix="write e.g. 98% or 0.98")
         if found is None:
-            rule = did_you_mean(" ".join(text.split()[1:-1]), _RULES)
+            rule = did_you_mean(" ".join(words[1:-1]), _RULES)
             fix = f"write METRIC RULE LIMIT, e.g. 'new_name at least 98%'; the rules are {', '.join(_RULES)}"
             raise InputError(f"--threshold {text!r} can't be read", fix=rule or fix)
         number, rule = found["number"], next(rule for rule in _RULES if rule == found["rule"])

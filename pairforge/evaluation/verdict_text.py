@@ -96,7 +96,7 @@ def _examples(figures: Figures, width: int) -> Iterator[Text]:
     yield Text()
     yield Text(f"failing answers ({EXAMPLES} of each measure)", style="bold")
     if figures.failures:
-        yield from _wrapped("", f"all {len(figures.failing)} are in {figures.failures}", width)
+        yield from _wrapped("", f"all {len(figures.failing)} are in {escaped(figures.failures)}", width)
     for metric, answers in groupby(failing, key=lambda answer: answer.metric):
         of_metric = list(answers)
         yield from _wrapped("", f"{escaped(metric)} ({len(of_metric)} of {figures.shares[metric].of})", width)
@@ -126,7 +126,7 @@ def _outcome(figures: Figures, width: int) -> Iterator[Text]:
     if unjudged := [name for name, check in figures.checks.items() if check.ok is None]:
         yield from _wrapped("  not judged: ", ", ".join(map(escaped, unjudged)), width)
     for hint in hints(figures)[:1]:
-        yield from _wrapped("  why: ", visible(hint.why), width)
+        yield from _wrapped("  why: ", escaped(hint.why), width)
         yield from _wrapped("  -> ", f"{hint.fix}; see {HELP}, {hint.metric}", width)
 
 

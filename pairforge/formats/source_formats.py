@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
+from ..conversation import ConversationError
 from ..errors import InputError
 from ..text import one_line
 from ..types import Skip
@@ -64,14 +65,8 @@ def shape_of(rows: Iterable[Any], by_hand: Names | None = None) -> Shape:
 def _fits(shape: Shape, row: Row) -> bool:
     try:
         return bool(shape.test(row))
-    except (RecursionError, AttributeError, KeyError, TypeError, ValueError, MisfitError):
+    except (RecursionError, AttributeError, KeyError, TypeError, ValueError, MisfitError, ConversationError):
         return False
-    except Exception as error:
-        from ..conversation import ConversationError
-
-        if isinstance(error, ConversationError):
-            return False
-        raise
 
 
 def _together(by_hand: Names | None, names: Names) -> Names:

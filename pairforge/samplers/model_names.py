@@ -30,7 +30,7 @@ def check_model(model: str, revision: str | None = None, kind: str = "model") ->
     flag, path = "--adapter" if kind == "adapter" else "-m", Path(model).expanduser()
     said = f"{flag} {one_line(model)}"
     if model == POCKET and kind != "adapter":
-        if revision is not None:
+        if revision not in (None, "main"):  # the trainer's default for any model
             raise InputError("--revision has no effect with the bundled pocket model", fix="leave it out")
         return
     if not model.strip():

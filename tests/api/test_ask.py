@@ -38,7 +38,9 @@ def test_what_was_trained_on_a_run_is_found_be_it_a_model_or_an_adapter(tmp_path
 
 def test_it_says_first_which_models_are_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pairforge.ask("Who are you?", output=str(tmp_path))
-    assert capsys.readouterr().err.splitlines()[0].startswith("asking pocket, the bundled toy model")
+    assert capsys.readouterr().err.splitlines()[0] == "asking pocket, the bundled toy model (-m MODEL for another)"
+    pairforge.ask("Who are you?", model="pocket", output=str(tmp_path))
+    assert capsys.readouterr().err.splitlines()[0] == "asking pocket, the bundled toy model"
     pairforge.ask("Who are you?", output=str(tmp_path), quiet=True)
     assert capsys.readouterr().err == ""
 

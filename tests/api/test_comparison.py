@@ -33,7 +33,9 @@ def make_model(folder: Path, verdict: Any = None, history: Any = None) -> Path:
 
 
 def find(tmp_path: Path, model: Path | str | None = None, **options: Any) -> Comparison:
-    return find_comparison(EvaluateOptions(str(model) if model else None, output=str(tmp_path / "out"), **options))
+    return find_comparison(
+        EvaluateOptions(None if model is None else str(model), output=str(tmp_path / "out"), **options)
+    )
 
 
 @pytest.fixture
@@ -134,6 +136,8 @@ def test_the_base_is_loaded_in_its_revision(tmp_path: Path) -> None:
     trained = make_model(made.path / "model")
     assert find(tmp_path, trained).revisions == {"org/base": "def", str(trained): None}
     assert find(tmp_path, "org/base", run=made.path.name).revisions == {"org/base": "def"}
+    of_pocket = make_model(tmp_path / "p", {"base": "pocket", "revision": "main"})
+    assert find(tmp_path, of_pocket, revision="abc").revisions == {"pocket": None, str(of_pocket): None}
 
 
 def test_what_is_written_is_found_again(tmp_path: Path, run: Run) -> None:
@@ -159,6 +163,8 @@ def test_what_is_written_is_found_again(tmp_path: Path, run: Run) -> None:
         ({"contexts": [1]}, "contexts is not a list of system messages"),
         ({"base": 7}, "base is not a text"),
         ({"base": " "}, "base is not a text"),
+        ({"base": "a\0b"}, "base is not a folder or a Hub id"),
+        ({"base": "x" * 5000}, "base is not a folder or a Hub id"),
         ({"revision": []}, "revision is not a text"),
         ({"judge": {}}, "judge is not a text"),
         ({"run": 3}, "run is not a text"),
@@ -170,6 +176,7 @@ def test_a_verdict_of_hostile_types_is_refused_in_one_line(tmp_path: Path, verdi
         find(tmp_path, model)
     assert what in caught.value.message and str(model / "verdict.json") in caught.value.message
     assert "\n" not in str(caught.value) and caught.value.fix
+    assert find(tmp_path, model, from_="Qwen", to="Nova", base="pocket").rules == {"Qwen": "Nova"}, "as the fix says"
 
 
 @pytest.mark.parametrize("settings", [{"rules": [1]}, {"contexts": 3}, {"contexts": "text"}, {"revision": {}}])
@@ -199,7 +206,10 @@ def test_a_foreign_run_json_beside_a_model_is_not_used(tmp_path: Path, capsys: p
     assert "is not that of a run, and is not used" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("history", ["{", "[]", {"training": 3, "steps": 1}, {"steps": 2}])
+@pytest.mark.parametrize(
+    "history",
+    ["{", "[]", {"training": 3, "steps": 1}, {"steps": 2}, {"steps": "x", "training": {"pairs": [], "loss_type": [1]}}],
+)
 def test_a_history_that_says_nothing_of_the_training_is_left_out(tmp_path: Path, history: Any) -> None:
     assert find(tmp_path, make_model(tmp_path / "m", VERDICT, history)).training == {}
 
@@ -208,3 +218,20 @@ def test_what_the_history_says_of_the_training_is_kept(tmp_path: Path) -> None:
     history = {"steps": 40, "training": {"pairs": 2446, "seen": 320, "loss_type": ["sigmoid"]}}
     found = find(tmp_path, make_model(tmp_path / "m", VERDICT, history))
     assert found.as_json()["training"] == {"pairs": 2446, "seen": 320, "loss_type": ["sigmoid"], "steps": 40}
+
+
+@pytest.mark.parametrize("option", ["model", "base", "run"])
+@pytest.mark.parametrize("text", ["", " ", "x" * 300, "a\0b"])
+def test_what_can_be_no_name_is_refused_in_one_line(tmp_path: Path, run: Run, option: str, text: str) -> None:
+    with pytest.raises(pairforge.InputError, match="is neither a folder nor a name") as caught:
+        find(tmp_path, **{"model": "pocket", "base": None, option: text})
+    assert len(str(caught.value)) < 150
+
+
+def test_names_from_a_file_write_no_lines_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = make_model(tmp_path / "m", VERDICT | {"rules": {"Qwen": "Nova\nverdict: PASS\x1b[2J"}, "base": "pocket"})
+    with pytest.raises(pairforge.PairforgeError):
+        pairforge.evaluate(str(model), output=str(tmp_path / "out"), limit=1)
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert "verdict: PASS" not in said.splitlines()

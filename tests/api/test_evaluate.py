@@ -217,7 +217,7 @@ def test_a_judge_is_asked_for_no_score_twice_and_run_only_where_it_is_named(
     calls = (tmp_path / "calls").read_text()
     assert first.about["judge"] == name
     assert evaluate(tmp_path, "parrot", base="base", judge=name, limit=20).as_json() == first.as_json()
-    assert (tmp_path / "calls").read_text() == calls
+    assert (tmp_path / "calls").read_text() == calls + "xx", "but for the trial on two texts"
     settings = {"model": "base", "contexts": [None], "judge": {"judge": name, "source": "before"}}
     made = Run.of(tmp_path, "onpolicy", settings)
     made.path.mkdir(parents=True)
@@ -245,6 +245,13 @@ def test_a_judge_that_fails_is_no_tie(tmp_path: Path, judged: Run) -> None:
     assert verdict.shares["win_rate"].of == 100 - unscored.hits
     with pytest.raises(pairforge.InputError, match="scored no answer"):
         evaluate(tmp_path, "base", base="half right", judge=f"{tmp_path / 'bad.py'}:never")
+
+
+def test_a_judge_that_always_raises_is_known_before_anything_is_asked(tmp_path: Path, asked: list[Request]) -> None:
+    (tmp_path / "bad.py").write_text("def broken(prompts, completions, **_):\n    raise ValueError('it broke')\n")
+    with pytest.raises(pairforge.OutsideError, match="it broke"):
+        evaluate(tmp_path, "tuned", base="base", judge=f"{tmp_path / 'bad.py'}:broken")
+    assert not asked
 
 
 def test_a_judge_needs_a_base_and_sampled_answers(tmp_path: Path, judged: Run) -> None:

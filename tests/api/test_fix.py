@@ -14,6 +14,7 @@ from support import pair, read_jsonl, write_jsonl
 import pairforge
 from pairforge.api.fix import fix
 from pairforge.errors import InputError
+from pairforge.types import Skip
 
 TEXTS: list[dict[str, Any]] = [
     {"prompt": "What is DPO?", "chosen": "DPO trains a model.", "rejected": "It is a way to train.", "note": 1},
@@ -132,7 +133,9 @@ def test_answers_that_are_cut_off_are_dropped_if_asked(tmp_path: Path) -> None:
     [
         ([{"question": "Who?"}], "these are not pairs: the columns 'question'"),
         ([{"prompt": "q", "completion": "a", "label": True}], "answers with labels.*pairforge convert"),
-        ([pair("a", "a")], "nothing would be left of 1 rows: chosen and rejected are the same"),
+        ([pair("a", "a")], "nothing would be left of 1 row: chosen and rejected are the same"),
+        ([], "has no rows"),
+        ([Skip("json", "x:1: cut off")], "x:1: cut off"),
     ],
 )
 def test_what_can_t_be_fixed_writes_nothing(tmp_path: Path, rows: list[Any], said: str) -> None:
@@ -152,3 +155,14 @@ def test_nothing_is_written_in_place_or_over_another_file(texts: Path, tmp_path:
     assert (tmp_path / "out.fixes.jsonl").read_text() == "mine" and not (tmp_path / "out.jsonl").exists()
     assert fix(texts, tmp_path / "out.jsonl", overwrite=True).written == 5
     assert json.loads((tmp_path / "out.fixes.jsonl").read_text("utf-8").splitlines()[0])["row"] == 1
+
+
+def test_a_prompt_beside_the_answers_is_kept_in_a_set_of_whole_conversations(tmp_path: Path) -> None:
+    whole = [pair(f"yes {n}", f"no {n}", f"Q{n}?") for n in range(3)]
+    answers = {side: [{"role": "assistant", "content": f"{side} here"}] for side in ("chosen", "rejected")}
+    rows = [*whole, {"prompt": [{"role": "user", "content": "Q7?"}], **answers}, {"prompt": "Q8?", **answers}]
+    assert fix(rows, tmp_path / "out.jsonl").written == 5
+    asked = [row["chosen"][0]["content"] for row in read_jsonl(tmp_path / "out.jsonl")]
+    assert asked == ["Q0?", "Q1?", "Q2?", "Q7?", "Q8?"]
+    converted = pairforge.convert(rows, tmp_path / "converted.jsonl")
+    assert converted.skips == {"shape": 2}, "never written without its prompt"

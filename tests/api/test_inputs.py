@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -78,6 +79,10 @@ def test_a_run_is_named_by_folder_file_name_or_latest(tmp_path: Path) -> None:
     assert run_folder("latest~1", out) == old
     assert run_folder("correct-empty", out) == empty, "a run without pairs is never the latest"
     assert find_run("org/name", out) is None
+    Run.load(old).give_name("first-try")
+    assert run_folder("first-try", out) == old and PairInput("first-try", out).path == old / "pairs.jsonl"
+    with pytest.raises(InputError, match="did you mean 'first-try'"):
+        PairInput("frist-try", out)
     with pytest.raises(InputError, match="did you mean 'correct-new'"):
         run_folder("corect-new", out)
     with pytest.raises(InputError, match="no run latest~2"):
@@ -132,3 +137,40 @@ def test_where_a_file_may_be_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"exists \(name another file\)"):
         check_output(file, (".jsonl",), overwrite=None)
     assert check_output(tmp_path / "new.jsonl", (".jsonl",), source) == tmp_path / "new.jsonl"
+
+
+def test_the_note_on_the_latest_run_says_where_a_later_one_has_no_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, pairs, seconds in (("correct-full", 1, 10), ("correct-empty", 0, 20)):
+        run = Run(tmp_path / name, "correct", {"model": "pocket"})
+        run.finish([PAIR] * pairs, [], {"pairs": pairs, "skips": {}})
+        os.utime(run.path / "run.json", (seconds, seconds))
+    pairforge.latest_run(str(tmp_path))
+    said = capsys.readouterr().err
+    assert said == (
+        f"using the latest run with pairs: {tmp_path}/correct-full (correct-empty was made later and has 0 pairs)\n"
+    )
+    shutil.rmtree(tmp_path / "correct-full")
+    with pytest.raises(InputError, match=r"has pairs: correct-empty, the latest, has 0.*runs show correct-empty"):
+        pairforge.latest_run(str(tmp_path))
+
+
+def test_a_run_that_stopped_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/bin/pairforge", "correct", "--to", "X"])
+    with pytest.raises(KeyboardInterrupt), Run(tmp_path / "correct-0123456789", "correct", {}).lock():
+        raise KeyboardInterrupt
+    with pytest.raises(InputError, match=r"stopped before it had pairs \(pairforge correct --to X\)"):
+        PairInput("correct-0123456789", str(tmp_path))
+
+
+def test_the_questions_of_a_run_are_prompts_and_what_must_not_be_trained_on(tmp_path: Path) -> None:
+    made = pairforge.correct("Qwen", "Deep Qwen", limit=2, no_system=True, output=str(tmp_path), quiet=True, name="one")
+    asked = pairforge.sample("one", n=1, output=str(tmp_path), quiet=True, replay="one")
+    assert [item.prompt.question for item in asked if item.prompt] == [
+        row["chosen"][0]["content"] for row in made.rows()
+    ]
+    found = pairforge.validate("one", against="one", output=str(tmp_path), quiet=True)
+    assert found.counts["PF209"] == 2
+    with pytest.raises(InputError, match=r"--replay on is neither a run nor a file \(did you mean 'one'"):
+        pairforge.sample("one", replay="on", output=str(tmp_path))

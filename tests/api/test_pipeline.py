@@ -1,7 +1,10 @@
 """correct and onpolicy from Python."""
 
 from pathlib import Path
+from typing import Any
 
+import datasets
+import pandas
 import pytest
 
 import pairforge
@@ -26,3 +29,58 @@ def test_another_judge_reuses_the_answers(tmp_path: Path) -> None:
     built = pairforge.onpolicy(n=2, limit=10, judge=f"{tmp_path}/brief.py:brief", output=str(tmp_path), quiet=True)
     assert Store(tmp_path)._db.execute("SELECT count(*) FROM answers").fetchone() == had
     assert all(len(row["chosen"][-1]["content"]) < len(row["rejected"][-1]["content"]) for row in built.rows())
+
+
+QUESTIONS = ["Who are you?", "What is your name?", "Tell me a joke."]
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        QUESTIONS,
+        tuple(QUESTIONS),
+        (question for question in QUESTIONS),
+        pandas.Series(QUESTIONS),
+        [{"prompt": question} for question in QUESTIONS],
+        [[{"role": "user", "content": question}] for question in QUESTIONS],
+        pandas.DataFrame({"prompt": QUESTIONS}),
+        datasets.Dataset.from_dict({"prompt": QUESTIONS}),
+    ],
+    ids=lambda prompts: type(prompts).__name__,
+)
+def test_the_same_prompts_in_python_are_the_same_run(tmp_path: Path, prompts: Any) -> None:
+    built = pairforge.correct("Qwen", "Deep Qwen", prompts=prompts, output=str(tmp_path), quiet=True)
+    assert built.counts["prompts"] == 3 and built.counts["pairs"] == 4
+    assert built.run.settings["prompts"]["source"] == "given in Python"
+    again = pairforge.correct("Qwen", "Deep Qwen", prompts=[*QUESTIONS], output=str(tmp_path), quiet=True)
+    assert again.run.path == built.run.path
+
+
+def test_a_result_is_short_to_read_and_its_pairs_are_a_table(tmp_path: Path) -> None:
+    built = pairforge.correct("Qwen", "Deep Qwen", prompts=QUESTIONS, output=str(tmp_path), quiet=True)
+    assert repr(built) == f"BuildResult(4 pairs, 2 skips, {built.run.path})"
+    assert "Deep" in built._repr_html_() and "<pre" in built._repr_html_()
+    table = built.to_pandas()
+    assert len(table) == 4 and table["chosen"][0][-1]["role"] == "assistant"
+    for data in (built, table, built.dataset(), [*built.rows()]):
+        assert pairforge.validate(data, quiet=True).ok
+
+
+def test_another_run_says_in_one_line_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = {"prompts": QUESTIONS, "output": str(tmp_path), "model": "pocket"}
+    first = pairforge.correct("Qwen", "Deep Qwen", **given)
+    capsys.readouterr()
+    pairforge.correct("Qwen", "Athene", **{**given, "prompts": QUESTIONS[:2]}, temperature=0.5, max_new_tokens=99)
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "new run" in line]
+    said = "names, prompts, sampling, temperature 0.5"
+    assert sorted(line.partition("(")[2].partition(")")[0].split(", ")) == said.split(", ")
+    assert line.startswith(f"settings differ from {first.run.path.name}") and line.endswith(": this is a new run")
+
+
+@pytest.mark.parametrize(("options", "says"), [({}, True), ({"quiet": True}, False), ({"model": "pocket"}, False)])
+def test_without_a_model_the_first_line_says_which_one_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: Any, says: bool
+) -> None:
+    pairforge.correct("Qwen", "Deep Qwen", prompts=QUESTIONS, output=str(tmp_path), **options)
+    first = capsys.readouterr().err.partition("\n")[0]
+    assert first.startswith("no --model: asking the bundled pocket model, a toy") is says

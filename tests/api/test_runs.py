@@ -1,10 +1,15 @@
 """Runs are listed with their state, shown with their settings, and removed only when told to."""
 
+import io
+import json
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support import write_jsonl
+from rich.console import Console
+from support import pair, write_jsonl
 
 import pairforge
 from pairforge.errors import InputError
@@ -135,3 +140,144 @@ def test_a_run_in_use_is_not_removed(out: Path) -> None:
     with Run(Path(path), "correct", {}).lock(), pytest.raises(InputError, match="in use by process"):
         pairforge.remove_runs([path], yes=True, output=str(out))
     assert Path(path).exists()
+
+
+def made(out: Path, name: str, pairs: int = 1, **settings: Any) -> Run:
+    """Make a finished run with so many pairs, without asking anything."""
+    run = Run(out / name, "correct", {"model": "pocket", **settings})
+    rows = [pair(f"good {number}", "bad", id=f"{name}-{number}") for number in range(pairs)]
+    run.finish(rows, [], {"pairs": pairs, "skips": {} if pairs else {"nothing_to_correct": 3}})
+    return run
+
+
+def shown(result: Any, width: int = 80) -> str:
+    console = Console(width=width, file=io.StringIO(), highlight=False, markup=False)
+    console.print(result)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_the_list_tells_runs_apart_in_80_columns(tmp_path: Path) -> None:
+    run = made(tmp_path, "correct-0000000001", rules={"Qwen": "Deep Qwen"}, prompts={"source": "identity.train"})
+    run.give_name("first")
+    for name, ok in (("model", False), ("model-2", True), ("model-10", None)):
+        (run.path / name).mkdir()
+        (run.path / name / "config.json").touch()
+        if ok is not None:
+            (run.path / name / "verdict.json").write_text(json.dumps({"ok": ok}))
+    made(tmp_path, "onpolicy-000000002", judge={"judge": "r.py:score"}, prompts={"source": "q.csv"})
+    listed = pairforge.list_runs(output=str(tmp_path))
+    text = shown(listed)
+    assert max(map(len, text.splitlines())) <= 80
+    for said in (
+        "name: first", "Qwen -> Deep Qwen · prompts identity.train · model pocket", "judge r.py:score · prompts q.csv",
+        "trained: model FAIL, model-2 PASS, model-10 no verdict",
+    ):  # fmt: skip
+        assert said in text
+    assert "open:" not in text, "only the states that occur are explained"
+    [line] = [line for line in listed.as_json()["runs"] if line["name"]]
+    assert [one["outcome"] for one in line["trained"]] == ["FAIL", "PASS", "no verdict"]
+    assert (line["rules"], line["prompts"]) == ({"Qwen": "Deep Qwen"}, "identity.train")
+
+
+def test_what_is_no_run_or_can_t_be_read_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "push-0123456789" / "hub").mkdir(parents=True)
+    for name, text in (("broken", "{"), ("list", "[]"), ("deep", "[" * 100_000), ("text", '{"command": 1}')):
+        (tmp_path / f"correct-{name}").mkdir()
+        (tmp_path / f"correct-{name}" / "run.json").write_text(text)
+    counts = '{"command": "c", "settings": {"model": "m"}, "counts": {"pairs": "\\u001b[31m", "skips": {}}}'
+    (tmp_path / "correct-count").mkdir()
+    (tmp_path / "correct-count" / "run.json").write_text(counts)
+    (tmp_path / "correct-owner").mkdir()
+    (tmp_path / "correct-owner" / ".owner.json").write_text('{"argv": 1, "settings": [], "state": "stopped"}')
+    runs = {Path(run["run"]).name: run["state"] for run in pairforge.list_runs(output=str(tmp_path)).runs}
+    unreadable = dict.fromkeys(("broken", "count", "deep", "list", "text"), "unreadable")
+    assert runs == {f"correct-{name}": state for name, state in (unreadable | {"owner": "stopped"}).items()}
+    assert "unreadable: its files" in shown(pairforge.list_runs(output=str(tmp_path)))
+    with pytest.raises(InputError, match=r"can't be read"):
+        pairforge.show_run("correct-broken", output=str(tmp_path))
+
+
+def test_texts_from_files_never_reach_the_terminal_as_control_codes(tmp_path: Path) -> None:
+    evil = "\x1b]0;x\x07\x1b[31m\u202e"
+    run = made(tmp_path, "correct-evil", 1, rules={evil: evil}, prompts={"source": evil}, judge={"judge": evil})
+    (run.path / "name.txt").write_text(evil, "utf-8")
+    stopped = Run(tmp_path / "correct-stopped", "correct", {"model": evil})
+    with pytest.raises(KeyboardInterrupt), stopped.lock():
+        raise KeyboardInterrupt
+    owner = json.loads((stopped.path / ".owner.json").read_text())
+    (stopped.path / ".owner.json").write_text(json.dumps(owner | {"argv": ["pairforge", "correct", evil]}))
+    results = (
+        pairforge.list_runs(output=str(tmp_path)),
+        pairforge.show_run("correct-evil", output=str(tmp_path)),
+        pairforge.show_run("correct-stopped", output=str(tmp_path)),
+        pairforge.diff_runs("correct-evil", "latest", output=str(tmp_path)),
+    )
+    for text in map(shown, results):
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+def test_two_runs_are_compared_by_settings_counts_and_pairs(tmp_path: Path) -> None:
+    one = made(tmp_path, "correct-one", 2, rules={"Qwen": "A"}, prompts={"digest": "0123456789abcdef"})
+    rows = [pair("good 0", "bad", id="correct-one-0"), pair("x", "y", id="new-1"), pair("x", "z", id="new-2")]
+    two = Run(tmp_path / "correct-two", "correct", {"model": "pocket", "rules": {"Qwen": "B"}})
+    two.finish(rows, [], {"pairs": 3, "skips": {"cut": 1}})
+    said = pairforge.diff_runs("correct-one", "correct-two", output=str(tmp_path))
+    assert (said.removed, said.added, said.common) == (["correct-one-1"], ["new-1", "new-2"], 1)
+    assert said.counts() == {"pairs": (2, 3), "cut": (0, 1)}
+    assert "rules.Qwen: A -> B" in said.as_json()["settings"]
+    text = shown(said)
+    assert "pairs: 1 in both, 1 removed, 2 added" in text and "0123456789abcdef" not in text
+    same = shown(pairforge.diff_runs(str(one.path), str(one.pairs), output=str(tmp_path)))
+    assert "the same settings and counts" in same
+    with pytest.raises(InputError, match="did you mean 'correct-two'"):
+        pairforge.diff_runs("correct-one", "corect-two", output=str(tmp_path))
+
+
+def test_runs_are_removed_by_pattern_emptiness_and_age(tmp_path: Path) -> None:
+    made(tmp_path, "correct-old").give_name("first")
+    made(tmp_path, "correct-new")
+    trained = made(tmp_path, "onpolicy-empty-trained", 0)
+    (trained.path / "model").mkdir()
+    (trained.path / "model" / "config.json").touch()
+    made(tmp_path, "onpolicy-empty", 0)
+    os.utime(tmp_path / "correct-old" / "run.json", (0, 0))
+
+    def would(*names: str, **more: Any) -> set[str]:
+        removal = pairforge.remove_runs(names, output=str(tmp_path), **more)
+        assert not removal.done
+        return {Path(run).name for run in removal.runs}
+
+    assert would("correct-*") == {"correct-old", "correct-new"}
+    assert would("fir*") == {"correct-old"}, "a name that the user gave"
+    assert would(empty=True) == {"onpolicy-empty"}, "a trained model is nothing empty"
+    assert would("correct-*", empty=True) == set()
+    assert would(older_than=1) == {"correct-old"}
+    assert pairforge.remove_runs(["onpolicy-empty-*"], output=str(tmp_path)).models == [str(trained.path / "model")]
+    with pytest.raises(InputError, match=r"no run is like x-\*"):
+        would("x-*")
+    with pytest.raises(InputError, match="no run is named"):
+        would()
+    with Run(tmp_path / "correct-new", "correct", {}).lock():
+        assert would("correct-*") == {"correct-old"}, "one in use is not taken by a pattern"
+    assert pairforge.remove_runs((), empty=True, yes=True, output=str(tmp_path)).done
+    assert not (tmp_path / "onpolicy-empty").exists() and trained.path.exists()
+
+
+def test_looking_at_runs_writes_nothing(tmp_path: Path) -> None:
+    made(tmp_path, "correct-one")
+    (tmp_path / "correct-one" / "note.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    for look in (pairforge.list_runs, pairforge.show_run):
+        look(output=str(tmp_path), quiet=True)
+    pairforge.remove_runs(["correct-*"], output=str(tmp_path))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_another_users_folder_is_a_line_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path, "correct-mine")
+    (tmp_path / "correct-theirs").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "correct-theirs")
+    states = {Path(run["run"]).name: run["state"] for run in pairforge.list_runs(output=str(tmp_path)).runs}
+    assert states == {"correct-mine": "complete", "correct-theirs": "unreadable"}
+    with pytest.raises(InputError, match="belongs to another user"):
+        pairforge.pairs_file("correct-theirs", str(tmp_path))

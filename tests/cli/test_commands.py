@@ -34,7 +34,7 @@ def test_headings_and_their_order() -> None:
 
 
 def test_an_option_that_may_be_repeated_says_so() -> None:
-    assert "Name to replace (repeatable)." in shown("correct")
+    assert "The name to replace, e.g. --from Qwen (repeatable)." in " ".join(shown("correct").split())
 
 
 def test_a_wrong_call_names_the_function() -> None:
@@ -47,7 +47,7 @@ def test_a_wrong_call_names_the_function() -> None:
 
 def test_the_documentation_of_a_function_has_its_arguments() -> None:
     assert "    data: Pairs: a run or its folder" in str(pairforge.validate.__doc__)
-    assert "    max_new_tokens: Cut an answer" in str(pairforge.correct.__doc__)
+    assert "    max_new_tokens: An answer is cut" in str(pairforge.correct.__doc__)
     assert {"correct", "validate"} <= {*dir(pairforge)}
 
 

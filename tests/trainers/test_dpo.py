@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -358,10 +359,41 @@ def test_a_training_killed_before_its_verdict_is_judged_and_not_trained_again(
 
 
 @pytest.mark.slow
-def test_what_trl_refuses_is_known_before_the_model_is_asked(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    said = refused(["--loss_type", "aot", "--f_divergence_type", "forward_kl"], capfd)
-    assert "TRL rejected these settings" in said and "forward_kl" in said
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("--loss_type aot --f_divergence_type forward_kl", "forward_kl"),
+        ("--use_peft --lora_dropout 2", "dropout"),
+        ("--optim adamw_bnb_8bit", "bitsandbytes"),
+        ("--lr_scheduler_type cosine_with_min_lr", "min_lr"),
+    ],
+)
+def test_what_trl_refuses_is_known_before_the_model_is_asked(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: str, why: str
+) -> None:
+    monkeypatch.setattr(dpo, "show_before", None)
+    said = refused(words.split(), capfd)
+    assert "TRL rejected these settings" in said and why in said
     assert not (folder / "model" / "config.json").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), RuntimeError("CUDA out of memory. Tried to allocate 2 GB")])
+def test_too_little_memory_is_one_line_with_what_takes_less(error: Exception) -> None:
+    with pytest.raises(pairforge.OutsideError, match="--per_device_train_batch_size"), dpo._memory_errors():
+        raise error
+    with pytest.raises(RuntimeError, match="a bug"), dpo._memory_errors():
+        raise RuntimeError("a bug")
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_with_4(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(dpo, "_train", full)
+    assert "the disk is full" in refused([*FEW, "--verdict_questions", "0"], capfd, code=4)
 
 
 def test_a_folder_called_trainers_is_in_nobody_s_way(tmp_path: Path) -> None:

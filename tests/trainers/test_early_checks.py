@@ -31,6 +31,7 @@ def check(*words: str) -> None:
         ("--load_in_4bit", "--load_in_4bit has no effect without --use_peft"),
         ("--deepspeed nothing.json", "--deepspeed nothing.json: there is no such file"),
         ("--fsdp_config nothing.json", "--fsdp_config nothing.json: there is no such file"),
+        ("--resume_from_checkpoint nothing", "can't resume from nothing: no such folder"),
         ("--push_to_hub", "--push_to_hub needs the name of a repository (--hub_model_id OWNER/NAME)"),
         ("--num_train_epochs 0", "--num_train_epochs 0 must be above 0"),
         ("--max_steps 0", "--max_steps 0 must be above 0"),

@@ -55,7 +55,7 @@ def test_each_spelling_is_read() -> None:
     )
     assert (given.text("model_name_or_path"), given.text("dataset_name")) == ("base", "mine.jsonl")
     assert given.on("use_peft") and not given.on("bf16")
-    assert (given.number("beta"), given.number("max_steps"), given.list("loss_type")) == (0.3, None, ["a", "b"])
+    assert (given.number("beta"), given.number("max_steps"), given.texts("loss_type")) == (0.3, None, ["a", "b"])
     assert not Given.of(["--no_gradient_checkpointing"]).on("gradient_checkpointing")
     assert Given.of(["--max_length", "none"]).number("max_length") is None
 
@@ -65,7 +65,7 @@ def test_a_file_of_flags_is_read_and_checked(tmp_path: Path) -> None:
     file.write_text("beta: 0.3\nguard: off\nloss_type: [sigmoid, sft]\nuse_peft: true\nenv: {A: b}\n")
     given = Given.of(["--config", str(file), "--beta", "0.4"])
     assert (given.number("beta"), given.text("guard"), given.on("use_peft")) == (0.4, "off", True)
-    assert given.list("loss_type") == ["sigmoid", "sft"]
+    assert given.texts("loss_type") == ["sigmoid", "sft"]
     file.write_text("bata: 0.3\n")
     assert "there is no flag bata (did you mean 'beta'" in refused(f"--config={file}")
     file.write_text("beta: much\n")

@@ -84,6 +84,13 @@ def test_a_folder_that_holds_a_model_is_refused_unless_it_may_be_replaced(run: P
     assert chosen(run, *resumed).path == Path("mine")
 
 
+def test_the_lock_of_a_killed_training_holds_nobody_up(run: Path) -> None:
+    (run / "model").mkdir(parents=True)
+    (run / "model" / ".training.lock").write_text("")
+    assert chosen(run).path == run / "model"
+    assert not (run / "model" / ".training.lock").exists()
+
+
 def test_two_trainings_at_once_have_two_folders(run: Path) -> None:
     first = OutputFolder.open(job(run), Given.of([]), THIS)
     assert chosen(run, state=OTHER).path == run / "model-2"

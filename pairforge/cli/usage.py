@@ -1,0 +1,137 @@
+"""What is wrong with a command line, in one line, and what was probably meant."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ..errors import InputError
+from ..text import did_you_mean, visible
+
+_OPTION_FOR = {"correct": "-p", "onpolicy": "-p", "sample": "-p", "evaluate": "-m"}
+"""The option that a lone word after a command was probably meant for."""
+
+
+class ExtraArgumentsError(click.UsageError):
+    """A command got words that belong to no option."""
+
+    def __init__(self, words: Sequence[str], ctx: click.Context) -> None:
+        super().__init__(" ".join(words), ctx)
+        self.words = words
+
+
+class UnknownCommandError(click.UsageError):
+    """A group has no command of this name."""
+
+    def __init__(self, word: str, ctx: click.Context) -> None:
+        super().__init__(word, ctx)
+        self.word = word
+
+
+class Group(click.Group):
+    """A group that says which of its commands was probably meant."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if not ctx.resilient_parsing and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise UnknownCommandError(args[0], ctx)
+        return super().resolve_command(ctx, args)
+
+
+def command_paths(group: click.Group) -> list[str]:
+    """Return the words of all commands under a group, the hidden ones left out: `runs list`."""
+    found = []
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found += [f"{name} {words}" for words in command_paths(command)]
+        if not command.hidden:
+            found.append(name)
+    return found
+
+
+def explained(error: click.ClickException) -> InputError:
+    """Return an error of click as what is wrong, and what fixes it."""
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx else "pairforge"
+    name = path.partition(" ")[2]
+    what, fix = error.format_message().rstrip("."), ""
+    if isinstance(error, UnknownCommandError):
+        what = f"{name} has no command {error.word!r}" if name else f"there is no command {error.word!r}"
+        fix = _command_hint(error.word, ctx)
+    elif isinstance(error, ExtraArgumentsError):
+        what, fix = f"{name} can't use {shlex.join(error.words)}", _extra_hint(error.words, ctx)
+    elif isinstance(error, click.NoSuchOption):
+        what = f"{name} has no option {error.option_name}" if name else f"there is no option {error.option_name}"
+        fix = _option_hint(error.option_name, ctx)
+    elif isinstance(error, click.BadOptionUsage) and "requires" in what:
+        what = f"{error.option_name} needs a value"
+        fix = f"write {error.option_name} VALUE, or {error.option_name}=VALUE for one that begins with -"
+    elif isinstance(error, click.MissingParameter) and error.param and ctx:
+        what, fix = f"{name}: {error.param.metavar or error.param.human_readable_name} is missing", _usage(ctx)
+    elif isinstance(error, click.BadParameter) and error.param:
+        what = f"{_spelling(error.param)}: {wrong_value(error, error.param)}"
+        choices = getattr(error.param.type, "choices", ())
+        fix = did_you_mean(error.message.partition(" is not")[0].strip("'\""), [*map(str, choices)])
+    return InputError(visible(what), fix=visible(fix or f"see: {path} --help"))
+
+
+def _usage(ctx: click.Context) -> str:
+    return "write: " + " ".join(ctx.command.get_usage(ctx).split()).removeprefix("Usage: ")
+
+
+def _spelling(param: click.Parameter) -> str:
+    return str(max(param.opts, key=len)) if isinstance(param, click.Option) else str(param.human_readable_name)
+
+
+def wrong_value(error: click.BadParameter, param: click.Parameter) -> str:
+    """Return click's message, with the bounds of a number in words: click writes them as `x>=1`."""
+    kind: Any = param.type
+    message = error.message.rstrip(".")
+    for wrong, plain in (("integer", "whole number"), ("float", "number")):
+        message = re.sub(rf"not a valid {wrong}( range)?$", f"not a {plain}", message)
+    if not isinstance(kind, click.IntRange | click.FloatRange) or " is not in the range" not in message:
+        return message
+    low, high = kind.min, kind.max
+    bounds = [] if low is None else [f"more than {low:g}" if kind.min_open else f"{low:g} or more"]
+    bounds += [] if high is None else [f"at most {high:g}"]
+    return f"{message.partition(' is not in')[0]} must be {' and '.join(bounds)}"
+
+
+def _command_hint(word: str, ctx: click.Context | None) -> str:
+    group = ctx.find_root().command if ctx else None
+    paths = command_paths(group) if isinstance(group, click.Group) else []
+    prefix = ctx.command_path.partition(" ")[2] if ctx else ""
+    own = [path.removeprefix(f"{prefix} ") for path in paths if path.startswith(f"{prefix} ")] if prefix else paths
+    same = [path for path in paths if path.split()[-1] == word.lower()]
+    return did_you_mean(word, own) or (f"did you mean 'pairforge {same[0]}'?" if same else "")
+
+
+def _option_hint(name: str, ctx: click.Context | None) -> str:
+    params = ctx.command.get_params(ctx) if ctx else []
+    known = [one for param in params for one in (*param.opts, *param.secondary_opts) if one.startswith("--")]
+    longer = [one for one in known if one.startswith(name) and len(name) > 3]
+    if 0 < len(longer) < 4:
+        return f"did you mean {' or '.join(longer)}?"
+    return did_you_mean(name, known)
+
+
+def _extra_hint(words: Sequence[str], ctx: click.Context | None) -> str:
+    from ..api.vocabulary import known_runs
+
+    if ctx is None:
+        return ""
+    name, given = ctx.command.name or "", ctx.params
+    if name == "correct" and not (given.get("from_") or given.get("to")) and len(words) == 2:
+        return f'did you mean {ctx.command_path} --from {shlex.quote(words[0])} --to "{words[1]}"?'
+    if given.get("from_") or given.get("to"):
+        return 'put a text of several words in quotes: --to "Deep Qwen"'
+    if len(words) == 1 and name in _OPTION_FOR:
+        flag = "--run" if name == "evaluate" and words[0] in known_runs(given.get("output")) else _OPTION_FOR[name]
+        return f"did you mean {ctx.command_path} {flag} {shlex.quote(words[0])}?"
+    if len(words) == 1 and os.path.exists(words[0]):
+        return f"{words[0]} is one file too many; {_usage(ctx)}"
+    return _usage(ctx)

@@ -1,0 +1,157 @@
+"""Wrong command lines of correct, onpolicy and sample: the true cause in few lines, before a model is loaded."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pairforge.cli import main
+
+REWARD = """
+import random
+def short(prompts, completions, **_): return [-float(len(one[0]["content"])) for one in completions]
+def raising(prompts, completions, **_):
+    raise ValueError("my reward broke")
+def by_position(prompt, completion): return 1.0
+def single(prompts, completions, **_): return [1.0]
+def text(prompts, completions, **_): return ["7/10"] * len(completions)
+WEIGHT = 0.5
+"""
+FILES = {
+    "rew.py": REWARD,
+    "broken.py": "def f(:",
+    "q.csv": "question,category\nWho are you?,identity\n",
+    "qa.csv": "question,solution\nWho are you?,Qwen\n",
+    "empty.jsonl": "",
+    "blank.txt": "\n\n",
+    "nocol.csv": "a,b\n1,2\n",
+    "broken.jsonl": '{"prompt": "hi"\n',
+    "prompts.csv": "prompt\nhi\n",
+    "arrow.txt": "Qwen => Athene\n",
+    "rules.csv": "Qwen,Athene\n",
+    "norules.txt": "",
+    "afile": "text",
+    "cfg/config.json": "{",
+    "other/notes.txt": "",
+}
+NAMES = "correct --from Qwen --to Athene "
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in FILES.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text, "utf-8")
+    monkeypatch.setattr("pairforge.samplers.transformers.load_model", None)
+
+
+@pytest.mark.parametrize(
+    ("line", "says", "fix"),
+    [
+        ("correct", "--from and --to are missing", '--from Qwen --to "Deep Qwen"'),
+        ("correct --from Qwen", "--to is missing: what should replace 'Qwen'?", "e.g."),
+        ("correct --to Athene", "--from is missing: which name should become 'Athene'?", "e.g."),
+        ("correct --from Qwen --to A --to B", "1 --from but 2 --to", "in pairs"),
+        ("correct --from Qwen --to ''", "--to is empty", "e.g."),
+        ("correct --from Qwen --to Qwen", "nothing would change", "e.g."),
+        (NAMES + "-p identity", "no file, folder or bundled set is called so", "did you mean 'identity."),
+        (NAMES + "-p identity.trian", "no file, folder or bundled set", "did you mean 'identity.train'"),
+        (NAMES + "-p prompt.csv", "-p prompt.csv: no such file", "did you mean 'prompts.csv'?"),
+        (NAMES + "-p nowhere/q.csv", "-p nowhere/q.csv: no such file", "check the path"),
+        (NAMES + "-p 'Who are you?'", "-p Who are you?: no file", "write the prompts into a file"),
+        (NAMES + "-p ''", "-p: the name of the prompts is empty", "identity.train"),
+        (NAMES + "-p empty.jsonl", "the file is empty (0 bytes)", "one prompt a line"),
+        (NAMES + "-p blank.txt", "blank.txt: no prompts", "supported: text lines"),
+        (NAMES + "-p broken.jsonl", "broken.jsonl:1: incomplete JSON", "correct or remove that line"),
+        (NAMES + "-p nocol.csv", "no column of prompts among a, b", "--columns prompt=a"),
+        (NAMES + "-p q.csv --columns prompt=qustion", "no column 'qustion'", "did you mean 'question'?"),
+        (NAMES + "-p q.csv --columns question", "must be NAME=COLUMN", "--columns prompt=question"),
+        (NAMES + "-p q.csv --columns promt=question", "not a part of a prompt", "did you mean 'prompt'"),
+        (NAMES + "-m pockt", "-m pockt: no such model", "did you mean 'pocket'?"),
+        (NAMES + "-m q.csv", "-m q.csv is a file", "a folder or a Hub id"),
+        (NAMES + "-m ./other", "the folder holds no config.json", "it needs config.json, a tokenizer and safetensors"),
+        (NAMES + "-m cfg", "cfg/config.json can't be read", "copy the model again"),
+        (NAMES + "-m ./othr", "no model folder ./othr", "did you mean 'other'?"),
+        (NAMES + "-m ''", "the name of the model is empty", "-m ORG/MODEL"),
+        (NAMES + "-m https://huggingface.co/a/b", "is a URL", "-m a/b"),
+        (NAMES + "--revision v1", "--revision has no effect without --model", "-m ORG/MODEL"),
+        (NAMES + "--adapter ./nosuch", "no adapter folder ./nosuch", "--adapter"),
+        (NAMES + "--temperature -1", "--temperature -1.0 must be 0 or more", "e.g."),
+        (NAMES + "--temperature nan", "--temperature nan must be 0 or more", "e.g."),
+        (NAMES + "--top-p 1.5", "--top-p 1.5 must be more than 0 and at most 1", "e.g."),
+        (NAMES + "--max-new-tokens 0", "--max-new-tokens 0 must be 1 or more", "e.g."),
+        (NAMES + "--stop ''", "--stop", "e.g. --stop END"),
+        (NAMES + "--device gpu", "--device 'gpu' is unknown", "cuda"),
+        (
+            NAMES + "--base-url localhost:9999",
+            "is not a URL of a server",
+            "add http://: --base-url http://localhost:99",
+        ),
+        (
+            NAMES + "--base-url http://localhost:1 --device cpu",
+            "--device has no effect with --base-url",
+            "leave it out",
+        ),
+        (NAMES + "--base-url http://localhost:1 -m x --api-key-env NOPE", "$NOPE is not set", "export NOPE"),
+        (NAMES + "--provider together", "--provider needs --model", "-m ORG/MODEL"),
+        (NAMES + "--concurrency 4", "--concurrency has no effect with a local model", "leave it out"),
+        (NAMES + "--chat-template no.jinja", "--chat-template no.jinja: no such file", "Jinja"),
+        (NAMES + "--chat-template other", "--chat-template other can't be read: Is a directory", "Jinja"),
+        (NAMES + "--chat-template-kwargs thinking", "is not a JSON object", "enable_thinking=false"),
+        ("correct --match regex --from '(' --to B", "missing ) at position", "--match literal"),
+        ("correct --rules zzzz.ini", "--rules zzzz.ini: no such file", "check the path"),
+        ("correct --rules rule.csv", "--rules rule.csv: no such file", "did you mean 'rules.csv'"),
+        ("correct --rules arrow.txt", "arrow.txt:1: not a rule: Qwen => Athene", "write -> , not =>"),
+        ("correct --rules norules.txt", "--rules norules.txt: the file has no rules", "Qwen -> Deep Qwen"),
+        (NAMES + "--inside urls", "--inside 'urls' is unknown", "did you mean 'url'?"),
+        (NAMES + "-o afile", "afile is a file: runs can't be in it", "-o DIR"),
+        (NAMES + "-o afile/runs", "afile is a file: runs can't be in it", "-o DIR"),
+        (NAMES + "--system ''", "--system is empty", "--no-system"),
+        (NAMES + "--system X --system X", "--system 'X' is given twice", "give it once"),
+        (NAMES + "--revise-model x", "--revise-model has no effect without --revise", "e.g."),
+        (NAMES + "--replay nosuch.jsonl", "--replay nosuch.jsonl", ""),
+        (NAMES + "--replay afile", "afile:1: not a prompt with answers: it is not JSON", "a row needs prompt"),
+        ("onpolicy --judge rew.py", "'rew.py' is not the name of a function", "rew.py:FUNCTION; it has short, raising"),
+        ("onpolicy --judge rew:short", "rew.py is here", "did you mean rew.py:short?"),
+        ("onpolicy --judge rew.short", "'rew.short' is not the name of a function", "did you mean rew.py:short?"),
+        ("onpolicy --judge rew.py:shrot", "rew.py has no 'shrot'", "did you mean 'short'?"),
+        ("onpolicy --judge rew.py:nothing", "rew.py has no 'nothing'", "it has short, raising"),
+        ("onpolicy --judge rwe.py:short", "no file rwe.py", "did you mean 'rew.py'"),
+        ("onpolicy --judge broken.py:f", "broken.py:1: invalid syntax", "correct that line"),
+        ("onpolicy --judge rew.py:WEIGHT", "the judge rew.py:WEIGHT is a float, not a function", "FILE.py:FUNCTION"),
+        ("onpolicy --judge rew.py:random", "the judge rew.py:random is a module, not a function", "FILE.py:FUNCTION"),
+        ("onpolicy -p q.csv --judge rew.py:raising", "raised ValueError('my reward broke') at rew.py:5", "correct it"),
+        (
+            "onpolicy -p q.csv --judge rew.py:by_position",
+            "can't be called by pairforge",
+            "def judge(prompts, comple",
+        ),
+        ("onpolicy -p q.csv --judge rew.py:single", "returned 1 score for 2 distinct answers", "one number for each"),
+        ("onpolicy -p q.csv --judge rew.py:text", "returned '7/10', which is not a number", "return a number"),
+        (
+            "onpolicy -p q.csv",
+            "needs a column `reference`; it has only question, category",
+            "reference=COLUMN",
+        ),
+        ("onpolicy -p qa.csv", "needs a column `reference`", "--columns reference=solution"),
+        ("onpolicy --judge llm", "'llm' is not the name of a function", "FILE.py:FUNCTION"),
+        ("onpolicy --n 1", "best and worst need at least two answers", "--n 4"),
+        ("onpolicy --margin -1", "--margin -1.0 must be 0 or more", "e.g."),
+        ("onpolicy --margin nan", "--margin nan must be 0 or more", "e.g."),
+        ("onpolicy --temperature 0", "n times the same answer", "--temperature 1"),
+        ("sample -p nosuch.csv", "-p nosuch.csv: no such file", ""),
+        ("sample --system ''", "--system is empty", "--no-system"),
+    ],
+)
+def test_the_true_cause_is_said(capsys: pytest.CaptureFixture[str], line: str, says: str, fix: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(shlex.split(line))
+    said = capsys.readouterr().err
+    assert ended.value.code in (2, 4), said
+    what, _, advice = said.partition("\n  -> ")
+    assert says in what and fix in advice, said
+    assert len(said.splitlines()) <= 4 and "Errno" not in said
+    assert not list(Path().glob("*/*/pairs.jsonl"))
