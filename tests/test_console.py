@@ -1,6 +1,7 @@
 """What a reader sees: counts, differences, and never a control code from outside."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -86,6 +87,6 @@ def test_notes_wrap_at_words_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("COLUMNS", "40")
         monkeypatch.setenv("TERM", "xterm")
         note(line)
-        lines = target.getvalue().splitlines()
+        lines = re.sub(r"\x1b\[[\d;]*m", "", target.getvalue()).splitlines()
         assert " ".join(map(str.strip, lines)) == line and (len(lines) > 1) == terminal
         assert all(len(one) <= 40 for one in lines) or not terminal
