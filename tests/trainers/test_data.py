@@ -11,7 +11,7 @@ from support import read_jsonl, write_jsonl
 
 import pairforge
 from trainers import dpo
-from trainers.data import find_training_job, from_here
+from trainers.data import find_training_job, from_here, trl_dataset
 from trainers.flags import Given
 
 
@@ -95,3 +95,16 @@ def test_a_length_that_leaves_nothing_to_learn_is_refused(run: Path, capfd: pyte
     said, fix = capfd.readouterr().err.splitlines()[-2:]
     assert said == "error: 0 of 8 pairs can be learned from at --max_length 4: 8 dropped"
     assert "--max_length" in fix
+
+
+def test_calls_and_tools_reach_trl_as_they_are() -> None:
+    asked = [{"role": "user", "content": "Weather?"}]
+    calls = [{"type": "function", "function": {"name": "f", "arguments": {place: 1}}} for place in ("Oslo", "Rome")]
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    answer = [*asked, {"role": "assistant", "content": "Sunny."}]
+    rows = [{"chosen": [*asked, {"role": "assistant", "tool_calls": [call]}], "rejected": answer} for call in calls]
+    rows = [{**row, "tools": tools} for row in rows]
+    assert trl_dataset(rows).to_list() == rows
+    plain = trl_dataset([{"chosen": answer, "rejected": asked, "id": "x"}])
+    assert plain.to_list() == [{"chosen": answer, "rejected": asked}]
+    assert plain.features["chosen"].feature.keys() == {"role", "content"}
