@@ -58,9 +58,9 @@ def characters(ranges: str) -> str:
     return re.sub("(.)-(.)", lambda found: "".join(map(chr, range(ord(found[1]), ord(found[2]) + 1))), ranges)
 
 
+OUTCOME_STYLES = {"PASS": "bold green", "FAIL": "bold red"}
 _STYLES = {
-    r"\bPASS\b": "bold green",
-    r"\bFAIL\b": "bold red",
+    **{rf"\b{word}\b": style for word, style in OUTCOME_STYLES.items()},
     r"(?m)^error(?=:)": "bold red",
     r"(?m)^warning(?=:)": "bold yellow",
     r"\b[1-9][\d,]* errors?\b": "red",
@@ -89,6 +89,12 @@ def plural(count: float, noun: str) -> str:
     """Return a count with its noun: 1 row, 2 rows, 0.5 points."""
     shown = f"{count:g}" if isinstance(count, float) else count
     return f"{shown} {noun}" if count == 1 else f"{shown} {noun}s"
+
+
+def a_type(value: object) -> str:
+    """Return the type of a value for a message: a float, an int."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

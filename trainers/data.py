@@ -6,8 +6,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from .flags import Given
 from .messages import is_first, say
 from .recipes import CORRECTIONS
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PAIR_FILES = (".json", ".jsonl", ".gz", ".parquet", ".csv", ".tsv", ".txt")
 _DECISIVE_FLAGS = {
     "loss": "beta loss_type loss_weights label_smoothing ld_alpha f_divergence_type f_alpha_divergence_coef",
@@ -114,7 +114,7 @@ def _is_here(name: str) -> bool:
     """Return True for a run, a file or a folder, False for a name of the Hub. Raises InputError for anything else."""
     if pairforge.pairs_file(name, quiet=True).exists() or name == "-":
         return True
-    if _HUB_NAME.fullmatch(name) and Path(name).suffix not in _PAIR_FILES:
+    if HUB_NAME.fullmatch(name) and Path(name).suffix not in _PAIR_FILES:
         return False
     if Path(name).suffix or name[0] in "./~" or "/" in name:
         raise pairforge.InputError(f"there is no file or run {name}", fix="see: pairforge runs list")
@@ -124,18 +124,14 @@ def _is_here(name: str) -> bool:
 
 def _default_pairs() -> Path:
     """Return the pairs of the latest run; one of several processes makes it where there is none."""
-    alone = os.environ.get("WORLD_SIZE", "1") == "1"
-    with nullcontext() if alone else _one_at_a_time(out_dir()):
-        return pairforge.pairs_file(pairforge.default_run(quiet=not is_first()), quiet=True)
-
-
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
     from filelock import FileLock
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".default-run.lock"):
-        yield
+    lock: Any = nullcontext()
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        out_dir().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out_dir() / ".default-run.lock")
+    with lock:
+        return pairforge.pairs_file(pairforge.default_run(quiet=not is_first()), quiet=True)
 
 
 def _as_pairs(data: Any, name: str, given: Given) -> list[Mapping[str, Any]]:

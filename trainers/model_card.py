@@ -16,7 +16,7 @@ from pairforge.markdown import code_span, fence
 from pairforge.resources import installed_versions
 from pairforge.text import plural
 
-from .data import pairs_digest
+from .data import HUB_NAME, pairs_digest
 
 PICTURE = "training.svg"
 _PACKAGES = ("trl", "transformers", "torch", "peft", "datasets", "accelerate")
@@ -97,7 +97,7 @@ def _training(config: Any, facts: Mapping[str, Any]) -> str:
 
 
 def _on_hub(name: str) -> bool:
-    return bool(re.fullmatch(r"[\w.-]+/[\w.-]+", name)) and not Path(name).exists()
+    return bool(HUB_NAME.fullmatch(name)) and not Path(name).exists()
 
 
 def _license(base: str) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..console import note, table
+from ..console import HtmlRepr, note, table
 from ..errors import InputError
 from ..evaluation.failing_answers import text_of
 from ..options import AskOptions, SamplerOptions, keywords, part_of
@@ -28,7 +28,7 @@ _COLUMN = 20
 
 
 @dataclass
-class Asked:
+class Asked(HtmlRepr):
     """The answers: `answers[model][question]`."""
 
     answers: dict[str, dict[str, str]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..options import EvaluateOptions
 from ..run import Run, TrainedModel, latest, out_dir
 from ..samplers.model_loading import POCKET
+from ..samplers.model_names import HUB_ID
 from ..text import error_line, one_line, plural
 from .correct import rules_of
 from .inputs import find_run, run_folder
@@ -232,7 +232,7 @@ def _same(one: str, other: str) -> bool:
 
 def _check_exists(base: str, of: Setting) -> None:
     """Refuse a base that was a folder when the file was written, and is none now."""
-    on_hub = not of.base_is_folder and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", base)
+    on_hub = not of.base_is_folder and HUB_ID.fullmatch(base)
     if not (on_hub or Path(base).is_dir()):
         raise InputError(f"the base {base}, which {of.origin} names, is not there", fix="say where it is: --base DIR")
 

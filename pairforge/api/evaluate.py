@@ -38,7 +38,7 @@ _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperat
 
 AnswersById: TypeAlias = "Mapping[str, list[Answer] | Skip]"
 """Prompt id -> the answers of a model; the id with SAMPLED behind it -> those at temperature 1."""
-Asked: TypeAlias = "tuple[Question, list[Answer] | Skip, list[Answer] | Skip | None]"
+AnsweredQuestion: TypeAlias = "tuple[Question, list[Answer] | Skip, list[Answer] | Skip | None]"
 """A question, the model's answer, and the base's."""
 
 
@@ -120,7 +120,7 @@ class Evaluation:
                 answers |= {name + suffix: found for name, found in given.items()}
         return answers
 
-    def with_answers(self, after: AnswersById, before: AnswersById) -> dict[str, Asked]:
+    def with_answers(self, after: AnswersById, before: AnswersById) -> dict[str, AnsweredQuestion]:
         """Return the question, the model's answer, and the base's if there is one, for each id of judged answers."""
         ids = {question.prompt.id + suffix: question for question, suffix in self.asked}
         return {name: (question, after[name], before.get(name)) for name, question in ids.items()}

@@ -12,7 +12,7 @@ from ..errors import InputError, OutsideError
 from ..text import did_you_mean, one_line
 from .model_loading import MODEL_FIX, POCKET
 
-_HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
+HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
 _FILES = {
     "model": ("config.json", "adapter_config.json"),
     "adapter": ("adapter_config.json",),
@@ -51,7 +51,7 @@ def check_model(model: str, revision: str | None = None, kind: str = "model", *,
         raise InputError(f"{said} is a URL", fix=f"give the id: {flag} {found[1]}")
     elif "://" in model:
         raise InputError(f"{said} is a URL", fix=f"give a server by --base-url {one_line(model)}")
-    elif model.startswith(("./", "../", "~", "/")) or not _HUB_ID.fullmatch(model):
+    elif model.startswith(("./", "../", "~", "/")) or not HUB_ID.fullmatch(model):
         near = [str(other) for other in path.parent.iterdir() if other.is_dir()] if path.parent.is_dir() else []
         what = f"no {kind} folder {one_line(model)}" if "/" in model else f"{said} is neither a folder nor a Hub id"
         raise InputError(what, fix=did_you_mean(str(path), near) or f"check the path given with {flag}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from support import Request, Scripted, read_jsonl, write_jsonl
@@ -252,6 +252,26 @@ def test_a_judge_that_always_raises_is_known_before_anything_is_asked(tmp_path: 
     with pytest.raises(pairforge.OutsideError, match="it broke"):
         evaluate(tmp_path, "tuned", base="base", judge=f"{tmp_path / 'bad.py'}:broken")
     assert not asked
+
+
+def test_a_judge_object_that_raises_ends_in_one_line_and_its_warnings_are_printed(
+    tmp_path: Path, judged: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Noisy:
+        name = "noisy"
+        warnings: ClassVar = ["it is noisy", "it is slow"]
+
+        def settings(self) -> dict[str, Any]:
+            return {"judge": self.name}
+
+        def score(self, prompt: Prompt, answers: Any) -> list[float]:
+            if not self.warnings:
+                raise ValueError("it broke")
+            return [1.0 for _ in answers]
+
+    with pytest.raises(pairforge.OutsideError, match=r"the judge noisy raised ValueError\('it broke'\) at "):
+        evaluate(tmp_path, "base", base="half right", judge=Noisy())
+    assert capsys.readouterr().err == "warning: it is noisy\nwarning: it is slow\n"
 
 
 def test_a_judge_needs_a_base_and_sampled_answers(tmp_path: Path, judged: Run) -> None:

@@ -76,7 +76,7 @@ def test_functions_that_differ_are_different_runs(asked: Any) -> None:
         (lambda completions, **_: 1 / 0, OutsideError, "raised ZeroDivisionError"),
         ("reference", InputError, r"needs a column `reference`; it has none .*--judge FILE.py:FUNCTION"),
         (Shorter, InputError, r"the judge Shorter is a class .*Shorter\(\)"),
-        (7, InputError, "judge=7 is a int, not a function"),
+        (7, InputError, "judge=7 is an int, not a function"),
     ],
 )
 def test_what_can_be_known_is_said_before_a_model_is_asked(

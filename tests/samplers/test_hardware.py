@@ -11,7 +11,7 @@ import torch
 from pairforge.errors import InputError
 from pairforge.samplers import hardware
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.hardware import BatchSizer, cores, pick_device, pick_dtype, threads
+from pairforge.samplers.hardware import BatchSizer, cores, pick_device, pick_dtype, threads, usable_processors
 from pairforge.samplers.transformers import TransformersSampler
 
 
@@ -96,6 +96,9 @@ def test_cores_are_those_that_the_process_may_use(
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     write(tmp_path, files)
     assert cores(tmp_path) == found
+    assert usable_processors(tmp_path) == (
+        8 if "sys/devices/system/cpu/cpu0/topology/thread_siblings_list" in files else found
+    )
 
 
 def test_threads_are_set_for_the_time_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
