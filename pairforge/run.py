@@ -134,6 +134,11 @@ class Run:
         return cls.find(path) or (begun if begun.owner else None)
 
     @classmethod
+    def of_folder(cls, path: Path) -> Run:
+        """Return the run in a folder, in whatever state: without settings and counts where there are none to read."""
+        return cls.at(path) or cls(path, "", {})
+
+    @classmethod
     def is_folder(cls, path: Path) -> bool:
         """Return whether a folder is that of a run, in whatever state, also one that can't be read."""
         return any(os.path.exists(path / name) for name in ("run.json", _OWNER, ".lock")) or cls.is_closed(path)

@@ -130,6 +130,11 @@ def error_line(error: BaseException) -> str:
     return line if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {line}"
 
 
+def why_unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Return why a text file can't be read, as a part of a message."""
+    return (isinstance(error, OSError) and error.strerror) or "it is not UTF-8"
+
+
 def error_place(error: BaseException, *machinery: str) -> str | None:
     """Return the file:line in a user's own code, the first file or one in its folder, where an error was raised.
 

@@ -209,7 +209,7 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
     for path in paths:
         if Run.at(path) is None and _unreadable(path):
             raise InputError(f"{path} is not a run that can be read", fix=f"rm -r {shlex.quote(str(path))}, if it is")
-    models = [str(model.path) for path in paths for model in Run(path, "", {}).trained]
+    models = [str(model.path) for path in paths for model in Run.of_folder(path).trained]
     folders = {path.parent for path in paths} if options.answers else ()
     count = sum(_forget(paths, out, dry=not options.yes) for out in folders)
     for path in paths if options.yes else ():
@@ -220,7 +220,7 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
 
 def _named(names: Sequence[str], out: Path) -> Iterator[Path]:
     """Yield the folders of the runs that are named, or of all; those in use only where they are named one by one."""
-    every = [path for path in _folders(out) if not Run(path, "", {}).in_use()]
+    every = [path for path in _folders(out) if not Run.of_folder(path).in_use()]
     if not names:
         yield from every
     for name in names:
@@ -232,7 +232,7 @@ def _named(names: Sequence[str], out: Path) -> Iterator[Path]:
             continue
         pattern = Path(name).name
         found = [
-            path for path in every if any(fnmatchcase(one, pattern) for one in (path.name, Run(path, "", {}).name))
+            path for path in every if any(fnmatchcase(one, pattern) for one in (path.name, Run.of_folder(path).name))
         ]
         if not found:
             raise InputError(f"no run is like {name}", fix="see: pairforge runs list")
@@ -241,7 +241,7 @@ def _named(names: Sequence[str], out: Path) -> Iterator[Path]:
 
 def _is_empty(path: Path) -> bool:
     """Return whether a run has no pairs, and no model was trained in it."""
-    run = Run.at(path) or Run(path, "", {})
+    run = Run.of_folder(path)
     return not run.counts.get("pairs") and not run.trained and not ((path / "run.json").exists() and not run.counts)
 
 
@@ -291,7 +291,7 @@ def _samplings(path: Path) -> list[Mapping[str, Any]]:
 
 def _line(path: Path) -> dict[str, Any]:
     """Return what is known of a run in whatever state."""
-    run = Run.at(path) or Run(path, "", {})
+    run = Run.of_folder(path)
     counts = run.counts
     if counts:
         state = "complete" if run.complete else "open"
