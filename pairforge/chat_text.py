@@ -15,13 +15,13 @@ class Form:
     """One way to write a conversation as a text: `name` is for a reader.
 
     A text is of this form where `beginning` matches at its start. `marker` matches what begins a turn, its first group
-    the speaker; `ends` are tokens at the end of a turn. `tokens`: it is made of the control tokens of a chat template.
+    the speaker; `ends`: a turn may end with a token. `tokens`: it is made of the control tokens of a chat template.
     """
 
     name: str
     beginning: re.Pattern[str]
     marker: re.Pattern[str]
-    ends: Sequence[str] = ()
+    ends: bool = True
     tokens: bool = True
 
     def turns(self, text: str) -> Iterator[Message]:
@@ -31,15 +31,8 @@ class Form:
         if system and self is ALPACA:  # the preamble of the alpaca template
             yield Message(role="system", content=system)
         for speaker, said in zip(parts[::2], parts[1::2], strict=True):
-            yield Message(role=_SPEAKERS.get(speaker.lower()) or ROLES[speaker.lower()], content=self._bare(said))
-
-    def _bare(self, said: str) -> str:
-        if not self.ends:
-            return said
-        said = said.strip()
-        while end := next((end for end in self.ends if said.endswith(end)), None):
-            said = said.removesuffix(end).rstrip()
-        return said
+            role = _SPEAKERS.get(speaker.lower()) or ROLES[speaker.lower()]
+            yield Message(role=role, content=bare_answer(said) if self.ends else said)
 
 
 _SPEAKERS = {"instruction": "user", "input": "user", "response": "assistant", "[inst]": "user", "[/inst]": "assistant"}
@@ -49,28 +42,29 @@ _ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|
 
 def _form(name: str, before: str, speaker: str, behind: str) -> Form:
     begins = re.compile(rf"\s*(?:<\|begin_of_text\|>|<bos>|<s>)?\s*{before}(?:{speaker}){behind}")
-    return Form(name, begins, re.compile(rf"{before}({speaker}){behind}"), _ENDS)
+    return Form(name, begins, re.compile(rf"{before}({speaker}){behind}"))
 
 
 ALPACA = Form(
     "### Instruction: ... ### Response:",
     re.compile(r"(?:[^\n#][^\n]*\n+)*\s*### (?:Instruction|Input):.*\n\s*### Response:", re.DOTALL),
     re.compile(r"(?:\A|(?<=\n))### (Instruction|Input|Response):[ ]?"),
-    _ENDS,
     tokens=False,
 )
-_LLAMA2 = Form("[INST] ... [/INST]", re.compile(r"\s*(?:<s>)?\s*\[INST\]"), re.compile(r"(\[/?INST\])"), _ENDS)
+_LLAMA2 = Form("[INST] ... [/INST]", re.compile(r"\s*(?:<s>)?\s*\[INST\]"), re.compile(r"(\[/?INST\])"))
 FORMS = (
     Form(
         "Human: ... Assistant: ...",
         re.compile(r"\s*(?:Human|Assistant):.*\n\nAssistant:", re.DOTALL),
         re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ ]?"),
+        ends=False,
         tokens=False,
     ),
     Form(
         "### Human: ... ### Assistant: ...",
         re.compile(r"\s*### (?:Human|Assistant):"),
         re.compile(r"\s*### (Human|Assistant):[ ]?"),
+        ends=False,
         tokens=False,
     ),
     _form("ChatML (<|im_start|>)", r"<\|im_start\|>", _NAMES, r"\n?"),
