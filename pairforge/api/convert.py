@@ -45,8 +45,9 @@ class Conversion(HtmlRepr):
     """The outcome of a conversion.
 
     `shape` names what was read, `rows` counts it; `pairs` and `written` count what is in the output. `skips` counts by
-    reason the rows that are not, or not wholly, in it, `first` says where the first of each is; `lost` counts, by column, the rows of
-    which the target holds only the rest. `snippet` configures the trainer; `files` are those that were written.
+    reason the rows that are not, or not wholly, in it, `first` says where the first of each is; `lost` counts, by
+    column, the rows of which the target holds only the rest. `snippet` configures the trainer; `files` are those that
+    were written.
     """
 
     output: Path
