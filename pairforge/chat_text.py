@@ -41,17 +41,18 @@ _ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|
 
 
 def _form(name: str, before: str, speaker: str, behind: str) -> Form:
-    begins = re.compile(rf"\s*(?:<\|begin_of_text\|>|<bos>|<s>)?\s*{before}(?:{speaker}){behind}")
+    begins = re.compile(rf"\s*(?:(?:<\|begin_of_text\|>|<bos>|<s>)\s*)?{before}(?:{speaker}){behind}")
     return Form(name, begins, re.compile(rf"{before}({speaker}){behind}"))
 
 
 ALPACA = Form(
     "### Instruction: ... ### Response:",
-    re.compile(r"(?:[^\n#][^\n]*\n+)*\s*### (?:Instruction|Input):.*\n\s*### Response:", re.DOTALL),
+    # Lines that don't begin with #, then the instruction; the response behind it is looked for once.
+    re.compile(r"(?=(?s:.*)\n[^\S\n]*### Response:)(?:(?![^\S\n]*#)[^\n]*\n)*[^\S\n]*### (?:Instruction|Input):"),
     re.compile(r"(?:\A|(?<=\n))### (Instruction|Input|Response):[ ]?"),
     tokens=False,
 )
-_LLAMA2 = Form("[INST] ... [/INST]", re.compile(r"\s*(?:<s>)?\s*\[INST\]"), re.compile(r"(\[/?INST\])"))
+_LLAMA2 = Form("[INST] ... [/INST]", re.compile(r"\s*(?:<s>\s*)?\[INST\]"), re.compile(r"(\[/?INST\])"))
 FORMS = (
     Form(
         "Human: ... Assistant: ...",
@@ -63,7 +64,7 @@ FORMS = (
     Form(
         "### Human: ... ### Assistant: ...",
         re.compile(r"\s*### (?:Human|Assistant):"),
-        re.compile(r"\s*### (Human|Assistant):[ ]?"),
+        re.compile(r"(?:(?<!\s)|(?<=: ))\s*### (Human|Assistant):[ ]?"),  # from where white space begins
         ends=False,
         tokens=False,
     ),
@@ -76,7 +77,7 @@ FORMS = (
 )
 """How conversations are written out, in the order in which they are tried."""
 _FIRST = re.compile(r"\s*(?:<|\[INST|#|Human:|Assistant:)")
-_SYSTEM = re.compile(r"\s*<<SYS>>\s*(.*?)\s*<</SYS>>\s*", re.DOTALL)
+_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 
 
 def form_of(text: str) -> Form | None:
@@ -100,7 +101,7 @@ def transcript(text: str) -> list[Message] | None:
             turn["content"] = turn["content"].removesuffix("<s>").removesuffix("</s>").strip()
             if found := _SYSTEM.match(turn["content"]):
                 asked = Message(role="user", content=turn["content"][found.end() :].strip())
-                return [Message(role="system", content=found[1]), asked, *turns[index + 1 :]]
+                return [Message(role="system", content=found[1].strip()), asked, *turns[index + 1 :]]
         return turns
     return _merged(turns) if form is ALPACA else turns
 

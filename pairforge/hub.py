@@ -199,7 +199,8 @@ class Repository:
                 return call()
             except api_failures() as error:
                 cause, status = _cause(error)
-                transient = _lost_connection(error) if status is None else _passes(status)
+                lost = any(isinstance(one, http_library().TransportError) for one in _chain(error))
+                transient = lost if status is None else _passes(status)
                 if not transient or failures == _TRIES:
                     raise
                 self._wait(failures, cause)
@@ -295,10 +296,6 @@ def status_of(error: BaseException) -> int | None:
 def _passes(status: int) -> bool:
     """Return True for a status that another try may not get."""
     return status in _TRANSIENT or (status >= 500 and status != 507)
-
-
-def _lost_connection(error: BaseException) -> bool:
-    return any(isinstance(one, http_library().TransportError) for one in _chain(error))
 
 
 def _reason(error: BaseException) -> str:

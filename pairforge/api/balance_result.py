@@ -13,7 +13,7 @@ from ..checks.shortcuts import Report
 from ..console import HtmlRepr, table
 from ..run import Run
 from ..samplers.decoding import Decoding
-from ..text import visible
+from ..text import plural, visible
 from ..types import Finding
 from .change_log import ChangeLog
 from .models import HELPFUL_SYSTEM_MESSAGE
@@ -104,7 +104,9 @@ def advice(after: Report, run: Run | None, uneven: Sequence[str], unknown: int) 
         command = counter_command(run) if run and run.command == "correct" else "pairforge correct ... --counter 1"
         lines.append(f"pairs in which what is intended is wrong need the model: {command}")
     if unknown:
-        lines.append(f"{unknown} pairs could not be picked again: their answers or scores are not in the evidence")
+        lines.append(
+            f"{plural(unknown, 'pair')} could not be picked again: their answers or scores are not in the evidence"
+        )
     lines += [f"--subsample would have to drop more than a fifth of the pairs against {cue!r}" for cue in uneven]
     return lines
 

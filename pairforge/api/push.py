@@ -193,7 +193,11 @@ def _build_and_upload(source: PairInput, license: str | None, options: PushOptio
         return PushOutcome(said, repo=options.repo, findings=findings)
     pocket = any(map(_is_pocket, {str(record.get("model")) for record in (*rows, run.settings if run else {})}))
     how = _command(options, options.repo or "YOUR-NAME/YOUR-DATASET", pocket)
-    dataset = formats.to_dataset(map(_public, rows))
+    shortened = cache(public_name)  # of folders of this machine
+    named = ("model", "judge")
+    dataset = formats.to_dataset(
+        {**row, **{key: shortened(row[key]) for key in named if isinstance(row.get(key), str)}} for row in rows
+    )
     rows = dataset.to_list()
     name = digest(rows, 64, str)
     own = run and os.access(run.path, os.W_OK)  # it may be another user's
@@ -318,11 +322,3 @@ def _build(
     )
     write_atomic(readme, text)
     return BuiltFile.of(CARD_FILE, readme), made
-
-
-def _public(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row without folders of this machine in the columns that may name them."""
-    return {**row, **{key: _name(row[key]) for key in ("model", "judge") if isinstance(row.get(key), str)}}
-
-
-_name = cache(public_name)

@@ -137,7 +137,7 @@ def contradictions(digests: Digests) -> dict[int, str]:
         for row in circle:
             others = [str(one) for one in circle if one != row]
             more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            found[row] = f"contradicts row{'s' if len(others) > 1 else ''} {', '.join(others[:_SHOWN])}{more}"
+            found[row] = f"contradicts {'row' if len(others) == 1 else 'rows'} {', '.join(others[:_SHOWN])}{more}"
     return found
 
 

@@ -63,11 +63,6 @@ def _object(value: Any) -> bool:
     return isinstance(value, Mapping) and text_in(value) is not None
 
 
-def _alone(row: Row) -> bool:
-    """Return whether the sides are all of the conversation, with nothing of it in other columns."""
-    return _both(row, is_whole) or not (_asks(row) or has_talk(row, *TALKS, "history"))
-
-
 def _both(row: Row, test: Callable[[Any], bool]) -> bool:
     return all(test(row.get(name)) for name in SIDES)
 
@@ -84,11 +79,6 @@ def are_texts(row: Row) -> bool:
 
 def _asks(row: Row) -> bool:
     return any(isinstance(row.get(name), str) or _object(row.get(name)) for name in (*QUESTIONS, "input", "context"))
-
-
-def _openai(row: Row) -> bool:
-    held = row.get("input")
-    return isinstance(held, Mapping) and is_talk(held.get("messages")) and _are_answers(row)
 
 
 def _has_speakers(row: Row) -> bool:
@@ -227,7 +217,7 @@ SHAPES = (
     Shape(
         "openai",
         "input.messages, with a preferred and a non-preferred output (OpenAI)",
-        _openai,
+        lambda row: _has(row, input=Mapping) and is_talk(row["input"].get("messages")) and _are_answers(row),
     ),
     Shape(
         "speakers",
@@ -260,7 +250,8 @@ SHAPES = (
     Shape(
         "trl",
         "whole conversations as chosen and rejected (TRL)",
-        lambda row: _native(row, plain=True) and not isinstance(row.get("prompt"), (list, Mapping)) and _alone(row),
+        lambda row: _native(row, plain=True) and not isinstance(row.get("prompt"), (list, Mapping))
+        and (_both(row, is_whole) or not (_asks(row) or has_talk(row, *TALKS, "history"))),
         native=True,
     ),
     Shape(
@@ -286,7 +277,7 @@ SHAPES = (
     Shape(
         "templated",
         "whole conversations written out in a chat template",
-        lambda row: are_texts(row) and _both(row, lambda text: is_whole(text)),
+        lambda row: are_texts(row) and _both(row, is_whole),
         templated=True,
     ),
     Shape(
