@@ -18,6 +18,7 @@ from typing import Any
 import pairforge
 from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
+from pairforge.model_upload import PICTURE
 from pairforge.run import latest, out_dir
 from pairforge.text import plural
 
@@ -25,7 +26,7 @@ from .data import TrainingJob, pairs_digest
 from .flags import QUESTIONS
 from .learning_curves import draw
 from .messages import say
-from .model_card import PICTURE, render
+from .model_card import render
 from .output_folder import OutputFolder
 from .recipes import CORRECTIONS
 
