@@ -484,7 +484,8 @@ class FixOptions(DataArgument):
     """Write sound pairs of one shape: the one command for what `validate` finds.
 
     Reads any known shape and writes message lists. Rows with errors, rows that were there before and rows that
-    contradict each other are dropped. OUT.fixes.jsonl keeps each row that was dropped or changed, with the reason.
+    contradict each other are dropped. Each row that was dropped or changed is kept, with the reason: for OUT
+    fixed.jsonl, in fixed.fixes.jsonl.
     """
 
     heading: ClassVar = "Pairs"

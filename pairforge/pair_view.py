@@ -78,6 +78,13 @@ class Diff:
     def __rich__(self) -> Text:
         return self.text()
 
+    @property
+    def legible(self) -> bool:
+        """Whether no changed word begins or ends with a sign that the marks are made of."""
+        changed = changes(words(self.rejected), words(self.chosen))
+        edges = (text[:1] + text[-1:] for *texts, same in changed if not same for text in texts)
+        return not any(set(edge) & set("+-") for edge in edges)
+
     def text(self, marks: bool = True, sides: tuple[str, ...] = ("rejected", "chosen")) -> Text:
         """Return what both answers share and what is only in those of the named sides."""
         made = Text()
@@ -96,7 +103,8 @@ class Diff:
 class PairView:
     """One pair for a reader: the context, then what differs in the answers. Rows are counted from 0.
 
-    Answers that have little in common are shown one below the other, with `side_by_side` all in two columns.
+    Answers that have little in common, or differ in a + or -, are shown one below the other; with `side_by_side` all
+    are in two columns.
     """
 
     row: Mapping[str, Any]
@@ -111,7 +119,7 @@ class PairView:
         for turn in context:
             yield Block(Text(visible(f"{turn['role']}: {turn['content']}"), style="dim"), 2)
         diff = Diff(text_of_turns(rejected), text_of_turns(chosen))
-        same = alike(diff.rejected, diff.chosen)
+        same = alike(diff.rejected, diff.chosen) and diff.legible
         if self.side_by_side:
             # In a pipe, where nothing else wraps, $COLUMNS or 100.
             width = shutil.get_terminal_size((100, 24)).columns if options.no_wrap else options.max_width

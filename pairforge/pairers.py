@@ -77,7 +77,7 @@ class BestWorstPairer:
         if not (gap := high[0] - low[0]) > max(self.margin, 0):
             if gap > 0:
                 return Skip("below_margin", f"{gap:g} apart: {len(answers)} answers, scored {low[0]:g} to {high[0]:g}")
-            return Skip("tie", f"{len(answers)} answers, all scored {low[0]:g} to {high[0]:g}")
+            return Skip("tie", f"{len(answers)} different answers, all scored {low[0]:g}")
         if len({"".join(answer.text.split()).casefold() for answer in (low[1], high[1])}) == 1:
             return Skip("identical", f"but for spaces and case: {high[1].text}")
         values = {"chosen_score": high[0], "rejected_score": low[0]}

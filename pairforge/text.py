@@ -113,6 +113,11 @@ def kind_of(value: object) -> str:
     return _KINDS.get(type(value)) or f"a {type(value).__name__}"
 
 
+def and_others(texts: Sequence[str]) -> str:
+    """Return the first of some texts, and whether others differ from it."""
+    return texts[0] + (" (and others)" if any(text != texts[0] for text in texts) else "")
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the hint "did you mean 'x'?", or 'x' or 'y', for a misspelt word; empty where nothing known is like it.
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checks.shortcuts import Report
+from ..checks.shortcuts.rebalancing import beyond_balance
+from ..checks.shortcuts.report import KIND_NAMES
 from ..console import HtmlRepr, table
 from ..run import Run
 from ..samplers.decoding import Decoding
@@ -93,7 +95,7 @@ def _column(audit: Report) -> dict[str, str]:
     }
     if any(cue.intended for cue in audit.cues):
         cells["apart from what is intended"] = f"{audit.unintended.value:.1%}" if audit.unintended else "too few pairs"
-    cells |= {f"by {kind} alone": f"{share.value:.1%}" for kind, share in audit.by.items()}
+    cells |= {f"by {KIND_NAMES.get(kind, kind)} alone": f"{share.value:.1%}" for kind, share in audit.by.items()}
     return cells | {"findings": str(sum(one.severity != "info" for one in audit.findings))}
 
 
@@ -101,14 +103,14 @@ def advice(after: Report, run: Run | None, uneven: Sequence[str], unknown: int) 
     """Return what is left to do, which `balance` can't do."""
     lines = []
     if any(cue.intended and not cue.balanced and cue.grade != "low" for cue in after.cues):
-        command = counter_command(run) if run and run.command == "correct" else "pairforge correct ... --counter 1"
+        command = counter_command(run) if run and run.command == "correct" else "pairforge correct ... --counter 0.3"
         lines.append(f"pairs in which what is intended is wrong need the model: {command}")
     if unknown:
         lines.append(
             f"{plural(unknown, 'pair')} could not be picked again: their answers or scores are not in the evidence"
         )
     lines += [f"--subsample would have to drop more than a fifth of the pairs against {cue!r}" for cue in uneven]
-    return lines
+    return lines + beyond_balance(after.cues)
 
 
 def counter_command(run: Run) -> str:
@@ -137,4 +139,4 @@ def counter_command(run: Run) -> str:
     if kwargs := sampling.get("chat_template_kwargs"):
         options.append(("chat-template-kwargs", json.dumps(kwargs, ensure_ascii=False)))
     words = [word for name, value in options for word in (f"--{name.replace('_', '-')}", value) if word is not True]
-    return shlex.join(["pairforge", "correct", *words, "--counter", "1"])
+    return shlex.join(["pairforge", "correct", *words, "--counter", "0.3"])

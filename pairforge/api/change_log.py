@@ -11,7 +11,7 @@ from typing import Any
 
 from ..disk import atomic, write_errors
 from ..formats import writers
-from ..text import plural
+from ..text import and_others, plural
 from ..types import Skip
 
 _SHOWN = 5
@@ -53,13 +53,13 @@ class ChangeLog:
     def lines(self, rows: Iterable[Any], names: str = "remedies") -> Iterator[dict[str, Any]]:
         """Yield an object for each changed or dropped row: its number, what was done, and the row as it was.
 
-        `names` is the key under which the remedies are. A row that could not be read is null.
+        `names` is the key under which the remedies are. A row that could not be read is the text of its line, or null.
         """
         for number, row in enumerate(rows):
             dropped = [self.dropped[number]] if number in self.dropped else []
             if done := self.changed.get(number, []) + dropped:
                 remedies, why = zip(*done, strict=True)
-                pair = None if isinstance(row, Skip) else row
+                pair = getattr(row, "line", None) if isinstance(row, Skip) else row
                 line = {"row": number, "id": pair.get("id") if isinstance(pair, Mapping) else None}
                 line |= {"what": "dropped" if dropped else "changed", names: list(remedies)}
                 yield line | {"why": "; ".join(why), "pair": pair}
@@ -72,13 +72,13 @@ class ChangeLog:
                 count = plural(len(found), "row")
                 did = f"would {_VERBS[what]} {count}" if would else f"{count} {what}"
                 numbers = ", ".join(str(row) for row, _ in found[:_SHOWN]) + " ..." * (len(found) > _SHOWN)
-                lines.append(f"{did}: {remedy} ({numbers}): {found[0][1]}")
+                lines.append(f"{did}: {remedy} ({numbers}): {and_others([why for _, why in found])}")
         return lines
 
     def __str__(self) -> str:
         counts = self.counts()
         parts = [f"{n} {what}: {remedy}" for what in counts for remedy, n in counts[what].items()]
-        return " · ".join(parts) or "nothing to fix"
+        return " · ".join(parts) or "no row was dropped or changed"
 
 
 _VERBS = {"dropped": "drop", "changed": "change"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .. import formats
+from ..checks import schema
 from ..console import HtmlRepr, table
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
@@ -38,6 +39,21 @@ _READERS = {
     "kto": "TRL, KTO",
 }
 """Who reads each shape."""
+_SKIPPED = {
+    "bytes": "bytes in a text file",
+    "context": "no question before the answers",
+    "encoding": "not UTF-8",
+    "json": "not valid JSON",
+    "limit": "too large",
+    "not_finite": "a number that is not finite",
+    "repeated_key": "a repeated key",
+    "same": "both sides the same",
+    "shape": "not a pair",
+    "tie": "no better answer",
+    "turns": "turns that the shape can't hold",
+    "unpaired": "no counterpart",
+}
+"""Why rows are left out, by reason."""
 
 
 @dataclass(repr=False)
@@ -68,11 +84,11 @@ class Conversion(HtmlRepr):
         return f"<Conversion: {self._summary()}>"
 
     def _summary(self) -> str:
-        """Return the counts: `6 of 8 rows written (LLaMA-Factory), 2 skipped: shape`."""
+        """Return the counts: `6 of 8 rows written (LLaMA-Factory), 2 skipped: not a pair`."""
         skipped = sum(self.skips.values())
         used = self.rows - skipped
         made = f", as {self.written} rows" if self.written != used else ""
-        reasons = ", ".join(reason.replace("_", " ") for reason in self.skips)
+        reasons = ", ".join(_SKIPPED.get(reason, reason) for reason in self.skips)
         return f"{used} of {self.rows} rows written ({_READERS[self.to]}){made}" + (
             f", {skipped} skipped: {reasons}" if skipped else ""
         )
@@ -92,7 +108,7 @@ class Conversion(HtmlRepr):
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         yield visible(f"{self.output}: {self._summary()}")
         if self.skips:
-            lines = [(name, str(count), self.first[name]) for name, count in self.skips.items()]
+            lines = [(_SKIPPED.get(name, name), str(count), self.first[name]) for name, count in self.skips.items()]
             yield table("", ("skipped", "rows", "first"), lines)
         if self.lost:
             yield table("", ("left out", "rows"), [(name, str(n)) for name, n in self.lost.items()])
@@ -159,7 +175,9 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick
                 done.skips[made.reason] += 1
             elif last != (last := (done.rows, made.reason)):  # a row of many pairs counts once
                 done.skips[made.reason] += of_pair
-            done.first.setdefault(made.reason, made.detail if made is pair else f"row {done.rows - 1}: {made.detail}")
+            done.first.setdefault(
+                made.reason, made.detail if made is pair else f"row {done.rows - 1}: {_why(made, pair)}"
+            )
             continue
         done.pairs += 1
         done.written += len(made)
@@ -169,6 +187,11 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick
                 lost |= {f"{name}, as it was: begins with '" for name, cell in row.items() if writers.is_formula(cell)}
             yield row
         done.lost.update(lost)
+
+
+def _why(skip: Skip, pair: Mapping[str, Any]) -> str:
+    """Return why a shape can't hold a pair: where something is wrong with the pair itself, as `validate` says it."""
+    return next((finding.message for finding in schema.shape(0, pair)), skip.detail)
 
 
 def _dataset_info(path: Path, columns: Iterable[str], overwrite: bool) -> dict[str, Any]:

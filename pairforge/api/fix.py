@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..formats.context import MisfitError
 from ..options import FixOptions, keywords
 from ..readers.spool import RowSpool
-from ..text import plural, visible
+from ..text import and_others, plural, visible
 from ..types import Skip
 from .change_log import ChangeLog, KeptRows, write_with_record
 from .inputs import PairInput, check_output
@@ -69,7 +69,7 @@ class FixedPairs(HtmlRepr):
 
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         lines = [
-            (what, str(len(rows)), code, f"row {rows[0][0]}", rows[0][1])
+            (what, str(len(rows)), code, f"row {rows[0][0]}", and_others([why for _, why in rows]))
             for what, by_code in self.log.by_remedy().items()
             for code, rows in by_code.items()
         ]

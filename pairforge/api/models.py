@@ -25,7 +25,7 @@ from ..samplers.replay import ReplaySampler
 from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
-from ..text import one_line
+from ..text import one_line, plural
 from ..types import Answer, Prompt, Sampler, Skip
 from .inputs import find_run, like_a_run
 
@@ -188,7 +188,7 @@ def answer(
     with progress(label, quiet) as tell:
         answers = sample(prompts, sampler, n, store, count, budget)
     if first and first[0] and not quiet:
-        note(f"{label}: {first[0]} answers from the store, {sum(last) - sum(first)} asked")
+        note(f"{label}: {plural(first[0], 'answer')} from the store, {sum(last) - sum(first)} asked")
     for warning in sampler.warnings:
         note(f"warning: {warning}")
     sampler.warnings.clear()

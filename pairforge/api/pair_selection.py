@@ -147,9 +147,10 @@ class PairFilter:
 
 def _no_column(option: str, column: str, columns: Mapping[str, Any]) -> InputError:
     if column == "margin":
-        return InputError(
-            f"{option}: no row has both chosen_score and rejected_score", fix="only judged pairs have a margin"
-        )
+        fix = "only judged pairs have a margin"
+        if option.startswith("--sort"):
+            fix += "; pairs without scores can be sorted with: --sort length, or --sort easiness"
+        return InputError(f"{option}: no row has both chosen_score and rejected_score", fix=fix)
     known = [*columns, *DERIVED]
     named = f"the columns are {', '.join(one_line(name, 30) for name in known[:20])}"
     return InputError(f"{option}: no row has this column", fix=did_you_mean(column, known) or named)

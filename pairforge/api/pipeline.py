@@ -261,7 +261,7 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
         if died and not quiet:
             note(f"going on after {died}, which was killed or ran out of memory")
         if new and not quiet and (other := latest(out, job.command)):
-            note(f"settings differ from {other.path.name} ({differences(run, other)}): this is a new run")
+            note(f"a new run: it differs from {other.path.name} in {differences(run, other)}")
         if run.complete and not fresh:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
@@ -285,7 +285,9 @@ def differences(run: Run, other: Run) -> str:
         known = {"rules": "names", "prompts": "prompts", "contexts": "system messages", "sampling": "sampling"}
         text = f"{_NAMED[key]} {value}" if key in _NAMED and value is not None else known.get(group, group)
         said[one_line(text.replace("_", " ") if key not in _NAMED else text, 60)] = None
-    return ", ".join(list(said)[:6])
+    # "judge loud.py:late" says all that "judge" does.
+    most = [text for text in said if not any(one.startswith(f"{text} ") for one in said)][:6]
+    return " and ".join(filter(None, [", ".join(most[:-1]), *most[-1:]]))
 
 
 def _fill(run: Run, builder: Builder) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
 from ..checks.shortcuts import Report, audit
+from ..checks.shortcuts.rebalancing import beyond_balance
 from ..console import note
 from ..disk import write_atomic
 from ..options import ShortcutsOptions, keywords
@@ -42,7 +44,7 @@ def shortcuts(options: ShortcutsOptions) -> Report:
             fail_on=options.fail_on,
         )
         hard = difficulty(rows, options.model) if options.model else None
-    report = replace(report, difficulty=hard)
+    report = replace(report, difficulty=hard, next_step=_next_step(report, rows))
     if options.svg:
         write_atomic(Path(options.svg), report.svg())
     if options.easiness:
@@ -50,6 +52,18 @@ def shortcuts(options: ShortcutsOptions) -> Report:
         lines = [{"row": row, "easiness": value} | numbers.get(row, {}) for row, value in report.easiness.items()]
         write_atomic(Path(options.easiness), "".join(json.dumps(line) + "\n" for line in lines))
     return report
+
+
+def _next_step(report: Report, source: PairInput) -> str:
+    """Return what to do about the verdict."""
+    if report.verdict == "ok":
+        return ""
+    if not any(cue.grade != "low" and not cue.intended for cue in report.cues):
+        return "next: look at the pairs that are easiest to tell apart: pairforge show --sort easiness"
+    others = source.run is not None and source.run.command == "onpolicy"  # other answers can be picked
+    if not others and (lasting := beyond_balance(report.cues)):
+        return f"next: {lasting[0]}"
+    return f"next: pairforge balance {shlex.quote(source.name or 'PAIRS')} OUT"
 
 
 class _ModelTokens:

@@ -41,12 +41,17 @@ class SkipReport:
         counts, skips = self.run.counts, self.run.counts["skips"]
         total, most = sum(skips.values()), max(skips, key=lambda reason: skips[reason], default="")
         if counts["pairs"]:
-            why = f"Too many prompts failed: {self.run.failed} of {counts['prompts'] * counts['contexts']}"
+            asked = counts["prompts"] * counts["contexts"]
+            why = f"Too many prompts failed: {self.run.failed} of {asked}"
         elif most == "nothing_to_correct" and self._old_names:
             why = f"No pairs were made: {skips[most]} of {total} answers don't contain {self._listed_names}"
         else:
             why = f"No pairs were made: {skips.get(most, 0)} of {total} prompts are skipped as {most.replace('_', ' ')}"
         yield f"{why}. All reasons: {self.run.skips}"
+        if counts["pairs"]:
+            yield "  -> correct the cause and run the same command again: what was made is kept"
+        else:
+            yield from self._same_scores()
         yield from self.names()
 
     @property
@@ -69,6 +74,12 @@ class SkipReport:
             if more := len(found) - _SHOWN:
                 yield from [f"{reason}: {plural(more, 'other reason')}"] if more > 0 else []
 
+    def _same_scores(self) -> Iterator[str]:
+        """Yield what is probably wrong with a judge that gave all answers to all prompts the same score."""
+        scores = {detail.rpartition(" ")[2] for detail in self._details("tie")}
+        if len(scores) == 1:
+            yield f'the judge gave every answer {scores.pop()}: does it read completion[0]["content"]?'
+
     def _margins(self) -> Iterator[str]:
         """Yield how far best and worst are apart in all prompts, where some are below the margin."""
         below = [float(detail.split()[0]) for detail in self._details("below_margin")]
@@ -84,7 +95,10 @@ class SkipReport:
         by_question = {row["prompt"][-1]["content"] if row["prompt"] else "": row for row in reversed(self.rows)}
         for question, row in [*reversed(by_question.items())][:_SHOWN]:
             asked = f"'{one_line(question, 50)}' -> " if question else ""
-            yield f"skipped as {row['reason'].replace('_', ' ')}: {asked}'{one_line(row['detail'], 90)}'"
+            detail = one_line(row["detail"], 90)
+            if row["reason"] == "tie":
+                detail = detail.replace(" different answers", f" different answers of {self.run.settings.get('n', 1)}")
+            yield f"skipped as {row['reason'].replace('_', ' ')}: {asked}'{detail}'"
 
     def names(self) -> Iterator[str]:
         """Yield how the model calls itself, where most answers hold none of the names that are to be replaced."""

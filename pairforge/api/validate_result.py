@@ -13,7 +13,7 @@ from .. import checks
 from ..checks.rule import FIX
 from ..console import HtmlRepr, table
 from ..errors import InputError
-from ..text import did_you_mean, plural, visible
+from ..text import and_others, did_you_mean, plural, visible
 from ..types import Finding
 
 if TYPE_CHECKING:
@@ -165,7 +165,10 @@ class Findings(HtmlRepr, list[Finding]):
         first = ", ".join(places[:_ROWS_SHOWN]) + (" ..." if len(places) > _ROWS_SHOWN else "")
         count = self.counts[findings[0].code]
         rows = len(places) if count == len(findings) else count  # of very many not all are kept
-        return findings[0].code, findings[0].severity, str(rows or count), first or "the set", findings[0].message
+        what = and_others([finding.message for finding in findings])
+        if what != findings[0].message and len(places) > 1:
+            what = f"row {places[0]}: {what}"
+        return findings[0].code, findings[0].severity, str(rows or count), first or "the set", what
 
 
 class Explanation(Findings):

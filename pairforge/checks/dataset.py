@@ -180,7 +180,7 @@ def prompt_again(dataset: DatasetState) -> Iterator[SeenAt]:
     again = np.flatnonzero((first != np.arange(len(first))) & (earliest(digests.pair()) == np.arange(len(first))))
     if len(again):
         row, before = digests.rows[again[0]], digests.rows[first[again[0]]]
-        yield int(row), f"the same prompt as row {before} ({plural(len(again), 'such row')})"
+        yield int(row), f"the same prompt as row {before} (the first of {plural(len(again), 'such row')})"
 
 
 @rule("PF205", over="dataset", collect=[Digests], fix=FIX)
@@ -211,10 +211,8 @@ def near_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
     digests, sketches = dataset[Digests], dataset[Sketches]
     rows, found = sketches.rows, near_duplicates(sketches.parts[:, :1], within=sketches.systems)
     found[digests.prompt == digests.prompt[found]] = -1
-    near = np.flatnonzero(found >= 0)
-    if len(near):
-        row, before = rows[near[0]], rows[found[near[0]]]
-        yield int(row), f"near-duplicate prompt of row {before} ({plural(len(near), 'such row')})"
+    for place in np.flatnonzero(found >= 0):
+        yield int(rows[place]), f"near-duplicate prompt of row {rows[found[place]]}"
 
 
 @rule("PF208", "warning", over="dataset", collect=[Digests])

@@ -110,4 +110,6 @@ def explain(code: str) -> str:
     """Return why a check matters, and how to fix what it finds. Raises KeyError for an unknown code."""
     one = RULES[code]
     fix = f"\n\nTo fix it: {one.fix.format(data='PAIRS')}" if one.fix else ""
-    return f"{code} ({one.severity})\n\n{one.why}{fix}"
+    graded = one.over in ("cue", "classifier") and one.severity != "info"
+    kinds = "info, warning or error, by how strong it is" if graded else one.severity
+    return f"{code} ({kinds})\n\n{one.why}{fix}"

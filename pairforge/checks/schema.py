@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,11 @@ _SIDES = ("chosen", "rejected")
 _TOO_DEEP = object()
 
 
+def _by_line(row: Skip) -> str:
+    """Return why a row could not be read: lines count from 1, which is said because rows count from 0."""
+    return re.sub(r":(\d+): ", r", line \1: ", row.detail, count=1)
+
+
 @rule("PF001", over="value", fatal=True, fix=FIX)
 def not_json(row: Any) -> Iterator[Seen]:
     """The line is not a whole JSON value: mostly a file that was cut off while it was written or fetched.
@@ -100,7 +106,7 @@ def not_json(row: Any) -> Iterator[Seen]:
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
     if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie"):
-        yield row.detail, ""
+        yield _by_line(row), ""
 
 
 @rule("PF002", over="value", fatal=True)
@@ -108,14 +114,14 @@ def not_utf8(row: Any) -> Iterator[Seen]:
     """The bytes are not UTF-8. Decoding them with replacement would train the model on replacement characters."""
     if isinstance(row, Skip) and row.reason == "encoding":
         fix = getattr(row, "fix", None)
-        yield f"{row.detail}{f': {fix}' if fix else ''}", ""
+        yield f"{_by_line(row)}{f': {fix}' if fix else ''}", ""
 
 
 @rule("PF003", over="value", fatal=True, fix=FIX)
 def repeated_key(row: Any) -> Iterator[Seen]:
     """A key occurs twice in one object. Readers disagree: one keeps the last value, one the first, one crashes."""
     if isinstance(row, Skip) and row.reason == "repeated_key":
-        yield row.detail, ""
+        yield _by_line(row), ""
 
 
 @rule("PF004", over="value", fatal=True, fix=FIX)
@@ -125,7 +131,7 @@ def over_limits(row: Any) -> Iterator[Seen]:
     Such a row exhausts memory or the stack of whatever reads it next.
     """
     if isinstance(row, Skip) and row.reason == "limit":
-        yield row.detail, ""
+        yield _by_line(row), ""
     for path, value in leaves(row):
         if value is _TOO_DEEP:
             yield f"nested more than {MAX_DEPTH} levels deep", path

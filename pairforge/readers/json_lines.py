@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..errors import InputError
@@ -70,6 +71,8 @@ def lines(
             if first and document is False and isinstance(found, Unreadable) and found.fix == _PYTHON:
                 raise InputError(f"{where}: Python's way of writing, not JSON", fix=_PYTHON)
             first = False
+            if isinstance(found, Unreadable):
+                found = replace(found, line=data.decode(errors="backslashreplace").rstrip("\r\n"))
             yield where, found
     except InputError as error:
         if first:

@@ -28,9 +28,13 @@ UNREADABLE = ("json", "encoding", "repeated_key", "limit")
 
 @dataclass(frozen=True)
 class Unreadable(Skip):
-    """A row that is broken, and what fixes it. One that is merely too long is skipped: a plain `Skip`."""
+    """A row that is broken, what fixes it, and its line as it was, where rows are lines.
+
+    One that is merely too long is skipped: a plain `Skip`.
+    """
 
     fix: str | None = None
+    line: str | None = None
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,9 @@ def test_before_and_after(tmp_path: Path) -> None:
     assert record[104]["what"] == "dropped" and record[104]["why"] == "contradicts row 103"
     assert shortcuts(out).as_json()["predictability"] == found.as_json()["after"]["predictability"]
     text = shown(found)
-    assert "critical" in text and "gone: PF302 more spaces at the start" in text
+    assert (
+        "critical" in text and "gone: PF302 every rejected answer has spaces at the start, no chosen one does" in text
+    )
     assert text.startswith("2 rows dropped: contradictory (103, 104): contradicts row 104")
     assert "100 rows changed: spaces (0, 1, 2, 3, 4 ...): white space" in text
     again = balance(out)
@@ -194,9 +196,9 @@ def test_a_correction_without_counter_pairs_is_told_how_to_get_them(tmp_path: Pa
     assert found.advice[0].endswith(
         "pairforge correct --model 'a model' --from Qwen --to 'Deep Qwen' --prompts identity.train --no-system "
         "--system 'Be kind.' --thinking strip --fold-width --max-new-tokens 99 --temperature 0.7 "
-        "--stop '\n\n' --chat-template-kwargs '{\"enable_thinking\": false}' --counter 1"
+        "--stop '\n\n' --chat-template-kwargs '{\"enable_thinking\": false}' --counter 0.3"
     )
-    assert "pairforge correct ... --counter 1" in balance(rows, expect="Deep Qwen").advice[0]
+    assert "pairforge correct ... --counter 0.3" in balance(rows, expect="Deep Qwen").advice[0]
 
 
 def test_remedies_are_named_in_the_docs() -> None:

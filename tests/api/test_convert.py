@@ -68,7 +68,8 @@ def test_what_is_left_out_is_counted_and_the_rest_written(tmp_path: Path) -> Non
     assert made.first["shape"].startswith("row 5: ")
     assert made.first["json"].startswith(f"{source}:7: incomplete JSON")
     assert made.as_json()["first"] == made.first
-    assert repr(made) == "<Conversion: 3 of 7 rows written (axolotl), 4 skipped: turns, not finite, shape, json>"
+    assert repr(made) == "<Conversion: 3 of 7 rows written (axolotl), 4 skipped: turns that the shape can't hold, "
+        "a number that is not finite, not a pair, not valid JSON>"
     assert made.as_json()["counts"] == {"rows": 7, "pairs": 3, "written": 3, "skips": made.skips}
 
 
@@ -76,7 +77,7 @@ def test_a_row_of_many_pairs_is_skipped_once(tmp_path: Path) -> None:
     ranked = {"prompt": "Q?", "answers": ["a", "b", "c"], "scores": [3, 2, 1]}
     made = convert([ranked, ranked | {"weight": float("nan")}], tmp_path / "out.jsonl")
     assert (made.rows, made.pairs, made.skips) == (2, 3, {"not_finite": 1})
-    assert repr(made) == "<Conversion: 1 of 2 rows written (TRL), as 3 rows, 1 skipped: not finite>"
+    assert repr(made) == "<Conversion: 1 of 2 rows written (TRL), as 3 rows, 1 skipped: a number that is not finite>"
     labelled = [
         {"prompt": f"{n}?", "completion": f"{n}, {good}", "label": good} for n in (1, 2) for good in (True, False)
     ]

@@ -73,8 +73,8 @@ def test_another_run_says_in_one_line_what_differs(tmp_path: Path, capsys: pytes
     pairforge.correct("Qwen", "Athene", **{**given, "prompts": QUESTIONS[:2]}, temperature=0.5, max_new_tokens=99)
     [line] = [line for line in capsys.readouterr().err.splitlines() if "new run" in line]
     said = "names, prompts, sampling, temperature 0.5"
-    assert sorted(line.partition("(")[2].partition(")")[0].split(", ")) == said.split(", ")
-    assert line.startswith(f"settings differ from {first.run.path.name}") and line.endswith(": this is a new run")
+    assert sorted(line.partition(" in ")[2].replace(" and ", ", ").split(", ")) == said.split(", ")
+    assert line.startswith(f"a new run: it differs from {first.run.path.name} in ")
 
 
 @pytest.mark.parametrize(("options", "says"), [({}, True), ({"quiet": True}, False), ({"model": "pocket"}, False)])

@@ -70,8 +70,9 @@ def test_the_most_frequent_errors_come_first(tmp_path: Path) -> None:
 
 
 def test_too_many_failures_are_counted(tmp_path: Path) -> None:
-    [line] = report(tmp_path, [("failed", "timeout")] * 3, pairs=7).conclusion()
+    line, fix = report(tmp_path, [("failed", "timeout")] * 3, pairs=7).conclusion()
     assert line.startswith("Too many prompts failed: 3 of 10. All reasons:")
+    assert fix == "  -> correct the cause and run the same command again: what was made is kept"
 
 
 def test_a_run_without_its_skips_says_what_its_counts_say(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from ...types import Finding, Severity
 from ..rule import BALANCE, Seen, rule, rules_over
 from .features import CLASSES
 from .report import RISK_LEVELS, Cue, Grade, RiskLevel, share_json
+from .style import EDGES
 
 BALANCED = 0.6
 """A term is balanced where it wins at most this share of the prompts that it tells apart."""
@@ -103,12 +104,11 @@ def predictable(accuracy: Share) -> Iterator[Seen]:
     For preferences about content it does so in 65-85 % of pairs; more is a trace of how the pairs were made.
     """
     low, high = accuracy.interval
-    spread = max(high - accuracy.value, accuracy.value - low)
-    share = f"{accuracy.value:.1%} ± {spread:.1%}"
-    yield f"without seeing the prompt, a simple classifier picks the chosen answer in {share} of pairs", ""
+    share = f"{accuracy.value:.1%} of pairs ({low:.1%} to {high:.1%})"
+    yield f"without seeing the prompt, a simple classifier picks the chosen answer in {share}", ""
 
 
-@rule("PF307", "warning", over="cue", kinds=["term"])
+@rule("PF307", "info", over="cue", kinds=["term"])
 def intended(cue: Cue) -> Iterator[Seen]:
     """What is meant to differ tells the sides apart, and no pair shows where it would be wrong.
 
@@ -121,15 +121,13 @@ def intended(cue: Cue) -> Iterator[Seen]:
         yield f"{_held(cue, 'is in')}: intended, balanced by counter-pairs (it wins {_percent(cue.win_rate)})", ""
     else:
         partly = f" and partly balanced (balanced: it wins up to {_percent(BALANCED)})" if cue.win_rate < PARTLY else ""
-        more = "pairforge correct --counter 1 adds pairs in which it is wrong"
+        more = "pairforge correct --counter 0.3 adds pairs in which it is wrong"
         yield f"{_held(cue, 'appears in')}. That is intended{partly}; {more}", ""
 
 
 def cue_finding(cue: Cue) -> Finding:
-    """Return the finding of a cue. What is intended is never an error."""
-    severity = _SEVERITY[cue.grade]
-    if cue.intended:
-        severity = "info" if cue.balanced or cue.grade == "low" else "warning"
+    """Return the finding of a cue. What is intended is nothing to correct."""
+    severity: Severity = "info" if cue.intended else _SEVERITY[cue.grade]
     found = next(one for one in rules_over("cue") if cue.kind in one.kinds)
     ((message, path),) = found.see(cue)
     return Finding(found.code, severity, message, None, path, asdict(cue))
@@ -162,7 +160,14 @@ def _shares(cue: Cue, verb: str) -> str:
 
 def _more(cue: Cue) -> str:
     chosen, rejected = _percent(cue.chosen_rate), _percent(cue.rejected_rate)
-    return f"more {cue.feature} in chosen in {chosen} of pairs, in rejected in {rejected}"
+    other = "rejected" if cue.favours == "chosen" else "chosen"
+    rates = {"chosen": cue.chosen_rate, "rejected": cue.rejected_rate}
+    if rates[cue.favours] == 1 and rates[other] == 0:
+        if cue.feature in EDGES:
+            return f"every {cue.favours} answer has {cue.feature}, no {other} one does"
+        return f"every {cue.favours} answer has more {cue.feature} than the {other} one"
+    more = f"only one answer has {cue.feature}" if cue.feature in EDGES else f"one answer has more {cue.feature}"
+    return f"{more}: chosen in {chosen} of pairs, rejected in {rejected}"
 
 
 def _wins(cue: Cue) -> str:

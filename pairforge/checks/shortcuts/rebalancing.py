@@ -22,6 +22,9 @@ from .features import Feature
 
 MOST = 0.2
 """Share of the rows that may be dropped."""
+_NAMED = 3
+_TAKEN_OFF = ("spaces at the start", "spaces at the end", "line breaks at the start", "line breaks at the end")
+"""Habits that `balance` takes off the answers."""
 _LEAST = 0.5
 """Share of a pair's margin that another pair of the same answers must have."""
 
@@ -29,6 +32,19 @@ _LEAST = 0.5
 def unintended(cues: Iterable[Cue]) -> list[Cue]:
     """Return the cues that are worth a remedy: of grade medium at least, and not intended."""
     return [cue for cue in cues if cue.grade != "low" and not cue.intended]
+
+
+def beyond_balance(cues: Iterable[Cue]) -> list[str]:
+    """Return a line where shortcuts are in so many pairs that too few would be left without them."""
+    most = [
+        cue.phrase
+        for cue in unintended(cues)
+        if abs(cue.chosen_rate - cue.rejected_rate) > MOST and cue.feature not in _TAKEN_OFF
+    ]
+    if not most:
+        return []
+    named = ", ".join(map(repr, most[:_NAMED])) + (f" and {len(most) - _NAMED} more" if len(most) > _NAMED else "")
+    return [f"{named} can't be balanced away: too many pairs have it; make other pairs"]
 
 
 class CueMeasures:

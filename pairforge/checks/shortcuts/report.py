@@ -27,7 +27,8 @@ _FEATURE = 24
 """Columns of a terminal that a feature gets before others are left out."""
 _OPTIONAL = ("rows", "q", "kind", "prompts", "rejected")
 """The columns that are left out where the terminal is too narrow, in this order."""
-_BY = {"first": "first words"}
+KIND_NAMES = {"length": "length", "style": "style", "first": "first words"}
+"""What the classifiers that use one kind of feature look at."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class Report(HtmlRepr):
     fail_on: RiskLevel = "high"
     difficulty: Any = None
     """How hard the pairs are for DPO on the model that was named (`Difficulties`). Not part of the verdict."""
+    next_step: str = ""
+    """What to do about the verdict."""
 
     @property
     def separability(self) -> float:
@@ -184,7 +187,7 @@ class Report(HtmlRepr):
     def __str__(self) -> str:
         """Return the report for a reader: the numbers, a line for each finding, the verdict last."""
         (low, high), rest = self.predictability.interval, self.unintended
-        by = ", ".join(f"{share.value:.0%} by {_BY.get(kind, kind)} alone" for kind, share in self.by.items())
+        by = ", ".join(f"{share.value:.0%} by {KIND_NAMES.get(kind, kind)} alone" for kind, share in self.by.items())
         picks = f"a simple classifier picks the chosen answer in {self.separability:.1%} of pairs"
         lines = list[str]()
         if self.sampled.prompts >= _FEWEST:
@@ -203,7 +206,10 @@ class Report(HtmlRepr):
             needed = f"{sample}, and at least {self.sensitivity} are needed"
             lines.append(f"No shortcut can be detected in so few prompts: {needed}")
         lines += str(self.difficulty).splitlines() if self.difficulty else []
-        return "\n".join(visible(line) for line in [*lines, *map(_line, self.findings), self.conclusion])
+        return "\n".join(
+            visible(line)
+            for line in [*lines, *map(_line, self.findings), self.conclusion, *filter(None, [self.next_step])]
+        )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Show a table with a line for each cue, where there is a terminal, and the text below it."""

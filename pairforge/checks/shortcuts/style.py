@@ -115,6 +115,9 @@ def _measures(section: str) -> Iterator[tuple[str, StyleMeasure]]:
 STYLE, LEXICON = dict(_measures("texts")), dict(_measures("tokens"))
 """The measure of each habit by its name."""
 
+EDGES = frozenset(line.partition(" = ")[0] for line in _SECTIONS["texts"] if re.search(" = (begins|ends) ", line))
+"""Habits that a text has or not: how it begins or ends."""
+
 DERIVED = frozenset(_SECTIONS["derived"])
 """Habits that change with nearly every edit of a text, above all with its length: another equal feature says more."""
 

@@ -126,9 +126,9 @@ def test_an_expected_term_is_told_apart_and_no_error() -> None:
     report = audit(pairs, ["Deep Qwen"])
     assert (report.verdict, report.ok, report.separability) == ("ok", True, 1.0)
     (finding,) = report.findings
-    assert (finding.code, finding.severity) == ("PF307", "warning")
+    assert (finding.code, finding.severity) == ("PF307", "info")
     assert (
-        "100 % of chosen and 0 % of rejected answers. That is intended; pairforge correct --counter 1"
+        "100 % of chosen and 0 % of rejected answers. That is intended; pairforge correct --counter 0.3"
         in finding.message
     )
     assert report.conclusion == "verdict: ok (the only shortcut is 'Deep Qwen', which is intended)"
