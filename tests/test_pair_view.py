@@ -99,3 +99,13 @@ def test_parts_and_calls_of_tools_are_shown() -> None:
     parts = {"role": "user", "content": [{"type": "text", "text": "Weather?"}]}
     text = printed(PairView({"prompt": [parts], "chosen": [call], "rejected": [call | {"tool_calls": None}]}, 0))
     assert "user: Weather?" in text and '"name": "look"' in text
+
+
+def test_signs_that_the_marks_are_made_of_are_not_put_into_marks() -> None:
+    said = pair("12 + 30 = 42, which is right", "12 plus 30 is 42, which is right", "?")
+    assert printed(PairView(said, 0)).splitlines()[2:] == [
+        "  chosen: 12 + 30 = 42, which is right",
+        "  rejected: 12 plus 30 is 42, which is right",
+    ]
+    said = pair("12 + 30 = 43, which is right", "12 + 30 = 42, which is right", "?")
+    assert printed(PairView(said, 0)).splitlines()[2:] == ["  12 + 30 = [-42-]{+43+}, which is right"]

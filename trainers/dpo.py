@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = train(words)
         return 0 if result is None or result.ok else 1
     except pairforge.PairforgeError as error:
-        say(f"error: {error.message}")
+        say(f"pairforge: {error.message}")
         if error.fix:
             say(f"  -> {error.fix}")
         return error.exit_code
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except OSError as error:
         if is_disk_full(error):
-            say(f"error: the disk is full: {error}")
+            say(f"pairforge: the disk is full: {error}")
             say("  -> free some space and run the same command again; with --save_steps N it can resume")
             return 4
         if not isinstance(error, BrokenPipeError):

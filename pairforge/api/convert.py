@@ -189,7 +189,7 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick
         done.lost.update(lost)
 
 
-def _why(skip: Skip, pair: Mapping[str, Any]) -> str:
+def _why(skip: Skip, pair: Mapping[str, Any] | Skip) -> str:
     """Return why a shape can't hold a pair: where something is wrong with the pair itself, as `validate` says it."""
     return next((finding.message for finding in schema.shape(0, pair)), skip.detail)
 

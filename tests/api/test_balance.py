@@ -76,9 +76,7 @@ def test_before_and_after(tmp_path: Path) -> None:
     assert record[104]["what"] == "dropped" and record[104]["why"] == "contradicts row 103"
     assert shortcuts(out).as_json()["predictability"] == found.as_json()["after"]["predictability"]
     text = shown(found)
-    assert (
-        "critical" in text and "gone: PF302 every rejected answer has spaces at the start, no chosen one does" in text
-    )
+    assert "critical" in text and "gone: PF302 spaces at the start: only in the chosen answer in 0 % of pairs" in text
     assert text.startswith("2 rows dropped: contradictory (103, 104): contradicts row 104")
     assert "100 rows changed: spaces (0, 1, 2, 3, 4 ...): white space" in text
     again = balance(out)
@@ -221,3 +219,16 @@ def test_the_command_ends_as_others_do(tmp_path: Path) -> None:
     assert left.returncode == 1 and "left: PF302" in left.stdout
     there = run("out.jsonl")
     assert there.returncode == 2 and "exists" in there.stderr and "Traceback" not in there.stderr
+
+
+def test_what_all_pairs_have_can_t_be_balanced_away() -> None:
+    rows = [numbered(n, word("a", n), f"{n} {word('b', n)}") for n in range(50)]
+    found = balance(rows, subsample=True)
+    assert not found.ok and "no row was dropped or changed" in shown(found)
+    assert any("can't be balanced away: too many pairs have it; make other pairs" in line for line in found.advice)
+    last = str(shortcuts(rows)).splitlines()[-1]
+    assert last.startswith("next: ") and last.endswith(
+        "can't be balanced away: too many pairs have it; make other pairs"
+    )
+    spaces = [numbered(n, word("a", n), f" {word('b', n)}") for n in range(120)]
+    assert str(shortcuts(spaces)).splitlines()[-1] == "next: pairforge balance PAIRS OUT"

@@ -14,6 +14,7 @@ from support import read_jsonl, write_jsonl
 
 from pairforge import formats
 from pairforge.api.convert import convert
+from pairforge.api.validate import validate
 from pairforge.errors import InputError
 from pairforge.formats import TARGETS
 from pairforge.resources import resource
@@ -68,8 +69,8 @@ def test_what_is_left_out_is_counted_and_the_rest_written(tmp_path: Path) -> Non
     assert made.first["shape"].startswith("row 5: ")
     assert made.first["json"].startswith(f"{source}:7: incomplete JSON")
     assert made.as_json()["first"] == made.first
-    assert repr(made) == "<Conversion: 3 of 7 rows written (axolotl), 4 skipped: turns that the shape can't hold, "
-        "a number that is not finite, not a pair, not valid JSON>"
+    why = "turns that the shape can't hold, a number that is not finite, not a pair, not valid JSON"
+    assert repr(made) == f"<Conversion: 3 of 7 rows written (axolotl), 4 skipped: {why}>"
     assert made.as_json()["counts"] == {"rows": 7, "pairs": 3, "written": 3, "skips": made.skips}
 
 
@@ -230,3 +231,12 @@ def test_kto_loads_with_its_types(tmp_path: Path) -> None:
     assert loaded.features["label"] == datasets.Value("bool")
     assert [row[-1]["content"] for row in loaded["completion"]] == ["Right.", "Wrong."] * 2
     assert {row[-1]["role"] for row in loaded["prompt"]} == {"user"}
+
+
+def test_a_fault_of_a_pair_is_called_what_validate_calls_it(tmp_path: Path) -> None:
+    answers = {side: [{"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+    data = [*rows(3), {"prompt": None, **answers}]
+    made = convert(data, tmp_path / "out.jsonl", to="trl-explicit")
+    [finding] = validate(data)
+    assert made.first == {"context": f"row 3: {finding.message}"}
+    assert repr(made).endswith("1 skipped: no question before the answers>")

@@ -203,3 +203,10 @@ def test_the_counts_are_said(judged: str, file: str, tmp_path: Path) -> None:
     write_jsonl(tmp_path / "many.jsonl", [ROWS[0]] * 20_010)
     assert last(str(tmp_path / "many.jsonl"), limit=2) == "2 of at least 20002 pairs shown; --limit N for more"
     assert repr(pairforge.show(judged, limit=3)) == "<Shown: 3 of 4 pairs shown; --limit N for more>"
+
+
+def test_pairs_without_scores_can_be_sorted_otherwise() -> None:
+    with pytest.raises(InputError, match="no row has both") as error:
+        pairforge.show([pair("a", "b")], sort="margin")
+    assert "--sort length" in (error.value.fix or "")
+    assert pairforge.show([pair("a", "b")], sort="length").rows

@@ -81,3 +81,14 @@ def test_a_run_without_its_skips_says_what_its_counts_say(tmp_path: Path) -> Non
     again = SkipReport(Run.load(tmp_path))
     assert json.loads((tmp_path / "run.json").read_text())["counts"]["skips"] == {"cut_off": 1}
     assert [*again.lines()] == [] and "1 of 1 prompts are skipped as cut off" in next(made.conclusion())
+
+
+def test_a_judge_that_gives_every_answer_the_same_score_is_named(tmp_path: Path) -> None:
+    made = report(tmp_path, [("tie", "2 different answers, all scored -1")] * 2, n=4)
+    assert next(iter(made.lines())) == "skipped as tie: 'Q0?' -> '2 different answers of 4, all scored -1'"
+    why, judge = made.conclusion()
+    assert "2 of 2 prompts are skipped as tie" in why
+    assert judge == 'the judge gave every answer -1: does it read completion[0]["content"]?'
+    (tmp_path / "b").mkdir()
+    ties = [("tie", f"2 different answers, all scored {score}") for score in (0, 1)]
+    assert len([*report(tmp_path / "b", ties).conclusion()]) == 1

@@ -151,3 +151,24 @@ def test_a_set_of_no_pairs_is_fixed_to_itself(tmp_path: Path) -> None:
     findings = validate(path, fix=tmp_path / "fixed.jsonl")
     assert [one.code for one in findings] == ["PF010"] and findings.rows == 50
     assert (tmp_path / "fixed.jsonl").read_text("utf-8") == path.read_text("utf-8")
+
+
+def test_where_the_rows_of_a_check_differ_the_message_says_whose_it_is(tmp_path: Path) -> None:
+    sound = pair("Right.", "Wrong.")
+    odd = [sound | {"rejected": None}, sound | {"rejected": 3}]
+    path = write_jsonl(tmp_path / "pairs.jsonl", [sound, *odd])
+    with path.open("a") as file:
+        file.write("{oops}\n")
+    said = printed(validate(path))
+    assert "row 1: `rejected` is null, not a list of messages (and others)" in said
+    assert "pairs.jsonl, line 4: not valid JSON" in said and "pairs.jsonl:4" not in said
+    alike = printed(validate([*[sound | {"rejected": 3}] * 2, sound]))
+    assert "`rejected` is 3" in alike and "(and others)" not in alike
+
+
+def test_rows_with_nearly_the_same_prompt_are_counted_as_rows() -> None:
+    asked = "Which of the many rivers in the north of the country is the longest one, and where does it begin"
+    rows = [pair(f"{n} it is.", f"{n * 7} is it?", f"{asked}{end}") for n, end in enumerate(("?", "!", "??"))]
+    found = [one for one in validate(rows) if one.code == "PF207"]
+    assert [one.row for one in found] == [1, 2]
+    assert {one.message for one in found} <= {f"near-duplicate prompt of row {n}" for n in (0, 1)}

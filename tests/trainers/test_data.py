@@ -82,7 +82,7 @@ def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
     assert dpo.main(["--dataset", str(tmp_path / "special.jsonl"), "--output_dir", str(tmp_path / "out")]) == 2
     said = capfd.readouterr().err
     assert "PF411 row 3" in said
-    assert said.splitlines()[-2].startswith("error: ")
+    assert said.splitlines()[-2].startswith("pairforge: ")
     rows[5]["chosen"][-1]["content"] += " And so on." * 40
     write_jsonl(tmp_path / "long.jsonl", rows)
     given = ["--dataset", str(tmp_path / "long.jsonl"), "--output_dir", str(tmp_path / "out"), "--guard", "off"]
@@ -93,7 +93,7 @@ def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
 def test_a_length_that_leaves_nothing_to_learn_is_refused(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert dpo.main(["--dataset", str(run), "--max_length", "4", "--output_dir", str(run / "short")]) == 2
     said, fix = capfd.readouterr().err.splitlines()[-2:]
-    assert said == "error: 0 of 8 pairs can be learned from at --max_length 4: 8 dropped"
+    assert said == "pairforge: 0 of 8 pairs can be learned from at --max_length 4: 8 dropped"
     assert "--max_length" in fix
 
 

@@ -178,7 +178,7 @@ def test_pairs_outside_a_run_train_but_get_no_verdict(folder: Path, capfd: pytes
 def refused(argv: Sequence[str], capfd: pytest.CaptureFixture[str], code: int = 2) -> str:
     assert dpo.main(list(argv)) == code
     lines = capfd.readouterr().err.strip().splitlines()
-    assert lines[-2].startswith("error: ") and lines[-1].startswith("  -> ")
+    assert lines[-2].startswith("pairforge: ") and lines[-1].startswith("  -> ")
     assert "Traceback" not in "".join(lines)
     return " ".join(lines[-2:])
 
@@ -328,7 +328,7 @@ def test_what_one_refuses_ends_all(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert done.returncode != 0
-    assert done.stderr.count("error: ") == 1
+    assert done.stderr.count("pairforge: ") == 1
 
 
 @pytest.mark.slow

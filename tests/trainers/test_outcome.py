@@ -112,7 +112,7 @@ def test_a_verdict_that_comes_to_nothing_leaves_a_card(folder: Path, monkeypatch
 def test_a_token_that_may_not_write_is_known_before_training(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert dpo.main([*FEW, "--guard", "off", "--push_to_hub", "--hub_model_id", "me/tuned"]) == 4
     said = capfd.readouterr().err
-    assert said.splitlines()[-2].startswith("error: can't push to me/tuned")
+    assert said.splitlines()[-2].startswith("pairforge: can't push to me/tuned")
     assert "parameters:" not in said
 
 

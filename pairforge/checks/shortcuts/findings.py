@@ -54,7 +54,7 @@ def style(cue: Cue) -> Iterator[Seen]:
     """A habit of format (lists, bold, spaces at the edges, leaked tokens ...) tells the sides apart.
 
     A share of 1 % of such pairs is enough to bias a reward model, and what is trained against it exploits the bias
-    (Zhang et al. 2025, From Lists to Emojis).
+    (Zhang et al. 2025, From Lists to Emojis). A habit that nearly all pairs have can't be balanced away: make others.
     """
     yield f"{_more(cue)}: {_wins(cue)}", ""
 
@@ -166,8 +166,9 @@ def _more(cue: Cue) -> str:
         if cue.feature in EDGES:
             return f"every {cue.favours} answer has {cue.feature}, no {other} one does"
         return f"every {cue.favours} answer has more {cue.feature} than the {other} one"
-    more = f"only one answer has {cue.feature}" if cue.feature in EDGES else f"one answer has more {cue.feature}"
-    return f"{more}: chosen in {chosen} of pairs, rejected in {rejected}"
+    if cue.feature in EDGES:
+        return f"{cue.feature}: only in the chosen answer in {chosen} of pairs, only in the rejected one in {rejected}"
+    return f"more {cue.feature}: in the chosen answer in {chosen} of pairs, in the rejected one in {rejected}"
 
 
 def _wins(cue: Cue) -> str:

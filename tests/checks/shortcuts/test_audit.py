@@ -366,3 +366,15 @@ def test_classes_have_names() -> None:
     assert said("か").startswith("any hiragana or katakana is in 100 % of chosen and 0 % of rejected answers")
     assert said("AA", "!").startswith("text of the form 'AA !' (AA: any word in capitals) is in 100 %")
     assert said(",", ".").startswith("text of the form ', .' is in 100 %")
+
+
+def test_what_all_pairs_have_is_said_in_words() -> None:
+    def said(feature: str, rejected: float = 1.0) -> str:
+        shares = dict.fromkeys(("coverage", "win_rate", "win_rate_low", "lift", "p", "q", "z"), 1.0)
+        cue = Cue(kind="style", feature=feature, phrase=feature, favours="rejected", chosen_rate=0.0, separates=9,
+                  rejected_rate=rejected, grade="high", z_adjusted=None, q_adjusted=None, **shares)  # fmt: skip
+        return cue_finding(cue).message.partition(": a model")[0]
+
+    assert said("numbers at the start") == "every rejected answer has numbers at the start, no chosen one does"
+    assert said("sentences") == "every rejected answer has more sentences than the chosen one"
+    assert said("sentences", 0.9) == "more sentences: in the chosen answer in 0 % of pairs, in the rejected one in 90 %"
