@@ -14,6 +14,7 @@ from typing import Any
 
 import pairforge
 from pairforge.api.inputs import PairInput, run_folder
+from pairforge.checks import RULES
 from pairforge.run import out_dir
 from pairforge.text import one_line, plural
 from pairforge.types import digest
@@ -190,9 +191,13 @@ def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model
     for finding in errors[:5]:
         say(f"{finding.code} row {row_number[finding.row]}: {finding.message}")
     if errors:
-        codes = ", ".join(sorted({finding.code for finding in errors}))
+        rules = [RULES[code] for code in sorted({finding.code for finding in errors})]
+        codes = ", ".join(one.code for one in rules)
+        fix = "see pairforge validate"
+        if all(one.over in ("value", "schema", "row") for one in rules):
+            fix = "leave such rows out with: pairforge fix PAIRS fixed.jsonl"
         found = f"{plural(len(errors), 'error')} in {plural(len(rows), 'pair')}"
-        raise pairforge.InputError(f"{found}: {codes}", fix="see pairforge validate")
+        raise pairforge.InputError(f"{found}: {codes}", fix=fix)
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):
         if finding.severity == "warning":
