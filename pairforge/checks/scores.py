@@ -11,8 +11,10 @@ from typing import Any, TypeAlias
 from .row import NUMBERS, Sides
 from .rule import Seen, clip, rule
 
-_WORDS = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "grade", "quality", "points"))
-"""What a column is called in which more is better: a rank or a loss is none of these."""
+_WORDS = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "grade", "quality", "points", "overall", "elo", "upvotes"))
+"""What a column is called in which more is better: a loss is none of these."""
+_RANKS = frozenset(("rank", "ranks"))
+"""What it is called where less is better."""
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _MARGIN = re.compile(r"(?:score|reward|rating)?[_ -]?margin|(?:score|reward|rating)[_ -]?(?:diff|difference|gap)", re.I)
 
@@ -26,7 +28,7 @@ def _columns(names: tuple[str, ...]) -> Columns:
     by_parts = {tuple(part.lower() for part in _PART.findall(str(name))): name for name in names}
     found = []
     for parts, name in by_parts.items():
-        if "chosen" in parts and not _WORDS.isdisjoint(parts):
+        if "chosen" in parts and not (_WORDS | _RANKS).isdisjoint(parts):
             other = tuple("rejected" if part == "chosen" else part for part in parts)
             if other in by_parts:
                 found.append((name, by_parts[other]))
@@ -51,6 +53,12 @@ def scores(row: Mapping[str, Any]) -> Iterator[tuple[str, str, float, float]]:
             yield better, worse, high, low
 
 
+def _below(column: str, high: float, low: float) -> bool:
+    """Return whether the score of chosen is worse than that of rejected."""
+    ranks = not _RANKS.isdisjoint(part.lower() for part in _PART.findall(column))
+    return high > low if ranks else high < low
+
+
 def _number(value: Any) -> float | None:
     if isinstance(value, str) and len(value) < 40:
         try:
@@ -67,8 +75,8 @@ def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
     The model is trained towards the answer that the judge found worse.
     """
     for better, worse, high, low in scores(sides.row):
-        if high < low:
-            yield f"{better} {high:g} is below {worse} {low:g}", f"/{better}"
+        if _below(better, high, low):
+            yield f"{better} {high:g} is {'below' if high < low else 'behind'} {worse} {low:g}", f"/{better}"
 
 
 @rule("PF118", "warning", prefilter=doubtful)

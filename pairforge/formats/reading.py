@@ -12,6 +12,7 @@ from ..types import Message
 from .candidates import Candidates, answers_in
 from .columns import QUESTIONS, SIDES, SYSTEMS, Row
 from .context import (
+    BESIDE,
     TALKS,
     Cells,
     MisfitError,
@@ -46,7 +47,7 @@ def two_sides(cells: Cells, chosen: str = "chosen", rejected: str = "rejected") 
     return tuple(side(cells, v, n, context, templated) for n, v in zip((chosen, rejected), values, strict=True))  # type: ignore[return-value]
 
 
-_CONTEXT = frozenset((*TALKS, *SYSTEMS, "history"))
+_CONTEXT = frozenset((*TALKS, *BESIDE, *SYSTEMS, "history"))
 """The columns of which any may hold a part of what is asked."""
 
 
@@ -141,7 +142,10 @@ def speakers(cells: Cells) -> Pair:
         "conversations",
     )
     turns, sides = [], dict[str, Any]()
-    for turn in cells.take(name) or ():
+    both = within((cells.take(name) or ())[-1:])
+    if both is not None:
+        sides = {key: {"role": "assistant", "content": said} for key, said in zip(("chosen", "reject"), both, strict=True)}
+    for turn in (cells.row[name] or ())[: -1 if both else None]:
         who = speaker(turn)
         if who.startswith(("chosen", "rejected")):
             held = {
@@ -154,6 +158,16 @@ def speakers(cells: Cells) -> Pair:
     context = under_system(cells, before)
     made = [side(cells, sides.get(key), key, context) for key in ("chosen", "reject")]
     return made[0], made[1]
+
+
+def within(last: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the better and the worse answer that the last turn holds: `chosen` and `rejected`, or rated candidates."""
+    turn = last[0] if last and isinstance(last[0], Mapping) else {}
+    if "chosen" in turn and "rejected" in turn:
+        return turn["chosen"], turn["rejected"]
+    rated = [one for one in turn.get("candidates") or () if isinstance(one, Mapping)]  # Amazon Nova
+    held = {str(one.get("preferenceLabel")): one.get("content") for one in rated}
+    return (held["preferred"], held["non-preferred"]) if {"preferred", "non-preferred"} <= held.keys() else None
 
 
 def speaker(turn: Any) -> str:

@@ -11,7 +11,7 @@ from ..chat_text import form_of
 from ..conversation import MESSAGE_ROLES, role_of
 from ..text import common_prefix, one_line
 from . import kto, trees
-from .candidates import Candidates, answers_in, lists_on_a_side, of_list, of_two_lists, picked, ranked
+from .candidates import Candidates, answer_in, answers_in, list_of_answers, lists_on_a_side, of_list, of_two_lists, picked, ranked
 from .columns import QUESTIONS, SIDES, SYSTEMS, Names, Row
 from .context import TALKS, Cells, MisfitError, context_of, has_talk, is_talk, is_whole, side, text_in
 from .reading import (
@@ -25,6 +25,7 @@ from .reading import (
     templated_prompt,
     two_and_verdict,
     two_sides,
+    within,
 )  # fmt: skip
 from .verdicts import two_answers, verdict_of
 
@@ -94,6 +95,12 @@ def _asks(row: Row) -> bool:
     return any(isinstance(row.get(name), str) or _object(row.get(name)) for name in (*QUESTIONS, "input", "context"))
 
 
+def _asked_of(row: Row, answers: tuple[str, list[Any]] | None) -> bool:
+    """Return whether a row says what is asked, beside the answers or as their beginning."""
+    asked = _asks(row) or has_talk(row, *TALKS, "history")
+    return asked or (answers is not None and all(is_whole(answer_in(answer)) for answer in answers[1]))
+
+
 def _openai(row: Row) -> bool:
     held = row.get("input")
     return isinstance(held, Mapping) and is_talk(held.get("messages")) and _are_answers(row)
@@ -104,7 +111,7 @@ def _has_speakers(row: Row) -> bool:
         (row[name] for name in ("conversations", "messages") if isinstance(row.get(name), list)), []
     )
     who = {speaker(turn)[:6] for turn in turns}
-    return {"chosen", "reject"} <= who
+    return {"chosen", "reject"} <= who or within(turns[-1:]) is not None
 
 
 def _implicit(row: Row) -> bool:
@@ -262,7 +269,7 @@ SHAPES = (
     ),
     Shape(
         "speakers",
-        "conversations in which chosen_gpt and rejected_gpt speak",
+        "conversations that hold both answers as turns, or in the last turn",
         _has_speakers,
         speakers,
     ),
@@ -355,14 +362,17 @@ SHAPES = (
     Shape(
         "ranked",
         "several answers with scores or ranks",
-        lambda row: "rejected" not in row and ranked(row),
+        lambda row: "rejected" not in row and ranked(row) and _asked_of(row, list_of_answers(row)),
         of_list,
         many=True,
     ),
     Shape(
         "verdict",
         "two answers, and which of them is better",
-        lambda row: "rejected" not in row and two_answers(row) is not None and verdict_of([row]) is not None,
+        lambda row: "rejected" not in row
+        and (pair := two_answers(row)) is not None
+        and verdict_of([row]) is not None
+        and _asked_of(row, (pair[0], [row[pair[0]]])),
         many=True,
     ),
     Shape(trees.NAME, "trees of messages with ranked replies (Open Assistant)", trees.fits, many=True),
