@@ -51,7 +51,9 @@ _ENDS = (
 
 
 def _form(name: str, before: str, speaker: str, behind: str) -> Form:
-    begins = re.compile(rf"\s*(?:<\|begin_of_text\|>|<bos>|<s>|<｜begin▁of▁sentence｜>)?\s*{before}(?:{speaker}){behind}")
+    begins = re.compile(
+        rf"\s*(?:<\|begin_of_text\|>|<bos>|<s>|<｜begin▁of▁sentence｜>)?\s*{before}(?:{speaker}){behind}"
+    )
     return Form(name, begins, re.compile(rf"{before}({speaker}){behind}"), _ENDS)
 
 

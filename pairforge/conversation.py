@@ -14,7 +14,8 @@ ROLES = {
     **dict.fromkeys(("system", "developer"), "system"),
     **dict.fromkeys(("user", "human", "prompter", "customer", "person", "用户"), "user"),
     **dict.fromkeys(
-        ("assistant", "gpt", "model", "bot", "chatgpt", "bard", "bing", "ai", "chatbot", "llm", "agent", "助手"), "assistant"
+        ("assistant", "gpt", "model", "bot", "chatgpt", "bard", "bing", "ai", "chatbot", "llm", "agent", "助手"),
+        "assistant",
     ),
     **dict.fromkeys(
         ("tool", "observation", "function_response", "tool_response", "tool_result", "function", "ipython"), "tool"

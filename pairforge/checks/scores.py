@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 from .row import NUMBERS, Sides
 from .rule import Seen, clip, rule
 
-_WORDS = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "grade", "quality", "points", "overall", "elo", "upvotes"))
+_WORDS = frozenset(
+    "score scores rating ratings reward rewards grade quality points overall elo upvotes".split()  # noqa: SIM905
+)
 """What a column is called in which more is better: a loss is none of these."""
 _RANKS = frozenset(("rank", "ranks"))
 """What it is called where less is better."""
@@ -24,14 +26,15 @@ Columns: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 
 @lru_cache(1024)
 def _columns(names: tuple[str, ...]) -> Columns:
-    """Return the columns that score the sides (`chosen_score` with `rejected_score`), and those of margins."""
+    """Return the columns that score the sides, that of the higher number first, and those of margins."""
     by_parts = {tuple(part.lower() for part in _PART.findall(str(name))): name for name in names}
     found = []
     for parts, name in by_parts.items():
         if "chosen" in parts and not (_WORDS | _RANKS).isdisjoint(parts):
             other = tuple("rejected" if part == "chosen" else part for part in parts)
             if other in by_parts:
-                found.append((name, by_parts[other]))
+                ranks = not _RANKS.isdisjoint(parts)
+                found.append((by_parts[other], name) if ranks else (name, by_parts[other]))
     return tuple(found), tuple(name for name in names if _MARGIN.fullmatch(str(name)))
 
 
@@ -53,16 +56,10 @@ def scores(row: Mapping[str, Any]) -> Iterator[tuple[str, str, float, float]]:
             yield better, worse, high, low
 
 
-def _below(column: str, high: float, low: float) -> bool:
-    """Return whether the score of chosen is worse than that of rejected."""
-    ranks = not _RANKS.isdisjoint(part.lower() for part in _PART.findall(column))
-    return high > low if ranks else high < low
-
-
 def _number(value: Any) -> float | None:
     if isinstance(value, str) and len(value) < 40:
         try:
-            value = float(value.strip().replace(",", "."))
+            value = float(value.partition("/")[0].strip().replace(",", "."))
         except ValueError:
             return None
     return value if type(value) in (int, float) and math.isfinite(value) else None
@@ -75,8 +72,8 @@ def scored_the_other_way(sides: Sides) -> Iterator[Seen]:
     The model is trained towards the answer that the judge found worse.
     """
     for better, worse, high, low in scores(sides.row):
-        if _below(better, high, low):
-            yield f"{better} {high:g} is {'below' if high < low else 'behind'} {worse} {low:g}", f"/{better}"
+        if high < low:
+            yield f"{better} {high:g} is below {worse} {low:g}", f"/{better}"
 
 
 @rule("PF118", "warning", prefilter=doubtful)

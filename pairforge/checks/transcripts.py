@@ -11,8 +11,10 @@ from .rule import Seen, clip, rule
 
 # Not Q and A: a task that gives an example in this form, and ends in "A:", is a task as it should be.
 _TURN = re.compile(
-    r"^[ \t]*[#*_<\[]{0,4} ?(?:(user|human|benutzer|usuario|utilisateur|пользователь|用户|ユーザー|사용자)|assistant|assistent|ассистент|ai|(?:chat)?bot|(?:chat)?gpt|助手"
-    r"|アシスタント|어시스턴트)(?:\*\*?|__|\]|>)?[:：]",
+    r"^[ \t]*[#*_<\[]{0,4} ?(?:"
+    r"(user|human|benutzer|usuario|utilisateur|пользователь|用户|ユーザー|사용자)"
+    r"|assistant|assistent|ассистент|ai|(?:chat)?bot|(?:chat)?gpt|助手|アシスタント|어시스턴트"
+    r")(?:\*\*?|__|\]|>)?[:：]",
     re.I | re.M,
 )
 """A speaker's name at the beginning of a line; the first group is there where it is the user's."""

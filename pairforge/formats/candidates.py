@@ -71,11 +71,11 @@ def number(value: Any) -> float | None:
     """Return the number that a value is, as text, too, or holds as its score; None where there is none."""
     if isinstance(value, Mapping):
         known = (number(value[key]) for key in (*_HIGHER, "Rating", "value", "mean") if key in value)
-        found = next((found for found in known if found is not None), None)
-        if found is None and value and all(isinstance(held, Mapping) for held in value.values()):  # one for each aspect
+        score = next((found for found in known if found is not None), None)
+        if score is None and value and all(isinstance(held, Mapping) for held in value.values()):  # one for each aspect
             aspects = [number(held) for held in value.values()]
-            found = sum(one for one in aspects if one is not None) / len(aspects) if None not in aspects else None
-        return found
+            score = sum(one for one in aspects if one is not None) / len(aspects) if None not in aspects else None
+        return score
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, str):
@@ -103,7 +103,9 @@ def answer_in(item: Any) -> Any:
     if isinstance(item, list) and len(item) == 1:
         return answer_in(item[0])
     if isinstance(item, Mapping):
-        nested = (item[key] for key in ("completion", "messages", "response", "answer", "output", "message") if key in item)
+        nested = (
+            item[key] for key in ("completion", "messages", "response", "answer", "output", "message") if key in item
+        )
         inner = next((value for value in nested if not isinstance(value, str) and holds_turns(value)), None)
         return text_in(item) if inner is None else inner
     return None

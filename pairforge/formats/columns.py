@@ -173,7 +173,10 @@ def known_names(rows: Sequence[Row]) -> Names:
             found[part] = spelled[part]  # of other case
     for better in ("orig_response_a", "original_response_a"):  # beside a prompt that asks a judge
         if better in has and (asked := better.replace("response_a", "instruction")) in has:
-            found["prompt"] = spelled[asked]
+            found |= {
+                "prompt": spelled[asked],
+                **({"judge_prompt": spelled["instruction"]} if "instruction" in has else {}),
+            }
     for part, others in _OTHERS.items():
         if part not in found and not any(usual in has for usual in _USUAL[part]):
             other = next((spelled[name] for name in others if name in has and spelled[name] not in taken), None)

@@ -144,7 +144,9 @@ def speakers(cells: Cells) -> Pair:
     turns, sides = [], dict[str, Any]()
     both = within((cells.take(name) or ())[-1:])
     if both is not None:
-        sides = {key: {"role": "assistant", "content": said} for key, said in zip(("chosen", "reject"), both, strict=True)}
+        sides = {
+            key: {"role": "assistant", "content": said} for key, said in zip(("chosen", "reject"), both, strict=True)
+        }
     for turn in (cells.row[name] or ())[: -1 if both else None]:
         who = speaker(turn)
         if who.startswith(("chosen", "rejected")):

@@ -11,7 +11,17 @@ from ..chat_text import form_of
 from ..conversation import MESSAGE_ROLES, role_of
 from ..text import common_prefix, one_line
 from . import kto, trees
-from .candidates import Candidates, answer_in, answers_in, list_of_answers, lists_on_a_side, of_list, of_two_lists, picked, ranked
+from .candidates import (
+    Candidates,
+    answer_in,
+    answers_in,
+    list_of_answers,
+    lists_on_a_side,
+    of_list,
+    of_two_lists,
+    picked,
+    ranked,
+)
 from .columns import QUESTIONS, SIDES, SYSTEMS, Names, Row
 from .context import TALKS, Cells, MisfitError, context_of, has_talk, is_talk, is_whole, side, text_in
 from .reading import (
@@ -97,7 +107,7 @@ def _asks(row: Row) -> bool:
 
 def _asked_of(row: Row, answers: tuple[str, list[Any]] | None) -> bool:
     """Return whether a row says what is asked, beside the answers or as their beginning."""
-    asked = _asks(row) or has_talk(row, *TALKS, "history")
+    asked = _asks(row) or has_talk(row, *TALKS) or bool(row.get("history"))
     return asked or (answers is not None and all(is_whole(answer_in(answer)) for answer in answers[1]))
 
 

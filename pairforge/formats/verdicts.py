@@ -51,8 +51,8 @@ def two_answers(row: Row) -> tuple[str, str] | None:
                     found = spelled[names[0]], spelled[names[1]]
                     if all(_may_be_answer(row[name]) for name in found):
                         return found
-    sides = spelled.get("left"), spelled.get("right")
-    return (sides[0], sides[1]) if sides[0] and sides[1] and all(_may_be_answer(row[name]) for name in sides) else None
+    sides = spelled.get("left", ""), spelled.get("right", "")
+    return sides if all(sides) and all(_may_be_answer(row[name]) for name in sides) else None
 
 
 def sisters(name: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -68,11 +68,30 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
 def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
     """Return the rows, or those in the list that the only row holds."""
     start = list(islice(found, 2))
+    if len(start) == 1 and not wanted.text and (rows := _keyed(start[0][1], wanted.columns)):
+        return ((f"{start[0][0]}:{one_line(key, 40)}", row) for key, row in rows)
     if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
         if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
             return ((f"{start[0][0]}:row {i}", _row_of(item)) for i, item in enumerate(lists[0]))
     return chain(start, found)
+
+
+def _keyed(document: Any, columns: Collection[str]) -> list[tuple[str, Any]]:
+    """Return the rows that an object holds by their ids, or as a list for each column; none where it holds others."""
+    if not isinstance(document, dict) or len(document) < 2:
+        return []
+    values = list(document.values())
+    if all(isinstance(value, dict) and len(value) > 1 and value.keys() == values[0].keys() for value in values):
+        return [] if any(key in document for key in columns) else list(document.items())
+    many = len(values[0]) if isinstance(values[0], list) else 0
+    if many < 2 or not all(isinstance(value, list) and len(value) == many for value in values):
+        return []
+    if any(isinstance(cell, dict) for value in values for cell in value):  # turns of one conversation
+        return []
+    return [
+        (f"row {at}", dict(zip(document, cells, strict=True))) for at, cells in enumerate(zip(*values, strict=True))
+    ]
 
 
 def _row_of(item: Any) -> Any:
