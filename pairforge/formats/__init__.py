@@ -26,6 +26,8 @@ from ..types import Skip
 from .candidates import PICKS
 from .columns import ANSWERS, QUESTIONS, SIDES, Names, by_hand, plain
 from .context import decoded
+from .joined import REASON as JOINED
+from .joined import joined
 from .shapes import SHAPES, Shape
 from .source_formats import LOOKED_AT, Misfit, as_pairs, presented, recognise, refusal, shape_of
 from .target_formats import TARGETS
@@ -40,7 +42,7 @@ def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
     skipped. What is unusual about the lines of a file is added to `noted`.
     """
     wanted = replace(PAIRS, max_row_bytes=max_row_bytes, noted=set() if noted is None else noted)
-    return map(itemgetter(1), reader.read(str(source), wanted))
+    return joined(map(itemgetter(1), reader.read(str(source), wanted)))
 
 
 @cache
@@ -80,7 +82,7 @@ PAIRS = Wanted(
 NATIVE = tuple(shape.name for shape in SHAPES if shape.native)
 """The shapes of rows that a check looks at as they are."""
 __all__ = [
-    "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs",
+    "JOINED", "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs",
     "by_hand", "features", "pairs_of", "presented", "read", "read_rows", "recognise", "refusal", "rows", "shape_of",
     "to_dataset", "write_parquet",
 ]  # fmt: skip
@@ -110,7 +112,7 @@ def pairs_of(rows: Iterable[Any], columns: Names | None = None) -> Iterator[Any]
     if shape.native or shape.name == "unknown":
         return rows
     made = as_pairs(rows, shape, Counter())
-    return (row for row in made if not isinstance(row, Skip) or row.reason not in ("tie", "unpaired"))
+    return (row for row in made if not isinstance(row, Skip) or row.reason not in ("tie", "unpaired", JOINED))
 
 
 def all_readable(rows: Iterable[Any], source: str) -> Iterator[Any]:
