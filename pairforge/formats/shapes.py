@@ -192,6 +192,10 @@ class Shape:
             return None
 
 
+_TURNS = ("messages", "system", "role", "content")
+"""What an object as a side holds of the conversation itself."""
+
+
 def _with_scores(cells: Cells) -> dict[str, Any]:
     """Return the other columns, with the scores that objects as sides bring, and a count of what else they bring."""
     cells.lost.update(cells.names.name(name) for name in SIDES if name in cells.row and name not in cells.spent)
@@ -201,9 +205,9 @@ def _with_scores(cells: Cells) -> dict[str, Any]:
         value = cells.row.get(name)
         if type(value) is not str and isinstance(value, Mapping) and role_of(value) is None and name in cells.spent:
             for key, held in value.items():
-                if key == "score" and isinstance(held, (int, float)) and f"{name}_score" not in rest:
-                    rest[f"{name}_score"] = held
-                elif held != text_in(value) and held is not None:
+                if key in ("score", "rating") and isinstance(held, (int, float)) and f"{name}_{key}" not in rest:
+                    rest[f"{name}_{key}"] = held
+                elif held and held != text_in(value) and not (key in _TURNS and is_talk(value)):
                     cells.lost.add(f"{cells.names.name(name)}.{key}")
     return rest
 

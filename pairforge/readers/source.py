@@ -72,6 +72,10 @@ def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
         return ((f"{start[0][0]}:{one_line(key, 40)}", row) for key, row in rows)
     if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
+        splits = [key for key in (*_SPLITS, "train") if isinstance(row.get(key), list)]
+        if len(splits) > 1 and not wanted.text:
+            what = f"{start[0][0]} holds several splits: {', '.join(splits)}"
+            raise InputError(what, fix="write the rows of one of them to a file of its own")
         if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
             return ((f"{start[0][0]}:row {i}", _row_of(item)) for i, item in enumerate(lists[0]))
     return chain(start, found)
@@ -100,6 +104,7 @@ def _row_of(item: Any) -> Any:
 
 
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")
+_SPLITS = ("test", "validation", "valid", "val", "eval", "dev")
 _SPLIT = re.compile(r"(?:\A|[-_.])(train|test|validation|valid|val|eval|dev)(?=[-_.]|\Z)")
 _NO_ROWS = frozenset(
     f"{name}.json"

@@ -11,6 +11,7 @@ import pytest
 
 import pairforge
 from pairforge import formats
+from pairforge.errors import InputError
 from pairforge.types import Skip
 
 Row = dict[str, Any]
@@ -246,3 +247,18 @@ def test_a_call_that_is_broken_is_not_an_answer() -> None:
     row = {"conversations": [{"from": "human", "value": Q}], "chosen": call, "rejected": {"from": "gpt", "value": B}}
     (skip,) = read([row])
     assert "the call is not valid JSON" in skip.detail
+
+
+def test_splits_in_one_document_are_not_mixed_or_lost(tmp_path: Path) -> None:
+    row = {"prompt": Q, "chosen": G, "rejected": B}
+    (tmp_path / "pairs.json").write_text(json.dumps({"train": [row], "test": [row]}))
+    with pytest.raises(InputError, match="several splits: test, train"):
+        pairforge.read_pairs(tmp_path / "pairs.json")
+
+
+def test_what_an_object_holds_beside_its_answer_is_kept_or_counted() -> None:
+    row = {"prompt": Q, "chosen": {"text": G, "rating": 5, "model": "m"}, "rejected": {"text": B, "rating": 1}}
+    shape, stream = formats.recognise([row])
+    (pair,) = formats.as_pairs(stream, shape, lost := Counter[str]())
+    assert isinstance(pair, dict)
+    assert (pair["chosen_rating"], pair["rejected_rating"], lost) == (5, 1, {"chosen.model": 1})
