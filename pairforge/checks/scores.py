@@ -14,9 +14,7 @@ from .rule import Seen, clip, rule
 _WORDS = frozenset(
     "score scores rating ratings reward rewards grade quality points overall elo upvotes".split()  # noqa: SIM905
 )
-"""What a column is called in which more is better: a loss is none of these."""
-_RANKS = frozenset(("rank", "ranks"))
-"""What it is called where less is better."""
+"""What a column is called in which more is better: a rank or a loss is none of these."""
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _MARGIN = re.compile(r"(?:score|reward|rating)?[_ -]?margin|(?:score|reward|rating)[_ -]?(?:diff|difference|gap)", re.I)
 
@@ -26,15 +24,14 @@ Columns: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 
 @lru_cache(1024)
 def _columns(names: tuple[str, ...]) -> Columns:
-    """Return the columns that score the sides, that of the higher number first, and those of margins."""
+    """Return the columns that score the sides (`chosen_score` with `rejected_score`), and those of margins."""
     by_parts = {tuple(part.lower() for part in _PART.findall(str(name))): name for name in names}
     found = []
     for parts, name in by_parts.items():
-        if "chosen" in parts and not (_WORDS | _RANKS).isdisjoint(parts):
+        if "chosen" in parts and not _WORDS.isdisjoint(parts):
             other = tuple("rejected" if part == "chosen" else part for part in parts)
             if other in by_parts:
-                ranks = not _RANKS.isdisjoint(parts)
-                found.append((by_parts[other], name) if ranks else (name, by_parts[other]))
+                found.append((name, by_parts[other]))
     return tuple(found), tuple(name for name in names if _MARGIN.fullmatch(str(name)))
 
 
