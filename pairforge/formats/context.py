@@ -10,7 +10,7 @@ from typing import Any
 
 from ..chat_text import bare_answer, form_of, transcript
 from ..conversation import CONTENT_KEYS, MESSAGE_ROLES, ConversationError, conversation, role_of, text_of
-from ..text import one_line
+from ..text import kind_of, one_line
 from ..types import Message
 from .columns import QUESTIONS, SYSTEMS, Names, Row
 
@@ -92,18 +92,15 @@ def has_talk(row: Row, *names: str) -> bool:
     return any(isinstance(row.get(name), (list, str, Mapping)) and is_talk(row[name]) for name in names)
 
 
-def _listed(value: Any) -> bool:
-    return isinstance(value, list) and bool(value)
-
-
 def text_in(value: Any) -> str | None:
     """Return the text that a value is, or that an object holds under one of the usual keys; None where there is none.
 
     Raises NotTextError for typed parts of other kinds.
     """
     if isinstance(value, Mapping) and role_of(value) is None and "type" not in value:
-        if isinstance(value.get("parts"), list):
-            return text_of(value["parts"])
+        parts = value.get("parts")
+        if isinstance(parts, list) and all(isinstance(part, Mapping) and "text" in part for part in parts):
+            return "".join(str(part["text"]) for part in parts)
         return next((value[key] for key in _TEXT_KEYS if isinstance(value.get(key), str)), None)
     return text_of(value) if isinstance(value, (str, list)) else None
 
@@ -142,9 +139,7 @@ def _talk(cells: Cells) -> tuple[list[Message], str]:
         if isinstance(value, list) and value and name in ("messages", "conversations"):
             if all(isinstance(text, str) for text in value):
                 cells.spent.add(name)
-                return [
-                    Message(role=("user", "assistant")[at % 2], content=text) for at, text in enumerate(value)
-                ], name
+                return in_turn(value), name
             turns_in(value, cells, cells.called(name))  # says what is wrong
     return [], ""
 
@@ -195,35 +190,29 @@ def of_text(text: str) -> list[Message]:
 
 def _history(cells: Cells, turns: list[Message]) -> list[Message]:
     """Return the turns of `history`: exchanges of two texts, objects with both, turns, or texts in turn."""
-    value = decoded(cells.row.get("history"))
+    value = decoded(cells.take("history"))
     if isinstance(value, str) and value.strip().startswith("["):
         with suppress(ValueError, RecursionError):
             value = json.loads(value)
-    if value is None or value in ("", [], {}):
-        cells.spent.add("history")
+    if not value:
         return []
-    cells.spent.add("history")
     if isinstance(value, str):
         return [] if any(turn.get("content") == value for turn in turns) else of_text(value)
     if is_talk(value):
         return turns_in(value, cells, cells.called("history"))
     made: list[Message] = []
     for index, exchange in enumerate(value if isinstance(value, list) else [value]):
-        if isinstance(exchange, Mapping):
-            exchange = [next((exchange[key] for key in keys if key in exchange), None) for keys in _EXCHANGE]
+        if is_object := isinstance(exchange, Mapping):
+            both = (_ASKED_KEYS, _SAID_KEYS)
+            exchange = [next((exchange[key] for key in keys if key in exchange), None) for keys in both]
         if isinstance(exchange, str):
             made.append(Message(role=("user", "assistant")[index % 2], content=exchange))
         elif isinstance(exchange, (list, tuple)) and [type(text) for text in exchange] == [str, str]:
-            made += [
-                Message(role=role, content=text) for role, text in zip(("user", "assistant"), exchange, strict=True)
-            ]
+            made += in_turn(exchange)
         else:
-            kind = "objects" if isinstance(value, Mapping) or isinstance(value[index], Mapping) else "values"
+            kind = "objects" if is_object else "values"
             raise MisfitError(f"{cells.called('history')} holds {kind} that are not exchanges of two texts")
     return made
-
-
-_EXCHANGE = (_ASKED_KEYS, _SAID_KEYS)
 
 
 def system_of(cells: Cells) -> str:
@@ -279,8 +268,7 @@ def side(cells: Cells, value: Any, name: str, context: list[Message], templated:
     if isinstance(value, list) and not value:
         raise MisfitError(f"{called} is an empty list", "side", name)
     if not isinstance(value, (list, Mapping)):
-        kind = {bool: "true or false", int: "a number", float: "a number"}.get(type(value), type(value).__name__)
-        raise MisfitError(f"{called} is {kind}, not a text or a list of messages", "side", name)
+        raise MisfitError(f"{called} is {kind_of(value)}, not a text or a list of messages", "side", name)
     turns = turns_in(value, cells, called)
     if not turns:
         raise MisfitError(f"{called} holds no messages", "side", name)
@@ -299,7 +287,7 @@ def unwrapped(value: Any) -> Any:
     if isinstance(turns := value.get("messages"), list) and holds_turns(turns):
         system = value.get("system")
         return [{"role": "system", "content": system}, *turns] if isinstance(system, str) and system else turns
-    if value and all(map(_listed, value.values())):
+    if value and all(isinstance(cells, list) and cells for cells in value.values()):
         turns = [dict(zip(value, cells, strict=False)) for cells in zip(*value.values(), strict=False)]
         return turns if holds_turns(turns) else value
     return value

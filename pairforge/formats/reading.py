@@ -111,15 +111,6 @@ def _set_apart(cells: Cells, turns: Sequence[Mapping[str, Any]]) -> None:
         cells.lost.add(cells.names.name("prompt"))
 
 
-def beside_lists(cells: Cells) -> Pair:
-    """Read lists beside a prompt text: it stands before lists that hold only the answers."""
-    if is_whole(cells.row.get("chosen")) or is_whole(cells.row.get("rejected")):
-        sides = [side(cells, cells.take(name), name, []) for name in SIDES]
-        _set_apart(cells, sides[0])
-        return sides[0], sides[1]
-    return two_sides(cells)
-
-
 def last_of_messages(cells: Cells) -> Pair | Candidates:
     """Read `messages`, whose last turn is the chosen answer, beside a rejected one."""
     name = next((name for name in ("messages", "conversations") if cells.row.get(name) is not None), "messages")
@@ -137,17 +128,14 @@ def last_of_messages(cells: Cells) -> Pair | Candidates:
 
 def speakers(cells: Cells) -> Pair:
     """Read conversations in which speakers of the names `chosen...` and `rejected...` give the two answers."""
-    name = next(
-        (name for name in ("conversations", "messages", "conversation") if isinstance(cells.row.get(name), list)),
-        "conversations",
-    )
-    turns, sides = [], dict[str, Any]()
-    both = within((cells.take(name) or ())[-1:])
-    if both is not None:
-        sides = {
-            key: {"role": "assistant", "content": said} for key, said in zip(("chosen", "reject"), both, strict=True)
-        }
-    for turn in (cells.row[name] or ())[: -1 if both else None]:
+    name = next((name for name in ("conversations", "messages") if isinstance(cells.row.get(name), list)), "")
+    turns, sides = list[Any](), dict[str, Any]()
+    said = cells.take(name) or ()
+    if both := within(said[-1:]):
+        said = said[:-1]
+        good, bad = ({"role": "assistant", "content": text} for text in both)
+        sides = {"chosen": good, "reject": bad}
+    for turn in said:
         who = speaker(turn)
         if who.startswith(("chosen", "rejected")):
             held = {
@@ -167,7 +155,8 @@ def within(last: Sequence[Any]) -> tuple[Any, Any] | None:
     turn = last[0] if last and isinstance(last[0], Mapping) else {}
     if "chosen" in turn and "rejected" in turn:
         return turn["chosen"], turn["rejected"]
-    rated = [one for one in turn.get("candidates") or () if isinstance(one, Mapping)]  # Amazon Nova
+    listed = turn.get("candidates")  # of Amazon Nova
+    rated = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
     held = {str(one.get("preferenceLabel")): one.get("content") for one in rated}
     return (held["preferred"], held["non-preferred"]) if {"preferred", "non-preferred"} <= held.keys() else None
 

@@ -77,7 +77,10 @@ def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
             what = f"{start[0][0]} holds several splits: {', '.join(splits)}"
             raise InputError(what, fix="write the rows of one of them to a file of its own")
         if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
-            return ((f"{start[0][0]}:row {i}", _row_of(item)) for i, item in enumerate(lists[0]))
+            # The viewer of the Hub gives rows as {"row_idx": 0, "row": {...}}.
+            items = (item["row"] if isinstance(item, dict) and {"row_idx", "row"} <= item.keys() else item
+                     for item in lists[0])  # fmt: skip
+            return ((f"{start[0][0]}:row {i}", item) for i, item in enumerate(items))
     return chain(start, found)
 
 
@@ -96,11 +99,6 @@ def _keyed(document: Any, columns: Collection[str]) -> list[tuple[str, Any]]:
     return [
         (f"row {at}", dict(zip(document, cells, strict=True))) for at, cells in enumerate(zip(*values, strict=True))
     ]
-
-
-def _row_of(item: Any) -> Any:
-    """Return an item, or the row in it, as the viewer of the Hub gives rows: {"row_idx": 0, "row": {...}}."""
-    return item["row"] if isinstance(item, dict) and "row_idx" in item and "row" in item else item
 
 
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")
