@@ -104,8 +104,8 @@ def answer_in(item: Any) -> Any:
     """Return the answer that an item of a list is or holds: a text, a message or messages; None where there is none."""
     if isinstance(item, str) or holds_turns(item):
         return item
-    if isinstance(item, list) and len(item) == 1:
-        return answer_in(item[0])
+    if isinstance(item, list) and len(item) == 1 and isinstance(item[0], str):
+        return item[0]
     if isinstance(item, Mapping):
         nested = (
             item[key] for key in ("completion", "messages", "response", "answer", "output", "message") if key in item
