@@ -73,7 +73,7 @@ def number(value: Any) -> float | None:
     if isinstance(value, Mapping):
         known = (number(value[key]) for key in (*_HIGHER, "Rating", "value", "mean") if key in value)
         score = next((found for found in known if found is not None), None)
-        if score is None and value and all(isinstance(held, Mapping) for held in value.values()):  # one for each aspect
+        if score is None and value and all(map(_aspect, value.values())):
             aspects = [number(held) for held in value.values()]
             score = sum(one for one in aspects if one is not None) / len(aspects) if None not in aspects else None
         return score
@@ -86,6 +86,11 @@ def number(value: Any) -> float | None:
         return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
     except OverflowError:  # of an integer
         return None
+
+
+def _aspect(held: Any) -> bool:
+    """Return whether an object may be the rating of one aspect, such as {"Rating": "4", "Rationale": "..."}."""
+    return isinstance(held, Mapping) and not all(isinstance(value, Mapping) for value in held.values())
 
 
 def _list(value: Any) -> list[Any] | None:
