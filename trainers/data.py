@@ -13,8 +13,8 @@ from typing import Any
 
 import pairforge
 from pairforge.api.inputs import PairInput, run_folder
+from pairforge.readers import near_file
 from pairforge.run import out_dir
-from pairforge.text import one_line
 from pairforge.types import digest
 
 from .flags import Given
@@ -116,7 +116,8 @@ def _is_here(name: str) -> bool:
     if _HUB_NAME.fullmatch(name) and Path(name).suffix not in _PAIR_FILES:
         return False
     if Path(name).suffix or name[0] in "./~" or "/" in name:
-        raise pairforge.InputError(f"there is no file or run {name}", fix="see: pairforge runs list")
+        fix = near_file(Path(name)) or "see: pairforge runs list"
+        raise pairforge.InputError(f"there is no file or run {name}", fix=fix)
     run_folder(name)  # raises, with the names that are like it
     raise pairforge.InputError(f"the run {name} has no pairs", fix="run its command again: pairforge runs list has it")
 
@@ -138,17 +139,13 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def _as_pairs(data: Any, name: str, given: Given) -> list[Mapping[str, Any]]:
-    """Return the rows of any known shape as pairs. Raises InputError for rows that are prompts, or anything else."""
+    """Return the rows of any known shape as pairs. Raises InputError for rows that are not pairs."""
     rows = list(PairInput(data, quiet=True, columns=given.text("columns") or ()))
     for number, row in enumerate(rows):
         missing = [side for side in ("chosen", "rejected") if not isinstance(row, Mapping) or side not in row]
         if missing:
-            found = ", ".join(map(one_line, row)) if isinstance(row, Mapping) else type(row).__name__
-            what = "these are prompts, not pairs" if len(missing) == 2 else "this is not a pair"
-            fix = "make pairs of prompts with pairforge correct or pairforge onpolicy"
-            raise pairforge.InputError(
-                f"{name}: {what}: row {number} has no {' and no '.join(missing)} ({found})", fix=fix
-            )
+            what = f"row {number} is not a pair: it has no {' and no '.join(missing)}"
+            raise pairforge.InputError(f"{name}: {what}", fix="see why with: pairforge validate")
     return rows
 
 

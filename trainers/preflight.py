@@ -6,6 +6,7 @@ import math
 import os
 import random
 import re
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -33,10 +34,12 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:
+def check_pairs(
+    rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any, data: str = ""
+) -> None:
     """Refuse pairs with errors, as the model's own tokenizer sees them; print warnings, and how many carry a signal.
 
-    `numbers` are the rows' numbers in the whole dataset. Raises InputError.
+    `numbers` are the rows' numbers in the whole dataset, `data` is its name. Raises InputError.
     """
     limit = config.max_length or sys.maxsize
     given = (config.model_init_kwargs or {}).get("revision")
@@ -44,11 +47,10 @@ def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model
     findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
     row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
     errors = [finding for finding in findings if finding.severity == "error"]
-    for finding in errors[:5]:
-        say(f"{finding.code} row {row_number[finding.row]}: {finding.message}")
     if errors:
-        codes = ", ".join(sorted({finding.code for finding in errors}))
-        raise pairforge.InputError(f"{len(errors)} errors in {len(rows)} pairs: {codes}", fix="see pairforge validate")
+        codes, first = ", ".join(sorted({finding.code for finding in errors})), errors[0]
+        what = f"{len(errors)} errors in {len(rows)} pairs: {codes}, e.g. row {row_number[first.row]}: {first.message}"
+        raise pairforge.InputError(what, fix=f"pairforge fix {shlex.quote(data)} fixed.jsonl" if data else None)
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):
         if finding.severity == "warning":

@@ -75,7 +75,9 @@ def balance(options: BalanceOptions) -> Balanced:
             for row, cue in drop.items():
                 changes.drop(row, "subsample", f"drawn at random, against {cue!r}")
         if not any(True for _ in kept):
-            raise InputError(f"nothing would be left of {len(given)} rows: {changes}", fix="see: pairforge validate")
+            raise InputError(
+                f"nothing would be left of {len(given)} rows: {changes}", fix=f"see: pairforge validate {source.word}"
+            )
         after = audited(kept)
         if path:
             _write(path, kept, changes.lines(given))
@@ -112,13 +114,13 @@ class _KeptRows:
         return (row for _, row in self.numbered())
 
 
-def _writable(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _writable(rows: PairInput) -> Iterator[Mapping[str, Any]]:
     """Yield the rows. Raises InputError for one that no file can hold."""
     for number, row in enumerate(rows):
         try:
             writers.encoded(row)
         except (ValueError, TypeError) as error:
-            fix = "see all such rows with: pairforge validate"
+            fix = f"see all such rows with: pairforge validate {rows.word}"
             raise InputError(f"row {number} can't be written: {error}", fix=fix) from error
         yield row
 

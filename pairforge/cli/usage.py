@@ -116,6 +116,8 @@ def _option_hint(name: str, ctx: click.Context | None) -> str:
     longer = [one for one in known if one.startswith(name) and len(name) > 3]
     if 0 < len(longer) < 4:
         return f"did you mean {' or '.join(longer)}?"
+    if ctx and isinstance(ctx.command, click.Group) and len(only := [*ctx.command.commands]) == 1:
+        return f"did you mean {ctx.command_path} {only[0]} {name}?"
     return did_you_mean(name, known)
 
 

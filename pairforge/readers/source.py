@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OutsideError
-from ..text import one_line
+from ..text import did_you_mean, one_line
 from . import json_lines, tables
 from .stream import BOM, PACKED, STDIN, UTF16, Row, Wanted, name_of, open_unpacked, read_rest, suffix_of
 from .tables import rows_of
@@ -68,11 +69,35 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
 def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
     """Return the rows, or those in the list that the only row holds."""
     start = list(islice(found, 2))
-    if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
+    if len(start) != 1 or not isinstance(row := start[0][1], dict):
+        return chain(start, found)
+    where = start[0][0]
+    if not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
+        splits = [key for key, value in row.items() if _SPLIT.fullmatch(key) and isinstance(value, list)]
+        if len(splits) > 1:  # two splits are never mixed in silence, nor is one left out
+            fix = f"write each into its own file, e.g. jq -c '.{splits[0]}[]' FILE > {splits[0]}.jsonl"
+            raise InputError(f"{where.rpartition(':')[0]} holds several splits: {', '.join(splits)}", fix=fix)
         if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
-            return ((f"{start[0][0]}:row {i}", _row_of(item)) for i, item in enumerate(lists[0]))
-    return chain(start, found)
+            return ((f"{where}:row {i}", _row_of(item)) for i, item in enumerate(lists[0]))
+    if not wanted.text and _is_many(row, wanted):
+        fix = "write one object a row, with pandas: df.to_json(FILE, orient='records', lines=True)"
+        raise InputError(f"{where.rpartition(':')[0]} holds all rows in one object", fix=fix)
+    return iter(start)
+
+
+def _is_many(row: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Return whether an object holds many rows: by column (the cells in lists, or by row) or by row."""
+    values = list(row.values())
+    if not {*wanted.columns} <= row.keys():
+        return len(row) > 1 and all(
+            isinstance(one, dict) and all(key in one for key in wanted.columns) for one in values
+        )
+    if all(isinstance(one, dict) for one in values):
+        return all(one.keys() == values[0].keys() and "content" not in one for one in values)
+    return all(isinstance(one, list) and len(one) == len(values[0]) > 1 for one in values) and not any(
+        isinstance(item, dict) for one in values for item in one
+    )
 
 
 def _row_of(item: Any) -> Any:
@@ -126,15 +151,25 @@ def files_of(source: str | Path, wanted: Wanted) -> list[Path]:
     try:
         os.stat(source)
     except FileNotFoundError as error:
-        raise InputError(f"{name_of(source)} does not exist", fix=wanted.named) from error
+        fix = near_file(Path(source)) or wanted.named
+        raise InputError(f"{name_of(source)} does not exist", fix=fix) from error
     except (OSError, ValueError):  # reported when it is opened
         pass
     return [Path(source)]
 
 
+def near_file(path: Path) -> str:
+    """Return the hint which file of the same folder was probably meant; empty where none has a name like it."""
+    with suppress(OSError, ValueError):
+        return did_you_mean(str(path), [str(other) for other in path.parent.iterdir()])
+    return ""
+
+
 def _folder(path: Path, split: str | None, wanted: Wanted) -> list[Path]:
     if (path / "pairs.jsonl").is_file() and split is None:
         return [path / "pairs.jsonl"]
+    if any(path.glob("*.safetensors")):
+        raise InputError(f"{name_of(path)} is the folder of a model", fix=f"a model is named with: -m {name_of(path)}")
     if (path / "dataset_dict.json").is_file():
         splits = sorted(inner.name for inner in path.iterdir() if (inner / "state.json").is_file())
         return _folder(path / _chosen(name_of(path), splits, split), None, wanted)
