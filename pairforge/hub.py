@@ -264,6 +264,10 @@ def _outside(error: Exception, repo: str) -> PairforgeError:
     what, fix = _PLAIN.get(
         status or 0, ("can't push to {repo}, and nothing was pushed: {reason}", "run it again later")
     )
+    for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT"):
+        if status is None and (value := os.environ.get(name)) not in (None, "", "0"):
+            fix = f"check the network, and {name}, which is {value}"
+            break
     return OutsideError(what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice()))
 
 

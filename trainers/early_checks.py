@@ -33,6 +33,7 @@ _AT_LEAST = {
     "beta": 0.0,
     "lora_r": 1,
     "lora_alpha": 1,
+    **dict.fromkeys(("seed", "data_seed", "weight_decay", "warmup_steps", "max_grad_norm", "lora_dropout"), 0),
 }
 """The least value of numbers; 0.0 stands for any number above 0."""
 _TRACKERS = dict.fromkeys(
@@ -58,6 +59,9 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     asked = given.text("resume_from_checkpoint")
     if asked and asked.lower() not in (*LATEST, *NO) and not Path(asked).is_dir():
         raise pairforge.InputError(f"can't resume from {asked}: no such folder", fix="--resume_from_checkpoint auto")
+    if asked and Path(asked).is_dir() and not (Path(asked) / "trainer_state.json").is_file():
+        what = f"can't resume from {asked}: it is not a checkpoint, which holds trainer_state.json"
+        raise pairforge.InputError(what, fix="--resume_from_checkpoint auto")
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
 
@@ -92,7 +96,7 @@ def _check_numbers(given: Given, method: str) -> None:
         value = given.number(name)
         if value is None or (name == "num_train_epochs" and (given.number("max_steps") or -1) > 0):
             continue
-        if not (value > 0 and value >= least) or value == float("inf"):
+        if not (value > 0 if isinstance(least, float) else value >= least) or value == float("inf"):
             bound = "above 0" if isinstance(least, float) else f"at least {least}"
             raise pairforge.InputError(f"--{name} {given.text(name)} must be {bound}", fix="see --help")
     steps = given.number("max_steps")

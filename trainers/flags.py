@@ -82,6 +82,7 @@ _OTHER_NAMES = {
 """What other tools call the flags."""
 _NEEDLESS = ("stage", "rlhf_type", "template", "task")
 """Flags of other tools that choose what is settled here."""
+_JOINED = re.compile(r"[\w.+-]+(,[\w.+-]+)+")
 _SAVE_STEPS = 500  # transformers' default: the flag was not given
 _MINIMA = {"max_samples": 1, "verdict_questions": 0, "dpop_lambda": 0}
 
@@ -209,6 +210,9 @@ def _checked(values: Mapping[str, Any], flags: Mapping[str, Flag]) -> Iterator[t
             _refuse(f"--{name} needs a value")
         if len(words) > 1 and flag.kind is not None and not flag.many:
             raise _unknown(str(words[1]), flags)
+        if flag.many and (joined := next((one for one in map(str, words) if _JOINED.fullmatch(one)), None)):
+            what = f"--{name} {joined}: several values are separated by spaces"
+            raise pairforge.InputError(what, fix=f"--{name} {joined.replace(',', ' ')}")
         if why := next(filter(None, map(flag.wrong, words)), None):
             hint = did_you_mean(str(words[0]), flag.choices)
             raise pairforge.InputError(f"--{name} {' '.join(map(one_line, words))} {why}", fix=hint or "see --help")

@@ -54,11 +54,11 @@ def check_output(given: Given, job: TrainingJob) -> None:
         resumes = given.text("resume_from_checkpoint") and any(folder.glob("checkpoint-*"))
         if not resumes and state_of(folder).get("finished") is not False:
             raise _holds(model)
-    begun = (folder / _LOCK).exists() or (folder / STATE).exists() or any(folder.glob("checkpoint-*"))
-    if explicit and not given.on("overwrite") and not begun and not TrainedModel.at(folder):
-        if found := next((name for name in _NOT_OURS if (folder / name).exists()), None):
-            what = f"{folder} holds other files, e.g. {found}: a model needs a folder of its own"
-            raise pairforge.InputError(what, fix=f"--output_dir {folder / 'model'}")
+    begun = any(folder.glob("checkpoint-*")) or any((folder / name).exists() for name in (_LOCK, STATE))
+    found = next((name for name in _NOT_OURS if (folder / name).exists()), None)
+    if explicit and found and not (given.on("overwrite") or begun or TrainedModel.at(folder)):
+        what = f"{folder} holds other files, e.g. {found}: a model needs a folder of its own"
+        raise pairforge.InputError(what, fix=f"--output_dir {folder / 'model'}")
 
 
 def _holds(model: TrainedModel) -> pairforge.InputError:

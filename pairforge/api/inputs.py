@@ -189,8 +189,11 @@ class PairInput:
         return formats.presented(self.raw(max_row_bytes, noted), by_hand=self.columns)
 
     def pairs(self) -> Iterator[Any]:
-        """Return the pairs in the rows: see `formats.pairs_of`."""
-        return formats.pairs_of(self.raw(), self.columns)
+        """Return the pairs in the rows: see `formats.pairs_of`. Raises InputError for rows that are not pairs."""
+        shape, rows = self.recognised()
+        start = list(islice(rows, formats.LOOKED_AT))
+        self.require_pairs(shape, start)
+        return formats.pairs_of(chain(start, rows), self.columns)
 
     def require_pairs(self, shape: formats.Shape, start: Sequence[Any]) -> None:
         """Raise InputError where the first rows are not pairs of any shape: it says what they are."""
@@ -204,10 +207,7 @@ class PairInput:
         raise InputError(f"{self.name}: {error.message}".removeprefix(": "), fix=error.fix)
 
     def __iter__(self) -> Iterator[Any]:
-        shape, rows = self.recognised()
-        start = list(islice(rows, formats.LOOKED_AT))
-        self.require_pairs(shape, start)
-        return formats.all_readable(formats.pairs_of(chain(start, rows), self.columns), self.name)
+        return formats.all_readable(self.pairs(), self.name)
 
     def __enter__(self) -> PairInput:
         if self.name == "-" or (self._rows is not None and iter(self._rows) is self._rows):

@@ -210,9 +210,8 @@ def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozens
             raise InputError(f"{name} is checked only with --model", fix="add --model")
     chosen = [code for code in own if not wanted or code.startswith(tuple(wanted))]
     if not (kept := frozenset(code for code in chosen if not code.startswith(tuple(left)))):
-        raise InputError(
-            f"no check is left: --ignore {','.join(sorted(left))} leaves out all", fix="ignore fewer checks"
-        )
+        what = f"no check is left: --ignore {','.join(sorted(left))} leaves out all of them"
+        raise InputError(what, fix="ignore fewer checks")
     return kept
 
 

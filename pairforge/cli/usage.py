@@ -129,7 +129,7 @@ def _extra_hint(words: Sequence[str], ctx: click.Context | None) -> str:
     name, given = ctx.command.name or "", ctx.params
     if name == "correct" and not (given.get("from_") or given.get("to")) and len(words) == 2:
         return f'did you mean {ctx.command_path} --from {shlex.quote(words[0])} --to "{words[1]}"?'
-    if given.get("from_") or given.get("to"):
+    if "from_" in given and (given["from_"] or given.get("to")):
         return 'put a text of several words in quotes: --to "Deep Qwen"'
     if len(words) == 1 and name in _OPTION_FOR:
         flag = "--run" if name == "evaluate" and words[0] in known_runs(given.get("output")) else _OPTION_FOR[name]

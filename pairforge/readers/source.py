@@ -90,9 +90,7 @@ def _is_many(row: Mapping[str, Any], wanted: Wanted) -> bool:
     """Return whether an object holds many rows: by column (the cells in lists, or by row) or by row."""
     values = list(row.values())
     if not {*wanted.columns} <= row.keys():
-        return len(row) > 1 and all(
-            isinstance(one, dict) and all(key in one for key in wanted.columns) for one in values
-        )
+        return len(row) > 1 and all(isinstance(one, dict) and {*wanted.columns} <= one.keys() for one in values)
     if all(isinstance(one, dict) for one in values):
         return all(one.keys() == values[0].keys() and "content" not in one for one in values)
     return all(isinstance(one, list) and len(one) == len(values[0]) > 1 for one in values) and not any(
@@ -160,8 +158,9 @@ def files_of(source: str | Path, wanted: Wanted) -> list[Path]:
 
 def near_file(path: Path) -> str:
     """Return the hint which file of the same folder was probably meant; empty where none has a name like it."""
-    with suppress(OSError, ValueError):
-        return did_you_mean(str(path), [str(other) for other in path.parent.iterdir()])
+    with suppress(OSError, ValueError):  # the same ending makes no two names alike
+        near = [one for one in path.parent.iterdir() if did_you_mean(path.stem, [one.stem])]
+        return did_you_mean(str(path), map(str, near))
     return ""
 
 
@@ -169,7 +168,7 @@ def _folder(path: Path, split: str | None, wanted: Wanted) -> list[Path]:
     if (path / "pairs.jsonl").is_file() and split is None:
         return [path / "pairs.jsonl"]
     if any(path.glob("*.safetensors")):
-        raise InputError(f"{name_of(path)} is the folder of a model", fix=f"a model is named with: -m {name_of(path)}")
+        raise InputError(f"{name_of(path)} is the folder of a model, not of {wanted.what}", fix=wanted.named)
     if (path / "dataset_dict.json").is_file():
         splits = sorted(inner.name for inner in path.iterdir() if (inner / "state.json").is_file())
         return _folder(path / _chosen(name_of(path), splits, split), None, wanted)
