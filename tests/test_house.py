@@ -49,6 +49,7 @@ FOR_TRAINERS = {
     "run",
     "api.inputs",
     "api.models",
+    "readers",
     "samplers.model_names",
 }
 """The modules of which `trainers` may import more than pairforge's public names."""

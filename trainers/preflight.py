@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 import pairforge
-from pairforge.text import escaped
+from pairforge.text import escaped, plural
 
 _SAMPLED_BATCHES = 50
 """The number of random batches by which the length of a typical one is estimated."""
@@ -48,8 +48,9 @@ def check_pairs(
     row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
-        codes, first = ", ".join(sorted({finding.code for finding in errors})), errors[0]
-        what = f"{len(errors)} errors in {len(rows)} pairs: {codes}, e.g. row {row_number[first.row]}: {first.message}"
+        codes, one = ", ".join(sorted({finding.code for finding in errors})), errors[0]
+        count = f"{plural(len(errors), 'error')} in {plural(len(rows), 'pair')}"
+        what = f"{count}: {codes}, e.g. row {row_number[one.row]}: {one.message}"
         raise pairforge.InputError(what, fix=f"pairforge fix {shlex.quote(data)} fixed.jsonl" if data else None)
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):

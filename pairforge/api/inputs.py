@@ -199,6 +199,12 @@ class PairInput:
         """Raise InputError where the first rows are not pairs of any shape: it says what they are."""
         if shape.name != "unknown" or not start:
             return
+        if (
+            isinstance(start[0], Mapping)
+            and {"chosen", "rejected"} <= start[0].keys()
+            and shape.what.startswith("the ")
+        ):
+            return  # what is wrong with the sides is said row by row
         if isinstance(start[0], Skip):
             raise InputError(start[0].detail, fix=f"see what is wrong with: pairforge validate {self.word}")
         error = formats.refusal(shape, start)
