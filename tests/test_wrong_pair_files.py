@@ -18,6 +18,8 @@ FILES = {
     "good.jsonl": LINES,
     "prompts.jsonl": '{"prompt": "hi"}\n',
     "own.jsonl": '{"q": "hi", "good": "yes", "bad": "no"}\n',
+    "half.jsonl": '{"prompt": "hi", "chosen": "yes"}\n',
+    "bare.jsonl": '{"chosen": "yes", "rejected": "no"}\n',
     "same.jsonl": "".join(json.dumps({**pair, "rejected": pair["chosen"]}) + "\n" for pair in PAIRS),
     "empty.jsonl": "",
     "splits.json": json.dumps({"train": PAIRS[:4], "test": PAIRS[4:]}),
@@ -68,6 +70,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("convert prompts.jsonl new.jsonl", "prompts.jsonl: these are not pairs", "pairforge onpolicy"),
         ("shortcuts own.jsonl", "'q', 'good', 'bad'", "--columns prompt=q chosen=good rejected=bad"),
         ("push own.jsonl", "'q', 'good', 'bad'", "--columns prompt=q chosen=good rejected=bad"),
+        ("show bare.jsonl", "bare.jsonl: chosen and rejected texts without a prompt", "--columns prompt=COLUMN"),
         ("fix empty.jsonl new.jsonl", "empty.jsonl has no rows", "give a file with pairs"),
         ("fix same.jsonl new.jsonl", "nothing would be left of 6 rows", "pairforge validate same.jsonl"),
         ("balance same.jsonl", "all 6 rows have the same answer on both sides", "give pairs whose two answers differ"),
@@ -111,6 +114,8 @@ def test_the_true_cause_is_said(capsys: pytest.CaptureFixture[str], line: str, s
         ("--config bad.yaml", "bad.yaml is not YAML: line 2: ", "beta: 0.3"),
         ("--dataset godo.jsonl", "there is no file or run godo.jsonl", "did you mean 'good.jsonl'?"),
         ("--dataset own.jsonl", "'q', 'good', 'bad'", "--columns prompt=q chosen=good rejected=bad"),
+        ("--dataset same.jsonl -m pocket", "6 errors in 6 pairs: PF104, e.g. row 0: ", "pairforge fix same.jsonl"),
+        ("--dataset half.jsonl -m pocket", "half.jsonl: `rejected` is missing", "rejected=COLUMN"),
         ("--dataset model", "model is the folder of a model", "give a file or a folder"),
         ("--dataset good.jsonl -m pocket --seed -1", "--seed -1 must be at least 0", "--help"),
         ("--dataset good.jsonl -m pocket --weight_decay -1", "--weight_decay -1 must be at least 0", "--help"),
@@ -145,6 +150,11 @@ def test_one_list_of_rows_is_still_read_from_an_object(tmp_path: Path) -> None:
     (tmp_path / "page.jsonl.gz").write_bytes(gzip.compress(FILES["page.jsonl"].encode()))
     with pytest.raises(pairforge.InputError, match=r"page.jsonl.gz is a web page"):
         pairforge.validate(tmp_path / "page.jsonl.gz")
+
+
+def test_texts_without_a_prompt_are_one_finding_on_the_set() -> None:
+    [found] = pairforge.validate("bare.jsonl")
+    assert (found.code, found.row) == ("PF010", 0) and "without a prompt" in found.message
 
 
 def test_errors_are_few_lines_in_the_result_of_a_push(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from .data import TrainingJob
 from .flags import Given
 from .known_flags import loss_types
 from .output_folder import check_output
-from .preflight import say
+from .preflight import refuse_errors, say
 from .recipes import recipe
 
 _AT_LEAST = {
@@ -41,6 +41,7 @@ _TRACKERS = dict.fromkeys(
 )
 _TRACKERS |= {"swanlab": "", "codecarbon": "", "flyte": "flytekit", "azure_ml": "azureml"}
 """The trackers that --report_to names, with the module of each where that is called otherwise."""
+_LOOKED_AT = 100  # pairs
 _TOO_HIGH = 20  # times the recipe's learning rate
 
 
@@ -56,6 +57,7 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     _check_files(given)
     _check_trackers(given)
     _check_judge(given.text("judge"), job)
+    _check_rows(job)
     asked = given.text("resume_from_checkpoint")
     if asked and asked.lower() not in (*LATEST, *NO) and not Path(asked).is_dir():
         raise pairforge.InputError(f"can't resume from {asked}: no such folder", fix="--resume_from_checkpoint auto")
@@ -64,6 +66,15 @@ def check_flags(given: Given, job: TrainingJob) -> None:
         raise pairforge.InputError(what, fix="--resume_from_checkpoint auto")
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+
+
+def _check_rows(job: TrainingJob) -> None:
+    """Refuse pairs of which each one looked at has an error; where only some have, all are checked later."""
+    start = job.rows[:_LOOKED_AT]
+    findings = pairforge.validate(start, quiet=True)
+    if len({one.row for one in findings if one.severity == "error" and one.row is not None}) == len(start):
+        numbers: dict[int | None, str] = {None: "-", **{number: str(number) for number in range(len(start))}}
+        refuse_errors(findings, len(start), numbers, job.data)
 
 
 def _check_judge(judge: str | None, job: TrainingJob) -> None:

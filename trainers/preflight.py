@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -46,12 +46,7 @@ def check_pairs(
     revision = None if given == "main" else given  # which is refused for the bundled model
     findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
     row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        codes, one = ", ".join(sorted({finding.code for finding in errors})), errors[0]
-        count = f"{plural(len(errors), 'error')} in {plural(len(rows), 'pair')}"
-        what = f"{count}: {codes}, e.g. row {row_number[one.row]}: {one.message}"
-        raise pairforge.InputError(what, fix=f"pairforge fix {shlex.quote(data)} fixed.jsonl" if data else None)
+    refuse_errors(findings, len(rows), row_number, data)
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):
         if finding.severity == "warning":
@@ -60,6 +55,16 @@ def check_pairs(
             say(f"warning: {findings.counts[code]} x {code}, first in row {row_number[finding.row]}{what}")
     if signal := first.get("PF414"):
         _say_signal(signal.message, config.max_length)
+
+
+def refuse_errors(findings: Iterable[Any], pairs: int, row_number: Mapping[int | None, str], data: str) -> None:
+    """Raise InputError where there are errors among the findings on so many pairs."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        codes, one = ", ".join(sorted({finding.code for finding in errors})), errors[0]
+        count = f"{plural(len(errors), 'error')} in {plural(pairs, 'pair')}"
+        what = f"{count}: {codes}, e.g. row {row_number[one.row]}: {one.message}"
+        raise pairforge.InputError(what, fix=f"pairforge fix {shlex.quote(data)} fixed.jsonl" if data else None)
 
 
 def _say_signal(message: str, max_length: int | None) -> None:
