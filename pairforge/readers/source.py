@@ -79,7 +79,10 @@ def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
             fix = f"write each into its own file, e.g. jq -c '.{splits[0]}[]' FILE > {splits[0]}.jsonl"
             raise InputError(f"{where.rpartition(':')[0]} holds several splits: {', '.join(splits)}", fix=fix)
         if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
-            return ((f"{where}:row {i}", _row_of(item)) for i, item in enumerate(lists[0]))
+            # The viewer of the Hub gives rows as {"row_idx": 0, "row": {...}}.
+            items = (item["row"] if isinstance(item, dict) and {"row_idx", "row"} <= item.keys() else item
+                     for item in lists[0])  # fmt: skip
+            return ((f"{where}:row {i}", item) for i, item in enumerate(items))
     if not wanted.text and _is_many(row, wanted):
         fix = "write one object a row, with pandas: df.to_json(FILE, orient='records', lines=True)"
         raise InputError(f"{where.rpartition(':')[0]} holds all rows in one object", fix=fix)
@@ -96,11 +99,6 @@ def _is_many(row: Mapping[str, Any], wanted: Wanted) -> bool:
     return all(isinstance(one, list) and len(one) == len(values[0]) > 1 for one in values) and not any(
         isinstance(item, dict) for one in values for item in one
     )
-
-
-def _row_of(item: Any) -> Any:
-    """Return an item, or the row in it, as the viewer of the Hub gives rows: {"row_idx": 0, "row": {...}}."""
-    return item["row"] if isinstance(item, dict) and "row_idx" in item and "row" in item else item
 
 
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")
