@@ -37,7 +37,7 @@ LAYERS = (
 FOR_TRAINERS = {
     "text",
     "markdown",
-    "plugins",
+    "prompts",
     "svg",
     "disk",
     "types",
@@ -49,7 +49,9 @@ FOR_TRAINERS = {
     "run",
     "api.inputs",
     "api.models",
+    "api.onpolicy",
     "readers",
+    "samplers.model_loading",
     "samplers.model_names",
 }
 """The modules of which `trainers` may import more than pairforge's public names."""

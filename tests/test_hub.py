@@ -14,10 +14,10 @@ import pytest
 from fakehub import READER, WRITER, FakeHub
 from support import pair
 
-from pairforge import hub
 from pairforge.dataset_upload import check_repo
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
+from pairforge.hub import _outside
 
 WORKER = """
 import json, os, sys
@@ -391,6 +391,6 @@ def test_the_setting_that_may_be_wrong_is_named_where_nothing_answers(
 ) -> None:
     for one in ("HF_ENDPOINT", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(one, raising=False)
-    assert "HF_" not in str(hub._outside(OSError("no route"), "me/x").fix)
+    assert "HF_" not in str(_outside(OSError("no route"), "me/x").fix)
     monkeypatch.setenv(name, value)
-    assert hub._outside(OSError("no route"), "me/x").fix == f"check the network, and {name}, which is {value}"
+    assert _outside(OSError("no route"), "me/x").fix == f"check the network, and {name}, which is {value}"

@@ -383,6 +383,8 @@ def test_what_trl_refuses_is_known_before_the_model_is_asked(
 def test_too_little_memory_is_one_line_with_what_takes_less(error: Exception) -> None:
     with pytest.raises(pairforge.OutsideError, match="--per_device_train_batch_size"), dpo._memory_errors():
         raise error
+    with pytest.raises(pairforge.OutsideError), dpo._memory_errors(), dpo._trl_errors():
+        raise error
     with pytest.raises(RuntimeError, match="a bug"), dpo._memory_errors():
         raise RuntimeError("a bug")
 
