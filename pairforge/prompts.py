@@ -16,7 +16,7 @@ from .chat_text import transcript
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, turns_of
 from .errors import InputError
 from .options import History
-from .readers import Row, Unreadable, Wanted, hub_id, is_given, read, rows_given
+from .readers import Row, Unreadable, Wanted, hub_id, is_given, near_file, read, rows_given
 from .readers.stream import STDIN, name_of
 from .resources import resource
 from .text import a_type, common_prefix, did_you_mean, lone_surrogate, one_line
@@ -39,6 +39,13 @@ _PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|<(?:NAME|AUTHOR)>")
 
 class UnusableError(Exception):
     """A row without a prompt; its reason and detail become those of a Skip."""
+
+
+def is_prompt(row: Any) -> bool:
+    """Return whether a row holds a prompt."""
+    with suppress(InputError):
+        return isinstance(prompt_of(row, "", {}, "last"), Prompt)
+    return False
 
 
 def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History) -> Prompt | Skip:
@@ -298,8 +305,7 @@ def _no_source(source: str) -> InputError:
     if not source.strip():
         return InputError("-p: the name of the prompts is empty", fix=_PROMPTS.named)
     if path.suffix.strip(".") and path.name.partition(".")[0] not in ("identity", "general", "controls"):
-        near = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        return InputError(f"-p {source}: no such file", fix=did_you_mean(str(path), near) or "check the path")
+        return InputError(f"-p {source}: no such file", fix=near_file(path) or "check the path")
     fix = did_you_mean(source, BUNDLED) or _PROMPTS.named
     if " " in source.strip():
         fix = 'write the prompts into a file, one a line; in Python: prompts=["..."]'

@@ -117,6 +117,8 @@ def _option_hint(name: str, ctx: click.Context | None) -> str:
     longer = [one for one in known if one.startswith(name) and len(name) > 3]
     if 0 < len(longer) < 4:
         return f"did you mean {' or '.join(longer)}?"
+    if ctx and isinstance(ctx.command, click.Group) and len(only := [*ctx.command.commands]) == 1:
+        return f"did you mean {ctx.command_path} {only[0]} {name}?"
     return did_you_mean(name, known)
 
 
@@ -128,7 +130,7 @@ def _extra_hint(words: Sequence[str], ctx: click.Context | None) -> str:
     name, given = ctx.command.name or "", ctx.params
     if name == "correct" and not (given.get("from_") or given.get("to")) and len(words) == 2:
         return f'did you mean {ctx.command_path} --from {shlex.quote(words[0])} --to "{words[1]}"?'
-    if given.get("from_") or given.get("to"):
+    if "from_" in given and (given["from_"] or given.get("to")):
         return 'put a text of several words in quotes: --to "Deep Qwen"'
     if len(words) == 1 and name in _OPTION_FOR:
         flag = "--run" if name == "evaluate" and words[0] in known_runs(given.get("output")) else _OPTION_FOR[name]

@@ -75,9 +75,13 @@ _REFUSED = {
     (b"BZh",): ("packed with bzip2", _UNPACK),
     (b"\xfd7zXZ\x00",): ("packed with xz", _UNPACK),
     (b"7z\xbc\xaf",): ("a 7z archive", _UNPACK),
+    (b"version https://git-lfs",): ("a pointer of Git LFS, not the file itself", "fetch that with: git lfs pull"),
+    (b"<!DOCTYPE html", b"<!doctype html"): ("a web page", "download the file itself"),
+    (b"GGUF",): ("a model", "give pairs or prompts; a model is named with -m"),
     (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"): _PICKLE,
 }
-_CODE = {
+_NAMED = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), ("a spreadsheet", "save it as CSV, and give that")),
     **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), _PICKLE),
     ".py": ("a script, and data is never run", "run it yourself, and give the file that it writes"),
 }
@@ -104,7 +108,7 @@ def open_unpacked(path: str | Path) -> io.BufferedReader:
     Raises InputError, here or while it is read: it can't be read, is refused, is cut off, or grows beyond the limits.
     """
     name = name_of(path)
-    if known := _CODE.get(Path(path).suffix.lower()):
+    if known := _NAMED.get(Path(path).suffix.lower()):
         raise InputError(f"{name} is {known[0]}", fix=known[1])
     try:
         if str(path) == STDIN:  # left open
@@ -225,7 +229,7 @@ _LOOKED_AT = 2**16
 def _start(stream: io.BufferedReader, name: str) -> bytes:
     """Return the first bytes of a stream, which stays where it is; close it if they can't be read or are refused."""
     try:
-        start = stream.peek(8)[:8]
+        start = stream.peek(24)[:24]
         for signatures, (what, fix) in _REFUSED.items():
             if start.startswith(signatures):
                 raise InputError(f"{name} is {what}", fix=fix)

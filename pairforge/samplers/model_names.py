@@ -45,7 +45,7 @@ def check_model(model: str, revision: str | None = None, kind: str = "model", *,
         inside = (path.parent / "config.json").is_file()
         fix = f"{flag} {path.parent}" if inside else f"{flag} takes a folder or a Hub id"
         if path.suffix == ".gguf":
-            fix = "serve it, e.g. by llama.cpp, and give the server: --base-url http://localhost:8080/v1"
+            fix = "to ask it, serve it by llama.cpp: --base-url http://localhost:8080/v1; training needs the original"
         raise InputError(f"{said} is a file", fix=fix)
     elif found := re.match(r"https?://huggingface\.co/([\w.-]+/[\w.-]+)", model):
         raise InputError(f"{said} is a URL", fix=f"give the id: {flag} {found[1]}")

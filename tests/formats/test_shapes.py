@@ -252,7 +252,7 @@ def test_a_call_that_is_broken_is_not_an_answer() -> None:
 def test_splits_in_one_document_are_not_mixed_or_lost(tmp_path: Path) -> None:
     row = {"prompt": Q, "chosen": G, "rejected": B}
     (tmp_path / "pairs.json").write_text(json.dumps({"train": [row], "test": [row]}))
-    with pytest.raises(InputError, match="several splits: test, train"):
+    with pytest.raises(InputError, match="several splits: train, test"):
         pairforge.read_pairs(tmp_path / "pairs.json")
 
 
