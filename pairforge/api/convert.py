@@ -117,7 +117,7 @@ def convert(options: ConvertOptions) -> Conversion:
     with source:
         shape, start = source.recognised()
         if shape.name == "unknown":
-            raise formats.refusal(shape, start)
+            raise source.refusal(shape, start)
         done = Conversion(path, options.to, shape.name, target_formats.snippet(options.to, path), [path])
         for _ in _converted(source.raw(), shape, done, options.pick):  # all are counted before any is written
             pass

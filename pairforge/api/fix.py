@@ -149,7 +149,7 @@ def _require_pairs(shape: formats.Shape, source: PairInput, start: Iterator[Any]
     if shape.name == "unknown" and isinstance(first, Skip):
         raise InputError(first.detail, fix=f"see what is wrong with: pairforge validate {name}")
     if shape.name == "unknown":
-        raise formats.refusal(shape, start)
+        raise source.refusal(shape, start)
     if shape.name == "kto":
         what = "these are answers with labels, of which pairs must be made first"
         raise InputError(what, fix=f"pairforge convert {name} pairs.jsonl; then pairforge fix pairs.jsonl OUT")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,11 @@ from .. import formats
 from ..console import note
 from ..errors import InputError
 from ..options import PairColumns, PairData
+from ..prompts import is_prompt
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
 from ..run import LATEST, Run, latest, out_dir, run_names
-from ..text import did_you_mean
+from ..text import did_you_mean, one_line
 
 DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
 """The command that makes the run which `push` and the trainer begin with where there is none."""
@@ -174,8 +177,23 @@ class PairInput:
         return formats.presented(self.raw(max_row_bytes, noted), by_hand=self.columns)
 
     def pairs(self) -> Iterator[Any]:
-        """Return the pairs in the rows: see `formats.pairs_of`."""
-        return formats.pairs_of(self.raw(), self.columns)
+        """Return the pairs in the rows: see `formats.pairs_of`. Raises InputError for prompts."""
+        shape, rows = self.recognised()
+        start = list(islice(rows, 1))
+        if shape.name == "unknown" and start and is_prompt(start[0]):
+            raise self.refusal(shape, start)
+        return formats.pairs_of(chain(start, rows), self.columns)
+
+    def refusal(self, shape: formats.Shape, rows: Iterable[Any]) -> InputError:
+        """Return the error for rows of unknown shape, which may be prompts."""
+        start = list(islice(rows, formats.LOOKED_AT))
+        if not (start and isinstance(start[0], Mapping) and is_prompt(start[0])):
+            return formats.refusal(shape, start)
+        found = one_line(", ".join(map(str, start[0])))
+        what = f"these are prompts, not pairs: row 0 has no chosen and no rejected ({found})"
+        source = shlex.quote(self.name or "PROMPTS")
+        fix = f"make pairs of them: pairforge correct --from NAME --to NAME -p {source}, or onpolicy -p {source}"
+        return InputError(f"{self.name}: {what}" if self.name else what, fix=fix)
 
     def __iter__(self) -> Iterator[Any]:
         return formats.all_readable(self.pairs(), self.name)

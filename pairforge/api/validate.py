@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -76,8 +76,7 @@ def _looked_at(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
     """Return the rows, which are not pairs; if they are prompts, that is what `findings` says to do with them."""
     start = list(islice(rows, 1))
     findings.fixable = False
-    with suppress(InputError):
-        findings.prompts = bool(start) and isinstance(prompts.prompt_of(start[0], "", {}, "last"), Prompt)
+    findings.prompts = bool(start) and prompts.is_prompt(start[0])
     return chain(start, rows)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ from ..types import digest
 POCKET = "pocket"
 
 _HASHED_WHOLE = 64 * 2**20  # bytes; a larger weight file is identified by its size, time and first MB
-_MODEL_FIX = "it needs config.json, a tokenizer and safetensors"
+MODEL_FIX = "it needs config.json, a tokenizer and safetensors"
 _ADAPTER_FIX = "give --adapter a LoRA that was trained on this --model"
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ADAPTER_FILES = ["adapter_config.json", "adapter_model.*", "tokenizer*", "special_tokens_map.json", "*.jinja"]
@@ -130,7 +131,7 @@ def load_tokenizer(model: str, revision: str | None) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
         # Where its file is missing, transformers makes an empty one without a warning.
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
-            raise InputError(f"the tokenizer of {source} has no vocabulary", fix=_MODEL_FIX)
+            raise InputError(f"the tokenizer of {source} has no vocabulary", fix=MODEL_FIX)
         return tokenizer
 
 
@@ -320,10 +321,16 @@ def load_errors(source: str, kind: str = "model") -> Iterator[None]:
             raise OutsideError(
                 f"not enough memory to load the {kind} {source}", fix="take a smaller model or a larger machine"
             ) from error
+        if "custom code" in str(error) or "trust_remote_code" in str(error):
+            what = f"the {kind} {source} needs Python code of its own, which is never run"
+            raise InputError(what, fix="take a model that transformers knows, or serve this one: --base-url") from error
+        if found := re.search(r"model type `([^`]+)` but", str(error)):
+            what = f"the {kind} {source} is of the type {found[1]}, which this version of transformers doesn't know"
+            raise InputError(what, fix="pip install --upgrade transformers, or serve the model: --base-url") from error
         if Path(source).is_dir():
             raise InputError(
                 f"the {kind} folder {source} can't be used: {error_line(error)}",
-                fix=_MODEL_FIX if kind == "model" else _ADAPTER_FIX,
+                fix=MODEL_FIX if kind == "model" else _ADAPTER_FIX,
             ) from error
         raise OutsideError(
             f"can't load the {kind} {source}: {error_line(error)}",
