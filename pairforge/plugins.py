@@ -52,10 +52,9 @@ def load(name: str) -> Any:
             fix = "install it in the environment of pairforge" if is_file else "install it, or name a FILE.py:FUNCTION"
             raise InputError(f"no module {error.name!r} for {source}", fix=fix) from error
         where = error_place(error, __file__, importlib.__file__) or source
-        if is_file and isinstance(error, ImportError) and "relative import" in str(error):
-            *folders, top = _packages(Path(source))
-            module = ".".join([top.name, *(folder.name for folder in reversed(folders)), Path(source).stem])
-            fix = f"{_AS_MODULE.format(folder=top.parent)}, and give {module}:{attr}"
+        if is_file and "relative import" in str(error) and (Path(source).parent / "__init__.py").is_file():
+            top, module = _in_package(Path(source))
+            fix = f"{_AS_MODULE.format(folder=top)}, and give {module}:{attr}"
             raise InputError(f"{where}: a relative import works only in a module of its package", fix=fix) from error
         raise InputError(f"{where}: {error!r:.200}", fix="correct that line") from error
     try:
@@ -68,12 +67,12 @@ def load(name: str) -> Any:
 _AS_MODULE = "write PYTHONPATH={folder} before the command"
 
 
-def _packages(file: Path) -> list[Path]:
-    """Return the folders of the packages that a file belongs to, the innermost first; at least its own folder."""
-    folders = [file.resolve().parent]
-    while (folders[-1].parent / "__init__.py").is_file():
-        folders.append(folders[-1].parent)
-    return [Path(os.path.relpath(folder)) for folder in folders]
+def _in_package(file: Path) -> tuple[str, str]:
+    """Return the folder that holds the outermost package of a file, and the file's name as a module."""
+    folder = file.resolve().parent
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    return os.path.relpath(folder), ".".join(file.resolve().relative_to(folder).with_suffix("").parts)
 
 
 def _whole_name(source: str, attr: str = "") -> str:

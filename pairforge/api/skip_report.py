@@ -94,6 +94,7 @@ class SkipReport:
             return
         for old in self._old_names:
             spelled = Counter(_spelling(answer, old) for answer in answers if old.lower() in answer.lower())
+            del spelled[old]  # within a longer word
             if spelled:
                 other = one_line(spelled.most_common(1)[0][0], 40)
                 yield f"the model writes '{other}', not '{one_line(old, 40)}'"

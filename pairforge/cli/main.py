@@ -34,6 +34,8 @@ class Main(Group):
         signal.signal(signal.SIGTERM, _terminated)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupted)
+        if os.environ.get("COLUMNS", "").strip("0") == "":  # rich would print nothing at a width of 0
+            os.environ.pop("COLUMNS", None)
         if sys.stdout is None:  # closed by whoever started this
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         given = sys.argv[1:] if args is None else args
@@ -219,3 +221,4 @@ def quiet_libraries(verbose: bool) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # it warns of each of five attempts to reach the Hub

@@ -76,7 +76,9 @@ def explained(error: click.ClickException, args: Sequence[str] = ()) -> InputErr
         what = f"{_spelling(error.param)}: {wrong_value(error, error.param)}"
         choices = getattr(error.param.type, "choices", ())
         given = error.message.partition(" is not")[0].strip("'\"")
-        fix = did_you_mean(given, [*map(str, choices)]) or _number_hint(given, error.param)
+        fix = did_you_mean(given, [*map(str, choices)])
+        if "not a valid" in error.message:
+            fix = fix or _number_hint(given, error.param)
     return InputError(visible(what), fix=visible(fix or f"see: {path} --help"))
 
 

@@ -102,7 +102,7 @@ class FunctionJudge:
         except (Exception, SystemExit) as error:
             fix = "correct it: it was called for two short texts, before any model is asked"
             if isinstance(error, KeyError) and (name := str(error.args[0] if error.args else "")) not in prompt.columns:
-                fix = f"correct it, if a column of the prompts is meant by '{one_line(name, 40)}': {_passed(prompt)}"
+                fix = f"correct it; no column is called '{one_line(name, 40)}': {_passed(prompt)}"
             raise OutsideError(f"{self._failure(error)} on a trial call", fix=fix) from error
         for value in self._checked(scores, len(_TRIAL)):
             if isinstance(found := _score(value), Skip) and found.detail.startswith(_NO_NUMBER):
@@ -141,8 +141,8 @@ _MACHINERY = (__file__, futures._base.__file__)  # the files that call the user'
 
 def _passed(prompt: Prompt) -> str:
     """Return which columns a prompt has, for a message."""
-    names = ", ".join(prompt.columns)
-    return f"its columns here are {one_line(names, 80)}" if names else "the prompts have no other columns here"
+    names = one_line(", ".join(prompt.columns), 80)
+    return f"the prompts have the columns {names}" if names else "the prompts have no columns of their own"
 
 
 def _arguments(prompt: Prompt, answers: Sequence[str]) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def open_unpacked(path: str | Path) -> io.BufferedReader:
             source = _Stream(file.read, file.close, name)
     except (OSError, ValueError, AttributeError) as error:  # standard input may be None
         words: dict[type[Exception], str] = {FileNotFoundError: "does not exist", IsADirectoryError: "is a folder"}
+        words[AttributeError] = "can't be read: it is closed"
         what = words.get(type(error)) or f"can't be read: {getattr(error, 'strerror', None) or error}"
         raise InputError(f"{name} {what}", fix="give the path of a file") from error
     packed: io.BufferedReader = io.BufferedReader(source, 2**17)

@@ -332,6 +332,9 @@ def load_errors(source: str, kind: str = "model") -> Iterator[None]:
                 f"the {kind} folder {source} can't be used: {error_line(error)}",
                 fix=MODEL_FIX if kind == "model" else _ADAPTER_FIX,
             ) from error
+        if "couldn't connect to" in str(error):
+            what = f"the {kind} {source} is not in the cache of this machine, and the Hub can't be reached"
+            raise OutsideError(what, fix="check the network and the id, or give a folder") from error
         raise OutsideError(
             f"can't load the {kind} {source}: {error_line(error)}",
             fix="check the id, `hf auth login`, or go online once",
