@@ -7,7 +7,7 @@ The benchmark uses only public commands: `pairforge correct`, `pairforge onpolic
 `pairforge evaluate`. The guard only warns (`--guard warn`), so that every training runs to its end; the table shows
 the step at which the guard would have stopped it. In rows that end in "guarded", the guard stops the training, as
 it does by default. The script prints the tables. If the run is complete, it also writes them, with the machine and
-the versions, to --json, and into the pages --docs and --readme between their marks.
+the versions, to --json, and into the page --docs between its marks.
 """
 
 from __future__ import annotations
@@ -107,15 +107,6 @@ PREFERRED = {
     "repetition": ("metrics", "repetition"),
 }
 """The columns of the two tables, and where a verdict has each value; `change` is after minus before."""
-SHORT = (
-    "common: sigmoid, lr 5e-5",
-    "common: sigmoid, lr 5e-4",
-    "common, lr 5e-4, guarded",
-    "sft, lr 3e-5",
-    "sigmoid + sft, lr 3e-5 (default)",
-)
-SHORT_FIGURES = ("new name", "at T=1", "old, T=1", "half a name", "general", "obedience kept")
-"""The rows and columns of the table in the README."""
 MARKS = ("<!-- table: python benchmarks/collapse.py -->", "<!-- end of the table -->")
 
 
@@ -152,7 +143,6 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "collapse.json")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "recipes.md")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="page that shows some of the rows")
     return parser.parse_args()
 
 
@@ -257,10 +247,8 @@ def write(rows: Mapping[str, Any], options: argparse.Namespace) -> None:
     """Write the figures as JSON, and the tables into the documentation."""
     found = {"command": "python benchmarks/collapse.py", **machine(), "model": options.model, "jobs": options.jobs}
     put(options.json, json.dumps({**found, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
-    short = "\n".join(table({name: rows[name] for name in SHORT}, {name: RENAMED[name] for name in SHORT_FIGURES}))
     show(options.docs, MARKS, f"{tables(rows)}\n\n{named(found)}.")
-    show(options.readme, MARKS, short)
-    say(f"{options.json}\n{options.docs}\n{options.readme}")
+    say(f"{options.json}\n{options.docs}")
 
 
 if __name__ == "__main__":

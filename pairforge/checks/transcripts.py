@@ -43,8 +43,13 @@ def transcript_in_text(sides: Sides) -> Iterator[Seen]:
             yield f"the question ends where the assistant is to speak: {clip(left[0].strip())}", where
         elif role == "user" and len(turns) > 1 and not turns[-1][1]:
             yield f"the question is a transcript that ends with the assistant's turn: {clip(last)}", where
-        elif role == "assistant" and len(turns) > 1 and turns[0][1] and not _DIALOGUE.search(sides.question):
+        elif role == "assistant" and _goes_on(turns) and not _DIALOGUE.search(sides.question):
             yield f"the answer goes on with a turn of the user: {clip(text[turns[0].start() :])}", where
+
+
+def _goes_on(turns: list[re.Match[str]]) -> bool:
+    """Return whether a turn of the user begins, and one of the assistant follows."""
+    return bool(turns) and turns[0][1] is not None and any(turn[1] is None for turn in turns)
 
 
 # What the bytes of a letter in UTF-8, from the second on, look like where each is read as one character of cp1252.

@@ -28,7 +28,7 @@ def completed(line: str) -> list[tuple[str, str]]:
         ("evaluate --run la", ["latest"]),
         ("correct -p identity.", ["identity.train", "identity.eval"]),
         ("convert x y --to l", ["llamafactory"]),
-        ("validate --explain pf41", ["PF410", "PF411", "PF412", "PF413", "PF414"]),
+        ("validate --explain pf41", ["PF410", "PF411", "PF412", "PF413", "PF414", "PF415", "PF416"]),
         ("correct --inside u", ["url"]),
         ("correct --case s", ["smart"]),
         ("runs d", ["diff"]),

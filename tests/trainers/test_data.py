@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pairforge
-from trainers.data import find_training_job, from_here
+from trainers.data import find_training_job, from_here, trl_dataset
 from trainers.flags import Given
 
 
@@ -66,3 +66,16 @@ def test_a_folder_below_the_working_one_is_named_from_there(tmp_path: Path, monk
     assert [from_here(name) for name in ("/elsewhere/base", "org/base", "base", "pocket")] == [
         "/elsewhere/base", "org/base", "base", "pocket"
     ]  # fmt: skip
+
+
+def test_calls_and_tools_reach_trl_as_they_are() -> None:
+    asked = [{"role": "user", "content": "Weather?"}]
+    calls = [{"type": "function", "function": {"name": "f", "arguments": {place: 1}}} for place in ("Oslo", "Rome")]
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    answer = [*asked, {"role": "assistant", "content": "Sunny."}]
+    rows = [{"chosen": [*asked, {"role": "assistant", "tool_calls": [call]}], "rejected": answer} for call in calls]
+    rows = [{**row, "tools": tools} for row in rows]
+    assert trl_dataset(rows).to_list() == rows
+    plain = trl_dataset([{"chosen": answer, "rejected": asked, "id": "x"}])
+    assert plain.to_list() == [{"chosen": answer, "rejected": asked}]
+    assert plain.features["chosen"].feature.keys() == {"role", "content"}
