@@ -113,7 +113,7 @@ def _number_hint(given: str, param: click.Parameter) -> str:
     digits, point, rest, unit = found.groups()
     thousands = whole and point and len(rest) == 3
     number = float(re.sub(r"[_ ]", "", digits) + ((rest if thousands else f".{rest}") if point else ""))
-    factors = {None: 1.0, "%": 0.01, **({"k": 1e3, "m": 1e6} if whole else {})}
+    factors: dict[str | None, float] = {None: 1.0, "%": 0.01, **({"k": 1e3, "m": 1e6} if whole else {})}
     if unit not in factors and not re.fullmatch(r"e\d", unit):
         return "write the number without a unit: --help says which one is meant"
     number *= factors[unit] if unit in factors else 10.0 ** int(unit[1:])
