@@ -70,7 +70,8 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     """
     name, tests = given.text("dataset_name"), given.text("eval_strategy") not in (None, "no")
     run, test_rows, from_hub = None, list[Mapping[str, Any]](), False
-    if model := given.text("model_name_or_path"):  # before a run is made for it
+    model = given.text("model_name_or_path")
+    if model and pairs is None and not name:  # before a run is made for it
         check_model(from_here(model), given.text("model_revision"))
     if pairs is not None:
         rows, name = _as_pairs(pairs, "the rows", given), ""

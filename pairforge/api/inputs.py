@@ -179,15 +179,15 @@ class PairInput:
     def pairs(self) -> Iterator[Any]:
         """Return the pairs in the rows: see `formats.pairs_of`. Raises InputError for prompts."""
         shape, rows = self.recognised()
-        start = list(islice(rows, 1))
-        if shape.name == "unknown" and start and is_prompt(start[0]):
+        start = list(islice(rows, formats.LOOKED_AT))
+        if shape.name == "unknown" and _are_prompts(shape, start):
             raise self.refusal(shape, start)
         return formats.pairs_of(chain(start, rows), self.columns)
 
     def refusal(self, shape: formats.Shape, rows: Iterable[Any]) -> InputError:
         """Return the error for rows of unknown shape, which may be prompts."""
         start = list(islice(rows, formats.LOOKED_AT))
-        if not (start and isinstance(start[0], Mapping) and is_prompt(start[0])):
+        if not _are_prompts(shape, start):
             return formats.refusal(shape, start)
         found = one_line(", ".join(map(str, start[0])))
         what = f"these are prompts, not pairs: row 0 has no chosen and no rejected ({found})"
@@ -206,6 +206,15 @@ class PairInput:
     def __exit__(self, *_: object) -> None:
         if isinstance(self._rows, RowSpool):
             self._rows.__exit__()
+
+
+def _are_prompts(shape: formats.Shape, start: Sequence[Any]) -> bool:
+    """Return True if the first rows of a set, which is of unknown shape, hold a prompt and no answers."""
+    row = start[0] if start else None
+    if not isinstance(row, Mapping) or {"chosen", "rejected"} & {*row} or not shape.what.startswith("the columns"):
+        return False
+    # Otherwise naming the columns may make them pairs.
+    return formats.refusal(shape, start).message.endswith(shape.what) and is_prompt(row)
 
 
 def check_output(
