@@ -73,7 +73,7 @@ def explained(error: click.ClickException, args: Sequence[str] = ()) -> InputErr
     elif isinstance(error, click.MissingParameter) and error.param and ctx:
         what, fix = f"{name}: {error.param.metavar or error.param.human_readable_name} is missing", _usage(ctx)
     elif isinstance(error, click.BadParameter) and error.param:
-        what = f"{_spelling(error.param)}: {wrong_value(error, error.param)}"
+        what = f"{spelling(error.param)}: {wrong_value(error, error.param)}"
         choices = getattr(error.param.type, "choices", ())
         given = error.message.partition(" is not")[0].strip("'\"")
         fix = did_you_mean(given, [*map(str, choices)])
@@ -86,7 +86,8 @@ def _usage(ctx: click.Context) -> str:
     return "write: " + " ".join(ctx.command.get_usage(ctx).split()).removeprefix("Usage: ")
 
 
-def _spelling(param: click.Parameter) -> str:
+def spelling(param: click.Parameter) -> str:
+    """Return how a parameter is called in a message: the longest flag of an option."""
     return str(max(param.opts, key=len)) if isinstance(param, click.Option) else str(param.human_readable_name)
 
 
@@ -119,7 +120,7 @@ def _number_hint(given: str, param: click.Parameter) -> str:
     number *= factors[unit] if unit in factors else 10.0 ** int(unit[1:])
     if whole and number != int(number):
         return ""
-    return f"write the number alone: {_spelling(param)} {int(number) if number == int(number) else f'{number:g}'}"
+    return f"write the number alone: {spelling(param)} {int(number) if number == int(number) else f'{number:g}'}"
 
 
 def _command_hint(word: str, ctx: click.Context | None) -> str:
@@ -157,7 +158,7 @@ def _option_hint(name: str, ctx: click.Context | None, args: Sequence[str]) -> s
         return f"did you mean {' or '.join(longer)}?"
     own = {param.name: param for param in params}
     if meant := next((own[one] for one in _MEANT.get(name.strip("-").replace("_", "-"), ()) if one in own), None):
-        return f"write {_spelling(meant)}" if isinstance(meant, click.Option) or not ctx else _usage(ctx)
+        return f"write {spelling(meant)}" if isinstance(meant, click.Option) or not ctx else _usage(ctx)
     return did_you_mean(name, known)
 
 

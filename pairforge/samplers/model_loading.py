@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -36,7 +37,9 @@ def model_source(model: str) -> str:
 
     All functions of this file call it themselves.
     """
-    return str(resource("data", "pocket")) if model == POCKET else model
+    if model == POCKET:
+        return str(resource("data", "pocket"))
+    return os.path.expanduser(model)  # a shell leaves the ~ of --model=~/folder as it is
 
 
 @dataclass(frozen=True)
@@ -246,10 +249,8 @@ def apply_adapter(model: Any, folder: Path, allow_pickle: bool) -> Any:
 
 
 def _adapter_folder(adapter: str, revision: str | None) -> Path:
-    folder = Path(adapter)
+    folder = Path(os.path.expanduser(adapter))
     if not folder.is_dir():
-        if _looks_like_path(adapter):
-            raise InputError(f"no adapter folder {adapter}", fix="check the path given with --adapter")
         from huggingface_hub import snapshot_download
 
         with load_errors(adapter, "adapter"):
@@ -283,14 +284,10 @@ def _is_adapter_on_hub(model: str, revision: str | None, error: PairforgeError) 
     return False
 
 
-def _looks_like_path(source: str) -> bool:
-    return Path(source).is_absolute() or source.startswith(("./", "../", "~"))
-
-
 def _existing(model: str) -> str:
     """Return the model's source. Raises InputError for a path where there is no folder."""
     source = model_source(model)
-    if _looks_like_path(source) and not Path(source).is_dir():
+    if source.startswith(("/", "./", "../")) and not Path(source).is_dir():
         raise InputError(f"no model folder {source}", fix="check the path given with --model")
     return source
 
