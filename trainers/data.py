@@ -16,7 +16,8 @@ from typing import Any
 import pairforge
 from pairforge.api.inputs import PairInput, run_folder
 from pairforge.readers import near_file
-from pairforge.run import out_dir
+from pairforge.run import Run, out_dir
+from pairforge.samplers.model_names import check_model
 from pairforge.text import plural
 from pairforge.types import digest
 
@@ -72,6 +73,9 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     """
     name, tests = given.text("dataset_name"), given.text("eval_strategy") not in (None, "no")
     run, test_rows, from_hub = None, list[Mapping[str, Any]](), False
+    model = given.text("model_name_or_path")
+    if model and pairs is None and not name:  # before a run is made for it
+        check_model(from_here(model), given.text("model_revision"))
     if pairs is not None:
         rows, name = _as_pairs(pairs, "the rows", given), ""
     elif not name or _is_here(name):
@@ -89,7 +93,6 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     if not rows:
         fix = "skips.jsonl beside them says why" if run else "name other pairs with --dataset"
         raise pairforge.InputError(f"{name or 'the rows'}: no pairs to train on", fix=fix)
-    model = given.text("model_name_or_path")
     models = {str(row["model"]) for row in rows if row.get("model")}
     if not model and len(models) != 1:
         why = f"come from {len(models)} models" if models else "don't say which model they come from"
@@ -98,7 +101,7 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
         )
     model = model or models.pop()
     # The revision that the run asked, if it asked this model.
-    settings = json.loads((run / "run.json").read_text("utf-8"))["settings"] if run else {}
+    settings = Run.load(run).settings if run else {}
     revision = str(settings.get("revision") or "main") if settings.get("model") == model else "main"
     return TrainingJob(rows, test_rows, run, from_here(model), name or "", given.text("model_revision") or revision)
 
@@ -119,7 +122,7 @@ def _is_here(name: str) -> bool:
     if HUB_NAME.fullmatch(name) and Path(name).suffix not in _PAIR_FILES:
         return False
     if Path(name).suffix or name[0] in "./~" or "/" in name:
-        fix = near_file(Path(name)) or "see: pairforge runs list"
+        fix = near_file(name) or "see: pairforge runs list"
         raise pairforge.InputError(f"there is no file or run {name}", fix=fix)
     run_folder(name)  # raises, with the names that are like it
     raise pairforge.InputError(f"the run {name} has no pairs", fix="run its command again: pairforge runs list has it")

@@ -21,7 +21,7 @@ from ..prompts import is_prompt
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
 from ..run import LATEST, Run, latest, out_dir, run_names
-from ..text import did_you_mean
+from ..text import did_you_mean, one_line
 from ..types import Skip
 
 DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
@@ -209,7 +209,10 @@ class PairInput:
             raise InputError(start[0].detail, fix=f"see what is wrong with: pairforge validate {self.word}")
         error = formats.refusal(shape, start)
         if is_prompt(start[0]) and "--columns" not in str(error.fix):
-            error.fix = f"pairs are made of prompts with: pairforge onpolicy -p {self.word}, or pairforge correct"
+            if shape.what.startswith("the columns"):
+                found = one_line(", ".join(map(str, start[0])))
+                error.message = f"these are prompts, not pairs: row 0 has no chosen and no rejected ({found})"
+            error.fix = f"make pairs of them: pairforge onpolicy -p {self.word}, or pairforge correct"
         raise InputError(f"{self.name}: {error.message}".removeprefix(": "), fix=error.fix)
 
     def __iter__(self) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OutsideError
-from ..text import did_you_mean, one_line
+from ..text import did_you_mean, escaped, one_line
 from . import json_lines, tables
 from .stream import BOM, PACKED, STDIN, UTF16, Row, Wanted, name_of, open_unpacked, read_rest, suffix_of
 from .tables import rows_of
@@ -155,18 +155,29 @@ def files_of(source: str | Path, wanted: Wanted) -> list[Path]:
     try:
         os.stat(source)
     except FileNotFoundError as error:
-        fix = near_file(Path(source)) or wanted.named
-        raise InputError(f"{name_of(source)} does not exist", fix=fix) from error
+        raise missing(str(source), wanted.named) from error
     except (OSError, ValueError):  # reported when it is opened
         pass
     return [Path(source)]
 
 
-def near_file(path: Path) -> str:
-    """Return the hint which file of the same folder was probably meant; empty where none has a name like it."""
+def missing(source: str, named: str) -> InputError:
+    """Return the error for the name of a file that is not there; `named` says what else may be given."""
+    if "://" in source:
+        on_hub = re.match(r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)", source)
+        path = source.removeprefix("file://")
+        fix = f"give its path: {path}" if path != source else "fetch the file, and give its path"
+        fix = f"give the id of the data set: {on_hub[1]}" if on_hub else fix
+        return InputError(f"{name_of(source)} is a URL, not a file", fix=escaped(fix))
+    return InputError(f"{name_of(source)} does not exist", fix=near_file(source) or named)
+
+
+def near_file(source: str, *, folders: bool = False) -> str:
+    """Return the hint which file (or folder) beside a missing one is meant; empty where none has a name like it."""
+    path = Path(source)
     with suppress(OSError, ValueError):  # the same ending makes no two names alike
-        near = [one for one in path.parent.iterdir() if did_you_mean(path.stem, [one.stem])]
-        return did_you_mean(str(path), map(str, near))
+        beside = [one for one in path.parent.iterdir() if one.is_dir() or not folders]
+        return did_you_mean(str(path), (str(one) for one in beside if did_you_mean(path.stem, [one.stem])))
     return ""
 
 

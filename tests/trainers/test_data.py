@@ -48,7 +48,7 @@ def test_rows_are_pairs_of_any_shape(run: Path) -> None:
 
 def test_prompts_are_not_pairs(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("question\nWho are you?\n")
-    with pytest.raises(pairforge.InputError, match=r"not pairs: the columns .question. .pairs are made of prompts"):
+    with pytest.raises(pairforge.InputError, match=r"these are prompts, not pairs: .*\(question\) .make pairs of them"):
         found(tmp_path / "q.csv")
     (tmp_path / "half.jsonl").write_text('{"prompt": "Q?", "chosen": "A."}\n')
     with pytest.raises(pairforge.InputError, match=r"half\.jsonl: `rejected` is missing"):
