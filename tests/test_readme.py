@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from test_offline import LESS
 
 from pairforge.cli import main
+from trainers.flags import Given
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -108,17 +109,36 @@ def test_the_index_lists_every_page() -> None:
     assert pages <= listed
 
 
+def parse(words: list[str]) -> None:
+    """Parse a command without running it, up to a `>`; an option that doesn't exist raises an exception."""
+    words = words[: words.index(">")] if ">" in words else words
+    if words[1:3] == ["train", "dpo"] and "--config" not in words:
+        Given.of(words[3:])
+    command, rest = find(words[1:])
+    parent = click.Context(main, info_name="pairforge", **main.context_settings)
+    with contextlib.suppress(click.exceptions.Exit):  # --help, --version
+        command.make_context(command.name, rest, parent)
+
+
 def test_commands_parse() -> None:
     for words in commands():
         if words[0] == "pairforge":
-            command, rest = find(words[1:])
-            parent = click.Context(main, info_name="pairforge", **main.context_settings)
-            with contextlib.suppress(click.exceptions.Exit):  # --help, --version
-                command.make_context(command.name, rest, parent)
+            parse(words)
         elif words[0].startswith("python"):
             assert words[1:3] == ["-m", "trainers.dpo"] or words[1] == "bootstrap.py", words
         else:
             assert words[0] in OTHERS, words
+
+
+INDENTED = re.compile(r"^    (pairforge .*)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES[2:], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_of_the_documentation_parse(page: Path) -> None:
+    indented = (shlex.split(line, comments=True) for line in INDENTED.findall(page.read_text("utf-8")))
+    for words in (*commands(page), *indented):
+        if words[0] == "pairforge":
+            parse(words)
 
 
 @pytest.mark.slow
