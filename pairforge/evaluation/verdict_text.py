@@ -96,7 +96,9 @@ def _examples(figures: Figures, width: int) -> Iterator[Text]:
     yield Text()
     yield Text(f"failing answers ({EXAMPLES} of each measure)", style="bold")
     if figures.failures:
-        yield from _wrapped("", f"all {len(figures.failing)} are in {escaped(figures.failures)}", width)
+        # A path is one word: broken in two, it can't be copied.
+        path = f"all {len(figures.failing)} are in {escaped(figures.failures)}"
+        yield Text(path, no_wrap=True, overflow="ignore")
     for metric, answers in groupby(failing, key=lambda answer: answer.metric):
         of_metric = list(answers)
         yield from _wrapped("", f"{escaped(metric)} ({len(of_metric)} of {figures.shares[metric].of})", width)
