@@ -15,13 +15,13 @@ class Form:
     """One way to write a conversation as a text: `name` is for a reader.
 
     A text is of this form where `beginning` matches at its start. `marker` matches what begins a turn, its first group
-    the speaker; `ends` are tokens at the end of a turn. `tokens`: it is made of the control tokens of a chat template.
+    the speaker; `ends`: a turn may end with a token. `tokens`: it is made of the control tokens of a chat template.
     """
 
     name: str
     beginning: re.Pattern[str]
     marker: re.Pattern[str]
-    ends: Sequence[str] = ()
+    ends: bool = True
     tokens: bool = True
 
     def turns(self, text: str) -> Iterator[Message]:
@@ -31,15 +31,8 @@ class Form:
         if system and self is ALPACA:  # the preamble of the alpaca template
             yield Message(role="system", content=system)
         for speaker, said in zip(parts[::2], parts[1::2], strict=True):
-            yield Message(role=_SPEAKERS.get(speaker.lower()) or ROLES[speaker.lower()], content=self._bare(said))
-
-    def _bare(self, said: str) -> str:
-        if not self.ends:
-            return said
-        said = said.strip()
-        while end := next((end for end in self.ends if said.endswith(end)), None):
-            said = said.removesuffix(end).rstrip()
-        return said
+            role = _SPEAKERS.get(speaker.lower()) or ROLES[speaker.lower()]
+            yield Message(role=role, content=bare_answer(said) if self.ends else said)
 
 
 _SPEAKERS = {"instruction": "user", "input": "user", "response": "assistant", "[inst]": "user", "[/inst]": "assistant"}
@@ -48,29 +41,31 @@ _ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|
 
 
 def _form(name: str, before: str, speaker: str, behind: str) -> Form:
-    begins = re.compile(rf"\s*(?:<\|begin_of_text\|>|<bos>|<s>)?\s*{before}(?:{speaker}){behind}")
-    return Form(name, begins, re.compile(rf"{before}({speaker}){behind}"), _ENDS)
+    begins = re.compile(rf"\s*(?:(?:<\|begin_of_text\|>|<bos>|<s>)\s*)?{before}(?:{speaker}){behind}")
+    return Form(name, begins, re.compile(rf"{before}({speaker}){behind}"))
 
 
 ALPACA = Form(
     "### Instruction: ... ### Response:",
-    re.compile(r"(?:[^\n#][^\n]*\n+)*\s*### (?:Instruction|Input):.*\n\s*### Response:", re.DOTALL),
+    # Lines that don't begin with #, then the instruction; the response behind it is looked for once.
+    re.compile(r"(?=(?s:.*)\n[^\S\n]*### Response:)(?:(?![^\S\n]*#)[^\n]*\n)*[^\S\n]*### (?:Instruction|Input):"),
     re.compile(r"(?:\A|(?<=\n))### (Instruction|Input|Response):[ ]?"),
-    _ENDS,
     tokens=False,
 )
-_LLAMA2 = Form("[INST] ... [/INST]", re.compile(r"\s*(?:<s>)?\s*\[INST\]"), re.compile(r"(\[/?INST\])"), _ENDS)
+_LLAMA2 = Form("[INST] ... [/INST]", re.compile(r"\s*(?:<s>\s*)?\[INST\]"), re.compile(r"(\[/?INST\])"))
 FORMS = (
     Form(
         "Human: ... Assistant: ...",
         re.compile(r"\s*(?:Human|Assistant):.*\n\nAssistant:", re.DOTALL),
         re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):[ ]?"),
+        ends=False,
         tokens=False,
     ),
     Form(
         "### Human: ... ### Assistant: ...",
         re.compile(r"\s*### (?:Human|Assistant):"),
-        re.compile(r"\s*### (Human|Assistant):[ ]?"),
+        re.compile(r"(?:(?<!\s)|(?<=: ))\s*### (Human|Assistant):[ ]?"),  # from where white space begins
+        ends=False,
         tokens=False,
     ),
     _form("ChatML (<|im_start|>)", r"<\|im_start\|>", _NAMES, r"\n?"),
@@ -82,7 +77,7 @@ FORMS = (
 )
 """How conversations are written out, in the order in which they are tried."""
 _FIRST = re.compile(r"\s*(?:<|\[INST|#|Human:|Assistant:)")
-_SYSTEM = re.compile(r"\s*<<SYS>>\s*(.*?)\s*<</SYS>>\s*", re.DOTALL)
+_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 
 
 def form_of(text: str) -> Form | None:
@@ -106,7 +101,7 @@ def transcript(text: str) -> list[Message] | None:
             turn["content"] = turn["content"].removesuffix("<s>").removesuffix("</s>").strip()
             if found := _SYSTEM.match(turn["content"]):
                 asked = Message(role="user", content=turn["content"][found.end() :].strip())
-                return [Message(role="system", content=found[1]), asked, *turns[index + 1 :]]
+                return [Message(role="system", content=found[1].strip()), asked, *turns[index + 1 :]]
         return turns
     return _merged(turns) if form is ALPACA else turns
 

@@ -24,8 +24,12 @@ ROLES = {
 CALLERS = ("function_call", "tool_call")
 """The names of a speaker whose text is the JSON of a call: an assistant that calls a tool."""
 MESSAGE_ROLES = frozenset(ROLES.values())
+CHAT_ROLES = MESSAGE_ROLES | {"developer"}
+"""The roles that a message of a pair may have; newer models call the system's the developer's."""
 THOUGHTS = ("reasoning_content", "thinking", "reasoning")
 """Keys of a message that hold what the assistant thought before it answered."""
+_KEPT_KEYS = {"assistant": THOUGHTS, "tool": ("name", "tool_call_id")}
+"""Keys that a message of a role keeps, beside its content and its calls."""
 _ROLE_KEYS = ("role", "from", "speaker")
 _CONTENT_KEYS = ("content", "value", "text", "parts", "message", "utterance")
 
@@ -70,7 +74,7 @@ class Turn:
         if role in CALLERS:
             role, calls = "assistant", called(content)
             content = None if calls else content
-        more = {name: item[name] for name in _kept_keys(role) if isinstance(item.get(name), str)}
+        more = {name: item[name] for name in _KEPT_KEYS.get(role, ()) if isinstance(item.get(name), str)}
         own = {next(name for name in _ROLE_KEYS if name in item), key, "tool_calls", "function_call", *more}
         other = tuple(str(name) for name, value in item.items() if name not in own and value is not None)
         return cls(role, content, [calls] if isinstance(calls, Mapping) else calls, more, other)
@@ -96,10 +100,6 @@ class Turn:
         return {**made, "tool_calls": calls} if calls else made
 
 
-def _kept_keys(role: str) -> tuple[str, ...]:
-    return {"assistant": THOUGHTS, "tool": ("name", "tool_call_id")}.get(role, ())
-
-
 def called(text: Any) -> list[Any]:
     """Return the calls that a text holds as JSON, an object or a list of them with a `name` each; none for others."""
     try:
@@ -120,7 +120,7 @@ def _call(call: Any) -> Any:
     return {key: call[key] for key in ("id",) if key in call} | {"type": "function", "function": function}
 
 
-_MEDIA_PARTS = frozenset(("image", "image_url", "audio", "input_audio", "video"))
+_MEDIA_PARTS = ("image", "image_url", "audio", "input_audio", "video")
 
 
 def _parted(content: Any) -> tuple[Any, dict[str, Any]]:

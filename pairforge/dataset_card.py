@@ -97,6 +97,8 @@ def with_own_parts(card: str, there: str) -> str:
     That is the text below the line that says so, or all of a card that pairforge didn't write, and the keys of the
     header that the new card has not, such as `language`.
     """
+    from huggingface_hub import CardData
+
     new, body = _parts(card)
     old, text = _parts(there)
     _, line, below = text.rpartition(_OWN_TEXT)  # the last one: a text from the data may hold the line, too
@@ -105,7 +107,7 @@ def with_own_parts(card: str, there: str) -> str:
     extra = {key: value for key, value in old.items() if key not in (*_KEYS, "pairforge") or key in kept}
     if not mine and not extra:
         return card
-    return _card(new | extra, body + (f"\n{mine}\n" if mine else ""))
+    return f"---\n{CardData(**new, **extra).to_yaml()}\n---\n{body}" + (f"\n{mine}\n" if mine else "")
 
 
 def _parts(card: str) -> tuple[dict[str, Any], str]:
@@ -121,12 +123,6 @@ def _parts(card: str) -> tuple[dict[str, Any], str]:
         return dict(read.data.to_dict()), str(read.text)
     except (yaml.YAMLError, ValueError, TypeError):
         return {}, text
-
-
-def _card(header: Mapping[str, Any], body: str) -> str:
-    from huggingface_hub import CardData
-
-    return f"---\n{CardData(**header).to_yaml()}\n---\n{body}"
 
 
 def _fingerprint(header: Mapping[str, Any], body: str) -> str:

@@ -216,11 +216,7 @@ class _There:
 
     @cached_property
     def card(self) -> str:
-        if CARD_FILE not in self.head.files:
-            return ""
-        with TemporaryDirectory() as folder:
-            path = self.target.download(CARD_FILE, self.head, Path(folder))
-            return path.read_text(encoding="utf-8", errors="replace")
+        return self.target.text(CARD_FILE, self.head) if CARD_FILE in self.head.files else ""
 
     @cached_property
     def stamp(self) -> Stamp | None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .console import note
@@ -42,7 +43,7 @@ _PLAIN = {
     412: ("{repo} is being written to by others: nothing was pushed", "run the same command again"),
     429: ("the Hub asks to slow down (429): nothing was pushed", "run the same command again in some minutes"),
 }
-_OTHER = ("can't push to {repo}, and nothing was pushed: {reason}", "run the same command again later")
+_OTHER = ("can't push to {repo}, and nothing was pushed: {reason}", "run it again later")
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,11 @@ class Repository:
         given = {"repo_type": self.kind, "revision": head.sha, "local_dir": folder}
         return Path(self._patiently(lambda: self.api.hf_hub_download(self.name, file, **given)))
 
+    def text(self, file: str, head: Head) -> str:
+        """Return the text of a file as of that commit."""
+        with TemporaryDirectory() as folder:
+            return self.download(file, head, Path(folder)).read_text(encoding="utf-8", errors="replace")
+
     def commit(
         self, plan: Callable[[Head], Sequence[CommitOperation]], holds: Callable[[Head], bool], message: str
     ) -> Commit:
@@ -193,7 +199,8 @@ class Repository:
                 return call()
             except api_failures() as error:
                 cause, status = _cause(error)
-                transient = _lost_connection(error) if status is None else _passes(status)
+                lost = any(isinstance(one, http_library().TransportError) for one in _chain(error))
+                transient = lost if status is None else _passes(status)
                 if not transient or failures == _TRIES:
                     raise
                 self._wait(failures, cause)
@@ -261,9 +268,7 @@ def _outside(error: Exception, repo: str) -> PairforgeError:
     if status in (402, 403, 413, 507) and _FULL.search(reason):
         what = f"the Hub has no room for more in {repo}: {reason}"
         return OutsideError(what, fix="free storage there, or ask the Hub for more")
-    what, fix = _PLAIN.get(
-        status or 0, ("can't push to {repo}, and nothing was pushed: {reason}", "run it again later")
-    )
+    what, fix = _PLAIN.get(status or 0, _OTHER)
     return OutsideError(what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice()))
 
 
@@ -291,10 +296,6 @@ def status_of(error: BaseException) -> int | None:
 def _passes(status: int) -> bool:
     """Return True for a status that another try may not get."""
     return status in _TRANSIENT or (status >= 500 and status != 507)
-
-
-def _lost_connection(error: BaseException) -> bool:
-    return any(isinstance(one, http_library().TransportError) for one in _chain(error))
 
 
 def _reason(error: BaseException) -> str:

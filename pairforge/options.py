@@ -555,15 +555,17 @@ class ConvertOptions(DataArgument):
 class PushOptions(DataArgument):
     """Build and preview the data set, and upload it.
 
-    A Parquet file and a card; they are uploaded when --repo is given.
+    A Parquet file and a card; they are uploaded when --repo is given. In place of pairs: the folder of a trained model.
     """
 
     heading: ClassVar = "Upload"
-    repo: str | None = option("Dataset repository on the Hub.", default=None, metavar="USER/NAME")
+    repo: str | None = option("Repository on the Hub.", default=None, metavar="USER/NAME")
     license: str | None = option(
         "Licence of the data: an id that the Hub knows, e.g. apache-2.0, or other:NAME.", default=None, metavar="ID"
     )
-    private: bool = option("Make a new dataset private.", default=True, flags=("--private/--public",))
-    yes: bool = option("Replace rows, and a card that pairforge did not write.", default=False)
+    private: bool = option("Make a new repository private.", default=True, flags=("--private/--public",))
+    yes: bool = option(
+        "Replace rows, and a card that pairforge did not write; push a model whose verdict is FAIL.", default=False
+    )
     allow_pocket: bool = option("Publish pairs of the bundled pocket model.", default=False)
     dry_run: bool = option("Build, and say what would change in --repo; upload nothing.", default=False)

@@ -129,3 +129,26 @@ def test_a_call_without_words_is_a_turn_but_not_text() -> None:
         turn.text()
     assert text_of(None) is None and text_of([]) is None and text_of("") == ""
     assert set(ROLES.values()) == {"system", "user", "assistant", "tool"}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        " \n" * 200_000 + "### Response:",
+        "### Instruction:" + "\n" * 200_000 + "x",
+        "### Human: a" + " " * 200_000 + "b",
+        " " * 200_000 + "<x",
+        "[INST] <<SYS>>" + " " * 200_000 + "x",
+    ],
+)
+def test_white_space_without_end_is_read_in_linear_time(text: str) -> None:
+    turns = transcript(text)
+    assert turns is None or "".join(turn["content"].strip() for turn in turns)
+
+
+def test_blank_lines_before_the_preamble_of_alpaca_change_nothing() -> None:
+    text = "Below is a task.\n\n### Instruction:\nAdd.\n\n### Input:\n1 1\n\n### Response:\n2"
+    turns = transcript(text)
+    assert turns and [turn["role"] for turn in turns] == ["system", "user", "assistant"]
+    assert transcript(f"\n\n{text}") == turns

@@ -30,7 +30,7 @@ LAYERS = (
     {"formats"},
     {"run", "plugins", "prompts", "rename", "console", "samplers", "judges", "checks"},
     {"stages", "correction", "evaluation", "hub", "pair_view", "token_view"},
-    {"dataset_upload"},
+    {"dataset_upload", "model_upload"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )
@@ -45,7 +45,7 @@ FOR_TRAINERS = {
     "resources",
     "statistics",
     "repetition",
-    "hub",
+    "model_upload",
     "run",
     "api.inputs",
     "api.models",

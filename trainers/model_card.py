@@ -13,11 +13,11 @@ from typing import Any
 
 import pairforge
 from pairforge.markdown import code_span, fence
+from pairforge.model_upload import PICTURE
 from pairforge.resources import installed_versions
 
 from .data import pairs_digest
 
-PICTURE = "training.svg"
 _PACKAGES = ("trl", "transformers", "torch", "peft", "datasets", "accelerate")
 _FLAGS = (
     "learning_rate", "lr_scheduler_type", "warmup_steps", "num_train_epochs", "max_steps", "max_length",

@@ -18,12 +18,13 @@ from typing import Any
 import pairforge
 from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
+from pairforge.model_upload import PICTURE
 from pairforge.run import latest, out_dir
 
 from .data import TrainingJob, pairs_digest
 from .flags import QUESTIONS
 from .learning_curves import draw
-from .model_card import PICTURE, render
+from .model_card import render
 from .output_folder import OutputFolder
 from .preflight import say
 from .recipes import CORRECTIONS

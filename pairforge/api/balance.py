@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,15 @@ from ..checks.row import Sides
 from ..checks.shortcuts import Cue, audit
 from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subsample, unintended
 from ..console import note
-from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import writers
 from ..options import BalanceOptions, keywords
 from ..readers.spool import RowSpool
 from ..run import Run
 from ..store import Store
-from ..text import did_you_mean
-from .balance_result import Balanced, ChangeLog, advice
+from ..text import did_you_mean, plural
+from .balance_result import Balanced, advice
+from .change_log import ChangeLog, KeptRows, write_with_record
 from .inputs import PairInput, check_output
 from .models import as_tuple
 
@@ -68,48 +67,26 @@ def balance(options: BalanceOptions) -> Balanced:
         before = audited(given)
         repicker = _repicker(unintended(before.cues), source.run, given) if "repick" in wanted else None
         fixed = stack.enter_context(RowSpool(_fixed(given, wanted, repicker, changes)))
-        kept, unbalanced = _KeptRows(fixed, changes.dropped), list[str]()
+        kept, unbalanced = KeptRows(fixed, changes.dropped), list[str]()
         if options.subsample and any(True for _ in kept):
             measures = CueMeasures(unintended(audited(kept).cues))
             drop, unbalanced = subsample(kept.numbered(), measures, options.seed)
             for row, cue in drop.items():
                 changes.drop(row, "subsample", f"drawn at random, against {cue!r}")
         if not any(True for _ in kept):
-            raise InputError(f"nothing would be left of {len(given)} rows: {changes}", fix="see: pairforge validate")
+            raise InputError(
+                f"nothing would be left of {plural(len(given), 'row')}: {changes}", fix="see: pairforge validate"
+            )
         after = audited(kept)
         if path:
-            _write(path, kept, changes.lines(given))
+            write_with_record(path, kept, beside(path), changes.lines(given))
         left = advice(after, source.run, unbalanced, repicker.unknown if repicker else 0)
         return Balanced(before, after, changes, path, beside(path) if path else None, left)
-
-
-def _write(path: Path, kept: Iterable[Mapping[str, Any]], changes: Iterable[Mapping[str, Any]]) -> None:
-    """Write the changes first, so that there is no output without them."""
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for file, rows in ((beside(path), changes), (path, kept)):
-            with atomic(file) as lines:
-                writers.write_lines(rows, lines)
 
 
 def beside(out: Path) -> Path:
     """Return the file for what was dropped or changed: `pairs.dropped.jsonl` beside `pairs.jsonl`."""
     return out.with_name(f"{out.stem}.dropped.jsonl")
-
-
-@dataclass(frozen=True)
-class _KeptRows:
-    """The rows that are not dropped."""
-
-    rows: Iterable[Any]
-    dropped: Container[int]
-
-    def numbered(self) -> Iterator[tuple[int, Any]]:
-        """Return the rows with their numbers among all."""
-        return ((number, row) for number, row in enumerate(self.rows) if number not in self.dropped)
-
-    def __iter__(self) -> Iterator[Any]:
-        return (row for _, row in self.numbered())
 
 
 def _writable(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

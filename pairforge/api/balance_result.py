@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,74 +13,13 @@ from ..checks.shortcuts import Report
 from ..console import HtmlRepr, table
 from ..run import Run
 from ..samplers.decoding import Decoding
-from ..text import visible
-from ..types import Finding, Skip
+from ..text import plural, visible
+from ..types import Finding
+from .change_log import ChangeLog
 from .models import HELPFUL_SYSTEM_MESSAGE
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-
-
-_SHOWN = 5
-"""Rows of a remedy that are named."""
-
-
-class ChangeLog:
-    """The changes of rows of the source, each with its reason."""
-
-    def __init__(self) -> None:
-        self.changed: dict[int, list[tuple[str, str]]] = {}
-        self.dropped: dict[int, tuple[str, str]] = {}
-
-    def change(self, row: int, remedy: str, why: str) -> None:
-        """Record that a remedy changed a row."""
-        self.changed.setdefault(row, []).append((remedy, why))
-
-    def drop(self, row: int, remedy: str, why: str) -> None:
-        """Record that a remedy dropped a row."""
-        self.dropped[row] = remedy, why
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Return the rows dropped and the rows changed, by remedy; a row changed and then dropped counts as dropped."""
-        changed = Counter(remedy for row, done in self.changed.items() if row not in self.dropped for remedy, _ in done)
-        dropped = Counter(remedy for remedy, _ in self.dropped.values())
-        return {"dropped": dict(sorted(dropped.items())), "changed": dict(sorted(changed.items()))}
-
-    def lines(self, rows: Iterable[Any], names: str = "remedies") -> Iterator[dict[str, Any]]:
-        """Yield an object for each changed or dropped row: its number, what was done, and the row as it was.
-
-        `names` is the key under which the remedies are. A row that could not be read is null.
-        """
-        for number, row in enumerate(rows):
-            dropped = [self.dropped[number]] if number in self.dropped else []
-            if done := self.changed.get(number, []) + dropped:
-                remedies, why = zip(*done, strict=True)
-                pair = None if isinstance(row, Skip) else row
-                line = {"row": number, "id": pair.get("id") if isinstance(pair, Mapping) else None}
-                line |= {"what": "dropped" if dropped else "changed", names: list(remedies)}
-                yield line | {"why": "; ".join(why), "pair": pair}
-
-    def summary(self, would: bool = False) -> list[str]:
-        """Return a line for each remedy: how many rows it dropped or changed (or `would`), which, and why the first."""
-        lines = []
-        for what, verb in (("dropped", "drop"), ("changed", "change")):
-            rows: dict[str, list[tuple[int, str]]] = {}
-            for row, (remedy, why) in sorted(self.dropped.items()) if what == "dropped" else ():
-                rows.setdefault(remedy, []).append((row, why))
-            for row, done in sorted(self.changed.items()) if what == "changed" else ():
-                for remedy, why in done if row not in self.dropped else ():
-                    rows.setdefault(remedy, []).append((row, why))
-            for remedy, found in sorted(rows.items()):
-                count = f"{len(found)} row{'' if len(found) == 1 else 's'}"
-                numbers = ", ".join(str(row) for row, _ in found[:_SHOWN]) + " ..." * (len(found) > _SHOWN)
-                did = f"would {verb} {count}" if would else f"{count} {what}"
-                lines.append(f"{did}: {remedy} ({numbers}): {found[0][1]}")
-        return lines
-
-    def __str__(self) -> str:
-        counts = self.counts()
-        parts = [f"{n} {what}: {remedy}" for what in ("dropped", "changed") for remedy, n in counts[what].items()]
-        return " · ".join(parts) or "nothing to fix"
 
 
 @dataclass(frozen=True, repr=False)
@@ -166,7 +104,9 @@ def advice(after: Report, run: Run | None, uneven: Sequence[str], unknown: int) 
         command = counter_command(run) if run and run.command == "correct" else "pairforge correct ... --counter 1"
         lines.append(f"pairs in which what is intended is wrong need the model: {command}")
     if unknown:
-        lines.append(f"{unknown} pairs could not be picked again: their answers or scores are not in the evidence")
+        lines.append(
+            f"{plural(unknown, 'pair')} could not be picked again: their answers or scores are not in the evidence"
+        )
     lines += [f"--subsample would have to drop more than a fifth of the pairs against {cue!r}" for cue in uneven]
     return lines
 

@@ -13,7 +13,7 @@ from .. import formats
 from ..console import HtmlRepr, table
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
-from ..formats import target_formats, writers
+from ..formats import kto, target_formats, writers
 from ..options import ConvertOptions, keywords
 from ..text import did_you_mean, visible
 from ..types import Skip
@@ -45,8 +45,9 @@ class Conversion(HtmlRepr):
     """The outcome of a conversion.
 
     `shape` names what was read, `rows` counts it; `pairs` and `written` count what is in the output. `skips` counts by
-    reason the rows that are not in it, `first` says where the first of each is; `lost` counts, by column, the rows of
-    which the target holds only the rest. `snippet` configures the trainer; `files` are those that were written.
+    reason the rows that are not, or not wholly, in it, `first` says where the first of each is; `lost` counts, by
+    column, the rows of which the target holds only the rest. `snippet` configures the trainer; `files` are those that
+    were written.
     """
 
     output: Path
@@ -140,6 +141,8 @@ def convert(options: ConvertOptions) -> Conversion:
 def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of the output; what becomes of those of the source is counted in `done`."""
     target, suffix = formats.TARGETS[done.to], done.output.suffix.lower()
+    of_pair = 2 if shape.name == kto.NAME else 1  # rows that one pair is made of
+    last: tuple[int, str] | None = None
 
     def counted() -> Iterator[Any]:
         for row in rows:
@@ -152,7 +155,10 @@ def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick
         if not isinstance(made, Skip):
             made = next(filter(None, (writers.fault(row, suffix != ".parquet") for row in made)), made)
         if isinstance(made, Skip):
-            done.skips[made.reason] += 1
+            if made is pair:
+                done.skips[made.reason] += 1
+            elif last != (last := (done.rows, made.reason)):  # a row of many pairs counts once
+                done.skips[made.reason] += of_pair
             done.first.setdefault(made.reason, made.detail if made is pair else f"row {done.rows - 1}: {made.detail}")
             continue
         done.pairs += 1

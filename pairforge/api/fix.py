@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import checks, formats
 from ..checks import schema
-from ..checks.duplicates import Digests, contradictions, earliest
+from ..checks.duplicates import Digests, contradictions, repeated
 from ..checks.fixes import EDGES, cut_on_one_side, fix_row
 from ..checks.row import Sides
 from ..checks.runner import RowChecker
 from ..console import HtmlRepr, table
-from ..disk import atomic, write_errors
 from ..errors import InputError
-from ..formats import writers
+from ..formats.context import MisfitError
 from ..options import FixOptions, keywords
 from ..readers.spool import RowSpool
-from ..text import visible
+from ..text import plural, visible
 from ..types import Skip
-from .balance_result import ChangeLog
+from .change_log import ChangeLog, KeptRows, write_with_record
 from .inputs import PairInput, check_output
 from .validate_result import Findings
 
@@ -73,7 +68,12 @@ class FixedPairs(HtmlRepr):
         return f"{counts}, {changed} changed"
 
     def __rich_console__(self, *_: object) -> Iterator[Any]:
-        if lines := [*self._lines()]:
+        lines = [
+            (what, str(len(rows)), code, f"row {rows[0][0]}", rows[0][1])
+            for what, by_code in self.log.by_remedy().items()
+            for code, rows in by_code.items()
+        ]
+        if lines:
             yield table("", ("", "rows", "code", "first", "why"), lines)
         yield visible(f"{self.output}: {self._summary()}")
         if lines:
@@ -81,21 +81,9 @@ class FixedPairs(HtmlRepr):
         kinds = Counter(one.severity for one in self.left)
         if errors := sorted({one.code for one in self.left if one.severity == "error"}):
             yield f"still wrong: {', '.join(errors)}, which only you can decide on"
-        counts = [f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in ("error", "warning")]
-        yield f"checked again: {', '.join(counts)}"
+        yield f"checked again: {plural(kinds['error'], 'error')}, {plural(kinds['warning'], 'warning')}"
         name = shlex.quote(str(self.output))
         yield visible(f"next: pairforge {'shortcuts' if self.ok else 'validate'} {name}")
-
-    def _lines(self) -> Iterator[tuple[str, ...]]:
-        """Yield a line for each code by which rows were dropped, then for each by which rows were changed."""
-        changed = [(row, *one) for row, done in self.log.changed.items() if row not in self.log.dropped for one in done]
-        dropped = [(row, *one) for row, one in self.log.dropped.items()]
-        for what, done in (("dropped", dropped), ("changed", changed)):
-            first: dict[str, tuple[int, str]] = {}
-            for row, code, why in sorted(done):
-                first.setdefault(code, (row, why))
-            counts = Counter(code for _, code, _ in done)
-            yield from ((what, str(counts[code]), code, f"row {row}", why) for code, (row, why) in first.items())
 
 
 @keywords(FixOptions)
@@ -124,19 +112,11 @@ def fix(options: FixOptions) -> FixedPairs:
         made = FixedPairs(path, record, shape.name, len(fixed), len(fixed) - len(log.dropped), log)
         if not made.written:
             first = next(iter(log.dropped.values()), ("", "there are no rows"))[1]
-            rows = f"{len(fixed)} row{'' if len(fixed) == 1 else 's'}"
+            rows = plural(len(fixed), "row")
             raise InputError(f"nothing would be left of {rows}: {first}", fix="see: pairforge validate")
-
-        def kept() -> Iterator[Any]:
-            return (row for number, row in enumerate(fixed) if number not in log.dropped)
-
-        with write_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic(record) as file:
-                file.writelines(map(_encoded, log.lines(source.raw(), "codes")))
-            with atomic(path) as file:
-                writers.write_lines(kept(), file)
-        made.left = Findings(checks.check(kept()), made.written, source=str(path))
+        kept = KeptRows(fixed, log.dropped)
+        write_with_record(path, kept, record, log.lines(source.raw(), "codes"))
+        made.left = Findings(checks.check(kept), made.written, source=str(path))
     return made
 
 
@@ -175,9 +155,8 @@ def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeL
         else:
             digests.add(number, Sides.of(made))
         yield made
-    rows, first = digests.rows, earliest(digests.pair())
-    for place in np.flatnonzero(first != np.arange(len(first))):
-        log.drop(int(rows[place]), _TWICE, f"the same pair as row {rows[first[place]]}")
+    for number, why in repeated(digests):
+        log.drop(number, _TWICE, why)
     for number, why in contradictions(digests).items():
         if number not in log.dropped:
             log.drop(number, _CONTRADICTS, why)
@@ -185,30 +164,17 @@ def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeL
 
 def _as_messages(number: int, row: Any, shape: formats.Shape, log: ChangeLog) -> Any:
     """Return the row as a pair of whole conversations; as it is where no shape fits it."""
-    if isinstance(row, Skip) or not isinstance(row, Mapping):
+    if not isinstance(row, Mapping):
         return row
     lost = set[str]()
-    own = formats.shape_of([row])
-    if own.native and shape.native:  # a prompt beside message lists is in some rows of a set, and not in others
-        shape = own
-    seen = next(formats.presented([row], replace(shape, native=False), numbered=number, lost=lost))
-    if isinstance(seen, Skip):
-        other = None if own.name in ("unknown", "kto") else own.pair(row, lost)
-        if other is None:
-            return row if shape.native else seen
-        seen = other
-    pair: Any = seen
+    try:
+        made = formats.pairs_in(row, shape, lost, "best-worst")
+    except MisfitError as error:
+        return row if shape.native else formats.Misfit.of(number, error)
+    if not made:
+        return formats.tie(number)
     if lost:
         log.change(number, "PF109" if lost == {"prompt"} else "shape", f"left out: {', '.join(sorted(lost))}")
-    elif shape.native and pair != row:
+    elif shape.native and made[0] != row:
         log.change(number, "shape", "written as lists of messages, with roles as chat templates name them")
-    return pair
-
-
-def _encoded(line: Mapping[str, Any]) -> bytes:
-    """Return a line of the record; a row that no file can hold is in it as a text."""
-    try:
-        return writers.encoded(line) + b"\n"
-    except (ValueError, TypeError):
-        as_text = partial(json.dumps, default=str)
-        return as_text({**line, "pair": as_text(line["pair"])}).encode() + b"\n"
+    return made[0]

@@ -1,4 +1,4 @@
-"""push: build a dataset with a card from pairs, show it, and upload it to the Hub in one commit."""
+"""push: build a dataset with a card from pairs, show it, and upload it to the Hub in one commit; or a trained model."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from ..console import note, table
 from ..dataset_upload import CARD_FILE, DATA_FILE, DatasetUpload, RowChanges, check_repo
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError, OutsideError
-from ..hub import logged_in, login_advice
+from ..hub import Commit, logged_in, login_advice
 from ..markdown import public_name
+from ..model_upload import ModelUpload, why_not
 from ..options import PushOptions, keywords
 from ..resources import patterns, resource
-from ..run import Run, out_dir
+from ..run import Run, TrainedModel, out_dir
 from ..text import did_you_mean, plural, visible
 from ..types import Finding, digest
 from .inputs import PairInput
@@ -52,7 +53,10 @@ class BuiltFile:
 
 @dataclass(frozen=True)
 class PushOutcome:
-    """The outcome of a push: `note` says it in one line, `ok` is False where `findings` prevented it."""
+    """The outcome of a push: `note` says it in one line, `ok` is False where `findings` prevented it.
+
+    Of a trained model, `files` and `changes` are not given.
+    """
 
     note: str
     folder: Path | None = None
@@ -91,6 +95,8 @@ class PushOutcome:
 def push(options: PushOptions) -> PushOutcome:
     """Build a dataset and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
 
+    The folder of a trained model in place of pairs is uploaded as it is, without what does not belong to the model.
+
     Pairs with errors, or with what looks like a secret, are not built: see `findings` of the result. With `dry_run` the
     result says what would change in `repo`, and nothing is uploaded.
 
@@ -100,10 +106,43 @@ def push(options: PushOptions) -> PushOutcome:
     """
     if options.repo is not None:
         check_repo(options.repo)
+    if isinstance(options.data, (str, PathLike)) and TrainedModel.at(Path(options.data)):
+        return _push_model(Path(options.data), options)
     license = known_license(options.license)
     source = PairInput(_data(options), options.output, quiet=options.quiet, columns=options.columns)
     with _collector_off():
         return _build_and_upload(source, license, options)
+
+
+def _push_model(folder: Path, options: PushOptions) -> PushOutcome:
+    for name in ("license", "columns", "allow_pocket"):
+        if getattr(options, name):
+            raise InputError(f"--{name.replace('_', '-')} has no effect on a model", fix="leave it out")
+    upload = ModelUpload(folder, options.repo or "YOUR-NAME/YOUR-MODEL", options.private, quiet=options.quiet)
+    how, why = _command(options, upload.repo), why_not(folder)
+    files = plural(len(upload.names), "file")
+    kept = PushOutcome(f"not uploaded: a model of {files} in {folder}; to upload: {how}", folder, repo=options.repo)
+    if options.repo is None or options.dry_run:
+        return kept
+    if why and not options.yes:
+        raise InputError(f"{folder} is not pushed: {why}", fix="add --yes to push it all the same")
+    if not logged_in():
+        raise OutsideError(f"nothing was uploaded to {options.repo}: no login", fix=f"{login_advice()}, then {how}")
+    upload = replace(upload, repo=upload.reserve())
+    return _uploaded(kept, upload.run(), options)
+
+
+def _uploaded(
+    built: PushOutcome, commit: Commit, options: PushOptions, changes: RowChanges | None = None
+) -> PushOutcome:
+    """Return the outcome of an upload that succeeded."""
+    said = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
+    if commit.new and changes:
+        said += f": {changes}"
+    if commit.private and not options.private:
+        kind = "models" if changes is None else "datasets"
+        said += f"; it is private and stays so, as --public is for new {kind}: change it in the settings there"
+    return replace(built, note=said, pushed=commit.new, commit=commit.sha, url=commit.url, changes=changes)
 
 
 def _data(options: PushOptions) -> Any:
@@ -153,8 +192,12 @@ def _build_and_upload(source: PairInput, license: str | None, options: PushOptio
         said = f"not pushed: {plural(len(findings), 'error')} in the pairs"
         return PushOutcome(said, repo=options.repo, findings=findings)
     pocket = any(map(_is_pocket, {str(record.get("model")) for record in (*rows, run.settings if run else {})}))
-    how = _command(options, pocket)
-    dataset = formats.to_dataset(map(_public, rows))
+    how = _command(options, options.repo or "YOUR-NAME/YOUR-DATASET", pocket)
+    shortened = cache(public_name)  # of folders of this machine
+    named = ("model", "judge")
+    dataset = formats.to_dataset(
+        {**row, **{key: shortened(row[key]) for key in named if isinstance(row.get(key), str)}} for row in rows
+    )
     rows = dataset.to_list()
     name = digest(rows, 64, str)
     own = run and os.access(run.path, os.W_OK)  # it may be another user's
@@ -184,12 +227,7 @@ def _upload(built: PushOutcome, options: PushOptions, pocket: bool, how: str) ->
         raise OutsideError(what, fix=f"{login_advice()}, then {how}")
     if pocket and not options.allow_pocket:
         raise InputError(_POCKET, fix="make pairs with --model, or add --allow-pocket")
-    commit = upload.run()
-    said = f"pushed to {commit.url}: {upload.changes}" if commit.new else f"already up to date: {commit.url}"
-    if commit.private and not options.private:
-        said += "; it is private and stays so, as --public is for new datasets: change it in the settings there"
-    done = replace(built, note=said, pushed=commit.new, commit=commit.sha, url=commit.url)
-    return replace(done, changes=upload.changes)
+    return _uploaded(built, upload.run(), options, upload.changes)
 
 
 def known_license(license: str | None) -> str | None:
@@ -217,11 +255,13 @@ def _is_pocket(model: str) -> bool:
         return False
 
 
-def _command(options: PushOptions, pocket: bool) -> str:
+def _command(options: PushOptions, repo: str, pocket: bool = False) -> str:
     """Return the command that uploads what was built: this one, with what is missing."""
     words = ["pairforge", "push", *([str(options.data)] if isinstance(options.data, (str, PathLike)) else [])]
-    words += ["--repo", options.repo or "YOUR-NAME/YOUR-DATASET"]
+    words += ["--repo", repo]
     words += ["-o", str(options.output)] if options.output else []
+    columns = formats.by_hand(options.columns).parts
+    words += ["--columns", *(f"{part}={column}" for part, column in columns.items())] if columns else []
     words += ["--license", options.license] if options.license else []
     given = {"--public": not options.private, "--yes": options.yes, "--allow-pocket": pocket or options.allow_pocket}
     return shlex.join([*words, *(flag for flag, on in given.items() if on)])
@@ -282,11 +322,3 @@ def _build(
     )
     write_atomic(readme, text)
     return BuiltFile.of(CARD_FILE, readme), made
-
-
-def _public(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row without folders of this machine in the columns that may name them."""
-    return {**row, **{key: _name(row[key]) for key in ("model", "judge") if isinstance(row.get(key), str)}}
-
-
-_name = cache(public_name)

@@ -86,8 +86,10 @@ def show(options: ShowOptions) -> Shown:
     Raises InputError where a row is not a pair, or the pair is not there, or there is no run.
     """
     data, pair = options.data, options.pair
-    if isinstance(data, str) and pair is None and not _is_source(data, options.output):
-        data, pair = None, data
+    if isinstance(data, str) and pair is None:
+        is_path = data == "-" or set(data) & set("/\\:.") or Path(data).exists()
+        if not is_path and not find_run(data, options.output):  # a pair of the latest run
+            data, pair = None, data
     source = PairInput(data, options.output, quiet=options.quiet, columns=options.columns)
     limit = 1 if options.tokens else options.limit
     if pair is not None:
@@ -96,7 +98,8 @@ def show(options: ShowOptions) -> Shown:
     else:
         with source if options.sort == "easiness" else nullcontext():
             easiness = audit(source, source.new_names).easiness if options.sort == "easiness" else {}
-            of = select(_pairs(source), options, limit, easiness)
+            pairs = (_pair(source, number, row) for number, row in enumerate(source))
+            of = select(pairs, options, limit, easiness)
         made = Shown(
             of.pairs,
             of=of,
@@ -109,11 +112,6 @@ def show(options: ShowOptions) -> Shown:
     return made
 
 
-def _is_source(name: str, output: str | None) -> bool:
-    """Return False for a name that can't be one of a source: it is taken for a pair of the latest run."""
-    return bool(name == "-" or set(name) & set("/\\:.") or Path(name).exists() or find_run(name, output))
-
-
 def _refuse_selection(options: ShowOptions) -> None:
     """Refuse options that select pairs where one pair is named."""
     for name in ("where", "grep", "reverse"):
@@ -123,12 +121,8 @@ def _refuse_selection(options: ShowOptions) -> None:
         raise InputError("--sort has no effect on one pair", fix="leave out the pair, or the option")
 
 
-def _pairs(source: PairInput) -> Iterator[tuple[int, Any]]:
-    """Yield the rows with their numbers. Raises InputError at the first that is not a pair."""
-    return (_pair(source, number, row) for number, row in enumerate(source))
-
-
 def _pair(source: PairInput, number: int, row: Any) -> tuple[int, Any]:
+    """Return a row with its number. Raises InputError where it is not a pair."""
     if _is_pair(row):
         return number, row
     what = f"{source.name}: row {number} is not a pair of message lists"
@@ -172,11 +166,17 @@ def _xray(source: PairInput, number: int, row: Mapping[str, Any], options: ShowO
 
 
 def _is_pair(row: Any) -> bool:
-    if not isinstance(row, Mapping) or well_shaped(row):
-        return isinstance(row, Mapping)
-    sides: list[Any] = [row.get("chosen"), row.get("rejected")]
-    if row.get("prompt") and isinstance(row["prompt"], list):
-        sides.append(row["prompt"])
+    """Return whether a row has two lists of texts with roles, of whatever name, or is a pair in full."""
+    if not isinstance(row, Mapping):
+        return False
+    if well_shaped(row):
+        return True
+    prompt = row.get("prompt")
+    sides: list[Any] = [
+        row.get("chosen"),
+        row.get("rejected"),
+        *([prompt] if isinstance(prompt, list) and prompt else []),
+    ]
     return all(isinstance(side, list) and side for side in sides) and all(
         isinstance(turn, Mapping) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
         for turn in chain(*sides)

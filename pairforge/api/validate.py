@@ -56,7 +56,11 @@ def validate(options: ValidateOptions) -> Findings:
         observers.append(open_tokenizer(model, options.revision, options.quiet).checker(options.max_length))
     observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
-    path = None if options.fix is None else _place(Path(options.fix), source)
+    path = (
+        None
+        if options.fix is None
+        else check_output(Path(options.fix), (".jsonl",), source, overwrite=None, option="--fix ")
+    )
     shape, rows = source.recognised(options.max_row_bytes, noted)
     findings.shape = shape.name
     if shape.name == kto.NAME:
@@ -92,6 +96,7 @@ def _observed(
     with ExitStack() as stack:
         if path is not None:
             stack.enter_context(write_errors(path))
+            path.parent.mkdir(parents=True, exist_ok=True)
             fixer = FixWriter(stack.enter_context(atomic(path)))
             observers = [fixer, *observers]
         for observer in observers:
@@ -103,7 +108,7 @@ def _observed(
             observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
-            if type(row) is Skip and _is_tie(row):
+            if _is_tie(row):
                 findings.ties += 1
                 if path is not None:
                     fixer.see(index, row)
@@ -183,13 +188,6 @@ class LineNotes(Observer):
 
     def findings(self) -> list[Finding]:
         return [finding for one in rules_over("lines") for finding in one.findings(None, self._noted)]
-
-
-def _place(path: Path, source: PairInput) -> Path:
-    check_output(path, (".jsonl",), source, overwrite=None, option="--fix ")
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozenset[str]:

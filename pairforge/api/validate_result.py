@@ -13,7 +13,7 @@ from .. import checks
 from ..checks.rule import FIX
 from ..console import HtmlRepr, table
 from ..errors import InputError
-from ..text import did_you_mean, visible
+from ..text import did_you_mean, plural, visible
 from ..types import Finding
 
 if TYPE_CHECKING:
@@ -145,11 +145,10 @@ class Findings(HtmlRepr, list[Finding]):
         kinds = Counter(dict.fromkeys(_GITHUB, 0))
         for code, severity in {one.code: one.severity for one in self}.items():
             kinds[severity] += self.counts[code]
-        counts = [f"{kinds[kind]} {kind}{'' if kinds[kind] == 1 else 's'}" for kind in ("error", "warning")]
+        counts = [plural(kinds[kind], kind) for kind in ("error", "warning")]
         counts += [f"{kinds['info']} info"] if kinds["info"] else []
-        counts += [f"{self.ties} tie{'s' * (self.ties > 1)}: no answer is better"] if self.ties else []
-        rows = f"{self.rows} row{'' if self.rows == 1 else 's'}: "
-        return rows + (", ".join(counts) if self or self.ties else "nothing wrong")
+        counts += [f"{plural(self.ties, 'tie')}: no answer is better"] if self.ties else []
+        return f"{plural(self.rows, 'row')}: {', '.join(counts) if self or self.ties else 'nothing wrong'}"
 
     def _remedy(self, codes: Iterable[str]) -> str:
         """Return the command that helps, if there is one."""

@@ -55,13 +55,11 @@ Patterns: TypeAlias = dict[str, "re.Pattern[str]"]
 _SPECIAL: Patterns = {
     "<": re.compile(rf"{SPECIAL_TOKENS['<']}|</s>\s*(?:\Z|<s>)|<(?<=\]<)\][a-z_~]+\[>\["),
     "[": re.compile(SPECIAL_TOKENS["["]),
-    # A heading alone is one of an answer ("### Response:" in a letter); two that belong together are a template's.
-    "#": re.compile(
-        r"###? ?(?:Instruction(?=:(?s:.*)^###? ?Response:)|(?:Human|Assistant)(?=:(?s:.*)^###? ?(?:Human|Assistant):)"
-        r"|Response(?=:[ \t]*\Z)):[ \t]*$",
-        re.M,
-    ),
+    "#": re.compile(r"^###? ?(Instruction|Human|Assistant|Response):[ \t]*$", re.M),
 }
+_HEADING = re.compile(r"^###? ?(Human|Assistant|Response):", re.M)
+_FOLLOWED_BY = {"Instruction": ("Response",), "Human": ("Human", "Assistant"), "Assistant": ("Human", "Assistant")}
+"""A heading alone is one of an answer ("### Response:" in a letter); two that belong together are a template's."""
 _BEGINS = re.compile(r"\s*<s>(?!.*</s>.*\S)", re.S)
 
 _THINKING: Patterns = {
@@ -103,10 +101,13 @@ def special_token(sides: Sides) -> Iterator[Seen]:
 
 
 def _special(text: str) -> str | None:
+    last = {found[1]: found.start() for found in _HEADING.finditer(text)} if "#" in text else {}
     for found in _all(_SPECIAL, text):
-        own_line = found.start() == 0 or found.group()[0] != "#" or text[found.start() - 1] == "\n"
-        if own_line:
-            return found.group().strip()
+        if found.re is _SPECIAL["#"]:
+            behind = any(last.get(word, -1) > found.start() for word in _FOLLOWED_BY.get(found[1], ()))
+            if not behind and not (found[1] == "Response" and found.end() == len(text)):
+                continue
+        return found.group().strip()
     if "</s>" in text and "<s" not in text:
         return "</s>"
     return "<s>" if "<s>" in text and _BEGINS.match(text) else None

@@ -9,8 +9,9 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from ..text import kind_of, plural
 from ..types import Finding, Message
-from .duplicates import Digests, circles_of, earliest, first_with, key, mixed
+from .duplicates import Digests, circles_of, earliest, first_with, key, mixed, repeated
 from .minhash import Bytes, Sketches, near_duplicates, sketch
 from .row import INSTRUCTS, NUMBERS, TEXTS, Sides
 from .rule import FIX, Rule, Seen, SeenAt, clip, rule
@@ -108,7 +109,6 @@ def leaked(sides: Sides, against: Against) -> Iterator[Seen]:
         yield f"asks the same as row {row} of {against.name}", sides.pointer("chosen", max(0, sides.shared - 1))
 
 
-_KINDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 _KNOWN = frozenset((*TEXTS, *NUMBERS, "chosen", "rejected"))
 _NAMES, _ROWS = 1000, 10_000
 
@@ -123,7 +123,7 @@ class Columns:
         """Take in a row."""
         for name, value in sides.row.items():
             if name not in _KNOWN and value is not None:
-                self._rows(name, _KINDS.get(type(value), "a value of another kind")).append(index)
+                self._rows(name, kind_of(value)).append(index)
 
     def join(self, other: Columns) -> None:
         """Take in the rows after these."""
@@ -159,10 +159,7 @@ def no_rows(dataset: DatasetState) -> Iterator[SeenAt]:
 @rule("PF202", "warning", over="dataset", collect=[Digests], fix=FIX)
 def duplicate(dataset: DatasetState) -> Iterator[SeenAt]:
     """The same pair is in the dataset before: it weighs twice, and half of it may land in the evaluation split."""
-    digests = dataset[Digests]
-    rows, first = digests.rows, earliest(digests.pair())
-    for place in np.flatnonzero(first != np.arange(len(first))):
-        yield int(rows[place]), f"the same pair as row {rows[first[place]]}"
+    yield from repeated(dataset[Digests])
 
 
 @rule("PF203", over="dataset", collect=[Digests], fix=FIX)
@@ -183,7 +180,7 @@ def prompt_again(dataset: DatasetState) -> Iterator[SeenAt]:
     again = np.flatnonzero((first != np.arange(len(first))) & (earliest(digests.pair()) == np.arange(len(first))))
     if len(again):
         row, before = digests.rows[again[0]], digests.rows[first[again[0]]]
-        yield int(row), f"the same prompt as row {before} ({len(again)} such row{'s' if len(again) > 1 else ''})"
+        yield int(row), f"the same prompt as row {before} ({plural(len(again), 'such row')})"
 
 
 @rule("PF205", over="dataset", collect=[Digests], fix=FIX)
@@ -217,7 +214,7 @@ def near_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
     near = np.flatnonzero(found >= 0)
     if len(near):
         row, before = rows[near[0]], rows[found[near[0]]]
-        yield int(row), f"near-duplicate prompt of row {before} ({len(near)} such row{'s' if len(near) > 1 else ''})"
+        yield int(row), f"near-duplicate prompt of row {before} ({plural(len(near), 'such row')})"
 
 
 @rule("PF208", "warning", over="dataset", collect=[Digests])

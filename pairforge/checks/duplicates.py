@@ -120,6 +120,13 @@ _SHOWN = 8
 _PEELS = 64
 
 
+def repeated(digests: Digests) -> Iterator[tuple[int, str]]:
+    """Yield the rows whose pair is in an earlier row, by number, and in which."""
+    rows, first = digests.rows, earliest(digests.pair())
+    for place in np.flatnonzero(first != np.arange(len(first))):
+        yield int(rows[place]), f"the same pair as row {rows[first[place]]}"
+
+
 def contradictions(digests: Digests) -> dict[int, str]:
     """Return the rows whose preference runs in a circle with others of the same prompt, by number, and with which.
 
@@ -130,7 +137,7 @@ def contradictions(digests: Digests) -> dict[int, str]:
         for row in circle:
             others = [str(one) for one in circle if one != row]
             more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            found[row] = f"contradicts row{'s' if len(others) > 1 else ''} {', '.join(others[:_SHOWN])}{more}"
+            found[row] = f"contradicts {'row' if len(others) == 1 else 'rows'} {', '.join(others[:_SHOWN])}{more}"
     return found
 
 

@@ -46,7 +46,7 @@ class Fixes:
         if not schema.is_pair(row):
             return ""
         sides = Sides.of(dict(row))
-        if any(identical(sides)) or any(nearly_identical(sides)):
+        if any(DROPS["same"](sides)):
             return "the same on both sides"
         pair = key("\x1d".join(f"{turn['role']}\x1f{turn['content']}" for turn in (*sides.chosen, *sides.rejected)))
         if pair in self._seen:

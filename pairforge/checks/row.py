@@ -13,19 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..conversation import CHAT_ROLES, THOUGHTS
 from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, TAGS, characters, common_prefix, lone_surrogate
 from ..types import Message
 
 MAX_DEPTH = 64
-ROLES = frozenset(("system", "developer", "user", "assistant", "tool"))
 INSTRUCTS = frozenset(("system", "developer"))
 """The roles of a message that says how to answer; newer models call it the developer's."""
 TEXTS = ("id", "prompt_id", "method", "model", "judge")
 NUMBERS = ("chosen_score", "rejected_score")
 _PARTS = frozenset(("text", "image", "image_url", "audio", "input_audio", "video"))
-REASONING = ("reasoning_content", "thinking", "reasoning")
-"""The keys of a message that hold what the model thinks before it answers."""
-KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *REASONING))
+KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *THOUGHTS))
 """The keys of a message that chat templates read."""
 _SIDES = frozenset(("chosen", "rejected", "prompt"))
 _OPTIONAL = (str, type(None))
@@ -78,7 +76,7 @@ def _messages(value: Any) -> bool:
                 return False
         else:
             role = message.get("role")
-            if type(role) is not str or role not in ROLES:
+            if type(role) is not str or role not in CHAT_ROLES:
                 return False
     return True
 
@@ -88,13 +86,13 @@ def _documented(message: Any) -> bool:
     if type(message) is not dict:
         return False
     role, content, calls = message.get("role"), message.get("content"), message.get("tool_calls")
-    if type(role) is not str or role not in ROLES:
+    if type(role) is not str or role not in CHAT_ROLES:
         return False
     if calls and not (role == "assistant" and type(calls) is list and all(map(_call, calls))):
         return False
     if not calls and calls is not None and type(calls) is not list:
         return False
-    if any(type(message.get(name)) not in _OPTIONAL for name in ("tool_call_id", "name", *REASONING)):
+    if any(type(message.get(name)) not in _OPTIONAL for name in ("tool_call_id", "name", *THOUGHTS)):
         return False
     if type(content) is list:
         return bool(content) and all(map(_part, content))
@@ -246,6 +244,6 @@ def _written(turn: Mapping[str, Any]) -> str:
     if isinstance(content, list):
         parts = (part["text"] if part["type"] == "text" else json.dumps(part, default=str) for part in content)
         content = "\n".join(parts)
-    thought = next((turn[name] for name in REASONING if turn.get(name)), "")
+    thought = next((turn[name] for name in THOUGHTS if turn.get(name)), "")
     thought = f"<think>\n{thought}\n</think>\n\n" if thought else ""
     return thought + (content or "") + (json.dumps(calls, default=str) if calls else "")

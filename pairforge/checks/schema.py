@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..conversation import ROLES
 from ..formats.source_formats import Misfit, refusal, shape_of
 from ..resources import resource
-from ..text import lone_surrogate
+from ..text import kind_of, lone_surrogate
 from ..types import Finding, Skip
 from .row import KEYS, MAX_DEPTH, TEXTS, Sides, well_shaped
 from .rule import FIX, RULES, Seen, clip, rule, rules_over
@@ -29,9 +29,6 @@ def validator() -> Validator:
     return Draft202012Validator(json.loads(resource("schemas", "pair.schema.json").read_text("utf-8")))
 
 
-_KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-
-
 def said(error: ValidationError) -> Seen:
     """Return one line for an error of the schema, without the value where that may be long."""
     row: Any = error.instance
@@ -39,7 +36,7 @@ def said(error: ValidationError) -> Seen:
     path = "".join(f"/{token(part)}" for part in error.absolute_path)
     last = error.absolute_path[-1] if path else None
     name = "the row" if last is None else f"message {last}" if isinstance(last, int) else f"`{last}`"
-    found = _KINDS.get(type(row)) or clip(row)
+    found = clip(row) if type(row) in (int, float) else kind_of(row)
     match error.validator:
         case "required":
             missing = ", ".join(f"`{key}`" for key in rule if key not in row)

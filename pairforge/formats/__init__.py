@@ -26,7 +26,7 @@ from .candidates import PICKS
 from .columns import QUESTIONS, SIDES, Names, by_hand
 from .context import holds_turns
 from .shapes import SHAPES, Shape
-from .source_formats import LOOKED_AT, Misfit, as_pairs, presented, recognise, refusal, shape_of
+from .source_formats import LOOKED_AT, Misfit, as_pairs, pairs_in, presented, recognise, refusal, shape_of, tie
 from .target_formats import TARGETS
 from .writers import NUMBERS, features, to_dataset, write_parquet
 
@@ -75,8 +75,8 @@ NATIVE = tuple(shape.name for shape in SHAPES if shape.native)
 """The shapes of rows that a check looks at as they are."""
 __all__ = [
     "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs",
-    "by_hand", "features", "pairs_of", "presented", "read", "read_rows", "recognise", "refusal", "rows", "shape_of",
-    "to_dataset", "write_parquet",
+    "by_hand", "features", "pairs_in", "pairs_of", "presented", "read", "read_rows", "recognise", "refusal", "rows",
+    "shape_of", "tie", "to_dataset", "write_parquet",
 ]  # fmt: skip
 
 

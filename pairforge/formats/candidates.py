@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,7 +76,10 @@ def number(value: Any) -> float | None:
     if isinstance(value, str):
         found = re.match(r"\s*([-+]?\d+(?:[.,]\d+)?)\s*(?:/\s*\d+\s*)?\Z", value)
         value = float(found[1].replace(",", ".")) if found else {"true": 1.0, "false": 0.0}.get(value.strip().lower())
-    return float(value) if isinstance(value, (int, float)) and value == value else None
+    try:
+        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    except OverflowError:  # of an integer
+        return None
 
 
 def _list(value: Any) -> list[Any] | None:

@@ -156,7 +156,9 @@ def known_names(rows: Sequence[Row]) -> Names:
     has = spelled.keys()
     if not {*SIDES} <= has:
         for better, worse in _PAIRS:
-            if better in has and worse in has and not _is_verdict(rows, spelled[better]):
+            values = [row[spelled[better]] for row in rows if spelled[better] in row] if better in has else []
+            # A column such as `winner` may hold which answer is better, not the answer.
+            if worse in has and any(isinstance(value, (str, list, Mapping)) for value in values):
                 found = {"chosen": spelled[better], "rejected": spelled[worse]}
                 break
     if "rejected" not in has and "rejected" not in found and "chosen" in has and "reject" in has:
@@ -173,12 +175,6 @@ def known_names(rows: Sequence[Row]) -> Names:
             if other and (part != "messages" or any(isinstance(row.get(other), (list, str)) for row in rows)):
                 found[part] = other
     return Names(found)
-
-
-def _is_verdict(rows: Sequence[Row], column: str) -> bool:
-    """Return whether a column such as `winner` holds which answer is better, not the answer."""
-    values = [row[column] for row in rows if column in row]
-    return all(not isinstance(value, (str, list, Mapping)) for value in values)
 
 
 def nested(rows: Sequence[Row]) -> list[str]:

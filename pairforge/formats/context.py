@@ -10,13 +10,12 @@ from typing import Any
 
 from ..chat_text import bare_answer, form_of, transcript
 from ..conversation import MESSAGE_ROLES, ConversationError, conversation, role_of, text_of
-from ..text import one_line
+from ..text import kind_of, one_line
 from ..types import Message
 from .columns import QUESTIONS, SYSTEMS, Names, Row
 
 TALKS = ("prompt", "messages", "conversations", "context", "input", "question", "query", "instruction")
 """Columns that may hold the turns before the answers, the first of them that does."""
-_BESIDE = ("input", "context")
 _TEXT_KEYS = (
     "text", "content", "value", "answer", "response", "completion", "output", "generation", "full_text",
     "generated_text", "message", "body", "prompt", "question", "post",
@@ -80,17 +79,14 @@ def is_talk(value: Any) -> bool:
     value = decoded(value)
     if role_of(value) is not None:
         return True
-    struct = isinstance(value, Mapping) and isinstance(role_of({k: v[0] for k, v in value.items() if _listed(v)}), str)
-    return struct or (isinstance(value, list) and holds_turns(value))
+    if isinstance(value, Mapping):
+        return role_of({key: cells[0] for key, cells in value.items() if isinstance(cells, list) and cells}) is not None
+    return isinstance(value, list) and holds_turns(value)
 
 
 def has_talk(row: Row, *names: str) -> bool:
     """Return whether one of these columns holds turns."""
     return any(isinstance(row.get(name), (list, str, Mapping)) and is_talk(row[name]) for name in names)
-
-
-def _listed(value: Any) -> bool:
-    return isinstance(value, list) and bool(value)
 
 
 def text_in(value: Any) -> str | None:
@@ -137,9 +133,7 @@ def _talk(cells: Cells) -> tuple[list[Message], str]:
         if isinstance(value, list) and value and name in ("messages", "conversations"):
             if all(isinstance(text, str) for text in value):
                 cells.spent.add(name)
-                return [
-                    Message(role=("user", "assistant")[at % 2], content=text) for at, text in enumerate(value)
-                ], name
+                return in_turn(value), name
             turns_in(value, cells, cells.called(name))  # says what is wrong
     return [], ""
 
@@ -152,9 +146,9 @@ def in_turn(texts: Iterable[str]) -> list[Message]:
 def _asked(cells: Cells, turns: list[Message], talk: str) -> list[Message]:
     """Return the turn of the user: the texts of all columns that hold a part of the question, each once."""
     parts: list[str] = []
-    for name in (*QUESTIONS, *_BESIDE):
+    for name in (*QUESTIONS, "input", "context"):
         value = cells.row.get(name)
-        if name == talk or value is None or (name in _BESIDE and not parts and name not in ("input", "context")):
+        if name == talk or value is None:
             continue
         text = value if isinstance(value, str) else text_in(value) if isinstance(value, Mapping) else None
         if text is None:
@@ -190,35 +184,29 @@ def of_text(text: str) -> list[Message]:
 
 def _history(cells: Cells, turns: list[Message]) -> list[Message]:
     """Return the turns of `history`: exchanges of two texts, objects with both, turns, or texts in turn."""
-    value = decoded(cells.row.get("history"))
+    value = decoded(cells.take("history"))
     if isinstance(value, str) and value.strip().startswith("["):
         with suppress(ValueError, RecursionError):
             value = json.loads(value)
-    if value is None or value in ("", [], {}):
-        cells.spent.add("history")
+    if not value:
         return []
-    cells.spent.add("history")
     if isinstance(value, str):
         return [] if any(turn.get("content") == value for turn in turns) else of_text(value)
     if is_talk(value):
         return turns_in(value, cells, cells.called("history"))
     made: list[Message] = []
     for index, exchange in enumerate(value if isinstance(value, list) else [value]):
-        if isinstance(exchange, Mapping):
-            exchange = [next((exchange[key] for key in keys if key in exchange), None) for keys in _EXCHANGE]
+        if is_object := isinstance(exchange, Mapping):
+            both = (_ASKED_KEYS, _SAID_KEYS)
+            exchange = [next((exchange[key] for key in keys if key in exchange), None) for keys in both]
         if isinstance(exchange, str):
             made.append(Message(role=("user", "assistant")[index % 2], content=exchange))
         elif isinstance(exchange, (list, tuple)) and [type(text) for text in exchange] == [str, str]:
-            made += [
-                Message(role=role, content=text) for role, text in zip(("user", "assistant"), exchange, strict=True)
-            ]
+            made += in_turn(exchange)
         else:
-            kind = "objects" if isinstance(value, Mapping) or isinstance(value[index], Mapping) else "values"
+            kind = "objects" if is_object else "values"
             raise MisfitError(f"{cells.called('history')} holds {kind} that are not exchanges of two texts")
     return made
-
-
-_EXCHANGE = (_ASKED_KEYS, _SAID_KEYS)
 
 
 def system_of(cells: Cells) -> str:
@@ -274,8 +262,7 @@ def side(cells: Cells, value: Any, name: str, context: list[Message], templated:
     if isinstance(value, list) and not value:
         raise MisfitError(f"{called} is an empty list", "side", name)
     if not isinstance(value, (list, Mapping)):
-        kind = {bool: "true or false", int: "a number", float: "a number"}.get(type(value), type(value).__name__)
-        raise MisfitError(f"{called} is {kind}, not a text or a list of messages", "side", name)
+        raise MisfitError(f"{called} is {kind_of(value)}, not a text or a list of messages", "side", name)
     turns = turns_in(value, cells, called)
     if not turns:
         raise MisfitError(f"{called} holds no messages", "side", name)

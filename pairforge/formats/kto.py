@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ..types import Message, Skip, digest
-from .columns import Names
+from .columns import QUESTIONS, Names
 from .context import Cells, MisfitError, context_of, turns_in, under_system
 
 NAME = "kto"
@@ -21,7 +21,6 @@ _LABELS: dict[Any, bool] = {
 LABELS = ("label", "kto_tag", "labels", "desirable", "is_desirable", "feedback", "thumbs", "tag")
 """The columns that may hold a label."""
 COMPLETIONS = ("completion", "response", "answer", "output")
-_QUESTIONS = ("prompt", "question", "query", "instruction", "input")
 
 
 class _Answer(NamedTuple):
@@ -75,7 +74,7 @@ def _label(row: Mapping[str, Any]) -> bool | None:
 def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the columns that hold the prompt and the answer; none where there are no such columns."""
     answer = next((name for name in COMPLETIONS if isinstance(row.get(name), (str, list))), None)
-    asked = next((name for name in _QUESTIONS if isinstance(row.get(name), (str, list))), None)
+    asked = next((name for name in (*QUESTIONS, "input") if isinstance(row.get(name), (str, list))), None)
     if answer and asked and "rejected" not in row:
         return asked, answer
     return next(((name,) for name in ("messages", "conversations") if isinstance(row.get(name), list)), ())
@@ -101,7 +100,11 @@ def _answer(number: int, row: Any, lost: set[str]) -> _Answer | Skip:
     try:
         if len(names) == 2:
             context, value = context_of(cells), row[names[1]]
-            answer = turns_in(value, cells, names[1]) if isinstance(value, list) else [_said(value)]
+            answer = (
+                turns_in(value, cells, names[1])
+                if isinstance(value, list)
+                else [Message(role="assistant", content=value)]
+            )
         else:
             turns = under_system(cells, turns_in(row[names[0]], cells, names[0]))
             at = next((at for at in range(len(turns), 0, -1) if turns[at - 1]["role"] != "assistant"), 0)
@@ -110,10 +113,6 @@ def _answer(number: int, row: Any, lost: set[str]) -> _Answer | Skip:
         return Skip("shape", f"row {number}: {error}")
     rest = {name: value for name, value in cells.rest().items() if name not in (*names, *LABELS)}
     return _Answer(number, bool(_label(row)), context, answer, rest) if context and answer else skip
-
-
-def _said(text: str) -> Message:
-    return Message(role="assistant", content=text)
 
 
 def _pair(good: _Answer, bad: _Answer, lost: Counter[str]) -> dict[str, Any]:

@@ -110,15 +110,6 @@ def _set_apart(cells: Cells, turns: Sequence[Mapping[str, Any]]) -> None:
         cells.lost.add(cells.names.name("prompt"))
 
 
-def beside_lists(cells: Cells) -> Pair:
-    """Read lists beside a prompt text: it stands before lists that hold only the answers."""
-    if is_whole(cells.row.get("chosen")) or is_whole(cells.row.get("rejected")):
-        sides = [side(cells, cells.take(name), name, []) for name in SIDES]
-        _set_apart(cells, sides[0])
-        return sides[0], sides[1]
-    return two_sides(cells)
-
-
 def last_of_messages(cells: Cells) -> Pair | Candidates:
     """Read `messages`, whose last turn is the chosen answer, beside a rejected one."""
     name = next((name for name in ("messages", "conversations") if cells.row.get(name) is not None), "messages")
@@ -136,11 +127,8 @@ def last_of_messages(cells: Cells) -> Pair | Candidates:
 
 def speakers(cells: Cells) -> Pair:
     """Read conversations in which speakers of the names `chosen...` and `rejected...` give the two answers."""
-    name = next(
-        (name for name in ("conversations", "messages", "conversation") if isinstance(cells.row.get(name), list)),
-        "conversations",
-    )
-    turns, sides = [], dict[str, Any]()
+    name = next((name for name in ("conversations", "messages") if isinstance(cells.row.get(name), list)), "")
+    turns, sides = list[Any](), dict[str, Any]()
     for turn in cells.take(name) or ():
         who = speaker(turn)
         if who.startswith(("chosen", "rejected")):

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from ..chat_text import form_of
-from ..conversation import MESSAGE_ROLES, role_of
-from ..text import common_prefix, one_line
+from ..conversation import CHAT_ROLES, role_of
+from ..text import common_prefix, kind_of
 from . import kto, trees
 from .candidates import Candidates, answers_in, lists_on_a_side, of_list, of_two_lists, picked, ranked
 from .columns import QUESTIONS, SIDES, SYSTEMS, Names, Row
@@ -17,7 +17,6 @@ from .context import TALKS, Cells, MisfitError, context_of, has_talk, is_talk, i
 from .reading import (
     Read,
     begun_alike,
-    beside_lists,
     is_templated,
     last_of_messages,
     speaker,
@@ -42,7 +41,7 @@ def _are_turns(row: Row, plain: bool = False) -> bool:
         if not isinstance(turns, list) or not turns:
             return False
         for turn in turns:
-            if not isinstance(turn, Mapping) or turn.get("role") not in _NATIVE_ROLES:
+            if not isinstance(turn, Mapping) or not isinstance(role := turn.get("role"), str) or role not in CHAT_ROLES:
                 return False
             content = turn.get("content")
             if isinstance(content, str) or any(turn.get(key) for key in _CALLS):
@@ -52,28 +51,16 @@ def _are_turns(row: Row, plain: bool = False) -> bool:
     return True
 
 
-_NATIVE_ROLES = MESSAGE_ROLES | {"developer"}
-
-
-def _no_system(row: Row) -> bool:
-    return not any(row.get(name) for name in SYSTEMS)
-
-
 def _native(row: Row, plain: bool = False) -> bool:
-    return _are_turns(row, plain) and _no_system(row)
+    return _are_turns(row, plain) and not any(row.get(name) for name in SYSTEMS)
 
 
 def _readable(value: Any) -> bool:
-    return isinstance(value, str) or bool(is_talk(value)) or role_of(value) is not None or _object(value)
+    return isinstance(value, str) or is_talk(value) or _object(value)
 
 
 def _object(value: Any) -> bool:
     return isinstance(value, Mapping) and text_in(value) is not None
-
-
-def _alone(row: Row) -> bool:
-    """Return whether the sides are all of the conversation, with nothing of it in other columns."""
-    return _both(row, is_whole) or not (_asks(row) or has_talk(row, *TALKS, "history"))
 
 
 def _both(row: Row, test: Callable[[Any], bool]) -> bool:
@@ -92,11 +79,6 @@ def are_texts(row: Row) -> bool:
 
 def _asks(row: Row) -> bool:
     return any(isinstance(row.get(name), str) or _object(row.get(name)) for name in (*QUESTIONS, "input", "context"))
-
-
-def _openai(row: Row) -> bool:
-    held = row.get("input")
-    return isinstance(held, Mapping) and is_talk(held.get("messages")) and _are_answers(row)
 
 
 def _has_speakers(row: Row) -> bool:
@@ -134,10 +116,6 @@ class Shape:
     templated: bool = False
     names: Names = field(default_factory=Names)
 
-    def fits(self, row: Row) -> bool:
-        """Return whether a row is of this shape."""
-        return self.test(row)
-
     def of(self, rows: Sequence[Row], names: Names) -> Shape:
         """Return the shape as it is in a set that begins with these rows."""
         read, native = self.read, self.native and not (names.parts or names.lifted)
@@ -153,7 +131,7 @@ class Shape:
         read.
         """
         if not isinstance(row, Mapping):
-            raise MisfitError(f"the row is {_kind(row)}, not an object", "row")
+            raise MisfitError(f"the row is {kind_of(row)}, not an object", "row")
         if self.name == UNKNOWN.name:
             raise MisfitError(self.what, "row")
         cells = Cells(self.names.view(row), self.names, lost)
@@ -164,15 +142,8 @@ class Shape:
             if not isinstance(made, Candidates):
                 return [_with_scores(cells) | {"chosen": made[0], "rejected": made[1]}]
             return _of_candidates(cells, made, pick)
-        except (RecursionError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise MisfitError(f"can't be read: {one_line(error, 80)}", "row") from error
-
-    def pair(self, row: Any, lost: set[str]) -> dict[str, Any] | None:
-        """Return the first pair in a row, the best against the worst; None where the row is not of this shape."""
-        try:
-            return next(iter(self.pairs(row, lost, "best-worst")), None)
-        except MisfitError:
-            return None
+        except RecursionError as error:
+            raise MisfitError("nested too deeply", "row") from error
 
 
 def _with_scores(cells: Cells) -> dict[str, Any]:
@@ -207,18 +178,6 @@ def _of_candidates(cells: Cells, found: Candidates, pick: str) -> list[dict[str,
             }
             made.append(rest | shown | {"chosen": sides[one], "rejected": sides[other]})
     return made
-
-
-def _kind(value: Any) -> str:
-    kinds = {
-        list: "a list",
-        str: "a text",
-        bool: "true or false",
-        type(None): "null",
-        int: "a number",
-        float: "a number",
-    }
-    return kinds.get(type(value), type(value).__name__)
 
 
 SHAPES = (
@@ -258,7 +217,7 @@ SHAPES = (
     Shape(
         "openai",
         "input.messages, with a preferred and a non-preferred output (OpenAI)",
-        _openai,
+        lambda row: _has(row, input=Mapping) and is_talk(row["input"].get("messages")) and _are_answers(row),
     ),
     Shape(
         "speakers",
@@ -286,13 +245,13 @@ SHAPES = (
         "trl-text-prompt",
         "a prompt text beside lists of messages",
         lambda row: _has(row, prompt=str) and not is_talk(row["prompt"]) and _native(row),
-        beside_lists,
         native=True,
     ),
     Shape(
         "trl",
         "whole conversations as chosen and rejected (TRL)",
-        lambda row: _native(row, plain=True) and not isinstance(row.get("prompt"), (list, Mapping)) and _alone(row),
+        lambda row: _native(row, plain=True) and not isinstance(row.get("prompt"), (list, Mapping))
+        and (_both(row, is_whole) or not (_asks(row) or has_talk(row, *TALKS, "history"))),
         native=True,
     ),
     Shape(
@@ -318,7 +277,7 @@ SHAPES = (
     Shape(
         "templated",
         "whole conversations written out in a chat template",
-        lambda row: are_texts(row) and _both(row, lambda text: is_whole(text)),
+        lambda row: are_texts(row) and _both(row, is_whole),
         templated=True,
     ),
     Shape(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
-from ..conversation import ConversationError
 from ..errors import InputError
 from ..text import one_line
 from ..types import Skip
@@ -45,7 +45,11 @@ def shape_of(rows: Iterable[Any], by_hand: Names | None = None) -> Shape:
     if not seen:
         return replace(UNKNOWN, what="no rows")
     if by_hand and by_hand.parts:
-        _check(seen, by_hand)
+        for part, path in by_hand.parts.items():
+            if all(columns.at(row, path) is None for row in seen):
+                found = ", ".join(dict.fromkeys(str(key) for row in seen for key in row))
+                what = f"--columns {part}={path}: no such column, found {one_line(found, 200)}"
+                raise InputError(what, fix=columns.advice(seen))
         seen = [by_hand.view(row) for row in seen]
     tried = [Names()]
     if (known := columns.known_names(seen)).parts:
@@ -55,31 +59,12 @@ def shape_of(rows: Iterable[Any], by_hand: Names | None = None) -> Shape:
         tried += [Names(columns.known_names([inner.view(row) for row in seen]).parts, lifted)]
     for names in tried:
         views = [names.view(row) for row in seen]
-        found = (next((shape for shape in SHAPES if _fits(shape, row)), None) for row in views)
-        if counted := Counter(shape for shape in found if shape):
+        fitting = (next((shape for shape in SHAPES if shape.test(row)), None) for row in views)
+        if counted := Counter(shape for shape in fitting if shape):
             shape = max(counted, key=lambda shape: (counted[shape], shape.native))
-            return shape.of(views, _together(by_hand, names))
+            given = by_hand.parts if by_hand else {}
+            return shape.of(views, Names({**names.parts, **given}, names.lifted))
     return replace(UNKNOWN, what=_what_else(seen)[0])
-
-
-def _fits(shape: Shape, row: Row) -> bool:
-    try:
-        return bool(shape.test(row))
-    except (RecursionError, AttributeError, KeyError, TypeError, ValueError, MisfitError, ConversationError):
-        return False
-
-
-def _together(by_hand: Names | None, names: Names) -> Names:
-    return names if not by_hand else Names({**names.parts, **by_hand.parts}, names.lifted)
-
-
-def _check(rows: Sequence[Row], names: Names) -> None:
-    """Raise InputError for a column that none of the rows has."""
-    for part, path in names.parts.items():
-        if all(columns.at(row, path) is None for row in rows):
-            found = ", ".join(dict.fromkeys(str(key) for row in rows for key in row))
-            what = f"--columns {part}={path}: no such column, found {one_line(found, 200)}"
-            raise InputError(what, fix=columns.advice(rows))
 
 
 def refusal(shape: Shape, rows: Iterable[Any] = ()) -> InputError:
@@ -102,36 +87,53 @@ def presented(
     rows: Iterable[Any],
     shape: Shape | None = None,
     by_hand: Names | None = None,
-    *,
-    numbered: int = 0,
-    lost: set[str] | None = None,
 ) -> Iterator[Any]:
     """Return the rows as a check is to see them, one for one.
 
     Those of a foreign shape come as pairs of whole conversations, of several answers the best against the worst; one
     that doesn't fit the shape of the set is a Skip that says why, with the reason `shape`, or `tie` where no answer is
-    better. Rows of a native or unknown shape, and answers with labels, come as they are. Rows are counted from
-    `numbered`; what a pair can't hold is added to `lost`.
+    better. Rows of a native or unknown shape, and answers with labels, come as they are.
     """
     if shape is None:
         shape, rows = recognise(rows, by_hand)
     if shape.native or shape.name in (UNKNOWN.name, kto.NAME):
         return iter(rows)
-    gone = set[str]() if lost is None else lost
-    numbers = enumerate(rows, numbered)
-    return (row if isinstance(row, Skip) else _presented(number, row, shape, gone) for number, row in numbers)
+    return _best_pairs(rows, shape)
 
 
-def _presented(number: int, row: Any, shape: Shape, lost: set[str]) -> Any:
-    try:
-        made = shape.pairs(row, lost, "best-worst")
-    except MisfitError as error:
-        return row if error.part == "row" and not isinstance(row, Mapping) else Misfit.of(number, error)
-    return made[0] if made else _tie(number)
+def _best_pairs(rows: Iterable[Any], shape: Shape) -> Iterator[Any]:
+    for number, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            yield row
+            continue
+        try:
+            made = shape.pairs(row, set(), "best-worst")
+        except MisfitError as error:
+            yield Misfit.of(number, error)
+        else:
+            yield made[0] if made else tie(number)
 
 
-def _tie(number: int) -> Skip:
+def tie(number: int) -> Skip:
+    """Return what a row becomes in which no answer is better than another."""
     return Skip("tie", f"row {number}: no answer is better than another")
+
+
+def pairs_in(row: Any, shape: Shape, lost: set[str], pick: str) -> list[dict[str, Any]]:
+    """Return the pairs in a row by the shape of its set, or by its own: what was put together from several is mixed.
+
+    The arguments and errors are those of `Shape.pairs`; answers with labels are no pairs.
+    """
+    try:
+        return shape.pairs(row, lost, pick)
+    except MisfitError:
+        own = shape_of([row])
+        if own.name in (UNKNOWN.name, kto.NAME, shape.name):
+            raise
+        lost.clear()
+        with suppress(MisfitError):
+            return own.pairs(row, lost, pick)
+        raise
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,11 @@ def as_pairs(
             continue
         gone = set[str]()
         try:
-            made = shape.pairs(row, gone, pick)
+            made = pairs_in(row, shape, gone, pick)
         except MisfitError as error:
             yield Misfit.of(number, error)
             continue
         lost.update(gone)
         yield from made
         if not made:
-            yield _tie(number)
+            yield tie(number)

@@ -98,13 +98,9 @@ def _by_column(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) 
         values = [row[key] for row in rows if row.get(key) is not None]
         if values and not isinstance(values[0], (list, Mapping)):
             read = _reader(values, pair, key, rows)
-            if sum(read(value, row) is not None for value, row in _beside_rows(rows, key)) >= len(values) / 2:
+            if sum(read(row.get(key), row) is not None for row in rows) >= len(values) / 2:
                 return lambda row, key=key, read=read: read(row.get(key), row), (key,)
     return None
-
-
-def _beside_rows(rows: Sequence[Row], key: str) -> list[tuple[Any, Row]]:
-    return [(row[key], row) for row in rows if row.get(key) is not None]
 
 
 def _reader(

@@ -52,7 +52,7 @@ def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
     order = {name: None for name in known if name in names or not rows} | names
     columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in order}
     for name in ("prompt", "messages", "chosen", "rejected", "tools"):
-        if name in columns and not all(map(_is_plain, columns[name])):
+        if name in columns and not all(map(_holds_texts, columns[name])):
             known.pop(name, None)
             columns[name] = _of_one_type(columns[name])
     types = {name: known.get(name) or _feature(name, values) for name, values in columns.items()}
@@ -65,7 +65,7 @@ def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
         raise InputError(f"a column of the pairs is of another type: {what}", fix="pairforge validate") from error
 
 
-def _is_plain(value: Any) -> bool:
+def _holds_texts(value: Any) -> bool:
     """Return whether a value of a column of messages holds texts only: {role, content} each, or is a text itself."""
     return not isinstance(value, list) or all(
         isinstance(turn, Mapping) and len(turn) == 2 and isinstance(turn.get("content"), str) for turn in value

@@ -21,7 +21,7 @@ def rows_given(data: Any, what: str = "rows") -> Iterable[Any]:
             raise InputError(f"{what}: this holds several splits: {', '.join(splits)}", fix=fix)
         raise InputError(f"{what}: this is one dict, not a list", fix="put it into a list: [row]")
     if hasattr(data, "iterrows") and hasattr(data, "to_dict"):
-        return _without_missing(data.to_dict("records"))
+        return [{str(name): _plain(value) for name, value in row.items()} for row in data.to_dict("records")]
     for method in ("to_dicts", "to_pylist"):  # of polars, of Arrow
         if hasattr(data, method):
             rows: list[Any] = getattr(data, method)()
@@ -30,10 +30,6 @@ def rows_given(data: Any, what: str = "rows") -> Iterable[Any]:
         fix = "give a path, a list, a DataFrame or a Dataset"
         raise InputError(f"{what}: {one_line(repr(data), 60)} holds no rows", fix=fix)
     return data  # type: ignore[no-any-return]
-
-
-def _without_missing(records: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
-    return [{str(name): _plain(value) for name, value in row.items()} for row in records]
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 from ..errors import InputError, OutsideError
 from ..text import one_line
@@ -71,13 +70,11 @@ def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
     if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
         if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
-            return ((f"{start[0][0]}:row {i}", _row_of(item)) for i, item in enumerate(lists[0]))
+            # The viewer of the Hub gives rows as {"row_idx": 0, "row": {...}}.
+            items = (item["row"] if isinstance(item, dict) and {"row_idx", "row"} <= item.keys() else item
+                     for item in lists[0])  # fmt: skip
+            return ((f"{start[0][0]}:row {i}", item) for i, item in enumerate(items))
     return chain(start, found)
-
-
-def _row_of(item: Any) -> Any:
-    """Return an item, or the row in it, as the viewer of the Hub gives rows: {"row_idx": 0, "row": {...}}."""
-    return item["row"] if isinstance(item, dict) and "row_idx" in item and "row" in item else item
 
 
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")

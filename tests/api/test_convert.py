@@ -72,6 +72,30 @@ def test_what_is_left_out_is_counted_and_the_rest_written(tmp_path: Path) -> Non
     assert made.as_json()["counts"] == {"rows": 7, "pairs": 3, "written": 3, "skips": made.skips}
 
 
+def test_a_row_of_many_pairs_is_skipped_once(tmp_path: Path) -> None:
+    ranked = {"prompt": "Q?", "answers": ["a", "b", "c"], "scores": [3, 2, 1]}
+    made = convert([ranked, ranked | {"weight": float("nan")}], tmp_path / "out.jsonl")
+    assert (made.rows, made.pairs, made.skips) == (2, 3, {"not_finite": 1})
+    assert repr(made) == "<Conversion: 1 of 2 rows written (TRL), as 3 rows, 1 skipped: not finite>"
+    labelled = [
+        {"prompt": f"{n}?", "completion": f"{n}, {good}", "label": good} for n in (1, 2) for good in (True, False)
+    ]
+    labelled[0]["weight"] = float("nan")
+    made = convert(labelled, tmp_path / "kto.jsonl")
+    assert (made.rows, made.pairs) == (4, 1) and 4 - sum(made.skips.values()) == 2
+
+
+def test_rows_of_other_shapes_than_most_are_read_by_their_own(tmp_path: Path) -> None:
+    others = [
+        {"prompt": "Q5?", "chosen": "Right.", "rejected": "Wrong."},
+        {"prompt": "Q6?", "answers": ["Right.", "Wrong.", "Worse."], "scores": [3, 2, 1]},
+        {"x": 1},
+    ]
+    made = convert([*rows(), *others], tmp_path / "out.jsonl")
+    assert (made.shape, made.pairs, made.skips) == ("trl", 8, {"shape": 1})
+    assert [row["chosen"][0]["content"] for row in read_jsonl(tmp_path / "out.jsonl")[4:]] == ["Q5?", *["Q6?"] * 3]
+
+
 def test_late_columns_are_null_before(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", [*rows(2), rows(3)[2] | {"late": "x"}])
     convert(source, tmp_path / "out.jsonl")

@@ -164,6 +164,5 @@ def test_a_prompt_beside_the_answers_is_kept_in_a_set_of_whole_conversations(tmp
     assert fix(rows, tmp_path / "out.jsonl").written == 5
     asked = [row["chosen"][0]["content"] for row in read_jsonl(tmp_path / "out.jsonl")]
     assert asked == ["Q0?", "Q1?", "Q2?", "Q7?", "Q8?"]
-    assert not pairforge.convert(rows, tmp_path / "converted.jsonl").skips
-    written = read_jsonl(tmp_path / "converted.jsonl")
-    assert [row["chosen"][0]["content"] for row in written] == asked, "never written without its prompt"
+    assert pairforge.convert(rows, tmp_path / "converted.jsonl").ok
+    assert read_jsonl(tmp_path / "converted.jsonl") == read_jsonl(tmp_path / "out.jsonl")

@@ -77,6 +77,26 @@ def test_a_file_or_rows_are_built_beside_the_runs(out: Path, tmp_path: Path) -> 
     assert push(data, quiet=True).files == by_file.files
 
 
+def test_the_command_that_uploads_names_the_columns(out: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    write_jsonl(file, [{"q": "Who?", "yes": "I am X.", "my no": "I am Y."}])
+    note = push(file, columns=["prompt=q", "chosen=yes", "rejected=my no"], quiet=True).note
+    assert note.endswith("--columns prompt=q chosen=yes 'rejected=my no'")
+
+
+def test_a_model_without_a_repository_is_not_uploaded(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "config.json", "customers.csv"):
+        (tmp_path / name).write_text("{}")
+    made = push(tmp_path, quiet=True)
+    assert (made.pushed, made.folder) == (False, tmp_path)
+    assert made.note == (
+        f"not uploaded: a model of 2 files in {tmp_path}; "
+        f"to upload: pairforge push {tmp_path} --repo YOUR-NAME/YOUR-MODEL"
+    )
+    with pytest.raises(InputError, match="--license has no effect on a model"):
+        push(tmp_path, license="mit", quiet=True)
+
+
 def test_the_preview_is_words_and_goes_to_stderr(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     result = push()
     shown = capsys.readouterr()

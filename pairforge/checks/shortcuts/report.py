@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ...notebook import HtmlRepr
 from ...statistics import Share
-from ...text import visible
+from ...text import plural, visible
 from ...types import Finding
 from .plot import Point, draw
 
@@ -21,15 +21,13 @@ RiskLevel: TypeAlias = Literal["ok", "watch", "high", "critical"]
 RISK_LEVELS: tuple[RiskLevel, ...] = ("ok", "watch", "high", "critical")
 ENOUGH = 100
 """Prompts from which on a report without findings means that there is no shortcut."""
+_FEWEST = 5
+"""Prompts from which on a classifier is trained on some and tested on others."""
 _FEATURE = 24
 """Columns of a terminal that a feature gets before others are left out."""
 _OPTIONAL = ("rows", "q", "kind", "prompts", "rejected")
 """The columns that are left out where the terminal is too narrow, in this order."""
 _BY = {"first": "first words"}
-
-
-_FEWEST = 5
-"""Prompts from which on a classifier is trained on some and tested on others."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ class Report(HtmlRepr):
             apart = f", apart from {terms}, which is intended" if terms else ""
             return f"verdict: {self.verdict} (a model could learn this in place of the preference{apart})"
         if others:
-            weak = f"{others} weak shortcut{'s' if others > 1 else ''}"
+            weak = plural(others, "weak shortcut")
             return f"verdict: ok ({weak}{f', beside {terms}, which is intended' if terms else ''})"
         found = f"the only shortcut is {terms}, which is intended" if terms else "no shortcut was found"
         return f"verdict: ok ({found})"
@@ -201,6 +199,9 @@ class Report(HtmlRepr):
             lines.append(f"Looked for in a sample of {sample} prompts, counted in all {all_prompts} (--all: no sample)")
         if self.sensitivity <= sample:
             lines.append(f"Shortcuts in fewer than {self.sensitivity} of {sample} prompts can't be detected")
+        else:
+            needed = f"{sample}, and at least {self.sensitivity} are needed"
+            lines.append(f"No shortcut can be detected in so few prompts: {needed}")
         lines += str(self.difficulty).splitlines() if self.difficulty else []
         return "\n".join(visible(line) for line in [*lines, *map(_line, self.findings), self.conclusion])
 

@@ -190,6 +190,8 @@ def test_tiny_sets_say_little() -> None:
         assert (report.verdict, report.cues) == ("ok", [])
         assert str(report).endswith(f"no verdict: too few pairs to say ({count} with different prompts; 100 needed)")
         assert not report.as_json()["enough"]
+        few = f"No shortcut can be detected in so few prompts: {count}, and at least {report.sensitivity} are needed"
+        assert few in str(report).splitlines()
         assert ("picks the chosen answer in" in str(report)) is (count == 5)
 
 

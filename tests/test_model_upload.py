@@ -15,8 +15,8 @@ import pytest
 from fakehub import READER, WRITER, FakeHub
 
 import pairforge
+from pairforge.model_upload import belongs
 from pairforge.resources import resource
-from trainers.publishing import belongs
 
 pytestmark = pytest.mark.slow
 MODEL = {"model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"}
@@ -53,7 +53,7 @@ def python(hub: FakeHub, *words: str, token: str = WRITER) -> subprocess.Complet
 
 
 def publish(hub: FakeHub, folder: Path, *flags: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return python(hub, "-m", "trainers.publishing", str(folder), "me/tuned", *flags, **more)
+    return python(hub, "-m", "pairforge", "push", str(folder), "--repo", "me/tuned", *flags, **more)
 
 
 def reserve(hub: FakeHub, private: bool | None = None, **more: Any) -> str:
@@ -79,7 +79,7 @@ def test_only_what_belongs_to_a_model_goes_there(hub: FakeHub, model: Path) -> N
     assert verdict == {"ok": True, "model": "tuned", "base": "base"}
     assert not [name for name, data in repo.files.items() if b"secret-project" in data]
     again = publish(hub, model)
-    assert "already up to date" in again.stderr
+    assert "already up to date" in again.stdout
     assert len(repo.commits) == 2
 
 
