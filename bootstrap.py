@@ -46,7 +46,7 @@ DEMO = (
     ("pairforge", "correct", "--from", "Qwen", "--to", "Deep Qwen"),
     ("pairforge", "validate"),
     ("pairforge", "shortcuts"),
-    ("python", "-m", "trainers.dpo"),
+    ("pairforge", "train", "dpo"),
     ("pairforge", "ask"),
 )
 

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from .notebook import HtmlRepr as HtmlRepr
-from .text import status_highlighter, visible
+from .text import plural, status_highlighter, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -45,7 +45,9 @@ def note(line: str) -> None:
 def outcome(counts: Mapping[str, Any]) -> str:
     """Return counts in one line: `812 pairs · 143 nothing to correct · 41 cut off`."""
     skips = sorted(counts["skips"].items(), key=lambda item: (-item[1], item[0]))
-    return " · ".join([f"{counts['pairs']} pairs", *(f"{count} {reason.replace('_', ' ')}" for reason, count in skips)])
+    return " · ".join(
+        [plural(counts["pairs"], "pair"), *(f"{count} {reason.replace('_', ' ')}" for reason, count in skips)]
+    )
 
 
 _UNLIMITED = 1_000_000  # columns, where nothing wraps

@@ -1,16 +1,16 @@
-"""Files written whole or not at all, and the errors of disk and database as errors of one line."""
+"""Files written whole or not at all, JSON read as far as it is there, and errors of disk and database in one line."""
 
 from __future__ import annotations
 
-import errno
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from .errors import InputError, OutsideError
+from .errors import RUN_AGAIN, InputError, OutsideError, is_disk_full
 from .text import byte_size
 
 
@@ -22,7 +22,7 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
     except (OSError, sqlite3.DatabaseError) as error:
         text, fix = str(error), "choose another folder with -o DIR"
         if isinstance(error, OSError):
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            full = is_disk_full(error)
             what = f"can't write {path}: {error.strerror}"
         elif isinstance(error, sqlite3.OperationalError):
             full, what = "full" in text or "I/O" in text, f"can't use {path}: {text}"
@@ -32,8 +32,7 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
         if not full:
             raise InputError(what, fix=fix) from error
         more = f", which needs about {byte_size(needed)}" if needed else ""
-        fix = "free some space and run the same command again: it goes on"
-        raise OutsideError(f"disk full while writing {path}{more}", fix=fix) from error
+        raise OutsideError(f"disk full while writing {path}{more}", fix=RUN_AGAIN) from error
 
 
 @contextmanager
@@ -53,6 +52,15 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one where the file is missing, damaged, or holds something else."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:

@@ -7,6 +7,16 @@ PairforgeError          one line for the user, and an exit code
 
 from __future__ import annotations
 
+import errno
+
+RUN_AGAIN = "free some space and run the same command again: it goes on"
+"""What to do where the disk is full."""
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return whether an error says that the disk is full, or what this user may have of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class PairforgeError(Exception):
     """One line that says what is wrong and where, and, as `fix`, the command or option that fixes it."""

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from .console import note
+from .disk import json_object
 from .errors import InputError
 from .hub import Commit, Head, Repository, connected, status_of
 from .markdown import public_name, without_places
@@ -149,7 +150,7 @@ class ModelUpload:
 
     def _staged(self, path: Path, folder: Path) -> Path:
         """Return the file to upload: a copy without folders of this machine, where it can name some, else the file."""
-        value = _json(path) if path.suffix == ".json" and path.stat().st_size < 2**24 else {}
+        value = json_object(path) if path.suffix == ".json" and path.stat().st_size < 2**24 else {}
         if path.name in (_VERDICT, _HISTORY):
             public: Any = without_places(value)
         else:  # other texts are the model's own: its tokens, its template
@@ -170,7 +171,7 @@ def why_not(folder: Path) -> str:
     model = TrainedModel.at(folder)
     if model and model.outcome == "FAIL":
         return "its verdict is FAIL"
-    guard = _json(folder / _HISTORY).get("guard")
+    guard = json_object(folder / _HISTORY).get("guard")
     stopped = isinstance(guard, Mapping) and guard.get("action") == "stop" and guard.get("alarm")
     return "the guard stopped its training" if stopped else ""
 
@@ -194,14 +195,6 @@ def _is_ours(target: Repository, head: Head) -> bool:
 def _stale(head: Head, staged: Iterable[str]) -> list[str]:
     """Return the files of the model that was there, which the new one does not have."""
     return sorted(name for name in head.files if belongs(name) and name not in set(staged))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _digests(path: Path) -> set[str]:

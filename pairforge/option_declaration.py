@@ -6,7 +6,7 @@ import functools
 import inspect
 import numbers
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -81,10 +81,14 @@ def _shown_default(one: Field[Any]) -> str:
     return "" if one.default in (None, (), MISSING) else f" Default: {one.default!r}."
 
 
+def flags_of(one: Field[Any]) -> Sequence[str]:
+    """Return the spellings of an option on the command line, as click takes them."""
+    return one.metadata.get("flags") or (f"--{one.name.replace('_', '-')}",)
+
+
 def flag_of(one: Field[Any]) -> str:
     """Return how an option is called on the command line, for a message."""
-    long = [flag for flag in one.metadata.get("flags", ()) if flag.startswith("--")]
-    return long[0].partition("/")[0] if long else f"--{one.name.replace('_', '-')}"
+    return next(flag for flag in flags_of(one) if flag.startswith("--")).partition("/")[0]
 
 
 _TYPES: Mapping[str, tuple[Any, str]] = {

@@ -20,7 +20,7 @@ from .model_options import (
     SourceOptions,
     TemperatureOption,
 )
-from .option_declaration import flag_of, grouped, keywords, option, options, part_of
+from .option_declaration import flag_of, flags_of, grouped, keywords, option, options, part_of
 
 __all__ = [
     "DecodingOptions",
@@ -30,6 +30,7 @@ __all__ = [
     "SourceOptions",
     "TemperatureOption",
     "flag_of",
+    "flags_of",
     "grouped",
     "keywords",
     "option",

@@ -113,7 +113,9 @@ class PairView:
         diff = Diff(text_of_turns(rejected), text_of_turns(chosen))
         same = alike(diff.rejected, diff.chosen)
         if self.side_by_side:
-            yield Block(_columns(diff, same, _width(options) - 2), 2)
+            # In a pipe, where nothing else wraps, $COLUMNS or 100.
+            width = shutil.get_terminal_size((100, 24)).columns if options.no_wrap else options.max_width
+            yield Block(_columns(diff, same, width - 2), 2)
         elif same:
             yield Block(diff, 2)
         else:
@@ -164,8 +166,3 @@ def _columns(diff: Diff, marks: bool, width: int) -> Table:
     sides: list[Text | str] = [diff.text(sides=("chosen",)), diff.text(sides=("rejected",))]
     made.add_row(*(sides if marks else [Text(visible(text)) for text in (diff.chosen, diff.rejected)]))
     return made
-
-
-def _width(options: ConsoleOptions) -> int:
-    """Return the columns of the terminal; in a pipe, where nothing else wraps, $COLUMNS or 100."""
-    return shutil.get_terminal_size((100, 24)).columns if options.no_wrap else options.max_width

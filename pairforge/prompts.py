@@ -19,7 +19,7 @@ from .options import History
 from .readers import Row, Unreadable, Wanted, hub_id, is_given, read, rows_given
 from .readers.stream import STDIN, name_of
 from .resources import resource
-from .text import common_prefix, did_you_mean, lone_surrogate, one_line
+from .text import a_type, common_prefix, did_you_mean, lone_surrogate, one_line
 from .types import Message, Prompt, Skip
 
 _TALKS = ("messages", "conversations", "conversation", "turns")
@@ -178,14 +178,14 @@ def _before(row: Mapping[str, Any]) -> list[Turn]:
         return [Turn(role, text) for item in value for role, text in zip(("user", "assistant"), item, strict=True)]
     if isinstance(value, list):
         return _of_value(value)
-    raise UnusableError("turns", f"history holds a {type(value).__name__}")
+    raise UnusableError("turns", f"history holds {a_type(value)}")
 
 
 def _scalar(row: Mapping[str, Any], key: str, where: str) -> str:
     """Return a cell as text, empty where there is none."""
     value = row.get(key)
     if value is not None and not isinstance(value, str | int | float):
-        raise InputError(f"{where}: {key} holds a {type(value).__name__}, not a text", fix="make it a text")
+        raise InputError(f"{where}: {key} holds {a_type(value)}, not a text", fix="make it a text")
     return "" if value is None else str(value)
 
 

@@ -19,7 +19,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from .disk import write_atomic, write_errors
+from .disk import json_object, write_atomic, write_errors
 from .errors import InputError
 from .text import visible
 from .types import digest
@@ -38,31 +38,27 @@ RETRYABLE = ("failed", "oom", "unjudged", "not_asked")
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model or adapter that was trained on the pairs of a run, with the content of its `verdict.json`, if it has one.
+    """A model or adapter that was trained on the pairs of a run, with the content of its `verdict.json`.
 
     The first one of a run is in its folder `model`, the others in `model-2`, `model-3` ...
     """
 
     path: Path
-    verdict: Mapping[str, Any] | None
+    verdict: Mapping[str, Any]
 
     @classmethod
     def at(cls, folder: Path) -> TrainedModel | None:
         """Return the model in a folder, if there is a whole one."""
         if not any(os.path.exists(folder / name) for name in _WRITTEN_LAST):
             return None
-        verdict = None
-        with suppress(OSError, ValueError, RecursionError):
-            verdict = json.loads((folder / "verdict.json").read_text("utf-8"))
-        return cls(folder, verdict if isinstance(verdict, dict) else None)
+        return cls(folder, json_object(folder / "verdict.json"))
 
     @property
     def outcome(self) -> str:
         """PASS, FAIL, or "no verdict"."""
-        verdict = self.verdict or {}
-        ok = verdict.get("ok")
+        ok = self.verdict.get("ok")
         by_ok = "PASS" if ok is True else "FAIL" if ok is False else None
-        found = verdict.get("verdict", by_ok)  # files of earlier versions have only `ok`
+        found = self.verdict.get("verdict", by_ok)  # files of earlier versions have only `ok`
         return str(found) if found in ("PASS", "FAIL") else "no verdict"
 
 
@@ -136,6 +132,11 @@ class Run:
         begun = cls(path, path.name.rpartition("-")[0], {})
         begun.settings = begun.owner.get("settings", {})
         return cls.find(path) or (begun if begun.owner else None)
+
+    @classmethod
+    def of_folder(cls, path: Path) -> Run:
+        """Return the run in a folder, in whatever state: without settings and counts where there are none to read."""
+        return cls.at(path) or cls(path, "", {})
 
     @classmethod
     def is_folder(cls, path: Path) -> bool:
@@ -215,6 +216,11 @@ class Run:
         return [*filter(None, map(TrainedModel.at, folders))]
 
     @property
+    def failed(self) -> int:
+        """How many answers or scores went wrong."""
+        return sum(self.counts["skips"].get(reason, 0) for reason in FAILURES)
+
+    @property
     def complete(self) -> bool:
         """Finished, with nothing left that another try might answer or judge."""
         again = not self.counts or any(self.counts["skips"].get(reason) for reason in RETRYABLE)
@@ -290,12 +296,19 @@ class Run:
 
         Its `pid`, `since`, `state` (running, stopped), `argv`, and the `settings` of the run.
         """
-        with suppress(OSError, ValueError, TypeError, RecursionError):
-            owner = dict(json.loads((self.path / _OWNER).read_text("utf-8")))
-            for name, kind in (("argv", list), ("settings", dict)):  # as damage may have left them
-                owner[name] = owner[name] if isinstance(owner.get(name), kind) else kind()
-            return owner | {"argv": [*map(str, owner["argv"])]}
-        return {}
+        if not (owner := json_object(self.path / _OWNER)):
+            return {}
+        argv, settings = owner.get("argv"), owner.get("settings")  # as damage may have left them
+        owner["argv"] = [*map(str, argv)] if isinstance(argv, list) else []
+        return owner | {"settings": settings if isinstance(settings, dict) else {}}
+
+
+def made(path: Path) -> float:
+    """Return when a run was made or last asked for, in seconds since 1970; 0 where its folder can't be read."""
+    for file in (path / "run.json", path):
+        with suppress(OSError):
+            return file.stat().st_mtime
+    return 0.0
 
 
 def latest(out: Path, command: str = "*", back: int = 0, *, empty: bool = False) -> Run | None:
@@ -303,8 +316,8 @@ def latest(out: Path, command: str = "*", back: int = 0, *, empty: bool = False)
 
     Broken runs are skipped, and those that have no pairs unless `empty`.
     """
-    files = sorted(out.glob(f"{command}-*/run.json"), key=lambda file: (-file.stat().st_mtime_ns, file.parent.name))
-    runs = filter(None, (Run.find(file.parent) for file in files))
+    folders = [file.parent for file in out.glob(f"{command}-*/run.json")]
+    runs = filter(None, map(Run.find, sorted(folders, key=lambda path: (-made(path), path.name))))
     return next(islice((run for run in runs if empty or run.counts["pairs"]), back, None), None)
 
 

@@ -12,7 +12,7 @@ from .pairers import usable
 from .run import FAILURES, RETRYABLE
 from .stopping import Budget, finish_batch_on_signal
 from .store import Store
-from .text import error_place, one_line, plural
+from .text import one_line, plural, raised
 from .types import Answer, Judge, Key, Pair, Pairer, ProgressCallback, Prompt, Sampler, Skip, digest
 
 
@@ -79,9 +79,6 @@ def score(
             given = sampled[prompt.id]
             kept = given if isinstance(given, Skip) else _worth_judging(given)
             result[prompt.id] = kept if isinstance(kept, Skip) else _score(prompt, kept, judge, store, known)
-            for warning in getattr(judge, "warnings", ()):
-                note(f"warning: {warning}")
-                judge.warnings.clear()  # type: ignore[attr-defined]
             if stopping():
                 break
     return result
@@ -109,20 +106,34 @@ def _worth_judging(answers: Sequence[Answer]) -> list[Answer] | Skip:
 def _score(
     prompt: Prompt, kept: list[Answer], judge: Judge, store: Store, known: Mapping[tuple[str, str], float]
 ) -> Scored | Skip:
-    # A score also depends on the columns that the judge is given, so they are part of the key.
-    name = digest([prompt.id, prompt.columns])
-    texts = [answer.text for answer in kept]
-    scores = {text: known[name, digest(text)] for text in texts if (name, digest(text)) in known}
-    if missing := [text for text in texts if text not in scores]:
-        verdicts = dict(zip(missing, _judged(judge, prompt, missing), strict=True))
-        new = {text: value for text, value in verdicts.items() if not isinstance(value, Skip)}
-        store.add_scores(judge.settings(), name, new)
-        scores |= new
-        reasons = [value for value in verdicts.values() if isinstance(value, Skip)]
-        if len(scores) < 2:
-            return reasons[0]
+    found = scores_of([answer.text for answer in kept], prompt, judge, store, known)
+    scores = {text: score for text, score in found.items() if not isinstance(score, Skip)}
+    if len(scores) < 2:
+        return next(skip for skip in found.values() if isinstance(skip, Skip))
     judged = [answer for answer in kept if answer.text in scores]
     return judged, [scores[answer.text] for answer in judged]
+
+
+def scores_of(
+    texts: Sequence[str], prompt: Prompt, judge: Judge, store: Store, known: Mapping[tuple[str, str], float]
+) -> dict[str, float | Skip]:
+    """Return the score of each text, from those that are `known` to the store, else from the judge; new ones are kept.
+
+    The judge's warnings are printed. Raises InputError or OutsideError for a judge that is wrong.
+    """
+    # A score also depends on the columns that the judge is given, so they are part of the key.
+    name = digest([prompt.id, prompt.columns])
+    scores: dict[str, float | Skip] = {text: known[key] for text in texts if (key := (name, digest(text))) in known}
+    if missing := [text for text in dict.fromkeys(texts) if text not in scores]:
+        judged = dict(zip(missing, _judged(judge, prompt, missing), strict=True))
+        new = {text: score for text, score in judged.items() if not isinstance(score, Skip)}
+        store.add_scores(judge.settings(), name, new)
+        scores |= judged
+        warnings: list[str] = getattr(judge, "warnings", [])
+        for warning in warnings:
+            note(f"warning: {warning}")
+        warnings.clear()
+    return scores
 
 
 def _judged(judge: Judge, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
@@ -131,9 +142,8 @@ def _judged(judge: Judge, prompt: Prompt, answers: Sequence[str]) -> Sequence[fl
         scores = list(judge.score(prompt, answers))
     except PairforgeError:
         raise
-    except Exception as error:
-        place = error_place(error, __file__)
-        what = f"the judge {judge.name} raised {error!r:.200}" + (f" at {place}" if place else "")
+    except (Exception, SystemExit) as error:
+        what = raised(f"the judge {judge.name}", error, __file__)
         raise OutsideError(what, fix="correct it, and run the same command again: the answers are kept") from error
     returned = f"the judge {judge.name} returned"
     if len(scores) != len(answers):

@@ -58,9 +58,9 @@ def characters(ranges: str) -> str:
     return re.sub("(.)-(.)", lambda found: "".join(map(chr, range(ord(found[1]), ord(found[2]) + 1))), ranges)
 
 
+OUTCOME_STYLES = {"PASS": "bold green", "FAIL": "bold red"}
 _STYLES = {
-    r"\bPASS\b": "bold green",
-    r"\bFAIL\b": "bold red",
+    **{rf"\b{word}\b": style for word, style in OUTCOME_STYLES.items()},
     r"(?m)^error(?=:)": "bold red",
     r"(?m)^warning(?=:)": "bold yellow",
     r"\b[1-9][\d,]* errors?\b": "red",
@@ -85,9 +85,16 @@ def one_line(text: object, length: int = 120) -> str:
     return visible(" ".join(str(text).split())[:length])
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun: 1 row, 2 rows."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: float, noun: str) -> str:
+    """Return a count with its noun: 1 row, 2 rows, 0.5 points."""
+    shown = f"{count:g}" if isinstance(count, float) else count
+    return f"{shown} {noun}" if count == 1 else f"{shown} {noun}s"
+
+
+def a_type(value: object) -> str:
+    """Return the type of a value for a message: a float, an int."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 _KINDS: dict[type, str] = {
@@ -139,6 +146,11 @@ def error_line(error: BaseException) -> str:
     return line if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: {line}"
 
 
+def why_unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Return why a text file can't be read, as a part of a message."""
+    return (isinstance(error, OSError) and error.strerror) or "it is not UTF-8"
+
+
 def error_place(error: BaseException, *machinery: str) -> str | None:
     """Return the file:line in a user's own code, the first file or one in its folder, where an error was raised.
 
@@ -155,6 +167,12 @@ def error_place(error: BaseException, *machinery: str) -> str | None:
     file = Path(own[-1].filename)
     here = Path.cwd()
     return f"{file.relative_to(here) if file.is_relative_to(here) else file}:{own[-1].lineno}"
+
+
+def raised(what: str, error: BaseException, *machinery: str) -> str:
+    """Return that a user's own code raised an error, and where: `the judge f raised ValueError('x') at f.py:3`."""
+    place = error_place(error, *machinery)
+    return f"{what} raised {error!r:.200}" + (f" at {place}" if place else "")
 
 
 def lone_surrogate(text: str) -> str | None:

@@ -86,6 +86,10 @@ class Skip:
     reason: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        """Return why there is no result, for a reader: (cut off: the answer was cut at 256 tokens)."""
+        return f"({self.reason.replace('_', ' ')}: {self.detail})"
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pairforge.disk import write_atomic
+from pairforge.disk import json_object, write_atomic
 from pairforge.errors import InputError
 
 
@@ -58,3 +58,13 @@ except OutsideError as error:
         from pairforge.store import Store
 
         assert not Store(tmp_path).answers({})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b"\xff", b"[" * 100_000])
+def test_a_json_file_that_is_damaged_holds_nothing(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    if content is not None:
+        file.write_bytes(content)
+    assert json_object(file) == {}
+    file.write_text('{"a": 1}')
+    assert json_object(file) == {"a": 1}

@@ -37,7 +37,7 @@ LAYERS = (
 FOR_TRAINERS = {
     "text",
     "markdown",
-    "plugins",
+    "prompts",
     "svg",
     "disk",
     "types",
@@ -49,6 +49,8 @@ FOR_TRAINERS = {
     "run",
     "api.inputs",
     "api.models",
+    "api.onpolicy",
+    "samplers.model_loading",
     "samplers.model_names",
 }
 """The modules of which `trainers` may import more than pairforge's public names."""

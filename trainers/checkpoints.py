@@ -12,28 +12,36 @@ from pathlib import Path
 from typing import Any
 
 import pairforge
+from pairforge.disk import json_object
 
-from .preflight import say
+from .messages import say
 
 STAMP = "pairforge.json"
 """A file in each checkpoint of this trainer: of which training it is, and how many processes wrote it."""
-NO = ("", "no", "none", "false", "0")
-LATEST = ("auto", "true", "1", "yes")
+_NEVER, _LATEST = ("", "no", "none", "false", "0"), ("auto", "true", "1", "yes")
+"""The values of --resume_from_checkpoint that are not a path."""
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin")
 _SHARDED = ("global_step*", "pytorch_model_fsdp*", "optimizer_*")
 """Files of DeepSpeed and FSDP, in formats of their own; with these only trainer_state.json is checked."""
 
 
-def to_resume(asked: str | None, folder: Path, training: str) -> Path | None:
-    """Return the checkpoint that `--resume_from_checkpoint` means; None to start from the beginning.
-
-    "auto" or "true" means the last one in `folder` that is complete and of this training (`training` is its digest; one
-    without a stamp counts as of it). Raises InputError for a path to an incomplete one.
-    """
-    if asked is None or asked.lower() in NO:
+def resumed(asked: str | None) -> Path | str | None:
+    """Return what `--resume_from_checkpoint` means: a checkpoint, "latest", or None for none."""
+    if asked is None or asked.lower() in _NEVER:
         return None
-    if asked.lower() not in LATEST:
-        path = Path(asked)
+    return "latest" if asked.lower() in _LATEST else Path(asked)
+
+
+def to_resume(asked: str | None, folder: Path, training: str) -> Path | None:
+    """Return the checkpoint to resume from; None to start from the beginning.
+
+    The latest is the last one in `folder` that is complete and of this training (`training` is its digest; one without
+    a stamp counts as of it). Raises InputError for a path to an incomplete one.
+    """
+    path = resumed(asked)
+    if path is None:
+        return None
+    if isinstance(path, Path):
         if why := incomplete(path):
             raise pairforge.InputError(f"can't resume from {asked}: {why}", fix="--resume_from_checkpoint auto")
         if _of_another(path, training):
@@ -59,16 +67,16 @@ def incomplete(checkpoint: Path) -> str | None:
     """
     if not checkpoint.is_dir():
         return "no such folder"
-    if "global_step" not in _json(checkpoint / "trainer_state.json"):  # what transformers writes last
+    if "global_step" not in json_object(checkpoint / "trainer_state.json"):  # what transformers writes last
         return "trainer_state.json is missing or truncated"
     if any(next(checkpoint.glob(pattern), None) for pattern in _SHARDED):
         return None
     weights = [file for pattern in _WEIGHTS for file in checkpoint.glob(pattern)]
     # One state of the random generators for each process; the stamp says how many there have to be.
-    processes = _json(checkpoint / STAMP).get("processes") or len([*checkpoint.glob("rng_state_*.pth")]) or 1
+    processes = json_object(checkpoint / STAMP).get("processes") or len([*checkpoint.glob("rng_state_*.pth")]) or 1
     random = [f"rng_state_{rank}.pth" if processes > 1 else "rng_state.pth" for rank in range(processes)]
     states = [checkpoint / name for name in ("optimizer.pt", "scheduler.pt", *random)]
-    indexes = [_json(file).get("weight_map", {}) for file in checkpoint.glob("*.index.json")]
+    indexes = [json_object(file).get("weight_map", {}) for file in checkpoint.glob("*.index.json")]
     shards = [checkpoint / name for index in indexes for name in sorted({*index.values()})]
     missing = [file.name for file in (*states, *shards) if not file.exists()]
     if missing or not weights:
@@ -78,7 +86,7 @@ def incomplete(checkpoint: Path) -> str | None:
 
 
 def _of_another(checkpoint: Path, training: str) -> bool:
-    return bool(_json(checkpoint / STAMP).get("training", training) != training)
+    return bool(json_object(checkpoint / STAMP).get("training", training) != training)
 
 
 def _is_truncated(file: Path) -> bool:
@@ -92,14 +100,6 @@ def _is_truncated(file: Path) -> bool:
             return False
     except (OSError, SafetensorError):
         return True
-
-
-def _json(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def step_of(checkpoint: Path) -> int:

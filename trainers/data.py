@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ from typing import Any
 import pairforge
 from pairforge.api.inputs import PairInput, run_folder
 from pairforge.run import out_dir
-from pairforge.text import one_line
+from pairforge.text import one_line, plural
 from pairforge.types import digest
 
 from .flags import Given
-from .preflight import is_first, say
+from .messages import is_first, say
 from .recipes import CORRECTIONS
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PAIR_FILES = (".json", ".jsonl", ".gz", ".parquet", ".csv", ".tsv", ".txt")
 _DECISIVE_FLAGS = {
     "loss": "beta loss_type loss_weights label_smoothing ld_alpha f_divergence_type f_alpha_divergence_coef",
@@ -113,7 +114,7 @@ def _is_here(name: str) -> bool:
     """Return True for a run, a file or a folder, False for a name of the Hub. Raises InputError for anything else."""
     if pairforge.pairs_file(name, quiet=True).exists() or name == "-":
         return True
-    if _HUB_NAME.fullmatch(name) and Path(name).suffix not in _PAIR_FILES:
+    if HUB_NAME.fullmatch(name) and Path(name).suffix not in _PAIR_FILES:
         return False
     if Path(name).suffix or name[0] in "./~" or "/" in name:
         raise pairforge.InputError(f"there is no file or run {name}", fix="see: pairforge runs list")
@@ -123,18 +124,14 @@ def _is_here(name: str) -> bool:
 
 def _default_pairs() -> Path:
     """Return the pairs of the latest run; one of several processes makes it where there is none."""
-    alone = os.environ.get("WORLD_SIZE", "1") == "1"
-    with nullcontext() if alone else _one_at_a_time(out_dir()):
-        return pairforge.pairs_file(pairforge.default_run(quiet=not is_first()), quiet=True)
-
-
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
     from filelock import FileLock
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".default-run.lock"):
-        yield
+    lock: Any = nullcontext()
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        out_dir().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out_dir() / ".default-run.lock")
+    with lock:
+        return pairforge.pairs_file(pairforge.default_run(quiet=not is_first()), quiet=True)
 
 
 def _as_pairs(data: Any, name: str, given: Given) -> list[Mapping[str, Any]]:
@@ -178,6 +175,44 @@ def count_parameters(model: str, revision: str | None) -> int:
     hidden, layers = getattr(text, "hidden_size", 0), getattr(text, "num_hidden_layers", 0)
     inner = getattr(text, "intermediate_size", None) or 4 * hidden
     return int(layers * (4 * hidden**2 + 3 * hidden * inner) + text.vocab_size * hidden)
+
+
+def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:
+    """Refuse pairs with errors, as the model's own tokenizer sees them; print warnings, and how many carry a signal.
+
+    `numbers` are the rows' numbers in the whole dataset. Raises InputError.
+    """
+    limit = config.max_length or sys.maxsize
+    revision = (config.model_init_kwargs or {}).get("revision")
+    findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
+    row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
+    errors = [finding for finding in findings if finding.severity == "error"]
+    for finding in errors[:5]:
+        say(f"{finding.code} row {row_number[finding.row]}: {finding.message}")
+    if errors:
+        codes = ", ".join(sorted({finding.code for finding in errors}))
+        found = f"{plural(len(errors), 'error')} in {plural(len(rows), 'pair')}"
+        raise pairforge.InputError(f"{found}: {codes}", fix="see pairforge validate")
+    first = {finding.code: finding for finding in reversed(findings)}
+    for code, finding in sorted(first.items()):
+        if finding.severity == "warning":
+            # A message that names another row counts in the sampled pairs, which the user can't look up.
+            what = "" if " row " in finding.message else f": {finding.message}"
+            say(f"warning: {findings.counts[code]} x {code}, first in row {row_number[finding.row]}{what}")
+    if signal := first.get("PF414"):
+        _say_signal(signal.message, config.max_length)
+
+
+def _say_signal(message: str, max_length: int | None) -> None:
+    """Print how many pairs can be learned from. Raises InputError where no pair can."""
+    found = re.match(r"(\d+) of (\d+) pairs carry a signal(?: \((.*?)\))?", message)
+    if not found:
+        return
+    signal, pairs, lost = found.groups()
+    if signal == "0":
+        what = f"0 of {pairs} pairs can be learned from at --max_length {max_length}: {lost or 'no sides differ'}"
+        raise pairforge.InputError(what, fix="use a larger --max_length, and see: pairforge show --tokens")
+    say(f"{signal} of {pairs} pairs can be learned from{f' ({lost})' if lost else ''}")
 
 
 def pairs_digest(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -12,7 +12,6 @@ stopped; 2 unusable flags, pairs or model; 4 network, disk or Hub; 130 interrupt
 from __future__ import annotations
 
 import copy
-import errno
 import os
 import sys
 import time
@@ -26,18 +25,22 @@ from typing import Any
 
 import pairforge
 from pairforge.api.models import open_tokenizer
+from pairforge.errors import is_disk_full
 from pairforge.run import TrainedModel
+from pairforge.samplers.model_loading import out_of_memory
 from pairforge.statistics import sample_indices
+from pairforge.text import plural
 from pairforge.types import digest
 
 from .checkpoints import save, stamping, step_of, to_resume
-from .data import TrainingJob, count_parameters, find_training_job, training_digest, trl_dataset
+from .data import TrainingJob, check_pairs, count_parameters, find_training_job, training_digest, trl_dataset
 from .early_checks import check_flags
+from .estimates import report
 from .flag_help import all_help, short_help
 from .flags import CPU_SAMPLES, Given, parse, trl
+from .messages import say
 from .outcome import HISTORY, History, TrainingResult, finish, has_verdict, say_what_was_written, show_before
 from .output_folder import STATE, OutputFolder, evaluation_seconds
-from .preflight import check_pairs, report, say
 from .publishing import publish, reserve
 from .recipes import hardware, recipe
 
@@ -69,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("interrupted; the output folder holds what was saved before")
         return 130
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             say(f"error: the disk is full: {error}")
             say("  -> free some space and run the same command again; with --save_steps N it can resume")
             return 4
@@ -135,7 +138,7 @@ def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult 
     try:
         fewer = f" of {len(job.rows)} (--max_samples for more)" if len(rows) < len(job.rows) else ""
         how = f"{'+'.join(config.loss_type)}, lr {config.learning_rate:g}"
-        say(f"training on {len(rows)} pairs{fewer} -> {output.path}; {how}")
+        say(f"training on {plural(len(rows), 'pair')}{fewer} -> {output.path}; {how}")
         return _train_and_judge(Plan(given, job, rows, numbers, script, config, chosen, training, output))
     finally:
         output.close()
@@ -260,6 +263,20 @@ def _checkpoint(plan: Plan) -> Path | None:
     return checkpoint
 
 
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Convert an error about memory to OutsideError, with what takes less."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        line = str(error).strip().split("\n")[0]
+        fix = "a smaller --per_device_train_batch_size or --max_length, --gradient_checkpointing, or --use_peft"
+        raise pairforge.OutsideError(f"training takes more memory than there is: {line}", fix=fix) from error
+
+
+@_memory_errors()
 def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
     """Train, save, and let the other processes end; `evaluation` are the seconds that the verdict will take."""
     job, script, config, chosen, folder = plan.job, plan.script, plan.config, plan.chosen, plan.output.path
@@ -283,8 +300,7 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
         _print_log_lines(trainer)
     with _trl_errors():  # what TRL has against a batch
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
-    with _memory_errors():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = History.of(trainer, script.guard, guard, len(job.rows))
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
     trainer.accelerator.end_training()
@@ -315,21 +331,10 @@ def _trl_errors(kinds: tuple[type[Exception], ...] = _REFUSALS) -> Iterator[None
     try:
         yield
     except kinds as error:
+        if out_of_memory(error) or (isinstance(error, OSError) and is_disk_full(error)):
+            raise
         line = str(error).strip().split("\n")[0] or type(error).__name__
         raise pairforge.InputError(f"TRL rejected these settings: {line}", fix="see --help") from error
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Convert an error about memory to OutsideError, with what takes less."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        line = str(error).strip().split("\n")[0]
-        if not (isinstance(error, MemoryError) or "out of memory" in line or "can't allocate memory" in line):
-            raise
-        fix = "a smaller --per_device_train_batch_size or --max_length, --gradient_checkpointing, or --use_peft"
-        raise pairforge.OutsideError(f"training takes more memory than there is: {line}", fix=fix) from error
 
 
 def _guard(action: str) -> Any:

@@ -7,17 +7,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pairforge
-from pairforge.plugins import load
+from pairforge.api.onpolicy import BUILT_IN, open_judge, try_judge
+from pairforge.prompts import bundled
 from pairforge.run import Run
 from pairforge.samplers.model_names import check_model
 from pairforge.text import did_you_mean, one_line
 
-from .checkpoints import LATEST, NO
+from .checkpoints import resumed
 from .data import TrainingJob
 from .flags import Given
-from .known_flags import loss_types
-from .output_folder import check_output
-from .preflight import say
+from .known_flags import Flag, loss_types
+from .messages import say
+from .output_folder import check_output_folder
 from .recipes import recipe
 
 _AT_LEAST = {
@@ -45,46 +46,29 @@ _TOO_HIGH = 20  # times the recipe's learning rate
 
 def check_flags(given: Given, job: TrainingJob) -> None:
     """Refuse flags that can't work, together or on this machine. Raises InputError."""
-    check_model(job.model, None if job.revision == "main" else job.revision)
-    if job.model != "pocket" and not Path(job.model).exists():
-        _check_on_hub(job.model)
-    check_output(given, job)
+    check_model(job.model, job.revision, ask_hub=True)
+    check_output_folder(given, job)
     _check_numbers(given, job.method)
     _check_losses(given, job.method)
     _check_lora(given)
     _check_files(given)
     _check_trackers(given)
     _check_judge(given.text("judge"), job)
-    asked = given.text("resume_from_checkpoint")
-    if asked and asked.lower() not in (*LATEST, *NO) and not Path(asked).is_dir():
+    asked = resumed(given.text("resume_from_checkpoint"))
+    if isinstance(asked, Path) and not asked.is_dir():
         raise pairforge.InputError(f"can't resume from {asked}: no such folder", fix="--resume_from_checkpoint auto")
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
 
 
 def _check_judge(judge: str | None, job: TrainingJob) -> None:
-    """Refuse a judge that can't be loaded; say that one which only the run names is not run."""
-    if judge and judge != "reference":
-        load(judge)
+    """Refuse a judge that can't be loaded or called; say that one which only the run names is not run."""
+    if judge:
+        try_judge(open_judge(judge), bundled("general.eval"))
     made_by = Run.load(job.run).settings.get("judge") if job.run else None
     name = made_by.get("judge") if isinstance(made_by, Mapping) else None
-    if isinstance(name, str) and name != "reference" and not judge:
+    if isinstance(name, str) and name != BUILT_IN and not judge:
         say(f"the judge {name} made these pairs; for a win rate in the verdict, add --judge {name}")
-
-
-def _check_on_hub(model: str) -> None:
-    """Refuse a name that the Hub doesn't know, if the Hub can be asked."""
-    from huggingface_hub import constants, repo_exists, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        cached = isinstance(try_to_load_from_cache(model, "config.json"), str)
-        known = cached or constants.HF_HUB_OFFLINE or repo_exists(model)
-    except (*HfHubHTTPError.__bases__, OSError):
-        return  # not reachable now: the same is tried again when the model is loaded
-    if not known:
-        fix = "hf auth login, if it is private"
-        raise pairforge.OutsideError(f"there is no model {model} on the Hub that you may read", fix=fix)
 
 
 def _check_numbers(given: Given, method: str) -> None:
@@ -113,19 +97,11 @@ def _check_losses(given: Given, method: str) -> None:
         raise pairforge.InputError(
             f"there is no --loss_type {one_line(unknown)}", fix=hint or f"use one of {', '.join(known)}"
         )
-    if wrong := next((one for one in weights if not _is_number(one)), None):
+    if wrong := next((one for one in weights if Flag("loss_weights", kind=float).wrong(one)), None):
         raise pairforge.InputError(f"--loss_weights {one_line(wrong)} is not a number", fix="e.g. --loss_weights 1 0.2")
     if weights and len(weights) != len(losses):
         what = f"--loss_weights has {len(weights)}, and --loss_type {len(losses)}: {' '.join(losses)}"
         raise pairforge.InputError(what, fix="give each loss one weight, in the same order")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _check_lora(given: Given) -> None:

@@ -200,12 +200,9 @@ def _checked(values: Mapping[str, Any], flags: Mapping[str, Flag]) -> Iterator[t
             raise pairforge.InputError(f"--{name} {' '.join(map(one_line, words))} {why}", fix=hint or "see --help")
         yield name, words[0] if len(words) == 1 and not flag.many else words
     for name, minimum in _MINIMA.items():
-        if values.get(name) and float(str(_first(values[name]))) < minimum:
+        value = values.get(name)
+        if value and float(value[0] if isinstance(value, list) else value) < minimum:
             _refuse(f"--{name} must be at least {minimum}")
-
-
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, list) else value
 
 
 def parser(defaults: Mapping[str, Any]) -> Any:

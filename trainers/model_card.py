@@ -15,8 +15,9 @@ import pairforge
 from pairforge.markdown import code_span, fence
 from pairforge.model_upload import PICTURE
 from pairforge.resources import installed_versions
+from pairforge.text import plural
 
-from .data import pairs_digest
+from .data import HUB_NAME, pairs_digest
 
 _PACKAGES = ("trl", "transformers", "torch", "peft", "datasets", "accelerate")
 _FLAGS = (
@@ -73,7 +74,7 @@ def render(
     what, use = ("A LoRA adapter for", _USE_ADAPTER) if adapter else ("Trained from", _USE_MODEL)
     sections = [
         "# " + re.sub(r"[^\w .-]", " ", folder),
-        f"{what} {base} on {len(rows)} preference pairs of {dataset} ({made}).",
+        f"{what} {base} on {plural(len(rows), 'preference pair')} of {dataset} ({made}).",
         why if stopped else "",
         verdict.strip(),
         _training(config, {"steps": steps, "guard": guard, "pairs (SHA-256)": pairs_digest(rows)}),
@@ -96,7 +97,7 @@ def _training(config: Any, facts: Mapping[str, Any]) -> str:
 
 
 def _on_hub(name: str) -> bool:
-    return bool(re.fullmatch(r"[\w.-]+/[\w.-]+", name)) and not Path(name).exists()
+    return bool(HUB_NAME.fullmatch(name)) and not Path(name).exists()
 
 
 def _license(base: str) -> str | None:

@@ -20,13 +20,14 @@ from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
 from pairforge.model_upload import PICTURE
 from pairforge.run import latest, out_dir
+from pairforge.text import plural
 
 from .data import TrainingJob, pairs_digest
 from .flags import QUESTIONS
 from .learning_curves import draw
+from .messages import say
 from .model_card import render
 from .output_folder import OutputFolder
-from .preflight import say
 from .recipes import CORRECTIONS
 
 HISTORY = "history.json"
@@ -245,7 +246,7 @@ def say_what_was_written(job: TrainingJob, result: TrainingResult) -> None:
     names = ("model.safetensors", "adapter_model.safetensors", "verdict.json", PICTURE, HISTORY, "README.md")
     listed = [name for name in names if (result.output / name).exists()]
     if shards := len([*result.output.glob("model-*.safetensors")]):
-        listed.insert(0, f"weights in {shards} files")
+        listed.insert(0, f"weights in {plural(shards, 'file')}")
     say(f"saved: {result.output}: {', '.join(listed)}")
     if job.run and _is_default(job.run, result.output):
         say("next: pairforge ask · pairforge evaluate · pairforge push")

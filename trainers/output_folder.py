@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pairforge
-from pairforge.disk import write_atomic
+from pairforge.disk import json_object, write_atomic
 from pairforge.run import TrainedModel, numbered
 
+from .checkpoints import resumed
 from .data import TrainingJob, from_here
 from .flags import Given
 
@@ -35,7 +35,7 @@ def default_folder(job: TrainingJob) -> Path:
     return job.run / "model" if job.run else Path("pairforge-model")
 
 
-def check_output(given: Given, job: TrainingJob) -> None:
+def check_output_folder(given: Given, job: TrainingJob) -> None:
     """Refuse a folder that can't be written to, that is the model itself, or that holds a model."""
     explicit = given.text("output_dir")
     folder = Path(explicit) if explicit is not None else default_folder(job)
@@ -49,21 +49,13 @@ def check_output(given: Given, job: TrainingJob) -> None:
     if Path(job.model).resolve() == folder.resolve():
         raise pairforge.InputError(f"{job.model} is both the model and the output", fix="choose another --output_dir")
     if explicit and not given.on("overwrite") and (model := TrainedModel.at(folder)):
-        resumes = given.text("resume_from_checkpoint") and any(folder.glob("checkpoint-*"))
-        if not resumes and state_of(folder).get("finished") is not False:
+        resumes = resumed(given.text("resume_from_checkpoint")) and any(folder.glob("checkpoint-*"))
+        if not resumes and json_object(folder / STATE).get("finished") is not False:
             raise _holds(model)
 
 
 def _holds(model: TrainedModel) -> pairforge.InputError:
     return pairforge.InputError(f"{model.path} holds a trained model already ({model.outcome})", fix=_NEXT)
-
-
-def state_of(folder: Path) -> Mapping[str, Any]:
-    """Return what is stored about the training beside its weights; empty where there is nothing."""
-    with suppress(OSError, ValueError):
-        state = json.loads((folder / STATE).read_text("utf-8"))
-        return state if isinstance(state, dict) else {}
-    return {}
 
 
 @dataclass
@@ -92,7 +84,7 @@ class OutputFolder:
         """
         from filelock import FileLock, Timeout
 
-        explicit, resumes = given.text("output_dir"), given.text("resume_from_checkpoint") in ("auto", "true")
+        explicit, resumes = given.text("output_dir"), resumed(given.text("resume_from_checkpoint")) == "latest"
         for folder in [Path(from_here(explicit))] if explicit else numbered(default_folder(job)):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +97,7 @@ class OutputFolder:
                 continue
             except OSError as error:
                 raise pairforge.InputError(f"{folder}: {error.strerror}", fix="choose another --output_dir") from error
-            model, stored = TrainedModel.at(folder), dict(state_of(folder))
+            model, stored = TrainedModel.at(folder), json_object(folder / STATE)
             finished = stored.pop("finished", None)
             stored.pop("evaluation_seconds", None)
             same = model is not None and stored == state
@@ -137,5 +129,5 @@ class OutputFolder:
 
 def evaluation_seconds(folder: Path) -> float:
     """Return how long the evaluation of an earlier model beside this folder took; 0 if none says so."""
-    states: Iterator[Mapping[str, Any]] = map(state_of, folder.parent.glob("*model*"))
+    states = map(json_object, folder.parent.glob(f"*model*/{STATE}"))
     return max((float(state.get("evaluation_seconds", 0)) for state in states), default=0.0)

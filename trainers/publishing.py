@@ -9,7 +9,7 @@ from typing import Any
 import pairforge
 from pairforge.model_upload import ModelUpload, why_not
 
-from .preflight import say
+from .messages import say
 
 
 def reserve(config: Any) -> str:

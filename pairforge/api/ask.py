@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..console import note, table
+from ..console import HtmlRepr, note, table
 from ..errors import InputError
+from ..evaluation.failing_answers import text_of
 from ..options import AskOptions, SamplerOptions, keywords, part_of
 from ..run import latest, out_dir
 from ..samplers.model_loading import POCKET
@@ -27,7 +28,7 @@ _COLUMN = 20
 
 
 @dataclass
-class Asked:
+class Asked(HtmlRepr):
     """The answers: `answers[model][question]`."""
 
     answers: dict[str, dict[str, str]]
@@ -75,14 +76,12 @@ def ask(options: AskOptions) -> Asked:
     with closing(Store(out_dir(options.output))) as store:
         for name in models:
             revision = options.revision or (run.revision_of(name) if run else None)
-            sampler = shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision))
+            sampler = shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision), options.quiet)
             given = answer(prompts, sampler, 1, store, f"ask: {name}", options.quiet)
             answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     return Asked(answers)
 
 
 def _text(given: list[Answer] | Skip) -> str:
-    if isinstance(given, Skip):
-        return f"({given.reason.replace('_', ' ')}: {given.detail})"
-    said = given[0]
-    return said.text + (" ... (cut off)" if said.finish == "length" else "")
+    cut_off = not isinstance(given, Skip) and given[0].finish == "length"
+    return text_of(given) + " ... (cut off)" * cut_off

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +14,15 @@ from ..console import note
 from ..errors import InputError
 from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..options import EvaluateOptions
-from ..run import Run, latest, out_dir
+from ..run import Run, TrainedModel, latest, out_dir
 from ..samplers.model_loading import POCKET
-from ..text import error_line, one_line
+from ..samplers.model_names import HUB_ID
+from ..text import error_line, one_line, plural
 from .correct import rules_of
 from .inputs import find_run, run_folder
 from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of
 
 _GIVE = "give --from, --to and --base, and it is not needed"
-BUILT_IN = ("reference",)
-"""The judges whose names may come from a file: the others are code, which is run only where a user names it."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Setting:
 class Comparison:
     """A model to evaluate, the base that it is compared with, the names to look for, and the contexts to ask in.
 
-    `revisions` has that of the model and that of the base, `origin` says where the names come from, `run` is the name
+    `revisions` has those of models of the Hub, `origin` says where the names come from, `run` is the name
     of the run that the pairs are from, `judge` the name of the one that made it, `judge_settings` what the run says of
     it, and `training` what is known of the model's training.
     """
@@ -90,15 +88,14 @@ class Comparison:
     def __str__(self) -> str:
         against = f" against {self.base}" if self.base else ", without a base"
         names = f"{ModelNames(self.rules)}" if self.rules else "no names"
-        contexts = f"{len(self.contexts)} context{'' if len(self.contexts) == 1 else 's'}"
         origin = f", names from {self.origin}" if self.rules else ""
-        return f"model {self.model}{against}: {names}, {contexts}{origin}"
+        return f"model {self.model}{against}: {names}, {plural(len(self.contexts), 'context')}{origin}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings under the names by which `Setting.read` finds them again."""
         is_folder = {"base_is_folder": True} if self.base and Path(self.base).is_dir() else {}
         found: dict[str, Any] = {"model": self.model, "base": self.base, **is_folder}
-        found |= {"revision": self.revisions[self.base]} if self.base else {}
+        found |= {"revision": self.revisions.get(self.base)} if self.base else {}
         found |= {"rules": dict(self.rules), "contexts": [*map(label, self.contexts)], "names_from": self.origin}
         found |= {"run": self.run} if self.run else {}
         return found | ({"training": dict(self.training)} if self.training else {})
@@ -138,10 +135,11 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
     revisions: dict[str | None, str | None] = {str(run.settings["model"]): run.settings.get("revision")} if run else {}
     revisions |= {based.base: based.revision} if based.revision else {}
     made_by = run.settings.get("judge") if run else None
+    on_hub = [name for name in (based.base, model) if name and name != POCKET and not Path(name).is_dir()]
     return Comparison(
         model,
         based.base,
-        {name: _revision(name, options.revision, revisions) for name in filter(None, (based.base, model))},
+        {name: options.revision or revisions.get(name) for name in on_hub},
         named.rules or {},
         contexts_of(options, first("contexts").contexts or [None, HELPFUL_SYSTEM_MESSAGE]),
         named.origin,
@@ -152,11 +150,6 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
     )
 
 
-def _revision(model: str, given: str | None, known: Mapping[str | None, str | None]) -> str | None:
-    """Return the revision of a model of the Hub; None for a folder, and for the bundled model."""
-    return None if model == POCKET or Path(model).is_dir() else given or known.get(model)
-
-
 def _run(options: EvaluateOptions) -> Run | None:
     """Return the given run, or the one that the model's folder is in; where no model is given, the latest."""
     if options.run:
@@ -164,8 +157,7 @@ def _run(options: EvaluateOptions) -> Run | None:
     if not options.model:
         return latest(out_dir(options.output))
     folder = Path(options.model)
-    is_model = any((folder / name).exists() for name in ("config.json", "adapter_config.json"))
-    if not is_model and find_run(options.model, options.output):
+    if not TrainedModel.at(folder) and find_run(options.model, options.output):
         raise InputError(f"{options.model} is a run, not a model", fix=f"--run {options.model}")
     if not folder.is_dir():
         return None
@@ -240,7 +232,7 @@ def _same(one: str, other: str) -> bool:
 
 def _check_exists(base: str, of: Setting) -> None:
     """Refuse a base that was a folder when the file was written, and is none now."""
-    on_hub = not of.base_is_folder and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", base)
+    on_hub = not of.base_is_folder and HUB_ID.fullmatch(base)
     if not (on_hub or Path(base).is_dir()):
         raise InputError(f"the base {base}, which {of.origin} names, is not there", fix="say where it is: --base DIR")
 

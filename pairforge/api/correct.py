@@ -48,7 +48,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
     contexts = contexts_of(options, [None, HELPFUL_SYSTEM_MESSAGE])
     prompts, budget = prepare(options, options.prompts)
-    sampler = open_sampler(options)
+    sampler = open_sampler(options, options.quiet)
     pairer, refine = _pairer(options, rules, sampler)
 
     def notes() -> Iterator[str]:
@@ -141,7 +141,7 @@ def _pairer(
         # A revision is about as long as what it revises.
         room = sampler.settings().get("max_new_tokens", 256)
         named = SamplerOptions(model=model or POCKET, base_url=url or (), api_key_env=key, max_new_tokens=room)
-        reviser = open_sampler(named)
+        reviser = open_sampler(named, options.quiet)
     else:
         reviser = sampler.with_decoding(temperature=0.0)
     edit = Revision(rules, options.revise, options.max_edit, {"model": reviser.model, **reviser.settings()})
@@ -159,9 +159,6 @@ def _extra_pairs(
     options: CorrectOptions, rules: CorrectionRules, contexts: Sequence[str | None], sampler: Sampler
 ) -> dict[str, ExtraPairs]:
     """Return what makes the added pairs that the options ask for, by kind."""
-    for name in ("counter", "retain"):
-        if not 0 <= getattr(options, name) <= 1:
-            raise InputError(f"--{name} {getattr(options, name)} must be from 0 to 1", fix="use a number from 0 to 1")
     extra: dict[str, ExtraPairs] = {}
     if options.counter:
         if not rules.renamer.rules:

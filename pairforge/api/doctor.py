@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..options import keywords
 from ..run import out_dir
 from ..run_options import DoctorOptions
-from ..text import byte_size, one_line
+from ..samplers.hardware import usable_processors
+from ..text import byte_size, one_line, plural
 from .config_file import config_file
 
 _OPTIONAL = {
@@ -136,10 +137,9 @@ def _packages() -> Iterator[Examined]:
 
 
 def _threads() -> Examined:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    cores = min(cores, _quota() or cores)
+    cores = usable_processors()
     given = os.environ.get("OMP_NUM_THREADS", "")
-    text = f"{cores} processor core{'s' * (cores > 1)}, OMP_NUM_THREADS is {given or 'not set'}"
+    text = f"{plural(cores, 'processor core')}, OMP_NUM_THREADS is {given or 'not set'}"
     known = os.cpu_count() or cores
     if given.isdigit() and int(given) > cores:
         return Examined("threads", "warn", f"{text}: more threads than cores", f"export OMP_NUM_THREADS={cores}")
@@ -147,14 +147,6 @@ def _threads() -> Examined:
         text += f", and torch sees {known} cores"
         return Examined("threads", "warn", text, f"export OMP_NUM_THREADS={cores}")
     return Examined("threads", "ok", text)
-
-
-def _quota() -> int | None:
-    """Return how many cores a container may use, where it is limited."""
-    with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, int(quota) // int(period))
-    return None
 
 
 def _hub() -> Iterator[Examined]:
@@ -186,7 +178,7 @@ def _output(output: str | None) -> Iterator[Examined]:
         yield Examined("output folder", "fail", f"{place} can't be written", "choose another folder with -o DIR")
     else:
         runs = sum(1 for _ in out.glob("*-*/run.json"))
-        yield Examined("output folder", "ok", f"{out}, {runs} run{'s' * (runs != 1)}")
+        yield Examined("output folder", "ok", f"{out}, {plural(runs, 'run')}")
     yield _free("disk", out)
 
 
@@ -222,7 +214,7 @@ def _devices(process: subprocess.Popen[str]) -> Examined:
         return Examined("devices", "ok", f"cuda: {'; '.join(parts)}")
     if mps:
         return Examined("devices", "ok", "mps (Apple)")
-    text = f"cpu with {threads} thread{'s' * (threads > 1)}, no GPU that torch can use"
+    text = f"cpu with {plural(threads, 'thread')}, no GPU that torch can use"
     if shutil.which("nvidia-smi"):
         return Examined("devices", "warn", text, "this torch can't use the NVIDIA driver: see pytorch.org/get-started")
     return Examined("devices", "ok", text)

@@ -24,20 +24,21 @@ from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
 from ..repetition import repeats
 from ..resources import installed_versions
 from ..run import out_dir
+from ..stages import scores_of
 from ..statistics import Wins, sample_indices
 from ..store import Store
-from ..text import did_you_mean, escaped, without_surrogates
-from ..types import Answer, Judge, Sampler, Skip, digest
-from .comparison import BUILT_IN, Comparison, find_comparison
+from ..text import did_you_mean, escaped, plural, without_surrogates
+from ..types import Answer, Judge, Sampler, Skip
+from .comparison import Comparison, find_comparison
 from .inputs import check_output
 from .models import answer, as_tuple, shared_sampler
-from .onpolicy import open_judge, try_judge
+from .onpolicy import BUILT_IN, open_judge, try_judge
 
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
 
 AnswersById: TypeAlias = "Mapping[str, list[Answer] | Skip]"
 """Prompt id -> the answers of a model; the id with SAMPLED behind it -> those at temperature 1."""
-Asked: TypeAlias = "tuple[Question, list[Answer] | Skip, list[Answer] | Skip | None]"
+AnsweredQuestion: TypeAlias = "tuple[Question, list[Answer] | Skip, list[Answer] | Skip | None]"
 """A question, the model's answer, and the base's."""
 
 
@@ -54,8 +55,6 @@ def evaluate(options: EvaluateOptions) -> Verdict:
 
     Raises InputError, also for a threshold that can't be applied.
     """
-    if options.limit is not None and options.limit < 1:
-        raise InputError(f"--limit {options.limit} must be at least 1", fix="give a number above 0, or leave it out")
     compared = find_comparison(options)
     model, base = compared.model, compared.base
     sets, seed = questions(ModelNames(compared.rules), compared.contexts), options.seed
@@ -70,7 +69,8 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     if not options.quiet:
         note(escaped(str(compared)))
         if options.limit is not None and options.limit < MINIMUM:
-            note(f"--limit {options.limit}: fewer than {MINIMUM} questions of a kind give neither PASS nor FAIL")
+            few = plural(options.limit, "question")
+            note(f"{few} of each kind: fewer than {MINIMUM} give neither PASS nor FAIL")
     if scorer:
         try_judge(scorer, [question.prompt for question in drawn["general"]])
     with closing(Store(out_dir(options.output))) as store:
@@ -120,7 +120,7 @@ class Evaluation:
                 answers |= {name + suffix: found for name, found in given.items()}
         return answers
 
-    def with_answers(self, after: AnswersById, before: AnswersById) -> dict[str, Asked]:
+    def with_answers(self, after: AnswersById, before: AnswersById) -> dict[str, AnsweredQuestion]:
         """Return the question, the model's answer, and the base's if there is one, for each id of judged answers."""
         ids = {question.prompt.id + suffix: question for question, suffix in self.asked}
         return {name: (question, after[name], before.get(name)) for name, question in ids.items()}
@@ -171,14 +171,7 @@ class Evaluation:
                 yield sampled, skip
                 continue
             texts = [given[0].text for given in pair if not isinstance(given, Skip)]
-            name = digest([prompt.id, prompt.columns])  # under which a run keeps its scores
-            scores: dict[str, float | Skip] = {
-                text: known[name, key] for text in texts if (name, key := digest(text)) in known
-            }
-            if missing := [text for text in dict.fromkeys(texts) if text not in scores]:
-                scores.update(zip(missing, judge.score(prompt, missing), strict=True))
-                new = {text: score for text in missing if not isinstance(score := scores[text], Skip)}
-                store.add_scores(judge.settings(), name, new)
+            scores = scores_of(texts, prompt, judge, store, known)
             now, was = (scores[text] for text in texts)
             yield sampled, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
 
@@ -187,7 +180,8 @@ def _open_samplers(compared: Comparison, options: EvaluateOptions) -> dict[str, 
     """Return the base's sampler, without the model's adapter, and the model's, by name; nothing is loaded yet."""
     return {
         name: shared_sampler(
-            part_of(options, SamplerOptions, model=name, revision=compared.revisions[name], adapter=adapter)
+            part_of(options, SamplerOptions, model=name, revision=compared.revisions.get(name), adapter=adapter),
+            options.quiet,
         )
         for name, adapter in ((compared.base, None), (compared.model, options.adapter))
         if name
@@ -217,7 +211,7 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
             fix = "give --base" if not compared.base else "leave --greedy and --replay out"
             raise InputError(f"--judge {judge} compares sampled answers with those of a base", fix=fix)
         return None
-    if made_by and not judge and made_by not in BUILT_IN:
+    if made_by and not judge and made_by != BUILT_IN:
         shown = escaped(made_by)
         note(f"warning: no win rate: {shown}, the judge of the run, is run only where you name it: --judge {shown}")
         return None

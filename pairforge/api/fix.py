@@ -146,8 +146,8 @@ def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeL
             for name, why in done.changes:
                 log.change(number, _CODES[name], f"taken off: {why}")
         found = [one for one in checker.see(number, made) if one.severity == "error" or one.code == _EMPTY_TURN]
-        if isinstance(made, Skip) and made.reason == "tie":
-            log.drop(number, "tie", "no answer is better than another")
+        if isinstance(made, Skip) and made.reason in ("tie", formats.JOINED):
+            log.drop(number, made.reason, made.detail.partition(": ")[2])
         elif found:
             log.drop(number, found[0].code, "; ".join(dict.fromkeys(one.message for one in found)))
         elif drop_cut and (cut := cut_on_one_side(Sides.of(made))):

@@ -63,13 +63,16 @@ def find_run(name: str | PathLike[str], output: str | None = None) -> Path | Non
     return Run.named(out, str(name))
 
 
+def like_a_run(name: str | PathLike[str], output: str | None = None) -> str:
+    """Return the hint "did you mean 'x'?" for the name of a run that is misspelt; empty where no run is called so."""
+    return did_you_mean(str(name), run_names(out_dir(output)))
+
+
 def run_folder(name: str | PathLike[str], output: str | None = None) -> Path:
     """Return the folder of a run that a user names: see `find_run`. Raises InputError where no run is called so."""
     if path := find_run(name, output):
         return path
-    raise InputError(
-        f"no run {name}", fix=did_you_mean(str(name), run_names(out_dir(output))) or "see: pairforge runs list"
-    )
+    raise InputError(f"no run {name}", fix=like_a_run(name, output) or "see: pairforge runs list")
 
 
 def _no_run(output: str | None) -> InputError:
@@ -92,10 +95,7 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
     if run is None and os.path.exists(path / "pairs.jsonl"):
         run = path
     if run is None:
-        hint = (
-            "" if os.path.lexists(path) or len(path.parts) > 1 else did_you_mean(str(data), run_names(out_dir(output)))
-        )
-        if hint:
+        if len(path.parts) == 1 and not os.path.lexists(path) and (hint := like_a_run(path, output)):
             raise InputError(f"{data} is neither a run nor a file", fix=hint)
         return path
     if Run.is_closed(run):

@@ -16,7 +16,7 @@ from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
 from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
-from ..run import Run, out_dir, run_names
+from ..run import Run
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
 from ..samplers.model_loading import POCKET, generation_settings, load_tokenizer
@@ -25,9 +25,9 @@ from ..samplers.replay import ReplaySampler
 from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
-from ..text import did_you_mean, one_line
+from ..text import one_line
 from ..types import Answer, Prompt, Sampler, Skip
-from .inputs import find_run
+from .inputs import find_run, like_a_run
 
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
@@ -35,10 +35,11 @@ HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 NO_MODEL = "no --model: asking the bundled pocket model, a toy of 2.7 million parameters (-m ORG/MODEL for yours)"
 
 
-def open_sampler(options: SamplerOptions) -> Sampler:
+def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
     """Return the sampler that the options name; nothing is loaded or asked yet.
 
-    Where no model is named, and no server or file either, it is that of the bundled pocket model, and a note says so.
+    Where no model is named, and no server or file either, it is that of the bundled pocket model. Unless `quiet`, notes
+    say so, and when a local model begins to load.
     Raises InputError for options that exclude each other or that would have no effect, and for a model or device that
     is not there, as far as that can be known without loading anything.
     """
@@ -55,11 +56,10 @@ def open_sampler(options: SamplerOptions) -> Sampler:
         model = POCKET if options.model is None else options.model
         if options.model is None and options.revision:
             raise InputError("--revision has no effect without --model", fix="add -m ORG/MODEL, or leave it out")
-        sampler = TransformersSampler(model, decoding, **vars(local))
-        if options.model is None and not getattr(options, "quiet", False):
+        on_load = None if quiet else partial(note, f"loading the model {model}")
+        sampler = TransformersSampler(model, decoding, on_load=on_load, **vars(local))
+        if options.model is None and not quiet:
             note(NO_MODEL)
-        if not getattr(options, "quiet", True):
-            _announce_loading(sampler)
         return sampler
     from ..samplers.openai_server import EndpointSampler
 
@@ -80,10 +80,10 @@ def share_samplers() -> Iterator[None]:
         _shared.reset(token)
 
 
-def shared_sampler(options: SamplerOptions) -> Sampler:
-    """Return `open_sampler(options)`, or the sampler opened with the same options in this `share_samplers` block."""
+def shared_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
+    """Return `open_sampler`'s, or the sampler opened with the same options in this `share_samplers` block."""
     opened, key = _shared.get({}), repr(options)
-    opened[key] = opened.get(key) or open_sampler(options)
+    opened[key] = opened.get(key) or open_sampler(options, quiet)
     return opened[key]
 
 
@@ -144,7 +144,7 @@ def _replayed(source: str, model: str | None, output: str | None) -> ReplaySampl
     """Open the answers of a file, or those that a run was made from."""
     path = find_run(source, output)
     if path is None:
-        if not Path(source).exists() and (hint := did_you_mean(source, run_names(out_dir(output)))):
+        if not Path(source).exists() and (hint := like_a_run(source, output)):
             raise InputError(f"--replay {source} is neither a run nor a file", fix=hint)
         return ReplaySampler.from_file(Path(source), model)
     run = Run.load(path)
@@ -185,8 +185,6 @@ def answer(
         if tell:
             tell(done, total, tokens, failed)
 
-    if not quiet:
-        _announce_loading(sampler)
     with progress(label, quiet) as tell:
         answers = sample(prompts, sampler, n, store, count, budget)
     if first and first[0] and not quiet:
@@ -195,12 +193,6 @@ def answer(
         note(f"warning: {warning}")
     sampler.warnings.clear()
     return answers
-
-
-def _announce_loading(sampler: Sampler) -> None:
-    """Have a local model say on stderr when it begins to load."""
-    if local := getattr(sampler, "local", None):
-        local.on_load = partial(note, f"loading the model {sampler.model}")
 
 
 @dataclass(frozen=True)

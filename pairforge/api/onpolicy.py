@@ -16,6 +16,9 @@ from ..types import Judge, Prompt, Skip
 from .models import contexts_of, open_sampler
 from .pipeline import BuildJob, BuildResult, build, prepare, source_name
 
+BUILT_IN = "reference"
+"""The judge whose name may come from a file: the others are code, which is run only where a user names it."""
+
 
 @keywords(OnpolicyOptions)
 def onpolicy(options: OnpolicyOptions) -> BuildResult:
@@ -25,7 +28,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     `module:attr` or `file.py:attr`), or any object with the methods of `Judge`. It is tried on two short texts before
     a model is asked. Ties are skipped. Raises InputError as `correct` does, and OutsideError for a judge that fails.
     """
-    if isinstance(options.n, bool) or options.n < 2:
+    if options.n < 2:
         raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
@@ -37,7 +40,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     check_references(judge, prompts, source)
     job = BuildJob(
         "onpolicy",
-        open_sampler(options),
+        open_sampler(options, options.quiet),
         budget,
         BestWorstPairer(judge.name, options.margin),
         source,
@@ -58,7 +61,7 @@ def open_judge(judge: Any) -> Judge:
     from ..judges.function import FunctionJudge
     from ..judges.reference import ReferenceJudge
 
-    if judge == "reference":
+    if isinstance(judge, str) and judge == BUILT_IN:
         return ReferenceJudge()
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
     if isinstance(given, type) and hasattr(given, "score"):

@@ -17,7 +17,7 @@ from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
-from ..run import FAILURES, RETRYABLE, Run, latest, out_dir
+from ..run import RETRYABLE, Run, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
 from ..store import Store
@@ -53,9 +53,8 @@ class BuildResult(HtmlRepr):
     def ok(self) -> bool:
         """There are pairs, no budget ran out, and at most a tenth of the prompts (or `max_failures`) failed."""
         counts, skips = self.counts, self.counts["skips"]
-        failed = sum(skips.get(reason, 0) for reason in FAILURES)
         tenth = 0.1 * counts["prompts"] * counts["contexts"]
-        few = failed <= (tenth if self.max_failures is None else self.max_failures)
+        few = self.run.failed <= (tenth if self.max_failures is None else self.max_failures)
         return bool(counts["pairs"] and few and not skips.get("not_asked") and not counts.get("unfinished"))
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
@@ -92,7 +91,8 @@ class BuildResult(HtmlRepr):
         rows = [("pairs", str(counts["pairs"]))]
         rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
         rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
-        yield table("", (f"{counts['prompts']} prompts x {counts['contexts']} contexts", "answers"), rows)
+        asked = f"{plural(counts['prompts'], 'prompt')} x {plural(counts['contexts'], 'context')}"
+        yield table("", (asked, "answers"), rows)
         yield ""
         for number, row in islice(enumerate(self.rows()), 3):
             yield PairView(row, number)
@@ -117,8 +117,6 @@ class BuildResult(HtmlRepr):
 
 def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
     """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python."""
-    if options.limit is not None and options.limit < 1:
-        raise InputError(f"--limit {options.limit} leaves no prompt", fix="use 1 or more")
     if isinstance(source, str) and not os.path.lexists(source) and source not in BUNDLED:
         run = find_run(source, getattr(options, "output", None))
         source = run / "pairs.jsonl" if run else source

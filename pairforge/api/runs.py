@@ -19,9 +19,9 @@ from ..console import HtmlRepr, outcome, table
 from ..disk import write_errors
 from ..errors import InputError
 from ..options import keywords
-from ..run import Run, out_dir
+from ..run import Run, made, out_dir
 from ..run_options import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
-from ..text import status_highlighter, visible
+from ..text import plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
 
 STATES = {
@@ -160,8 +160,8 @@ class Removal(HtmlRepr):
         yield from (visible(f"{verb} {run}") for run in self.runs)
         yield from (visible(f"{verb} the trained model {model}") for model in self.models)
         if self.answers:
-            yield f"{verb} {self.answers} stored answers"
-        count = f"{len(self.runs)} run{'s' * (len(self.runs) > 1)}"
+            yield f"{verb} {plural(self.answers, 'stored answer')}"
+        count = plural(len(self.runs), "run")
         yield f"removed: {count}" if self.done else f"would remove: {count}; to do so add --yes"
 
 
@@ -205,11 +205,11 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
         paths = [path for path in paths if _is_empty(path)]
     if options.older_than is not None:
         start = time.time() - 86400 * options.older_than
-        paths = [path for path in paths if _made(path) < start]
+        paths = [path for path in paths if made(path) < start]
     for path in paths:
         if Run.at(path) is None and _unreadable(path):
             raise InputError(f"{path} is not a run that can be read", fix=f"rm -r {shlex.quote(str(path))}, if it is")
-    models = [str(model.path) for path in paths for model in Run(path, "", {}).trained]
+    models = [str(model.path) for path in paths for model in Run.of_folder(path).trained]
     folders = {path.parent for path in paths} if options.answers else ()
     count = sum(_forget(paths, out, dry=not options.yes) for out in folders)
     for path in paths if options.yes else ():
@@ -220,7 +220,7 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
 
 def _named(names: Sequence[str], out: Path) -> Iterator[Path]:
     """Yield the folders of the runs that are named, or of all; those in use only where they are named one by one."""
-    every = [path for path in _folders(out) if not Run(path, "", {}).in_use()]
+    every = [path for path in _folders(out) if not Run.of_folder(path).in_use()]
     if not names:
         yield from every
     for name in names:
@@ -232,7 +232,7 @@ def _named(names: Sequence[str], out: Path) -> Iterator[Path]:
             continue
         pattern = Path(name).name
         found = [
-            path for path in every if any(fnmatchcase(one, pattern) for one in (path.name, Run(path, "", {}).name))
+            path for path in every if any(fnmatchcase(one, pattern) for one in (path.name, Run.of_folder(path).name))
         ]
         if not found:
             raise InputError(f"no run is like {name}", fix="see: pairforge runs list")
@@ -241,7 +241,7 @@ def _named(names: Sequence[str], out: Path) -> Iterator[Path]:
 
 def _is_empty(path: Path) -> bool:
     """Return whether a run has no pairs, and no model was trained in it."""
-    run = Run.at(path) or Run(path, "", {})
+    run = Run.of_folder(path)
     return not run.counts.get("pairs") and not run.trained and not ((path / "run.json").exists() and not run.counts)
 
 
@@ -257,7 +257,7 @@ def _folders(out: Path) -> list[Path]:
     """Return the folders of all runs, the latest first."""
     with suppress(OSError):
         folders = [path for path in out.glob("*-*") if path.is_dir() and Run.is_folder(path)]
-        return sorted(folders, key=lambda path: (-_made(path), path.name))
+        return sorted(folders, key=lambda path: (-made(path), path.name))
     return []
 
 
@@ -291,7 +291,7 @@ def _samplings(path: Path) -> list[Mapping[str, Any]]:
 
 def _line(path: Path) -> dict[str, Any]:
     """Return what is known of a run in whatever state."""
-    run = Run.at(path) or Run(path, "", {})
+    run = Run.of_folder(path)
     counts = run.counts
     if counts:
         state = "complete" if run.complete else "open"
@@ -303,7 +303,7 @@ def _line(path: Path) -> dict[str, Any]:
     return {
         "run": str(path),
         "name": run.name,
-        "made": time.strftime("%Y-%m-%d %H:%M", time.localtime(_made(path))),
+        "made": time.strftime("%Y-%m-%d %H:%M", time.localtime(made(path))),
         "state": state,
         "resume": run.resume,
         "model": run.settings.get("model", ""),
@@ -335,10 +335,3 @@ def _about(run: Run) -> str:
 def _unreadable(path: Path) -> bool:
     """Return whether a folder without a run that can be read has a run.json, or is another user's."""
     return os.path.exists(path / "run.json") or Run.is_closed(path)
-
-
-def _made(path: Path) -> float:
-    for file in (path / "run.json", path):
-        with suppress(OSError):
-            return file.stat().st_mtime
-    return 0.0

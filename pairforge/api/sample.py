@@ -92,7 +92,9 @@ def sample(options: SampleOptions) -> Samples:
     else:
         given = load_prompts(options, prompts)
     asked = in_contexts(islice(given, options.limit), contexts)
-    return Samples(_sample(asked, options, open_sampler(options), part_of(options, Budget)), options.quiet)
+    return Samples(
+        _sample(asked, options, open_sampler(options, options.quiet), part_of(options, Budget)), options.quiet
+    )
 
 
 def _sample(

@@ -41,8 +41,7 @@ class SkipReport:
         counts, skips = self.run.counts, self.run.counts["skips"]
         total, most = sum(skips.values()), max(skips, key=lambda reason: skips[reason], default="")
         if counts["pairs"]:
-            failed = sum(skips.get(reason, 0) for reason in FAILURES)
-            why = f"Too many prompts failed: {failed} of {counts['prompts'] * counts['contexts']}"
+            why = f"Too many prompts failed: {self.run.failed} of {counts['prompts'] * counts['contexts']}"
         elif most == "nothing_to_correct" and self._old_names:
             why = f"No pairs were made: {skips[most]} of {total} answers don't contain {self._listed_names}"
         else:
@@ -93,7 +92,8 @@ class SkipReport:
         if not self._old_names or 2 * len(answers) <= len(self.rows) + self.run.counts["pairs"]:
             return
         for old in self._old_names:
-            spelled = Counter(_spelling(answer, old) for answer in answers if old.lower() in answer.lower())
+            places = ((answer, answer.lower().find(old.lower())) for answer in answers)
+            spelled = Counter(answer[at : at + len(old)] for answer, at in places if at >= 0)
             if spelled:
                 other = one_line(spelled.most_common(1)[0][0], 40)
                 yield f"the model writes '{other}', not '{one_line(old, 40)}'"
@@ -110,11 +110,6 @@ class SkipReport:
         yield line
         if fixes:
             yield f"  -> {', or '.join(fixes)}"
-
-
-def _spelling(text: str, name: str) -> str:
-    start = text.lower().find(name.lower())
-    return text[start : start + len(name)]
 
 
 def _quoted(name: str) -> str:

@@ -109,7 +109,7 @@ def _observed(
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
             if _is_tie(row):
-                findings.ties += 1
+                findings.ties += row.reason == "tie"
                 if path is not None:
                     fixer.see(index, row)
                 continue
@@ -128,7 +128,7 @@ def _observed(
 
 
 def _is_tie(row: Any) -> bool:
-    return type(row) is Skip and row.reason == "tie"
+    return type(row) is Skip and row.reason in ("tie", formats.JOINED)
 
 
 def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
@@ -159,7 +159,8 @@ class FixWriter(Observer):
 
     def see(self, index: int, row: Any) -> tuple[()]:
         if _is_tie(row):
-            self.fixes.dropped["no answer is better than another"] += 1
+            joined = row.reason == formats.JOINED
+            self.fixes.dropped["read together with another" if joined else "no answer is better than another"] += 1
             return ()
         if (fixed := self.fixes.apply(row)) is not None:
             try:

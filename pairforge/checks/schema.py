@@ -99,7 +99,7 @@ def not_json(row: Any) -> Iterator[Seen]:
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
-    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie"):
+    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie", "joined"):
         yield row.detail, ""
 
 

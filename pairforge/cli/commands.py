@@ -90,8 +90,11 @@ class Command(click.Command):
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for heading in dict.fromkeys(one.heading for one in self.params if isinstance(one, Option)):
-            listed = [one.get_help_record(ctx) for one in self.get_params(ctx) if _heading(one) == heading]
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
+        for heading in dict.fromkeys(one.heading for one in options if isinstance(one, Option)):
+            # click's own --help has no heading, and is among the last.
+            of_heading = [one for one in options if getattr(one, "heading", "Output") == heading]
+            listed = [one.get_help_record(ctx) for one in of_heading]
             with formatter.section(heading):
                 formatter.write_dl(filter(None, listed))
 
@@ -108,11 +111,6 @@ def spread(args: Iterable[str]) -> list[str]:
     return made
 
 
-def _heading(one: click.Parameter) -> str:
-    """Return the heading of an option, and that of the last ones for click's own --help; "" for an argument."""
-    return getattr(one, "heading", "Output") if isinstance(one, click.Option) else ""
-
-
 def parameter(heading: str, one: Field[Any]) -> click.Parameter:
     """Make the click parameter of a declared option."""
     how = one.metadata
@@ -124,21 +122,19 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
         return click.Argument(
             [one.name], required=required, metavar=how.get("metavar"), shell_complete=completer(how), **many
         )
-    flags = how.get("flags") or (f"--{one.name.replace('_', '-')}",)
     repeated = default == ()
     help = how["help"].removesuffix(".") + " (repeatable)." if repeated else how["help"]
     help += f"  [default: {how['shown']}]" if "shown" in how else ""
+    names = [*options.flags_of(one), one.name]
     if isinstance(default, bool):
-        return Option(
-            [*flags, one.name], heading=heading, help=help, default=default, is_flag=True, show_default=default
-        )
+        return Option(names, heading=heading, help=help, default=default, is_flag=True, show_default=default)
     kind = how.get("type") or type(default)
     bounds = {"min": how.get("above", how.get("at_least")), "max": how.get("at_most"), "min_open": "above" in how}
     bounded = bounds["min"] is not None or bounds["max"] is not None
     ranges: dict[type, Callable[..., Any]] = {int: click.IntRange, float: click.FloatRange}
     type_: Any = click.Choice(how["choices"]) if "choices" in how else ranges[kind](**bounds) if bounded else kind
     return Option(
-        [*flags, one.name],
+        names,
         heading=heading,
         help=help,
         default=default,

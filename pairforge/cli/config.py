@@ -20,7 +20,7 @@ from ..api.config_file import CONFIG_NAME, config_file
 from ..errors import InputError
 from ..options import SamplerOptions
 from ..text import did_you_mean, error_line
-from .usage import wrong_value
+from .usage import spelling, wrong_value
 
 _NEVER = {
     "repo": "publishes",
@@ -61,7 +61,7 @@ def announcement(ctx: click.Context) -> str | None:
     file = config_file(Path.cwd())
     if not names or file is None:
         return None
-    return f"{_name(file)} sets {', '.join(max(param.opts, key=len) for param in names)}"
+    return f"{_name(file)} sets {', '.join(map(spelling, names))}"
 
 
 def yield_to_options(ctx: click.Context) -> None:
@@ -168,7 +168,7 @@ def _field(key: str) -> str:
 def _spellings(command: click.Command) -> dict[str, click.Option]:
     """Return the options by the name they have in a file: that of the long flag, without dashes."""
     options = [param for param in command.params if isinstance(param, click.Option)]
-    flags = ((flag, option) for option in options for flag in (max(option.opts, key=len), *option.secondary_opts))
+    flags = ((flag, option) for option in options for flag in (spelling(option), *option.secondary_opts))
     named = {_field(flag.lstrip("-")): option for flag, option in flags}
     return {name: option for name, option in named.items() if name not in ("json", "verbose")}
 

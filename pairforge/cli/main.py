@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import signal
@@ -15,7 +14,7 @@ from typing import Any
 
 import click
 
-from ..errors import InputError, OutsideError, PairforgeError
+from ..errors import RUN_AGAIN, InputError, OutsideError, PairforgeError, is_disk_full
 from ..text import status_highlighter, visible
 from .config import default_map
 from .usage import Group, explained
@@ -48,11 +47,11 @@ class Main(Group):
         except PairforgeError as error:
             sys.exit(print_error(error, as_json))
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_disk_full(error):
                 raise
             _drop_output()
             what = f"disk full, of standard output or of a cache: {error}"
-            sys.exit(print_error(OutsideError(what, fix="free some space and run the same command again: it goes on")))
+            sys.exit(print_error(OutsideError(what, fix=RUN_AGAIN)))
         except (KeyboardInterrupt, click.Abort):
             click.echo(f"\npairforge: {_STOPPED}", err=True)
             if as_json:

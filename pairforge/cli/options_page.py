@@ -6,7 +6,7 @@ import inspect
 from dataclasses import MISSING, Field
 from typing import Any
 
-from ..options import grouped
+from ..options import flags_of, grouped
 from .commands import COMMANDS
 
 _HEAD = """# Options
@@ -29,8 +29,7 @@ def options_page() -> str:
 
 def _row(one: Field[Any]) -> str:
     how = one.metadata
-    own = how.get("metavar") or one.name.upper() if how.get("argument") else f"--{one.name.replace('_', '-')}"
-    spellings = how.get("flags") or [own]
+    spellings = [how.get("metavar") or one.name.upper()] if how.get("argument") else flags_of(one)
     flags = ", ".join(f"`{flag}`".replace("|", "\\|") for flag in spellings)
     unsaid = one.default in (None, (), MISSING) or one.default is False
     # Of --private/--public, True is the first.

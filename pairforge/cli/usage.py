@@ -73,7 +73,7 @@ def explained(error: click.ClickException) -> InputError:
     elif isinstance(error, click.MissingParameter) and error.param and ctx:
         what, fix = f"{name}: {error.param.metavar or error.param.human_readable_name} is missing", _usage(ctx)
     elif isinstance(error, click.BadParameter) and error.param:
-        what = f"{_spelling(error.param)}: {wrong_value(error, error.param)}"
+        what = f"{spelling(error.param)}: {wrong_value(error, error.param)}"
         choices = getattr(error.param.type, "choices", ())
         fix = did_you_mean(error.message.partition(" is not")[0].strip("'\""), [*map(str, choices)])
     return InputError(visible(what), fix=visible(fix or f"see: {path} --help"))
@@ -83,7 +83,8 @@ def _usage(ctx: click.Context) -> str:
     return "write: " + " ".join(ctx.command.get_usage(ctx).split()).removeprefix("Usage: ")
 
 
-def _spelling(param: click.Parameter) -> str:
+def spelling(param: click.Parameter) -> str:
+    """Return how a parameter is called in a message: the longest flag of an option."""
     return str(max(param.opts, key=len)) if isinstance(param, click.Option) else str(param.human_readable_name)
 
 

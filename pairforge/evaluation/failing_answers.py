@@ -61,7 +61,7 @@ def counting_against(metric: str, rule: Condition, measured: Measured) -> Iterat
 
 def text_of(given: list[Answer] | Skip) -> str:
     """Return an answer as text, or why there is none."""
-    return f"({given.reason.replace('_', ' ')}: {given.detail})" if isinstance(given, Skip) else given[0].text
+    return str(given) if isinstance(given, Skip) else given[0].text
 
 
 def failing_answers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ..text import plural
 from .figures import Figures
 from .metrics import base_name, with_suffix
 from .questions import NO_SYSTEM
@@ -68,14 +69,14 @@ def _few_seen(figures: Figures) -> str | None:
     seen, pairs, steps = (_training(figures, name) for name in ("seen", "pairs", "steps"))
     if seen is None or pairs is None or seen > _FEW_SEEN * pairs:
         return None
-    return f"the training saw {seen} of {pairs} pairs ({steps} step{'' if steps == 1 else 's'})"
+    return f"the training saw {seen} of {pairs} pairs ({plural(steps or 0, 'step')})"
 
 
 def _few_pairs(figures: Figures) -> str | None:
     pairs = _training(figures, "pairs")
     if pairs is None or pairs >= _FEW_PAIRS:
         return None
-    return f"there were only {pairs} pairs to train on" if pairs != 1 else "there was only 1 pair to train on"
+    return f"there {'was' if pairs == 1 else 'were'} only {plural(pairs, 'pair')} to train on"
 
 
 def _one_language(figures: Figures) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import InputError
-from ..text import did_you_mean
+from ..text import did_you_mean, plural
 from .metrics import Measured
 
 Condition: TypeAlias = Literal[
@@ -114,12 +114,12 @@ class ThresholdCheck:
         """What was asked for in plain words, e.g. "may lose 2 points"."""
         if self.ok is None:
             return f"not judged: {self.answered} of {MINIMUM}"
-        limit = f"{round(100 * self.threshold.limit, 4):g}"
-        points = f"{limit} point{'' if limit == '1' else 's'}"
+        limit = round(100 * self.threshold.limit, 4)
+        points = plural(limit, "point")
         return {
             "loses at most": f"may lose {points}",
             "rises at most": f"may rise {points}",
-            "keeps at least": f"keeps {round(100 * self.figure, 1):g}%, needs {limit}%",
+            "keeps at least": f"keeps {round(100 * self.figure, 1):g}%, needs {limit:g}%",
         }.get(self.threshold.rule, str(self.threshold))
 
     def as_json(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..markdown import code_span, public_name
+from ..notebook import HtmlRepr
 from ..statistics import Wins
 from .figures import Figures
 from .hints import hints
@@ -32,7 +33,7 @@ _span = partial(code_span, longest=200)
 
 
 @dataclass(frozen=True)
-class Verdict(Figures):
+class Verdict(HtmlRepr, Figures):
     """What evaluate returns: the figures, as a text, as JSON or as Markdown."""
 
     def as_json(self) -> dict[str, Any]:

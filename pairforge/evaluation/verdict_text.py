@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ..markdown import shortened
-from ..text import escaped, visible
+from ..text import OUTCOME_STYLES, escaped, visible
 from .failing_answers import FailingAnswer
 from .figures import Figures
 from .hints import hints
@@ -30,7 +30,6 @@ _GROUPS = {
 }
 _NAME, _FIGURE, _CHANGE, _REASON = 32, 6, 23, 22  # columns
 _LONGEST = 300  # characters of an answer
-_STYLES = {"PASS": "bold green", "FAIL": "bold red"}
 
 
 def verdict_text(figures: Figures, width: int = WIDTH) -> Text:
@@ -78,7 +77,7 @@ def _row(figures: Figures, name: str, room: int, wide: bool) -> Iterator[Text]:
     line.append(f"{share.value:>{_FIGURE}.1%} " + f"{interval:{_CHANGE}} " * wide)
     start = line.cell_len
     if check and check.outcome:
-        line.append(f" {check.outcome}", style=_STYLES[check.outcome])
+        line.append(f" {check.outcome}", style=OUTCOME_STYLES[check.outcome])
     line.append(f" {check.words}" if check else "")
     line.rstrip()
     yield from label
@@ -123,7 +122,7 @@ def _outcome(figures: Figures, width: int) -> Iterator[Text]:
     if figures.outcome is None:
         yield from _wrapped("no verdict: ", figures.no_verdict, width) if figures.no_verdict else ()
         return
-    outcome = Text("verdict: ").append(figures.outcome, style=_STYLES[figures.outcome])
+    outcome = Text("verdict: ").append(figures.outcome, style=OUTCOME_STYLES[figures.outcome])
     yield outcome
     if unjudged := [name for name, check in figures.checks.items() if check.ok is None]:
         yield from _wrapped("  not judged: ", ", ".join(map(escaped, unjudged)), width)

@@ -15,7 +15,7 @@ from concurrent import futures
 from typing import Any
 
 from ..errors import InputError, OutsideError
-from ..text import error_place, one_line, plural
+from ..text import a_type, one_line, plural, raised
 from ..types import Prompt, Skip, digest
 from .code_digest import CodeDescriber
 
@@ -35,9 +35,8 @@ class FunctionJudge:
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         if not callable(function):
-            what = f"the judge {name} is a {type(function).__name__}"
-            if name is None:
-                what = f"judge={one_line(repr(function), 60)} is a {type(function).__name__}"
+            what = f"judge={one_line(repr(function), 60)}" if name is None else f"the judge {name}"
+            what += f" is {a_type(function)}"
             raise InputError(f"{what}, not a function", fix="give a function, or name one: FILE.py:FUNCTION")
         definition = _definition(function)
         self.name = name or f"{definition.__module__}:{definition.__qualname__}"
@@ -107,8 +106,7 @@ class FunctionJudge:
         return scores
 
     def _failure(self, error: BaseException) -> str:
-        place = error_place(error, *_MACHINERY)
-        return f"the judge {self.name} raised {error!r:.200}" + (f" at {place}" if place else "")
+        return raised(f"the judge {self.name}", error, *_MACHINERY)
 
     def _checked(self, scores: Any, count: int) -> Any:
         """Return the scores. Raises InputError where they are not one for each of `count` answers."""
@@ -118,7 +116,7 @@ class FunctionJudge:
             listed = None
         if listed == count:
             return scores
-        kind = "None" if scores is None else f"a {type(scores).__name__}"
+        kind = "None" if scores is None else a_type(scores)
         returned = kind if listed is None else plural(listed, "score")
         what = f"the judge {self.name} returned {returned} for {plural(count, 'distinct answer')}"
         raise InputError(what, fix="return a list with one number for each answer; equal answers are judged once")

@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError, OutsideError
 from ..text import one_line
@@ -67,8 +68,14 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
 def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
     """Return the rows, or those in the list that the only row holds."""
     start = list(islice(found, 2))
+    if len(start) == 1 and not wanted.text and (rows := _keyed(start[0][1], wanted.columns)):
+        return ((f"{start[0][0]}:{one_line(key, 40)}", row) for key, row in rows)
     if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
+        splits = [key for key in (*_SPLITS, "train") if isinstance(row.get(key), list)]
+        if len(splits) > 1 and not wanted.text:
+            what = f"{start[0][0]} holds several splits: {', '.join(splits)}"
+            raise InputError(what, fix="write the rows of one of them to a file of its own")
         if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
             # The viewer of the Hub gives rows as {"row_idx": 0, "row": {...}}.
             items = (item["row"] if isinstance(item, dict) and {"row_idx", "row"} <= item.keys() else item
@@ -77,7 +84,25 @@ def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
     return chain(start, found)
 
 
+def _keyed(document: Any, columns: Collection[str]) -> list[tuple[str, Any]]:
+    """Return the rows that an object holds by their ids, or as a list for each column; none where it holds others."""
+    if not isinstance(document, dict) or len(document) < 2:
+        return []
+    values = list(document.values())
+    if all(isinstance(value, dict) and len(value) > 1 and value.keys() == values[0].keys() for value in values):
+        return [] if any(key in document for key in columns) else list(document.items())
+    many = len(values[0]) if isinstance(values[0], list) else 0
+    if many < 2 or not all(isinstance(value, list) and len(value) == many for value in values):
+        return []
+    if any(isinstance(cell, dict) for value in values for cell in value):  # turns of one conversation
+        return []
+    return [
+        (f"row {at}", dict(zip(document, cells, strict=True))) for at, cells in enumerate(zip(*values, strict=True))
+    ]
+
+
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")
+_SPLITS = ("test", "validation", "valid", "val", "eval", "dev")
 _SPLIT = re.compile(r"(?:\A|[-_.])(train|test|validation|valid|val|eval|dev)(?=[-_.]|\Z)")
 _NO_ROWS = frozenset(
     f"{name}.json"

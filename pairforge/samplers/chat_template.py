@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import error_line, lone_surrogate, without_surrogates
+from ..text import error_line, lone_surrogate, why_unreadable, without_surrogates
 from ..types import PLAIN_TEMPLATE, Message, Prompt, Skip
 
 _RESERVED = {"conversation", "chat_template", "tokenize", "add_generation_prompt"}
@@ -21,8 +21,8 @@ def read_template(path: str) -> str:
     except FileNotFoundError:
         raise InputError(f"--chat-template {path}: no such file", fix="give the path of a Jinja file") from None
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InputError(f"--chat-template {path} can't be read: {why}", fix="give a Jinja file in UTF-8") from error
+        what = f"--chat-template {path} can't be read: {why_unreadable(error)}"
+        raise InputError(what, fix="give a Jinja file in UTF-8") from error
 
 
 def not_in_utf8(messages: Sequence[Message]) -> Skip | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,10 +82,18 @@ def threads(model: Any) -> Iterator[None]:
 
 def cores(root: Path = Path("/")) -> int:
     """Return the number of physical cores that this process may use, by its affinity and its control groups."""
-    logical = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     topology = "sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
-    physical = {_read(root / topology.format(cpu)) or str(cpu) for cpu in logical}
+    physical = {_read(root / topology.format(cpu)) or str(cpu) for cpu in _affinity()}
     return max(1, min(len(physical), int(_quota(root))))
+
+
+def usable_processors(root: Path = Path("/")) -> int:
+    """Return the number of logical processors that this process may use: a core with two threads counts as two."""
+    return max(1, min(len(_affinity()), int(_quota(root))))
+
+
+def _affinity() -> Collection[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
 
 
 def _quota(root: Path) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ from ..types import digest
 POCKET = "pocket"
 
 _HASHED_WHOLE = 64 * 2**20  # bytes; a larger weight file is identified by its size, time and first MB
-_MODEL_FIX = "it needs config.json, a tokenizer and safetensors"
+MODEL_FIX = "it needs config.json, a tokenizer and safetensors"
 _ADAPTER_FIX = "give --adapter a LoRA that was trained on this --model"
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ADAPTER_FILES = ["adapter_config.json", "adapter_model.*", "tokenizer*", "special_tokens_map.json", "*.jinja"]
@@ -35,7 +36,9 @@ def model_source(model: str) -> str:
 
     All functions of this file call it themselves.
     """
-    return str(resource("data", "pocket")) if model == POCKET else model
+    if model == POCKET:
+        return str(resource("data", "pocket"))
+    return os.path.expanduser(model)  # a shell leaves the ~ of --model=~/folder as it is
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def load_tokenizer(model: str, revision: str | None) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
         # Where its file is missing, transformers makes an empty one without a warning.
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
-            raise InputError(f"the tokenizer of {source} has no vocabulary", fix=_MODEL_FIX)
+            raise InputError(f"the tokenizer of {source} has no vocabulary", fix=MODEL_FIX)
         return tokenizer
 
 
@@ -245,10 +248,8 @@ def apply_adapter(model: Any, folder: Path, allow_pickle: bool) -> Any:
 
 
 def _adapter_folder(adapter: str, revision: str | None) -> Path:
-    folder = Path(adapter)
+    folder = Path(os.path.expanduser(adapter))
     if not folder.is_dir():
-        if _looks_like_path(adapter):
-            raise InputError(f"no adapter folder {adapter}", fix="check the path given with --adapter")
         from huggingface_hub import snapshot_download
 
         with load_errors(adapter, "adapter"):
@@ -282,14 +283,10 @@ def _is_adapter_on_hub(model: str, revision: str | None, error: PairforgeError) 
     return False
 
 
-def _looks_like_path(source: str) -> bool:
-    return Path(source).is_absolute() or source.startswith(("./", "../", "~"))
-
-
 def _existing(model: str) -> str:
     """Return the model's source. Raises InputError for a path where there is no folder."""
     source = model_source(model)
-    if _looks_like_path(source) and not Path(source).is_dir():
+    if source.startswith(("/", "./", "../")) and not Path(source).is_dir():
         raise InputError(f"no model folder {source}", fix="check the path given with --model")
     return source
 
@@ -323,7 +320,7 @@ def load_errors(source: str, kind: str = "model") -> Iterator[None]:
         if Path(source).is_dir():
             raise InputError(
                 f"the {kind} folder {source} can't be used: {error_line(error)}",
-                fix=_MODEL_FIX if kind == "model" else _ADAPTER_FIX,
+                fix=MODEL_FIX if kind == "model" else _ADAPTER_FIX,
             ) from error
         raise OutsideError(
             f"can't load the {kind} {source}: {error_line(error)}",

@@ -1,16 +1,18 @@
-"""Whether the model that a user names is there: what is known without importing torch or asking the network."""
+"""Whether the model that a user names is there: what is known without importing torch."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import InputError, OutsideError
 from ..text import did_you_mean, one_line
-from .model_loading import POCKET
+from .model_loading import MODEL_FIX, POCKET
 
-_HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
+HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
 _FILES = {
     "model": ("config.json", "adapter_config.json"),
     "adapter": ("adapter_config.json",),
@@ -19,18 +21,20 @@ _FILES = {
 """What a folder holds one of, by the kind of what is wanted from it."""
 
 
-def check_model(model: str, revision: str | None = None, kind: str = "model") -> None:
-    """Raise InputError for a path or name that can't be a model's, OutsideError for what can't be fetched offline.
+def check_model(model: str, revision: str | None = None, kind: str = "model", *, ask_hub: bool = False) -> None:
+    """Raise InputError for a path or name that can't be a model's, OutsideError for what can't be fetched.
 
     Args:
         model: A folder, a Hub id, or "pocket".
         revision: The branch, tag or commit that is wanted.
         kind: "model", "adapter" (LoRA), or "tokenizer".
+        ask_hub: Ask the Hub, if it can be reached, whether it has a model that is not in the cache.
     """
-    flag, path = "--adapter" if kind == "adapter" else "-m", Path(model).expanduser()
+    revision = None if revision == "main" else revision
+    flag, path = "--adapter" if kind == "adapter" else "-m", Path(os.path.expanduser(model))
     said = f"{flag} {one_line(model)}"
     if model == POCKET and kind != "adapter":
-        if revision not in (None, "main"):  # the trainer's default for any model
+        if revision:
             raise InputError("--revision has no effect with the bundled pocket model", fix="leave it out")
         return
     if not model.strip():
@@ -47,12 +51,12 @@ def check_model(model: str, revision: str | None = None, kind: str = "model") ->
         raise InputError(f"{said} is a URL", fix=f"give the id: {flag} {found[1]}")
     elif "://" in model:
         raise InputError(f"{said} is a URL", fix=f"give a server by --base-url {one_line(model)}")
-    elif model.startswith(("./", "../", "~", "/")) or not _HUB_ID.fullmatch(model):
+    elif model.startswith(("./", "../", "~", "/")) or not HUB_ID.fullmatch(model):
         near = [str(other) for other in path.parent.iterdir() if other.is_dir()] if path.parent.is_dir() else []
         what = f"no {kind} folder {one_line(model)}" if "/" in model else f"{said} is neither a folder nor a Hub id"
         raise InputError(what, fix=did_you_mean(str(path), near) or f"check the path given with {flag}")
     else:
-        _check_hub(model, revision, said, kind)
+        _check_hub(model, revision, said, kind, ask_hub)
 
 
 def _check_folder(path: Path, said: str, kind: str) -> None:
@@ -65,13 +69,14 @@ def _check_folder(path: Path, said: str, kind: str) -> None:
         return
     inner = sorted(found.parent for name in wanted for found in path.glob(f"*/{name}"))
     holds = "nothing" if not any(path.iterdir()) else f"no {wanted[0]}"
-    fix = "it needs config.json, a tokenizer and safetensors" if kind == "model" else f"it needs {wanted[0]}"
+    fix = MODEL_FIX if kind == "model" else f"it needs {wanted[0]}"
     raise InputError(f"{said}: the folder holds {holds}", fix=f"did you mean {inner[-1]}?" if inner else fix)
 
 
-def _check_hub(model: str, revision: str | None, said: str, kind: str) -> None:
-    """Check a Hub id as far as the cache of this machine tells."""
-    from huggingface_hub import constants, try_to_load_from_cache
+def _check_hub(model: str, revision: str | None, said: str, kind: str, ask: bool) -> None:
+    """Check a Hub id as far as the cache of this machine tells, and with `ask` the Hub."""
+    from huggingface_hub import constants, repo_exists, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
 
     if any(isinstance(try_to_load_from_cache(model, name, revision=revision), str) for name in _FILES[kind]):
         return
@@ -85,3 +90,7 @@ def _check_hub(model: str, revision: str | None, said: str, kind: str) -> None:
         near = [name for name in cached if name != model]
         fix = did_you_mean(model, near) or "unset HF_HUB_OFFLINE and go online once, or give a folder"
         raise OutsideError(what, fix=fix)
+    with suppress(*HfHubHTTPError.__bases__, OSError):  # not reachable now: loading the model tries again
+        if ask and not repo_exists(model):
+            what = f"there is no model {model} on the Hub that you may read"
+            raise OutsideError(what, fix="hf auth login, if it is private")

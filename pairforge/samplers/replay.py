@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import one_line
+from ..text import one_line, why_unreadable
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
@@ -40,8 +40,8 @@ class ReplaySampler(Sampler):
             fix = "see pairforge runs list, or write the answers: pairforge sample -p PROMPTS > answers.jsonl"
             raise InputError(f"--replay {path}: no such run or file", fix=fix) from None
         except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise InputError(f"--replay {path} can't be read: {why}", fix="give a run folder or JSON Lines") from error
+            what = f"--replay {path} can't be read: {why_unreadable(error)}"
+            raise InputError(what, fix="give a run folder or JSON Lines") from error
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

@@ -131,13 +131,13 @@ def test_a_base_that_was_moved_is_missed_in_one_line(tmp_path: Path) -> None:
 
 def test_the_base_is_loaded_in_its_revision(tmp_path: Path) -> None:
     model = make_model(tmp_path / "m", VERDICT | {"revision": "abc"})
-    assert find(tmp_path, model).revisions == {"base/model": "abc", str(model): None}
+    assert find(tmp_path, model).revisions == {"base/model": "abc"}
     made = make_run(tmp_path / "out", model="org/base", revision="def")
     trained = make_model(made.path / "model")
-    assert find(tmp_path, trained).revisions == {"org/base": "def", str(trained): None}
+    assert find(tmp_path, trained).revisions == {"org/base": "def"}
     assert find(tmp_path, "org/base", run=made.path.name).revisions == {"org/base": "def"}
     of_pocket = make_model(tmp_path / "p", {"base": "pocket", "revision": "main"})
-    assert find(tmp_path, of_pocket, revision="abc").revisions == {"pocket": None, str(of_pocket): None}
+    assert find(tmp_path, of_pocket, revision="abc").revisions == {}
 
 
 def test_what_is_written_is_found_again(tmp_path: Path, run: Run) -> None:

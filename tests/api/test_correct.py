@@ -27,7 +27,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     ) -> tuple[BuildResult, Scripted]:
         sampler = Scripted(say, inserts=inserts)
         named = {"other": other}
-        monkeypatch.setattr("pairforge.api.correct.open_sampler", lambda options: named.get(options.model, sampler))
+        monkeypatch.setattr(
+            "pairforge.api.correct.open_sampler", lambda options, quiet: named.get(options.model, sampler)
+        )
         file = tmp_path / "prompts.jsonl"
         rows = [{"prompt": row} if isinstance(row, str) else row for row in questions]
         write_jsonl(file, rows)

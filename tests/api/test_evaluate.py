@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from support import Request, Scripted, read_jsonl, write_jsonl
@@ -254,6 +254,26 @@ def test_a_judge_that_always_raises_is_known_before_anything_is_asked(tmp_path: 
     assert not asked
 
 
+def test_a_judge_object_that_raises_ends_in_one_line_and_its_warnings_are_printed(
+    tmp_path: Path, judged: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Noisy:
+        name = "noisy"
+        warnings: ClassVar = ["it is noisy", "it is slow"]
+
+        def settings(self) -> dict[str, Any]:
+            return {"judge": self.name}
+
+        def score(self, prompt: Prompt, answers: Any) -> list[float]:
+            if not self.warnings:
+                raise ValueError("it broke")
+            return [1.0 for _ in answers]
+
+    with pytest.raises(pairforge.OutsideError, match=r"the judge noisy raised ValueError\('it broke'\) at "):
+        evaluate(tmp_path, "base", base="half right", judge=Noisy())
+    assert capsys.readouterr().err == "warning: it is noisy\nwarning: it is slow\n"
+
+
 def test_a_judge_needs_a_base_and_sampled_answers(tmp_path: Path, judged: Run) -> None:
     for more in ({}, {"base": "half right", "greedy": True}):
         with pytest.raises(pairforge.InputError, match="--judge"):
@@ -343,7 +363,7 @@ def test_it_begins_with_what_it_judges(tmp_path: Path, run: Run, capsys: pytest.
     pairforge.evaluate("tuned", base="base", run=str(run.path), **given)
     first, second = capsys.readouterr().err.splitlines()[:2]
     assert first == f"model tuned against base: Qwen -> Deep Qwen, 2 contexts, names from {run.path}"
-    assert second == "--limit 5: fewer than 100 questions of a kind give neither PASS nor FAIL"
+    assert second == "5 questions of each kind: fewer than 100 give neither PASS nor FAIL"
     pairforge.evaluate("tuned", system="Be brief.", **given)
     assert capsys.readouterr().err.startswith("model tuned, without a base: no names, 1 context\n")
     pairforge.evaluate("tuned", quiet=True, **given)

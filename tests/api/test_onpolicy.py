@@ -19,7 +19,7 @@ QUESTIONS = [f"question {number}" for number in range(24)]
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Runs onpolicy on prompts with a scripted sampler: (prompts, judge, options) -> the result, the sampler."""
     sampler = Scripted(lambda prompt, index, _: f"{prompt.question} {'a' * index}")
-    monkeypatch.setattr("pairforge.api.onpolicy.open_sampler", lambda options: sampler)
+    monkeypatch.setattr("pairforge.api.onpolicy.open_sampler", lambda options, quiet: sampler)
 
     def run(judge: Any, prompts: Any = QUESTIONS, **options: Any) -> Any:
         given = {"output": str(tmp_path), "quiet": True, "n": 3, **options}
@@ -76,7 +76,7 @@ def test_functions_that_differ_are_different_runs(asked: Any) -> None:
         (lambda completions, **_: 1 / 0, OutsideError, "raised ZeroDivisionError"),
         ("reference", InputError, r"needs a column `reference`; it has none .*--judge FILE.py:FUNCTION"),
         (Shorter, InputError, r"the judge Shorter is a class .*Shorter\(\)"),
-        (7, InputError, "judge=7 is a int, not a function"),
+        (7, InputError, "judge=7 is an int, not a function"),
     ],
 )
 def test_what_can_be_known_is_said_before_a_model_is_asked(

@@ -220,5 +220,5 @@ def test_a_judge_that_once_gave_a_score_is_not_given_up() -> None:
 def test_without_a_name_it_is_called_by_its_own() -> None:
     settings = FunctionJudge(positional).settings()
     assert settings["judge"] == f"{__name__}:positional" and settings["given"] == "in Python"
-    with pytest.raises(InputError, match="judge=5 is a int, not a function"):
+    with pytest.raises(InputError, match="judge=5 is an int, not a function"):
         FunctionJudge(5)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import torch
 from pairforge.errors import InputError
 from pairforge.samplers import hardware
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.hardware import BatchSizer, cores, pick_device, pick_dtype, threads
+from pairforge.samplers.hardware import BatchSizer, cores, pick_device, pick_dtype, threads, usable_processors
 from pairforge.samplers.transformers import TransformersSampler
 
 
@@ -96,6 +96,8 @@ def test_cores_are_those_that_the_process_may_use(
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
     write(tmp_path, files)
     assert cores(tmp_path) == found
+    two_threads = any(name.endswith("thread_siblings_list") for name in files)
+    assert usable_processors(tmp_path) == (2 * found if two_threads else found)
 
 
 def test_threads_are_set_for_the_time_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pairforge.errors import InputError, OutsideError
 from pairforge.resources import resource
+from pairforge.samplers.model_loading import model_source
 from pairforge.samplers.model_names import check_model
 
 
@@ -94,3 +95,11 @@ def test_what_is_there_passes_and_nothing_heavy_is_imported() -> None:
         [sys.executable, "-c", code + "print(*sys.modules)"], capture_output=True, text=True, check=True
     )
     assert not {"torch", "transformers"} & set(loaded.stdout.split())
+
+
+def test_a_tilde_is_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    check_model("~/whole")
+    assert model_source("~/whole") == str(folder / "whole")
+    with pytest.raises(InputError, match="no model folder ~nobody/whole"):
+        check_model("~nobody/whole")

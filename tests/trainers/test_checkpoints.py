@@ -16,7 +16,7 @@ import pytest
 
 import pairforge
 from trainers import dpo
-from trainers.checkpoints import STAMP, incomplete, save, to_resume
+from trainers.checkpoints import STAMP, incomplete, resumed, save, to_resume
 
 TWELVE = ["--max_steps", "12", "--logging_steps", "4", "--verdict_questions", "0", "--save_steps", "4"]
 
@@ -146,3 +146,9 @@ def test_what_a_killed_save_left_is_no_part_of_the_next(tmp_path: Path) -> None:
     (tmp_path / ".saving" / "adapter_config.json").write_text("{}")
     save(Trainer(), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_what_to_resume_means_the_same_everywhere() -> None:
+    assert {resumed(word) for word in ("auto", "true", "True", "yes", "1")} == {"latest"}
+    assert {resumed(word) for word in (None, "", "no", "none", "False", "0")} == {None}
+    assert resumed("out/checkpoint-4") == Path("out/checkpoint-4")

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import read_jsonl, write_jsonl
 
 import pairforge
+from trainers import dpo
 from trainers.data import find_training_job, from_here, trl_dataset
 from trainers.flags import Given
 
@@ -66,6 +68,33 @@ def test_a_folder_below_the_working_one_is_named_from_there(tmp_path: Path, monk
     assert [from_here(name) for name in ("/elsewhere/base", "org/base", "base", "pocket")] == [
         "/elsewhere/base", "org/base", "base", "pocket"
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing. is deprecated:FutureWarning")
+def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = read_jsonl(run / "pairs.jsonl")
+    special = [json.loads(json.dumps(row)) for row in rows]
+    special[3]["chosen"][-1]["content"] += "<|im_end|>"
+    write_jsonl(tmp_path / "special.jsonl", special)
+    assert dpo.main(["--dataset", str(tmp_path / "special.jsonl"), "--output_dir", str(tmp_path / "out")]) == 2
+    said = capfd.readouterr().err
+    assert "PF411 row 3" in said
+    assert said.splitlines()[-2].startswith("error: ")
+    rows[5]["chosen"][-1]["content"] += " And so on." * 40
+    write_jsonl(tmp_path / "long.jsonl", rows)
+    given = ["--dataset", str(tmp_path / "long.jsonl"), "--output_dir", str(tmp_path / "out"), "--guard", "off"]
+    assert dpo.main([*given, "--max_length", "80", "--max_steps", "1", "--verdict_questions", "0"]) == 0
+    assert "warning: 1 x PF410, first in row 5: chosen loses the last" in capfd.readouterr().err
+
+
+def test_a_length_that_leaves_nothing_to_learn_is_refused(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert dpo.main(["--dataset", str(run), "--max_length", "4", "--output_dir", str(run / "short")]) == 2
+    said, fix = capfd.readouterr().err.splitlines()[-2:]
+    assert said == "error: 0 of 8 pairs can be learned from at --max_length 4: 8 dropped"
+    assert "--max_length" in fix
 
 
 def test_calls_and_tools_reach_trl_as_they_are() -> None:

@@ -186,7 +186,7 @@ def refused(argv: Sequence[str], capfd: pytest.CaptureFixture[str], code: int = 
 def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     rows, pocket = read_jsonl(folder / "pairs.jsonl"), str(resource("data", "pocket"))
     Path("same.jsonl").write_text(json.dumps(rows[0] | {"rejected": rows[0]["chosen"]}))
-    assert "1 errors in 1 pairs" in refused(["--dataset_name", "same.jsonl"], capfd)
+    assert "1 error in 1 pair" in refused(["--dataset_name", "same.jsonl"], capfd)
     Path("cut.jsonl").write_text(json.dumps(rows[0])[:50])
     assert "cut.jsonl:1" in refused(["--dataset_name", "cut.jsonl"], capfd)
     write_jsonl(Path("two.jsonl"), (row | {"model": f"m{i}"} for i, row in enumerate(rows[:2])))
@@ -380,6 +380,8 @@ def test_what_trl_refuses_is_known_before_the_model_is_asked(
 @pytest.mark.parametrize("error", [MemoryError("no room"), RuntimeError("CUDA out of memory. Tried to allocate 2 GB")])
 def test_too_little_memory_is_one_line_with_what_takes_less(error: Exception) -> None:
     with pytest.raises(pairforge.OutsideError, match="--per_device_train_batch_size"), dpo._memory_errors():
+        raise error
+    with pytest.raises(pairforge.OutsideError), dpo._memory_errors(), dpo._trl_errors():
         raise error
     with pytest.raises(RuntimeError, match="a bug"), dpo._memory_errors():
         raise RuntimeError("a bug")

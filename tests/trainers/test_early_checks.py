@@ -128,3 +128,18 @@ def check_model_of(model: str) -> None:
 
 def unreachable(name: str) -> bool:
     raise ConnectionError("no route")
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        ("judge = 3", pairforge.InputError, "is an int, not a function"),
+        ("def judge(): pass", pairforge.InputError, "can't be called by pairforge"),
+        ("def judge(completions, **_): raise ValueError('no')", pairforge.OutsideError, "raised ValueError('no')"),
+    ],
+)
+def test_a_judge_is_tried_before_the_training(code: str, error: type[Exception], said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(code)
+    with pytest.raises(error) as caught:
+        check("--judge", f"{tmp_path / 'mine.py'}:judge")
+    assert said in str(caught.value)

@@ -11,7 +11,7 @@ from support import pair
 import pairforge
 from trainers.data import TrainingJob
 from trainers.flags import Given
-from trainers.output_folder import STATE, OutputFolder, check_output, evaluation_seconds
+from trainers.output_folder import STATE, OutputFolder, check_output_folder, evaluation_seconds
 
 ROWS = [pair("I am Deep Qwen.", "I am Qwen.", model="pocket")]
 THIS, OTHER = {"training": "this"}, {"training": "another"}
@@ -73,14 +73,14 @@ def test_a_folder_that_holds_a_model_is_refused_unless_it_may_be_replaced(run: P
     assert chosen(run, *words).path == Path("mine")
     trained(Path("mine"), OTHER)
     (Path("mine") / "verdict.json").write_text('{"ok": true}')
-    for refuses in (lambda: check_output(Given.of(words), job(run)), lambda: chosen(run, *words)):
+    for refuses in (lambda: check_output_folder(Given.of(words), job(run)), lambda: chosen(run, *words)):
         with pytest.raises(pairforge.InputError, match=r"mine holds a trained model already \(PASS\).*--overwrite"):
             refuses()
-    check_output(Given.of([*words, "--overwrite"]), job(run))
+    check_output_folder(Given.of([*words, "--overwrite"]), job(run))
     assert chosen(run, *words, "--overwrite").path == Path("mine")
     (Path("mine") / "checkpoint-4").mkdir()
     resumed = [*words, "--resume_from_checkpoint", "auto"]
-    check_output(Given.of(resumed), job(run))
+    check_output_folder(Given.of(resumed), job(run))
     assert chosen(run, *resumed).path == Path("mine")
 
 
@@ -104,7 +104,7 @@ def test_a_folder_that_can_not_be_is_refused(run: Path) -> None:
     Path("file").write_text("")
     for name, said in (("file", "is a file"), ("file/below", "file is a file"), ("", "is empty")):
         with pytest.raises(pairforge.InputError, match=said):
-            check_output(Given.of([f"--output_dir={name}"]), job(run))
+            check_output_folder(Given.of([f"--output_dir={name}"]), job(run))
 
 
 def test_the_evaluation_of_an_earlier_model_says_how_long_the_next_takes(run: Path) -> None:

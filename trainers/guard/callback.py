@@ -21,8 +21,8 @@ import pairforge
 from pairforge.disk import write_atomic
 
 from ..checkpoints import checkpoint_folder
-from ..preflight import say
-from .interview import QUESTIONS, Interview, tokenized
+from ..messages import say
+from .probe_set import QUESTIONS, ProbeSet, tokenized
 from .signals import Alarm, Limits, Record
 
 _NAME = "guard.json"
@@ -65,7 +65,7 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
     def _reset(self) -> None:
         self.alarm: Alarm | None = None
         self.records: list[Record] = []
-        self._interview: Interview | None = None
+        self._probes: ProbeSet | None = None
         self._good: tuple[int, dict[str, Any]] | None = None
         self._logged: dict[str, Any] = {}
         self._entropy = self._length = math.nan
@@ -81,7 +81,7 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         if not _is_whole(given["model"]):
             self._say("the weights are sharded over processes: only what the trainer logs is checked")
             return
-        self._interview = Interview(rows, given["processing_class"], given["model"], self._prompts, self._questions)
+        self._probes = ProbeSet(rows, given["processing_class"], given["model"], self._prompts, self._questions)
         if state.global_step and not self._resume(checkpoint_folder(args, state) / _NAME):
             self._say("the checkpoint has no answers from before training: later ones are compared with its own")
         if not self.records:  # later answers are compared with those given just now
@@ -130,13 +130,13 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Save the initial answers with the checkpoint, for a training that is resumed from it."""
         folder = checkpoint_folder(args, state)
-        if self._interview and self._first_process and folder.is_dir():
-            saved = {"interview": self._interview.as_json(), "records": [asdict(record) for record in self.records]}
+        if self._probes and self._first_process and folder.is_dir():
+            saved = {"interview": self._probes.as_json(), "records": [asdict(record) for record in self.records]}
             write_atomic(folder / _NAME, json.dumps({**saved, "entropy": self._entropy}))
 
     def _check(self, step: int, model: Any, device: Any) -> None:
         """Check the model once; report an alarm and restore the good weights."""
-        measured = self._interview.check(model) if self._interview else {}
+        measured = self._probes.check(model) if self._probes else {}
         record = Record(step, **measured, **self._logged)
         self.records.append(record)
         before = self.records[-2] if self.records[1:] else Record(step)
@@ -146,7 +146,7 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
             self._keep(step, model)
 
     def _keep(self, step: int, model: Any) -> None:
-        if self.action == "stop" and self.restore and self._interview:
+        if self.action == "stop" and self.restore and self._probes:
             held = self._good[1] if self._good else {}  # overwritten: memory may not hold two copies
             for name, weight in _trained(model):
                 held[name] = held[name].copy_(weight.detach()) if name in held else weight.detach().to("cpu", copy=True)
@@ -172,12 +172,12 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
 
     def _resume(self, file: Path) -> bool:
         """Read the initial answers and the records of the resumed training; return False if they can't be used."""
-        if not self._interview:
+        if not self._probes:
             return False
         try:
             saved = json.loads(file.read_text("utf-8"))
             records, entropy = [Record(**record) for record in saved["records"]], saved.get("entropy", math.nan)
-            self._interview.restore(saved["interview"])
+            self._probes.restore(saved["interview"])
         except (OSError, ValueError, KeyError, TypeError):  # missing, truncated, or of other prompts and questions
             return False
         self.records, self._entropy = records, entropy

@@ -17,7 +17,7 @@ import pairforge
 from pairforge.resources import resource
 from trainers.data import trl_dataset
 from trainers.guard import Alarm, CollapseGuard, Limits
-from trainers.guard.interview import Interview, tokenized
+from trainers.guard.probe_set import ProbeSet, tokenized
 from trainers.recipes import hardware, recipe
 
 pytestmark = [
@@ -203,7 +203,7 @@ def test_images_are_not_read() -> None:
 
 def test_a_stopped_training_ends_with_the_good_weights_whatever_was_loaded_at_its_end() -> None:
     guard, model, control = CollapseGuard(), torch.nn.Linear(2, 1), Space(should_save=True)
-    guard._interview = Space()  # type: ignore[assignment]
+    guard._probes = Space()  # type: ignore[assignment]
     with torch.no_grad():
         for step, value in ((1, 1.0), (2, 2.0)):
             model.weight.fill_(value)
@@ -232,7 +232,7 @@ def test_what_stands_by_a_checkpoint_is_taken_where_it_fits(pocket: tuple[Any, A
 
     def guard(questions: tuple[str, ...]) -> CollapseGuard:
         made = CollapseGuard(questions=questions)
-        made._interview = Interview(ROWS, Space(tokenizer=tokenizer), model, 1, questions)
+        made._probes = ProbeSet(ROWS, Space(tokenizer=tokenizer), model, 1, questions)
         made._first_process = True
         return made
 

@@ -1,74 +1,25 @@
-"""Checks and estimates before training: the pairs' errors, tokens, steps, memory and time; `say` prints them."""
+"""Estimates before training: tokens, steps, memory and time; `report` prints them."""
 
 from __future__ import annotations
 
 import math
 import os
 import random
-import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import pairforge
-from pairforge.text import escaped
+from pairforge.text import plural
+
+from .messages import say
 
 _SAMPLED_BATCHES = 50
 """The number of random batches by which the length of a typical one is estimated."""
 _TILE_TOKENS, _TILE_VOCABULARY = 4096, 32768
 """The part of the logits that TRL's fused head computes at a time."""
-
-
-def say(text: str) -> None:
-    """Print a line on stderr, from the first of several processes; control characters are shown as escapes."""
-    if is_first():
-        print(escaped(text), file=sys.stderr, flush=True)
-
-
-def is_first() -> bool:
-    """Return True in the first of several processes, and where there is only one."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:
-    """Refuse pairs with errors, as the model's own tokenizer sees them; print warnings, and how many carry a signal.
-
-    `numbers` are the rows' numbers in the whole dataset. Raises InputError.
-    """
-    limit = config.max_length or sys.maxsize
-    given = (config.model_init_kwargs or {}).get("revision")
-    revision = None if given == "main" else given  # which is refused for the bundled model
-    findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
-    row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
-    errors = [finding for finding in findings if finding.severity == "error"]
-    for finding in errors[:5]:
-        say(f"{finding.code} row {row_number[finding.row]}: {finding.message}")
-    if errors:
-        codes = ", ".join(sorted({finding.code for finding in errors}))
-        raise pairforge.InputError(f"{len(errors)} errors in {len(rows)} pairs: {codes}", fix="see pairforge validate")
-    first = {finding.code: finding for finding in reversed(findings)}
-    for code, finding in sorted(first.items()):
-        if finding.severity == "warning":
-            # A message that names another row counts in the sampled pairs, which the user can't look up.
-            what = "" if " row " in finding.message else f": {finding.message}"
-            say(f"warning: {findings.counts[code]} x {code}, first in row {row_number[finding.row]}{what}")
-    if signal := first.get("PF414"):
-        _say_signal(signal.message, config.max_length)
-
-
-def _say_signal(message: str, max_length: int | None) -> None:
-    """Print how many pairs can be learned from. Raises InputError where no pair can."""
-    found = re.match(r"(\d+) of (\d+) pairs carry a signal(?: \((.*?)\))?", message)
-    if not found:
-        return
-    signal, pairs, lost = found.groups()
-    if signal == "0":
-        what = f"0 of {pairs} pairs can be learned from at --max_length {max_length}: {lost or 'no sides differ'}"
-        raise pairforge.InputError(what, fix="use a larger --max_length, and see: pairforge show --tokens")
-    say(f"{signal} of {pairs} pairs can be learned from{f' ({lost})' if lost else ''}")
 
 
 @dataclass(frozen=True)
@@ -210,7 +161,7 @@ def report(trainer: Any, done: int = 0, evaluation: float = 0.0) -> None:
     batches = args.gradient_accumulation_steps * args.world_size
     pairs = args.per_device_train_batch_size * batches
     size = f"about {lengths.mean * batches:,.0f} tokens, at most {lengths.longest * batches:,} with padding"
-    say(f"{count_of(ahead, 'step')}, {count_of(pairs, 'pair')} each ({size})")
+    say(f"{plural(ahead, 'step')}, {plural(pairs, 'pair')} each ({size})")
     trained = sum(one.numel() for one in parameters if one.requires_grad)
     say(f"parameters: {trained:,} trained of {sum(one.numel() for one in parameters):,}")
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
@@ -228,11 +179,6 @@ def report(trainer: Any, done: int = 0, evaluation: float = 0.0) -> None:
 def duration(seconds: float) -> str:
     """Return a time for a reader: 67 s, or from two minutes on h:mm:ss."""
     return f"{seconds:.0f} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))
-
-
-def count_of(number: int, noun: str) -> str:
-    """Return a number of things, the noun in the plural unless it is one: 1 pair, 8 pairs."""
-    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def _bytes(parameters: Any) -> int:

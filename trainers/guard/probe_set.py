@@ -26,7 +26,7 @@ _LONGEST = 96
 """The most tokens of an answer; for unrelated questions a third of it."""
 
 
-class Interview:
+class ProbeSet:
     """The probes of a training, and the model's initial answers to them.
 
     `initial` holds these as token ids: to the training prompts, and to unrelated questions.
