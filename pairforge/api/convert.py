@@ -44,6 +44,7 @@ _SKIPPED = {
     "bytes": "bytes in a text file",
     "context": "no question before the answers",
     "encoding": "not UTF-8",
+    "joined": "read together with another row",
     "json": "not valid JSON",
     "limit": "too large",
     "not_finite": "a number that is not finite",
