@@ -35,6 +35,8 @@ def unreadable(error: Exception, where: str, line: int = 1) -> Unreadable:
     cut = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
     python = error.msg.startswith("Expecting property name") and error.doc.startswith("'", error.pos)
     at = f"at line {error.lineno} column {error.colno}" if error.lineno > line else f"at column {error.colno}"
+    if cut and error.lineno > line and "\n" not in error.doc.rstrip():  # behind the line break
+        at = "at the end of the line"
     what = f"{'incomplete' if cut else 'not valid'} JSON: {error.msg.removesuffix(' at')} {at}"
     if not cut and error.msg == "Expecting value" and not error.doc[: error.pos].strip():
         what += f", which begins with '{one_line(error.doc, 40)}'"

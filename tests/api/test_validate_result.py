@@ -163,6 +163,8 @@ def test_where_the_rows_of_a_check_differ_the_message_says_whose_it_is(tmp_path:
     said = printed(validate(path))
     assert "row 1: `rejected` is null, not a list of messages (and others)" in said
     assert "pairs.jsonl, line 4: not valid JSON" in said and "pairs.jsonl:4" not in said
+    path.write_text(path.read_text().replace("{oops}", '{"chosen": ['))
+    assert "line 4: incomplete JSON: Expecting value at the end of the line" in printed(validate(path))
     alike = printed(validate([*[sound | {"rejected": 3}] * 2, sound]))
     assert "`rejected` is 3" in alike and "(and others)" not in alike
 
