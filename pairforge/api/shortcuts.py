@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
+from ..checks.rule import BALANCE
 from ..checks.shortcuts import Report, audit
 from ..checks.shortcuts.rebalancing import beyond_balance
 from ..console import note
@@ -70,7 +70,7 @@ def _next_step(report: Report, source: PairInput) -> str:
     others = source.run is not None and source.run.command == "onpolicy"  # other answers can be picked
     if not others and (lasting := beyond_balance(report.cues)):
         return f"next: {lasting[0]}"
-    return f"next: pairforge balance {shlex.quote(source.name or 'PAIRS')} OUT"
+    return f"next: {BALANCE.format(data=source.word)}"
 
 
 class _ModelTokens:

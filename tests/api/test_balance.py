@@ -231,4 +231,4 @@ def test_what_all_pairs_have_can_t_be_balanced_away() -> None:
         "can't be balanced away: too many pairs have it; make other pairs"
     )
     spaces = [numbered(n, word("a", n), f" {word('b', n)}") for n in range(120)]
-    assert str(shortcuts(spaces)).splitlines()[-1] == "next: pairforge balance PAIRS OUT"
+    assert str(shortcuts(spaces)).splitlines()[-1] == "next: pairforge balance PAIRS balanced.jsonl"
