@@ -115,8 +115,14 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     assert "Warning" not in err
     verdict = json.loads((model / "verdict.json").read_text("utf-8"))
     assert (verdict["base"], verdict["model"], verdict["ok"]) == ("pocket", str(model), False)
-    assert verdict["training"] == {"pairs": 16, "seen": 8, "loss_type": ["sigmoid", "sft"], "steps": 2}
+    training = {"pairs": 16, "seen": 8, "loss_type": ["sigmoid", "sft"], "usual_loss": ["sigmoid", "sft"]}
+    training |= {"steps": 2, "planned": 2, "learning_rate": 3e-5, "usual_rate": 3e-5}
+    assert verdict["training"].items() >= training.items()
+    assert "max_steps" in verdict["training"]["given"]
     assert (model / "failures.jsonl").exists()
+    assert not (folder.parent / "failures.jsonl").exists(), "the model before training is not one that fails"
+    assert "warning: 2 steps are too few to learn anything" in err
+    assert re.search(r"step 2/2  loss \d", err)
     assert (verdict["run"], verdict["revision"], len(verdict["pairs"])) == (folder.name, "main", 64)
     assert err.splitlines()[-2:] == [
         f"saved: {model}: model.safetensors, verdict.json, training.svg, history.json, README.md",
