@@ -175,7 +175,7 @@ class TrainingResult:
 
     @property
     def ok(self) -> bool:
-        """True if the guard didn't stop the training, and the verdict, if there is one, passes."""
+        """True if the guard didn't stop the training, and no verdict fails; for a PASS look at `outcome`."""
         return not self.history.stopped and (self.verdict is None or bool(self.verdict.ok))
 
     @property
@@ -287,16 +287,23 @@ def _next_try(result: TrainingResult, argv: Sequence[str]) -> str:
     if stopped:
         remedy = after_stop(result.history.facts)
         words, flags = remedy.words, remedy.flags
-    again = shlex.join(["pairforge", "train", "dpo", *replaced(argv, flags)])
-    return again if flags else words
+    if not flags:
+        return words
+    # Another training takes another folder, and does not go on from the checkpoints of this one.
+    folder = {} if "--overwrite" in argv else {"output_dir": ""}
+    return shlex.join(["pairforge", "train", "dpo", *replaced(argv, folder | {"resume_from_checkpoint": ""} | flags)])
 
 
 def replaced(argv: Sequence[str], flags: Mapping[str, str]) -> list[str]:
-    """Return the words of a command line with other values of some flags, and without those whose value is ""."""
+    """Return the words of a command line with other values of some flags, and without those whose value is "".
+
+    A token is left out, too: it is not to be printed.
+    """
     kept, dropped = [], False
     for word in argv:
         if word.startswith("--"):
-            dropped = word[2:].partition("=")[0].replace("-", "_") in flags
+            name = word[2:].partition("=")[0].replace("-", "_")
+            dropped = name in flags or name.endswith("token")
         if not dropped:
             kept.append(word)
     return [*kept, *(word for name, value in flags.items() if value for word in (f"--{name}", value))]

@@ -100,8 +100,10 @@ class RunView(HtmlRepr):
         width = max((len(Path(one["path"]).name) for one in line["trained"]), default=0)
         for one in line["trained"]:
             shares = "  ".join(f"{name} {share:.1%}" for name, share in one["shares"].items())
-            parts = (f"{Path(one['path']).name:{width}}", one["outcome"], shares, TrainingFacts.read(one["training"]))
-            yield visible(f"trained: {'  '.join(filter(None, map(str, parts)))}")
+            name = f"{Path(one['path']).name:{width}}"
+            yield visible(f"trained: {name}  {one['outcome']}  {shares}".rstrip())
+            if how := str(TrainingFacts.read(one["training"])):
+                yield visible(f"{'':{width + 11}}{how}")
         if self.run.counts:
             yield visible(outcome(self.run.counts))
         if line["state"] != "complete":

@@ -195,10 +195,11 @@ def test_trained_models_are_compared_by_their_figures_and_how_they_were_trained(
         " ".join(listed.split())
     )
     view = pairforge.show_run(str(run.path))
-    lines = [" ".join(line.split()) for line in shown(view).splitlines() if line.startswith("trained: ")]
-    assert lines == [
-        "trained: model FAIL new_name 0.0% general 93.0%",
-        "trained: model-2 FAIL new_name 0.0% general 93.0% 15 steps, lr 1e-07, sigmoid+sft, stopped by the guard",
+    lines = [" ".join(line.split()) for line in shown(view).splitlines()]
+    start = lines.index("trained: model FAIL new_name 0.0% general 93.0%")
+    assert lines[start + 1 : start + 3] == [
+        "trained: model-2 FAIL new_name 0.0% general 93.0%",
+        "15 steps, lr 1e-07, sigmoid+sft, stopped by the guard",
     ]
     assert view.as_json()["trained"][1]["training"]["restored"] == 5
 

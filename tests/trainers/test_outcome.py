@@ -102,6 +102,7 @@ def test_an_adapter_can_be_asked_and_judged_and_a_model_may_take_its_place(
         (["--learning-rate=5e-4", "--beta=1"], {"learning_rate": ""}, ["--beta=1"]),
         (["--loss_type", "sigmoid", "ipo", "--bf16"], {"loss_type": "", "loss_weights": ""}, ["--bf16"]),
         (["--num_train_epochs", "1"], {"num_train_epochs": "2"}, ["--num_train_epochs", "2"]),
+        (["--hub_token", "hf_x", "--beta", "1"], {}, ["--beta", "1"]),
         ([], {"learning_rate": "1e-05"}, ["--learning_rate", "1e-05"]),
     ],
 )
