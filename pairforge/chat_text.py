@@ -36,12 +36,18 @@ class Form:
 
 
 _SPEAKERS = {"instruction": "user", "input": "user", "response": "assistant", "[inst]": "user", "[/inst]": "assistant"}
-_NAMES = "system|developer|user|assistant|tool"
-_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "<eos>", "</s>")
+_NAMES = "system|developer|user|assistant|tool|prompter"
+_ENDS = (
+    "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>", "<eos>", "</s>",
+    "<|eot|>", "<|return|>", "<|eom_id|>", "<extra_id_1>", "<｜end▁of▁sentence｜>",
+)  # fmt: skip
+
+
+_BEGIN = r"<\|begin_of_text\|>|<bos>|<s>|<｜begin▁of▁sentence｜>"
 
 
 def _form(name: str, before: str, speaker: str, behind: str) -> Form:
-    begins = re.compile(rf"\s*(?:(?:<\|begin_of_text\|>|<bos>|<s>)\s*)?{before}(?:{speaker}){behind}")
+    begins = re.compile(rf"\s*(?:(?:{_BEGIN})\s*)?{before}(?:{speaker}){behind}")
     return Form(name, begins, re.compile(rf"{before}({speaker}){behind}"))
 
 
@@ -70,6 +76,10 @@ FORMS = (
     ),
     _form("ChatML (<|im_start|>)", r"<\|im_start\|>", _NAMES, r"\n?"),
     _form("the template of Llama 3", r"<\|start_header_id\|>", f"{_NAMES}|ipython", r"<\|end_header_id\|>\s*"),
+    _form("the template of Llama 4", r"<\|header_start\|>", f"{_NAMES}|ipython", r"<\|header_end\|>\s*"),
+    _form("the template of gpt-oss", r"<\|start\|>", _NAMES, r"(?:<\|channel\|>\w+)?<\|message\|>"),
+    _form("the template of DeepSeek", "<｜", "User|Assistant", "｜>"),
+    _form("the template of Nemotron", "<extra_id_[01]>", "System|User|Assistant", r"\n"),
     _form("the template of Gemma", "<start_of_turn>", "user|model", r"\n?"),
     _form("<|user|> ... <|assistant|>", r"<\|", _NAMES, r"\|>\n?"),
     _LLAMA2,
@@ -95,10 +105,11 @@ def transcript(text: str) -> list[Message] | None:
     form = form_of(text)
     if form is None:
         return None
-    turns = [*form.turns(text)]
+    turns = [turn for turn in form.turns(text) if turn["content"] or turn["role"] != "system"]
     if form is _LLAMA2:
+        for turn in turns:
+            turn["content"] = turn["content"].strip().removesuffix("<s>").strip().removesuffix("</s>").strip()
         for index, turn in enumerate(turns):
-            turn["content"] = turn["content"].removesuffix("<s>").removesuffix("</s>").strip()
             if found := _SYSTEM.match(turn["content"]):
                 asked = Message(role="user", content=turn["content"][found.end() :].strip())
                 return [Message(role="system", content=found[1].strip()), asked, *turns[index + 1 :]]

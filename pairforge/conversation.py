@@ -12,9 +12,10 @@ from .types import Message
 
 ROLES = {
     **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("user", "human", "prompter", "customer", "person"), "user"),
+    **dict.fromkeys(("user", "human", "prompter", "customer", "person", "用户"), "user"),
     **dict.fromkeys(
-        ("assistant", "gpt", "model", "bot", "chatgpt", "bard", "bing", "ai", "chatbot", "llm"), "assistant"
+        ("assistant", "gpt", "model", "bot", "chatgpt", "bard", "bing", "ai", "chatbot", "llm", "agent", "助手"),
+        "assistant",
     ),
     **dict.fromkeys(
         ("tool", "observation", "function_response", "tool_response", "tool_result", "function", "ipython"), "tool"
@@ -31,7 +32,7 @@ THOUGHTS = ("reasoning_content", "thinking", "reasoning")
 _KEPT_KEYS = {"assistant": THOUGHTS, "tool": ("name", "tool_call_id")}
 """Keys that a message of a role keeps, beside its content and its calls."""
 _ROLE_KEYS = ("role", "from", "speaker")
-_CONTENT_KEYS = ("content", "value", "text", "parts", "message", "utterance")
+CONTENT_KEYS = ("content", "value", "text", "parts", "message", "utterance")
 
 
 class ConversationError(Exception):
@@ -67,12 +68,14 @@ class Turn:
         role = role_of(item)
         if role and len(item) == 2 and "content" in item and role not in CALLERS:  # nearly all turns
             return cls(role, item["content"])
-        key = next((key for key in _CONTENT_KEYS if key in item), None) if role else None
+        key = next((key for key in CONTENT_KEYS if key in item), None) if role else None
         if role is None or (key is None and role != "assistant"):  # a call of a tool may come without words
             raise NotTurnError(one_line(f"{item!r}", 80))
         content, calls = item.get(key), item.get("tool_calls") or item.get("function_call") or ()
         if role in CALLERS:
             role, calls = "assistant", called(content)
+            if not calls and str(content).lstrip()[:1] in ("{", "["):
+                raise NotTurnError(one_line(f"the call is not valid JSON: {content}", 100))
             content = None if calls else content
         more = {name: item[name] for name in _KEPT_KEYS.get(role, ()) if isinstance(item.get(name), str)}
         own = {next(name for name in _ROLE_KEYS if name in item), key, "tool_calls", "function_call", *more}

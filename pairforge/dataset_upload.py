@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -64,7 +65,9 @@ def check_repo(repo: str) -> None:
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
-        raise InputError(f"--repo {visible(repr(repo))} can't be a dataset's id", fix="use OWNER/NAME") from error
+        inside = re.fullmatch(r"(?:https?://[^/]+/)?(?:datasets/)?([\w.-]+/[\w.-]+)/?", repo)
+        fix = f"use {inside[1]}" if inside and inside[1] != repo else "use OWNER/NAME"
+        raise InputError(f"--repo {visible(repr(repo))} can't be a dataset's id", fix=fix) from error
     if "/" not in repo:
         raise InputError(f"--repo {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
 

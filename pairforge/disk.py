@@ -20,7 +20,7 @@ def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.DatabaseError) as error:
-        text, fix = str(error), "choose another folder with -o DIR"
+        text, fix = str(error), "choose another folder"
         if isinstance(error, OSError):
             full = is_disk_full(error)
             what = f"can't write {path}: {error.strerror}"

@@ -42,3 +42,7 @@ class OutsideError(PairforgeError):
     """The world outside failed: network, Hub, judge, disk, memory."""
 
     exit_code = 4
+
+
+class TerminatedExit(SystemExit):
+    """SIGTERM ended the command: not an exit of code that is called by it."""

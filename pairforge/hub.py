@@ -269,6 +269,10 @@ def _outside(error: Exception, repo: str) -> PairforgeError:
         what = f"the Hub has no room for more in {repo}: {reason}"
         return OutsideError(what, fix="free storage there, or ask the Hub for more")
     what, fix = _PLAIN.get(status or 0, _OTHER)
+    for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT"):
+        if status is None and (value := os.environ.get(name)) not in (None, "", "0"):
+            fix = f"check the network, and {name}, which is {value}"
+            break
     return OutsideError(what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice()))
 
 

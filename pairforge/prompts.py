@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,8 @@ from .chat_text import transcript
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, turns_of
 from .errors import InputError
 from .options import History
-from .readers import Row, Unreadable, Wanted, hub_id, is_given, read, rows_given
+from .readers import Row, Unreadable, Wanted, hub_id, is_given, near_file, read, rows_given
+from .readers.source import missing
 from .readers.stream import STDIN, name_of
 from .resources import resource
 from .text import a_type, common_prefix, did_you_mean, lone_surrogate, one_line
@@ -67,6 +69,13 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
     return Prompt(messages, {sys.intern(key): value for key, value in rest.items()})
 
 
+def is_prompt(row: Any) -> bool:
+    """Return True if a prompt can be read from a row."""
+    with suppress(InputError):
+        return isinstance(prompt_of(row, "", {}, "last"), Prompt)
+    return False
+
+
 def _named(row: Mapping[str, Any], columns: Mapping[str, str]) -> Mapping[str, Any]:
     """Return the row under the names known here: as `columns` maps them, else in small letters where that helps."""
     if columns:
@@ -112,7 +121,9 @@ def _turns(row: Any, where: str, columns: Mapping[str, str], history: History) -
         own = [str(name) for name in row]
         if held := [name for name in own if name in ASKED]:
             raise InputError(f"{where}: no prompt can be read from {one_line(', '.join(held))}", fix=READ)
-        fix = f"name the column that holds the prompt, e.g. --columns {one_line(f'prompt={own[0]}', 60)}"
+        fix = f"name the column that holds the prompt, e.g. --columns {shlex.quote(one_line(f'prompt={own[0]}', 60))}"
+        if len(own[0].split()) > 2:  # a text, which is no name
+            fix = "the first line of a table names its columns: write such a line, e.g. prompt, above the others"
         raise InputError(f"{where}: no column of prompts among {one_line(', '.join(own))}", fix=fix)
     raise InputError(f"{where}: {one_line(repr(row), 60)} is not a prompt", fix=READ)
 
@@ -197,7 +208,7 @@ def _json(text: str) -> Any:
     return None
 
 
-__all__ = ["BUNDLED", "bundled", "prompt_of", "prompts_given", "read_prompts", "systems"]
+__all__ = ["BUNDLED", "bundled", "is_prompt", "prompt_of", "prompts_given", "read_prompts", "systems"]
 
 BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
 _PROMPTS = Wanted(
@@ -297,9 +308,10 @@ def _no_source(source: str) -> InputError:
     path = Path(source.strip())
     if not source.strip():
         return InputError("-p: the name of the prompts is empty", fix=_PROMPTS.named)
+    if "://" in source:
+        return missing(source, "")
     if path.suffix.strip(".") and path.name.partition(".")[0] not in ("identity", "general", "controls"):
-        near = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        return InputError(f"-p {source}: no such file", fix=did_you_mean(str(path), near) or "check the path")
+        return InputError(f"-p {source}: no such file", fix=near_file(source.strip()) or "check the path")
     fix = did_you_mean(source, BUNDLED) or _PROMPTS.named
     if " " in source.strip():
         fix = 'write the prompts into a file, one a line; in Python: prompts=["..."]'

@@ -75,8 +75,18 @@ def out_dir(output: str | Path | None = None) -> Path:
     """
     path = Path(output or os.environ.get("PAIRFORGE_OUT") or "pairforge-out")
     if file := next((part for part in (path, *path.parents) if part.is_file()), None):
-        raise InputError(f"{file} is a file: runs can't be in it", fix="name another folder: -o DIR")
+        fix = "name another folder: -o DIR"
+        if not output and os.environ.get("PAIRFORGE_OUT"):
+            fix = "PAIRFORGE_OUT names it: set it to a folder, or give -o DIR"
+        raise InputError(f"{file} is a file: runs can't be in it", fix=fix)
     return path
+
+
+def check_run_name(name: str) -> None:
+    """Raise InputError for a name that no run can be given."""
+    if LATEST.fullmatch(name) or not _CAN_BE_NAMED.fullmatch(name):
+        what = "would mean the latest run" if LATEST.fullmatch(name) else "is not of letters, digits, -, _ and ."
+        raise InputError(f"--name {visible(name)!r:.80} {what}", fix="e.g. --name first-try")
 
 
 @dataclass
@@ -164,10 +174,8 @@ class Run:
 
     def check_name(self, name: str) -> None:
         """Raise InputError for a name that this run can't be given."""
+        check_run_name(name)
         fix = "use another name"
-        if LATEST.fullmatch(name) or not _CAN_BE_NAMED.fullmatch(name):
-            what = "would mean the latest run" if LATEST.fullmatch(name) else "is not of letters, digits, -, _ and ."
-            raise InputError(f"--name {visible(name)!r:.80} {what}", fix="e.g. --name first-try")
         out = self.path.parent
         if (out / name).exists() and out / name != self.path:
             raise InputError(f"--name {name}: a folder in {out} is called so", fix=fix)

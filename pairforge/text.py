@@ -116,14 +116,16 @@ def kind_of(value: object) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the hint "did you mean 'x'?", or 'x' or 'y', for a misspelt word; empty where nothing known is like it.
 
-    Letter case, and - against _, make no difference.
+    Letter case, - against _, and dashes at the start make no difference. What begins with the word comes first.
     """
 
     def plain(text: str) -> str:
-        return text.lower().replace("_", "-")
+        return text.lower().replace("_", "-").lstrip("-")
 
-    names = {plain(name): name for name in known}
-    found = [names[name] for name in difflib.get_close_matches(plain(word), names, n=2)]
+    names, meant = {plain(name): name for name in known}, plain(word)
+    longer = [name for name in names if len(meant) > 2 and name.startswith(meant)]
+    near = [meant] if meant in names else longer or difflib.get_close_matches(meant, names, n=2)
+    found = [names[name] for name in near[:2]]
     return f"did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 

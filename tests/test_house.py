@@ -50,6 +50,7 @@ FOR_TRAINERS = {
     "api.inputs",
     "api.models",
     "api.onpolicy",
+    "readers",
     "samplers.model_loading",
     "samplers.model_names",
 }
@@ -65,6 +66,7 @@ CROSS_CUTTING = {
     "packaging",
     "readme",
     "wrong_inputs",
+    "wrong_pair_files",
 }
 """The tests of no single module; those of data/ and docs/ are named `data_*` and `docs_*`."""
 HEAVY = {"torch", "transformers", "datasets", "trl", "huggingface_hub", "pyarrow", "jsonschema", "matplotlib", "numpy"}

@@ -17,6 +17,7 @@ from support import pair
 from pairforge.dataset_upload import check_repo
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
+from pairforge.hub import _outside
 
 WORKER = """
 import json, os, sys
@@ -382,3 +383,14 @@ def test_what_is_no_id_is_refused_before_anything(repo: str) -> None:
     with pytest.raises(InputError, match="--repo"):
         check_repo(repo)
     check_repo("me/pairs")
+
+
+@pytest.mark.parametrize(("name", "value"), [("HF_ENDPOINT", "localhost"), ("HF_HUB_OFFLINE", "1")])
+def test_the_setting_that_may_be_wrong_is_named_where_nothing_answers(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    for one in ("HF_ENDPOINT", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(one, raising=False)
+    assert "HF_" not in str(_outside(OSError("no route"), "me/x").fix)
+    monkeypatch.setenv(name, value)
+    assert _outside(OSError("no route"), "me/x").fix == f"check the network, and {name}, which is {value}"

@@ -18,10 +18,18 @@ def by_position(prompt, completion): return 1.0
 def single(prompts, completions, **_): return [1.0]
 def text(prompts, completions, **_): return ["7/10"] * len(completions)
 WEIGHT = 0.5
+def by_answer(prompts, completions, **columns): return [columns["answer"][0]] * len(completions)
+def needs_answer(prompts, completions, answer, **_): return [1.0] * len(completions)
+class Judge:
+    def score(self, prompt, answers): return [1.0] * len(answers)
 """
 FILES = {
     "rew.py": REWARD,
     "broken.py": "def f(:",
+    "needs.py": "import nosuchlib",
+    "package/__init__.py": "",
+    "package/relative.py": "from . import helper",
+    "notes.txt": "judge",
     "q.csv": "question,category\nWho are you?,identity\n",
     "qa.csv": "question,solution\nWho are you?,Qwen\n",
     "empty.jsonl": "",
@@ -56,6 +64,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("correct --to Athene", "--from is missing: which name should become 'Athene'?", "e.g."),
         ("correct --from Qwen --to A --to B", "1 --from but 2 --to", "in pairs"),
         ("correct --from Qwen --to ''", "--to is empty", "e.g."),
+        ("correct --from Qwen --to '\u201cDeep Qwen\u201d'", "curly quotes around a name", '"Deep Qwen"'),
         ("correct --from Qwen --to Qwen", "nothing would change", "e.g."),
         (NAMES + "-p identity", "no file, folder or bundled set is called so", "did you mean 'identity."),
         (NAMES + "-p identity.trian", "no file, folder or bundled set", "did you mean 'identity.train'"),
@@ -70,6 +79,10 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (NAMES + "-p q.csv --columns prompt=qustion", "no column 'qustion'", "did you mean 'question'?"),
         (NAMES + "-p q.csv --columns question", "must be NAME=COLUMN", "--columns prompt=question"),
         (NAMES + "-p q.csv --columns promt=question", "not a part of a prompt", "did you mean 'prompt'"),
+        (NAMES + "-p https://huggingface.co/datasets/a/b", "is a URL, not a file", "the id of the data set: a/b"),
+        (NAMES + "-p file:///tmp/q.csv", "is a URL, not a file", "give its path: /tmp/q.csv"),
+        (NAMES + "-p '~/nosuch.csv'", "/nosuch.csv: no such file", "check the path"),
+        (NAMES + "--name 'my run'", "--name 'my run' is not of letters", "first-try"),
         (NAMES + "-m pockt", "-m pockt: no such model", "did you mean 'pocket'?"),
         (NAMES + "-m q.csv", "-m q.csv is a file", "a folder or a Hub id"),
         (NAMES + "-m ./other", "the folder holds no config.json", "it needs config.json, a tokenizer and safetensors"),
@@ -137,6 +150,18 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             "reference=COLUMN",
         ),
         ("onpolicy -p qa.csv", "needs a column `reference`", "--columns reference=solution"),
+        ("onpolicy -p q.csv --judge rew.py:by_answer", "raised KeyError('answer')", "columns question, category"),
+        ("onpolicy -p q.csv --judge rew.py:needs_answer", "missing a required argument", "columns question, category"),
+        ("onpolicy --judge rew.py:Judge", "the judge Judge is a class", "and give rew.py:judge"),
+        ("onpolicy --judge rew.py::short", "has two colons", "did you mean rew.py:short?"),
+        ("onpolicy --judge notes.txt:f", "notes.txt is not a Python file", "FILE.py:FUNCTION"),
+        ("onpolicy --judge needs.py:f", "no module 'nosuchlib' for needs.py", "install it"),
+        (
+            "onpolicy --judge package/relative.py:f",
+            "relative import",
+            "PYTHONPATH=. before the command, and give",
+        ),
+        ("onpolicy --judge package.relative:f", "but package/relative.py is here", "PYTHONPATH=. before the command"),
         ("onpolicy --judge llm", "'llm' is not the name of a function", "FILE.py:FUNCTION"),
         ("onpolicy --n 1", "best and worst need at least two answers", "--n 4"),
         ("onpolicy --margin -1", "--margin -1.0 must be 0 or more", "e.g."),
@@ -155,3 +180,27 @@ def test_the_true_cause_is_said(capsys: pytest.CaptureFixture[str], line: str, s
     assert says in what and fix in advice, said
     assert len(said.splitlines()) <= 4 and "Errno" not in said
     assert not list(Path().glob("*/*/pairs.jsonl"))
+
+
+@pytest.mark.parametrize("command", ["shortcuts", "balance", "show", "push", "convert", "fix"])
+def test_prompts_given_as_pairs_are_called_prompts(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "q.csv", *(["out.jsonl"] if command in ("convert", "fix") else [])])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "q.csv: these are prompts, not pairs" in said
+    assert "make pairs of them: pairforge onpolicy -p q.csv, or pairforge correct" in said
+
+
+def test_the_file_that_is_probably_meant_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["validate", "brokn.jsonl"])
+    assert "brokn.jsonl does not exist\n  -> did you mean 'broken.jsonl'" in capsys.readouterr().err
+
+
+def test_a_folder_of_runs_that_the_environment_names_wrongly(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAIRFORGE_OUT", "afile")
+    with pytest.raises(SystemExit):
+        main(["runs", "list"])
+    assert "PAIRFORGE_OUT names it" in capsys.readouterr().err

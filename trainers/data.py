@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any
 
 import pairforge
 from pairforge.api.inputs import PairInput, run_folder
-from pairforge.run import out_dir
-from pairforge.text import one_line, plural
+from pairforge.readers import near_file
+from pairforge.run import Run, out_dir
+from pairforge.samplers.model_names import check_model
+from pairforge.text import plural
 from pairforge.types import digest
 
 from .flags import Given
@@ -70,6 +73,9 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     """
     name, tests = given.text("dataset_name"), given.text("eval_strategy") not in (None, "no")
     run, test_rows, from_hub = None, list[Mapping[str, Any]](), False
+    model = given.text("model_name_or_path")
+    if model and pairs is None and not name:  # before a run is made for it
+        check_model(from_here(model), given.text("model_revision"))
     if pairs is not None:
         rows, name = _as_pairs(pairs, "the rows", given), ""
     elif not name or _is_here(name):
@@ -87,7 +93,6 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     if not rows:
         fix = "skips.jsonl beside them says why" if run else "name other pairs with --dataset"
         raise pairforge.InputError(f"{name or 'the rows'}: no pairs to train on", fix=fix)
-    model = given.text("model_name_or_path")
     models = {str(row["model"]) for row in rows if row.get("model")}
     if not model and len(models) != 1:
         why = f"come from {len(models)} models" if models else "don't say which model they come from"
@@ -96,7 +101,7 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
         )
     model = model or models.pop()
     # The revision that the run asked, if it asked this model.
-    settings = json.loads((run / "run.json").read_text("utf-8"))["settings"] if run else {}
+    settings = Run.load(run).settings if run else {}
     revision = str(settings.get("revision") or "main") if settings.get("model") == model else "main"
     return TrainingJob(rows, test_rows, run, from_here(model), name or "", given.text("model_revision") or revision)
 
@@ -117,7 +122,8 @@ def _is_here(name: str) -> bool:
     if HUB_NAME.fullmatch(name) and Path(name).suffix not in _PAIR_FILES:
         return False
     if Path(name).suffix or name[0] in "./~" or "/" in name:
-        raise pairforge.InputError(f"there is no file or run {name}", fix="see: pairforge runs list")
+        fix = near_file(name) or "see: pairforge runs list"
+        raise pairforge.InputError(f"there is no file or run {name}", fix=fix)
     run_folder(name)  # raises, with the names that are like it
     raise pairforge.InputError(f"the run {name} has no pairs", fix="run its command again: pairforge runs list has it")
 
@@ -135,17 +141,13 @@ def _default_pairs() -> Path:
 
 
 def _as_pairs(data: Any, name: str, given: Given) -> list[Mapping[str, Any]]:
-    """Return the rows of any known shape as pairs. Raises InputError for rows that are prompts, or anything else."""
+    """Return the rows of any known shape as pairs. Raises InputError for rows that are not pairs."""
     rows = list(PairInput(data, quiet=True, columns=given.text("columns") or ()))
     for number, row in enumerate(rows):
         missing = [side for side in ("chosen", "rejected") if not isinstance(row, Mapping) or side not in row]
         if missing:
-            found = ", ".join(map(one_line, row)) if isinstance(row, Mapping) else type(row).__name__
-            what = "these are prompts, not pairs" if len(missing) == 2 else "this is not a pair"
-            fix = "make pairs of prompts with pairforge correct or pairforge onpolicy"
-            raise pairforge.InputError(
-                f"{name}: {what}: row {number} has no {' and no '.join(missing)} ({found})", fix=fix
-            )
+            what = f"row {number} is not a pair: it has no {' and no '.join(missing)}"
+            raise pairforge.InputError(f"{name}: {what}", fix="see why with: pairforge validate")
     return rows
 
 
@@ -177,22 +179,18 @@ def count_parameters(model: str, revision: str | None) -> int:
     return int(layers * (4 * hidden**2 + 3 * hidden * inner) + text.vocab_size * hidden)
 
 
-def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any) -> None:
+def check_pairs(
+    rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any, data: str = ""
+) -> None:
     """Refuse pairs with errors, as the model's own tokenizer sees them; print warnings, and how many carry a signal.
 
-    `numbers` are the rows' numbers in the whole dataset. Raises InputError.
+    `numbers` are the rows' numbers in the whole dataset, `data` is its name. Raises InputError.
     """
     limit = config.max_length or sys.maxsize
     revision = (config.model_init_kwargs or {}).get("revision")
     findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
     row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
-    errors = [finding for finding in findings if finding.severity == "error"]
-    for finding in errors[:5]:
-        say(f"{finding.code} row {row_number[finding.row]}: {finding.message}")
-    if errors:
-        codes = ", ".join(sorted({finding.code for finding in errors}))
-        found = f"{plural(len(errors), 'error')} in {plural(len(rows), 'pair')}"
-        raise pairforge.InputError(f"{found}: {codes}", fix="see pairforge validate")
+    refuse_errors(findings, len(rows), row_number, data)
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):
         if finding.severity == "warning":
@@ -201,6 +199,16 @@ def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model
             say(f"warning: {findings.counts[code]} x {code}, first in row {row_number[finding.row]}{what}")
     if signal := first.get("PF414"):
         _say_signal(signal.message, config.max_length)
+
+
+def refuse_errors(findings: Iterable[Any], pairs: int, row_number: Mapping[int | None, str], data: str) -> None:
+    """Raise InputError where there are errors among the findings on so many pairs."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        codes, one = ", ".join(sorted({finding.code for finding in errors})), errors[0]
+        count = f"{plural(len(errors), 'error')} in {plural(pairs, 'pair')}"
+        what = f"{count}: {codes}, e.g. row {row_number[one.row]}: {one.message}"
+        raise pairforge.InputError(what, fix=f"pairforge fix {shlex.quote(data)} fixed.jsonl" if data else None)
 
 
 def _say_signal(message: str, max_length: int | None) -> None:

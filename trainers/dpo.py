@@ -203,7 +203,7 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
     else:
         checkpoint = _checkpoint(plan)
         if first:
-            check_pairs(plan.rows, plan.numbers, job.model, config)
+            check_pairs(plan.rows, plan.numbers, job.model, config, job.data)
         seconds = 0.0
         if has_verdict(job, script) and config.world_size == 1:  # one of several would keep the others waiting
             try_flags(plan)

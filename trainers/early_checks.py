@@ -14,7 +14,7 @@ from pairforge.samplers.model_names import check_model
 from pairforge.text import did_you_mean, one_line
 
 from .checkpoints import resumed
-from .data import TrainingJob
+from .data import TrainingJob, refuse_errors
 from .flags import Given
 from .known_flags import Flag, loss_types
 from .messages import say
@@ -34,6 +34,7 @@ _AT_LEAST = {
     "beta": 0.0,
     "lora_r": 1,
     "lora_alpha": 1,
+    **dict.fromkeys(("seed", "data_seed", "weight_decay", "warmup_steps", "max_grad_norm", "lora_dropout"), 0),
 }
 """The least value of numbers; 0.0 stands for any number above 0."""
 _TRACKERS = dict.fromkeys(
@@ -41,6 +42,7 @@ _TRACKERS = dict.fromkeys(
 )
 _TRACKERS |= {"swanlab": "", "codecarbon": "", "flyte": "flytekit", "azure_ml": "azureml"}
 """The trackers that --report_to names, with the module of each where that is called otherwise."""
+_LOOKED_AT = 100  # pairs
 _TOO_HIGH = 20  # times the recipe's learning rate
 
 
@@ -54,11 +56,24 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     _check_files(given)
     _check_trackers(given)
     _check_judge(given.text("judge"), job)
+    _check_rows(job)
     asked = resumed(given.text("resume_from_checkpoint"))
     if isinstance(asked, Path) and not asked.is_dir():
         raise pairforge.InputError(f"can't resume from {asked}: no such folder", fix="--resume_from_checkpoint auto")
+    if isinstance(asked, Path) and not (asked / "trainer_state.json").is_file():
+        what = f"can't resume from {asked}: it is not a checkpoint, which holds trainer_state.json"
+        raise pairforge.InputError(what, fix="--resume_from_checkpoint auto")
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+
+
+def _check_rows(job: TrainingJob) -> None:
+    """Refuse pairs of which each one looked at has an error; where only some have, all are checked later."""
+    start = job.rows[:_LOOKED_AT]
+    findings = pairforge.validate(start, quiet=True)
+    if len({one.row for one in findings if one.severity == "error" and one.row is not None}) == len(start):
+        numbers: dict[int | None, str] = {None: "-", **{number: str(number) for number in range(len(start))}}
+        refuse_errors(findings, len(start), numbers, job.data)
 
 
 def _check_judge(judge: str | None, job: TrainingJob) -> None:
@@ -76,7 +91,7 @@ def _check_numbers(given: Given, method: str) -> None:
         value = given.number(name)
         if value is None or (name == "num_train_epochs" and (given.number("max_steps") or -1) > 0):
             continue
-        if not (value > 0 and value >= least) or value == float("inf"):
+        if not (value > 0 if isinstance(least, float) else value >= least) or value == float("inf"):
             bound = "above 0" if isinstance(least, float) else f"at least {least}"
             raise pairforge.InputError(f"--{name} {given.text(name)} must be {bound}", fix="see --help")
     steps = given.number("max_steps")

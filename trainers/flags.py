@@ -70,8 +70,19 @@ _OTHER_NAMES = {
     "o": "output_dir",
     "out": "output_dir",
     "resume": "resume_from_checkpoint",
+    "finetuning_type": "use_peft",
+    "train_type": "use_peft",
+    "lora_rank": "lora_r",
+    "lora_target": "lora_target_modules",
+    "pref_beta": "beta",
+    "pref_loss": "loss_type",
+    "cutoff_len": "max_length",
+    "torch_dtype": "dtype",
 }
 """What other tools call the flags."""
+_NEEDLESS = ("stage", "rlhf_type", "template", "task")
+"""Flags of other tools that choose what is settled here."""
+_JOINED = re.compile(r"[\w.+-]+(,[\w.+-]+)+")
 _SAVE_STEPS = 500  # transformers' default: the flag was not given
 _MINIMA = {"max_samples": 1, "verdict_questions": 0, "dpop_lambda": 0}
 
@@ -155,8 +166,11 @@ def _unknown(word: str, flags: Mapping[str, Flag]) -> pairforge.InputError:
         return pairforge.InputError(what, fix=f"if these are the pairs: --dataset {one_line(word)}")
     word = word.partition("=")[0]
     names = [f"--{name}" for name in (*flags, "dataset", "model", "config", "help", "help-all")]
-    other = _OTHER_NAMES.get(word.lstrip("-").replace("-", "_"))
+    plain = word.lstrip("-").replace("-", "_")
+    other = _OTHER_NAMES.get(plain)
     hint = f"did you mean --{other}?" if other else did_you_mean(word, names)
+    if plain in _NEEDLESS:
+        hint = "leave it out: this command trains by DPO, with the model's own chat template"
     return pairforge.InputError(f"there is no flag {one_line(word)}", fix=hint or "see --help-all")
 
 
@@ -172,7 +186,8 @@ def _configured(given: list[str] | None, flags: Mapping[str, Flag] | None) -> di
     except OSError as error:
         raise pairforge.InputError(f"--config {file}: {error.strerror}", fix="name a YAML file of flags") from error
     except (ValueError, yaml.YAMLError) as error:
-        line = one_line(error)
+        mark, why = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        line = f"line {mark.line + 1}: {one_line(why)}" if mark and why else one_line(error)
         raise pairforge.InputError(f"--config {file} is not YAML: {line}", fix="lines such as beta: 0.3") from error
     if not isinstance(content, dict):
         raise pairforge.InputError(f"--config {file} is not a mapping", fix="lines such as beta: 0.3")
@@ -195,6 +210,9 @@ def _checked(values: Mapping[str, Any], flags: Mapping[str, Flag]) -> Iterator[t
             _refuse(f"--{name} needs a value")
         if len(words) > 1 and flag.kind is not None and not flag.many:
             raise _unknown(str(words[1]), flags)
+        if flag.many and (joined := next((one for one in map(str, words) if _JOINED.fullmatch(one)), None)):
+            what = f"--{name} {joined}: several values are separated by spaces"
+            raise pairforge.InputError(what, fix=f"--{name} {joined.replace(',', ' ')}")
         if why := next(filter(None, map(flag.wrong, words)), None):
             hint = did_you_mean(str(words[0]), flag.choices)
             raise pairforge.InputError(f"--{name} {' '.join(map(one_line, words))} {why}", fix=hint or "see --help")

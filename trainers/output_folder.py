@@ -27,6 +27,8 @@ STATE = "training.state"
 Its name must not end as those of a model's files do: they identify the model to which answers belong.
 """
 _LOCK = ".training.lock"
+_NOT_OURS = ("run.json", "README.md", "config.json", "pyproject.toml")
+"""Files that a training would replace, or that show what a folder is for."""
 _NEXT = "choose another --output_dir, or replace that model with --overwrite"
 
 
@@ -52,6 +54,11 @@ def check_output_folder(given: Given, job: TrainingJob) -> None:
         resumes = resumed(given.text("resume_from_checkpoint")) and any(folder.glob("checkpoint-*"))
         if not resumes and json_object(folder / STATE).get("finished") is not False:
             raise _holds(model)
+    begun = any(folder.glob("checkpoint-*")) or any((folder / name).exists() for name in (_LOCK, STATE))
+    found = next((name for name in _NOT_OURS if (folder / name).exists()), None)
+    if explicit and found and not (given.on("overwrite") or begun or TrainedModel.at(folder)):
+        what = f"{folder} holds other files, e.g. {found}: a model needs a folder of its own"
+        raise pairforge.InputError(what, fix=f"--output_dir {folder / 'model'}")
 
 
 def _holds(model: TrainedModel) -> pairforge.InputError:

@@ -75,7 +75,8 @@ def balance(options: BalanceOptions) -> Balanced:
                 changes.drop(row, "subsample", f"drawn at random, against {cue!r}")
         if not any(True for _ in kept):
             raise InputError(
-                f"nothing would be left of {plural(len(given), 'row')}: {changes}", fix="see: pairforge validate"
+                f"nothing would be left of {plural(len(given), 'row')}: {changes}",
+                fix=f"see: pairforge validate {source.word}",
             )
         after = audited(kept)
         if path:
@@ -89,13 +90,13 @@ def beside(out: Path) -> Path:
     return out.with_name(f"{out.stem}.dropped.jsonl")
 
 
-def _writable(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _writable(rows: PairInput) -> Iterator[Mapping[str, Any]]:
     """Yield the rows. Raises InputError for one that no file can hold."""
     for number, row in enumerate(rows):
         try:
             writers.encoded(row)
         except (ValueError, TypeError) as error:
-            fix = "see all such rows with: pairforge validate"
+            fix = f"see all such rows with: pairforge validate {rows.word}"
             raise InputError(f"row {number} can't be written: {error}", fix=fix) from error
         yield row
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -117,14 +118,13 @@ def convert(options: ConvertOptions) -> Conversion:
     check_output(path, tuple(_WRITERS), source, overwrite=options.overwrite)
     with source:
         shape, start = source.recognised()
-        if shape.name == "unknown":
-            raise formats.refusal(shape, start)
+        source.require_pairs(shape, list(islice(start, formats.LOOKED_AT)))
         done = Conversion(path, options.to, shape.name, target_formats.snippet(options.to, path), [path])
         for _ in _converted(source.raw(), shape, done, options.pick):  # all are counted before any is written
             pass
         if not done.written:
             what = f"nothing to convert to {options.to}: {next(iter(done.first.values()), 'no rows')}"
-            raise InputError(what, fix="see what is wrong with: pairforge validate")
+            raise InputError(what, fix=f"see what is wrong with: pairforge validate {source.word}")
         info = _dataset_info(path, done.columns, options.overwrite) if options.to == "llamafactory" else None
         again = _converted(source.raw(), shape, Conversion(path, options.to, shape.name, "", []), options.pick)
         rows = ({name: row.get(name) for name in done.columns} for row in again)

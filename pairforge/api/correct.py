@@ -28,6 +28,7 @@ from .inputs import DEFAULT_RUN, latest_run
 from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
 from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, prepare, source_name
 
+_CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _EXAMPLE = 'e.g. pairforge correct --from Qwen --to "Deep Qwen"'
 
 
@@ -103,6 +104,9 @@ def rules_of(from_: str | Sequence[str], to: str | Sequence[str]) -> dict[str, s
     for a, b in zip(old, new, strict=True):
         if not a or not b:
             raise InputError(f"--{'to' if a else 'from'} is empty", fix=_EXAMPLE)
+        if quoted := next((name for name in (a, b) if name[0] in _CURLY and name[-1] in _CURLY), None):
+            fix = f'write straight ones: "{one_line(quoted[1:-1], 40)}"'
+            raise InputError(f"curly quotes around a name would become a part of it: {one_line(quoted, 40)}", fix=fix)
         if a == b:
             raise InputError(f"--from and --to are both {a!r}: nothing would change", fix=_EXAMPLE)
     if repeated := [name for name in old if old.count(name) > 1]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -106,33 +107,28 @@ def fix(options: FixOptions) -> FixedPairs:
     with ExitStack() as stack:
         stack.enter_context(source)
         shape, start = source.recognised()
-        _require_pairs(shape, source, start)
+        _require_pairs(shape, source, list(islice(start, formats.LOOKED_AT)))
         log = ChangeLog()
         fixed = stack.enter_context(RowSpool(_fixed(source, shape, options.drop_cut, log)))
         made = FixedPairs(path, record, shape.name, len(fixed), len(fixed) - len(log.dropped), log)
         if not made.written:
             first = next(iter(log.dropped.values()), ("", "there are no rows"))[1]
             rows = plural(len(fixed), "row")
-            raise InputError(f"nothing would be left of {rows}: {first}", fix="see: pairforge validate")
+            raise InputError(f"nothing would be left of {rows}: {first}", fix=f"see: pairforge validate {source.word}")
         kept = KeptRows(fixed, log.dropped)
         write_with_record(path, kept, record, log.lines(source.raw(), "codes"))
         made.left = Findings(checks.check(kept), made.written, source=str(path))
     return made
 
 
-def _require_pairs(shape: formats.Shape, source: PairInput, start: Iterator[Any]) -> None:
+def _require_pairs(shape: formats.Shape, source: PairInput, start: Sequence[Any]) -> None:
     """Raise InputError where the rows are not pairs."""
-    name = shlex.quote(source.name or "PAIRS")
-    first = next(source.raw(), None)
-    if first is None:
-        raise InputError(f"{source.name or 'the source'} has no rows", fix="see: pairforge runs list")
-    if shape.name == "unknown" and isinstance(first, Skip):
-        raise InputError(first.detail, fix=f"see what is wrong with: pairforge validate {name}")
-    if shape.name == "unknown":
-        raise formats.refusal(shape, start)
+    if not start:
+        raise InputError(f"{source.name or 'the source'} has no rows", fix="give a file with pairs")
+    source.require_pairs(shape, start)
     if shape.name == "kto":
         what = "these are answers with labels, of which pairs must be made first"
-        raise InputError(what, fix=f"pairforge convert {name} pairs.jsonl; then pairforge fix pairs.jsonl OUT")
+        raise InputError(what, fix=f"pairforge convert {source.word} pairs.jsonl; then pairforge fix pairs.jsonl OUT")
 
 
 def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeLog) -> Iterator[Any]:
@@ -146,8 +142,8 @@ def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeL
             for name, why in done.changes:
                 log.change(number, _CODES[name], f"taken off: {why}")
         found = [one for one in checker.see(number, made) if one.severity == "error" or one.code == _EMPTY_TURN]
-        if isinstance(made, Skip) and made.reason == "tie":
-            log.drop(number, "tie", "no answer is better than another")
+        if isinstance(made, Skip) and made.reason in ("tie", formats.JOINED):
+            log.drop(number, made.reason, made.detail.partition(": ")[2])
         elif found:
             log.drop(number, found[0].code, "; ".join(dict.fromkeys(one.message for one in found)))
         elif drop_cut and (cut := cut_on_one_side(Sides.of(made))):

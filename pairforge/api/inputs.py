@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,13 +17,17 @@ from .. import formats
 from ..console import note
 from ..errors import InputError
 from ..options import PairColumns, PairData
+from ..prompts import is_prompt
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
 from ..run import LATEST, Run, latest, out_dir, run_names
-from ..text import did_you_mean
+from ..text import did_you_mean, one_line
+from ..types import Skip
 
 DEFAULT_RUN = 'pairforge correct --from Qwen --to "Deep Qwen"'
 """The command that makes the run which `push` and the trainer begin with where there is none."""
+
+_URL = re.compile(r"(?:https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)/?$|\w+://)")
 
 
 def latest_run(output: str | None = None, *, quiet: bool = False) -> Path:
@@ -97,6 +104,9 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
     if run is None:
         if len(path.parts) == 1 and not os.path.lexists(path) and (hint := like_a_run(path, output)):
             raise InputError(f"{data} is neither a run nor a file", fix=hint)
+        if url := _URL.match(str(data)):
+            fix = f"give its id: {url[1]}" if url[1] else "download the file, and give its path"
+            raise InputError(f"{data} is a URL", fix=fix)
         return path
     if Run.is_closed(run):
         raise InputError(f"{run} can't be read: it belongs to another user", fix="ask them, or name another run")
@@ -142,6 +152,11 @@ class PairInput:
             self.path = pairs_file(data, output, quiet)  # type: ignore[arg-type]
 
     @property
+    def word(self) -> str:
+        """The path as a word of a command line, to suggest one; PAIRS for rows."""
+        return shlex.quote(self.name or "PAIRS")
+
+    @property
     def name(self) -> str:
         """The path as text; empty for rows."""
         return str(self.path or "")
@@ -174,8 +189,31 @@ class PairInput:
         return formats.presented(self.raw(max_row_bytes, noted), by_hand=self.columns)
 
     def pairs(self) -> Iterator[Any]:
-        """Return the pairs in the rows: see `formats.pairs_of`."""
-        return formats.pairs_of(self.raw(), self.columns)
+        """Return the pairs in the rows: see `formats.pairs_of`. Raises InputError for rows that are not pairs."""
+        shape, rows = self.recognised()
+        start = list(islice(rows, formats.LOOKED_AT))
+        self.require_pairs(shape, start)
+        return formats.pairs_of(chain(start, rows), self.columns)
+
+    def require_pairs(self, shape: formats.Shape, start: Sequence[Any]) -> None:
+        """Raise InputError where the first rows are not pairs of any shape: it says what they are."""
+        if shape.name != "unknown" or not start:
+            return
+        if (
+            isinstance(start[0], Mapping)
+            and {"chosen", "rejected"} <= start[0].keys()
+            and shape.what.startswith("the ")
+        ):
+            return  # what is wrong with the sides is said row by row
+        if isinstance(start[0], Skip):
+            raise InputError(start[0].detail, fix=f"see what is wrong with: pairforge validate {self.word}")
+        error = formats.refusal(shape, start)
+        if is_prompt(start[0]) and "--columns" not in str(error.fix):
+            if shape.what.startswith("the columns"):
+                found = one_line(", ".join(map(str, start[0])))
+                error.message = f"these are prompts, not pairs: row 0 has no chosen and no rejected ({found})"
+            error.fix = f"make pairs of them: pairforge onpolicy -p {self.word}, or pairforge correct"
+        raise InputError(f"{self.name}: {error.message}".removeprefix(": "), fix=error.fix)
 
     def __iter__(self) -> Iterator[Any]:
         return formats.all_readable(self.pairs(), self.name)
@@ -209,13 +247,18 @@ def check_output(
 
     Raises InputError where it may not.
     """
-    if path.suffix.lower() not in suffixes:
-        fix = f"e.g. {option}{path.stem or 'pairs'}{suffixes[0]}"
-        raise InputError(f"{option}{path}: the name must end in {', '.join(suffixes)}", fix=fix)
     if path.is_dir():
-        raise InputError(f"{path} is a folder", fix="name another file")
+        raise InputError(
+            f"{option}{path} is a folder", fix=f"name a file in it: {option}{path / ('pairs' + suffixes[0])}"
+        )
+    if path.suffix.lower() not in suffixes:
+        fix = f"e.g. {option}{path.with_suffix(suffixes[0])}" if path.name else f"e.g. {option}pairs{suffixes[0]}"
+        raise InputError(f"{option}{path}: the name must end in {', '.join(suffixes)}", fix=fix)
     on_disk = source and source.path and source.name != "-" and not hub_id(source.name)
     files = files_of(source.name, formats.PAIRS) if source and on_disk else []
+    if source and on_disk and len(files) > 1 and path.resolve().parent in {file.resolve().parent for file in files}:
+        what = f"{path} is in the folder that is read: its rows would be read twice the next time"
+        raise InputError(what, fix="name a file in another folder")
     if any(path.exists() and file.exists() and path.samefile(file) for file in files):
         raise InputError(f"{path} is the source itself, and nothing is written in place", fix="name another file")
     if path.exists() and not overwrite:

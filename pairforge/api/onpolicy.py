@@ -37,7 +37,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     judge = open_judge(options.judge)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
-    check_references(judge, prompts, source)
+    check_judge(judge, prompts, source)
     job = BuildJob(
         "onpolicy",
         open_sampler(options, options.quiet),
@@ -65,18 +65,25 @@ def open_judge(judge: Any) -> Judge:
         return ReferenceJudge()
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
     if isinstance(given, type) and hasattr(given, "score"):
-        raise InputError(f"the judge {given.__name__} is a class", fix=f"give an object of it: {given.__name__}()")
+        fix = f"give an object of it: {given.__name__}()"
+        if name:
+            source = name.rpartition(":")[0]
+            fix = f"write the line `judge = {given.__name__}()` into {source}, and give {source}:judge"
+        raise InputError(f"the judge {given.__name__} is a class", fix=fix)
     if not callable(given) and all(hasattr(given, part) for part in ("name", "settings", "score")):
         checked: Judge = given
         return checked
     return FunctionJudge(given, name)
 
 
-def check_references(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:
-    """Raise InputError where the judge needs references, and no prompt has one."""
+def check_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:
+    """Raise InputError where the judge needs references and no prompt has one, or can't be called for the prompts."""
+    from ..judges.function import FunctionJudge
     from ..judges.reference import ReferenceJudge
 
     asked = [prompt for prompt in prompts if isinstance(prompt, Prompt)]
+    if isinstance(judge, FunctionJudge) and asked:
+        judge.check_call(asked[0])
     if isinstance(judge, ReferenceJudge) and asked and not any(map(judge.references, asked)):
         columns = list(dict.fromkeys(name for prompt in asked for name in prompt.columns))
         found = f"it has only {one_line(', '.join(columns))}" if columns else "it has none"

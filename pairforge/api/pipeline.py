@@ -17,7 +17,7 @@ from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
-from ..run import RETRYABLE, Run, latest, out_dir
+from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
 from ..stages import Scored, pair, score
 from ..stopping import Budget
 from ..store import Store
@@ -126,6 +126,8 @@ def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
 def prepare(options: BuildOptions, source: Any) -> tuple[list[Prompt | Skip], Budget]:
     """Return the prompts and the budget, after all that can be known to be wrong before a model is opened."""
     out_dir(options.output)
+    if options.name is not None:
+        check_run_name(options.name)
     budget = part_of(options, Budget)
     return load_prompts(options, source), budget
 

@@ -33,6 +33,7 @@ from ..text import did_you_mean, plural, visible
 from ..types import Finding, digest
 from .inputs import PairInput
 
+_SHOWN = 10  # errors
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
 
 
@@ -86,8 +87,11 @@ class PushOutcome:
 
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         if self.findings:
-            rows = [(str("set" if f.row is None else f.row), f.path, f.code, f.message) for f in self.findings]
+            shown = self.findings[:_SHOWN]
+            rows = [(str("set" if f.row is None else f.row), f.path, f.code, f.message) for f in shown]
             yield table("", ("row", "path", "code", "error"), rows)
+            if more := len(self.findings) - len(shown):
+                yield f"and {more} more"
         yield visible(self.note)
 
 
@@ -190,6 +194,7 @@ def _build_and_upload(source: PairInput, license: str | None, options: PushOptio
     findings = (*errors, *leaked, *look(None, {"settings": run.settings if run else None}))
     if findings:
         said = f"not pushed: {plural(len(findings), 'error')} in the pairs"
+        said += f"; to leave them out: pairforge fix {source.word} fixed.jsonl" if errors else ""
         return PushOutcome(said, repo=options.repo, findings=findings)
     pocket = any(map(_is_pocket, {str(record.get("model")) for record in (*rows, run.settings if run else {})}))
     how = _command(options, options.repo or "YOUR-NAME/YOUR-DATASET", pocket)

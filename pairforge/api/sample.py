@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ from ..readers import is_given
 from ..run import out_dir
 from ..stopping import Budget
 from ..store import Store
-from ..text import plural
+from ..text import one_line, plural
 from ..types import Answer, Prompt, Sampler, Skip
 from .models import answer, contexts_of, open_sampler
 from .pipeline import in_contexts, load_prompts, parse_columns
@@ -67,11 +68,18 @@ class Samples(Iterator[Sampled]):
 
     def lines(self) -> Iterator[str]:
         """Yield the rows as JSON Lines, then say on stderr how many there are, and what can be done with them."""
+        skipped = Counter[str]()
         for item in self:
+            if item.skip:
+                skipped[f"{item.skip.reason}: {one_line(item.skip.detail)}"] += 1
             yield json.dumps(item.as_json(), ensure_ascii=False)
         if not self.quiet:
             prompts, answers, skips = (plural(n, name.removesuffix("s")) for name, n in self.counts.items())
             note(f"{answers} to {prompts}, {skips}")
+            for reason, count in skipped.most_common(3):
+                note(f"{plural(count, 'prompt')} skipped as {reason}")
+            if not self.counts["answers"]:
+                return
             note(
                 "next: pairforge correct or onpolicy with the same prompts and --replay FILE, the file of these answers"
             )

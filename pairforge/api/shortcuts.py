@@ -12,9 +12,10 @@ from ..checks.shortcuts import Report, audit
 from ..console import note
 from ..disk import write_atomic
 from ..options import ShortcutsOptions, keywords
+from ..samplers.model_names import check_model
 from ..svg import require_matplotlib
 from .difficulty import difficulty
-from .inputs import PairInput
+from .inputs import PairInput, check_output
 from .models import as_tuple
 
 
@@ -28,7 +29,13 @@ def shortcuts(options: ShortcutsOptions) -> Report:
     """
     if options.svg:
         require_matplotlib("--svg")
-    with PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns) as rows:
+    if options.tokenizer:
+        check_model(options.tokenizer, None, "tokenizer")
+    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    for name, path, suffix in (("svg", options.svg, ".svg"), ("easiness", options.easiness, ".jsonl")):
+        if path:
+            check_output(Path(path), (suffix,), source, overwrite=None, option=f"--{name} ")
+    with source as rows:
         if not options.quiet:
             note("looking for what separates chosen from rejected answers")
         report = audit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -126,7 +125,7 @@ def _pair(source: PairInput, number: int, row: Any) -> tuple[int, Any]:
     if _is_pair(row):
         return number, row
     what = f"{source.name}: row {number} is not a pair of message lists"
-    raise InputError(what, fix=f"see why with: pairforge validate {shlex.quote(source.name or 'PAIRS')}")
+    raise InputError(what, fix=f"see why with: pairforge validate {source.word}")
 
 
 def _named(source: PairInput, pair: str, options: ShowOptions) -> tuple[int, Mapping[str, Any]]:

@@ -94,6 +94,7 @@ class SkipReport:
         for old in self._old_names:
             places = ((answer, answer.lower().find(old.lower())) for answer in answers)
             spelled = Counter(answer[at : at + len(old)] for answer, at in places if at >= 0)
+            del spelled[old]  # within a longer word
             if spelled:
                 other = one_line(spelled.most_common(1)[0][0], 40)
                 yield f"the model writes '{other}', not '{one_line(old, 40)}'"

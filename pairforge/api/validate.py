@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -80,8 +80,7 @@ def _looked_at(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
     """Return the rows, which are not pairs; if they are prompts, that is what `findings` says to do with them."""
     start = list(islice(rows, 1))
     findings.fixable = False
-    with suppress(InputError):
-        findings.prompts = bool(start) and isinstance(prompts.prompt_of(start[0], "", {}, "last"), Prompt)
+    findings.prompts = bool(start) and prompts.is_prompt(start[0])
     return chain(start, rows)
 
 
@@ -109,7 +108,7 @@ def _observed(
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
             if _is_tie(row):
-                findings.ties += 1
+                findings.ties += row.reason == "tie"
                 if path is not None:
                     fixer.see(index, row)
                 continue
@@ -128,7 +127,7 @@ def _observed(
 
 
 def _is_tie(row: Any) -> bool:
-    return type(row) is Skip and row.reason == "tie"
+    return type(row) is Skip and row.reason in ("tie", formats.JOINED)
 
 
 def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
@@ -159,7 +158,8 @@ class FixWriter(Observer):
 
     def see(self, index: int, row: Any) -> tuple[()]:
         if _is_tie(row):
-            self.fixes.dropped["no answer is better than another"] += 1
+            joined = row.reason == formats.JOINED
+            self.fixes.dropped["read together with another" if joined else "no answer is better than another"] += 1
             return ()
         if (fixed := self.fixes.apply(row)) is not None:
             try:
@@ -207,8 +207,11 @@ def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozens
             raise InputError(f"no check is called {name!r:.40}", fix=near_codes(name))
         if name in wanted and not any(code.startswith(name) for code in own):
             raise InputError(f"{name} is checked only with --model", fix="add --model")
-    chosen = (code for code in own if not wanted or code.startswith(tuple(wanted)))
-    return frozenset(code for code in chosen if not code.startswith(tuple(left)))
+    chosen = [code for code in own if not wanted or code.startswith(tuple(wanted))]
+    if not (kept := frozenset(code for code in chosen if not code.startswith(tuple(left)))):
+        what = f"no check is left: --ignore {','.join(sorted(left))} leaves out all of them"
+        raise InputError(what, fix="ignore fewer checks")
+    return kept
 
 
 def _against(source: PairData, output: str | None) -> checks.Against:

@@ -47,7 +47,7 @@ class Fixed:
     def __str__(self) -> str:
         done = [f"{count} dropped: {reason}" for reason, count in sorted(self.dropped.items())]
         done += [f"{count} changed: {reason}" for reason, count in sorted(self.changed.items())]
-        return " · ".join([f"wrote {self.output}: {self.rows} rows", *(done or ["nothing to fix"])])
+        return " · ".join([f"wrote {self.output}: {plural(self.rows, 'row')}", *(done or ["nothing to fix"])])
 
 
 class Findings(HtmlRepr, list[Finding]):

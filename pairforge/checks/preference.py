@@ -67,8 +67,8 @@ def unusual(sides: Sides) -> bool:
         if not turn["content"] or turn["content"].isspace():
             return True
     one, other = chosen[-1]["content"], rejected[-1]["content"]
-    asked = chosen[-2]["content"].lstrip()[:_LEAST] if len(chosen) > 1 else ""
-    if asked and (one.lstrip().startswith(asked) or other.lstrip().startswith(asked)):
+    asked = chosen[-2]["content"].lstrip()[:_LEAST].lower() if len(chosen) > 1 else ""
+    if asked and (asked in (one.lstrip()[: len(asked)].lower(), other.lstrip()[: len(asked)].lower())):
         return True
     return not (_whole(one) and _whole(other) and apart(one, other)) or is_error(one) or is_error(other) or refuses(one)
 
@@ -342,7 +342,7 @@ def _repeat(asked: str, *answers: str) -> bool:
     if len(asked.encode("utf-8", "surrogatepass")) < _LEAST:
         return False
     for text in answers:  # noqa: SIM110 (a generator would take twice as long)
-        if text.lstrip().startswith(asked):
+        if text.lstrip()[: len(asked)].lower() == asked.lower():
             return True
     return False
 

@@ -99,7 +99,7 @@ def not_json(row: Any) -> Iterator[Seen]:
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
-    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie"):
+    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie", "joined"):
         yield row.detail, ""
 
 
@@ -278,9 +278,12 @@ def unknown_shape(start: list[Any]) -> Finding | None:
     Those are looked at one by one.
     """
     rows = [row for row in start if isinstance(row, Mapping)]
-    if not rows or len(rows) < len(start) or any("chosen" in row and "rejected" in row for row in rows):
+    if not rows or len(rows) < len(start):
         return None
-    return Finding("PF010", RULES["PF010"].severity, str(refusal(shape_of(rows), rows)), 0)
+    found = shape_of(rows)
+    if any("chosen" in row and "rejected" in row for row in rows) and "without a prompt" not in found.what:
+        return None
+    return Finding("PF010", RULES["PF010"].severity, str(refusal(found, rows)), 0)
 
 
 def leaves(row: Any) -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 from .row import NUMBERS, Sides
 from .rule import Seen, clip, rule
 
-_WORDS = frozenset(("score", "scores", "rating", "ratings", "reward", "rewards", "grade", "quality", "points"))
+_WORDS = frozenset(
+    "score scores rating ratings reward rewards grade quality points overall elo upvotes".split()  # noqa: SIM905
+)
 """What a column is called in which more is better: a rank or a loss is none of these."""
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _MARGIN = re.compile(r"(?:score|reward|rating)?[_ -]?margin|(?:score|reward|rating)[_ -]?(?:diff|difference|gap)", re.I)
@@ -54,7 +56,7 @@ def scores(row: Mapping[str, Any]) -> Iterator[tuple[str, str, float, float]]:
 def _number(value: Any) -> float | None:
     if isinstance(value, str) and len(value) < 40:
         try:
-            value = float(value.strip().replace(",", "."))
+            value = float(value.partition("/")[0].strip().replace(",", "."))
         except ValueError:
             return None
     return value if type(value) in (int, float) and math.isfinite(value) else None

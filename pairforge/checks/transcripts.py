@@ -11,18 +11,20 @@ from .rule import Seen, clip, rule
 
 # Not Q and A: a task that gives an example in this form, and ends in "A:", is a task as it should be.
 _TURN = re.compile(
-    r"^[ \t]*[#*_<\[]{0,4} ?(?:(user|human|用户|ユーザー|사용자)|assistant|ai|(?:chat)?bot|(?:chat)?gpt|助手"
-    r"|アシスタント|어시스턴트)(?:\*\*?|__|\]|>)?[:：]",
+    r"^[ \t]*[#*_<\[]{0,4} ?(?:"
+    r"(user|human|benutzer|usuario|utilisateur|пользователь|用户|ユーザー|사용자)"
+    r"|assistant|assistent|ассистент|ai|(?:chat)?bot|(?:chat)?gpt|助手|アシスタント|어시스턴트"
+    r")(?:\*\*?|__|\]|>)?[:：]",
     re.I | re.M,
 )
 """A speaker's name at the beginning of a line; the first group is there where it is the user's."""
 _LEFT_OPEN = re.compile(
-    r"(?:\A|\n)[ \t]*[#*_<\[]{0,4} ?(?:(?i:assistant)|AI|助手|アシスタント)(?:\*\*?|__|\]|>)?[:：]\**\s*\Z"
+    r"(?:\A|\n)[ \t]*[#*_<\[]{0,4} ?(?:(?i:assist[ae]nt|ассистент)|AI|助手|アシスタント)(?:\*\*?|__|\]|>)?[:：]\**\s*\Z"
     r"|\b(?:USER|User|HUMAN|Human): .*\s(?:ASSISTANT|Assistant|AI):\s*\Z",
     re.S,
 )
 """A turn of the assistant that is only opened, on a line of its own or behind one of the user's."""
-_MARKS = {colon: re.compile(f"{colon}(?<=[tTiI手ト트*_\\]>]{colon})") for colon in ":："}
+_MARKS = {colon: re.compile(f"{colon}(?<=[tTiIтТ手ト트*_\\]>]{colon})") for colon in ":："}
 """A colon behind the last letter of an assistant's name."""
 _DIALOGUE = re.compile(r"dialog|conversation|transcript|interview|script|chat|scene|play\b|对话|聊天|会話|대화", re.I)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,13 +15,13 @@ from typing import Any
 
 import click
 
-from ..errors import RUN_AGAIN, InputError, OutsideError, PairforgeError, is_disk_full
+from ..errors import RUN_AGAIN, InputError, OutsideError, PairforgeError, TerminatedExit, is_disk_full
 from ..text import status_highlighter, visible
 from .config import default_map
 from .usage import Group, explained
 
 # The spellings of TRL and LLaMA-Factory: accepted everywhere, shown nowhere.
-_ALIASES = {"model_name_or_path": "model", "dataset_name": "prompts", "output_dir": "output", "max_samples": "limit"}
+_ALIASES = {"model-name-or-path": "model", "dataset-name": "prompts", "output-dir": "output", "max-samples": "limit"}
 _GRACE = 15.0  # seconds that a stopped command has to tidy up
 _STOPPED = "interrupted; the same command goes on where this one stopped"
 
@@ -32,18 +33,20 @@ class Main(Group):
         signal.signal(signal.SIGTERM, _terminated)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupted)
+        if os.environ.get("COLUMNS", "").strip("0") == "":  # rich would print nothing at a width of 0
+            os.environ.pop("COLUMNS", None)
         if sys.stdout is None:  # closed by whoever started this
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         given = sys.argv[1:] if args is None else args
         as_json = "--json" in given
         try:
-            code = super().main([*map(_utf8, given)], standalone_mode=False, **kwargs)
+            code = super().main([*map(_expanded, map(_utf8, given))], standalone_mode=False, **kwargs)
             sys.exit(code if isinstance(code, int) else 0)
         except click.ClickException as error:
             if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.1 lacks it
                 error.show()
                 sys.exit(error.exit_code)
-            sys.exit(print_error(explained(error), as_json))
+            sys.exit(print_error(explained(error, given), as_json))
         except PairforgeError as error:
             sys.exit(print_error(error, as_json))
         except OSError as error:
@@ -104,6 +107,12 @@ def _utf8(argument: str) -> str:
         raise InputError(f"an argument is not UTF-8: {visible(argument)}", fix="use a terminal in UTF-8") from None
 
 
+def _expanded(argument: str) -> str:
+    """Return an argument with the home folder for ~, which a shell leaves in quotes and after `--option=`."""
+    flag, path = found.groups() if (found := re.fullmatch(r"(--[\w-]+=)?(~/\S*)", argument)) else ("", "")
+    return (flag or "") + os.path.expanduser(path) if path else argument
+
+
 @contextmanager
 def _closed_pipe() -> Iterator[None]:
     """End quietly where the reader of stdout has gone (`| head`), before click makes it an error."""
@@ -123,7 +132,7 @@ def _terminated(number: int, frame: Any) -> None:
     # Not click.echo: it may be what was interrupted.
     os.write(2, b"pairforge: terminated; the same command goes on where this one stopped\n")
     _end_soon(143)
-    sys.exit(143)
+    raise TerminatedExit(143)
 
 
 def _interrupted(number: int, frame: Any) -> None:
@@ -142,7 +151,7 @@ def _end_soon(code: int) -> None:
     cls=Main,
     context_settings={
         "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda name: _ALIASES.get(name, name),
+        "token_normalize_func": lambda name: _ALIASES.get(name.replace("_", "-"), name),
     },
 )
 @click.version_option(None, "-V", "--version", package_name="pairforge")
@@ -211,3 +220,4 @@ def quiet_libraries(verbose: bool) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # it warns of each of five attempts to reach the Hub

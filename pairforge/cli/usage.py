@@ -53,8 +53,8 @@ def command_paths(group: click.Group) -> list[str]:
     return found
 
 
-def explained(error: click.ClickException) -> InputError:
-    """Return an error of click as what is wrong, and what fixes it."""
+def explained(error: click.ClickException, args: Sequence[str] = ()) -> InputError:
+    """Return an error of click as what is wrong, and what fixes it; `args` are the words of the command line."""
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx else "pairforge"
     name = path.partition(" ")[2]
@@ -66,7 +66,7 @@ def explained(error: click.ClickException) -> InputError:
         what, fix = f"{name} can't use {shlex.join(error.words)}", _extra_hint(error.words, ctx)
     elif isinstance(error, click.NoSuchOption):
         what = f"{name} has no option {error.option_name}" if name else f"there is no option {error.option_name}"
-        fix = _option_hint(error.option_name, ctx)
+        fix = _option_hint(error.option_name, ctx, args)
     elif isinstance(error, click.BadOptionUsage) and "requires" in what:
         what = f"{error.option_name} needs a value"
         fix = f"write {error.option_name} VALUE, or {error.option_name}=VALUE for one that begins with -"
@@ -75,7 +75,10 @@ def explained(error: click.ClickException) -> InputError:
     elif isinstance(error, click.BadParameter) and error.param:
         what = f"{spelling(error.param)}: {wrong_value(error, error.param)}"
         choices = getattr(error.param.type, "choices", ())
-        fix = did_you_mean(error.message.partition(" is not")[0].strip("'\""), [*map(str, choices)])
+        given = error.message.partition(" is not")[0].strip("'\"")
+        fix = did_you_mean(given, [*map(str, choices)])
+        if "not a valid" in error.message:
+            fix = fix or _number_hint(given, error.param)
     return InputError(visible(what), fix=visible(fix or f"see: {path} --help"))
 
 
@@ -102,6 +105,24 @@ def wrong_value(error: click.BadParameter, param: click.Parameter) -> str:
     return f"{message.partition(' is not in')[0]} must be {' and '.join(bounds)}"
 
 
+def _number_hint(given: str, param: click.Parameter) -> str:
+    """Return the number that was probably meant, where one was written with a unit or as in other countries."""
+    whole = isinstance(param.type, click.types.IntParamType)
+    found = re.fullmatch(r"(\d[\d_ ]*)(?:([.,])(\d+))?\s*(e\d|[^\W\d_]+|%)?", given.lower())
+    if not found or not (whole or isinstance(param.type, click.types.FloatParamType)):
+        return ""
+    digits, point, rest, unit = found.groups()
+    thousands = whole and point and len(rest) == 3
+    number = float(re.sub(r"[_ ]", "", digits) + ((rest if thousands else f".{rest}") if point else ""))
+    factors: dict[str | None, float] = {None: 1.0, "%": 0.01, **({"k": 1e3, "m": 1e6} if whole else {})}
+    if unit not in factors and not re.fullmatch(r"e\d", unit):
+        return "write the number without a unit: --help says which one is meant"
+    number *= factors[unit] if unit in factors else 10.0 ** int(unit[1:])
+    if whole and number != int(number):
+        return ""
+    return f"write the number alone: {spelling(param)} {int(number) if number == int(number) else f'{number:g}'}"
+
+
 def _command_hint(word: str, ctx: click.Context | None) -> str:
     group = ctx.find_root().command if ctx else None
     paths = command_paths(group) if isinstance(group, click.Group) else []
@@ -111,13 +132,46 @@ def _command_hint(word: str, ctx: click.Context | None) -> str:
     return did_you_mean(word, own) or (f"did you mean 'pairforge {same[0]}'?" if same else "")
 
 
-def _option_hint(name: str, ctx: click.Context | None) -> str:
+_MEANT = {
+    **dict.fromkeys(("dataset", "data", "input", "input-file", "file"), ("prompts", "data")),
+    **dict.fromkeys(("num-samples", "num-return-sequences", "num-generations", "samples", "n-samples"), ("n",)),
+    **dict.fromkeys(("reward", "reward-funcs", "reward-func", "reward-model", "scorer"), ("judge",)),
+    **dict.fromkeys(("old", "old-name"), ("from_",)),
+    **dict.fromkeys(("new", "new-name"), ("to",)),
+    **dict.fromkeys(("max-length", "max-completion-length"), ("max_new_tokens",)),
+    **dict.fromkeys(("url", "endpoint", "server", "api-base", "base"), ("base_url",)),
+    "system-prompt": ("system",),
+}
+"""What options of other tools are called here: the first of these parameters that a command has."""
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_QUOTES = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+
+
+def _option_hint(name: str, ctx: click.Context | None, args: Sequence[str]) -> str:
     params = ctx.command.get_params(ctx) if ctx else []
     known = [one for param in params for one in (*param.opts, *param.secondary_opts) if one.startswith("--")]
+    words = [arg.partition("=")[0] for arg in args if re.match(r"-[^\W\d]{2}", arg) and arg.startswith(name)]
+    if words and f"-{words[0]}" in known:
+        return f"write two hyphens: -{words[0]}"
     longer = [one for one in known if one.startswith(name) and len(name) > 3]
     if 0 < len(longer) < 4:
         return f"did you mean {' or '.join(longer)}?"
+    if ctx and isinstance(ctx.command, click.Group) and len(only := [*ctx.command.commands]) == 1:
+        return f"did you mean {ctx.command_path} {only[0]} {name}?"
+    own = {param.name: param for param in params}
+    if meant := next((own[one] for one in _MEANT.get(name.strip("-").replace("_", "-"), ()) if one in own), None):
+        return f"write {spelling(meant)}" if isinstance(meant, click.Option) or not ctx else _usage(ctx)
     return did_you_mean(name, known)
+
+
+def _typography_hint(words: Sequence[str]) -> str:
+    """Return what to write where a word processor has changed quotes and hyphens."""
+    if dashed := next((word for word in words if word[0:1] and word[0] in _DASHES), ""):
+        plain = f"--{dashed.lstrip(_DASHES + '-')}"
+        return f"write {plain} with two hyphens: {dashed[0]} is a dash"
+    if any(set(_QUOTES) & {*word} for word in words):
+        return """write straight quotes: --to "Deep Qwen" """.rstrip()
+    return ""
 
 
 def _extra_hint(words: Sequence[str], ctx: click.Context | None) -> str:
@@ -126,10 +180,14 @@ def _extra_hint(words: Sequence[str], ctx: click.Context | None) -> str:
     if ctx is None:
         return ""
     name, given = ctx.command.name or "", ctx.params
+    if hint := _typography_hint(words):
+        return hint
     if name == "correct" and not (given.get("from_") or given.get("to")) and len(words) == 2:
         return f'did you mean {ctx.command_path} --from {shlex.quote(words[0])} --to "{words[1]}"?'
-    if given.get("from_") or given.get("to"):
+    if "from_" in given and (given["from_"] or given.get("to")):
         return 'put a text of several words in quotes: --to "Deep Qwen"'
+    if name == "correct" and not os.path.exists(words[0]):
+        return 'name both names: --from Qwen --to "Deep Qwen"'
     if len(words) == 1 and name in _OPTION_FOR:
         flag = "--run" if name == "evaluate" and words[0] in known_runs(given.get("output")) else _OPTION_FOR[name]
         return f"did you mean {ctx.command_path} {flag} {shlex.quote(words[0])}?"

@@ -14,6 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ from ..errors import InputError
 from ..readers import UNREADABLE, Unreadable, Wanted
 from ..types import Skip
 from .candidates import PICKS
-from .columns import QUESTIONS, SIDES, Names, by_hand
-from .context import holds_turns
+from .columns import ANSWERS, QUESTIONS, SIDES, Names, by_hand, plain
+from .context import decoded
+from .joined import REASON as JOINED
+from .joined import joined
 from .shapes import SHAPES, Shape
 from .source_formats import LOOKED_AT, Misfit, as_pairs, pairs_in, presented, recognise, refusal, shape_of, tie
 from .target_formats import TARGETS
+from .verdicts import sisters, two_answers
 from .writers import NUMBERS, features, to_dataset, write_parquet
 
 
@@ -38,11 +42,15 @@ def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
     skipped. What is unusual about the lines of a file is added to `noted`.
     """
     wanted = replace(PAIRS, max_row_bytes=max_row_bytes, noted=set() if noted is None else noted)
-    return map(itemgetter(1), reader.read(str(source), wanted))
+    return joined(map(itemgetter(1), reader.read(str(source), wanted)))
 
 
-_TEXTS = frozenset((*SIDES, *QUESTIONS, "system", "input", "context", "completion", "response", "answer"))
-"""Columns of texts: a cell of these that is JSON is that only where it holds messages."""
+@cache
+def _of_texts(column: str) -> bool:
+    """Return whether a column is one of texts: a cell of it that is JSON is that only where it holds messages."""
+    name = plain(column)
+    known = name in (*SIDES, *QUESTIONS, "system", "input", "context", "completion", "response", "answer")
+    return known or name in ANSWERS or two_answers(dict.fromkeys((column, *sisters(column)), "")) is not None
 
 
 def _of_cells(cells: dict[str, str], where: str) -> Any:
@@ -60,7 +68,7 @@ def _of_cells(cells: dict[str, str], where: str) -> Any:
                     what = f"{where}: the cell of {column!r:.40} is the repr of a Python object, not JSON"
                     return Unreadable("json", what, "write such cells with json.dumps")
             else:
-                row[column] = cell if column in _TEXTS and not holds_turns(found) else found
+                row[column] = decoded(cell) if _of_texts(column) else found
     return row
 
 
@@ -74,7 +82,7 @@ PAIRS = Wanted(
 NATIVE = tuple(shape.name for shape in SHAPES if shape.native)
 """The shapes of rows that a check looks at as they are."""
 __all__ = [
-    "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs",
+    "JOINED", "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs",
     "by_hand", "features", "pairs_in", "pairs_of", "presented", "read", "read_rows", "recognise", "refusal", "rows",
     "shape_of", "tie", "to_dataset", "write_parquet",
 ]  # fmt: skip
@@ -104,7 +112,7 @@ def pairs_of(rows: Iterable[Any], columns: Names | None = None) -> Iterator[Any]
     if shape.native or shape.name == "unknown":
         return rows
     made = as_pairs(rows, shape, Counter())
-    return (row for row in made if not isinstance(row, Skip) or row.reason not in ("tie", "unpaired"))
+    return (row for row in made if not isinstance(row, Skip) or row.reason not in ("tie", "unpaired", JOINED))
 
 
 def all_readable(rows: Iterable[Any], source: str) -> Iterator[Any]:

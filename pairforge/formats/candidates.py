@@ -52,6 +52,7 @@ LISTS = (
     "completions", "generations", "answers", "responses", "candidates", "outputs", "output", "samples", "replies",
     "choices", "summaries", "solutions", "model_answers", "model_outputs", "predictions", "texts", "options",
     "all_responses", "all_generated_responses", "generated_responses", "results",
+    "responses_and_scores", "candidates_completions", "response",
 )  # fmt: skip
 _HIGHER = (
     "overall_score", "fine-grained_score", "score", "scores", "rating", "ratings", "reward", "rewards", "pm_score",
@@ -60,6 +61,7 @@ _HIGHER = (
     "reward_score", "reward_scores", "rm_score", "rm_scores", "judge_score", "judge_scores", "preference_score",
     "upvotes", "votes", "likes", "points", "grade", "grades", "win_rate", "elo", "helpfulness", "all_rm_scores",
     "correct", "is_correct", "correctness", "correctness_math_verify", "label", "labels", "passed",
+    "annotations", "sort",
 )  # fmt: skip
 _LOWER = ("rank", "ranks", "ranking", "rankings", "position", "place", "order", "overall_rank")
 _BEST = ("best", "best_index", "best_idx", "best_id", "choice", "winner", "preferred", "preferred_index", "selected")
@@ -70,7 +72,11 @@ def number(value: Any) -> float | None:
     """Return the number that a value is, as text, too, or holds as its score; None where there is none."""
     if isinstance(value, Mapping):
         known = (number(value[key]) for key in (*_HIGHER, "Rating", "value", "mean") if key in value)
-        return next((found for found in known if found is not None), None)
+        score = next((found for found in known if found is not None), None)
+        if score is None and value and all(map(_aspect, value.values())):
+            aspects = [number(held) for held in value.values()]
+            score = sum(one for one in aspects if one is not None) / len(aspects) if None not in aspects else None
+        return score
     if isinstance(value, bool):
         return float(value)
     if isinstance(value, str):
@@ -80,6 +86,11 @@ def number(value: Any) -> float | None:
         return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
     except OverflowError:  # of an integer
         return None
+
+
+def _aspect(held: Any) -> bool:
+    """Return whether an object may be the rating of one aspect, such as {"Rating": "4", "Rationale": "..."}."""
+    return isinstance(held, Mapping) and not all(isinstance(value, Mapping) for value in held.values())
 
 
 def _list(value: Any) -> list[Any] | None:
@@ -98,8 +109,12 @@ def answer_in(item: Any) -> Any:
     """Return the answer that an item of a list is or holds: a text, a message or messages; None where there is none."""
     if isinstance(item, str) or holds_turns(item):
         return item
+    if isinstance(item, list) and len(item) == 1 and isinstance(item[0], str):
+        return item[0]
     if isinstance(item, Mapping):
-        nested = (item[key] for key in ("completion", "messages", "response", "answer", "output") if key in item)
+        nested = (
+            item[key] for key in ("completion", "messages", "response", "answer", "output", "message") if key in item
+        )
         inner = next((value for value in nested if not isinstance(value, str) and holds_turns(value)), None)
         return text_in(item) if inner is None else inner
     return None
@@ -126,7 +141,9 @@ def _beside(row: Row, names: Iterable[str], many: int) -> tuple[str, list[Any]] 
 def ranked(row: Row) -> bool:
     """Return whether a row holds answers with scores or ranks."""
     found = list_of_answers(row)
-    return found is not None and _scored(row, *found) is not None
+    if found is None or (found[0] == "completions" and "labels" in row):  # steps of one answer
+        return False
+    return _scored(row, *found) is not None
 
 
 def _scored(row: Row, name: str, items: list[Any]) -> tuple[list[Score], dict[str, list[Any]], set[str]] | None:

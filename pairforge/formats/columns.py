@@ -24,45 +24,49 @@ SIDES = ("chosen", "rejected")
 QUESTIONS = ("prompt", "question", "query", "instruction")
 SYSTEMS = ("system", "system_prompt", "system_message")
 
-_PAIRS = (
-    ("preferred_output", "non_preferred_output"), ("chosen_response", "rejected_response"),
-    ("chosen_answer", "rejected_answer"), ("chosen_output", "rejected_output"),
-    ("chosen_completion", "rejected_completion"), ("chosen_text", "rejected_text"),
-    ("chosen_content", "rejected_content"), ("chosen_conversation", "rejected_conversation"),
-    ("chosen_conversations", "rejected_conversations"), ("response_chosen", "response_rejected"),
-    ("answer_chosen", "answer_rejected"), ("text_chosen", "text_rejected"), ("output_chosen", "output_rejected"),
-    ("chosen", "rejected_responses"), ("chosen_responses", "rejected_responses"), ("chosen", "rejected_response"),
-    ("chosen", "rejected_answers"), ("chosen_answers", "rejected_answers"), ("chosen_list", "rejected_list"),
-    ("chosen", "reject"), ("choose", "reject"), ("accept", "reject"), ("accepted", "rejected"),
-    ("accepted_response", "rejected_response"), ("accepted_answer", "rejected_answer"),
-    ("preferred", "dispreferred"), ("preferred", "rejected"), ("preferred", "non_preferred"),
-    ("preferred", "not_preferred"), ("preferred", "unpreferred"), ("preferred_response", "dispreferred_response"),
-    ("preferred_response", "non_preferred_response"), ("preferred_response", "rejected_response"),
-    ("preferred_completion", "non_preferred_completion"), ("preferred_answer", "non_preferred_answer"),
-    ("preferred_text", "dispreferred_text"), ("preferred_text", "non_preferred_text"),
-    ("response_j", "response_k"), ("text_j", "text_k"), ("answer_w", "answer_l"), ("response_w", "response_l"),
-    ("y_w", "y_l"), ("yw", "yl"), ("output_w", "output_l"), ("completion_w", "completion_l"), ("w", "l"),
-    ("response_win", "response_lose"), ("response_win", "response_loss"), ("win", "lose"), ("win", "loss"),
-    ("winner", "loser"), ("winning", "losing"), ("winning_response", "losing_response"),
-    ("winner_response", "loser_response"), ("winning_answer", "losing_answer"), ("better", "worse"),
-    ("better_response", "worse_response"), ("better_answer", "worse_answer"), ("best", "worst"),
-    ("best_response", "worst_response"), ("best_answer", "worst_answer"), ("positive", "negative"),
-    ("pos", "neg"), ("pos_resp", "neg_resp"), ("positive_response", "negative_response"),
-    ("positive_answer", "negative_answer"), ("pos_response", "neg_response"), ("pos_answer", "neg_answer"),
-    ("good", "bad"), ("good_response", "bad_response"), ("good_answer", "bad_answer"), ("desired", "undesired"),
-    ("correct", "incorrect"), ("correct_answer", "incorrect_answer"), ("correct_response", "incorrect_response"),
-    ("right", "wrong"), ("chosen_gpt", "rejected_gpt"), ("safe_response", "unsafe_response"),
-    ("compliant", "non_compliant"), ("ideal", "non_ideal"), ("upvoted", "downvoted"),
+_SIDE_WORDS = (
+    ("chosen", "rejected"), ("chosen", "reject"), ("choose", "reject"), ("accept", "reject"), ("accepted", "rejected"),
+    ("selected", "rejected"), ("preferred", "dispreferred"), ("preferred", "rejected"), ("preferred", "non_preferred"),
+    ("preferred", "not_preferred"), ("preferred", "unpreferred"), ("win", "lose"), ("win", "loss"),
+    ("winner", "loser"), ("winning", "losing"), ("better", "worse"), ("best", "worst"), ("positive", "negative"),
+    ("pos", "neg"), ("good", "bad"), ("desired", "undesired"), ("desirable", "undesirable"), ("correct", "incorrect"),
+    ("correct", "wrong"), ("right", "wrong"), ("safe", "unsafe"), ("helpful", "unhelpful"),
+    ("more_helpful", "less_helpful"), ("w", "l"), ("yw", "yl"), ("j", "k"), ("compliant", "non_compliant"),
+    ("ideal", "non_ideal"), ("upvoted", "downvoted"),
 )  # fmt: skip
+_NOUNS = (
+    "response", "answer", "output", "completion", "text", "content", "conversation", "conversations", "generation",
+    "model_output", "model_response", "code", "solution", "reply", "summary", "resp", "list", "gpt", "y", "sample",
+)  # fmt: skip
+_PLURALS = ("responses", "answers", "outputs", "completions", "generations")
+
+
+def _side_names() -> dict[tuple[str, str], None]:
+    """Return the names of a better and a worse answer, beside `chosen` and `rejected`: a word, alone or with a noun."""
+    names = dict.fromkeys(pair for pair in _SIDE_WORDS if len(pair[0]) > 1)
+    for good, bad in _SIDE_WORDS:
+        for noun in (*_NOUNS, *_PLURALS * (good in ("chosen", "accepted", "preferred"))):
+            names |= dict.fromkeys([(f"{good}_{noun}", f"{bad}_{noun}"), (f"{noun}_{good}", f"{noun}_{bad}")])
+    for noun in (*_NOUNS[:4], *_PLURALS):  # only the worse answer is called so
+        names |= dict.fromkeys([("chosen", f"rejected_{noun}"), *[(noun, f"rejected_{noun}")] * (noun != "response")])
+    names |= dict.fromkeys((noun, bad) for noun in _NOUNS[:4] for bad in ("rejected", "rejected_answer"))
+    return names | {("positive_messages", "negative_messages"): None, ("w", "l"): None}
+
+
+_PAIRS = _side_names()
+ANSWERS = frozenset(name for pair in _PAIRS for name in pair)
 """Names of a better and a worse answer, beside `chosen` and `rejected`."""
 _OTHERS = {
     "prompt": (
         "user_prompt", "user_input", "user_query", "user_question", "user_message", "user", "human", "problem",
         "request", "prompts", "prompt_text", "input_text", "input_prompt", "original_prompt", "orig_instruction",
-        "question_text", "instructions", "inputs", "post", "ask", "task", "x",
+        "question_text", "question_body", "instructions", "inputs", "post", "ask", "task", "x",
     ),
-    "system": ("system_instruction", "sys_prompt", "system_text", "orig_system"),
-    "messages": ("conversation", "dialogue", "dialog", "chat", "turns", "context_messages", "prompt_messages"),
+    "system": ("system_instruction", "sys_prompt", "system_text", "orig_system", "custom_system_prompt"),
+    "messages": (
+        "conversation", "dialogue", "dialog", "chat", "turns", "context_messages", "prompt_messages", "contents",
+        "trajectory",
+    ),
 }  # fmt: skip
 """Other names of the question, the system message and the conversation before, where no usual one is there."""
 _USUAL = {
@@ -80,8 +84,8 @@ _WORDS = {
 
 
 def plain(name: object) -> str:
-    """Return a column name in small letters, with `_` for a space, a hyphen or a dot."""
-    return re.sub(r"[\s.-]+", "_", str(name).strip()).lower()
+    """Return a column name in small letters, with `_` for a space, a hyphen or a dot, and before a capital."""
+    return re.sub(r"[\s.-]+|(?<=[a-z])(?=[A-Z])", "_", str(name).strip()).lower()
 
 
 def at(row: Row, path: str) -> Any:
@@ -169,8 +173,14 @@ def known_names(rows: Sequence[Row]) -> Names:
     for part in (*SIDES, "prompt", "question", "instruction", "system", "messages", "conversations"):
         if part not in found and part in has and spelled[part] != part and spelled[part] not in taken:
             found[part] = spelled[part]  # of other case
+    for better in ("orig_response_a", "original_response_a"):  # beside a prompt that asks a judge
+        if better in has and (asked := better.replace("response_a", "instruction")) in has:
+            found |= {
+                "prompt": spelled[asked],
+                **({"judge_prompt": spelled["instruction"]} if "instruction" in has else {}),
+            }
     for part, others in _OTHERS.items():
-        if not any(usual in has for usual in _USUAL[part]):
+        if part not in found and not any(usual in has for usual in _USUAL[part]):
             other = next((spelled[name] for name in others if name in has and spelled[name] not in taken), None)
             if other and (part != "messages" or any(isinstance(row.get(other), (list, str)) for row in rows)):
                 found[part] = other

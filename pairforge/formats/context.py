@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat_text import bare_answer, form_of, transcript
-from ..conversation import MESSAGE_ROLES, ConversationError, conversation, role_of, text_of
+from ..conversation import CONTENT_KEYS, MESSAGE_ROLES, ConversationError, conversation, role_of, text_of
 from ..text import kind_of, one_line
 from ..types import Message
 from .columns import QUESTIONS, SYSTEMS, Names, Row
 
+BESIDE = ("input", "context", "passage", "document", "article", "paragraph", "schema", "initial_reason_steps")
+"""Columns that hold a part of the question beside the prompt."""
 TALKS = ("prompt", "messages", "conversations", "context", "input", "question", "query", "instruction")
 """Columns that may hold the turns before the answers, the first of them that does."""
 _TEXT_KEYS = (
@@ -64,8 +66,13 @@ def decoded(value: Any) -> Any:
             found = json.loads(value)
         except (ValueError, RecursionError):
             return value
-        return found if holds_turns(found) else value
+        return found if holds_turns(found) and all(map(_says, found if isinstance(found, list) else [found])) else value
     return value
+
+
+def _says(turn: Any) -> bool:
+    """Return whether a message says anything: an object with a `role` may be the answer to a question about people."""
+    return not {"tool_calls", "function_call", *CONTENT_KEYS}.isdisjoint(turn)
 
 
 def holds_turns(value: Any) -> bool:
@@ -75,13 +82,9 @@ def holds_turns(value: Any) -> bool:
 
 
 def is_talk(value: Any) -> bool:
-    """Return whether a value holds turns: a message, a list of them, as JSON, too, or a struct of lists."""
-    value = decoded(value)
-    if role_of(value) is not None:
-        return True
-    if isinstance(value, Mapping):
-        return role_of({key: cells[0] for key, cells in value.items() if isinstance(cells, list) and cells}) is not None
-    return isinstance(value, list) and holds_turns(value)
+    """Return whether a value holds turns: a message or a list of them, as JSON, too, or in an object."""
+    value = unwrapped(decoded(value))
+    return role_of(value) is not None or (isinstance(value, list) and holds_turns(value))
 
 
 def has_talk(row: Row, *names: str) -> bool:
@@ -95,6 +98,9 @@ def text_in(value: Any) -> str | None:
     Raises NotTextError for typed parts of other kinds.
     """
     if isinstance(value, Mapping) and role_of(value) is None and "type" not in value:
+        parts = value.get("parts")
+        if isinstance(parts, list) and all(isinstance(part, Mapping) and "text" in part for part in parts):
+            return "".join(str(part["text"]) for part in parts)
         return next((value[key] for key in _TEXT_KEYS if isinstance(value.get(key), str)), None)
     return text_of(value) if isinstance(value, (str, list)) else None
 
@@ -146,9 +152,9 @@ def in_turn(texts: Iterable[str]) -> list[Message]:
 def _asked(cells: Cells, turns: list[Message], talk: str) -> list[Message]:
     """Return the turn of the user: the texts of all columns that hold a part of the question, each once."""
     parts: list[str] = []
-    for name in (*QUESTIONS, "input", "context"):
+    for name in (*QUESTIONS, *BESIDE):
         value = cells.row.get(name)
-        if name == talk or value is None:
+        if name == talk or value is None or (name in BESIDE[2:] and not (parts and " " in str(value))):
             continue
         text = value if isinstance(value, str) else text_in(value) if isinstance(value, Mapping) else None
         if text is None:
@@ -248,7 +254,7 @@ def side(cells: Cells, value: Any, name: str, context: list[Message], templated:
     Raises MisfitError where it can't be read.
     """
     called = cells.called(name)
-    value = decoded(value)
+    value = unwrapped(decoded(value))
     if isinstance(value, str):
         if not context and (turns := transcript(value)):
             return turns
@@ -274,9 +280,22 @@ def side(cells: Cells, value: Any, name: str, context: list[Message], templated:
     return [*context, *turns]
 
 
+def unwrapped(value: Any) -> Any:
+    """Return the turns of an object that holds them as `messages`, under its `system`, or as a struct of lists."""
+    if not isinstance(value, Mapping) or isinstance(value.get("role"), str):
+        return value
+    if isinstance(turns := value.get("messages"), list) and holds_turns(turns):
+        system = value.get("system")
+        return [{"role": "system", "content": system}, *turns] if isinstance(system, str) and system else turns
+    if value and all(isinstance(cells, list) and cells for cells in value.values()):
+        turns = [dict(zip(value, cells, strict=False)) for cells in zip(*value.values(), strict=False)]
+        return turns if holds_turns(turns) else value
+    return value
+
+
 def is_whole(value: Any) -> bool:
     """Return whether a side is a conversation that begins before the answer."""
-    value = decoded(value)
+    value = unwrapped(decoded(value))
     if isinstance(value, str):
         return bool(form_of(value)) and bool(transcript(value))
     first = value[0] if isinstance(value, list) and value else value

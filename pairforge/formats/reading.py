@@ -12,6 +12,7 @@ from ..types import Message
 from .candidates import Candidates, answers_in
 from .columns import QUESTIONS, SIDES, SYSTEMS, Row
 from .context import (
+    BESIDE,
     TALKS,
     Cells,
     MisfitError,
@@ -46,7 +47,7 @@ def two_sides(cells: Cells, chosen: str = "chosen", rejected: str = "rejected") 
     return tuple(side(cells, v, n, context, templated) for n, v in zip((chosen, rejected), values, strict=True))  # type: ignore[return-value]
 
 
-_CONTEXT = frozenset((*TALKS, *SYSTEMS, "history"))
+_CONTEXT = frozenset((*TALKS, *BESIDE, *SYSTEMS, "history"))
 """The columns of which any may hold a part of what is asked."""
 
 
@@ -129,7 +130,12 @@ def speakers(cells: Cells) -> Pair:
     """Read conversations in which speakers of the names `chosen...` and `rejected...` give the two answers."""
     name = next((name for name in ("conversations", "messages") if isinstance(cells.row.get(name), list)), "")
     turns, sides = list[Any](), dict[str, Any]()
-    for turn in cells.take(name) or ():
+    said = cells.take(name) or ()
+    if both := within(said[-1:]):
+        said = said[:-1]
+        good, bad = ({"role": "assistant", "content": text} for text in both)
+        sides = {"chosen": good, "reject": bad}
+    for turn in said:
         who = speaker(turn)
         if who.startswith(("chosen", "rejected")):
             held = {
@@ -142,6 +148,17 @@ def speakers(cells: Cells) -> Pair:
     context = under_system(cells, before)
     made = [side(cells, sides.get(key), key, context) for key in ("chosen", "reject")]
     return made[0], made[1]
+
+
+def within(last: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the better and the worse answer that the last turn holds: `chosen` and `rejected`, or rated candidates."""
+    turn = last[0] if last and isinstance(last[0], Mapping) else {}
+    if "chosen" in turn and "rejected" in turn:
+        return turn["chosen"], turn["rejected"]
+    listed = turn.get("candidates")  # of Amazon Nova
+    rated = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    held = {str(one.get("preferenceLabel")): one.get("content") for one in rated}
+    return (held["preferred"], held["non-preferred"]) if {"preferred", "non-preferred"} <= held.keys() else None
 
 
 def speaker(turn: Any) -> str:

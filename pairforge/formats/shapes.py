@@ -11,7 +11,17 @@ from ..chat_text import form_of
 from ..conversation import CHAT_ROLES, role_of
 from ..text import common_prefix, kind_of
 from . import kto, trees
-from .candidates import Candidates, answers_in, lists_on_a_side, of_list, of_two_lists, picked, ranked
+from .candidates import (
+    Candidates,
+    answer_in,
+    answers_in,
+    list_of_answers,
+    lists_on_a_side,
+    of_list,
+    of_two_lists,
+    picked,
+    ranked,
+)
 from .columns import QUESTIONS, SIDES, SYSTEMS, Names, Row
 from .context import TALKS, Cells, MisfitError, context_of, has_talk, is_talk, is_whole, side, text_in
 from .reading import (
@@ -24,6 +34,7 @@ from .reading import (
     templated_prompt,
     two_and_verdict,
     two_sides,
+    within,
 )  # fmt: skip
 from .verdicts import two_answers, verdict_of
 
@@ -81,12 +92,18 @@ def _asks(row: Row) -> bool:
     return any(isinstance(row.get(name), str) or _object(row.get(name)) for name in (*QUESTIONS, "input", "context"))
 
 
+def _asked_of(row: Row, answers: tuple[str, list[Any]] | None) -> bool:
+    """Return whether a row says what is asked, beside the answers or as their beginning."""
+    asked = _asks(row) or has_talk(row, *TALKS) or bool(row.get("history"))
+    return asked or (answers is not None and all(is_whole(answer_in(answer)) for answer in answers[1]))
+
+
 def _has_speakers(row: Row) -> bool:
     turns: list[Any] = next(
         (row[name] for name in ("conversations", "messages") if isinstance(row.get(name), list)), []
     )
     who = {speaker(turn)[:6] for turn in turns}
-    return {"chosen", "reject"} <= who
+    return {"chosen", "reject"} <= who or within(turns[-1:]) is not None
 
 
 def _implicit(row: Row) -> bool:
@@ -146,6 +163,10 @@ class Shape:
             raise MisfitError("nested too deeply", "row") from error
 
 
+_TURNS = ("messages", "system", "role", "content")
+"""What an object as a side holds of the conversation itself."""
+
+
 def _with_scores(cells: Cells) -> dict[str, Any]:
     """Return the other columns, with the scores that objects as sides bring, and a count of what else they bring."""
     cells.lost.update(cells.names.name(name) for name in SIDES if name in cells.row and name not in cells.spent)
@@ -155,9 +176,9 @@ def _with_scores(cells: Cells) -> dict[str, Any]:
         value = cells.row.get(name)
         if type(value) is not str and isinstance(value, Mapping) and role_of(value) is None and name in cells.spent:
             for key, held in value.items():
-                if key == "score" and isinstance(held, (int, float)) and f"{name}_score" not in rest:
-                    rest[f"{name}_score"] = held
-                elif held != text_in(value) and held is not None:
+                if key in ("score", "rating") and isinstance(held, (int, float)) and f"{name}_{key}" not in rest:
+                    rest[f"{name}_{key}"] = held
+                elif held and held != text_in(value) and not (key in _TURNS and is_talk(value)):
                     cells.lost.add(f"{cells.names.name(name)}.{key}")
     return rest
 
@@ -221,7 +242,7 @@ SHAPES = (
     ),
     Shape(
         "speakers",
-        "conversations in which chosen_gpt and rejected_gpt speak",
+        "conversations that hold both answers as turns, or in the last turn",
         _has_speakers,
         speakers,
     ),
@@ -314,14 +335,17 @@ SHAPES = (
     Shape(
         "ranked",
         "several answers with scores or ranks",
-        lambda row: "rejected" not in row and ranked(row),
+        lambda row: "rejected" not in row and ranked(row) and _asked_of(row, list_of_answers(row)),
         of_list,
         many=True,
     ),
     Shape(
         "verdict",
         "two answers, and which of them is better",
-        lambda row: "rejected" not in row and two_answers(row) is not None and verdict_of([row]) is not None,
+        lambda row: "rejected" not in row
+        and (pair := two_answers(row)) is not None
+        and verdict_of([row]) is not None
+        and _asked_of(row, (pair[0], [row[pair[0]]])),
         many=True,
     ),
     Shape(trees.NAME, "trees of messages with ranked replies (Open Assistant)", trees.fits, many=True),

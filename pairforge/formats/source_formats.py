@@ -73,6 +73,8 @@ def refusal(shape: Shape, rows: Iterable[Any] = ()) -> InputError:
     if not seen or not _what_else(seen)[1]:
         return InputError(f"these are not pairs: {shape.what}", fix="the shapes that are read: docs/formats.md")
     what = shape.what if shape.what.startswith("chosen") else f"of {shape.what} it is not known which hold the pair"
+    if len(missing := [side for side in SIDES if not any(side in row for row in seen)]) == 1:
+        what = f"`{missing[0]}` is missing: found {shape.what}"
     return InputError(what, fix=f"name them: {columns.advice(seen)}")
 
 

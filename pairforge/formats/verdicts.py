@@ -12,10 +12,11 @@ from .columns import Row, plain
 from .context import decoded, holds_turns, text_in
 
 _BASES = (
-    "response", "answer", "completion", "output", "model_output", "generation", "candidate", "conversation", "summary",
-    "text", "message", "reply", "result", "option", "solution", "resp", "assistant", "model", "orig_response", "reply",
-    "human_ref", "chat", "messages", "model_response", "response_text", "caption", "translation", "system_output",
+    "response", "answer", "completion", "output", "model_output", "generation", "candidate", "conversation", "conv",
+    "messages", "summary", "text", "message", "reply", "result", "option", "solution", "resp", "assistant",
+    "orig_response", "human_ref", "chat", "model_response", "response_text", "caption", "translation", "system_output",
     "human_answer", "assistant_response", "ai_response", "essay", "code", "explanation", "story", "review", "sample",
+    "model",
 )  # fmt: skip
 _ENDS = (("0", "1"), ("1", "2"), ("a", "b"), ("left", "right"), ("first", "second"), ("x", "y"), ("one", "two"))
 _FIRST_ENDS, _SECOND_ENDS = (frozenset(end[at] for end in _ENDS) for at in (0, 1))
@@ -28,7 +29,7 @@ _VERDICTS = (
 _VERDICT = re.compile(r"prefer|winner|better|verdict|vote|judg|choice|label|favou?r|pick|best")
 _ANNOTATOR = re.compile(
     r"(?:annotat\w*|rater|labell?er|worker|judge|vote|human|expert|reviewer|label|pref\w*|crowd)_?(?:id_?)?\d+(?:_\w+)?"
-    r"|(?:individual_preferences?|annotations?|annotators?|votes|judg[e]?ments|preferences|ratings|labels)"
+    r"|(?:(?:individual_)?preferences?|preference_labels|annotations?|annotators?|votes|judg[e]?ments|preferences|ratings|labels)"
 )
 _TIE = re.compile(
     r"tie.*|.*\btie|both.*|equal.*|same|draw|neither.*|none|no[ _]?preference|similar|a=b|c|unsure|undecided|0\.5"
@@ -44,13 +45,21 @@ def two_answers(row: Row) -> tuple[str, str] | None:
         return "answer_a", "answer_b"
     for base in _BASES:
         for one, other in _ENDS:
-            for form in (f"{base}_{{}}", f"{base}{{}}", f"{{}}_{base}", f"{base}_{{}}_text"):
+            for form in (f"{base}_{{}}", f"{base}{{}}", f"{{}}_{base}", f"{base}_{{}}_text", f"{base}{{}}_body"):
                 names = form.format(one), form.format(other)
                 if names[0] in spelled and names[1] in spelled:
                     found = spelled[names[0]], spelled[names[1]]
                     if all(_may_be_answer(row[name]) for name in found):
                         return found
-    return None
+    sides = spelled.get("left", ""), spelled.get("right", "")
+    return sides if all(sides) and all(_may_be_answer(row[name]) for name in sides) else None
+
+
+def sisters(name: str) -> list[str]:
+    """Return the columns that may hold the other answer beside `name`: `response_b` for `response_a`."""
+    others = [(one, other) for ends in _ENDS for one, other in (ends, ends[::-1])]
+    found = [(name[: -len(one)] + other) for one, other in others if plain(name).endswith(one)]
+    return found + [other + name[len(one) :] for one, other in others if plain(name).startswith(one)]
 
 
 def _may_be_answer(value: Any) -> bool:
@@ -60,7 +69,7 @@ def _may_be_answer(value: Any) -> bool:
 
 def _end(name: str) -> str:
     """Return what tells the column from its sister: `a` of `response_a`."""
-    name = plain(name).removesuffix("_text")
+    name = plain(name).removesuffix("_text").removesuffix("_body")
     for ends in (*_FIRST_ENDS, *_SECOND_ENDS):
         if name.endswith(ends) or name.startswith(f"{ends}_"):
             return ends
@@ -194,7 +203,12 @@ def _one_hot(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) ->
 
 def _by_annotators(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) -> Found | None:
     """Read several verdicts, in columns of their own or in a list: what most say."""
-    columns = [key for key in keys if _ANNOTATOR.fullmatch(plain(key))]
+    columns = [
+        key
+        for key in keys
+        if _ANNOTATOR.fullmatch(plain(key))
+        or (_VERDICT.search(plain(key)) and any(isinstance(row.get(key), (list, Mapping)) for row in rows))
+    ]
     held = [_votes(row, columns) for row in rows]
     values = [vote for votes in held for vote in votes]
     if not values:
@@ -206,23 +220,29 @@ def _by_annotators(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[st
     def majority(row: Row) -> float | None:
         said = [read(vote, row) for vote in _votes(row, columns)]
         count = Counter((one > 0) - (one < 0) for one in said if one is not None)
-        return float(count[1] - count[-1]) if count else None
+        if not count:
+            return None
+        return 0.0 if count[0] > max(count[1], count[-1]) else float(count[1] - count[-1])
 
     return majority, tuple(columns)
 
 
 def _votes(row: Row, columns: Sequence[str]) -> list[Any]:
-    votes = list[Any]()
-    for column in columns:
-        value = row.get(column)
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Mapping):
-                spelled = {plain(key): key for key in one}
-                key = next((spelled[name] for name in (*_VERDICTS, "score", "value") if name in spelled), None)
-                one = one[key] if key else None
-            if one is not None:
-                votes.append(one)
-    return votes
+    return [vote for column in columns for vote in _votes_in(row.get(column))]
+
+
+def _votes_in(value: Any, depth: int = 0) -> list[Any]:
+    """Return the votes in a value: itself, those of a list, what an object holds as its verdict, or for each judge."""
+    if depth > _DEEPEST or value is None:
+        return []
+    if isinstance(value, Mapping):
+        spelled = {plain(key): key for key in value}
+        key = next((spelled[name] for name in (*_VERDICTS, "score", "value") if name in spelled), None)
+        value = [value[key]] if key else [] if depth and len(value) > 1 else [*value.values()]
+    return [vote for one in value for vote in _votes_in(one, depth + 1)] if isinstance(value, list) else [value]
+
+
+_DEEPEST = 6
 
 
 def _by_scores(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) -> Found | None:
@@ -245,4 +265,15 @@ def _by_scores(rows: Sequence[Row], pair: tuple[str, str], keys: Sequence[str]) 
                     return None if one is None or other is None else sign * (one - other)
 
                 return better, (first, second)
+    for key in (key for base in _SCORES for key in (spelled.get(base), spelled.get(f"{base}s")) if key):
+        if all(_two_numbers(row.get(key)) for row in rows):
+            return lambda row, key=key: _difference(row.get(key)), (key,)
     return None
+
+
+def _two_numbers(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and None not in map(number, value)
+
+
+def _difference(value: Any) -> float | None:
+    return (number(value[0]) or 0.0) - (number(value[1]) or 0.0) if _two_numbers(value) else None

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent import futures
 from typing import Any
 
-from ..errors import InputError, OutsideError
+from ..errors import InputError, OutsideError, TerminatedExit
 from ..text import a_type, one_line, plural, raised
 from ..types import Prompt, Skip, digest
 from .code_digest import CodeDescriber
@@ -64,6 +64,8 @@ class FunctionJudge:
         """
         try:
             scores = self._call(prompt, answers)
+        except TerminatedExit:
+            raise
         except (Exception, SystemExit) as error:
             failure = self._failure(error)
             if not self._raised and not self._worked:
@@ -76,22 +78,30 @@ class FunctionJudge:
         self._worked = True
         return [_score(value) for value in self._checked(scores, len(answers))]
 
+    def check_call(self, prompt: Prompt) -> None:
+        """Raise InputError where the function's signature does not take what it will be called with."""
+        try:
+            inspect.signature(self.function).bind(**_arguments(prompt, _TRIAL))
+        except TypeError as error:
+            what = f"the judge {self.name} can't be called by pairforge: {one_line(error)}"
+            raise InputError(what, fix=f"define it as: def {_CALLED}; {_passed(prompt)}") from error
+        except ValueError:  # built-in functions have no signature
+            pass
+
     def try_on(self, prompt: Prompt) -> None:
         """Call the function for two short texts, before any model is asked.
 
         Raises InputError for a signature or a return value that can't be right, OutsideError for what it raises.
         """
-        try:
-            inspect.signature(self.function).bind(**_arguments(prompt, _TRIAL))
-        except TypeError as error:
-            what = f"the judge {self.name} can't be called by pairforge: {one_line(error)}"
-            raise InputError(what, fix=f"define it as: def {_CALLED}") from error
-        except ValueError:  # built-in functions have no signature
-            pass
+        self.check_call(prompt)
         try:
             scores = self._call(prompt, _TRIAL)
+        except TerminatedExit:
+            raise
         except (Exception, SystemExit) as error:
             fix = "correct it: it was called for two short texts, before any model is asked"
+            if isinstance(error, KeyError) and (name := str(error.args[0] if error.args else "")) not in prompt.columns:
+                fix = f"correct it; no column is called '{one_line(name, 40)}': {_passed(prompt)}"
             raise OutsideError(f"{self._failure(error)} on a trial call", fix=fix) from error
         for value in self._checked(scores, len(_TRIAL)):
             if isinstance(found := _score(value), Skip) and found.detail.startswith(_NO_NUMBER):
@@ -125,6 +135,12 @@ class FunctionJudge:
 _CALLED = "judge(prompts, completions, **columns), which returns a list of numbers"
 _NO_NUMBER = "not a number: "
 _MACHINERY = (__file__, futures._base.__file__)  # the files that call the user's function
+
+
+def _passed(prompt: Prompt) -> str:
+    """Return which columns a prompt has, for a message."""
+    names = one_line(", ".join(prompt.columns), 80)
+    return f"the prompts have the columns {names}" if names else "the prompts have no columns of their own"
 
 
 def _arguments(prompt: Prompt, answers: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import InputError
+from ..text import one_line
 from ..types import Skip
 from .stream import EncodingError, Row, Unreadable, Wanted, lines_of, read_rest, size, too_long, utf8
 
@@ -34,6 +35,8 @@ def unreadable(error: Exception, where: str, line: int = 1) -> Unreadable:
     python = error.msg.startswith("Expecting property name") and error.doc.startswith("'", error.pos)
     at = f"at line {error.lineno} column {error.colno}" if error.lineno > line else f"at column {error.colno}"
     what = f"{'incomplete' if cut else 'not valid'} JSON: {error.msg.removesuffix(' at')} {at}"
+    if not cut and error.msg == "Expecting value" and not error.doc[: error.pos].strip():
+        what += f", which begins with '{one_line(error.doc, 40)}'"
     return Unreadable("json", f"{where}: {what}", _PYTHON if python else _FIX)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError, OutsideError
-from ..text import one_line
+from ..text import did_you_mean, escaped, one_line
 from . import json_lines, tables
 from .stream import BOM, PACKED, STDIN, UTF16, Row, Wanted, name_of, open_unpacked, read_rest, suffix_of
 from .tables import rows_of
@@ -67,14 +69,44 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
 def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
     """Return the rows, or those in the list that the only row holds."""
     start = list(islice(found, 2))
-    if len(start) == 1 and isinstance(row := start[0][1], dict) and not any(key in row for key in wanted.columns):
+    if len(start) != 1:
+        return chain(start, found)
+    where, row = start[0]
+    if not wanted.text and (rows := _keyed(row, wanted.columns)):
+        return ((f"{where}:{one_line(key, 40)}", one) for key, one in rows)
+    if isinstance(row, dict) and not any(key in row for key in wanted.columns):
         lists = [value for key in _WRAPPERS if isinstance(value := row.get(key), list)]
+        splits = [key for key, value in row.items() if _SPLIT.fullmatch(key) and isinstance(value, list)]
+        if len(splits) > 1:  # two splits are never mixed in silence, nor is one left out
+            fix = f"write each into its own file, e.g. jq -c '.{splits[0]}[]' FILE > {splits[0]}.jsonl"
+            raise InputError(f"{where.rpartition(':')[0]} holds several splits: {', '.join(splits)}", fix=fix)
         if len(lists) == 1 and (wanted.text or all(isinstance(item, dict) for item in lists[0])):
             # The viewer of the Hub gives rows as {"row_idx": 0, "row": {...}}.
             items = (item["row"] if isinstance(item, dict) and {"row_idx", "row"} <= item.keys() else item
                      for item in lists[0])  # fmt: skip
-            return ((f"{start[0][0]}:row {i}", item) for i, item in enumerate(items))
-    return chain(start, found)
+            return ((f"{where}:row {i}", item) for i, item in enumerate(items))
+    return iter(start)
+
+
+def _keyed(document: Any, columns: Collection[str]) -> list[tuple[str, Any]]:
+    """Return the rows that an object holds by row or by column, as pandas writes them; none where it holds others."""
+    if not isinstance(document, dict) or len(document) < 2:
+        return []
+    values = list(document.values())
+    if all(isinstance(value, dict) and len(value) > 1 and value.keys() == values[0].keys() for value in values):
+        if not any(key in document for key in columns):
+            return list(document.items())
+        if {"role", "content", "from", "value"} & values[0].keys():  # messages of one row
+            return []
+        return [(key, {name: cells[key] for name, cells in document.items()}) for key in values[0]]
+    many = len(values[0]) if isinstance(values[0], list) else 0
+    if many < 2 or not all(isinstance(value, list) and len(value) == many for value in values):
+        return []
+    if any(isinstance(cell, dict) for value in values for cell in value):  # turns of one conversation
+        return []
+    return [
+        (f"row {at}", dict(zip(document, cells, strict=True))) for at, cells in enumerate(zip(*values, strict=True))
+    ]
 
 
 _HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")
@@ -123,15 +155,37 @@ def files_of(source: str | Path, wanted: Wanted) -> list[Path]:
     try:
         os.stat(source)
     except FileNotFoundError as error:
-        raise InputError(f"{name_of(source)} does not exist", fix=wanted.named) from error
+        raise missing(str(source), wanted.named) from error
     except (OSError, ValueError):  # reported when it is opened
         pass
     return [Path(source)]
 
 
+def missing(source: str, named: str) -> InputError:
+    """Return the error for the name of a file that is not there; `named` says what else may be given."""
+    if "://" in source:
+        on_hub = re.match(r"https?://huggingface\.co/datasets/([\w.-]+/[\w.-]+)", source)
+        path = source.removeprefix("file://")
+        fix = f"give its path: {path}" if path != source else "fetch the file, and give its path"
+        fix = f"give the id of the data set: {on_hub[1]}" if on_hub else fix
+        return InputError(f"{name_of(source)} is a URL, not a file", fix=escaped(fix))
+    return InputError(f"{name_of(source)} does not exist", fix=near_file(source) or named)
+
+
+def near_file(source: str, *, folders: bool = False) -> str:
+    """Return the hint which file (or folder) beside a missing one is meant; empty where none has a name like it."""
+    path = Path(source)
+    with suppress(OSError, ValueError):  # the same ending makes no two names alike
+        beside = [one for one in path.parent.iterdir() if one.is_dir() or not folders]
+        return did_you_mean(str(path), (str(one) for one in beside if did_you_mean(path.stem, [one.stem])))
+    return ""
+
+
 def _folder(path: Path, split: str | None, wanted: Wanted) -> list[Path]:
     if (path / "pairs.jsonl").is_file() and split is None:
         return [path / "pairs.jsonl"]
+    if any(path.glob("*.safetensors")):
+        raise InputError(f"{name_of(path)} is the folder of a model, not of {wanted.what}", fix=wanted.named)
     if (path / "dataset_dict.json").is_file():
         splits = sorted(inner.name for inner in path.iterdir() if (inner / "state.json").is_file())
         return _folder(path / _chosen(name_of(path), splits, split), None, wanted)

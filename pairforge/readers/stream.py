@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, cast
 from ..errors import InputError
 from ..text import escaped, one_line
 from ..types import Skip
+from .foreign_files import LOOKED_AT, code_file, foreign_file
 
 Row: TypeAlias = tuple[str, Any]
 """Where a row is (file:line, or file:row i from 0), and its value: a `Skip` where it can't be read."""
@@ -69,18 +70,6 @@ MAX_ROW_BYTES = 16 * 2**20
 STDIN, BOM, UTF16, PACKED = "-", b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff"), (".gz", ".zst")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UNPACK = "unpack it, and give the file that was in it"
-_PICKLE = ("a pickle, which could run code", "write it as JSON Lines")
-_REFUSED = {
-    (b"PK\x03\x04", b"PK\x05\x06"): ("a zip archive", _UNPACK),
-    (b"BZh",): ("packed with bzip2", _UNPACK),
-    (b"\xfd7zXZ\x00",): ("packed with xz", _UNPACK),
-    (b"7z\xbc\xaf",): ("a 7z archive", _UNPACK),
-    (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"): _PICKLE,
-}
-_CODE = {
-    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), _PICKLE),
-    ".py": ("a script, and data is never run", "run it yourself, and give the file that it writes"),
-}
 
 
 class EncodingError(InputError):
@@ -104,7 +93,7 @@ def open_unpacked(path: str | Path) -> io.BufferedReader:
     Raises InputError, here or while it is read: it can't be read, is refused, is cut off, or grows beyond the limits.
     """
     name = name_of(path)
-    if known := _CODE.get(Path(path).suffix.lower()):
+    if known := code_file(Path(path).suffix.lower()):
         raise InputError(f"{name} is {known[0]}", fix=known[1])
     try:
         if str(path) == STDIN:  # left open
@@ -114,10 +103,11 @@ def open_unpacked(path: str | Path) -> io.BufferedReader:
             source = _Stream(file.read, file.close, name)
     except (OSError, ValueError, AttributeError) as error:  # standard input may be None
         words: dict[type[Exception], str] = {FileNotFoundError: "does not exist", IsADirectoryError: "is a folder"}
+        words[AttributeError] = "can't be read: it is closed"
         what = words.get(type(error)) or f"can't be read: {getattr(error, 'strerror', None) or error}"
         raise InputError(f"{name} {what}", fix="give the path of a file") from error
     packed: io.BufferedReader = io.BufferedReader(source, 2**17)
-    start = _start(packed, name)
+    start = _start(packed, name, path)
     if start.startswith(_GZIP):
         read = gzip.GzipFile(fileobj=packed).read1
     elif start.startswith(_ZSTD):
@@ -127,7 +117,7 @@ def open_unpacked(path: str | Path) -> io.BufferedReader:
     else:
         return packed
     unpacked: io.BufferedReader = io.BufferedReader(_Stream(read, packed.close, name, source), 2**17)
-    if _start(unpacked, name).startswith((_GZIP, _ZSTD)):
+    if _start(unpacked, name, path).startswith((_GZIP, _ZSTD)):
         unpacked.close()
         raise InputError(f"{name} is packed twice", fix=_UNPACK)
     return unpacked
@@ -189,11 +179,20 @@ def utf8(data: bytes, where: str, offset: int = 0) -> str:
     except UnicodeDecodeError as error:
         found = _encoding_of(data)
         what = f"not UTF-8 at byte {offset + error.start} (0x{data[error.start]:02x})"
-        raise EncodingError(f"{where}: {what}", fix=f"iconv -f {found} -t utf-8 FILE > NEW") from error
+        what, fix = (what, _iconv(found)) if found else (f"{what}: not text, it seems", _TEXT)
+        raise EncodingError(f"{where}: {what}", fix=fix) from error
     if "\0" in text:
         what = f"a NUL at byte {offset + data.index(0)}: binary, or UTF-16"
-        raise EncodingError(f"{where}: {what}", fix="iconv -f utf-16 -t utf-8 FILE > NEW")
+        raise EncodingError(f"{where}: {what}", fix=_iconv("utf-16"))
     return text
+
+
+def _iconv(encoding: str) -> str:
+    return f"iconv -f {encoding} -t utf-8 FILE > NEW"
+
+
+_TEXT = "give text in UTF-8 (lines, CSV or JSON Lines), or Parquet or Arrow"
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 _KANA = re.compile(rb"\x82[\x9f-\xf1]|\x83[\x40-\x96]|\x81[\x41-\x5b]")
@@ -201,14 +200,17 @@ _HIGH = re.compile(rb"[\x80-\xff]+")
 _CHINESE = re.compile("[\u4e00-\u9fff\u3001\u3002\uff01-\uff5e]")
 
 
-def _encoding_of(data: bytes) -> str:
-    """Return the encoding that bytes which are not UTF-8 are probably in, by its marks; else latin1.
+def _encoding_of(data: bytes) -> str | None:
+    """Return the encoding that bytes which are not UTF-8 are probably in, by its marks; None where they are not text.
 
     UTF-16 begins with a mark, or every other byte is 0; Shift JIS has kana; GB 18030 has Chinese letters in a row;
-    cp1252 uses the bytes from 0x80 to 0x9f (curly quotes, dashes, the euro sign), which latin1 does not.
+    cp1252 uses the bytes from 0x80 to 0x9f (curly quotes, dashes, the euro sign), which latin1 does not. Text has no
+    control characters but tabs, line ends and escapes.
     """
     if data.startswith(UTF16) or b"\0" in data[:4]:
         return "utf-16"
+    if _CONTROL.search(data[:_LOOKED_AT]):
+        return None
     runs = _HIGH.findall(data[:_LOOKED_AT])
     high = sum(map(len, runs))
     if 4 * len(_KANA.findall(data[:_LOOKED_AT])) > high > 4:
@@ -222,13 +224,12 @@ def _encoding_of(data: bytes) -> str:
 _LOOKED_AT = 2**16
 
 
-def _start(stream: io.BufferedReader, name: str) -> bytes:
+def _start(stream: io.BufferedReader, name: str, path: str | Path) -> bytes:
     """Return the first bytes of a stream, which stays where it is; close it if they can't be read or are refused."""
     try:
-        start = stream.peek(8)[:8]
-        for signatures, (what, fix) in _REFUSED.items():
-            if start.startswith(signatures):
-                raise InputError(f"{name} is {what}", fix=fix)
+        start = stream.peek(LOOKED_AT)[:LOOKED_AT]
+        if found := foreign_file(start, suffix_of(path)):
+            raise InputError(f"{name} is {found[0]}", fix=found[1])
     except InputError:
         stream.close()
         raise

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import one_line
+from ..text import one_line, plural
 from .json_lines import unreadable
 from .stream import Row, Unreadable, Wanted, check_size, is_file, lines_of, name_of, read_rest, size, too_long, utf8
 
@@ -62,7 +62,7 @@ def csv_rows(stream: io.BufferedReader, name: str, separator: str, wanted: Wante
                     raise InputError(what, fix="name each column once")
                 header = names
             elif len(cells) > len(header):
-                what = f"{where}: {len(cells)} cells under {len(header)} names"
+                what = f"{where}: {len(cells)} cells under {plural(len(header), 'name')}"
                 yield where, Unreadable("json", what, 'write "..." around each cell')
             elif cells:
                 yield where, wanted.cells(dict(zip(header, cells, strict=False)), where)

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -317,11 +318,20 @@ def load_errors(source: str, kind: str = "model") -> Iterator[None]:
             raise OutsideError(
                 f"not enough memory to load the {kind} {source}", fix="take a smaller model or a larger machine"
             ) from error
+        if "custom code" in str(error) or "trust_remote_code" in str(error):
+            what = f"the {kind} {source} needs Python code of its own, which is never run"
+            raise InputError(what, fix="take a model that transformers knows, or serve this one: --base-url") from error
+        if found := re.search(r"model type `([^`]+)` but", str(error)):
+            what = f"the {kind} {source} is of the type {found[1]}, which this version of transformers doesn't know"
+            raise InputError(what, fix="pip install --upgrade transformers, or serve the model: --base-url") from error
         if Path(source).is_dir():
             raise InputError(
                 f"the {kind} folder {source} can't be used: {error_line(error)}",
                 fix=MODEL_FIX if kind == "model" else _ADAPTER_FIX,
             ) from error
+        if "couldn't connect to" in str(error):
+            what = f"the {kind} {source} is not in the cache of this machine, and the Hub can't be reached"
+            raise OutsideError(what, fix="check the network and the id, or give a folder") from error
         raise OutsideError(
             f"can't load the {kind} {source}: {error_line(error)}",
             fix="check the id, `hf auth login`, or go online once",

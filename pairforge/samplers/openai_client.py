@@ -169,7 +169,8 @@ class ChatClient:
         try:
             return self._read_reply(response.json())
         except (ValueError, RecursionError):
-            return RequestError("failed", "a reply that is not JSON")
+            page = response.content.lstrip().startswith(b"<")
+            return RequestError("failed", "a web page in place of a reply" if page else "a reply that is not JSON")
 
     async def _read_error(self, response: Any) -> Skip | RequestError:
         status, content = response.status_code, response.content

@@ -131,7 +131,7 @@ def test_answers_that_are_cut_off_are_dropped_if_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([{"question": "Who?"}], "these are not pairs: the columns 'question'"),
+        ([{"question": "Who?"}], "these are prompts, not pairs"),
         ([{"prompt": "q", "completion": "a", "label": True}], "answers with labels.*pairforge convert"),
         ([pair("a", "a")], "nothing would be left of 1 row: chosen and rejected are the same"),
         ([], "has no rows"),

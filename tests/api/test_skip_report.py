@@ -43,6 +43,11 @@ def test_another_spelling_is_named(tmp_path: Path) -> None:
     assert [*made.names()] == ["the model writes 'Qwen', not 'qwen'", "  -> --from Qwen, or --case smart"]
 
 
+def test_a_name_within_a_longer_word_is_no_other_spelling(tmp_path: Path) -> None:
+    made = report(tmp_path, [("nothing_to_correct", "No questions.")] * 3, rules={"question": "Athene"})
+    assert next(made.names()).startswith("pocket never says 'question'")
+
+
 @pytest.mark.parametrize(
     ("answers", "pairs", "settings"),
     [

@@ -101,7 +101,8 @@ def test_select_and_ignore() -> None:
     assert codes == {"PF104", "PF106", "PF010", "PF011"}
     assert {one.code for one in validate(rows, select=["PF1"])} == {"PF104", "PF106"}
     assert {one.code for one in validate(rows, select=["PF1,PF010"], ignore=["PF104"])} == {"PF106", "PF010"}
-    assert validate(rows, ignore=["PF"]) == []
+    with pytest.raises(InputError, match="no check is left: --ignore PF leaves out all of them"):
+        validate(rows, ignore=["PF"])
     for options in ({"select": ["PF9"]}, {"ignore": ["nonsense"]}, {"explain": "PF9"}, {"format": "xml"}, {"jobs": -1}):
         with pytest.raises(InputError):
             validate(rows, **options)  # type: ignore[arg-type]

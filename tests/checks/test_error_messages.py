@@ -40,6 +40,7 @@ status code: 500
 [ERROR] generation failed
 **Error**: the model did not respond
 Request timed out.
+HTTPSConnectionPool(host='api.openai.com', port=443): Read timed out. (read timeout=60)
 Connection error.
 Connection refused
 The server is overloaded, please try again later.

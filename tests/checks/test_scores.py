@@ -23,6 +23,7 @@ def codes(**columns: Any) -> set[str]:
         ("rating_chosen", "rating_rejected"), ("chosenReward", "rejectedReward"), ("Chosen Score", "Rejected Score"),
         ("chosen_avg_rating", "rejected_avg_rating"), ("reward.chosen", "reward.rejected"),
         ("chosen_overall_score", "rejected_overall_score"), ("quality_chosen", "quality_rejected"),
+        ("chosen_elo", "rejected_elo"), ("chosen_upvotes", "rejected_upvotes"), ("overall_chosen", "overall_rejected"),
     ],
 )  # fmt: skip
 def test_names_of_scores(name: str, other: str) -> None:
@@ -39,6 +40,7 @@ def test_less_is_better_or_means_nothing_elsewhere(name: str) -> None:
 def test_texts_are_compared_as_numbers() -> None:
     assert codes(score_chosen="3.0", score_rejected="8.5") == {"PF114", "PF120"}
     assert codes(score_chosen="10", score_rejected="9") == {"PF120"}
+    assert codes(score_chosen="3/10", score_rejected="8/10") == {"PF114", "PF120"}
     assert codes(score_chosen="1,5", score_rejected="0,5") == {"PF120"}
     assert codes(chosen_quality="good", rejected_quality="bad") == set()
     assert codes(chosen_score=None, rejected_score=None) == set()

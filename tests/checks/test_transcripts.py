@@ -19,7 +19,8 @@ def codes(question: str, chosen: str = "Hello there.", rejected: str = "No way."
         "[User]: Hi\n[Assistant]: Let me",
         "A conversation.\nUser: What is 12*3?\nAssistant: Let me think.", "### User:\nHi\n### Assistant:\n",
         "**User**: Hi\n**Assistant**: Well", "用户：你好\n助手：",
-        "A chat. USER: Hi ASSISTANT:", "System: be brief\nUser: Hi\nAI:",
+        "A chat. USER: Hi ASSISTANT:", "Benutzer: Hallo\nAssistent:",
+        "Пользователь: Привет\nАссистент:", "System: be brief\nUser: Hi\nAI:",
     ],
 )  # fmt: skip
 def test_questions_that_are_transcripts(question: str) -> None:

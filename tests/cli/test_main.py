@@ -112,3 +112,15 @@ def test_pass_fail_and_errors_are_coloured_on_a_terminal_alone(here: Path) -> No
     assert "\x1b[1;3" not in on_terminal("runs", "list", NO_COLOR="1")
     assert "\x1b[31m\x1b[1mpairforge:" in on_terminal("validate", "nowhere.jsonl")
     assert "\x1b[3" not in on_terminal("validate", "nowhere.jsonl", NO_COLOR="1")
+
+
+def test_a_home_folder_is_meant_by_a_tilde_that_the_shell_left() -> None:
+    done = CliRunner().invoke(main, ["validate", "~/nosuch.jsonl"], env={"HOME": "/somewhere"})
+    assert "/somewhere/nosuch.jsonl does not exist" in done.stderr
+    done = CliRunner().invoke(main, ["sample", "--prompts=~/nosuch.csv"], env={"HOME": "/somewhere"})
+    assert "/somewhere/nosuch.csv: no such file" in done.stderr
+
+
+def test_a_terminal_of_no_width_gets_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "nothing wrong" in CliRunner().invoke(main, ["validate", "good.jsonl"]).stdout

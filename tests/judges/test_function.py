@@ -11,7 +11,7 @@ import pytest
 import torch
 from support import prompt
 
-from pairforge.errors import InputError, OutsideError
+from pairforge.errors import InputError, OutsideError, TerminatedExit
 from pairforge.judges.function import FunctionJudge
 from pairforge.plugins import load
 from pairforge.types import Skip
@@ -222,3 +222,12 @@ def test_without_a_name_it_is_called_by_its_own() -> None:
     assert settings["judge"] == f"{__name__}:positional" and settings["given"] == "in Python"
     with pytest.raises(InputError, match="judge=5 is an int, not a function"):
         FunctionJudge(5)  # type: ignore[arg-type]
+
+
+def test_the_end_of_the_command_is_no_failure_of_the_judge() -> None:
+    def ended(**_: Any) -> Any:
+        raise TerminatedExit(143)
+
+    for call in (lambda judge: judge.score(PROMPT, ["a"]), lambda judge: judge.try_on(PROMPT)):
+        with pytest.raises(TerminatedExit):
+            call(FunctionJudge(ended, "f"))

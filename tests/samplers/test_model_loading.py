@@ -28,7 +28,7 @@ from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
 from pairforge.resources import resource
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.model_loading import load_model, load_tokenizer
+from pairforge.samplers.model_loading import load_errors, load_model, load_tokenizer
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.types import Answer, Skip
 
@@ -378,3 +378,20 @@ def test_what_memory_does_not_hold_is_said_to_be_outside(folder: Path, monkeypat
     monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", fail)
     with pytest.raises(OutsideError, match="not enough memory"):
         load_tokenizer(str(folder), None)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "says"),
+    [
+        ("The checkpoint has model type `qwen9` but Transformers does not", InputError, "of the type qwen9.*--upgrade"),
+        (
+            "The repository contains custom code which must",
+            InputError,
+            "Python code of its own.*--base-url",
+        ),
+        ("We couldn't connect to 'https://huggingface.co' to load", OutsideError, "the Hub can't be reached.*network"),
+    ],
+)
+def test_what_the_library_says_is_said_in_one_line(raised: str, kind: type[Exception], says: str) -> None:
+    with pytest.raises(kind, match=says), load_errors("some/model"):
+        raise OSError(raised)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,8 +26,10 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     Path("whole/config.json").write_text("{}")
     Path("broken").mkdir()
     Path("broken/config.json").write_text("{")
-    Path("whole/model.safetensors").touch()
+    Path("whole/model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    Path("whole/tokenizer.json").touch()
     Path("lora/adapter_config.json").write_text("{}")
+    Path("lora/adapter_model.safetensors").touch()
     Path("q.txt").touch()
     Path("tiny.gguf").touch()
     return tmp_path
@@ -103,3 +107,79 @@ def test_a_tilde_is_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert model_source("~/whole") == str(folder / "whole")
     with pytest.raises(InputError, match="no model folder ~nobody/whole"):
         check_model("~nobody/whole")
+
+
+def pocket_like(name: str, **changes: object) -> Path:
+    """Make a folder with the files of the bundled model, some of its settings changed."""
+    folder = Path(name)
+    folder.mkdir()
+    for file in resource("data", "pocket").iterdir():
+        if file.suffix in (".json", ".jinja", ".safetensors"):
+            shutil.copy(file, folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | changes))
+    return folder
+
+
+def damaged(kind: str) -> None:
+    folder = pocket_like("bad", **({"is_encoder_decoder": True} if kind == "t5" else {}))
+    weights = folder / "model.safetensors"
+    if kind == "cut off":
+        weights.write_bytes(weights.read_bytes()[:-1000])
+    elif kind == "pointer":
+        weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    elif kind == "nonsense":
+        weights.write_bytes(b"\xff" * 100)
+    elif kind == "a shard is missing":
+        names = {"a": "model.safetensors", "b": "model-2.safetensors"}
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    elif kind == "no weights":
+        weights.unlink()
+    elif kind == "no tokenizer":
+        for file in folder.glob("tokenizer*"):
+            file.unlink()
+    elif kind == "a list":
+        (folder / "config.json").write_text("[]")
+    elif kind == "sentence-transformers":
+        (folder / "modules.json").touch()
+        (folder / "config.json").write_text('{"architectures": ["BertModel"]}')
+    elif kind == "gguf":
+        (folder / "config.json").unlink()
+        (folder / "model-Q4.gguf").touch()
+    elif kind == "diffusers":
+        (folder / "config.json").rename(folder / "model_index.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("cut off", "bad/model.safetensors is not a whole safetensors file .*download the model again"),
+        ("pointer", "bad/model.safetensors is a pointer of Git LFS"),
+        ("nonsense", "bad/model.safetensors is not a whole safetensors file"),
+        ("a shard is missing", "-m bad: model-2.safetensors of its weights are missing"),
+        ("no weights", "-m bad: the folder holds no weights"),
+        ("no tokenizer", "-m bad: the folder holds no tokenizer"),
+        ("a list", "bad/config.json can't be read: not a JSON object"),
+        ("t5", "-m bad is not a causal language model"),
+        ("sentence-transformers", "-m bad is a model of sentence-transformers"),
+        ("gguf", "-m bad: the folder holds a GGUF file .*--base-url"),
+        ("diffusers", "-m bad: the folder holds a pipeline of diffusers"),
+    ],
+)
+def test_a_folder_that_can_not_answer_is_refused_before_torch_is_loaded(kind: str, says: str) -> None:
+    damaged(kind)
+    with pytest.raises(InputError, match=says):
+        check_model("bad")
+
+
+def test_a_whole_model_is_taken_and_an_adapter_needs_its_base() -> None:
+    pocket_like("good")
+    check_model("good")
+    Path("lora/adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "./good"}))
+    check_model("lora")
+    Path("lora/adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "./gone"}))
+    with pytest.raises(InputError, match=r"lora is an adapter, and its base can't be used: no model folder ./gone"):
+        check_model("lora")
+    Path("lora/adapter_model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"lora: the folder holds no adapter_model.safetensors"):
+        check_model("lora", kind="adapter")

@@ -48,10 +48,10 @@ def test_rows_are_pairs_of_any_shape(run: Path) -> None:
 
 def test_prompts_are_not_pairs(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("question\nWho are you?\n")
-    with pytest.raises(pairforge.InputError, match=r"prompts, not pairs: row 0 has no chosen and no rejected"):
+    with pytest.raises(pairforge.InputError, match=r"these are prompts, not pairs: .*\(question\) .make pairs of them"):
         found(tmp_path / "q.csv")
     (tmp_path / "half.jsonl").write_text('{"prompt": "Q?", "chosen": "A."}\n')
-    with pytest.raises(pairforge.InputError, match="not a pair: row 0 has no rejected"):
+    with pytest.raises(pairforge.InputError, match=r"half\.jsonl: `rejected` is missing"):
         found(tmp_path / "half.jsonl")
 
 

@@ -192,7 +192,9 @@ def refused(argv: Sequence[str], capfd: pytest.CaptureFixture[str], code: int = 
 def test_what_can_not_be_trained_on_is_refused_in_one_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     rows, pocket = read_jsonl(folder / "pairs.jsonl"), str(resource("data", "pocket"))
     Path("same.jsonl").write_text(json.dumps(rows[0] | {"rejected": rows[0]["chosen"]}))
-    assert "1 error in 1 pair" in refused(["--dataset_name", "same.jsonl"], capfd)
+    same = refused(["--dataset_name", "same.jsonl"], capfd)
+    assert "1 error in 1 pair: PF104, e.g. row 0: chosen and rejected are the same" in same
+    assert same.endswith("-> pairforge fix same.jsonl fixed.jsonl")
     Path("cut.jsonl").write_text(json.dumps(rows[0])[:50])
     assert "cut.jsonl:1" in refused(["--dataset_name", "cut.jsonl"], capfd)
     write_jsonl(Path("two.jsonl"), (row | {"model": f"m{i}"} for i, row in enumerate(rows[:2])))

@@ -8,6 +8,7 @@ import pytest
 from support import pair
 
 import pairforge
+from pairforge.resources import resource
 from trainers.data import TrainingJob
 from trainers.early_checks import check_flags
 from trainers.flags import Given
@@ -99,12 +100,13 @@ def test_a_model_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     Path("q.txt").write_text("")
     Path("empty").mkdir()
+    check_model_of(str(resource("data", "pocket")))
     Path("tuned").mkdir()
     Path("tuned/config.json").write_text("{}")
-    check_model_of("tuned")
     for name, said in (
         ("q.txt", "q.txt is a file"),
         ("empty", "the folder holds nothing"),
+        ("tuned", "the folder holds no weights"),
         ("./nothing", "no model folder ./nothing"),
         ("pockt", "did you mean 'pocket'"),
     ):

@@ -88,8 +88,10 @@ def audit_sample(
     """Return the report on a sample, with what was found in it counted in all pairs; see `audit`."""
     pairs = sample.pairs()
     if not pairs:
-        same = f": all {sample.rows} rows have the same answer on both sides" if sample.rows else ": no rows"
-        raise InputError(f"nothing to compare{same}", fix="see: pairforge validate")
+        if not sample.rows:
+            raise InputError("nothing to compare: no rows", fix="give a file with pairs")
+        what = f"nothing to compare: all {sample.rows} rows have the same answer on both sides"
+        raise InputError(what, fix="give pairs whose two answers differ")
     found = _SampleAnalysis(AnswerTable.of(pairs), expect, level, by)
     features = [found.matrix.lookup(one.feature) for one in found.selected]
     favours = [1 if found.z[one.feature] >= 0 else -1 for one in found.selected]
