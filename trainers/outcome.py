@@ -291,7 +291,7 @@ def _next_try(result: TrainingResult, argv: Sequence[str]) -> str:
         return words
     # Another training takes another folder, and does not go on from the checkpoints of this one.
     folder = {} if "--overwrite" in argv else {"output_dir": ""}
-    return shlex.join(["pairforge", "train", "dpo", *replaced(argv, folder | {"resume_from_checkpoint": ""} | flags)])
+    return shlex.join(["pairforge", "train", "dpo", *replaced(argv, {**folder, "resume_from_checkpoint": "", **flags})])
 
 
 def replaced(argv: Sequence[str], flags: Mapping[str, str]) -> list[str]:

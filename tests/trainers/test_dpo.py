@@ -101,6 +101,20 @@ def test_only_what_trl_can_read_reaches_it() -> None:
 
 
 @pytest.mark.slow
+def test_a_slow_step_has_a_line_and_the_last_one_its_loss(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dpo, "_SECONDS", 0.0)
+    flags = ["--max_steps", "3", "--max_samples", "8", "--guard", "off", "--verdict_questions", "0"]
+    assert dpo.main([*flags, "--per_device_train_batch_size", "2"]) == 0
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("step ")]
+    assert [line.split()[1] for line in lines] == ["1/3", "2/3", "3/3"]
+    assert re.fullmatch(r"step 1/3  \d+ s left", lines[0]) and "  loss " in lines[2]
+    log = json.loads((folder / "model" / "history.json").read_text("utf-8"))["log"]
+    assert [line["step"] for line in log if "loss" in line] == [3], "what is logged does not depend on time"
+
+
+@pytest.mark.slow
 def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     judged = [*FEW[:-4], "--verdict_questions", "100", *FEW[-2:]]
     assert dpo.main(judged) == 1, "two steps teach no name, and the exit code says so"
