@@ -186,7 +186,7 @@ def _few_pairs(figures: Figures) -> str | None:
 def _more_pairs(facts: TrainingFacts) -> Remedy:
     if not facts.pairs or facts.steps is None or facts.steps >= _FEW_STEPS:
         return Remedy(_MORE_PAIRS)
-    epochs = {"num_train_epochs": str(math.ceil(_ENOUGH / facts.pairs)), "max_steps": ""}
+    epochs = {"num_train_epochs": str(math.ceil(_ENOUGH / facts.pairs)), "max_steps": "", "max_samples": ""}
     return Remedy(f"--num_train_epochs {epochs['num_train_epochs']}, or {_MORE_PAIRS}", epochs)
 
 

@@ -140,7 +140,7 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     assert (verdict["run"], verdict["revision"], len(verdict["pairs"])) == (folder.name, "main", 64)
     assert err.splitlines()[-2:] == [
         f"saved: {model}: model.safetensors, verdict.json, training.svg, history.json, README.md",
-        "next: pairforge ask · pairforge evaluate · pairforge push",
+        "next: pairforge train dpo --logging_steps 1 --verdict_questions 100 --guard off --num_train_epochs 75",
     ]
     assert re.search(r"training: about \d+ s \(estimated from one forward pass\), plus about \d+ s of evaluation", err)
     picture = (model / "training.svg").read_text("utf-8")
