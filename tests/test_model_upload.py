@@ -153,7 +153,7 @@ def test_a_training_pushes_its_model_by_itself(hub: FakeHub, tmp_path: Path, mon
     assert all(belongs(name) for name in files - {".gitattributes"})
 
 
-@pytest.mark.parametrize("name", [*MODEL, "README.md", "model-00001-of-00002.safetensors", "chat_template.jinja"])
+@pytest.mark.parametrize("name", [*sorted(MODEL), "README.md", "model-00001-of-00002.safetensors", "chat_template.jinja"])
 def test_what_belongs_to_a_model(name: str) -> None:
     assert belongs(name)
 
