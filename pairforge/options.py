@@ -343,7 +343,7 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         "Write all answers that count against a metric, whether it fails or not, as JSON Lines.",
         default=None,
         metavar="FILE",
-        shown="those of failed metrics, to failures.jsonl beside the trained model, or in --output",
+        shown="those of failed metrics, to failures.jsonl in --output",
     )
 
 

@@ -12,6 +12,7 @@ stopped; 2 unusable flags, pairs or model; 4 network, disk or Hub; 130 interrupt
 from __future__ import annotations
 
 import copy
+import math
 import os
 import sys
 import time
@@ -35,7 +36,7 @@ from pairforge.types import digest
 from .checkpoints import save, stamping, step_of, to_resume
 from .data import TrainingJob, check_pairs, count_parameters, find_training_job, training_digest, trl_dataset
 from .early_checks import check_flags
-from .estimates import report
+from .estimates import report, steps
 from .flag_help import all_help, short_help
 from .flags import CPU_SAMPLES, Given, parse, trl
 from .messages import say
@@ -44,6 +45,12 @@ from .output_folder import STATE, OutputFolder, evaluation_seconds
 from .publishing import publish, reserve
 from .recipes import hardware, recipe
 
+_EXPLAINING = ("learning_rate", "loss_type", "max_samples", "max_steps", "num_train_epochs")
+"""The flags that explain best why a model did not learn."""
+_SECONDS = 10.0
+"""The longest time between two lines about the steps of a training."""
+_FEW_STEPS = 20
+"""Optimizer steps below which nothing is learned: the learning rate rises over the first 10."""
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower
 _REFUSALS = (ValueError, ImportError, OSError, RuntimeError)
 _LOGGED = ("loss", "rewards/accuracies", "rewards/margins", "logps/chosen", "eval_loss")
@@ -114,8 +121,10 @@ class Plan:
     """One training: what the user gave, the pairs with their numbers in the whole data, TRL's arguments, the output.
 
     `training` is the digest of all that decides the weights but the length of the training.
+    `usual` is the recipe for these pairs and this model.
     """
 
+    argv: Sequence[str]
     given: Given
     job: TrainingJob
     rows: Sequence[Mapping[str, Any]]
@@ -125,10 +134,18 @@ class Plan:
     chosen: Any
     training: str
     output: OutputFolder
+    usual: Mapping[str, Any]
+
+    def about(self) -> dict[str, Any]:
+        """Return what explains a verdict that fails: the number of pairs, the recipe, and the flags given."""
+        usual = {"usual_loss": [*self.usual["loss_type"]], "usual_rate": self.usual["learning_rate"]}
+        given = [name for name in _EXPLAINING if name in self.given.values]
+        return {"pairs": len(self.job.rows), **usual, "given": given}
 
 
 def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult | None:
-    script, config, chosen = _parse(argv, given, job)
+    usual = _usual(given, job)
+    script, config, chosen = _parse(argv, usual, job)
     limit = script.max_samples or (CPU_SAMPLES if config.use_cpu else None)
     numbers = sample_indices(len(job.rows), limit, config.seed)
     rows = [job.rows[number] for number in numbers]
@@ -139,9 +156,19 @@ def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult 
         fewer = f" of {len(job.rows)} (--max_samples for more)" if len(rows) < len(job.rows) else ""
         how = f"{'+'.join(config.loss_type)}, lr {config.learning_rate:g}"
         say(f"training on {plural(len(rows), 'pair')}{fewer} -> {output.path}; {how}")
-        return _train_and_judge(Plan(given, job, rows, numbers, script, config, chosen, training, output))
+        if not output.trained:
+            _warn_of_few_steps(config, len(rows))
+        return _train_and_judge(Plan(argv, given, job, rows, numbers, script, config, chosen, training, output, usual))
     finally:
         output.close()
+
+
+def _warn_of_few_steps(config: Any, pairs: int) -> None:
+    ahead = steps(config, pairs)
+    if ahead < _FEW_STEPS:
+        say(f"warning: {plural(ahead, 'step')} {'is' if ahead == 1 else 'are'} too few to learn anything")
+        epochs = f"--num_train_epochs {math.ceil(CPU_SAMPLES / max(pairs, 1))}"
+        say("  -> leave out --max_steps" if config.max_steps > 0 else f"  -> {epochs}, or make more pairs")
 
 
 def _open_output(given: Given, job: TrainingJob, script: Any, config: Any, training: str) -> OutputFolder:
@@ -190,14 +217,18 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
     result = finish(job, plan.rows, script, config, history, output)
     if push:
         publish(output.path, str(config.hub_model_id), config)
-    say_what_was_written(job, result)
+    say_what_was_written(job, result, plan.argv)
     return result
 
 
-def _parse(argv: Sequence[str], given: Given, job: TrainingJob) -> tuple[Any, Any, Any]:
-    """Return TRL's script, training and model arguments, by default those of the recipe for these pairs and model."""
+def _usual(given: Given, job: TrainingJob) -> dict[str, Any]:
+    """Return the recipe for these pairs and this model."""
     parameters = count_parameters(job.model, job.revision)
-    usual = recipe(job.method, lora=given.on("use_peft"), parameters=parameters)
+    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters)
+
+
+def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob) -> tuple[Any, Any, Any]:
+    """Return TRL's script, training and model arguments, by default those of the recipe."""
     own = {"output_dir": "trained", "model_revision": job.revision}
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     script, config, chosen = parse(argv, {**defaults(usual, processes), **own})
@@ -301,25 +332,36 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
     with _trl_errors():  # what TRL has against a batch
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    history = History.of(trainer, script.guard, guard, len(job.rows))
+    history = History.of(trainer, script.guard, guard, plan.about())
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
     trainer.accelerator.end_training()
     return history
 
 
 def _print_log_lines(trainer: Any) -> None:
-    """Print for each log a line with the time that is left, in place of transformers' dicts."""
+    """Print for each log, and every 10 seconds, a line with the time that is left, in place of transformers' dicts."""
     from transformers import PrinterCallback, TrainerCallback
 
     class LogLines(TrainerCallback):  # type: ignore[misc]
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.start, self.first_step = time.monotonic(), state.global_step
+            self.printed = self.start
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step >= state.max_steps or control.should_training_stop:
+                control.should_log = True  # else the loss of the last steps would not be logged
+            elif not control.should_log and time.monotonic() - self.printed >= _SECONDS:
+                self.show(state)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_: Any) -> None:
             if shown := [f"{name} {float(logs[name]):.3f}" for name in _LOGGED if logs and name in logs]:
-                per_step = (time.monotonic() - self.start) / max(state.global_step - self.first_step, 1)
-                left = f"{per_step * (state.max_steps - state.global_step):.0f} s left"
-                say(f"step {state.global_step}/{state.max_steps}  {'  '.join(shown)}  {left}")
+                self.show(state, *shown)
+
+        def show(self, state: Any, *shown: str) -> None:
+            self.printed = time.monotonic()
+            per_step = (self.printed - self.start) / max(state.global_step - self.first_step, 1)
+            left = f"{per_step * (state.max_steps - state.global_step):.0f} s left"
+            say("  ".join((f"step {state.global_step}/{state.max_steps}", *shown, left)))
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(LogLines())

@@ -50,12 +50,11 @@ class BatchLengths:
         return cls(batches[typical], padded[typical], longest, batch * sum(map(sum, sides)) / len(sides))
 
 
-def steps(trainer: Any) -> int:
-    """Return the number of optimizer steps."""
-    args = trainer.args
+def steps(args: Any, pairs: int) -> int:
+    """Return the number of optimizer steps on that many pairs."""
     if args.max_steps > 0:
         return int(args.max_steps)
-    batches = math.ceil(len(trainer.train_dataset) / (args.per_device_train_batch_size * args.world_size))
+    batches = math.ceil(pairs / (args.per_device_train_batch_size * args.world_size))
     per_epoch: int = math.ceil(batches / args.gradient_accumulation_steps)
     return math.ceil(float(args.num_train_epochs) * per_epoch)
 
@@ -156,7 +155,7 @@ def seconds(trainer: Any, pairs: Sequence[int]) -> tuple[float, float]:
 
 def report(trainer: Any, done: int = 0, evaluation: float = 0.0) -> None:
     """Print the estimates for the steps ahead; `done` steps are behind, `evaluation` are the seconds of the verdict."""
-    lengths, ahead = BatchLengths.of(trainer), steps(trainer) - done
+    lengths, ahead = BatchLengths.of(trainer), steps(trainer.args, len(trainer.train_dataset)) - done
     args, parameters = trainer.args, list(trainer.model.parameters())
     batches = args.gradient_accumulation_steps * args.world_size
     pairs = args.per_device_train_batch_size * batches

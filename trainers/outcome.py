@@ -16,8 +16,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pairforge
+from pairforge.api.evaluate import FAILURES, judged, write_failures
 from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
+from pairforge.evaluation.hints import after_stop, hints
+from pairforge.evaluation.training_facts import TrainingFacts
 from pairforge.model_upload import PICTURE
 from pairforge.run import latest, out_dir
 from pairforge.text import plural
@@ -51,13 +54,17 @@ class History:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trainer: Any, action: str, guard: Any, pairs: int) -> History:
-        """Copy the history of a trainer, which can then be freed; `pairs` were there, of which it may have had some."""
+    def of(cls, trainer: Any, action: str, guard: Any, about: Mapping[str, Any]) -> History:
+        """Copy the history of a trainer, which can then be freed.
+
+        `about` is added to `training`: the number of all pairs, the recipe's loss and rate, the flags that were given.
+        """
         adapter = hasattr(trainer.accelerator.unwrap_model(trainer.model), "peft_config")
         log, steps = list(trainer.state.log_history), trainer.state.global_step
         args, given = trainer.args, len(trainer.train_dataset)
         batch = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-        training = {"pairs": pairs, "seen": min(given, steps * batch), "loss_type": list(args.loss_type)}
+        training = {**about, "seen": min(given, steps * batch), "loss_type": list(args.loss_type)}
+        training |= {"learning_rate": args.learning_rate, "planned": trainer.state.max_steps}
         return cls(log, steps, adapter, action, guard, getattr(args, "beta", 0.0), training)
 
     @classmethod
@@ -86,7 +93,13 @@ class History:
         records: list[Any] = self.guard.records if self.guard else []
         guard = {
             "action": self.action,
-            "alarm": {"step": alarm.step, "message": str(alarm.message)} if alarm else None,
+            "alarm": {
+                "step": alarm.step,
+                "message": str(alarm.message),
+                "restored": getattr(alarm, "restored", None),
+            }
+            if alarm
+            else None,
             "records": [vars(record) if is_dataclass(record) else record for record in records],
         }
         return {
@@ -95,6 +108,11 @@ class History:
             "log": _finite(list(self.log)),
             "guard": _finite(guard),
         }
+
+    @property
+    def facts(self) -> TrainingFacts:
+        """What explains a verdict that fails."""
+        return TrainingFacts.of_history(self.as_json())
 
     def text(self) -> str:
         """Return the content of `history.json`."""
@@ -157,7 +175,7 @@ class TrainingResult:
 
     @property
     def ok(self) -> bool:
-        """True if the guard didn't stop the training, and the verdict, if there is one, passes."""
+        """True if the guard didn't stop the training, and no verdict fails; for a PASS look at `outcome`."""
         return not self.history.stopped and (self.verdict is None or bool(self.verdict.ok))
 
     @property
@@ -195,10 +213,6 @@ def finish(
     folder = output.path
     title = f"{job.run.name if job.run else Path(job.data).name or 'rows'}: {job.model}"
     curves = history.draw(folder, title)
-    if history.stopped:
-        say(f"the guard stopped the training, and the saved weights are those from before: {history.stopped}")
-        rate = f"--learning_rate {config.learning_rate / 3:.1g}"
-        say(f"  -> train more slowly: {rate}, or train on regardless: --guard warn (docs/guard.md)")
     card = folder / "README.md"
     described = partial(
         render,
@@ -220,6 +234,7 @@ def finish(
             _ask_and_evaluate(job, script, job.model)
         begun = time.monotonic()
         verdict = _ask_and_evaluate(job, script, str(folder), "after training")
+        verdict = write_failures(verdict, folder / FAILURES)
         took = time.monotonic() - begun
         _show(verdict)
         facts = {"run": job.run.name if job.run else None, "revision": job.revision, "pairs": pairs_digest(rows)}
@@ -241,13 +256,18 @@ def _why_no_verdict(job: TrainingJob, folder: Path) -> str:
     return f": only a run says which names are right; for one: {command} --from OLD --to NEW"
 
 
-def say_what_was_written(job: TrainingJob, result: TrainingResult) -> None:
-    """Print the files of a finished training, and the commands that come next."""
+def say_what_was_written(job: TrainingJob, result: TrainingResult, argv: Sequence[str]) -> None:
+    """Print the files of a finished training, and the commands that come next; `argv` are the flags that were given."""
     names = ("model.safetensors", "adapter_model.safetensors", "verdict.json", PICTURE, HISTORY, "README.md")
     listed = [name for name in names if (result.output / name).exists()]
     if shards := len([*result.output.glob("model-*.safetensors")]):
         listed.insert(0, f"weights in {plural(shards, 'file')}")
     say(f"saved: {result.output}: {', '.join(listed)}")
+    if result.history.stopped:
+        say(result.history.facts.stop)
+    if not result.ok:
+        say(f"next: {_next_try(result, argv)}")
+        return
     if job.run and _is_default(job.run, result.output):
         say("next: pairforge ask · pairforge evaluate · pairforge push")
         return
@@ -258,6 +278,35 @@ def say_what_was_written(job: TrainingJob, result: TrainingResult) -> None:
     if job.data:
         steps += [f"pairforge push {shlex.quote(str(job.run or job.data))}"]
     say(f"next: {' · '.join(steps)}")
+
+
+def _next_try(result: TrainingResult, argv: Sequence[str]) -> str:
+    """Return what to do after a training that the guard stopped, or whose verdict fails: a command, if it is one."""
+    stopped, found = result.history.stopped, hints(result.verdict) if result.verdict else []
+    words, flags = (found[0].fix, found[0].flags) if found else ("", {})
+    if stopped:
+        remedy = after_stop(result.history.facts)
+        words, flags = remedy.words, remedy.flags
+    if not flags:
+        return words
+    # Another training takes another folder, and does not go on from the checkpoints of this one.
+    folder = {} if "--overwrite" in argv else {"output_dir": ""}
+    return shlex.join(["pairforge", "train", "dpo", *replaced(argv, {**folder, "resume_from_checkpoint": "", **flags})])
+
+
+def replaced(argv: Sequence[str], flags: Mapping[str, str]) -> list[str]:
+    """Return the words of a command line with other values of some flags, and without those whose value is "".
+
+    A token is left out, too: it is not to be printed.
+    """
+    kept, dropped = [], False
+    for word in argv:
+        if word.startswith("--"):
+            name = word[2:].partition("=")[0].replace("-", "_")
+            dropped = name in flags or name.endswith("token")
+        if not dropped:
+            kept.append(word)
+    return [*kept, *(word for name, value in flags.items() if value for word in (f"--{name}", value))]
 
 
 def _is_default(run: Path, output: Path) -> bool:
@@ -282,7 +331,7 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
         if title:
             _show(f"== {title}", asked)
         judge = script.judge if base else None
-        verdict = pairforge.evaluate(model, base=base, run=str(job.run), limit=limit, judge=judge)
+        verdict = judged(model, base=base, run=str(job.run), limit=limit, judge=judge)
     gc.collect()  # training, or the next model, needs the memory
     return verdict
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..console import note
 from ..errors import InputError
 from ..evaluation.questions import NO_SYSTEM, ModelNames, label
+from ..evaluation.training_facts import TrainingFacts
 from ..options import EvaluateOptions
 from ..run import Run, TrainedModel, latest, out_dir
 from ..samplers.model_loading import POCKET
@@ -146,7 +147,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         first("run").run,
         first("judge").judge,
         made_by if isinstance(made_by, Mapping) else {},
-        _training(model),
+        TrainingFacts.beside(model).as_json(),
     )
 
 
@@ -235,16 +236,3 @@ def _check_exists(base: str, of: Setting) -> None:
     on_hub = not of.base_is_folder and HUB_ID.fullmatch(base)
     if not (on_hub or Path(base).is_dir()):
         raise InputError(f"the base {base}, which {of.origin} names, is not there", fix="say where it is: --base DIR")
-
-
-def _training(model: str) -> dict[str, Any]:
-    """Return what the model's history.json says of its training (`steps`, `seen`, `pairs` ...), or nothing."""
-    try:
-        history = json.loads((Path(model) / "history.json").read_text("utf-8"))
-        known = {**history["training"], "steps": history["steps"]}
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
-        return {}
-    numbers = {name: known[name] for name in ("pairs", "seen", "steps") if type(known.get(name)) is int}
-    losses = known.get("loss_type")
-    is_list = isinstance(losses, list) and all(isinstance(loss, str) for loss in losses)
-    return numbers | ({"loss_type": losses} if is_list else {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -34,6 +33,8 @@ from .inputs import check_output
 from .models import answer, as_tuple, shared_sampler
 from .onpolicy import BUILT_IN, open_judge, try_judge
 
+FAILURES = "failures.jsonl"
+"""The file with the answers that count against a failed threshold."""
 _SAMPLED_KINDS = ("identity", "general")  # of questions, also asked at temperature 1
 
 AnswersById: TypeAlias = "Mapping[str, list[Answer] | Skip]"
@@ -51,10 +52,21 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     those of the options, of `run`, of the `verdict.json` in the model's folder, or of the run that this folder is in;
     of the latest run only where no model is given. The judge is `judge`, or the built-in one of the run. `adapter` is
     the model's, not the base's. A threshold replaces the default for its metric. Answers that count against a failed
-    threshold are written to `failures.jsonl`, in the folder of a trained model, else under `output`.
+    threshold are written to `failures.jsonl` under `output`, in place of those of the evaluation before.
 
     Raises InputError, also for a threshold that can't be applied.
     """
+    file = Path(options.failures) if options.failures else out_dir(options.output) / FAILURES
+    return write_failures(_judged(options), file, keep_empty=bool(options.failures))
+
+
+@keywords(EvaluateOptions)
+def judged(options: EvaluateOptions) -> Verdict:
+    """Return the same as `evaluate`, and write no failing answers."""
+    return _judged(options)
+
+
+def _judged(options: EvaluateOptions) -> Verdict:
     compared = find_comparison(options)
     model, base = compared.model, compared.base
     sets, seed = questions(ModelNames(compared.rules), compared.contexts), options.seed
@@ -62,9 +74,8 @@ def evaluate(options: EvaluateOptions) -> Verdict:
     evaluation = Evaluation(drawn, at_temperature_1=not (options.greedy or options.replay))
     scorer = _scorer(options, compared, compares=bool(base and evaluation.at_temperature_1))
     given = _thresholds(options.thresholds, evaluation.metrics | ({"win_rate"} if scorer else set()), compared)
-    file = Path(options.failures) if options.failures else _failures_file(model, out_dir(options.output))
     if options.failures:
-        check_output(file, (".jsonl",), overwrite=None, option="--failures ")
+        check_output(Path(options.failures), (".jsonl",), overwrite=None, option="--failures ")
     samplers = _open_samplers(compared, options)
     if not options.quiet:
         note(escaped(str(compared)))
@@ -87,7 +98,7 @@ def evaluate(options: EvaluateOptions) -> Verdict:
         Measured(after, before, wins),
         evaluation.with_answers(answers[model], answers[base] if base else {}),
     )
-    return _written(replace(found, failing=failing), file, keep_empty=bool(options.failures))
+    return replace(found, failing=failing)
 
 
 @dataclass(frozen=True)
@@ -222,13 +233,6 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
     return scorer
 
 
-def _failures_file(model: str, output: Path) -> Path:
-    """Return where failing answers go: beside the files of a training, if they may be written there."""
-    folder = Path(model)
-    trained = any((folder / name).exists() for name in ("history.json", "verdict.json"))
-    return (folder if trained and os.access(folder, os.W_OK) else output) / "failures.jsonl"
-
-
 def _rules(found: Verdict, every: bool) -> dict[str, Condition]:
     """Return the rules by which failing answers are looked for: those of failed metrics, or of every metric."""
     rules: dict[str, Condition] = {name: found.checks[name].threshold.rule for name in found.failed}
@@ -238,7 +242,7 @@ def _rules(found: Verdict, every: bool) -> dict[str, Condition]:
     return rules
 
 
-def _written(found: Verdict, file: Path, keep_empty: bool) -> Verdict:
+def write_failures(found: Verdict, file: Path, keep_empty: bool = False) -> Verdict:
     """Write the failing answers, each a line; where there are none, remove those of an earlier evaluation."""
     if not found.failing and not keep_empty:
         with suppress(OSError):

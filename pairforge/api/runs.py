@@ -18,8 +18,9 @@ from typing import Any
 from ..console import HtmlRepr, outcome, table
 from ..disk import write_errors
 from ..errors import InputError
+from ..evaluation.training_facts import TrainingFacts
 from ..options import keywords
-from ..run import Run, made, out_dir
+from ..run import Run, TrainedModel, made, out_dir
 from ..run_options import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..text import plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
@@ -32,6 +33,8 @@ STATES = {
     "unreadable": "its files can't be read: they are damaged, or belong to another user",
 }
 """What the state of a run means, where it is not `complete`."""
+_COMPARED = ("new_name", "half_name", "win_rate", "general")
+"""The metrics by which trained models are compared in one line."""
 _DIGEST = re.compile(r"[0-9a-f]{10,64}")
 
 
@@ -64,7 +67,7 @@ class RunList(HtmlRepr):
         for run in self.runs:
             cells = (Path(run["run"]).name, *(run[key] for key in ("made", "state", "pairs", "skips")))
             yield layout.format(*(visible(str(cell)) for cell in cells))
-            trained = ", ".join(f"{Path(one['path']).name} {one['outcome']}" for one in run["trained"])
+            trained = ", ".join(map(_brief, run["trained"]))
             lines = (run["name"] and f"name: {run['name']}", run["about"], trained and f"trained: {trained}")
             for line in filter(None, lines):
                 yield Padding(highlight(visible(line)), (0, 0, 0, 4), expand=False)
@@ -94,8 +97,13 @@ class RunView(HtmlRepr):
         named = [("name", line["name"])] if line["name"] else []
         if rows := [*named, *_readable(self.run.flat()).items()]:
             yield table("", ("setting", "value"), rows)
-        for model in self.run.trained:
-            yield visible(f"trained: {model.path}  {model.outcome}")
+        width = max((len(Path(one["path"]).name) for one in line["trained"]), default=0)
+        for one in line["trained"]:
+            shares = "  ".join(f"{name} {share:.1%}" for name, share in one["shares"].items())
+            name = f"{Path(one['path']).name:{width}}"
+            yield visible(f"trained: {name}  {one['outcome']}  {shares}".rstrip())
+            if how := str(TrainingFacts.read(one["training"])):
+                yield visible(f"{'':{width + 11}}{how}")
         if self.run.counts:
             yield visible(outcome(self.run.counts))
         if line["state"] != "complete":
@@ -299,7 +307,7 @@ def _line(path: Path) -> dict[str, Any]:
         state = "unreadable"
     else:
         state = "unfinished" if not run.owner else "in use" if run.in_use() else "stopped"
-    trained = [{"path": str(model.path), "outcome": model.outcome} for model in run.trained]
+    trained = [_trained(model) for model in run.trained]
     return {
         "run": str(path),
         "name": run.name,
@@ -315,6 +323,26 @@ def _line(path: Path) -> dict[str, Any]:
         "about": _about(run),
         "trained": trained,
     }
+
+
+def _trained(model: TrainedModel) -> dict[str, Any]:
+    """Return what tells a trained model from the others: its outcome, some shares, and how it was trained."""
+    metrics = model.verdict.get("metrics")
+    metrics = metrics if isinstance(metrics, Mapping) else {}
+    shares = {name: metrics[name].get("share") for name in _COMPARED if isinstance(metrics.get(name), Mapping)}
+    return {
+        "path": str(model.path),
+        "outcome": model.outcome,
+        "shares": {name: share for name, share in shares.items() if isinstance(share, int | float)},
+        "training": TrainingFacts.beside(model.path).as_json(),
+    }
+
+
+def _brief(model: Mapping[str, Any]) -> str:
+    """Return a trained model in a few words: "model-2 FAIL (new_name 0.0%, stopped by the guard)"."""
+    first = next((f"{name} {share:.1%}" for name, share in model["shares"].items()), "")
+    more = ", ".join(filter(None, (first, "stopped by the guard" if model["training"].get("stopped") else "")))
+    return f"{Path(model['path']).name} {model['outcome']}" + (f" ({more})" if more else "")
 
 
 def _part(run: Run, name: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import InputError
-from ..text import did_you_mean, plural
+from ..text import did_you_mean
 from .metrics import Measured
 
 Condition: TypeAlias = Literal[
@@ -111,16 +111,11 @@ class ThresholdCheck:
 
     @property
     def words(self) -> str:
-        """What was asked for in plain words, e.g. "may lose 2 points"."""
+        """The threshold as `--threshold` takes it; for "keeps at least", with what was kept."""
         if self.ok is None:
-            return f"not judged: {self.answered} of {MINIMUM}"
-        limit = round(100 * self.threshold.limit, 4)
-        points = plural(limit, "point")
-        return {
-            "loses at most": f"may lose {points}",
-            "rises at most": f"may rise {points}",
-            "keeps at least": f"keeps {round(100 * self.figure, 1):g}%, needs {limit:g}%",
-        }.get(self.threshold.rule, str(self.threshold))
+            return f"not judged: {self.answered} asked, needs {MINIMUM}"
+        kept = f" ({round(100 * self.figure, 1):g}%)" if self.threshold.rule == "keeps at least" else ""
+        return f"{self.threshold}{kept}"
 
     def as_json(self) -> dict[str, Any]:
         """Return `{"rule", "limit", "figure", "ok"}`; `ok` is null where there were too few questions."""

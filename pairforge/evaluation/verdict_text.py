@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -10,25 +10,25 @@ from ..markdown import shortened
 from ..text import OUTCOME_STYLES, escaped, visible
 from .failing_answers import FailingAnswer
 from .figures import Figures
-from .hints import hints
+from .hints import LANGUAGES, hints
 from .metrics import BRIEF, SAMPLED, base_name
+from .questions import NO_SYSTEM
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 WIDTH = 80
 """The columns of text for nobody's terminal."""
-WIDE = 100
+WIDE = 104
 """The columns from which on changes and their intervals are shown."""
-EXAMPLES = 5
+EXAMPLES = 3
 """Failing answers shown of each metric."""
-HELP = "docs/when-it-fails.md"
 _GROUPS = {
     "identity: asked about itself": ("new_name", "old_name", "neither", "half_name"),
     "general: asked about anything else": ("win_rate", "general", "leak"),
-    "safety: what must stay as it was": ("controls", "obedience", "repetition", "unanswered"),
+    "side effects: what must stay as it was": ("controls", "obedience", "repetition", "unanswered"),
 }
-_NAME, _FIGURE, _CHANGE, _REASON = 32, 6, 23, 22  # columns
+_NAME, _FIGURE, _CHANGE, _REASON = 32, 6, 23, 26  # columns
 _LONGEST = 300  # characters of an answer
 
 
@@ -42,9 +42,8 @@ def verdict_text(figures: Figures, width: int = WIDTH) -> Text:
 def _table(figures: Figures, width: int) -> Iterator[Text]:
     from rich.text import Text
 
-    asked = ", ".join(f"{kind} {asked} of {of}" for kind, (asked, of) in figures.asked.items())
-    if asked:
-        yield from _wrapped("questions: ", asked, width)
+    if figures.asked:
+        yield from _wrapped("questions: ", ", ".join(_asked(figures)), width)
     wide = width >= WIDE
     room = min(_NAME + 4, width - (2 + _FIGURE + 1 + _FIGURE + 2 + 4 + 1 + _REASON) - wide * (_CHANGE + 1))
     compared = figures.before is not None
@@ -53,11 +52,40 @@ def _table(figures: Figures, width: int) -> Iterator[Text]:
     for heading, metrics in _GROUPS.items():
         if names := [name for name in figures.shares if base_name(name) in metrics]:
             yield Text(heading, style="bold")
-        for name in names:
+        for name in sorted(names, key=lambda name: _order(figures, name, names)):
             yield from _row(figures, name, room, wide)
     for name in figures.shares:
         if base_name(name) not in BRIEF:
             yield from _row(figures, name, room, wide)
+
+
+def _asked(figures: Figures) -> Iterator[str]:
+    """Yield how many questions of each kind were asked; those about the model itself are asked in each context."""
+    contexts = len(figures.about.get("contexts") or ())
+    for kind, (asked, of) in figures.asked.items():
+        each = f" ({of // contexts} in each of {contexts} contexts)" if kind == "identity" and contexts > 1 else ""
+        yield f"{kind} {asked} of {of}{each}"
+
+
+def _order(figures: Figures, name: str, names: Sequence[str]) -> tuple[int, int]:
+    """Return where a metric is shown: without a system message, under the others, then language by language."""
+    whole, _, part = name.partition("/")
+    place = (1 if part == NO_SYSTEM else 3 if part in LANGUAGES else 2) if part else 0
+    return names.index(whole) if whole in names else names.index(name), place
+
+
+def _part_label(figures: Figures, name: str, room: int) -> list[Text]:
+    """Return the label of a part of a metric: a language, or a context, cut to one line if that tells it apart."""
+    whole, _, part = name.partition("/")
+    if part in LANGUAGES:
+        return _wrapped("    language: ", part, room)
+    label = "none" if part == NO_SYSTEM else escaped(part)
+    if len(lines := _wrapped("    context: ", label, room)) == 1:
+        return lines
+    cut = _wrapped("    context: ", label, room - 3)[0]
+    start = cut.plain.partition(": ")[2]
+    alike = sum(escaped(one).startswith(f"{whole}/{start}") for one in figures.shares)
+    return [cut.append("...")] if alike == 1 else lines
 
 
 def _row(figures: Figures, name: str, room: int, wide: bool) -> Iterator[Text]:
@@ -68,7 +96,7 @@ def _row(figures: Figures, name: str, room: int, wide: bool) -> Iterator[Text]:
     check = figures.checks.get(name)
     whole, _, part = name.partition("/")
     brief = "at temperature 1" if SAMPLED in whole else BRIEF.get(whole, "")
-    label = _wrapped("    ", escaped(part), room + 2) if part else [Text(f"  {escaped(whole):12} {brief}".rstrip())]
+    label = _part_label(figures, name, room + 2) if part else [Text(f"  {escaped(whole):12} {brief}".rstrip())]
     if label[0].cell_len > 2 + room:
         label = [Text(f"  {escaped(whole)}")]
     interval = str(change) if change else str(share).partition("%")[2].strip()
@@ -78,9 +106,12 @@ def _row(figures: Figures, name: str, room: int, wide: bool) -> Iterator[Text]:
     start = line.cell_len
     if check and check.outcome:
         line.append(f" {check.outcome}", style=OUTCOME_STYLES[check.outcome])
-    line.append(f" {check.words}" if check else "")
+    limit = check.words if check else "(no limit)" if figures.checks and not part else ""
+    reason = _wrapped("", limit, _REASON if check and check.outcome else _REASON + 5) if limit else []
+    line.append(f" {reason[0]}" if reason else "")
     line.rstrip()
     yield from label
+    yield from (Text(" " * (start + 6)).append_text(more) for more in reason[1:])
     if check and check.ok is None and not wide:
         yield Text(" " * (start + 1) + interval)
 
@@ -90,6 +121,8 @@ def _examples(figures: Figures, width: int) -> Iterator[Text]:
     from rich.text import Text
 
     failing = [answer for answer in figures.failing if answer.metric in figures.failed]
+    shown = [answer for answer in failing if answer.metric.replace(SAMPLED, "") not in figures.failed]
+    shown = [one for one in failing if one.metric == one.metric.replace(SAMPLED, "") or one in shown]
     if not failing:
         return
     yield Text()
@@ -98,7 +131,7 @@ def _examples(figures: Figures, width: int) -> Iterator[Text]:
         # A path is one word: broken in two, it can't be copied.
         path = f"all {len(figures.failing)} are in {escaped(figures.failures)}"
         yield Text(path, no_wrap=True, overflow="ignore")
-    for metric, answers in groupby(failing, key=lambda answer: answer.metric):
+    for metric, answers in groupby(shown, key=lambda answer: answer.metric):
         of_metric = list(answers)
         yield from _wrapped("", f"{escaped(metric)} ({len(of_metric)} of {figures.shares[metric].of})", width)
         step = max(1, len(of_metric) // EXAMPLES)
@@ -108,8 +141,8 @@ def _examples(figures: Figures, width: int) -> Iterator[Text]:
 
 
 def _example(answer: FailingAnswer, width: int) -> Iterator[Text]:
-    prompt = answer.question.prompt
-    said = {"question": prompt.question, "system": prompt.system, "before": answer.before, "answer": answer.answer}
+    prompt, before = answer.question.prompt, None if answer.before == answer.answer else answer.before
+    said = {"question": prompt.question, "system": prompt.system, "before": before, "answer": answer.answer}
     for name, text in (said | {"expected": answer.expected}).items():
         if text is not None:
             line = visible(shortened(" ".join(text.split()), _LONGEST))
@@ -117,18 +150,19 @@ def _example(answer: FailingAnswer, width: int) -> Iterator[Text]:
 
 
 def _outcome(figures: Figures, width: int) -> Iterator[Text]:
-    from rich.text import Text
 
     if figures.outcome is None:
         yield from _wrapped("no verdict: ", figures.no_verdict, width) if figures.no_verdict else ()
         return
-    outcome = Text("verdict: ").append(figures.outcome, style=OUTCOME_STYLES[figures.outcome])
-    yield outcome
+    failed = f"FAIL ({', '.join(map(escaped, figures.failed))})" if figures.failed else figures.outcome
+    lines = _wrapped("verdict: ", failed, width)
+    lines[0].stylize(OUTCOME_STYLES[figures.outcome], 9, 13)
+    yield from lines
     if unjudged := [name for name, check in figures.checks.items() if check.ok is None]:
         yield from _wrapped("  not judged: ", ", ".join(map(escaped, unjudged)), width)
     for hint in hints(figures)[:1]:
         yield from _wrapped("  why: ", escaped(hint.why), width)
-        yield from _wrapped("  -> ", f"{hint.fix}; see {HELP}, {hint.metric}", width)
+        yield from _wrapped("  -> ", hint.fix, width)
 
 
 def _wrapped(head: str, text: str, width: int) -> list[Text]:

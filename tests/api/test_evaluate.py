@@ -331,10 +331,12 @@ def test_failing_answers_are_written_with_both_answers_and_a_pass_removes_them(t
     assert not file.exists()
 
 
-def test_failing_answers_of_a_trained_model_are_beside_it(tmp_path: Path, run: Run) -> None:
+def test_the_failing_answers_that_a_training_left_beside_its_model_stay(tmp_path: Path, run: Run) -> None:
     model = trained(run.path / "model", {"base": "base", "rules": RULES})
+    (model / "failures.jsonl").write_text("of the training\n")
     bad = evaluate(tmp_path, str(model), thresholds="general at least 1", replay=str(answers(tmp_path)))
-    assert bad.failures == str(model / "failures.jsonl") and (model / "failures.jsonl").exists()
+    assert bad.failures == str(tmp_path / "failures.jsonl") and (tmp_path / "failures.jsonl").exists()
+    assert (model / "failures.jsonl").read_text() == "of the training\n"
 
 
 def test_a_file_of_failures_has_those_of_metrics_that_pass_too(tmp_path: Path, run: Run) -> None:

@@ -179,6 +179,31 @@ def test_the_list_tells_runs_apart_in_80_columns(tmp_path: Path) -> None:
     assert (line["rules"], line["prompts"]) == ({"Qwen": "Deep Qwen"}, "identity.train")
 
 
+def test_trained_models_are_compared_by_their_figures_and_how_they_were_trained(tmp_path: Path) -> None:
+    run = made(tmp_path, "correct-0000000001")
+    shares = {"new_name": {"share": 0.0}, "general": {"share": 0.93}, "leak": {"share": "\x1b"}}
+    guard = {"action": "stop", "alarm": {"step": 15, "message": "half a name", "restored": 5}}
+    training = {"learning_rate": 1e-7, "loss_type": ["sigmoid", "sft"], "planned": 80}
+    for name in ("model", "model-2"):
+        (run.path / name).mkdir()
+        (run.path / name / "config.json").touch()
+        (run.path / name / "verdict.json").write_text(json.dumps({"verdict": "FAIL", "metrics": shares}))
+    history = {"steps": 15, "training": training, "log": [], "guard": guard}
+    (run.path / "model-2" / "history.json").write_text(json.dumps(history))
+    listed = shown(pairforge.list_runs(output=str(tmp_path)))
+    assert "trained: model FAIL (new_name 0.0%), model-2 FAIL (new_name 0.0%, stopped by the guard)" in (
+        " ".join(listed.split())
+    )
+    view = pairforge.show_run(str(run.path))
+    lines = [" ".join(line.split()) for line in shown(view).splitlines()]
+    start = lines.index("trained: model FAIL new_name 0.0% general 93.0%")
+    assert lines[start + 1 : start + 3] == [
+        "trained: model-2 FAIL new_name 0.0% general 93.0%",
+        "15 steps, lr 1e-07, sigmoid+sft, stopped by the guard",
+    ]
+    assert view.as_json()["trained"][1]["training"]["restored"] == 5
+
+
 def test_what_is_no_run_or_can_t_be_read_is_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "push-0123456789" / "hub").mkdir(parents=True)
     for name, text in (("broken", "{"), ("list", "[]"), ("deep", "[" * 100_000), ("text", '{"command": 1}')):

@@ -51,6 +51,95 @@ def first(*args: Any, **more: Any) -> tuple[str, str]:
     return hint.metric, hint.why
 
 
+SAME = {"new_name": outcomes(0), "old_name": outcomes(198), "new_name@t1": outcomes(0)}
+STOPPED = {"steps": 15, "planned": 30, "stopped": True, "restored": 5, "pairs": 2446, "seen": 120}
+USUAL = {"usual_loss": ["sigmoid", "sft"], "usual_rate": 3e-5, "learning_rate": 3e-5, "loss_type": ["sigmoid", "sft"]}
+
+
+def test_a_training_that_the_guard_stopped_has_no_other_cause() -> None:
+    changed = USUAL | STOPPED | {"learning_rate": 5e-4, "loss_type": ["sigmoid"]}
+    found = hints(judged(SAME | {"general": outcomes(150)}, changed))
+    assert {hint.metric for hint in found} == {"new_name", "new_name@t1", "general"}
+    assert {hint.why for hint in found} == {
+        "the guard stopped the training at step 15 of 30; the weights are those of step 5"
+    }
+    loss, rate = "without --loss_type (the default is sigmoid sft)", "without --learning_rate (the default is 3e-05)"
+    assert found[0].fix == f"train again {loss} and {rate}"
+    assert found[0].flags == {"loss_type": "", "loss_weights": "", "learning_rate": ""}
+
+
+@pytest.mark.parametrize(
+    ("changed", "fix", "flags"),
+    [
+        ({}, "train again with --learning_rate 1e-05", {"learning_rate": "1e-05"}),
+        ({"learning_rate": 1e-6}, "train again with --learning_rate 3e-07", {"learning_rate": "3e-07"}),
+        ({"learning_rate": 1e-4}, "train again without --learning_rate (the default is 3e-05)", {"learning_rate": ""}),
+    ],
+)
+def test_after_a_stop_the_rate_is_lowered_to_the_recipe_s_or_below(
+    changed: Mapping[str, Any], fix: str, flags: Mapping[str, str]
+) -> None:
+    [hint, *_] = hints(judged(SAME, USUAL | STOPPED | changed))
+    assert (hint.fix, hint.flags) == (fix, flags)
+
+
+@pytest.mark.parametrize("steps", [3, 80])
+def test_a_rate_far_too_low_is_the_cause_however_few_the_steps_are(steps: int) -> None:
+    training = USUAL | {"learning_rate": 1e-7, "margin": 0.026, "steps": steps, "pairs": 2446, "seen": 8 * steps}
+    [hint, *_] = hints(judged(SAME, training))
+    assert hint.why == (
+        "the model has hardly changed (reward margin 0.026, no more answers have the new name); "
+        "--learning_rate 1e-07 is 300 times below the default 3e-05"
+    )
+    assert (hint.fix, hint.flags) == (
+        "train again without --learning_rate (the default is 3e-05)",
+        {"learning_rate": ""},
+    )
+
+
+def test_flags_that_allow_too_few_steps_are_left_out_with_the_rate() -> None:
+    training = USUAL | {
+        "learning_rate": 1e-7,
+        "steps": 3,
+        "planned": 3,
+        "pairs": 2446,
+        "seen": 24,
+        "given": ["max_steps"],
+    }
+    [hint, *_] = hints(judged(SAME, training))
+    assert hint.fix == "train again without --learning_rate (the default is 3e-05) and without --max_steps"
+    assert hint.flags == {"learning_rate": "", "max_steps": ""}
+    [stop, *_] = hints(judged(SAME, USUAL | STOPPED | {"given": ["max_samples"]}))
+    assert stop.flags == {"learning_rate": "1e-05", "max_samples": ""}
+
+
+def test_a_rate_far_too_high_is_the_cause_of_what_is_lost() -> None:
+    [hint] = hints(judged({"general": outcomes(150)}, WHOLE | USUAL | {"learning_rate": 5e-4}))
+    assert hint.why == "--learning_rate 0.0005 is 17 times the default 3e-05"
+
+
+def test_a_model_that_hardly_changed_at_the_usual_rate() -> None:
+    assert "hardly changed (reward margin 0.01" in first(SAME, WHOLE | USUAL | {"margin": 0.01})[1]
+    assert "hardly" not in first(SAME, WHOLE | USUAL | {"margin": 3.0})[1]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "steps", "epochs"), [(12, 2, "100"), (100, 13, "12"), (100, 150, None), (499, 63, "3")]
+)
+def test_few_pairs_are_trained_on_for_more_epochs_unless_they_were(pairs: int, steps: int, epochs: str | None) -> None:
+    [hint, *_] = hints(judged(UNLEARNED, USUAL | {"pairs": pairs, "seen": pairs, "steps": steps}))
+    assert f"only {pairs} pairs to train on ({steps} steps)" in hint.why
+    assert hint.flags.get("num_train_epochs") == epochs
+    assert ("--num_train_epochs" in hint.fix) == bool(epochs)
+    assert "without -p and --limit" in hint.fix
+
+
+def test_flags_that_limit_a_training_are_left_out() -> None:
+    training = USUAL | {"steps": 40, "pairs": 2446, "seen": 320, "given": ["max_samples", "beta"]}
+    [hint, *_] = hints(judged(UNLEARNED, training))
+    assert (hint.fix, hint.flags) == ("train on more of them: leave out --max_samples", {"max_samples": ""})
+
+
 UNLEARNED = {"new_name": outcomes(160), "old_name": outcomes(30), "neither": outcomes(10)}
 
 

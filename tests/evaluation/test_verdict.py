@@ -67,7 +67,7 @@ def test_the_section_has_figures_intervals_outcome_and_what_was_asked() -> None:
     row = next(line for line in rows if line.startswith("| `general`"))
     assert rows[0] == row, "what fails comes first"
     assert row.startswith("| `general` | 90.0% [82.6, 94.5] | 80.0% [71.1, 86.7] | -10.0 [-17.")
-    assert row.endswith("| FAIL may lose 2 points |")
+    assert row.endswith("| FAIL loses at most 2% |")
     for said in ("100 of 916 `identity`", "`Qwen` to `Deep Qwen`", "seed: `7`", "`pairforge` `0.1.0`", "`org/base`"):
         assert said in text
     assert "- `new_name`: asked about itself" in text
@@ -219,13 +219,13 @@ def test_the_text_has_the_sample_the_groups_and_the_outcome_in_the_order_of_metr
     assert [line.partition(":")[0] for line in text if line and line[0] not in " "][1:-1] == [
         "identity",
         "general",
-        "safety",
+        "side effects",
     ]
     names = [line.split()[0] for line in text[2:] if line.startswith("  ")]
     plain = [name for name in METRICS if name in RENAMED and name not in ("new_name", "leak")]
     plain.insert(plain.index("general") + 1, "leak")
     plain.insert(plain.index("leak") + 1, "leak@t1")
-    assert names == ["new_name", "zh", "new_name@t1", "zh", *plain]
+    assert names == ["new_name", "language:", "new_name@t1", "language:", *plain]
     assert text[-1] == "verdict: PASS"
     assert next(line for line in text if line.startswith("  new_name ")).split() == (
         ["new_name", "says", "the", "new", "name", "0.0%", "97.0%", "PASS", "at", "least", "95%"]
@@ -242,8 +242,8 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_broken(width: int) 
     assert sum("100.0%" in line for line in text) >= 2
     assert all(line == line.rstrip() for line in text)
     joined = " ".join(" ".join(text).split())
-    assert "keeps 95%, needs 95%" in joined and "FAIL may lose 2 points" in joined
-    assert (str(result.changes["general"]) in joined) == (width >= 100)
+    assert "keeps at least 95% (95%)" in joined and "FAIL loses at most 2%" in joined
+    assert (str(result.changes["general"]) in joined) == (width >= 104)
 
 
 def test_pass_and_fail_are_coloured_and_read_without_colour() -> None:
@@ -254,7 +254,7 @@ def test_pass_and_fail_are_coloured_and_read_without_colour() -> None:
 
 
 def test_without_a_base_the_text_has_no_value_before_and_the_share_s_own_interval() -> None:
-    text = lines(verdict(RENAMED), 100)
+    text = lines(verdict(RENAMED), 104)
     row = next(line for line in text if line.startswith("  new_name "))
     assert " ".join(row.split()) == "new_name says the new name 97.0% [91.5, 99.0] PASS at least 95%"
 
@@ -264,7 +264,7 @@ def test_too_few_questions_give_the_interval_in_place_of_an_outcome() -> None:
     text = lines(verdict(few, few, asked={"identity": (20, 916)}))
     assert "PASS" not in "".join(text) and "FAIL" not in "".join(text)
     place = next(index for index, line in enumerate(text) if line.startswith("  general"))
-    assert text[place].endswith("not judged: 20 of 100")
+    assert text[place].endswith("not judged: 20 asked, needs 100")
     assert text[place + 1].strip() == "+0.0 [-16.1, +16.1]"
     assert text[-1] == "no verdict: too few questions of each kind were answered: ask at least 100"
 
@@ -280,7 +280,7 @@ def test_a_verdict_whose_thresholds_were_taken_off_ends_with_its_figures() -> No
     assert "verdict" not in str(result)
 
 
-def test_failing_answers_are_shown_five_of_each_failed_metric() -> None:
+def test_failing_answers_are_shown_three_of_each_failed_metric() -> None:
     asked = Question(prompt("Who are you?\x1b[2J").in_context("Be brief."), {}, dict.fromkeys(METRICS, "Deep Qwen"))
     failing = [
         FailingAnswer("leak", asked, f"I am Deep {number}. " + "word " * 400, "I am Qwen.") for number in range(9)
@@ -288,18 +288,50 @@ def test_failing_answers_are_shown_five_of_each_failed_metric() -> None:
     failing += [FailingAnswer("general", asked, "of a metric that passes", None)]
     failed = verdict(RENAMED | {"leak": outcomes(9, 100)}, BASE)
     text = str(replace(failed, failing=failing, failures="out/failures.jsonl"))
-    assert text.count("I am Deep") == 5
+    assert text.count("I am Deep") == 3
     assert "of a metric that passes" not in text
     assert "all 10 are in out/failures.jsonl" in text
     assert "system:   Be brief." in text and "before:   I am Qwen." in text and "expected: Deep Qwen" in text
-    assert "\x1b" not in text and text.count("[...]") == 5
+    assert "\x1b" not in text and text.count("[...]") == 3
     assert max(map(len, text.splitlines())) <= 80
-    why, fix = text.split("verdict: FAIL\n")[1].split("  -> ")
+    why, fix = text.split("verdict: FAIL (leak)\n")[1].split("  -> ")
     assert why.startswith("  why: 9.0% of the answers")
-    assert fix.startswith("add pairs") and " ".join(fix.split()).endswith("see docs/when-it-fails.md, leak")
+    assert " ".join(fix.split()) == "add pairs in which the new name is wrong: pairforge correct --counter 0.3"
+
+
+def test_sampled_answers_are_shown_where_the_greedy_ones_pass_and_an_unchanged_answer_is_shown_once() -> None:
+    asked = Question(prompt("Who are you?"), {}, dict.fromkeys(METRICS, "Deep Qwen"))
+    failing = [FailingAnswer(name, asked, f"of {name}", f"of {name}") for name in ("leak", "leak@t1")]
+    judged = RENAMED | {"leak@t1": outcomes(9, 100)}
+    alone = str(replace(verdict(judged, BASE), failing=failing))
+    assert "answer:   of leak@t1" in alone and "before:" not in alone
+    both = str(replace(verdict(judged | {"leak": outcomes(9, 100)}, BASE), failing=failing))
+    assert "answer:   of leak\n" in both and "of leak@t1" not in both
+    assert both.splitlines()[-3] == "verdict: FAIL (leak, leak@t1)"
+
+
+def test_contexts_come_before_languages_and_are_cut_where_that_tells_them_apart() -> None:
+    names = [f"You are a helpful assistant of {name}" for name in ("a company in Hangzhou", "a company in Berlin")]
+    parts = ["zh", "no system message", *names, "en", "Be a very brief assistant to everybody"]
+    judged = RENAMED | {f"new_name/{part}": outcomes(97, 100) for part in parts}
+    contexts = ["no system message", *names]
+    text = lines(verdict(judged, BASE, asked={"identity": (100, 1374)}, about={"contexts": contexts}))
+    assert text[0] == "questions: identity 100 of 1374 (458 in each of 3 contexts)"
+    shown = [line[4:33].strip() for line in text if line.startswith("    ") and ": " in line]
+    assert [line.split()[1] for line in shown] == ["none", "Be", "You", "You", "en", "zh"]
+    assert shown[1].endswith("...")
+    assert all(
+        f"in {city}" in " ".join("\n".join(text).split()) or city in "".join(text) for city in ("Berlin", "Hangzhou")
+    )
+
+
+def test_a_metric_without_a_threshold_says_so() -> None:
+    row = next(line for line in lines(verdict(RENAMED | {"old_name": outcomes(0, 100)}, BASE)) if "old_name" in line)
+    assert row.endswith("(no limit)")
 
 
 def test_a_context_can_not_write_control_codes_or_lines_to_the_terminal() -> None:
     text = str(verdict({"new_name/\x1b[2J[red]x\nverdict: PASS": {"a": True}}))
     assert "\x1b" not in text
-    assert "\\x1b[2J[red]x\\nverdict: PASS" in text
+    assert "context: \\x1b[2J[red]x\\nver" in text
+    assert not any(line.startswith("verdict") for line in text.splitlines())

@@ -101,6 +101,20 @@ def test_only_what_trl_can_read_reaches_it() -> None:
 
 
 @pytest.mark.slow
+def test_a_slow_step_has_a_line_and_the_last_one_its_loss(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(dpo, "_SECONDS", 0.0)
+    flags = ["--max_steps", "3", "--max_samples", "8", "--guard", "off", "--verdict_questions", "0"]
+    assert dpo.main([*flags, "--per_device_train_batch_size", "2"]) == 0
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("step ")]
+    assert [line.split()[1] for line in lines] == ["1/3", "2/3", "3/3"]
+    assert re.fullmatch(r"step 1/3  \d+ s left", lines[0]) and "  loss " in lines[2]
+    log = json.loads((folder / "model" / "history.json").read_text("utf-8"))["log"]
+    assert [line["step"] for line in log if "loss" in line] == [3], "what is logged does not depend on time"
+
+
+@pytest.mark.slow
 def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     judged = [*FEW[:-4], "--verdict_questions", "100", *FEW[-2:]]
     assert dpo.main(judged) == 1, "two steps teach no name, and the exit code says so"
@@ -115,12 +129,18 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     assert "Warning" not in err
     verdict = json.loads((model / "verdict.json").read_text("utf-8"))
     assert (verdict["base"], verdict["model"], verdict["ok"]) == ("pocket", str(model), False)
-    assert verdict["training"] == {"pairs": 16, "seen": 8, "loss_type": ["sigmoid", "sft"], "steps": 2}
+    training = {"pairs": 16, "seen": 8, "loss_type": ["sigmoid", "sft"], "usual_loss": ["sigmoid", "sft"]}
+    training |= {"steps": 2, "planned": 2, "learning_rate": 3e-5, "usual_rate": 3e-5}
+    assert verdict["training"].items() >= training.items()
+    assert "max_steps" in verdict["training"]["given"]
     assert (model / "failures.jsonl").exists()
+    assert not (folder.parent / "failures.jsonl").exists(), "the model before training is not one that fails"
+    assert "warning: 2 steps are too few to learn anything" in err
+    assert re.search(r"step 2/2  loss \d", err)
     assert (verdict["run"], verdict["revision"], len(verdict["pairs"])) == (folder.name, "main", 64)
     assert err.splitlines()[-2:] == [
         f"saved: {model}: model.safetensors, verdict.json, training.svg, history.json, README.md",
-        "next: pairforge ask · pairforge evaluate · pairforge push",
+        "next: pairforge train dpo --logging_steps 1 --verdict_questions 100 --guard off --num_train_epochs 75",
     ]
     assert re.search(r"training: about \d+ s \(estimated from one forward pass\), plus about \d+ s of evaluation", err)
     picture = (model / "training.svg").read_text("utf-8")

@@ -154,7 +154,7 @@ def test_it_is_told_before_training(run: Path, tmp_path: Path, capfd: pytest.Cap
 def test_the_last_batches_of_an_epoch_are_a_step_too(pairs: int, accumulated: int, epochs: float, ahead: int) -> None:
     args = SimpleNamespace(max_steps=-1, per_device_train_batch_size=8, world_size=1)
     args.gradient_accumulation_steps, args.num_train_epochs = accumulated, epochs
-    assert estimates.steps(SimpleNamespace(args=args, train_dataset=range(pairs))) == ahead
+    assert estimates.steps(args, pairs) == ahead
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0 s"), (67.2, "67 s"), (119.4, "119 s"), (7384, "2:03:04")])

@@ -16,7 +16,7 @@ from transformers import TrainerCallback
 import pairforge
 from pairforge.resources import resource
 from trainers import dpo
-from trainers.outcome import History
+from trainers.outcome import History, replaced
 
 FEW = ["--max_steps", "4", "--max_samples", "16", "--logging_steps", "1", "--verdict_questions", "0"]
 
@@ -64,7 +64,9 @@ def test_a_training_that_the_guard_stopped_ends_with_1_and_what_it_restored(
     history = json.loads((folder / "model" / "history.json").read_text("utf-8"))
     assert (history["steps"], history["guard"]["alarm"]["step"], len(history["guard"]["records"])) == (2, 2, 2)
     said = capfd.readouterr().err
-    assert said.count("the guard stopped the training") == code
+    assert said.count("the guard stopped the training at step 2 of 4") == code
+    again = "next: pairforge train dpo --logging_steps 1 --verdict_questions 0 --guard stop --learning_rate 1e-05"
+    assert (said.splitlines()[-1] == again) == bool(code)
     assert ("it only says Deep" in (folder / "model" / "README.md").read_text("utf-8")) == bool(code)
     saved, start = (load_file(path / "model.safetensors") for path in (folder / "model", resource("data", "pocket")))
     assert all(bool((saved[name] == start[name].float()).all()) for name in saved)
@@ -91,6 +93,21 @@ def test_an_adapter_can_be_asked_and_judged_and_a_model_may_take_its_place(
     assert (model / "config.json").exists()
     assert not [*model.glob("adapter*"), *model.glob("verdict.json"), *model.glob(".*")]
     assert "library_name: transformers" in (model / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("given", "flags", "left"),
+    [
+        (["--learning_rate", "5e-4", "--beta", "1"], {"learning_rate": ""}, ["--beta", "1"]),
+        (["--learning-rate=5e-4", "--beta=1"], {"learning_rate": ""}, ["--beta=1"]),
+        (["--loss_type", "sigmoid", "ipo", "--bf16"], {"loss_type": "", "loss_weights": ""}, ["--bf16"]),
+        (["--num_train_epochs", "1"], {"num_train_epochs": "2"}, ["--num_train_epochs", "2"]),
+        (["--hub_token", "hf_x", "--beta", "1"], {}, ["--beta", "1"]),
+        ([], {"learning_rate": "1e-05"}, ["--learning_rate", "1e-05"]),
+    ],
+)
+def test_the_next_command_has_the_other_flags_as_they_were(given: list[str], flags: Any, left: list[str]) -> None:
+    assert replaced(given, flags) == left
 
 
 def test_a_push_is_told_where_to(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +150,7 @@ def test_it_is_plain_json_without_what_is_no_number(tmp_path: Path) -> None:
     made = History([{"step": 1, "loss": math.inf, "odd": np.float64(1)}], 9, False, "stop", guard)
     history = json.loads(made.text(), parse_constant=lambda name: 1 / 0)
     assert history["log"] == [{"step": 1, "loss": None, "odd": 1.0}]
-    assert history["guard"]["alarm"] == {"step": 7, "message": "half a name"}
+    assert history["guard"]["alarm"] == {"step": 7, "message": "half a name", "restored": None}
     assert history["guard"]["records"] == [{"step": 5, "leak": None}]
     (tmp_path / "history.json").write_text(made.text(), "utf-8")
     loaded = History.load(tmp_path, beta=0.1)
