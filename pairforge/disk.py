@@ -15,12 +15,12 @@ from .text import byte_size
 
 
 @contextmanager
-def write_errors(path: Path, needed: int = 0) -> Iterator[None]:
+def write_errors(path: Path, needed: int = 0, fix: str = "choose another folder") -> Iterator[None]:
     """Convert OSError and sqlite3 errors in the block to InputError/OutsideError; `needed` are the bytes to write."""
     try:
         yield
     except (OSError, sqlite3.DatabaseError) as error:
-        text, fix = str(error), "choose another folder"
+        text = str(error)
         if isinstance(error, OSError):
             full = is_disk_full(error)
             what = f"can't write {path}: {error.strerror}"

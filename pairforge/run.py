@@ -253,7 +253,7 @@ class Run:
         """
         from filelock import FileLock
 
-        with write_errors(self.path):
+        with write_errors(self.path, fix="choose another folder for the runs: -o DIR"):
             self.path.mkdir(parents=True, exist_ok=True)
         try:
             lock = FileLock(self.path / ".lock", timeout=0).acquire()

@@ -15,7 +15,7 @@ import bootstrap
 GUARD = Path(__file__).parent / "offline"
 LESS = {
     "correct": ("--limit", "6"),
-    "trainers.dpo": ("--max_steps", "2", "--max_samples", "8", "--verdict_questions", "2"),
+    "dpo": ("--max_steps", "2", "--max_samples", "8", "--verdict_questions", "2"),
 }
 """What makes each command of the demo a matter of seconds."""
 
@@ -63,6 +63,6 @@ def test_demo_touches_no_network(guarded: Mapping[str, str], tmp_path: Path) -> 
         more = next((LESS[word] for word in words if word in LESS), ())
         done = run([*words, *more], guarded, tmp_path)
         # Two steps teach nothing: the verdict on such a model is 1, findings.
-        assert done.returncode in ((0, 1) if "trainers.dpo" in words else (0,)), done.stdout + done.stderr
+        assert done.returncode in ((0, 1) if "dpo" in words else (0,)), done.stdout + done.stderr
         assert not Path(guarded["NETWORK_TRIES"]).exists(), Path(guarded["NETWORK_TRIES"]).read_text("utf-8")
     assert list(tmp_path.glob("pairforge-out/correct-*/model/model.safetensors"))

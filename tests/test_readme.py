@@ -161,6 +161,6 @@ def run(words: list[str]) -> None:
 
 
 def train(words: list[str]) -> None:
-    command = [sys.executable, "-m", "trainers.dpo", *words, *LESS["trainers.dpo"]]
+    command = [sys.executable, "-m", "trainers.dpo", *words, *LESS["dpo"]]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode in (0, 1), done.stdout + done.stderr

@@ -41,7 +41,7 @@ def shape_of(rows: Iterable[Any], by_hand: Names | None = None) -> Shape:
 
     `by_hand` are the columns that the user named. Raises InputError for one that is not there.
     """
-    seen = [row for row in islice(rows, LOOKED_AT) if isinstance(row, Mapping)]
+    seen = list(_looked_at(rows))
     if not seen:
         return replace(UNKNOWN, what="no rows")
     if by_hand and by_hand.parts:
@@ -76,6 +76,14 @@ def refusal(shape: Shape, rows: Iterable[Any] = ()) -> InputError:
     if len(missing := [side for side in SIDES if not any(side in row for row in seen)]) == 1:
         what = f"`{missing[0]}` is missing: found {shape.what}"
     return InputError(what, fix=f"name them: {columns.advice(seen)}")
+
+
+def _looked_at(rows: Iterable[Any]) -> Iterator[Row]:
+    """Yield the first rows that are mappings, as dicts; one of a class of the user's own may fail to be read."""
+    for row in islice(rows, LOOKED_AT):
+        if isinstance(row, Mapping):
+            with suppress(Exception):
+                yield dict(row)
 
 
 def recognise(rows: Iterable[Any], by_hand: Names | None = None) -> tuple[Shape, Iterator[Any]]:

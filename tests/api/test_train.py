@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_a_run_is_trained_on_and_judged(folder: Path) -> None:
-    made = pairforge.train(folder, verdict_questions=2, loss_type=["sigmoid", "sft"], loss_weights=[1, 0.5], **FEW)
+    made = pairforge.train(folder, verdict_questions=100, loss_type=["sigmoid", "sft"], loss_weights=[1, 0.5], **FEW)
     assert (made.output, made.outcome, made.ok) == (folder / "model", "FAIL", False)
     assert made.verdict.as_json()["rules"] == {"Qwen": "Deep Qwen"}
     assert repr(made) == f"<TrainingResult {folder / 'model'}: FAIL, 2 steps>"

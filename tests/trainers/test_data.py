@@ -81,7 +81,7 @@ def test_what_the_model_s_tokenizer_does_to_a_pair_is_refused_or_warned_of(
     write_jsonl(tmp_path / "special.jsonl", special)
     assert dpo.main(["--dataset", str(tmp_path / "special.jsonl"), "--output_dir", str(tmp_path / "out")]) == 2
     said = capfd.readouterr().err
-    assert "PF411 row 3" in said
+    assert "PF411, e.g. row 3: " in said
     assert said.splitlines()[-2].startswith("pairforge: ")
     rows[5]["chosen"][-1]["content"] += " And so on." * 40
     write_jsonl(tmp_path / "long.jsonl", rows)
