@@ -335,6 +335,10 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
     history = History.of(trainer, script.guard, guard, plan.about())
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
     trainer.accelerator.end_training()
+    if config.world_size > 1:
+        # The thread of the last barrier needs the GIL once more. If the model were freed before, which waits for that
+        # thread with the GIL held, this process would never end.
+        time.sleep(0.5)
     return history
 
 

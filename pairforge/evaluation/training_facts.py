@@ -58,7 +58,8 @@ class TrainingFacts:
         known, guard, log = (history.get(name) for name in ("training", "guard", "log"))
         alarm = guard.get("alarm") if isinstance(guard, Mapping) else None
         stopped = isinstance(alarm, Mapping) and isinstance(guard, Mapping) and guard.get("action") == "stop"
-        margins = [line.get("rewards/margins") for line in log or () if isinstance(line, Mapping)] if log else []
+        lines = log if isinstance(log, list) else []
+        margins = [line.get("rewards/margins") for line in lines if isinstance(line, Mapping)]
         last = next((margin for margin in reversed(margins) if margin is not None), None)
         return cls.read(
             {

@@ -207,11 +207,17 @@ def test_a_foreign_run_json_beside_a_model_is_not_used(tmp_path: Path, capsys: p
 
 
 @pytest.mark.parametrize(
-    "history",
-    ["{", "[]", {"training": 3, "steps": 1}, {"steps": 2}, {"steps": "x", "training": {"pairs": [], "loss_type": [1]}}],
+    ("history", "known"),
+    [
+        ("{", {}),
+        ("[]", {}),
+        ({"training": 3, "steps": 1, "log": 5, "guard": "x"}, {"steps": 1}),
+        ({"steps": 2}, {"steps": 2}),
+        ({"steps": "x", "training": {"pairs": [], "loss_type": [1]}}, {}),
+    ],
 )
-def test_a_history_that_says_nothing_of_the_training_is_left_out(tmp_path: Path, history: Any) -> None:
-    assert find(tmp_path, make_model(tmp_path / "m", VERDICT, history)).training == {}
+def test_of_a_history_only_what_has_the_right_type_is_kept(tmp_path: Path, history: Any, known: Any) -> None:
+    assert find(tmp_path, make_model(tmp_path / "m", VERDICT, history)).training == known
 
 
 def test_what_the_history_says_of_the_training_is_kept(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_rows_count_from_0_and_paths_point(tmp_path: Path) -> None:
     empty, cut = validate(path, ignore=["PF212"])
     assert (empty.code, empty.severity, empty.row, empty.path) == ("PF106", "error", 1, "/rejected/1/content")
     assert (cut.code, cut.row) == ("PF001", 2)
-    assert f"{path}:4: incomplete JSON" in cut.message
+    assert f"{path}, line 4: incomplete JSON" in cut.message
 
 
 def test_the_findings_are_those_of_the_memory(tmp_path: Path) -> None:
