@@ -167,7 +167,8 @@ def test_arguments_are_checked_before_the_data(out: Path) -> None:
         push("nowhere.jsonl")
 
 
-def test_the_suggested_command_is_the_whole_one(out: Path, tmp_path: Path) -> None:
+def test_the_suggested_command_is_the_whole_one(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     file = tmp_path / "my pairs.jsonl"
     write_jsonl(file, pairs())
     words = f"pairforge push '{file}' --repo YOUR-NAME/YOUR-DATASET -o o2 --license MIT --public --allow-pocket"
