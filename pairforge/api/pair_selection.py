@@ -55,7 +55,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 @dataclass(frozen=True)
-class Condition:
+class ColumnCondition:
     """A comparison of a column with a value. It is never true of a row that lacks the column."""
 
     column: str
@@ -63,7 +63,7 @@ class Condition:
     value: str
 
     @classmethod
-    def of(cls, text: str) -> Condition:
+    def of(cls, text: str) -> ColumnCondition:
         """Read a condition. Raises InputError where it is not one."""
         found = _CONDITION.fullmatch(text)
         if not found:
@@ -108,14 +108,14 @@ def _number(value: Any) -> float | None:
 class PairFilter:
     """The conditions that a pair must fulfil, and the columns that the rows had."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[ColumnCondition, ...]
     pattern: regex.Pattern[str] | None
     columns: dict[str, None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, options: ShowOptions) -> PairFilter:
         """Return the filter of --where and --grep. Raises InputError where one of them can't be read."""
-        return cls(tuple(map(Condition.of, as_tuple(options.where))), _compiled(options.grep))
+        return cls(tuple(map(ColumnCondition.of, as_tuple(options.where))), _compiled(options.grep))
 
     def __bool__(self) -> bool:
         return bool(self.conditions or self.pattern)

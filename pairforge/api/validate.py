@@ -72,11 +72,11 @@ def validate(options: ValidateOptions) -> Findings:
         observers += [ShapeNote("PF216", message) for message, _ in checks.RULES["PF216"].see(shape.what)]
     rows = formats.presented(rows, shape)
     if shape.name == "unknown":
-        rows = _looked_at(rows, findings)
+        rows = _noting_prompts(rows, findings)
     return _observed(rows, observers, codes, findings, path)
 
 
-def _looked_at(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
+def _noting_prompts(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
     """Return the rows, which are not pairs; if they are prompts, that is what `findings` says to do with them."""
     start = list(islice(rows, 1))
     findings.fixable = False

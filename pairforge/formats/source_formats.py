@@ -41,7 +41,7 @@ def shape_of(rows: Iterable[Any], by_hand: Names | None = None) -> Shape:
 
     `by_hand` are the columns that the user named. Raises InputError for one that is not there.
     """
-    seen = list(_looked_at(rows))
+    seen = list(_first_mappings(rows))
     if not seen:
         return replace(UNKNOWN, what="no rows")
     if by_hand and by_hand.parts:
@@ -69,7 +69,7 @@ def shape_of(rows: Iterable[Any], by_hand: Names | None = None) -> Shape:
 
 def refusal(shape: Shape, rows: Iterable[Any] = ()) -> InputError:
     """Return the error for rows of `UNKNOWN` shape: what they hold, and how their columns can be named."""
-    seen = [row for row in islice(rows, LOOKED_AT) if isinstance(row, Mapping)]
+    seen = list(_first_mappings(rows))
     if not seen or not _what_else(seen)[1]:
         return InputError(f"these are not pairs: {shape.what}", fix="the shapes that are read: docs/formats.md")
     what = shape.what if shape.what.startswith("chosen") else f"of {shape.what} it is not known which hold the pair"
@@ -78,7 +78,7 @@ def refusal(shape: Shape, rows: Iterable[Any] = ()) -> InputError:
     return InputError(what, fix=f"name them: {columns.advice(seen)}")
 
 
-def _looked_at(rows: Iterable[Any]) -> Iterator[Row]:
+def _first_mappings(rows: Iterable[Any]) -> Iterator[Row]:
     """Yield the first rows that are mappings, as dicts; one of a class of the user's own may fail to be read."""
     for row in islice(rows, LOOKED_AT):
         if isinstance(row, Mapping):
