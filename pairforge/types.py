@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from .errors import InputError
+from .text import plural
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
@@ -165,16 +166,51 @@ class Sampler(Protocol):
         raise InputError(f"{self.model} holds stored answers and can't give others", fix="leave --replay out")
 
 
+Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Mapping[str, "list[Answer] | Skip"]]
+"""Asks a model one answer to each prompt, through the evidence store and within the budget; by the prompt's id."""
+
+
+class Group(NamedTuple):
+    """Distinct answers to one prompt, which a judge sees together."""
+
+    prompt: Prompt
+    answers: Sequence[str]
+
+    @property
+    def key(self) -> str:
+        """The prompt with the columns that the judge is given, of which a score depends, too."""
+        return digest([self.prompt.id, self.prompt.columns])
+
+
+Verdicts: TypeAlias = Mapping[tuple[int, int], "float | Skip"]
+"""Finite scores, or why there is none, by the number of the group and the number of the answer in it."""
+
+
 class Judge(Protocol):
-    """A scorer of answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better."""
+    """A scorer of answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better.
+
+    A judge of single prompts overrides `score`, one that works on many at once `judge`. `warnings` are lines for the
+    user, emptied by whoever prints them. `groupwise`: a score depends on the other answers of the group.
+    """
 
     name: str
+    warnings: list[str]
+    groupwise: bool = False
 
     def settings(self) -> dict[str, Any]:
         """Return all that a score depends on beside prompt and answer: the score's key in the evidence store."""
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
         """Return a finite score or a Skip for each answer, in order."""
+
+    def judge(self, groups: Sequence[Group], ask: Ask) -> Iterator[Verdicts]:
+        """Yield verdicts on all answers as they come, in any order; `ask` is for judges that are models."""
+        for number, (prompt, answers) in enumerate(groups):
+            scores = self.score(prompt, answers)
+            if len(scores) != len(answers):
+                counts = f"{plural(len(scores), 'score')} for {plural(len(answers), 'distinct answer')}"
+                raise InputError(f"the judge {self.name} returned {counts}", fix="return one for each answer, in order")
+            yield {(number, index): score for index, score in enumerate(scores)}
 
 
 class Pairer(Protocol):

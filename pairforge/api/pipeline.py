@@ -181,7 +181,11 @@ class Builder:
 
     def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
         """Score each answer."""
-        return score(prompts, answers, judge, self.store)
+
+        def ask(prompts: Sequence[Prompt], sampler: Sampler) -> Answers:
+            return self.ask(prompts, kind="judge", sampler=sampler)
+
+        return score(prompts, answers, judge, self.store, ask)
 
     def knows(self, prompts: Iterable[Prompt]) -> bool:
         """Return True if the store has every answer."""

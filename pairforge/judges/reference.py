@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..types import Prompt, Skip
+from ..types import Judge, Prompt, Skip
 
 
 def contains(text: str, reference: str) -> bool:
@@ -22,13 +22,16 @@ def contains(text: str, reference: str) -> bool:
     return re.search(left + re.escape(reference) + right, text, flags) is not None
 
 
-class ReferenceJudge:
+class ReferenceJudge(Judge):
     """Judge by reference: 1.0 where the answer contains one of the prompt's references, else 0.0.
 
     The prompts must have a `reference`: a text or a number, or a list of them.
     """
 
     name = "reference"
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
 
     def settings(self) -> dict[str, Any]:
         return {"judge": self.name, "version": 1}
