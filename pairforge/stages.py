@@ -115,9 +115,7 @@ def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored
     return [answer for answer, _ in found], [score for _, score in found]
 
 
-def judge_groups(
-    groups: Sequence[Group], judge: Judge, store: Store, ask: Ask
-) -> dict[str, dict[str, float | Skip]]:
+def judge_groups(groups: Sequence[Group], judge: Judge, store: Store, ask: Ask) -> dict[str, dict[str, float | Skip]]:
     """Return the score of each answer by the prompt's id and the text, from the store or else from the judge.
 
     New scores are committed as they come, and the judge's warnings are printed. Raises InputError or OutsideError for a

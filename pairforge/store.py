@@ -83,9 +83,7 @@ class Store:
             rows = [(name, prompt, digest(text), score) for (prompt, text), score in scores.items()]
             self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?)", rows)
 
-    def scores(
-        self, settings: Mapping[str, Any], prompts: Iterable[str] | None = None
-    ) -> dict[tuple[str, str], float]:
+    def scores(self, settings: Mapping[str, Any], prompts: Iterable[str] | None = None) -> dict[tuple[str, str], float]:
         """Return the stored scores of one judge setting, by the key of the prompt and the digest of the answer.
 
         They are those of the `prompts` of these keys, or all.

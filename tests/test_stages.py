@@ -130,7 +130,9 @@ def test_the_first_of_prompts_with_one_text_is_judged_and_paired(tmp_path: Path)
         return [float(made[0]["content"] == right) for made, right in zip(completions, reference, strict=True)]
 
     twice = [Prompt(prompt("x").messages, {"reference": right}) for right in ("a", "b")]
-    results = score(twice, {twice[0].id: whole("a", "b")}, FunctionJudge(by_reference, "f"), Store(tmp_path), asks_nobody)
+    results = score(
+        twice, {twice[0].id: whole("a", "b")}, FunctionJudge(by_reference, "f"), Store(tmp_path), asks_nobody
+    )
     assert results[twice[0].id] == (whole("a", "b"), [1.0, 0.0])
 
 

@@ -180,9 +180,7 @@ class Evaluation:
         """
         general = {question.prompt.id: question.prompt for question in self.questions["general"]}
         pairs = {name: (after[name + SAMPLED], before[name + SAMPLED]) for name in general}
-        texts = {
-            name: [given[0].text for given in pair if not isinstance(given, Skip)] for name, pair in pairs.items()
-        }
+        texts = {name: [given[0].text for given in pair if not isinstance(given, Skip)] for name, pair in pairs.items()}
         groups = [Group(general[name], [*dict.fromkeys(both)]) for name, both in texts.items() if len(both) == 2]
         scores = judge_groups(groups, judge, store, ask)
         for name, pair in pairs.items():
