@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from numbers import Real
@@ -19,8 +19,8 @@ from .store import Store
 from .text import one_line, raised
 from .types import (
     Answer,
+    AnswerGroup,
     Ask,
-    Group,
     Judge,
     Key,
     Pair,
@@ -97,7 +97,7 @@ def score(
     kept = {prompt.id: sampled[prompt.id] for prompt in prompts}
     kept = {name: given if isinstance(given, Skip) else _worth_judging(given) for name, given in kept.items()}
     groups = [
-        Group(prompt, [answer.text for answer in given])
+        AnswerGroup(prompt, [answer.text for answer in given])
         for prompt in _distinct(prompts)
         if not isinstance(given := kept[prompt.id], Skip)
     ]
@@ -115,7 +115,9 @@ def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored
     return [answer for answer, _ in found], [score for _, score in found]
 
 
-def judge_groups(groups: Sequence[Group], judge: Judge, store: Store, ask: Ask) -> dict[str, dict[str, float | Skip]]:
+def judge_groups(
+    groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask
+) -> dict[str, dict[str, float | Skip]]:
     """Return the score of each answer by the prompt's id and the text, from the store or else from the judge.
 
     New scores are committed as they come, and the judge's warnings are printed. Raises InputError or OutsideError for a
@@ -132,30 +134,24 @@ def judge_groups(groups: Sequence[Group], judge: Judge, store: Store, ask: Ask) 
 
 
 def _judge_chunk(
-    groups: Sequence[Group], judge: Judge, store: Store, ask: Ask, stopping: Callable[[], bool]
+    groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask, stopping: Callable[[], bool]
 ) -> dict[str, dict[str, float | Skip]]:
     settings, groupwise = judge.settings(), getattr(judge, "groupwise", False)
     keys = [digest([group.key, sorted(group.answers)]) if groupwise else group.key for group in groups]
     known = store.scores(settings, keys)
     scores: list[dict[str, float | Skip]] = []
-    missing: list[int] = []
-    for number, (key, group) in enumerate(zip(keys, groups, strict=True)):
+    for key, group in zip(keys, groups, strict=True):
         digests = {text: digest(text) for text in group.answers}
         scores.append({text: known[key, name] for text, name in digests.items() if (key, name) in known})
-        if len(scores[-1]) < len(digests):
-            missing.append(number)
-    asked = [
-        group if groupwise else group._replace(answers=[text for text in group.answers if text not in scores[number]])
-        for number in missing
-        for group in (groups[number],)
-    ]
+    done = {(n, i) for n, group in enumerate(groups) for i, text in enumerate(group.answers) if text in scores[n]}
+    total = sum(len(group.answers) for group in groups)
     uncommitted: dict[tuple[str, str], float] = {}
     last = time.monotonic()
     try:
-        for verdicts in _verdicts(judge, asked, ask) if asked else ():
-            for (index, answer), verdict in verdicts.items():
-                number, text = missing[index], asked[index].answers[answer]
-                scores[number][text] = verdict
+        for verdicts in _verdicts(judge, groups, ask, done) if len(done) < total else ():
+            for (number, index), verdict in verdicts.items():
+                text = groups[number].answers[index]
+                scores[number].setdefault(text, verdict)
                 if not isinstance(verdict, Skip):
                     uncommitted[keys[number], text] = float(verdict)
             if stopping():
@@ -187,12 +183,14 @@ def _worth_judging(answers: Sequence[Answer]) -> list[Answer] | Skip:
     return Skip("cut_off", f"{cut} of {len(answers)} answers") if cut else Skip("identical", kept[0].text)
 
 
-def _verdicts(judge: Judge, groups: Sequence[Group], ask: Ask) -> Iterator[Verdicts]:
+def _verdicts(
+    judge: Judge, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]
+) -> Iterator[Verdicts]:
     """Yield what the judge says, whose code may be the user's. Raises InputError or OutsideError where it is wrong."""
     given = getattr(judge, "judge", None) or partial(Judge.judge, judge)
     warnings: list[str] = getattr(judge, "warnings", [])
     try:
-        for verdicts in given(groups, ask):
+        for verdicts in given(groups, ask, done):
             if wrong := [one for one in verdicts.values() if not isinstance(one, Skip) and not _is_score(one)]:
                 what = f"the judge {judge.name} returned {one_line(repr(wrong[0]), 60)}, which is not a score"
                 raise InputError(what, fix="return a finite number or a Skip for each answer")
@@ -214,8 +212,9 @@ def _is_score(value: object) -> bool:
 def pair(
     prompts: Sequence[Prompt | Skip], results: Mapping[str, list[Answer] | Scored | Skip], pairer: Pairer, model: str
 ) -> list[tuple[Prompt | None, Pair | Skip]]:
-    """Return a pair or a Skip for every prompt, in order; a prompt that occurred before is a duplicate."""
+    """Return the pairs of every prompt, in order, or a Skip; a prompt that occurred before is a duplicate."""
     outcome: list[tuple[Prompt | None, Pair | Skip]] = []
+    pairer = pairer.fitted([one for result in results.values() if isinstance(result, tuple) for one in result[1]])
     seen: set[str] = set()
     for prompt in prompts:
         if isinstance(prompt, Skip):
@@ -229,5 +228,6 @@ def pair(
                 outcome.append((prompt, result))
             else:
                 answers, scores = result if isinstance(result, tuple) else (result, [])
-                outcome.append((prompt, pairer.pair(prompt, answers, scores, model)))
+                made = pairer.pair(prompt, answers, scores, model)
+                outcome += [(prompt, one) for one in ([made] if isinstance(made, Pair | Skip) else made)]
     return outcome

@@ -170,7 +170,7 @@ Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Mapping[str, "list[Answer
 """Asks a model one answer to each prompt, through the evidence store and within the budget; by the prompt's id."""
 
 
-class Group(NamedTuple):
+class AnswerGroup(NamedTuple):
     """Distinct answers to one prompt, which a judge sees together."""
 
     prompt: Prompt
@@ -203,24 +203,34 @@ class Judge(Protocol):
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
         """Return a finite score or a Skip for each answer, in order."""
 
-    def judge(self, groups: Sequence[Group], ask: Ask) -> Iterator[Verdicts]:
-        """Yield verdicts on all answers as they come, in any order; `ask` is for judges that are models."""
+    def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
+        """Yield verdicts on all answers that are not `done`, as they come, in any order.
+
+        The groups are the same after an interruption, so that batches can be. `ask` is for judges that are models.
+        """
         for number, (prompt, answers) in enumerate(groups):
-            scores = self.score(prompt, answers)
-            if len(scores) != len(answers):
-                counts = f"{plural(len(scores), 'score')} for {plural(len(answers), 'distinct answer')}"
+            open_ = [index for index in range(len(answers)) if (number, index) not in done]
+            scores = self.score(prompt, [answers[index] for index in open_]) if open_ else ()
+            if len(scores) != len(open_):
+                counts = f"{plural(len(scores), 'score')} for {plural(len(open_), 'distinct answer')}"
                 raise InputError(f"the judge {self.name} returned {counts}", fix="return one for each answer, in order")
-            yield {(number, index): score for index, score in enumerate(scores)}
+            yield {(number, index): score for index, score in zip(open_, scores, strict=True)}
 
 
 class Pairer(Protocol):
-    """A pure function from the answers to one prompt (and their scores) to a pair."""
+    """A pure function from the answers to one prompt (and their scores) to pairs."""
 
     def settings(self) -> dict[str, Any]:
-        """Return all that the pair depends on beside the answers."""
+        """Return all that the pairs depend on beside the answers."""
 
-    def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
-        """Return the pair of these answers, or why there is none. `scores` is empty without a judge."""
+    def fitted(self, scores: Sequence[float]) -> Pairer:
+        """Return the pairer for a set, given all its scores."""
+        return self
+
+    def pair(
+        self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str
+    ) -> Pair | Sequence[Pair] | Skip:
+        """Return the pairs of these answers, or why there is none. `scores` is empty without a judge."""
 
 
 PLAIN_TEMPLATE = (

@@ -25,7 +25,18 @@ LAYERS = (
     {"option_declaration"},
     {"model_options"},
     {"types", "resources", "options", "statistics", "repetition"},
-    {"conversation", "disk", "markdown", "notebook", "processes", "readers", "refusals", "run_options", "svg"},
+    {
+        "conversation",
+        "disk",
+        "markdown",
+        "notebook",
+        "processes",
+        "readers",
+        "refusals",
+        "judge_options",
+        "run_options",
+        "svg",
+    },
     {"store", "stopping", "tokenization", "pairers", "dataset_card", "chat_text"},
     {"formats"},
     {"run", "plugins", "prompts", "rename", "console", "samplers", "judges", "checks"},
@@ -108,7 +119,7 @@ def test_imports_go_down_only(path: Path) -> None:
     level = next(number for number, layer in enumerate(LAYERS) if own in layer)
     below = set[str]().union(*LAYERS[:level])
     if own in ("cli", "__main__"):
-        below = {"api", "errors", "types", "text", "options", "run_options", "cli", "__init__"}
+        below = {"api", "errors", "types", "text", "judge_options", "options", "run_options", "cli", "__init__"}
     names = list(imported(path))
     assert {unit(name) for name in names if name.split(".")[0] == "pairforge"} <= below | {own}
     assert not [name for name in names if name.split(".")[0] == "trainers"]

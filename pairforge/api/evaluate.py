@@ -27,7 +27,7 @@ from ..stages import judge_groups
 from ..statistics import Wins, sample_indices
 from ..store import Store
 from ..text import did_you_mean, escaped, plural, without_surrogates
-from ..types import Answer, Ask, Group, Judge, Prompt, Sampler, Skip
+from ..types import Answer, AnswerGroup, Ask, Judge, Prompt, Sampler, Skip
 from .comparison import Comparison, find_comparison
 from .inputs import check_output
 from .models import answer, as_tuple, shared_sampler
@@ -181,7 +181,7 @@ class Evaluation:
         general = {question.prompt.id: question.prompt for question in self.questions["general"]}
         pairs = {name: (after[name + SAMPLED], before[name + SAMPLED]) for name in general}
         texts = {name: [given[0].text for given in pair if not isinstance(given, Skip)] for name, pair in pairs.items()}
-        groups = [Group(general[name], [*dict.fromkeys(both)]) for name, both in texts.items() if len(both) == 2]
+        groups = [AnswerGroup(general[name], [*dict.fromkeys(both)]) for name, both in texts.items() if len(both) == 2]
         scores = judge_groups(groups, judge, store, ask)
         for name, pair in pairs.items():
             if skip := next((given for given in pair if isinstance(given, Skip)), None):

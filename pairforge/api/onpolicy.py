@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from ..errors import InputError
-from ..options import OnpolicyOptions, keywords
+from ..judge_options import OnpolicyOptions, PickOptions
+from ..options import keywords
 from ..pairers import BestWorstPairer
 from ..plugins import load
 from ..text import one_line
@@ -32,9 +33,8 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
-    if not (math.isfinite(options.margin) and options.margin >= 0):
-        raise InputError(f"--margin {options.margin} must be 0 or more", fix="e.g. --margin 0.5")
     judge = open_judge(options.judge)
+    pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
     check_judge(judge, prompts, source)
@@ -42,7 +42,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         "onpolicy",
         open_sampler(options, options.quiet),
         budget,
-        BestWorstPairer(judge.name, options.margin),
+        pairer,
         source,
         prompts,
         contexts,
@@ -50,7 +50,21 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         judge,
         check=partial(try_judge, judge, prompts),
     )
-    return build(job, options)
+    return build(job, options, options.fresh)
+
+
+def open_pairer(options: PickOptions, judge: str) -> BestWorstPairer:
+    """Return the pairer that the options describe. Raises InputError for a margin that is not one."""
+    number, deviations, rest = str(options.margin).strip().lower().partition("sd")
+    try:
+        margin = float(number)
+    except ValueError:
+        margin = math.nan
+    if rest or not (math.isfinite(margin) and margin >= 0):
+        raise InputError(f"--margin {one_line(str(options.margin))} must be 0 or more", fix="e.g. --margin 0.5, or 1sd")
+    return BestWorstPairer(
+        judge, margin, options.pick, options.per_prompt, options.max_length_gap, in_deviations=bool(deviations)
+    )
 
 
 def open_judge(judge: Any) -> Judge:

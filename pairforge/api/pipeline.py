@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
-from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
+from ..options import BuildOptions, PromptColumns, PromptOptions, RunOptions, part_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
@@ -254,9 +254,9 @@ class BuildJob:
         }
 
 
-def build(job: BuildJob, options: BuildOptions) -> BuildResult:
+def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResult:
     """Make the run of a job, or find it made."""
-    out, fresh, quiet = out_dir(options.output), options.fresh, options.quiet
+    out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
     new = not run.path.exists()
     if options.name is not None:
@@ -271,6 +271,8 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
         if run.complete and not fresh:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
+            if not run.prompts.exists():
+                run.keep_prompts(job.prompts)
             _fill(run, Builder(job, store, quiet))
         if options.name is not None:
             run.give_name(options.name)
