@@ -202,6 +202,8 @@ class Judge(Protocol):
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
         """Return a finite score or a Skip for each answer, in order."""
+        does = f"{type(self).__name__} judges many answers at once: call its `judge`"
+        raise NotImplementedError(does)
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield verdicts on all answers that are not `done`, as they come, in any order.

@@ -40,7 +40,8 @@ LAYERS = (
     {"store", "stopping", "tokenization", "pairers", "chat_text"},
     {"formats"},
     {"run", "plugins", "prompts", "rename", "console", "samplers", "checks"},
-    {"stages", "judges", "correction", "evaluation", "hub", "pair_view", "token_view"},
+    {"judges"},
+    {"stages", "correction", "evaluation", "hub", "pair_view", "token_view"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )

@@ -77,6 +77,11 @@ def open_judge(judge: Any) -> Judge:
 
     if isinstance(judge, str) and judge == BUILT_IN:
         return ReferenceJudge()
+    if isinstance(judge, str) and judge.startswith("rm:"):
+        from ..judges.reward_model import RewardModelJudge
+
+        model, _, label = judge.removeprefix("rm:").partition(":")
+        return RewardModelJudge(model, label or None)
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
     if isinstance(given, type) and hasattr(given, "score"):
         fix = f"give an object of it: {given.__name__}()"
