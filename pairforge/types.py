@@ -165,6 +165,10 @@ class Sampler(Protocol):
         """
         raise InputError(f"{self.model} holds stored answers and can't give others", fix="leave --replay out")
 
+    def with_labels(self, labels: Sequence[str]) -> Sampler:
+        """Return a sampler whose answers are the probabilities of these labels as JSON, or else one of them."""
+        return self
+
 
 Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Mapping[str, "list[Answer] | Skip"]]
 """Asks a model one answer to each prompt, through the evidence store and within the budget; by the prompt's id."""
