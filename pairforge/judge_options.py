@@ -33,13 +33,37 @@ class PickOptions:
 
 
 _JUDGE = (
-    "Score answers by the prompts' own references (reference), or by your reward function: FILE.py:FUNCTION or "
-    "MODULE:FUNCTION; in Python also the function itself."
+    "Score answers by the prompts' own references (reference), your reward function (FILE.py:FUNCTION or "
+    "MODULE:FUNCTION; in Python also the function itself), a reward model (rm:MODEL), or a language model that rates "
+    "each answer (llm:MODEL) or compares every two (pairwise:MODEL)."
 )
 
 
 @options
-class OnpolicyOptions(PickOptions, BuildOptions):
+class JudgeModelOptions:
+    heading: ClassVar = "Judge"
+    judge_base_url: str | None = option(
+        "The OpenAI-compatible server of the judge's model.", default=None, metavar="URL"
+    )
+    judge_api_key_env: str | None = option(
+        "This environment variable holds the key of that server.", default=None, metavar="VARIABLE"
+    )
+    rubric: str = option(
+        "What a language model judges by: helpfulness, correctness, identity (each also with _zh, in Chinese), or a "
+        "file of your own.",
+        default="helpfulness",
+        metavar="NAME|FILE",
+    )
+    confirm: str | None = option(
+        "This language model (llm:MODEL) compares the two answers of each pair in both orders; where it does not find "
+        "the best one better in both, there is no pair.",
+        default=None,
+        metavar="llm:MODEL",
+    )
+
+
+@options
+class OnpolicyOptions(PickOptions, JudgeModelOptions, BuildOptions):
     """Make pairs of the best and the worst of n sampled answers.
 
     A judge scores the answers to each prompt: `chosen` is the best one, `rejected` is the worst one.
@@ -56,7 +80,7 @@ _STORED = "Run of `onpolicy`, by default the latest."
 
 
 @options
-class JudgeOptions(PickOptions, BudgetOptions, RunOptions):
+class JudgeOptions(PickOptions, JudgeModelOptions, BudgetOptions, RunOptions):
     """Judge the answers of a run by another judge, without sampling again.
 
     Makes the run that `onpolicy` with this judge would have made.

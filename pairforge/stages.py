@@ -101,10 +101,9 @@ def score(
         for prompt in _distinct(prompts)
         if not isinstance(given := kept[prompt.id], Skip)
     ]
-    scores = judge_groups(groups, judge, store, ask)
-    return {
-        name: given if isinstance(given, Skip) else _scored(given, scores.get(name, {})) for name, given in kept.items()
-    }
+    judged = judge_groups(groups, judge, store, ask)
+    scores = {group.prompt.id: found for group, found in zip(groups, judged, strict=True)}
+    return {name: given if isinstance(given, Skip) else _scored(given, scores[name]) for name, given in kept.items()}
 
 
 def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored | Skip:
@@ -115,19 +114,17 @@ def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored
     return [answer for answer, _ in found], [score for _, score in found]
 
 
-def judge_groups(
-    groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask
-) -> dict[str, dict[str, float | Skip]]:
-    """Return the score of each answer by the prompt's id and the text, from the store or else from the judge.
+def judge_groups(groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask) -> list[dict[str, float | Skip]]:
+    """Return the scores of each group by the text of the answer, from the store or else from the judge.
 
     New scores are committed as they come, and the judge's warnings are printed. Raises InputError or OutsideError for a
     judge that is wrong.
     """
-    scores: dict[str, dict[str, float | Skip]] = {}
+    scores: list[dict[str, float | Skip]] = []
     with finish_batch_on_signal() as stopping:
         for first in range(0, len(groups), _CHUNK):
             chunk = groups[first : first + _CHUNK]
-            scores |= _judge_chunk(chunk, judge, store, ask, stopping)
+            scores += _judge_chunk(chunk, judge, store, ask, stopping)
             if stopping():
                 break
     return scores
@@ -135,7 +132,7 @@ def judge_groups(
 
 def _judge_chunk(
     groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask, stopping: Callable[[], bool]
-) -> dict[str, dict[str, float | Skip]]:
+) -> list[dict[str, float | Skip]]:
     settings, groupwise = judge.settings(), getattr(judge, "groupwise", False)
     keys = [digest([group.key, sorted(group.answers)]) if groupwise else group.key for group in groups]
     known = store.scores(settings, keys)
@@ -161,7 +158,7 @@ def _judge_chunk(
                 uncommitted, last = {}, time.monotonic()
     finally:
         store.add_scores(settings, uncommitted)
-    return {group.prompt.id: found for group, found in zip(groups, scores, strict=True)}
+    return scores
 
 
 def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:

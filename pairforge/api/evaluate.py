@@ -182,7 +182,8 @@ class Evaluation:
         pairs = {name: (after[name + SAMPLED], before[name + SAMPLED]) for name in general}
         texts = {name: [given[0].text for given in pair if not isinstance(given, Skip)] for name, pair in pairs.items()}
         groups = [AnswerGroup(general[name], [*dict.fromkeys(both)]) for name, both in texts.items() if len(both) == 2]
-        scores = judge_groups(groups, judge, store, ask)
+        judged = judge_groups(groups, judge, store, ask)
+        scores = {group.prompt.id: found for group, found in zip(groups, judged, strict=True)}
         for name, pair in pairs.items():
             if skip := next((given for given in pair if isinstance(given, Skip)), None):
                 yield name + SAMPLED, skip

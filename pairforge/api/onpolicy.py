@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from ..errors import InputError
-from ..judge_options import OnpolicyOptions, PickOptions
-from ..options import keywords
+from ..judge_options import JudgeModelOptions, OnpolicyOptions, PickOptions
+from ..options import SamplerOptions, keywords
 from ..pairers import BestWorstPairer
 from ..plugins import load
 from ..text import one_line
@@ -19,6 +19,9 @@ from .pipeline import BuildJob, BuildResult, build, prepare, source_name
 
 BUILT_IN = "reference"
 """The judge whose name may come from a file: the others are code, which is run only where a user names it."""
+
+THINKING_TOKENS = 2048
+"""Of a judge's answer: it may think before its verdict."""
 
 
 @keywords(OnpolicyOptions)
@@ -33,7 +36,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
-    judge = open_judge(options.judge)
+    judge = open_judge(options.judge, options)
     pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
@@ -49,6 +52,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         options.n,
         judge,
         check=partial(try_judge, judge, prompts),
+        confirm=open_confirm(options),
     )
     return build(job, options, options.fresh)
 
@@ -67,21 +71,25 @@ def open_pairer(options: PickOptions, judge: str) -> BestWorstPairer:
     )
 
 
-def open_judge(judge: Any) -> Judge:
-    """Return the judge: "reference", a reward function or a `Judge`, or such an object by its name, whose code is run.
+def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
+    """Return the judge: one by its name, a reward function, or a `Judge`. Code that is named is run.
 
-    A name is `module:attr` or `file.py:attr`.
+    Args:
+        judge: "reference", `rm:MODEL`, `llm:MODEL`, `pairwise:MODEL`, `module:attr`, `file.py:attr`; or an object.
+        options: for language models.
     """
     from ..judges.function import FunctionJudge
     from ..judges.reference import ReferenceJudge
 
-    if isinstance(judge, str) and judge == BUILT_IN:
+    kind, _, model = judge.partition(":") if isinstance(judge, str) else ("", "", "")
+    if judge == BUILT_IN:
         return ReferenceJudge()
-    if isinstance(judge, str) and judge.startswith("rm:"):
+    if kind == "rm":
         from ..judges.reward_model import RewardModelJudge
 
-        model, _, label = judge.removeprefix("rm:").partition(":")
-        return RewardModelJudge(model, label or None)
+        return RewardModelJudge(*model.split(":", 1))
+    if kind in ("llm", "pairwise"):
+        return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
     if isinstance(given, type) and hasattr(given, "score"):
         fix = f"give an object of it: {given.__name__}()"
@@ -93,6 +101,30 @@ def open_judge(judge: Any) -> Judge:
         checked: Judge = given
         return checked
     return FunctionJudge(given, name)
+
+
+def _language_model_judge(name: str, kind: str, model: str, options: JudgeModelOptions) -> Judge:
+    from ..judges.language_model import LanguageModelJudge, PairwiseJudge
+    from ..judges.rubric import Rubric
+
+    given = SamplerOptions(model=model or None, max_new_tokens=THINKING_TOKENS)
+    if options.judge_base_url:
+        given.base_url, given.api_key_env = options.judge_base_url, options.judge_api_key_env
+    else:
+        given.chat_template_kwargs = {"enable_thinking": False}  # templates that don't know it ignore it
+    sampler, rubric = open_sampler(given, quiet=True), Rubric.named(options.rubric)
+    return LanguageModelJudge(name, sampler, rubric) if kind == "llm" else PairwiseJudge(name, sampler, rubric)
+
+
+def open_confirm(options: JudgeModelOptions) -> Judge | None:
+    """Return the judge that has to agree to each pair. Raises InputError for one that is no language model."""
+    if options.confirm is None:
+        return None
+    kind, _, model = options.confirm.partition(":")
+    if kind != "llm":
+        what = f"--confirm {one_line(options.confirm)} is not a language model"
+        raise InputError(what, fix="write --confirm llm:MODEL")
+    return _language_model_judge(f"pairwise:{model}", "pairwise", model, options)
 
 
 def check_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:

@@ -18,11 +18,11 @@ from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
 from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
-from ..stages import Scored, pair, score
+from ..stages import Scored, judge_groups, pair, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
-from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
 from .inputs import find_run
 from .models import answer, as_tuple
 from .skip_report import SkipReport
@@ -181,16 +181,36 @@ class Builder:
 
     def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
         """Score each answer."""
+        return score(prompts, answers, judge, self.store, self._ask_judge)
 
-        def ask(prompts: Sequence[Prompt], sampler: Sampler) -> Answers:
-            return self.ask(prompts, kind="judge", sampler=sampler)
+    def _ask_judge(self, prompts: Sequence[Prompt], sampler: Sampler) -> Answers:
+        return self.ask(prompts, kind="judge", sampler=sampler)
 
-        return score(prompts, answers, judge, self.store, ask)
+    def confirmed(
+        self, results: Sequence[tuple[Prompt | None, Pair | Skip]], judge: Judge
+    ) -> list[tuple[Prompt | None, Pair | Skip]]:
+        """Return the results, with a Skip for each pair of which the judge does not find the chosen answer better."""
+        groups = [
+            AnswerGroup(prompt, [pair.chosen[-1]["content"], pair.rejected[-1]["content"]])
+            for prompt, pair in results
+            if prompt and isinstance(pair, Pair)
+        ]
+        scores = iter(zip(groups, judge_groups(groups, judge, self.store, self._ask_judge), strict=True))
+        return [
+            (prompt, _confirmed(item, *next(scores)) if isinstance(item, Pair) else item) for prompt, item in results
+        ]
 
     def knows(self, prompts: Iterable[Prompt]) -> bool:
         """Return True if the store has every answer."""
         known = self.store.answers(self.job.sampler.settings())
         return all((prompt.id, index) in known for prompt in prompts for index in range(self.job.n))
+
+
+def _confirmed(pair: Pair, group: AnswerGroup, scores: Mapping[str, float | Skip]) -> Pair | Skip:
+    chosen, rejected = (scores[text] for text in group.answers)
+    if isinstance(chosen, Skip) or isinstance(rejected, Skip):
+        return chosen if isinstance(chosen, Skip) else rejected  # type: ignore[return-value]
+    return pair if chosen - rejected == 1 else Skip("tie", "the model that confirms does not agree in both orders")
 
 
 class ExtraPairs(Protocol):
@@ -214,6 +234,7 @@ class BuildJob:
         extras: Make added pairs, by kind, which are counted apart.
         account: Returns more counts.
         notes: Returns warnings that are shown before anything is asked.
+        confirm: A groupwise judge that has to find the chosen answer of each pair better, too.
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
     """
 
@@ -231,6 +252,7 @@ class BuildJob:
     account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
+    confirm: Judge | None = None
 
     @property
     def asked(self) -> list[Prompt | Skip]:
@@ -249,6 +271,7 @@ class BuildJob:
             "contexts": list(self.contexts),
             "prompts": {"source": self.source, "rows": len(rows), "digest": digest(rows)},
             **({"judge": self.judge.settings()} if self.judge else {}),
+            **({"confirm": self.confirm.settings()} if self.confirm else {}),
             **{kind: extra.settings() for kind, extra in self.extras.items()},
             **self.pairer.settings(),
         }
@@ -308,6 +331,8 @@ def _fill(run: Run, builder: Builder) -> None:
     results = builder.score(real, answers, job.judge) if job.judge else answers
     pairer = job.refine(answers, builder) if job.refine else job.pairer
     results_by_prompt = pair(asked, results, pairer, job.sampler.model)
+    if job.confirm:
+        results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
     pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
     skips = [(prompt, item) for prompt, item in results_by_prompt if isinstance(item, Skip)]
     skip_rows = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -17,7 +17,7 @@ from ..samplers.replay import StoredSampler
 from ..stopping import Budget
 from ..types import Judge, Prompt, Skip
 from .inputs import latest_run, run_folder
-from .onpolicy import check_judge, open_judge, open_pairer, try_judge
+from .onpolicy import check_judge, open_confirm, open_judge, open_pairer, try_judge
 from .pipeline import BuildJob, BuildResult, build
 
 
@@ -31,7 +31,8 @@ def select(options: SelectOptions) -> BuildResult:
     if not isinstance(run.settings.get("judge"), dict):
         what = f"{run.path.name} has no scores: {run.command} asks no judge"
         raise InputError(what, fix="make a run with them: pairforge onpolicy")
-    return _rebuild(run, StoredJudge(run.settings["judge"]), options)
+    job = _job(run, StoredJudge(run.settings["judge"]), options, Budget())
+    return build(job, replace(options, output=str(run.path.parent)))
 
 
 @keywords(JudgeOptions)
@@ -43,10 +44,13 @@ def judge(options: JudgeOptions) -> BuildResult:
     """
     if options.judge is None:
         raise InputError("no judge is named", fix="add --judge reference, or --judge FILE.py:FUNCTION")
-    run, named = _run_with_answers(options.run, options.output, options.quiet), open_judge(options.judge)
+    run = _run_with_answers(options.run, options.output, options.quiet)
+    named = open_judge(options.judge, options)
     prompts = run.read_prompts()
     check_judge(named, prompts, run.path.name)
-    return _rebuild(run, named, options, part_of(options, Budget), check=partial(try_judge, named, prompts))
+    job = _job(run, named, options, part_of(options, Budget))
+    job = replace(job, check=partial(try_judge, named, prompts), confirm=open_confirm(options))
+    return build(job, replace(options, output=str(run.path.parent)))
 
 
 def _run_with_answers(name: str | PathLike[str] | None, output: str | None, quiet: bool) -> Run:
@@ -57,27 +61,20 @@ def _run_with_answers(name: str | PathLike[str] | None, output: str | None, quie
     return run
 
 
-def _rebuild(
-    run: Run,
-    judge: Judge,
-    options: JudgeOptions | SelectOptions,
-    budget: Budget | None = None,
-    check: Callable[[], None] | None = None,
-) -> BuildResult:
+def _job(run: Run, judge: Judge, options: JudgeOptions | SelectOptions, budget: Budget) -> BuildJob:
+    """Return the inputs of a run with the answers of another one."""
     settings = run.settings
-    job = BuildJob(
+    return BuildJob(
         run.command,
         StoredSampler(settings["sampling"], settings["model"], settings.get("revision"), dict(_skips(run))),
-        budget or Budget(),
+        budget,
         open_pairer(part_of(options, PickOptions), judge.name),
         settings["prompts"]["source"],
         run.read_prompts(),
         settings["contexts"],
         settings["n"],
         judge,
-        check=check,
     )
-    return build(job, replace(options, output=str(run.path.parent)))
 
 
 def _skips(run: Run) -> Iterator[tuple[str, Skip]]:

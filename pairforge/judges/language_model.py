@@ -17,9 +17,7 @@ LEAST_MASS = 0.5
 RAW_CHARACTERS = 4096
 """Of an answer that is not a verdict, so much is kept."""
 _THOUGHT = re.compile(r".*</think(?:ing)?>|.*\[/THINK\]", re.DOTALL)
-_NUMBER = re.compile(
-    r"\W*(?:[\"']?(?:score|rating|评分|分数)[\"']?\s*[:：=]\s*)?([1-9])(?:\s*/\s*9)?\W*", re.IGNORECASE
-)
+_NUMBER = re.compile(r"\W*(?:(?:score|rating|评分|分数)\W*)?([1-9])(?:\s*/\s*9)?\W*", re.IGNORECASE)
 _LETTER = re.compile(r"\W*(?:(?:answer|回答)\s*)?([AB])\W*", re.IGNORECASE)
 
 
@@ -75,11 +73,7 @@ class PairwiseJudge(Judge):
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the wins in each group, after asking for the comparisons that are not stored."""
-        open_ = [
-            number
-            for number, group in enumerate(groups)
-            if any((number, i) not in done for i in range(len(group.answers)))
-        ]
+        open_ = [number for number in range(len(groups)) if (number, 0) not in done]  # a group is judged whole
         asked = {
             (number, first, second): self.rubric.comparison(groups[number].prompt, answers[first], answers[second])
             for number in open_
@@ -101,7 +95,7 @@ def _wins(number: int, index: int, count: int, preferred: Mapping[tuple[int, int
             continue
         ahead, behind = preferred[number, index, other], preferred[number, other, index]
         if isinstance(ahead, Skip) or isinstance(behind, Skip):
-            return ahead if isinstance(ahead, Skip) else behind  # type: ignore[return-value]
+            return ahead if isinstance(ahead, Skip) else behind
         wins += ((ahead > 0.5) + (behind < 0.5)) / 2
     return wins
 

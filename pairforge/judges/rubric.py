@@ -42,11 +42,9 @@ class Rubric:
         except FileNotFoundError:
             fix = did_you_mean(name, bundled) or f"give a file, or one of {', '.join(bundled)}"
             raise InputError(f"--rubric {one_line(name)}: no such rubric or file", fix=fix) from None
-        except (OSError, UnicodeDecodeError, KeyError, UnboundLocalError) as error:
-            why = (
-                why_unreadable(error) if isinstance(error, OSError | UnicodeDecodeError) else "no section before line 1"
-            )
-            raise InputError(f"--rubric {file} can't be read: {why}", fix=f"see {folder}/helpfulness.txt") from error
+        except (OSError, UnicodeDecodeError) as error:
+            what = f"--rubric {file} can't be read: {why_unreadable(error)}"
+            raise InputError(what, fix=f"see {folder / 'helpfulness.txt'}") from error
         if missing := [part for part in NEEDED if not found.get(part)]:
             what = f"{file} has no section [{missing[0]}]"
             raise InputError(what, fix=f"a rubric has {', '.join(NEEDED)}: see {folder / 'helpfulness.txt'}")
@@ -63,7 +61,7 @@ class Rubric:
         return self._question(prompt, dict(zip(LETTERS, (first, second), strict=True)), self.parts["compare"])
 
     def _question(self, prompt: Prompt, answers: Mapping[str, str], ask: str) -> Prompt:
-        """Return the question. What is judged is JSON between lines that no answer can know, so that it can't end it."""
+        """Return the question. What is judged is JSON between marks that no answer can know, so that none can end it."""
         reference = prompt.columns.get("reference")
         given = {"conversation": list(prompt.messages), **answers} | ({"reference": reference} if reference else {})
         text = json.dumps(given, ensure_ascii=False)

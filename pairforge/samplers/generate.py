@@ -193,14 +193,8 @@ def _forward(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCa
     accepted = inspect.signature(model.forward).parameters
     options = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :], "logits_to_keep": 1}
     options = {name: value for name, value in options.items() if name in accepted}
-    logits: torch.Tensor = model(
-        input_ids=ids,
-        attention_mask=mask,
-        past_key_values=cache,
-        use_cache=cache is not None,
-        return_dict=True,
-        **options,
-    ).logits
+    options |= {"past_key_values": cache, "use_cache": cache is not None}
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask, return_dict=True, **options).logits
     return logits[:, -1].float()
 
 
