@@ -15,9 +15,11 @@ Rejected: TypeAlias = Literal["best-worst", "sigma", "best-random", "best-second
 class PickOptions:
     heading: ClassVar = "Pairs"
     pick: Rejected = option(
-        "Which worse answer is rejected; chosen is the best one: docs/onpolicy.md compares them.",
+        "Which worse answer is rejected, while chosen is the best one: best-worst (the worst), sigma (two standard "
+        "deviations below the mean), best-random, best-second, matched (the nearest in length); or all-pairs.",
         default="best-worst",
         choices=get_args(Rejected),
+        metavar="PICK",
     )
     margin: float | str = option(
         "The scores of the two must be more than this apart, else there is no pair; 1sd: more than one standard "

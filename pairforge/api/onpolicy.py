@@ -87,7 +87,8 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
     if kind == "rm":
         from ..judges.reward_model import RewardModelJudge
 
-        return RewardModelJudge(*model.split(":", 1))
+        model, _, label = model.partition(":")
+        return RewardModelJudge(model, label or None)
     if kind in ("llm", "pairwise"):
         return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)

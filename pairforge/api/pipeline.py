@@ -43,6 +43,8 @@ class BuildResult(HtmlRepr):
     def counts(self) -> dict[str, Any]:
         """`{"prompts", "contexts", "pairs", "skips": {reason: n}}`; pairs + skips = prompts x contexts.
 
+        Where prompts have several pairs, `paired` is the number of prompts with pairs: paired + skips = prompts x
+        contexts.
         Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thinking` (pairs
         with reasoning), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
         number of their questions that are open.
@@ -346,6 +348,7 @@ def _fill(run: Run, builder: Builder) -> None:
         "prompts": len(job.prompts),
         "contexts": len(job.contexts),
         "pairs": len(pairs),
+        **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
         **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
         **{kind: len(made) for kind, made in extra.items()},

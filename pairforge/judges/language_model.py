@@ -12,7 +12,7 @@ from ..types import Answer, AnswerGroup, Ask, Judge, Prompt, Sampler, Skip, Verd
 from .rubric import LETTERS, Rubric
 
 SCALE = tuple("123456789")
-LEAST_MASS = 0.5
+LEAST_MASS = 0.1
 """The probability that all labels must have together: else the model did not answer what it was asked."""
 RAW_CHARACTERS = 4096
 """Of an answer that is not a verdict, so much is kept."""

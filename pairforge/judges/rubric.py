@@ -61,7 +61,7 @@ class Rubric:
         return self._question(prompt, dict(zip(LETTERS, (first, second), strict=True)), self.parts["compare"])
 
     def _question(self, prompt: Prompt, answers: Mapping[str, str], ask: str) -> Prompt:
-        """Return the question. What is judged is JSON between marks that no answer can know, so that none can end it."""
+        """Return the question: what is judged is JSON between marks that no answer can know, so that none ends it."""
         reference = prompt.columns.get("reference")
         given = {"conversation": list(prompt.messages), **answers} | ({"reference": reference} if reference else {})
         text = json.dumps(given, ensure_ascii=False)
