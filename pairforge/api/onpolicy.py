@@ -75,15 +75,20 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
     """Return the judge: one by its name, a reward function, or a `Judge`. Code that is named is run.
 
     Args:
-        judge: "reference", `rm:MODEL`, `llm:MODEL`, `pairwise:MODEL`, `module:attr`, `file.py:attr`; or an object.
+        judge: `reference`, `reference:MATCH`, `rm:MODEL`, `llm:MODEL`, `pairwise:MODEL`, `trl:FUNCTION` (one of TRL's
+            rewards), `module:attr`, `file.py:attr`; the toys `length` and `regex:PATTERN`; or an object.
         options: for language models.
     """
     from ..judges.function import FunctionJudge
-    from ..judges.reference import ReferenceJudge
+    from ..judges.reference import LengthJudge, PatternJudge, ReferenceJudge
 
     kind, _, model = judge.partition(":") if isinstance(judge, str) else ("", "", "")
-    if judge == BUILT_IN:
-        return ReferenceJudge()
+    if kind == BUILT_IN:
+        return ReferenceJudge(*filter(None, [model]))
+    if kind in ("length", "regex"):
+        return PatternJudge(model) if model else LengthJudge()
+    if kind == "trl":
+        judge = f"trl.rewards:{model}"
     if kind == "rm":
         from ..judges.reward_model import RewardModelJudge
 
