@@ -37,7 +37,7 @@ class PickOptions:
 _JUDGE = (
     "Score answers by the prompts' own references (reference), your reward function (FILE.py:FUNCTION or "
     "MODULE:FUNCTION; in Python also the function itself), a reward model (rm:MODEL), or a language model that rates "
-    "each answer (llm:MODEL) or compares every two (pairwise:MODEL)."
+    "each answer (llm:MODEL) or compares every two (pairwise:MODEL). Several make a jury; NAME=2 counts twice."
 )
 
 
@@ -55,6 +55,11 @@ class JudgeModelOptions:
         "file of your own.",
         default="helpfulness",
         metavar="NAME|FILE",
+    )
+    vote: bool = option(
+        "A jury votes: a judge gives an answer the share of the others that it finds worse. Else the mean of the "
+        "judges' standardised scores counts.",
+        default=False,
     )
     confirm: str | None = option(
         "This language model (llm:MODEL) compares the two answers of each pair in both orders; where it does not find "
@@ -74,7 +79,7 @@ class OnpolicyOptions(PickOptions, JudgeModelOptions, BuildOptions):
     heading: ClassVar = "Pairs"
     prompts: PromptSource = prompts_option("general.train")
     n: int = option("The model gives this many answers to each prompt.", default=4)
-    judge: Any = option(_JUDGE, default="reference", metavar="NAME")
+    judge: Any = option(_JUDGE, default=(), metavar="NAME", shown="reference")
     temperature: float = option("The sampling temperature.", default=1.0)
 
 
@@ -90,7 +95,7 @@ class JudgeOptions(PickOptions, JudgeModelOptions, BudgetOptions, RunOptions):
 
     heading: ClassVar = "Pairs"
     run: str | PathLike[str] | None = option(_STORED, default=None, argument=True, metavar="[RUN]", kw_only=False)
-    judge: Any = option(_JUDGE, default=None, metavar="NAME")
+    judge: Any = option(_JUDGE, default=(), metavar="NAME")
 
 
 @options

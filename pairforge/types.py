@@ -96,6 +96,7 @@ class Skip:
 class Pair:
     """One training row; the fields are the columns, in order. `chosen` and `rejected` are whole conversations with the
     same context. Scores are the judge's; a correction scores 1.0 against 0.0 by its rule. No column is ever null.
+    `confidence`, of pairs of a jury alone, is the share of judges that find chosen better.
     """
 
     chosen: tuple[Message, ...]
@@ -107,6 +108,7 @@ class Pair:
     judge: str
     chosen_score: float
     rejected_score: float
+    confidence: float | None = None
 
     @classmethod
     def of(cls, prompt: Prompt, chosen: str, rejected: str, **columns: Any) -> Pair:
@@ -116,7 +118,8 @@ class Pair:
 
     def row(self) -> dict[str, Any]:
         """Return the pair as a plain dict, ready for JSON."""
-        return asdict(self) | {"chosen": list(self.chosen), "rejected": list(self.rejected)}
+        row = asdict(self) | {"chosen": list(self.chosen), "rejected": list(self.rejected)}
+        return {name: value for name, value in row.items() if value is not None}
 
 
 @dataclass(frozen=True)

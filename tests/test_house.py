@@ -41,7 +41,8 @@ LAYERS = (
     {"formats"},
     {"run", "plugins", "prompts", "rename", "console", "samplers", "checks"},
     {"judges"},
-    {"stages", "correction", "evaluation", "hub", "pair_view", "token_view"},
+    {"stages"},
+    {"jury", "correction", "evaluation", "hub", "pair_view", "token_view"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )

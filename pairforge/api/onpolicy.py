@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from ..errors import InputError
 from ..judge_options import JudgeModelOptions, OnpolicyOptions, PickOptions
+from ..jury import Jury
 from ..options import SamplerOptions, keywords
 from ..pairers import BestWorstPairer
 from ..plugins import load
@@ -36,11 +38,12 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
-    judge = open_judge(options.judge, options)
+    judge = open_judges(options.judge or BUILT_IN, options)
     pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
-    check_judge(judge, prompts, source)
+    for one in judges_of(judge):
+        check_judge(one, prompts, source)
     job = BuildJob(
         "onpolicy",
         open_sampler(options, options.quiet),
@@ -69,6 +72,26 @@ def open_pairer(options: PickOptions, judge: str) -> BestWorstPairer:
     return BestWorstPairer(
         judge, margin, options.pick, options.per_prompt, options.max_length_gap, in_deviations=bool(deviations)
     )
+
+
+def open_judges(given: Any, options: JudgeModelOptions) -> Judge | Jury:
+    """Return the judge, or the jury of several, each with a weight: `NAME=2`."""
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    opened = [_weighted(one) for one in listed]
+    if len(opened) == 1 and opened[0][1] == 1:
+        return open_judge(opened[0][0], options)
+    return Jury(
+        tuple(open_judge(one, options) for one, _ in opened), tuple(weight for _, weight in opened), options.vote
+    )
+
+
+def _weighted(judge: Any) -> tuple[Any, float]:
+    """Return a judge and its weight, which may follow its name behind an equals sign."""
+    name, sign, weight = judge.rpartition("=") if isinstance(judge, str) else ("", "", "")
+    with suppress(ValueError):
+        if sign and math.isfinite(number := float(weight)) and number > 0:
+            return name, number
+    return judge, 1.0
 
 
 def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
@@ -133,6 +156,11 @@ def open_confirm(options: JudgeModelOptions) -> Judge | None:
     return _language_model_judge(f"pairwise:{model}", "pairwise", model, options)
 
 
+def judges_of(judge: Judge | Jury) -> Sequence[Judge]:
+    """Return the judges of a jury, or the one judge."""
+    return judge.judges if isinstance(judge, Jury) else [judge]
+
+
 def check_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:
     """Raise InputError where the judge needs references and no prompt has one, or can't be called for the prompts."""
     from ..judges.function import FunctionJudge
@@ -151,10 +179,11 @@ def check_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> 
         )
 
 
-def try_judge(judge: Judge, prompts: Sequence[Prompt | Skip]) -> None:
-    """Call a reward function for the first prompt and two short texts. Raises InputError or OutsideError."""
+def try_judge(judge: Judge | Jury, prompts: Sequence[Prompt | Skip]) -> None:
+    """Call reward functions for the first prompt and two short texts. Raises InputError or OutsideError."""
     from ..judges.function import FunctionJudge
 
     first = next((prompt for prompt in prompts if isinstance(prompt, Prompt)), None)
-    if first and isinstance(judge, FunctionJudge):
-        judge.try_on(first)
+    for one in judges_of(judge):
+        if first and isinstance(one, FunctionJudge):
+            one.try_on(first)

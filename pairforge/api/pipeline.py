@@ -6,13 +6,14 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
+from ..jury import Jury
 from ..options import BuildOptions, PromptColumns, PromptOptions, RunOptions, part_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
@@ -183,9 +184,10 @@ class Builder:
 
     def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
         """Score each answer."""
-        return score(prompts, answers, judge, self.store, self._ask_judge)
+        return score(prompts, answers, judge, self.store, self.ask_judge)
 
-    def _ask_judge(self, prompts: Sequence[Prompt], sampler: Sampler) -> Answers:
+    def ask_judge(self, prompts: Sequence[Prompt], sampler: Sampler) -> Answers:
+        """Ask a judge's model."""
         return self.ask(prompts, kind="judge", sampler=sampler)
 
     def confirmed(
@@ -197,7 +199,7 @@ class Builder:
             for prompt, pair in results
             if prompt and isinstance(pair, Pair)
         ]
-        scores = iter(zip(groups, judge_groups(groups, judge, self.store, self._ask_judge), strict=True))
+        scores = iter(zip(groups, judge_groups(groups, judge, self.store, self.ask_judge), strict=True))
         return [
             (prompt, _confirmed(item, *next(scores)) if isinstance(item, Pair) else item) for prompt, item in results
         ]
@@ -248,7 +250,7 @@ class BuildJob:
     prompts: Sequence[Prompt | Skip]
     contexts: Sequence[str | None]
     n: int = 1
-    judge: Judge | None = None
+    judge: Judge | Jury | None = None
     refine: Callable[[Answers, Builder], Pairer] | None = None
     extras: Mapping[str, ExtraPairs] = field(default_factory=dict)
     account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
@@ -330,9 +332,16 @@ def _fill(run: Run, builder: Builder) -> None:
         for line in job.notes():
             note(f"warning: {line}")
     answers = builder.ask(real, job.n)
-    results = builder.score(real, answers, job.judge) if job.judge else answers
     pairer = job.refine(answers, builder) if job.refine else job.pairer
-    results_by_prompt = pair(asked, results, pairer, job.sampler.model)
+    if isinstance(job.judge, Jury):
+        ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
+        results_by_prompt = [
+            (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
+            for prompt, item in pair(asked, ballots.combined(), pairer, job.sampler.model)
+        ]
+    else:
+        results = builder.score(real, answers, job.judge) if job.judge else answers
+        results_by_prompt = pair(asked, results, pairer, job.sampler.model)
     if job.confirm:
         results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
     pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]

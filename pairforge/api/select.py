@@ -11,13 +11,14 @@ from typing import Any
 from ..errors import InputError
 from ..formats import read_rows
 from ..judge_options import JudgeOptions, PickOptions, SelectOptions
+from ..jury import Jury
 from ..options import keywords, part_of
 from ..run import Run
 from ..samplers.replay import StoredSampler
 from ..stopping import Budget
 from ..types import Judge, Prompt, Skip
 from .inputs import latest_run, run_folder
-from .onpolicy import check_judge, open_confirm, open_judge, open_pairer, try_judge
+from .onpolicy import check_judge, judges_of, open_confirm, open_judges, open_pairer, try_judge
 from .pipeline import BuildJob, BuildResult, build
 
 
@@ -31,7 +32,7 @@ def select(options: SelectOptions) -> BuildResult:
     if not isinstance(run.settings.get("judge"), dict):
         what = f"{run.path.name} has no scores: {run.command} asks no judge"
         raise InputError(what, fix="make a run with them: pairforge onpolicy")
-    job = _job(run, StoredJudge(run.settings["judge"]), options, Budget())
+    job = _job(run, _stored(run.settings["judge"]), options, Budget())
     return build(job, replace(options, output=str(run.path.parent)))
 
 
@@ -42,12 +43,13 @@ def judge(options: JudgeOptions) -> BuildResult:
     Makes the run that `onpolicy` with this judge would have made. Raises InputError for a judge that can't be used, and
     OutsideError for one that fails.
     """
-    if options.judge is None:
+    if not options.judge:
         raise InputError("no judge is named", fix="add --judge reference, or --judge FILE.py:FUNCTION")
     run = _run_with_answers(options.run, options.output, options.quiet)
-    named = open_judge(options.judge, options)
+    named = open_judges(options.judge, options)
     prompts = run.read_prompts()
-    check_judge(named, prompts, run.path.name)
+    for one in judges_of(named):
+        check_judge(one, prompts, run.path.name)
     job = _job(run, named, options, part_of(options, Budget))
     job = replace(job, check=partial(try_judge, named, prompts), confirm=open_confirm(options))
     return build(job, replace(options, output=str(run.path.parent)))
@@ -61,7 +63,7 @@ def _run_with_answers(name: str | PathLike[str] | None, output: str | None, quie
     return run
 
 
-def _job(run: Run, judge: Judge, options: JudgeOptions | SelectOptions, budget: Budget) -> BuildJob:
+def _job(run: Run, judge: Judge | Jury, options: JudgeOptions | SelectOptions, budget: Budget) -> BuildJob:
     """Return the inputs of a run with the answers of another one."""
     settings = run.settings
     return BuildJob(
@@ -81,6 +83,13 @@ def _skips(run: Run) -> Iterator[tuple[str, Skip]]:
     """Yield why a prompt of the run has no answer, by its id."""
     for row in read_rows(run.skips):
         yield str(row.get("prompt_id")), Skip(str(row.get("reason")), str(row.get("detail")))
+
+
+def _stored(settings: dict[str, Any]) -> Judge | Jury:
+    """Return the judge, or the jury, that has these settings."""
+    if "judges" not in settings:
+        return StoredJudge(settings)
+    return Jury(tuple(map(StoredJudge, settings["judges"])), tuple(settings["weights"]), settings["vote"])
 
 
 class StoredJudge(Judge):
