@@ -42,7 +42,7 @@ LAYERS = (
     {"run", "plugins", "prompts", "rename", "console", "samplers", "checks"},
     {"judges"},
     {"stages"},
-    {"jury", "correction", "evaluation", "hub", "pair_view", "token_view"},
+    {"jury", "diagnostics", "correction", "evaluation", "hub", "pair_view", "token_view"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import diagnostics
 from ..console import HtmlRepr, note, outcome, table
+from ..diagnostics import diagnose
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
@@ -106,6 +108,8 @@ class BuildResult(HtmlRepr):
             more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
             if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
                 yield f"{label}: {', '.join(counted[:8])}{more}"
+        if found := counts.get("diagnostics"):
+            yield from diagnostics.lines(found, self.run.settings["n"])
         yield f"{self.run.pairs}"
         report = SkipReport(self.run)
         yield from report.lines()
@@ -182,7 +186,7 @@ class Builder:
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
 
-    def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
+    def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> dict[str, Scored | Skip]:
         """Score each answer."""
         return score(prompts, answers, judge, self.store, self.ask_judge)
 
@@ -333,15 +337,18 @@ def _fill(run: Run, builder: Builder) -> None:
             note(f"warning: {line}")
     answers = builder.ask(real, job.n)
     pairer = job.refine(answers, builder) if job.refine else job.pairer
+    ballots, results = None, dict[str, Scored | Skip]()
     if isinstance(job.judge, Jury):
         ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
+        results = ballots.combined()
+    elif job.judge:
+        results = builder.score(real, answers, job.judge)
+    results_by_prompt = pair(asked, results if job.judge else answers, pairer, job.sampler.model)
+    if ballots:
         results_by_prompt = [
             (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
-            for prompt, item in pair(asked, ballots.combined(), pairer, job.sampler.model)
+            for prompt, item in results_by_prompt
         ]
-    else:
-        results = builder.score(real, answers, job.judge) if job.judge else answers
-        results_by_prompt = pair(asked, results, pairer, job.sampler.model)
     if job.confirm:
         results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
     pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
@@ -359,6 +366,7 @@ def _fill(run: Run, builder: Builder) -> None:
         "pairs": len(pairs),
         **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
+        **({"diagnostics": diagnose(answers, results, pairs)} if job.judge else {}),
         **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
         **{kind: len(made) for kind, made in extra.items()},
     }
