@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
+from .text import same_words
 from .types import Answer, Pair, Prompt, Skip
 
 
@@ -78,7 +79,7 @@ class BestWorstPairer:
             if gap > 0:
                 return Skip("below_margin", f"{gap:g} apart: {len(answers)} answers, scored {low[0]:g} to {high[0]:g}")
             return Skip("tie", f"{len(answers)} different answers, all scored {low[0]:g}")
-        if len({"".join(answer.text.split()).casefold() for answer in (low[1], high[1])}) == 1:
+        if same_words(low[1].text, high[1].text):
             return Skip("identical", f"but for spaces and case: {high[1].text}")
         values = {"chosen_score": high[0], "rejected_score": low[0]}
         return Pair.of(prompt, high[1].text, low[1].text, method="best_worst", model=model, judge=self.judge, **values)

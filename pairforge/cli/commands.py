@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, type]] = {
     "evaluate": ("evaluate", options.EvaluateOptions),
     "fix": ("fix", options.FixOptions),
     "onpolicy": ("onpolicy", options.OnpolicyOptions),
+    "pair": ("pair", options.DeltaOptions),
     "push": ("push", options.PushOptions),
     "runs diff": ("diff_runs", run_options.DiffRunsOptions),
     "runs list": ("list_runs", run_options.ListRunsOptions),
