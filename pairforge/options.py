@@ -271,10 +271,10 @@ class DeltaOptions(NewRunOptions):
 
     heading: ClassVar = "Answers"
     chosen: str | PathLike[str] = option(
-        "The answers that are chosen: a run, or what `sample` wrote.", flags=("--chosen",), metavar="RUN|FILE"
+        "The answers that are chosen: a run, or what `sample` wrote.", metavar="RUN|FILE", kw_only=False
     )
     rejected: str | PathLike[str] = option(
-        "The answers to the same prompts that are rejected.", flags=("--rejected",), metavar="RUN|FILE"
+        "The answers to the same prompts that are rejected.", metavar="RUN|FILE", kw_only=False
     )
 
 
