@@ -79,7 +79,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         account=None if options.persona or fill is not None else partial(count_names, rules),
         notes=notes,
     )
-    return build(job, options)
+    return build(job, options, options.fresh)
 
 
 def default_run(output: str | None = None, quiet: bool = False) -> Path:

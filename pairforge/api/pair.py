@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..options import DeltaOptions, keywords
 from ..pairers import CorrectionPairer
 from ..run import Run, check_run_name, out_dir
-from ..samplers.replay import ReplaySampler
+from ..samplers.replay import MISSING, ReplaySampler
 from ..stopping import Budget
 from ..types import Answer, Message, Prompt, Skip
 from .inputs import find_run
@@ -48,9 +48,8 @@ def pair(options: DeltaOptions) -> BuildResult:
     count = 1 + max((index for _, index in (*chosen.answers, *rejected.answers)), default=0)
     keys = {name: [(name, index) for index in range(count)] for name in prompts}
     answers = {name: [chosen.answers[key] for key in keys[name] if key in chosen.answers] for name in prompts}
-    missing = Skip("not_replayed", "no stored answer to this prompt")
     partners: dict[str, list[Answer] | Skip] = {
-        name: given or chosen.skips.get(name, missing) for name, given in answers.items()
+        name: given or chosen.skips.get(name, MISSING) for name, given in answers.items()
     }
     by = {"source": str(options.chosen), **chosen.settings()}
     asked = [replace(prompt, columns={}) for prompt in prompts.values()]
