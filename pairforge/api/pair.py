@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from itertools import chain
 
 from ..console import note
 from ..correction.given_answer import PartnerAnswer
 from ..errors import InputError
+from ..formats import read_rows
 from ..options import DeltaOptions, keywords
 from ..pairers import CorrectionPairer
 from ..run import Run, check_run_name, out_dir
 from ..samplers.replay import MISSING, ReplaySampler
 from ..stopping import Budget
-from ..types import Answer, Message, Prompt, Skip
+from ..types import Answer, Prompt, Skip
 from .inputs import find_run
 from .models import open_replay
-from .pipeline import BuildJob, BuildResult, build
+from .pipeline import BuildJob, BuildResult, build, in_contexts
 
 
 @keywords(DeltaOptions)
@@ -71,13 +70,7 @@ def _opened(source: str, output: str | None, option: str) -> ReplaySampler:
     replay = open_replay(source, None, output, option)
     if folder := find_run(source, output):
         run = Run.load(folder)
-        lines = chain.from_iterable(path.read_text("utf-8").split("\n") for path in (run.pairs, run.skips))
-        answered = {name for name, _ in replay.answers}
-        for row in map(json.loads, filter(None, lines)):
-            messages = row["chosen"][:-1] if "chosen" in row else row["prompt"]
-            prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in messages))
-            if messages and (prompt.id in answered or "reason" in row):
-                replay.prompts[prompt.id] = prompt
-                if prompt.id not in answered:
-                    replay.skips[prompt.id] = Skip(row["reason"], row["detail"])
+        asked = in_contexts(run.read_prompts(), run.settings["contexts"])
+        replay.prompts = {prompt.id: prompt for prompt in asked if isinstance(prompt, Prompt)}
+        replay.skips = {row["prompt_id"]: Skip(row["reason"], row["detail"]) for row in read_rows(run.skips)}
     return replay

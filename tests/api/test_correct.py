@@ -403,7 +403,7 @@ def test_ways_that_do_not_go_together(scripted: Any, options: dict[str, Any], wh
 def test_the_names_of_default_runs_are_those_of_earlier_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     named = list[str]()
 
-    def name(job: Any, options: Any) -> None:
+    def name(job: Any, *_: Any) -> None:
         named.append(Run.of(Path("out"), job.command, job.settings()).path.name)
 
     monkeypatch.setattr("pairforge.api.correct.build", name)

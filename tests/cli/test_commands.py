@@ -28,7 +28,8 @@ def test_help_breaks_no_word(words: str, columns: int) -> None:
 def test_headings_and_their_order() -> None:
     headings = re.findall(r"^(\S.*):$", shown("correct"), re.MULTILINE)
     assert headings == [
-        "Names", "Prompts", "Added pairs", "Revision by a model", "Model", "Decoding", "Server", "Budget", "Output",
+        "Names", "Prompts", "Added pairs", "Revision by a model", "Chosen side", "Model", "Decoding",
+        "Server", "Budget", "Output",
     ]  # fmt: skip
     assert shown("correct").index("--from") < shown("correct").index("--json")
 
