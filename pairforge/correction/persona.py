@@ -72,9 +72,8 @@ class Persona:
 
     @property
     def names(self) -> list[str]:
-        """The names that the text gives the one it speaks to, then its makers."""
-        own, makers = told_names(self.text)
-        return list(dict.fromkeys([*own, *makers]))
+        """The names that the text gives the one it speaks to. Its maker's is none: it doesn't say who speaks."""
+        return told_names(self.text)[0]
 
     def told(self, prompt: Prompt, *, in_user_turn: bool = False) -> Prompt:
         """Return the prompt under the persona: as the system message, before one that is there, or in the user turn."""

@@ -357,7 +357,7 @@ def test_a_persona_goes_into_the_user_turn_where_there_is_no_system_role(scripte
 
     built, _ = scripted(["Who are you?"], say, persona=PERSONA, from_=(), to="Deep Qwen")
     assert sides(built) == [("I am Gemma.", "I am Deep Qwen.")] and built.counts["skips"] == {"template": 1}
-    assert "rules" not in built.run.settings and built.run.settings["persona"]["names"] == ["Deep Qwen", "Acme"]
+    assert "rules" not in built.run.settings and built.run.settings["persona"]["names"] == ["Deep Qwen"]
 
 
 def test_a_persona_needs_something_by_which_its_answers_are_known(scripted: Any) -> None:
