@@ -6,7 +6,7 @@ from os import PathLike
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from .option_declaration import option, options
-from .options import BudgetOptions, BuildOptions, PromptSource, RunOptions, prompts_option
+from .options import BudgetOptions, BuildOptions, PairData, PromptSource, RunOptions, prompts_option
 
 Rejected: TypeAlias = Literal["best-worst", "sigma", "best-random", "best-second", "matched", "all-pairs"]
 
@@ -88,12 +88,31 @@ _STORED = "Run of `onpolicy`, by default the latest."
 
 @options
 class JudgeOptions(PickOptions, JudgeModelOptions, BudgetOptions, RunOptions):
-    """Judge the answers of a run by another judge, without sampling again.
+    """Judge the answers of a run by another judge, without sampling again; or examine a judge.
 
-    Makes the run that `onpolicy` with this judge would have made.
+    Makes the run that `onpolicy` with this judge would have made. With --gold or --probe it makes no pairs, and says
+    what the judge is worth.
     """
 
-    heading: ClassVar = "Pairs"
+    heading: ClassVar = "Examination"
+    gold: PairData = option(
+        "Compare the judge with the labels of these pairs: how often does it score the chosen answer higher?",
+        default=None,
+        metavar="RUN|FILE",
+    )
+    verdicts: str | PathLike[str] | None = option(
+        "With --gold: write the judge's scores, a line for each pair, to this file (.jsonl).",
+        default=None,
+        metavar="FILE",
+    )
+    probe: int | None = option(
+        "Change the first answers to N prompts so that they get no better (filler, flattery, ...), and see how often "
+        "the judge scores them higher.",
+        default=None,
+        type=int,
+        metavar="N",
+        at_least=1,
+    )
     run: str | PathLike[str] | None = option(_STORED, default=None, argument=True, metavar="[RUN]", kw_only=False)
     judge: Any = option(_JUDGE, default=(), metavar="NAME")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
@@ -44,9 +46,10 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
     for one in judges_of(judge):
         check_judge(one, prompts, source)
+    sampler = open_sampler(options, options.quiet)
     job = BuildJob(
         "onpolicy",
-        open_sampler(options, options.quiet),
+        sampler,
         budget,
         pairer,
         source,
@@ -56,6 +59,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         judge,
         check=partial(try_judge, judge, prompts),
         confirm=open_confirm(options),
+        notes=partial(family_warning, judge, sampler.model),
     )
     return build(job, options, options.fresh)
 
@@ -159,6 +163,21 @@ def open_confirm(options: JudgeModelOptions) -> Judge | None:
 def judges_of(judge: Judge | Jury) -> Sequence[Judge]:
     """Return the judges of a jury, or the one judge."""
     return judge.judges if isinstance(judge, Jury) else [judge]
+
+
+def family_warning(judge: Judge | Jury, model: str) -> Iterator[str]:
+    """Yield a warning where a judge's model is named as one of the family of the model that it judges."""
+    own = family(model)
+    for one in judges_of(judge):
+        kind, _, name = one.name.partition(":")
+        if kind in ("rm", "llm", "pairwise") and own and family(name) == own:
+            yield f"{one.name} and {model} are of one family ({own}): judges prefer the answers of their own family"
+
+
+def family(model: str) -> str:
+    """Return the letters that the name of a model begins with: qwen for Qwen/Qwen2.5-7B-Instruct."""
+    found = re.match(r"[a-z]+", Path(model).name.lower())
+    return found[0] if found else ""
 
 
 def check_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:

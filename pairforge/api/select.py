@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
+from ..console import note
 from ..errors import InputError
 from ..formats import read_rows
 from ..judge_options import JudgeOptions, PickOptions, SelectOptions
 from ..jury import Jury
 from ..options import keywords, part_of
+from ..pairers import usable
 from ..run import Run
 from ..samplers.replay import StoredSampler
 from ..stopping import Budget
-from ..types import Judge, Prompt, Skip
-from .inputs import latest_run, run_folder
-from .onpolicy import check_judge, judges_of, open_confirm, open_judges, open_pairer, try_judge
-from .pipeline import BuildJob, BuildResult, build
+from ..store import Store
+from ..types import AnswerGroup, Judge, Prompt, Skip
+from .inputs import PairInput, check_output, latest_run, run_folder
+from .judge_exam import JudgeExam, JudgeProbes, exam, probe
+from .onpolicy import check_judge, family_warning, judges_of, open_confirm, open_judges, open_pairer, try_judge
+from .pipeline import BuildJob, BuildResult, build, in_contexts
 
 
 @keywords(SelectOptions)
@@ -37,22 +43,51 @@ def select(options: SelectOptions) -> BuildResult:
 
 
 @keywords(JudgeOptions)
-def judge(options: JudgeOptions) -> BuildResult:
+def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes:
     """Score the answers of a run by another judge, and make pairs of them; no answer is sampled.
 
-    Makes the run that `onpolicy` with this judge would have made. Raises InputError for a judge that can't be used, and
-    OutsideError for one that fails.
+    Makes the run that `onpolicy` with this judge would have made. With `gold` or `probe` it makes no pairs: see
+    `JudgeExam` and `JudgeProbes`. Raises InputError for a judge that can't be used, OutsideError for one that fails.
     """
     if not options.judge:
         raise InputError("no judge is named", fix="add --judge reference, or --judge FILE.py:FUNCTION")
-    run = _run_with_answers(options.run, options.output, options.quiet)
     named = open_judges(options.judge, options)
+    if options.gold is not None:
+        source = PairInput(options.gold, options.output, quiet=options.quiet)
+        file = Path(options.verdicts) if options.verdicts else None
+        if file:
+            check_output(file, (".jsonl",), source, overwrite=None, option="--verdicts ")
+        return exam(_one(named), source, options.output, options.quiet, file)
+    run = _run_with_answers(options.run, options.output, options.quiet)
     prompts = run.read_prompts()
+    if options.probe is not None:
+        return probe(_one(named), list(_answered(run)), options.probe, options.output, options.quiet)
     for one in judges_of(named):
         check_judge(one, prompts, run.path.name)
     job = _job(run, named, options, part_of(options, Budget))
     job = replace(job, check=partial(try_judge, named, prompts), confirm=open_confirm(options))
+    if not options.quiet:
+        for line in family_warning(named, job.sampler.model):
+            note(f"warning: {line}")
     return build(job, replace(options, output=str(run.path.parent)))
+
+
+def _one(judge: Judge | Jury) -> Judge:
+    if isinstance(judge, Jury):
+        raise InputError("a jury is examined judge by judge", fix="name one --judge")
+    return judge
+
+
+def _answered(run: Run) -> Iterator[AnswerGroup]:
+    """Yield the prompts of a run, each with the first whole answer that is stored."""
+    settings = run.settings
+    with closing(Store(run.path.parent)) as store:
+        answers = store.answers(settings["sampling"])
+    for prompt in in_contexts(run.read_prompts(), settings["contexts"]):
+        if isinstance(prompt, Prompt):
+            given = [answers[key] for key in ((prompt.id, index) for index in range(settings["n"])) if key in answers]
+            if not isinstance(kept := usable(given), Skip):
+                yield AnswerGroup(prompt, [kept[0].text])
 
 
 def _run_with_answers(name: str | PathLike[str] | None, output: str | None, quiet: bool) -> Run:
