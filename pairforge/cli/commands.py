@@ -141,6 +141,7 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
         heading=heading,
         help=help,
         default=default,
+        required=required,
         multiple=repeated,
         show_default=default not in (None, ()),
         type=str if type_ in (tuple, type(None)) else type_,
