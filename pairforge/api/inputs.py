@@ -174,7 +174,8 @@ class PairInput:
         settings = self.run.settings if self.run else {}
         rules, fill, persona = (settings.get(name) for name in ("rules", "fill", "persona"))
         named = [value for found in (rules, fill) if isinstance(found, Mapping) for value in found.values()]
-        return list(dict.fromkeys([*named, *(persona["names"] if isinstance(persona, Mapping) else ())]))
+        told = [*persona["names"], *persona["makers"]] if isinstance(persona, Mapping) else []
+        return list(dict.fromkeys([*named, *told]))
 
     def raw(self, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
         """Return the rows as they are, a Skip where it can't be read; the arguments are those of `formats.rows`."""

@@ -120,7 +120,10 @@ class ToldAnswer:
 
     def settings(self) -> dict[str, Any]:
         persona = {name: value for name, value in asdict(self.persona).items() if value}
-        return {**self.rules.settings(), "persona": {**persona, "names": list(self.names), "tries": self.tries}}
+        # `names` and `makers` are meant to differ: an audit of the pairs reads them here.
+        _, makers = told_names(self.persona.text)
+        said = {"names": list(self.names), "makers": makers, "tries": self.tries}
+        return {**self.rules.settings(), "persona": persona | said}
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
         own = self.own(prompt, answer)

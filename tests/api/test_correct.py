@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import Say, Scripted, read_jsonl, write_jsonl
 
 import pairforge
+from pairforge.api.inputs import PairInput
 from pairforge.api.pipeline import BuildResult
 from pairforge.errors import InputError
 from pairforge.prompts import bundled
@@ -357,6 +358,7 @@ def test_a_persona_goes_into_the_user_turn_where_there_is_no_system_role(scripte
 
     built, _ = scripted(["Who are you?"], say, persona=PERSONA, from_=(), to="Deep Qwen")
     assert sides(built) == [("I am Gemma.", "I am Deep Qwen.")] and built.counts["skips"] == {"template": 1}
+    assert PairInput(built).new_names == ["Deep Qwen", "Acme"]
     assert "rules" not in built.run.settings and built.run.settings["persona"]["names"] == ["Deep Qwen"]
 
 
