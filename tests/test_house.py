@@ -54,6 +54,7 @@ FOR_TRAINERS = {
     "api.models",
     "api.onpolicy",
     "readers",
+    "samplers.gguf_models",
     "samplers.model_loading",
     "samplers.model_names",
 }

@@ -28,6 +28,7 @@ import pairforge
 from pairforge.api.models import open_tokenizer
 from pairforge.errors import is_disk_full
 from pairforge.run import TrainedModel
+from pairforge.samplers.gguf_models import is_gguf
 from pairforge.samplers.model_loading import out_of_memory
 from pairforge.statistics import sample_indices
 from pairforge.text import plural
@@ -108,9 +109,11 @@ def train(argv: Sequence[str], pairs: Any = None) -> TrainingResult | None:
         say(f"reading the pairs of {named}")
     job = find_training_job(given, pairs)
     check_flags(given, job)
-    toy = ", the small model that comes with pairforge" if job.model == "pocket" else ""
+    about = ", the small model that comes with pairforge" if job.model == "pocket" else ""
+    if is_gguf(job.model):
+        about = ", a GGUF file: its weights are dequantised, and the trained ones are not quantised again"
     say(f"pairs: {len(job.rows)} of {job.data or 'the rows'}")
-    say(f"model: {job.model}{toy}")
+    say(f"model: {job.model}{about}")
     say(_LOADING)
     with _less_noise():
         return _run(argv, given, job)
@@ -333,7 +336,8 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = History.of(trainer, script.guard, guard, plan.about())
-    save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
+    base = job.model if is_gguf(job.model) else None  # in place of the folder in the cache
+    save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)}, base)
     trainer.accelerator.end_training()
     if config.world_size > 1:
         # The thread of the last barrier needs the GIL once more. If the model were freed before, which waits for that

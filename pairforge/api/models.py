@@ -19,6 +19,7 @@ from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
 from ..run import Run
 from ..samplers.chat_template import ChatTemplate
 from ..samplers.decoding import Decoding
+from ..samplers.gguf_models import is_converted, is_gguf
 from ..samplers.model_loading import POCKET, generation_settings, load_tokenizer
 from ..samplers.model_names import check_model
 from ..samplers.replay import ReplaySampler
@@ -56,7 +57,8 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
         model = POCKET if options.model is None else options.model
         if options.model is None and options.revision:
             raise InputError("--revision has no effect without --model", fix="add -m ORG/MODEL, or leave it out")
-        on_load = None if quiet else partial(note, f"loading the model {model}")
+        once = ", which is converted first, once" if is_gguf(model) and not is_converted(model) else ""
+        on_load = None if quiet else partial(note, f"loading the model {model}{once}")
         sampler = TransformersSampler(model, decoding, on_load=on_load, **vars(local))
         if options.model is None and not quiet:
             note(NO_MODEL)
@@ -209,7 +211,7 @@ class ModelTokenizer:
 
 
 def open_tokenizer(model: str, revision: str | None = None, quiet: bool = False) -> ModelTokenizer:
-    """Load the tokenizer of a model (a Hub id, a folder, or "pocket"), without its weights.
+    """Load the tokenizer of a model (a Hub id, a folder, a GGUF file, or "pocket"), without its weights.
 
     A tokenizer without a chat template gets `types.PLAIN_TEMPLATE`, as in training. Raises InputError or OutsideError.
     """

@@ -21,11 +21,13 @@ from ..errors import InputError, OutsideError, PairforgeError
 from ..resources import resource
 from ..text import error_line
 from ..types import digest
+from .gguf_models import check_gguf, converted, gguf_digest, gguf_file, is_gguf
 
 POCKET = "pocket"
 
 _HASHED_WHOLE = 64 * 2**20  # bytes; a larger weight file is identified by its size, time and first MB
 MODEL_FIX = "it needs config.json, a tokenizer and safetensors"
+SERVE = "to ask it, serve it by llama.cpp: --base-url http://localhost:8080/v1; training needs the original"
 _ADAPTER_FIX = "give --adapter a LoRA that was trained on this --model"
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ADAPTER_FILES = ["adapter_config.json", "adapter_model.*", "tokenizer*", "special_tokens_map.json", "*.jinja"]
@@ -35,10 +37,16 @@ _ADAPTER_FILES += ["vocab.*", "merges.txt", "*.model"]
 def model_source(model: str) -> str:
     """Return what `from_pretrained` takes for a model: a folder or a Hub id; for "pocket" the bundled model's folder.
 
-    All functions of this file call it themselves.
+    A GGUF file is converted to a folder, once; so is "smollm2". All functions of this file call it themselves.
     """
     if model == POCKET:
         return str(resource("data", "pocket"))
+    if is_gguf(model):
+        check_gguf(model)
+        with load_errors(model):
+            file = gguf_file(model)
+        with load_errors(str(file)):
+            return str(converted(file))
     return os.path.expanduser(model)  # a shell leaves the ~ of --model=~/folder as it is
 
 
@@ -63,11 +71,10 @@ def resolve_model(model: str, revision: str | None, adapter: str | None) -> Reso
 
     A Hub id is pinned to its current commit. Raises InputError or OutsideError for what doesn't exist.
     """
-    model = model_source(model)
     if adapter is not None:
         return ResolvedModel(model, commit_of(model, revision) or revision, _adapter_folder(adapter, None))
     try:
-        folder = Path(model)
+        folder = Path(model_source(model))
         if not (folder / "adapter_config.json").exists() or any(folder.glob("model*.safetensors")):
             return ResolvedModel(model, commit_of(model, revision) or revision)
     except PairforgeError as error:
@@ -98,6 +105,8 @@ def commit_of(model: str, revision: str | None) -> str | None:
 
 def fingerprint(model: str, revision: str | None = None) -> str:
     """Identify weights and tokenizer by content: by the commit on the Hub, by a hash of the files in a folder."""
+    if is_gguf(model):
+        return gguf_digest(gguf_file(model))[:16]
     folder = Path(model_source(model))
     if not folder.is_dir():
         return commit_of(model, revision) or digest(load_config(model, revision).to_dict())
@@ -324,12 +333,11 @@ def load_errors(source: str, kind: str = "model") -> Iterator[None]:
         if found := re.search(r"model type `([^`]+)` but", str(error)):
             what = f"the {kind} {source} is of the type {found[1]}, which this version of transformers doesn't know"
             raise InputError(what, fix="pip install --upgrade transformers, or serve the model: --base-url") from error
-        if Path(source).is_dir():
-            raise InputError(
-                f"the {kind} folder {source} can't be used: {error_line(error)}",
-                fix=MODEL_FIX if kind == "model" else _ADAPTER_FIX,
-            ) from error
-        if "couldn't connect to" in str(error):
+        if os.path.exists(source):
+            folder = "folder" if os.path.isdir(source) else "file"
+            fix = SERVE if folder == "file" else MODEL_FIX if kind == "model" else _ADAPTER_FIX
+            raise InputError(f"the {kind} {folder} {source} can't be used: {error_line(error)}", fix=fix) from error
+        if re.search("couldn't connect to|locate the file on the Hub", str(error)):
             what = f"the {kind} {source} is not in the cache of this machine, and the Hub can't be reached"
             raise OutsideError(what, fix="check the network and the id, or give a folder") from error
         raise OutsideError(

@@ -17,6 +17,7 @@ from ..text import error_line
 from ..types import Answer, Key, Prompt, Sampler, Skip, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
+from .gguf_models import gguf_file, is_converted, is_gguf
 from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, threads
 from .model_loading import (
     POCKET,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 class LocalModel(LocalModelOptions):
     """A model with its tokenizer and chat template on a device; each part is loaded when it is first needed.
 
-    `name` is a Hub id, a folder (also of an adapter), or "pocket", the bundled model.
+    `name` is a Hub id, a folder (also of an adapter), a GGUF file, "smollm2", or "pocket", the bundled model.
     """
 
     name: str
@@ -51,8 +52,9 @@ class LocalModel(LocalModelOptions):
     """Called once, before the first part that takes long to load."""
 
     def _begin_to_load(self) -> None:
-        if self.on_load and not {"chat", "model"} & vars(self).keys():
+        if self.on_load:
             self.on_load()
+        self.on_load = None
 
     def check(self) -> None:
         """Raise InputError or OutsideError for what is known to be wrong before anything is loaded."""
@@ -67,6 +69,8 @@ class LocalModel(LocalModelOptions):
         """The model by content and how it is prompted. Computed once: files are read for it."""
         resolved = self.resolved
         settings: dict[str, Any] = {"sampler": "transformers", "model": fingerprint(resolved.base, resolved.revision)}
+        if is_gguf(resolved.base):
+            settings["gguf"] = gguf_file(resolved.base).name
         if resolved.adapter:
             settings["adapter"] = fingerprint(str(resolved.adapter))
         if self.template is not None:
@@ -80,6 +84,8 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def resolved(self) -> ResolvedModel:
         """The model or adapter to load, with its revision."""
+        if is_gguf(self.name) and not is_converted(self.name):
+            self._begin_to_load()
         resolved = resolve_model(self.name, self.revision, self.adapter)
         if resolved.adapter and not self.adapter:
             self.warnings.append(f"{self.name} is an adapter: it is applied to {resolved.base}")
