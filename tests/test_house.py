@@ -53,6 +53,7 @@ FOR_TRAINERS = {
     "api.models",
     "api.onpolicy",
     "readers",
+    "samplers.chat_template",
     "samplers.gguf_models",
     "samplers.model_loading",
     "samplers.model_names",

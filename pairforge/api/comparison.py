@@ -71,7 +71,8 @@ class Setting:
 class Comparison:
     """A model to evaluate, the base that it is compared with, the names to look for, and the contexts to ask in.
 
-    `revisions` has those of models of the Hub, `origin` says where the names come from, `run` is the name
+    `revisions` has those of models of the Hub, `asked` the options with which the run asked, by model. `origin` says
+    where the names come from, `run` is the name
     of the run that the pairs are from, `judge` the name of the one that made it, `judge_settings` what the run says of
     it, and `training` what is known of the model's training.
     """
@@ -86,6 +87,7 @@ class Comparison:
     judge: str | None = None
     judge_settings: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         against = f" against {self.base}" if self.base else ", without a base"
@@ -149,6 +151,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         first("judge").judge,
         made_by if isinstance(made_by, Mapping) else {},
         TrainingFacts.beside(model).as_json(),
+        {name: run.asked_with(name) for name in (based.base, model) if name and run},
     )
 
 

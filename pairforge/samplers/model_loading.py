@@ -134,6 +134,25 @@ def load_config(model: str, revision: str | None) -> Any:
         return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
 
 
+def load_causal_config(model: str, revision: str | None) -> Any:
+    """Load the config of a model that answers in text. Raises as `load_config`; InputError for another kind."""
+    from transformers.models.auto import modeling_auto
+
+    config, source = load_config(model, revision), model_source(model)
+    if getattr(config, "is_encoder_decoder", False):
+        raise _not_causal(source)
+    kind = str(config.model_type)
+    sees = kind in modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    if sees and kind not in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        what = f"{source} is a model of images and text ({kind}), which is neither asked nor trained here"
+        raise InputError(what, fix="take a model of text alone; to ask this one, serve it: --base-url")
+    return config
+
+
+def _not_causal(source: str) -> InputError:
+    return InputError(f"{source} is not a causal language model: it can't answer", fix="give --model a chat model")
+
+
 def load_tokenizer(model: str, revision: str | None) -> Any:
     """Load the tokenizer. Raises as `load_config` does; InputError for one without a vocabulary."""
     from transformers import AutoTokenizer
@@ -169,11 +188,7 @@ def load_model(model: str, revision: str | None, dtype: Any, allow_pickle: bool 
     from transformers import GenerationConfig
 
     source = model_source(model)
-    not_causal = InputError(
-        f"{source} is not a causal language model: it can't answer", fix="give --model a chat model"
-    )
-    if getattr(load_config(source, revision), "is_encoder_decoder", False):
-        raise not_causal
+    load_causal_config(source, revision)
     with load_errors(source):
         loaded, info = _read_weights(source, revision, dtype, allow_pickle)
         if wrong := sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}):
@@ -182,7 +197,7 @@ def load_model(model: str, revision: str | None, dtype: Any, allow_pickle: bool 
                 fix="config.json and the weights must be of one model",
             )
         if not loaded.can_generate() or not _is_causal(loaded):
-            raise not_causal
+            raise _not_causal(source)
         ends = generation_settings(source, revision).eos_token_id
         if ends is None:
             ends = getattr(loaded.config.get_text_config(decoder=True), "eos_token_id", None)
@@ -234,8 +249,8 @@ def _is_causal(model: Any) -> bool:
     return bool(torch.allclose(first, second, atol=1e-5))
 
 
-def apply_adapter(model: Any, folder: Path, allow_pickle: bool) -> Any:
-    """Return the model with the adapter's layers, not merged: in 16 bits merging would change answers by rounding.
+def apply_adapter(model: Any, folder: Path, allow_pickle: bool, trainable: bool = False) -> Any:
+    """Return peft's model with the adapter's layers, not merged: in 16 bits merging would change answers by rounding.
 
     Raises InputError without peft, for an adapter that does not fit the model, and for adapters that are not layers.
     """
@@ -251,10 +266,10 @@ def apply_adapter(model: Any, folder: Path, allow_pickle: bool) -> Any:
         warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         # A part that the file lacks would keep its initial values: peft only warns of it.
         warnings.filterwarnings("error", "Found missing adapter keys")
-        adapted = PeftModel.from_pretrained(model, str(folder))
+        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
         if adapted.active_peft_config.is_prompt_learning:
             raise InputError(f"{folder} is a prompt-tuning adapter", fix="give a LoRA adapter")
-        return adapted.get_base_model()
+        return adapted
 
 
 def _adapter_folder(adapter: str, revision: str | None) -> Path:

@@ -89,7 +89,8 @@ def _check_folder(path: Path, said: str, kind: str) -> None:
         if (path / "modules.json").is_file() and "CausalLM" not in str(config.get("architectures")):
             raise InputError(f"{said} is a model of sentence-transformers: it can't answer", fix=_CHAT_MODEL)
         if not any(file for pattern in _TOKENIZERS for file in path.glob(pattern)):
-            raise InputError(f"{said}: the folder holds no tokenizer", fix=MODEL_FIX)
+            fix = "copy that of the model it was made from: tokenizer.json, tokenizer_config.json, chat_template.jinja"
+            raise InputError(f"{said}: the folder holds no tokenizer", fix=fix)
     elif isinstance(base := config.get("base_model_name_or_path"), str) and base:
         try:
             check_model(base, config.get("revision"))

@@ -25,7 +25,7 @@ from .model_loading import (
     apply_adapter,
     fingerprint,
     generation_settings,
-    load_config,
+    load_causal_config,
     load_errors,
     load_model,
     load_tokenizer,
@@ -108,7 +108,7 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def config(self) -> Any:
         """The config of the base model, from which prompts can be refused before any weights are loaded."""
-        return load_config(self.resolved.base, self.resolved.revision)
+        return load_causal_config(self.resolved.base, self.resolved.revision)
 
     @cached_property
     def max_length(self) -> int | None:
@@ -145,7 +145,7 @@ class LocalModel(LocalModelOptions):
         if penalty not in (None, 1.0):
             self.warnings.append(f"{self.name} recommends a repetition penalty of {penalty}: none is used")
         if resolved.adapter:
-            model = apply_adapter(model, resolved.adapter, self.allow_pickle)
+            model = apply_adapter(model, resolved.adapter, self.allow_pickle).get_base_model()
         with load_errors(self.name):
             return model.to(device).eval()
 
@@ -162,7 +162,10 @@ class TransformersSampler(Sampler):
     def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:
         self.local = LocalModel(name=model, **options)
         self.local.check()
-        self.model, self.revision, self.warnings = model, self.local.revision, self.local.warnings
+        # The pairs are the adapter's. It names its base: under its own name alone it is asked and trained again.
+        self.model = self.local.adapter or model
+        self.revision = None if self.local.adapter else self.local.revision
+        self.chat_template, self.warnings = self.local.chat_template, self.local.warnings
         self.decoding = decoding
 
     def settings(self) -> dict[str, Any]:
