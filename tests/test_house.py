@@ -69,6 +69,7 @@ CROSS_CUTTING = {
     "offline",
     "packaging",
     "readme",
+    "real_model",
     "wrong_inputs",
     "wrong_pair_files",
 }
