@@ -89,7 +89,7 @@ class SourceOptions(LocalModelOptions, DecodingOptions, ServerOptions):
 class SamplerOptions(TemperatureOption, SourceOptions):
     heading: ClassVar = "Model"
     model: str | None = option(
-        "The model to ask: a Hub id, a folder, or pocket.",
+        "The model to ask: a Hub id, a folder, a GGUF file, pocket, or smollm2.",
         default=None,
         flags=("-m", "--model"),
         shown="pocket, the bundled toy model",

@@ -396,6 +396,9 @@ class TokenizerOptions:
         "Check what training on this model will see: Hub id, folder, or pocket.", default=None, flags=("-m", "--model")
     )
     revision: str | None = option("Branch, tag or commit of a Hub model.", default=None)
+    chat_template: str | None = option(
+        "Jinja file to use in place of the model's own chat template.", default=None, metavar="FILE"
+    )
     max_length: int = option("Tokens that training keeps of each side, prompt included.", default=1024, at_least=1)
 
 

@@ -279,10 +279,10 @@ class BuildJob:
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""
         rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
-        revision = self.sampler.revision
+        named = {"revision": self.sampler.revision, "chat_template": self.sampler.chat_template}
         return {
             "model": self.sampler.model,
-            **({"revision": revision} if revision else {}),
+            **{name: value for name, value in named.items() if value},
             "sampling": self.sampler.settings(),
             "n": self.n,
             "contexts": list(self.contexts),
