@@ -14,7 +14,7 @@ def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
     """Return the whole, non-blank, distinct answers, in order; a Skip where none is left."""
     whole = [answer for answer in answers if answer.finish == "stop"]
     if not whole:
-        return Skip("cut_off", answers[0].text if answers else "")
+        return Skip("cut_off", answers[0].text or answers[0].thought if answers else "")
     kept = list({answer.text: answer for answer in whole if answer.text.strip()}.values())
     return kept or Skip("empty")
 
@@ -24,6 +24,8 @@ class Edited(NamedTuple):
 
     rejected: str
     chosen: str
+    thoughts: tuple[str, str] = ("", "")
+    """What was thought before the chosen side, and before the rejected one."""
 
 
 class Edit(Protocol):
@@ -55,7 +57,7 @@ class CorrectionPairer:
         if edited is None:
             return next((skip for skip in made if isinstance(skip, Skip)), Skip("empty"))
         columns = {"method": self.edit.method, "judge": self.edit.name, "chosen_score": 1.0, "rejected_score": 0.0}
-        return Pair.of(prompt, edited.chosen, edited.rejected, model=model, **columns)
+        return Pair.of(prompt, edited.chosen, edited.rejected, edited.thoughts, model=model, **columns)
 
 
 @dataclass(frozen=True)
@@ -81,4 +83,5 @@ class BestWorstPairer:
         if len({"".join(answer.text.split()).casefold() for answer in (low[1], high[1])}) == 1:
             return Skip("identical", f"but for spaces and case: {high[1].text}")
         values = {"chosen_score": high[0], "rejected_score": low[0]}
-        return Pair.of(prompt, high[1].text, low[1].text, method="best_worst", model=model, judge=self.judge, **values)
+        thoughts = high[1].thought, low[1].thought
+        return Pair.of(prompt, high[1].text, low[1].text, thoughts, method="best_worst", model=model, judge=self.judge, **values)

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,8 +23,9 @@ from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
-from .models import answer, as_tuple
+from .models import NO_SYSTEM_ROLE, answer, as_tuple
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class BuildResult(HtmlRepr):
     def counts(self) -> dict[str, Any]:
         """`{"prompts", "contexts", "pairs", "skips": {reason: n}}`; pairs + skips = prompts x contexts.
 
-        Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thinking` (pairs
-        with reasoning), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
+        Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thoughts` (what
+        became of them), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
         number of their questions that are open.
         """
         return self.run.counts
@@ -103,6 +104,7 @@ class BuildResult(HtmlRepr):
             more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
             if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
                 yield f"{label}: {', '.join(counted[:8])}{more}"
+        yield from thought_lines(self.run)
         yield f"{self.run.pairs}"
         report = SkipReport(self.run)
         yield from report.lines()
@@ -206,11 +208,13 @@ class BuildJob:
     Args:
         source: Where the prompts come from; `prompts` holds one entry for each of its rows.
         contexts: The system messages to ask under, None for none.
+        by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
         refine: Returns the final pairer, after asking for the further answers that it needs.
         extras: Make added pairs, by kind, which are counted apart.
         account: Returns more counts.
         notes: Returns warnings that are shown before anything is asked.
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
+        keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
     """
 
     command: str
@@ -220,6 +224,7 @@ class BuildJob:
     source: str
     prompts: Sequence[Prompt | Skip]
     contexts: Sequence[str | None]
+    by_default: bool = False
     n: int = 1
     judge: Judge | None = None
     refine: Callable[[Answers, Builder], Pairer] | None = None
@@ -227,6 +232,7 @@ class BuildJob:
     account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
+    keeps: Callable[[str], bool] = bool
 
     @property
     def asked(self) -> list[Prompt | Skip]:
@@ -293,6 +299,10 @@ def differences(run: Run, other: Run) -> str:
 
 
 def _fill(run: Run, builder: Builder) -> None:
+    if builder.job.by_default and any(builder.job.contexts) and not builder.job.sampler.takes_system():
+        builder = replace(builder, job=replace(builder.job, contexts=[None]))
+        if not builder.quiet:
+            note(f"{NO_SYSTEM_ROLE.format(visible(builder.job.sampler.model))}: asked without one only")
     job, asked = builder.job, builder.job.asked
     real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
     if not builder.quiet and not builder.knows(real):
@@ -301,22 +311,27 @@ def _fill(run: Run, builder: Builder) -> None:
     answers = builder.ask(real, job.n)
     results = builder.score(real, answers, job.judge) if job.judge else answers
     pairer = job.refine(answers, builder) if job.refine else job.pairer
-    results_by_prompt = pair(asked, results, pairer, job.sampler.model)
-    pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
-    skips = [(prompt, item) for prompt, item in results_by_prompt if isinstance(item, Skip)]
+    finish = PairFinisher(job.sampler, job.keeps)
+    made = pair(asked, results, pairer, job.sampler.model)
+    finished = [finish(item) if isinstance(item, Pair) else item for _, item in made]
+    before = [item for (_, item), done in zip(made, finished, strict=True) if isinstance(done, Pair)]
+    pairs = [item for item in finished if isinstance(item, Pair)]
+    skips = [(prompt, item) for (prompt, _), item in zip(made, finished, strict=True) if isinstance(item, Skip)]
     skip_rows = (
         {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}
         | {"prompt": list(prompt.messages) if prompt else []}
         for prompt, skip in skips
     )
-    extra = {kind: make(pairs, builder) for kind, make in job.extras.items()}
+    added = {kind: map(finish, make(pairs, builder)) for kind, make in job.extras.items()}
+    extra = {kind: [item for item in made if isinstance(item, Pair)] for kind, made in added.items()}
     rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
     counts = {
         "prompts": len(job.prompts),
         "contexts": len(job.contexts),
         "pairs": len(pairs),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
-        **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
+        **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
+        **({"thoughts": finish.thoughts} if finish.thoughts else {}),
         **{kind: len(made) for kind, made in extra.items()},
     }
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
