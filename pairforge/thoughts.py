@@ -43,7 +43,7 @@ _LONE = re.compile(_any({*_BLOCKS.values()} - {"<|end|>", "<|eom|>"}), re.I)
 _TAIL = 64  # tokens of a prompt in which a thought may be begun
 
 
-class Parts(NamedTuple):
+class SplitText(NamedTuple):
     """A text told apart: its thought without marks, where the answer begins, what encloses it, if the thought ends."""
 
     thought: str
@@ -52,7 +52,7 @@ class Parts(NamedTuple):
     whole: bool
 
 
-def split(text: str, begun: str = "") -> Parts:
+def split(text: str, begun: str = "") -> SplitText:
     """Tell the thoughts at the start of a text from the answer behind them; several in a row belong together.
 
     `begun` is the mark by which the prompt has begun a thought, as `begun_by` returns it.
@@ -64,13 +64,13 @@ def split(text: str, begun: str = "") -> Parts:
         if (closed := _END[begin].search(text, start)) is None:
             if begin in map(str.lower, _WORDS) and not begun:
                 break
-            return Parts("\n".join([*thoughts, text[start:].strip()]), len(text), "", False)
+            return SplitText("\n".join([*thoughts, text[start:].strip()]), len(text), "", False)
         thoughts.append(text[start : closed.start()].strip())
         at, begin = closed.end(), ""
     if not at and (lone := _LONE.search(text)):
         thoughts, at = [text[: lone.start()].strip()], lone.end()
     frame = next((begin for begin in _FRAMES[at > 0] if text[at:].lstrip().startswith(begin)), "")
-    return Parts("\n".join(filter(None, thoughts)), text.index(frame, at) + len(frame), frame, True)
+    return SplitText("\n".join(filter(None, thoughts)), text.index(frame, at) + len(frame), frame, True)
 
 
 def begun_by(prompt: str) -> str:
@@ -96,7 +96,7 @@ def answer_of_tokens(
     return Answer(text, finish if parts.whole else "length", len(ids), parts.thought)
 
 
-def split_tokens(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> tuple[Parts, int]:
+def split_tokens(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> tuple[SplitText, int]:
     """Return the parts of the text of generated tokens, and how many of the tokens are before the answer."""
 
     def length(count: int) -> int:
@@ -106,7 +106,7 @@ def split_tokens(tokenizer: Any, prompt: Sequence[int], ids: Sequence[int]) -> t
     return parts, bisect_left(range(len(ids)), parts.start, key=length)
 
 
-def _bare(text: str, parts: Parts) -> str:
+def _bare(text: str, parts: SplitText) -> str:
     """Return an answer without surrogates, spaces around it, and the end of what encloses it."""
     return without_surrogates(text).strip().removesuffix(_FRAMES[True].get(parts.frame, "")).rstrip()
 

@@ -102,10 +102,12 @@ class ChatTemplate:
         """Return what the template writes of a thought before an answer without one: that of Qwen 3 an empty block."""
         user = Message(role="user", content=_USER)
         asked, whole = self.render([user]), self._answered(Message(role="assistant", content=_ANSWER))
-        if not isinstance(asked, str) or begun_by(asked):
-            return ""
-        before = whole.partition(_ANSWER)[0][common_prefix(asked, whole) :]
-        return before.strip() if (found := split(before)).start and not (found.thought or found.frame) else ""
+        shared = common_prefix(asked, whole) if isinstance(asked, str) else 0
+        before = whole.partition(_ANSWER)[0]
+        begun = begun_by(before[:shared])
+        before = before[before.rindex(begun) if begun else shared :]
+        found = split(before)
+        return before.strip() if found.start and found.whole and not (found.thought or found.frame) else ""
 
     def _answered(self, answer: Message) -> str:
         """Return a question with an answer as the template writes them; empty where it can't."""

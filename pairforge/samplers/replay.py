@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..text import one_line, why_unreadable
-from ..thoughts import answer_of, written
+from ..thoughts import written
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
@@ -78,9 +78,8 @@ class ReplaySampler(Sampler):
 def _answer(value: Any) -> Answer:
     """Return the answer; a text alone is a whole answer. Raises for an error message or a number."""
     if isinstance(value, str):
-        return answer_of(value)
+        return Answer(value, "stop")
     text, finish = value["text"], value.get("finish", "stop")
     if not isinstance(text, str) or finish not in ("stop", "length"):
         raise ValueError(f"not an answer: {value!r:.80}")
-    tokens, thought = int(value.get("tokens", 0)), value.get("thought")
-    return Answer(text, finish, tokens, str(thought)) if thought else answer_of(text, finish, tokens)
+    return Answer(text, finish, int(value.get("tokens", 0)), str(value.get("thought") or ""))
