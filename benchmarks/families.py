@@ -54,7 +54,11 @@ def tokenizer_for(template: str) -> Any:
 def rows_for(chat: ChatTemplate) -> list[Mapping[str, Any]]:
     """Return pairs of several shapes: one turn, a system message, two turns, and thoughts in the template's form."""
     user, answer = Message(role="user", content=_QUESTION), Message(role="assistant", content="Hello!")
-    contexts: list[tuple[Message, ...]] = [(user,), (Message(role="system", content=_SYSTEM), user), (user, answer, user)]
+    contexts: list[tuple[Message, ...]] = [
+        (user,),
+        (Message(role="system", content=_SYSTEM), user),
+        (user, answer, user),
+    ]
     columns = {"method": "correct", "model": "m", "judge": "rename", "chosen_score": 1.0, "rejected_score": 0.0}
     pairs = [Pair.of(Prompt(context), _ANSWER, "I am Llama.", **columns) for context in contexts]
     thinking = Pair.of(Prompt((user,)), _ANSWER, "I am Llama.", ("Athene.", "Who?"), **columns)
@@ -117,8 +121,8 @@ def _thoughts(template: str, asked: str, form: Any) -> str:
 
 
 def _end(chat: ChatTemplate) -> str:
-    """Return what the template writes after an answer, or that it writes nothing; empty where it left the answer out."""
-    before, answer, after = chat._answered(Message(role="assistant", content=_ANSWER)).partition(_ANSWER)
+    """Return what the template writes after an answer, "nothing", or no text where it left the answer out."""
+    _, answer, after = chat.answered(Message(role="assistant", content=_ANSWER)).partition(_ANSWER)
     return code_span(after, cell=True) if after else "nothing" if answer else ""
 
 

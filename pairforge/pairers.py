@@ -84,4 +84,6 @@ class BestWorstPairer:
             return Skip("identical", f"but for spaces and case: {high[1].text}")
         values = {"chosen_score": high[0], "rejected_score": low[0]}
         thoughts = high[1].thought, low[1].thought
-        return Pair.of(prompt, high[1].text, low[1].text, thoughts, method="best_worst", model=model, judge=self.judge, **values)
+        return Pair.of(
+            prompt, high[1].text, low[1].text, thoughts, method="best_worst", model=model, judge=self.judge, **values
+        )

@@ -41,7 +41,9 @@ def sample(
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
         while not budget.spent() and (batch := next(batches, None)) is not None:
             given = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
-            new = {key: one if one.thought else answer_of(one.text, one.finish, one.tokens) for key, one in given.items()}
+            new = {
+                key: one if one.thought else answer_of(one.text, one.finish, one.tokens) for key, one in given.items()
+            }
             answers |= store.add_answers(settings, new)
             failed |= {key: answer for key, answer in batch.items() if isinstance(answer, Skip)}
             done += len(new)

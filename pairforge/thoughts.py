@@ -21,7 +21,7 @@ THOUGHT_KEYS = ("reasoning_content", "thinking", "reasoning")
 
 def _marks(*sections: str) -> dict[str, str]:
     lines = [line for section in sections for line in patterns("thoughts")[section]]
-    return dict(line.split(" -> ") for line in lines)  # type: ignore[misc]
+    return dict(line.split(" -> ") for line in lines)
 
 
 THOUGHT = "|".join(sorted(patterns("thoughts")["tags"], key=len, reverse=True))
@@ -115,10 +115,16 @@ def written(answer: Answer) -> str:
     """Return an answer behind its thought as one text, of which `answer_of` makes the same again."""
     if not answer.thought:
         return answer.text
-    return f"<think>\n{answer.thought}" + (f"\n</think>\n\n{answer.text}" if answer.text or answer.finish == "stop" else "")
+    return f"<think>\n{answer.thought}" + (
+        f"\n</think>\n\n{answer.text}" if answer.text or answer.finish == "stop" else ""
+    )
 
 
 def marks_in(text: str) -> tuple[str, str]:
     """Return the marks of a thought that a template or a vocabulary has; those of most models where it has none."""
     begin = next((begin for begin in _BLOCKS if begin in text), "<think>")
-    return (f"{begin}\n", f"\n{_BLOCKS[begin]}\n\n") if begin[1:-1] in patterns("thoughts")["tags"] else (begin, _BLOCKS[begin])
+    return (
+        (f"{begin}\n", f"\n{_BLOCKS[begin]}\n\n")
+        if begin[1:-1] in patterns("thoughts")["tags"]
+        else (begin, _BLOCKS[begin])
+    )

@@ -120,10 +120,12 @@ class Pair:
         cls, prompt: Prompt, chosen: str, rejected: str, thoughts: tuple[str, str] = ("", ""), **columns: Any
     ) -> Pair:
         """Return the pair of two answers to one prompt, with what was thought before each; its id is their hash."""
-        sides = [
-            (*prompt.messages, Message(role="assistant", content=text, **({"reasoning_content": thought} if thought else {})))
-            for text, thought in zip((chosen, rejected), thoughts, strict=True)
-        ]
+        sides: list[tuple[Message, ...]] = []
+        for text, thought in zip((chosen, rejected), thoughts, strict=True):
+            answer = Message(role="assistant", content=text)
+            if thought:
+                answer["reasoning_content"] = thought
+            sides.append((*prompt.messages, answer))
         return cls(sides[0], sides[1], id=digest(sides), prompt_id=prompt.id, **columns)
 
     def row(self) -> dict[str, Any]:

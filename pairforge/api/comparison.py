@@ -113,7 +113,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
             what = f"--{name} {one_line(value, 60)!r} is neither a folder nor a name"
             raise InputError(what, fix=f"e.g. --{name} {'latest' if name == 'run' else 'pocket'}")
     run = _run(options)
-    model = options.model or _trained(run, options)
+    model = options.model or (options.replay if options.replay and run is None else _trained(run, options))
     given = rules_of(options.from_ or (), options.to or ()) if options.from_ or options.to else None
     sources = [Setting("the options", given, base=options.base)]
     try:

@@ -213,7 +213,9 @@ class RetentionPairs:
         count, made = round(self.fraction * len(pairs)), list[Pair]()
         judge = ReferenceJudge()
         general = sorted(bundled("general.train"), key=lambda prompt: digest(prompt.id))
-        left = [prompt.in_context(context) for prompt, context in zip(general, cycle(builder.job.contexts), strict=False)]
+        left = [
+            prompt.in_context(context) for prompt, context in zip(general, cycle(builder.job.contexts), strict=False)
+        ]
         while left and len(made) < count:
             round_ = 2 * (count - len(made)) + 8
             asked, left = left[:round_], left[round_:]

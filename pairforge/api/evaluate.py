@@ -81,9 +81,12 @@ def _judged(options: EvaluateOptions) -> Verdict:
         compared = replace(compared, contexts=[None])
         without = questions(ModelNames(compared.rules), compared.contexts)
         sets = {kind: of for kind, of in without.items() if all(one.prompt.system is None for one in of)}
-        drawn = {kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()}
+        drawn = {
+            kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()
+        }
         evaluation = replace(evaluation, questions=drawn)
-        note(f"{NO_SYSTEM_ROLE.format(escaped(unable[0]))}: asked are questions without one, and obedience is not measured")
+        said = NO_SYSTEM_ROLE.format(escaped(unable[0]))
+        note(f"{said}: asked are questions without one, and obedience is not measured")
     if not options.quiet:
         note(escaped(str(compared)))
         if options.limit is not None and options.limit < MINIMUM:

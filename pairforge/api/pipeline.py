@@ -208,13 +208,13 @@ class BuildJob:
     Args:
         source: Where the prompts come from; `prompts` holds one entry for each of its rows.
         contexts: The system messages to ask under, None for none.
-        by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
         refine: Returns the final pairer, after asking for the further answers that it needs.
         extras: Make added pairs, by kind, which are counted apart.
         account: Returns more counts.
         notes: Returns warnings that are shown before anything is asked.
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
         keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
+        by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
     """
 
     command: str
@@ -224,7 +224,6 @@ class BuildJob:
     source: str
     prompts: Sequence[Prompt | Skip]
     contexts: Sequence[str | None]
-    by_default: bool = False
     n: int = 1
     judge: Judge | None = None
     refine: Callable[[Answers, Builder], Pairer] | None = None
@@ -233,6 +232,7 @@ class BuildJob:
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
     keeps: Callable[[str], bool] = bool
+    by_default: bool = False
 
     @property
     def asked(self) -> list[Prompt | Skip]:
@@ -314,8 +314,8 @@ def _fill(run: Run, builder: Builder) -> None:
     finish = PairFinisher(job.sampler, job.keeps)
     made = pair(asked, results, pairer, job.sampler.model)
     finished = [finish(item) if isinstance(item, Pair) else item for _, item in made]
-    before = [item for (_, item), done in zip(made, finished, strict=True) if isinstance(done, Pair)]
-    pairs = [item for item in finished if isinstance(item, Pair)]
+    found = [(item, done) for (_, item), done in zip(made, finished, strict=True) if isinstance(done, Pair)]
+    before, pairs = [item for item, _ in found if isinstance(item, Pair)], [done for _, done in found]
     skips = [(prompt, item) for (prompt, _), item in zip(made, finished, strict=True) if isinstance(item, Skip)]
     skip_rows = (
         {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}

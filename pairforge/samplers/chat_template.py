@@ -95,13 +95,13 @@ class ChatTemplate:
         keys = sorted(THOUGHT_KEYS, key=lambda key: key not in template)
         forms = (*map(ThoughtForm, keys), ThoughtForm("content", begin, end))
         thinking = Message(role="assistant", content=_ANSWER, reasoning_content=_THOUGHT)
-        form = next((form for form in forms if _THOUGHT in self._answered(form.of(thinking))), ThoughtForm(""))
+        form = next((form for form in forms if _THOUGHT in self.answered(form.of(thinking))), ThoughtForm(""))
         return replace(form, empty=self._empty_thought())
 
     def _empty_thought(self) -> str:
         """Return what the template writes of a thought before an answer without one: that of Qwen 3 an empty block."""
         user = Message(role="user", content=_USER)
-        asked, whole = self.render([user]), self._answered(Message(role="assistant", content=_ANSWER))
+        asked, whole = self.render([user]), self.answered(Message(role="assistant", content=_ANSWER))
         shared = common_prefix(asked, whole) if isinstance(asked, str) else 0
         before = whole.partition(_ANSWER)[0]
         begun = begun_by(before[:shared])
@@ -109,7 +109,7 @@ class ChatTemplate:
         found = split(before)
         return before.strip() if found.start and found.whole and not (found.thought or found.frame) else ""
 
-    def _answered(self, answer: Message) -> str:
+    def answered(self, answer: Message) -> str:
         """Return a question with an answer as the template writes them; empty where it can't."""
         from jinja2 import TemplateError
 

@@ -139,7 +139,9 @@ class _Batch:
 
     def _has_stop(self, tokens: Sequence[int]) -> bool:
         stops = self.decoding.stop
-        return bool(stops) and self.decoding.stop_at(self.tokenizer.decode(tokens, skip_special_tokens=True)) is not None
+        return (
+            bool(stops) and self.decoding.stop_at(self.tokenizer.decode(tokens, skip_special_tokens=True)) is not None
+        )
 
     def _start(self, row: Generated) -> int:
         """Return how many of the tokens are before the answer: a stop string in a thought ends nothing."""

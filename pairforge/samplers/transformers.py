@@ -202,7 +202,9 @@ class TransformersSampler(Sampler):
                     generated = self._generate(batch, [ids[name] for name, _ in batch])
                     answers = {key: self._read(row, ids[key[0]]) for key, row in zip(batch, generated, strict=True)}
                     new = [a for key, a in answers.items() if key not in done and isinstance(a, Answer)]
-                    looping += sum(answer.finish == "length" and repeats(answer.text or answer.thought) for answer in new)
+                    looping += sum(
+                        answer.finish == "length" and repeats(answer.text or answer.thought) for answer in new
+                    )
                     yield answers
         finally:
             if looping:

@@ -12,7 +12,13 @@ from pairforge.types import Pair, Skip, ThoughtForm
 
 
 def pair(chosen: str, rejected: str, thoughts: tuple[str, str] = ("", "")) -> Pair:
-    columns: dict[str, Any] = {"method": "correct", "model": "m", "judge": "j", "chosen_score": 1.0, "rejected_score": 0.0}
+    columns: dict[str, Any] = {
+        "method": "correct",
+        "model": "m",
+        "judge": "j",
+        "chosen_score": 1.0,
+        "rejected_score": 0.0,
+    }
     return Pair.of(prompt("Who are you?"), chosen, rejected, thoughts, **columns)
 
 
