@@ -75,7 +75,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         keeps=rules.keeps,
         notes=notes,
     )
-    return build(job, options)
+    return build(job, options, options.fresh)
 
 
 def default_run(output: str | None = None, quiet: bool = False) -> Path:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..run import Run
 from ..text import plural, visible
-from ..types import Pair, Sampler, Skip, ThoughtForm
+from ..types import Pair, Prompt, Sampler, Skip, ThoughtForm
 
 if TYPE_CHECKING:
     from ..checks.runner import RowChecker
@@ -41,21 +41,37 @@ class PairFinisher:
 
     def __call__(self, pair: Pair) -> Pair | Skip:
         """Return the pair, without thoughts where one of them may not be trained on; a Skip where it has an error."""
-        made = self._with_thoughts(pair)
-        errors = (one for one in self.checker.see(0, made.row()) if one.severity == "error")
-        return next((Skip("invalid", f"{one.code} {one.path}: {one.message}") for one in errors), made)
-
-    def _with_thoughts(self, pair: Pair) -> Pair:
         found = [side[-1].get("reasoning_content") for side in (pair.chosen, pair.rejected)]
         if not any(found):
-            return pair
+            return self._error(pair) or pair
         kept = bool(self.form.key) and all(self.keeps(text) for text in found if text)
+        made = (self.form if kept else replace(self.form, key="")).pair(pair)
+        if error := self._error(made):
+            return error
         outcome = "unwritten" if not self.form.key else "kept" if kept else "left_out"
         for name in ("pairs", outcome):
             self.thoughts[name] = self.thoughts.get(name, 0) + 1
         if self.form.empty and not kept:
             self.thoughts["empty"] = self.form.empty
-        return (self.form if kept else replace(self.form, key="")).pair(pair)
+        return made
+
+    def all(
+        self, results: Iterable[tuple[Prompt | None, Pair | Skip]]
+    ) -> tuple[list[Pair], list[Pair], list[tuple[Prompt | None, Skip]]]:
+        """Return the pairs that can be stored as they were, as they are stored, and the prompts without one."""
+        before, pairs, skips = list[Pair](), list[Pair](), list[tuple[Prompt | None, Skip]]()
+        for prompt, item in results:
+            made = self(item) if isinstance(item, Pair) else item
+            if isinstance(made, Skip):
+                skips.append((prompt, made))
+            elif isinstance(item, Pair):
+                before.append(item)
+                pairs.append(made)
+        return before, pairs, skips
+
+    def _error(self, pair: Pair) -> Skip | None:
+        errors = (one for one in self.checker.see(0, pair.row()) if one.severity == "error")
+        return next((Skip("invalid", f"{one.code} {one.path}: {one.message}") for one in errors), None)
 
 
 def thought_lines(run: Run) -> Iterator[str]:

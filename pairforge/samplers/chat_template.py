@@ -60,9 +60,13 @@ class ChatTemplate:
         except (TemplateError, TypeError, ValueError):
             pass  # It may accept prompts of another shape.
 
-    def encode(self, prompt: Prompt) -> list[int] | Skip:
-        """Return the prompt's tokens up to where the assistant is to answer, or why it can't be asked."""
-        text = self.render(prompt.messages)
+    def encode(self, prompt: Prompt, answer: str | None = None) -> list[int] | Skip:
+        """Return the prompt's tokens up to where the assistant is to answer, or with an answer up to its end.
+
+        A Skip says why the prompt can't be asked.
+        """
+        answered = [] if answer is None else [Message(role="assistant", content=answer)]
+        text = self.render([*prompt.messages, *answered])
         if isinstance(text, Skip):
             return text
         ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
@@ -114,7 +118,7 @@ class ChatTemplate:
         from jinja2 import TemplateError
 
         try:
-            return self._apply([Message(role="user", content=_USER), answer], add_generation_prompt=False)
+            return self._apply([Message(role="user", content=_USER), answer])
         except (TemplateError, TypeError, ValueError):
             return ""
 
@@ -129,8 +133,11 @@ class ChatTemplate:
             return None
         return bare[len(before) : len(bare) - len(after)].strip() or None
 
-    def _apply(self, messages: Sequence[Message], add_generation_prompt: bool = True) -> str:
+    def _apply(self, messages: Sequence[Message]) -> str:
         text: str = self.tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=add_generation_prompt, **self.arguments
+            list(messages),
+            tokenize=False,
+            add_generation_prompt=messages[-1]["role"] != "assistant",
+            **self.arguments,
         )
         return text
