@@ -37,7 +37,8 @@ class PickOptions:
 _JUDGE = (
     "Score answers by the prompts' own references (reference), your reward function (FILE.py:FUNCTION or "
     "MODULE:FUNCTION; in Python also the function itself), a reward model (rm:MODEL), or a language model that rates "
-    "each answer (llm:MODEL) or compares every two (pairwise:MODEL). Several make a jury; NAME=2 counts twice."
+    "each answer (llm:MODEL), compares every two (pairwise:MODEL) or goes by a checklist (checklist:MODEL). Several "
+    "make a jury; NAME=2 counts twice."
 )
 
 

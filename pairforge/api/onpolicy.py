@@ -102,8 +102,8 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
     """Return the judge: one by its name, a reward function, or a `Judge`. Code that is named is run.
 
     Args:
-        judge: `reference`, `reference:MATCH`, `rm:MODEL`, `llm:MODEL`, `pairwise:MODEL`, `trl:FUNCTION` (one of TRL's
-            rewards), `module:attr`, `file.py:attr`; the toys `length` and `regex:PATTERN`; or an object.
+        judge: `reference`, `reference:MATCH`, `rm:MODEL`, `llm:MODEL`, `pairwise:MODEL`, `checklist:MODEL`, a reward of
+            TRL's (`trl:NAME`), `module:attr`, `file.py:attr`; the toys `length` and `regex:PATTERN`; or an object.
         options: for language models.
     """
     from ..judges.function import FunctionJudge
@@ -121,7 +121,7 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
 
         model, _, label = model.partition(":")
         return RewardModelJudge(model, label or None)
-    if kind in ("llm", "pairwise"):
+    if kind in ("llm", "pairwise", "checklist"):
         return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
     if isinstance(given, type) and hasattr(given, "score"):
@@ -137,7 +137,7 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
 
 
 def _language_model_judge(name: str, kind: str, model: str, options: JudgeModelOptions) -> Judge:
-    from ..judges.language_model import LanguageModelJudge, PairwiseJudge
+    from ..judges.language_model import ChecklistJudge, LanguageModelJudge, PairwiseJudge
     from ..judges.rubric import Rubric
 
     given = SamplerOptions(model=model or None, max_new_tokens=THINKING_TOKENS)
@@ -146,7 +146,9 @@ def _language_model_judge(name: str, kind: str, model: str, options: JudgeModelO
     else:
         given.chat_template_kwargs = {"enable_thinking": False}  # templates that don't know it ignore it
     sampler, rubric = open_sampler(given, quiet=True), Rubric.named(options.rubric)
-    return LanguageModelJudge(name, sampler, rubric) if kind == "llm" else PairwiseJudge(name, sampler, rubric)
+    if kind == "llm":
+        return LanguageModelJudge(name, sampler, rubric)
+    return PairwiseJudge(name, sampler, rubric) if kind == "pairwise" else ChecklistJudge(name, sampler, rubric)
 
 
 def open_confirm(options: JudgeModelOptions) -> Judge | None:
@@ -170,7 +172,7 @@ def family_warning(judge: Judge | Jury, model: str) -> Iterator[str]:
     own = family(model)
     for one in judges_of(judge):
         kind, _, name = one.name.partition(":")
-        if kind in ("rm", "llm", "pairwise") and own and family(name) == own:
+        if kind in ("rm", "llm", "pairwise", "checklist") and own and family(name) == own:
             yield f"{one.name} and {model} are of one family ({own}): judges prefer the answers of their own family"
 
 

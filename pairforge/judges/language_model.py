@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import permutations
+from statistics import fmean
 from typing import Any
 
 from ..samplers import label_probabilities
@@ -12,13 +13,16 @@ from ..types import Answer, AnswerGroup, Ask, Judge, Prompt, Sampler, Skip, Verd
 from .rubric import LETTERS, Rubric
 
 SCALE = tuple("123456789")
+YES_NO = ("Yes", "No")
+MOST_ITEMS = 8
 LEAST_MASS = 0.1
 """The probability that all labels must have together: else the model did not answer what it was asked."""
 RAW_CHARACTERS = 4096
 """Of an answer that is not a verdict, so much is kept."""
 _THOUGHT = re.compile(r".*</think(?:ing)?>|.*\[/THINK\]", re.DOTALL)
 _NUMBER = re.compile(r"\W*(?:(?:score|rating|评分|分数)\W*)?([1-9])(?:\s*/\s*9)?\W*", re.IGNORECASE)
-_LETTER = re.compile(r"\W*(?:(?:answer|回答)\s*)?([AB])\W*", re.IGNORECASE)
+_WORD = re.compile(r"\W*(?:(?:answer|回答)\W*)?([a-z]+)\W*", re.IGNORECASE)
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
 
 
 class LanguageModelJudge(Judge):
@@ -87,6 +91,54 @@ class PairwiseJudge(Judge):
             yield {(number, index): _wins(number, index, count, preferred) for index in range(count)}
 
 
+class ChecklistJudge(Judge):
+    """Judge by a checklist that a language model makes of each prompt (Viswanathan et al. 2025, arXiv:2507.18624).
+
+    The score is the share of the items that the answer fulfils: the mean probability of Yes over the items.
+    """
+
+    def __init__(self, name: str, sampler: Sampler, rubric: Rubric) -> None:
+        self.name, self.rubric = name, rubric
+        self.writer, self.sampler = sampler, sampler.with_labels(YES_NO)
+        self.warnings: list[str] = self.sampler.warnings
+
+    def settings(self) -> dict[str, Any]:
+        """Return the rubric and the model with its settings."""
+        return {"judge": self.name, "rubric": self.rubric.id, "items": True, "sampling": self.writer.settings()}
+
+    def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
+        """Yield the scores of all answers, after asking for the checklists and the items that are not stored."""
+        open_ = [(n, i) for n, group in enumerate(groups) for i in range(len(group.answers)) if (n, i) not in done]
+        wanted = {number: self.rubric.checklist(groups[number].prompt) for number, _ in open_}
+        written = ask([*wanted.values()], self.writer)
+        lists = {number: checklist(reply_to(prompt, written)) for number, prompt in wanted.items()}
+        asked = {
+            (number, index): [
+                self.rubric.item(groups[number].prompt, groups[number].answers[index], item) for item in items
+            ]
+            for number, index in open_
+            if not isinstance(items := lists[number], Skip)
+        }
+        replies = ask([prompt for of_answer in asked.values() for prompt in of_answer], self.sampler)
+        for key in open_:
+            items = lists[key[0]]
+            if isinstance(items, Skip):
+                yield {key: items}
+                continue
+            shares = [preference(reply_to(prompt, replies), YES_NO) for prompt in asked[key]]
+            failed = next((share for share in shares if isinstance(share, Skip)), None)
+            yield {key: failed or fmean(share for share in shares if not isinstance(share, Skip))}
+
+
+def checklist(reply: str | Skip) -> list[str] | Skip:
+    """Return the items in a reply: its lines that end in a question mark, at most `MOST_ITEMS`."""
+    if isinstance(reply, Skip):
+        return reply
+    lines = [_BULLET.sub("", line).strip() for line in _THOUGHT.sub("", reply).splitlines()]
+    items = [line for line in dict.fromkeys(lines) if line.endswith(("?", "？"))][:MOST_ITEMS]
+    return items or _no_verdict(reply)
+
+
 def _wins(number: int, index: int, count: int, preferred: Mapping[tuple[int, int, int], float | Skip]) -> float | Skip:
     """Return how many of the others an answer is better than: the mean of both orders, 1, 0.5 or 0, of each."""
     wins = 0.0
@@ -123,17 +175,19 @@ def rating(reply: str | Skip) -> float | Skip:
     return float(found[1]) if found else _no_verdict(reply)
 
 
-def preference(reply: str | Skip) -> float | Skip:
-    """Return how much a reply prefers A, from 0 to 1."""
+def preference(reply: str | Skip, labels: Sequence[str] = LETTERS) -> float | Skip:
+    """Return how much a reply prefers the first of two labels, from 0 to 1."""
     if isinstance(reply, Skip):
         return reply
     if probabilities := label_probabilities.read(reply):
-        first, second = (probabilities.get(label, 0.0) for label in LETTERS)
+        first, second = (probabilities.get(label, 0.0) for label in labels)
         if first + second < LEAST_MASS:
-            return Skip("unjudged", f"the judge names A or B with probability {first + second:.3f}")
+            return Skip("unjudged", f"the judge says {' or '.join(labels)} with probability {first + second:.3f}")
         return first / (first + second)
-    found = _LETTER.fullmatch(_THOUGHT.sub("", reply).strip())
-    return float(found[1].upper() == LETTERS[0]) if found else _no_verdict(reply)
+    found = _WORD.fullmatch(_THOUGHT.sub("", reply).strip())
+    said = found[1].casefold() if found else ""
+    known = [label.casefold() for label in labels]
+    return float(said == known[0]) if said in known else _no_verdict(reply)
 
 
 def _no_verdict(reply: str) -> Skip:

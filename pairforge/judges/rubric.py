@@ -13,14 +13,15 @@ from ..resources import resource, sections
 from ..text import did_you_mean, one_line, why_unreadable
 from ..types import Message, Prompt, digest
 
-NEEDED = ("system", "data", "criteria", "low", "high", "ask", "compare")
+NEEDED = ("system", "data", "criteria", "low", "high", "ask", "compare", "items", "item")
 LETTERS = ("A", "B")
 
 
 @dataclass(frozen=True)
 class Rubric:
     """The parts of a rubric: `data` (with `{mark}`) comes before what is judged, `criteria` and `ask` or `compare`
-    after it; `low` and `high` describe the ends of the scale, which `ask` names as `{first}` and `{last}`.
+    after it; `low` and `high` describe the ends of the scale, which `ask` names as `{first}` and `{last}`. `items` asks
+    for a checklist, `item` about one `{item}` of it.
     """
 
     name: str
@@ -59,6 +60,14 @@ class Rubric:
     def comparison(self, prompt: Prompt, first: str, second: str) -> Prompt:
         """Return the question which of two answers, A or B, is better."""
         return self._question(prompt, dict(zip(LETTERS, (first, second), strict=True)), self.parts["compare"])
+
+    def checklist(self, prompt: Prompt) -> Prompt:
+        """Return the question for a checklist, by which answers to a prompt can be judged."""
+        return self._question(prompt, {}, self.parts["items"])
+
+    def item(self, prompt: Prompt, answer: str, item: str) -> Prompt:
+        """Return the question whether an answer fulfils one item of a checklist."""
+        return self._question(prompt, {"answer": answer}, self.parts["item"].replace("{item}", item))
 
     def _question(self, prompt: Prompt, answers: Mapping[str, str], ask: str) -> Prompt:
         """Return the question: what is judged is JSON between marks that no answer can know, so that none ends it."""

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 from support import Scripted, prompt
 
-from pairforge.judges.language_model import LanguageModelJudge, PairwiseJudge, preference, rating
+from pairforge.judges.language_model import (
+    ChecklistJudge,
+    LanguageModelJudge,
+    PairwiseJudge,
+    checklist,
+    preference,
+    rating,
+)
 from pairforge.judges.rubric import Rubric
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.stages import judge_groups
@@ -176,3 +183,27 @@ def test_a_local_model_gives_probabilities(tmp_path: Path) -> None:
     for answer in store.answers(judge.sampler.settings()).values():
         shares = json.loads(answer.text)
         assert [*shares] == [*"123456789"] and 0 < sum(shares.values()) <= 1
+
+
+def test_a_checklist_is_made_once_a_prompt_and_each_item_is_asked_of_each_answer(tmp_path: Path) -> None:
+    def says(question: Prompt, *_: Any) -> str:
+        data = judged_data(question)
+        if "answer" not in data:
+            return "1. Does it hold an x?\n2. Does it hold a y?\n\nThat's all."
+        letter = "x" if "an x?" in question.question else "y"
+        return "Yes." if letter in data["answer"] else "no"
+
+    judge = ChecklistJudge("checklist:m", Scripted(says), RUBRIC)
+    [found, other] = scores(
+        judge, [AnswerGroup(prompt("Q?"), ["x", "xy", "z"]), AnswerGroup(prompt("P?"), ["y"])], tmp_path
+    )
+    assert (found, other) == ({"x": 0.5, "xy": 1.0, "z": 0.0}, {"y": 0.5})
+    assert len(judge.writer.asked) == 2 + 2 * 4  # type: ignore[attr-defined]
+
+
+def test_what_is_no_checklist_is_no_score(tmp_path: Path) -> None:
+    judge = ChecklistJudge("checklist:m", Scripted(lambda *_: "I can't do that."), RUBRIC)
+    [found] = scores(judge, [AnswerGroup(prompt("Q?"), ["x", "xy"])], tmp_path)
+    assert all(isinstance(one, Skip) and "I can't do that" in one.detail for one in found.values())
+    assert checklist("- A?\n- A?\n* B？\nC.") == ["A?", "B？"]
+    assert checklist(Skip("unjudged", "x")) == Skip("unjudged", "x")
