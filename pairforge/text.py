@@ -42,6 +42,11 @@ LEFTOVER_TOKEN = "|".join((*SPECIAL_TOKENS.values(), "</?s>", "<no(?:in|out)put>
 """What a template or a prompt format leaves at the edge of a text."""
 
 
+def same_words(a: str, b: str) -> bool:
+    """Return True if two texts differ at most in spaces and case."""
+    return "".join(a.split()).casefold() == "".join(b.split()).casefold()
+
+
 def characters(ranges: str) -> str:
     """Return all characters of a class such as "a-cx"."""
     return re.sub("(.)-(.)", lambda found: "".join(map(chr, range(ord(found[1]), ord(found[2]) + 1))), ranges)

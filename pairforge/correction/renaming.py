@@ -22,6 +22,15 @@ from .self_reference import about_itself, pattern
 _INSIDE = {"url": "in URLs", "email": "in e-mails", "path": "in paths", "code": "in code"}
 
 
+def whole(answer: Answer) -> Answer | Skip:
+    """Return an answer, or why it can't be trained on: it is a loop, cut off, or blank."""
+    if repeats(answer.text):
+        return Skip("repeated", answer.text)
+    if answer.finish != "stop":
+        return Skip("cut_off", answer.text or answer.thought)
+    return answer if answer.text.strip() else Skip("empty", answer.thought or answer.text)
+
+
 @dataclass(frozen=True)
 class CorrectionRules:
     """Rules of what in an answer is corrected, and of which answers may be. Without names any answer may be.
@@ -59,12 +68,8 @@ class CorrectionRules:
     def examine(self, prompt: Prompt, answer: Answer) -> list[Replacement] | Skip:
         """Return the names to correct in an answer, or why it is not to be corrected."""
         text = answer.text
-        if repeats(text):
-            return Skip("repeated", text)
-        if answer.finish != "stop":
-            return Skip("cut_off", text or answer.thought)
-        if not text.strip():
-            return Skip("empty", answer.thought)
+        if isinstance(skip := whole(answer), Skip):
+            return skip
         found = self.renamer.hits(text)
         if not found and refuses(text):
             return Skip("refused", text)
@@ -77,16 +82,21 @@ class CorrectionRules:
             return "nothing_to_correct"
         if self.about == "any":
             return None
-        asked = [name for name, kept in self.renamer.find(question) if kept != "new"]
-        if not about_itself(question, body, [name[:2] for name in found], [name[:2] for name in asked]):
+        asked = [name[:2] for name, kept in self.renamer.find(question) if kept != "new"]
+        if not about_itself(question, body, [name[:2] for name in found], asked):
             return "about_another"
-        for target in {name.target for name in found}:
+        return "contradiction" if self.contradicts(question, body, {name.target for name in found}) else None
+
+    def contradicts(self, question: str, body: str, targets: Iterable[str]) -> bool:
+        """Return True if an answer with these new names would say yes to an old one, or no to a new one."""
+        asked = [name for name, kept in self.renamer.find(question) if kept != "new"]
+        for target in targets:
             old = [question[name.start : name.end] for name in asked if name.target == target]
             # "Are you Qwen?", "Yes, I am Athene."; "Are you Athene?", "No, I am Athene."
             yes = pattern("yes").search(body) and any(not mentions(target, name) for name in old)
             if yes or (pattern("no").search(body) and mentions(question, target)):
-                return "contradiction"
-        return None
+                return True
+        return False
 
     def sides(self, answer: Answer, chosen: str) -> Edited:
         """Return rejected and chosen: the answer as it was, and with another text, each with its thought."""

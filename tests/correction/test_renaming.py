@@ -54,7 +54,7 @@ def test_what_is_left_alone_is_told_by_its_reason(text: str, reason: str) -> Non
 @pytest.mark.parametrize(
     ("text", "skip"),
     [
-        (" \n", Skip("empty")),
+        (" \n", Skip("empty", " \n")),
         ("<think>Qwen?</think>\n", Skip("empty", "Qwen?")),
         ("<think>I am Qwen", Skip("cut_off", "I am Qwen")),
     ],
