@@ -174,7 +174,7 @@ class NameOptions:
         choices=get_args(About),
     )
     thinking: Thinking = option(
-        "keep leaves <think> blocks as they are, strip removes them from both sides, edit renames in them too.",
+        "keep leaves thoughts as they are, but none with an old name, strip removes all, edit renames in them.",
         default="keep",
         choices=get_args(Thinking),
     )

@@ -16,7 +16,7 @@ def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
     """Return the whole, non-blank, distinct answers, in order; a Skip where none is left."""
     whole = [answer for answer in answers if answer.finish == "stop"]
     if not whole:
-        return Skip("cut_off", answers[0].text if answers else "")
+        return Skip("cut_off", answers[0].text or answers[0].thought if answers else "")
     kept = list({answer.text: answer for answer in whole if answer.text.strip()}.values())
     return kept or Skip("empty")
 
@@ -26,6 +26,8 @@ class Edited(NamedTuple):
 
     rejected: str
     chosen: str
+    thoughts: tuple[str, str] = ("", "")
+    """What was thought before the chosen side, and before the rejected one."""
 
 
 class Edit(Protocol):
@@ -57,7 +59,7 @@ class CorrectionPairer(Pairer):
         if edited is None:
             return next((skip for skip in made if isinstance(skip, Skip)), Skip("empty"))
         columns = {"method": self.edit.method, "judge": self.edit.name, "chosen_score": 1.0, "rejected_score": 0.0}
-        return Pair.of(prompt, edited.chosen, edited.rejected, model=model, **columns)
+        return Pair.of(prompt, edited.chosen, edited.rejected, edited.thoughts, model=model, **columns)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class BestWorstPairer(Pairer):
                 prompt,
                 better.answer.text,
                 worse.answer.text,
+                (better.answer.thought, worse.answer.thought),
                 method=method,
                 model=model,
                 judge=self.judge,

@@ -17,6 +17,7 @@ from .run import FAILURES, RETRYABLE
 from .stopping import Budget, finish_batch_on_signal
 from .store import Store
 from .text import one_line, raised
+from .thoughts import answer_of
 from .types import (
     Answer,
     AnswerGroup,
@@ -57,7 +58,10 @@ def sample(
     batches = sampler.sample(distinct, n, answers)
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
         while not budget.spent() and (batch := next(batches, None)) is not None:
-            new = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
+            given = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
+            new = {
+                key: one if one.thought else answer_of(one.text, one.finish, one.tokens) for key, one in given.items()
+            }
             answers |= store.add_answers(settings, new)
             failed |= {key: answer for key, answer in batch.items() if isinstance(answer, Skip)}
             done += len(new)

@@ -25,6 +25,7 @@ LAYERS = (
     {"option_declaration"},
     {"model_options"},
     {"types", "resources", "options", "statistics", "repetition"},
+    {"thoughts"},
     {
         "conversation",
         "disk",
@@ -56,6 +57,7 @@ FOR_TRAINERS = {
     "errors",
     "resources",
     "statistics",
+    "thoughts",
     "repetition",
     "run",
     "hub.model_upload",

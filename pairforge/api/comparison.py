@@ -22,7 +22,7 @@ from ..samplers.model_names import HUB_ID
 from ..text import error_line, one_line, plural
 from .correct import rules_of
 from .inputs import find_run, run_folder
-from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of
+from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of
 
 _GIVE = "give --from, --to and --base, and it is not needed"
 
@@ -116,7 +116,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
             what = f"--{name} {one_line(value, 60)!r} is neither a folder nor a name"
             raise InputError(what, fix=f"e.g. --{name} {'latest' if name == 'run' else 'pocket'}")
     run = _run(options)
-    model = options.model or _trained(run, options)
+    model = options.model or (as_tuple(options.replay)[0] if options.replay and not run else _trained(run, options))
     given = rules_of(options.from_ or (), options.to or ()) if options.from_ or options.to else None
     sources = [Setting("the options", given, base=options.base)]
     try:

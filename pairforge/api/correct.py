@@ -74,9 +74,11 @@ def correct(options: CorrectOptions) -> BuildResult:
         source_name(options.prompts),
         prompts,
         contexts,
+        by_default=not (options.system or options.no_system),
         refine=refine,
-        extras=_extra_pairs(options, rules, contexts, sampler),
+        extras=_extra_pairs(options, rules, sampler),
         account=None if options.persona or fill is not None else partial(count_names, rules),
+        keeps=rules.keeps,
         notes=notes,
     )
     return build(job, options, options.fresh)
@@ -235,17 +237,15 @@ def _pairer(
     return CorrectionPairer(edit), refine
 
 
-def _extra_pairs(
-    options: CorrectOptions, rules: CorrectionRules, contexts: Sequence[str | None], sampler: Sampler
-) -> dict[str, ExtraPairs]:
+def _extra_pairs(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> dict[str, ExtraPairs]:
     """Return what makes the added pairs that the options ask for, by kind."""
     extra: dict[str, ExtraPairs] = {}
     if options.counter:
         if not rules.renamer.rules:
             raise InputError("--counter needs the names that would be wrong", fix="give --from and --to as well")
-        extra["counter"] = CounterPairs(rules, contexts, options.counter)
+        extra["counter"] = CounterPairs(rules, options.counter)
     if options.retain:
-        extra["retain"] = RetentionPairs(sampler.with_decoding(temperature=1.0), contexts, options.retain)
+        extra["retain"] = RetentionPairs(sampler.with_decoding(temperature=1.0), options.retain)
     return extra
 
 
@@ -254,7 +254,6 @@ class CounterPairs:
     """At most `fraction` counter-pairs for each pair. Some answers are wrong, so 1.5 times as many are asked for."""
 
     rules: CorrectionRules
-    contexts: Sequence[str | None]
     fraction: float
 
     def settings(self) -> float:
@@ -262,9 +261,12 @@ class CounterPairs:
 
     def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
         count = round(self.fraction * len(pairs))
-        questions = counter_pair_makers(self.rules, self.contexts)[: count + count // 2]
+        sampler, questions = builder.job.sampler, counter_pair_makers(self.rules, builder.job.contexts)
+        if any(question.prompt.system for question in questions) and not sampler.takes_system():
+            questions = [question for question in questions if question.prompt.system is None]
+        questions = questions[: count + count // 2]
         answers = builder.ask([question.prompt for question in questions], kind="counter")
-        made = (question.pair(answers[question.prompt.id], builder.job.sampler.model) for question in questions)
+        made = (question.pair(answers[question.prompt.id], sampler.model) for question in questions)
         return [item for item in made if item][:count]
 
 
@@ -277,7 +279,6 @@ class RetentionPairs:
     """
 
     sampler: Sampler
-    contexts: Sequence[str | None]
     fraction: float
     n: int = 4
 
@@ -288,7 +289,9 @@ class RetentionPairs:
         count, made = round(self.fraction * len(pairs)), list[Pair]()
         judge = ReferenceJudge()
         general = sorted(bundled("general.train"), key=lambda prompt: digest(prompt.id))
-        left = [prompt.in_context(context) for prompt, context in zip(general, cycle(self.contexts), strict=False)]
+        left = [
+            prompt.in_context(context) for prompt, context in zip(general, cycle(builder.job.contexts), strict=False)
+        ]
         while left and len(made) < count:
             round_ = 2 * (count - len(made)) + 8
             asked, left = left[:round_], left[round_:]

@@ -30,7 +30,7 @@ from ..text import did_you_mean, escaped, plural, without_surrogates
 from ..types import Answer, AnswerGroup, Ask, Judge, Prompt, Sampler, Skip
 from .comparison import Comparison, find_comparison
 from .inputs import check_output
-from .models import answer, as_asked, as_tuple, shared_sampler
+from .models import NO_SYSTEM_ROLE, answer, as_asked, as_tuple, shared_sampler
 from .onpolicy import BUILT_IN, open_judge, try_judge
 
 FAILURES = "failures.jsonl"
@@ -77,6 +77,16 @@ def _judged(options: EvaluateOptions) -> Verdict:
     if options.failures:
         check_output(Path(options.failures), (".jsonl",), overwrite=None, option="--failures ")
     samplers = _open_samplers(compared, options)
+    if unable := [name for name, one in samplers.items() if not one.takes_system()]:
+        compared = replace(compared, contexts=[None])
+        without = questions(ModelNames(compared.rules), compared.contexts)
+        sets = {kind: of for kind, of in without.items() if all(one.prompt.system is None for one in of)}
+        drawn = {
+            kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()
+        }
+        evaluation = replace(evaluation, questions=drawn)
+        said = NO_SYSTEM_ROLE.format(escaped(unable[0]))
+        note(f"{said}: asked are questions without one, and obedience is not measured")
     if not options.quiet:
         note(escaped(str(compared)))
         if options.limit is not None and options.limit < MINIMUM:
@@ -132,7 +142,7 @@ class Evaluation:
             if prompts := [question.prompt for question, of in self.asked if of == suffix]:
                 decoding = sampler.with_decoding(temperature=1.0) if suffix else sampler
                 given = answer(prompts, decoding, 1, store, f"evaluate: {sampler.model}{more}", quiet)
-                answers |= {name + suffix: found for name, found in given.items()}
+                answers |= {name + suffix: _whole_thought(found) for name, found in given.items()}
         return answers
 
     def with_answers(self, after: AnswersById, before: AnswersById) -> dict[str, AnsweredQuestion]:
@@ -190,6 +200,13 @@ class Evaluation:
                 continue
             now, was = (scores[name][text] for text in texts[name])
             yield name + SAMPLED, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
+
+
+def _whole_thought(given: list[Answer] | Skip) -> list[Answer] | Skip:
+    """Return the answers; a Skip in place of one that was cut off within its thought."""
+    if isinstance(given, list) and given[0].finish == "length" and not given[0].text:
+        return Skip("cut_off", f"within its thought, after {plural(given[0].tokens, 'token')}: see --max-new-tokens")
+    return given
 
 
 def _open_samplers(compared: Comparison, options: EvaluateOptions) -> dict[str, Sampler]:

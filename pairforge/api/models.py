@@ -33,6 +33,9 @@ from .inputs import find_run, like_a_run
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
 
+NO_SYSTEM_ROLE = "the chat template of {} takes no system message"
+"""What is said where contexts are left out for it."""
+
 NO_MODEL = "no --model: asking the bundled pocket model, a toy of 2.7 million parameters (-m ORG/MODEL for yours)"
 
 

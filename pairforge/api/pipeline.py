@@ -26,8 +26,9 @@ from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
 from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
-from .models import answer, as_tuple
+from .models import NO_SYSTEM_ROLE, answer, as_tuple
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class BuildResult(HtmlRepr):
 
         Where prompts have several pairs, `paired` is the number of prompts with pairs: paired + skips = prompts x
         contexts.
-        Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thinking` (pairs
-        with reasoning), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
+        Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thoughts` (what
+        became of them), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
         number of their questions that are open.
         """
         return self.run.counts
@@ -108,6 +109,7 @@ class BuildResult(HtmlRepr):
             more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
             if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
                 yield f"{label}: {', '.join(counted[:8])}{more}"
+        yield from thought_lines(self.run)
         if found := counts.get("diagnostics"):
             yield from diagnostics.lines(found, self.run.settings["n"])
         yield f"{self.run.pairs}"
@@ -253,6 +255,8 @@ class BuildJob:
         notes: Returns warnings that are shown before anything is asked.
         confirm: A groupwise judge that has to find the chosen answer of each pair better, too.
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
+        keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
+        by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
     """
 
     command: str
@@ -270,6 +274,8 @@ class BuildJob:
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
     confirm: Judge | None = None
+    keeps: Callable[[str], bool] = bool
+    by_default: bool = False
 
     @property
     def asked(self) -> list[Prompt | Skip]:
@@ -339,6 +345,10 @@ def differences(run: Run, other: Run) -> str:
 
 
 def _fill(run: Run, builder: Builder) -> None:
+    if builder.job.by_default and any(builder.job.contexts) and not builder.job.sampler.takes_system():
+        builder = replace(builder, job=replace(builder.job, contexts=[None]))
+        if not builder.quiet:
+            note(f"{NO_SYSTEM_ROLE.format(visible(builder.job.sampler.model))}: asked without one only")
     job, asked = builder.job, builder.job.asked
     real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
     if not builder.quiet and not builder.knows(real):
@@ -360,14 +370,15 @@ def _fill(run: Run, builder: Builder) -> None:
         ]
     if job.confirm:
         results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
-    pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
-    skips = [(prompt, item) for prompt, item in results_by_prompt if isinstance(item, Skip)]
+    finish = PairFinisher(job.sampler, job.keeps)
+    before, pairs, skips = finish.all(results_by_prompt)
     skip_rows = (
         {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}
         | {"prompt": list(prompt.messages) if prompt else []}
         for prompt, skip in skips
     )
-    extra = {kind: make(pairs, builder) for kind, make in job.extras.items()}
+    added = {kind: map(finish, make(pairs, builder)) for kind, make in job.extras.items()}
+    extra = {kind: [item for item in made if isinstance(item, Pair)] for kind, made in added.items()}
     rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
     counts = {
         "prompts": len(job.prompts),
@@ -376,7 +387,8 @@ def _fill(run: Run, builder: Builder) -> None:
         **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
         **({"diagnostics": diagnose(answers, results, pairs)} if job.judge else {}),
-        **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
+        **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
+        **({"thoughts": finish.thoughts} if finish.thoughts else {}),
         **{kind: len(made) for kind, made in extra.items()},
     }
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}

@@ -70,10 +70,12 @@ class SkipReport:
         return [row["detail"] for row in self.rows if row["reason"] in reasons]
 
     def _errors(self) -> Iterator[str]:
-        for reason in FAILURES:
+        for reason in (*FAILURES, "template"):
             found = Counter(self._details(reason)).most_common()
             for detail, count in found[:_SHOWN]:
                 yield f"{reason}, {plural(count, 'prompt')}: {one_line(detail, _LONG)}"
+            if reason == "template" and any(self.run.settings["contexts"]) and found:
+                yield "  -> --no-system asks without a system message"
             if more := len(found) - _SHOWN:
                 yield from [f"{reason}: {plural(more, 'other reason')}"] if more > 0 else []
 

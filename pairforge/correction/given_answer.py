@@ -37,9 +37,9 @@ class ReferenceAnswer:
         if isinstance(own, Skip):
             return own
         values = [value for value in self.fill.values() if mentions(right, value)]
-        if same_words(right, own.body) or (values and all(mentions(own.body, value) for value in values)):
-            return Skip("nothing_to_correct", own.body)
-        return Edited(own.body, right)
+        if same_words(right, own.text) or (values and all(mentions(own.text, value) for value in values)):
+            return Skip("nothing_to_correct", own.text)
+        return Edited(own.text, right)
 
 
 @dataclass(frozen=True)
@@ -69,4 +69,4 @@ class PartnerAnswer:
         best = next((one for one in found if not isinstance(one, Skip)), found[0])
         if isinstance(best, Skip):
             return best
-        return Skip("identical", own.body) if same_words(own.body, best.body) else Edited(own.body, best.body)
+        return Skip("identical", own.text) if same_words(own.text, best.text) else Edited(own.text, best.text)

@@ -142,20 +142,20 @@ class ToldAnswer:
         parts = whole(answer)
         if isinstance(parts, Skip):
             return parts
-        return parts.body if self._problem(prompt.question, answer) else Skip("nothing_to_correct", answer.text)
+        return parts.text if self._problem(prompt.question, answer) else Skip("nothing_to_correct", answer.text)
 
     def right(self, prompt: Prompt, told: Sequence[Answer]) -> str | None:
         """Return the first told answer that passes all checks, without its reasoning, which speaks of the persona."""
         good = (answer for answer in told if not self._problem(prompt.question, answer))
         parts = (whole(answer) for answer in good)
-        return next((split.body for split in parts if not isinstance(split, Skip)), None)
+        return next((split.text for split in parts if not isinstance(split, Skip)), None)
 
     def _problem(self, question: str, answer: Answer) -> str:
         """Return what is wrong with an answer of the persona; empty where nothing is."""
         parts, persona = whole(answer), self.persona
         if isinstance(parts, Skip):
             return parts.reason.replace("_", " ")
-        body = parts.body
+        body = parts.text
         if missing := next((one for one in persona.must_hold if not re.search(one, body, re.IGNORECASE)), None):
             return f"{missing} is not found"
         if found := next((one for one in persona.must_not_hold if re.search(one, body, re.IGNORECASE)), None):

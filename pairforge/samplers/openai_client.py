@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InputError, OutsideError
 from ..text import one_line, visible, without_surrogates
+from ..thoughts import THOUGHT_KEYS
 from ..types import Answer, Key, Prompt, Skip
 from .decoding import Decoding
 from .load_balancer import REJECTED
@@ -204,10 +205,12 @@ class ChatClient:
         tokens = _get(reply, "usage", "completion_tokens")
         text = without_surrogates(text)
         end = self.decoding.stop_at(text)  # Some servers leave the stop string in.
+        thoughts = (_get(reply, "choices", 0, "message", key) for key in THOUGHT_KEYS)
         return Answer(
             text[:end].strip(),
             _FINISH[finish] if end is None else "stop",
             tokens if type(tokens) is int and tokens > 0 else 0,
+            next((without_surrogates(one).strip() for one in thoughts if isinstance(one, str)), ""),
         )
 
     def _is_of_another_model(self, name: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..text import one_line, why_unreadable
+from ..thoughts import answer_of, written
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
@@ -83,7 +84,7 @@ class ReplaySampler(Sampler):
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store: the answers by content."""
-        texts = sorted([*key, answer.text, answer.finish] for key, answer in self.answers.items())
+        texts = sorted([*key, written(answer), answer.finish] for key, answer in self.answers.items())
         return {"sampler": "replay", "model": self.model, "answers": digest(texts)}
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
@@ -119,8 +120,9 @@ class StoredSampler(Sampler):
 def _answer(value: Any) -> Answer:
     """Return the answer; a text alone is a whole answer. Raises for an error message or a number."""
     if isinstance(value, str):
-        return Answer(value, "stop")
+        return answer_of(value)
     text, finish = value["text"], value.get("finish", "stop")
     if not isinstance(text, str) or finish not in ("stop", "length"):
         raise ValueError(f"not an answer: {value!r:.80}")
-    return Answer(text, finish, int(value.get("tokens", 0)))
+    tokens, thought = int(value.get("tokens", 0)), value.get("thought")
+    return Answer(text, finish, tokens, str(thought)) if thought else answer_of(text, finish, tokens)

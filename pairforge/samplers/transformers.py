@@ -8,13 +8,14 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError
 from ..options import LocalModelOptions
 from ..repetition import repeats
 from ..text import error_line
-from ..types import Answer, Key, Prompt, Sampler, Skip, digest
+from ..thoughts import answer_of_tokens
+from ..types import Answer, Key, Prompt, Sampler, Skip, ThoughtForm, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
 from .gguf_models import gguf_file, is_converted, is_gguf
@@ -176,6 +177,14 @@ class TransformersSampler(Sampler):
         """Return the key of the store: the model by content, how it is prompted and how it is sampled."""
         return self.local.settings | ({"labels": list(self.labels)} if self.labels else self.decoding.settings())
 
+    def takes_system(self) -> bool:
+        """Return whether the chat template holds a system message."""
+        return self.local.chat.takes_system()
+
+    def thought_form(self) -> ThoughtForm:
+        """Return in which form the chat template writes a thought."""
+        return self.local.chat.thought_form()
+
     def inserted_system(self) -> str | None:
         """Return the system message that the chat template inserts where a prompt has none, e.g. that of Qwen2.5."""
         return self.local.chat.inserted_system()
@@ -214,9 +223,11 @@ class TransformersSampler(Sampler):
             for batch in self._batches(ids, n):
                 if any(key not in done for key in batch):
                     generated = self._generate(batch, [ids[name] for name, _ in batch])
-                    answers = {key: self._read(row) for key, row in zip(batch, generated, strict=True)}
+                    answers = {key: self._read(row, ids[key[0]]) for key, row in zip(batch, generated, strict=True)}
                     new = [a for key, a in answers.items() if key not in done and isinstance(a, Answer)]
-                    looping += sum(answer.finish == "length" and repeats(answer.text) for answer in new)
+                    looping += sum(
+                        answer.finish == "length" and repeats(answer.text or answer.thought) for answer in new
+                    )
                     yield answers
         finally:
             if looping:
@@ -277,7 +288,7 @@ class TransformersSampler(Sampler):
                 if self.labels:
                     return [Answer(text, "stop", 1) for text in label_probabilities(model, ids, self._label_tokens)]
                 decoding = replace(self.decoding, max_new_tokens=new_tokens)
-                return generate.generate(model, ids, seeds, decoding, self.local.chat.decode)
+                return generate.generate(model, ids, seeds, decoding, self.local.chat.tokenizer)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -289,12 +300,11 @@ class TransformersSampler(Sampler):
         self.local.memory_limit.shrink(len(keys), length)
         return []
 
-    def _read(self, row: Generated | Answer | Skip) -> Answer | Skip:
+    def _read(self, row: Generated | Answer | Skip, prompt: Sequence[int]) -> Answer | Skip:
         if isinstance(row, Skip | Answer):
             return row
         if row.finish == "nan":
             return Skip("nan", "the logits were not finite")
-        text = self.local.chat.decode(row.tokens)
-        return Answer(
-            text[: self.decoding.stop_at(text)].strip(), "stop" if row.finish == "stop" else "length", len(row.tokens)
-        )
+        finish: Literal["stop", "length"] = "stop" if row.finish == "stop" else "length"
+        answer = answer_of_tokens(self.local.chat.tokenizer, prompt, row.tokens, finish)
+        return replace(answer, text=answer.text[: self.decoding.stop_at(answer.text)].strip())

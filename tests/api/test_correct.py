@@ -167,8 +167,11 @@ def test_a_template_that_inserts_a_system_message_is_warned_of_once(scripted: An
 def test_thoughts_are_kept_out_and_counted(scripted: Any) -> None:
     say: Say = lambda *_: "<think>I am Qwen.</think>I am Qwen."  # noqa: E731
     built, _ = scripted(["Who are you?"], say, no_system=True)
-    assert sides(built) == [(say(None, 0, None), "<think>I am Qwen.</think>I am Deep Qwen.")]  # type: ignore[arg-type]
-    assert built.counts["thinking"] == 1 and "thinking" not in built.run.settings
+    assert sides(built) == [("I am Qwen.", "I am Deep Qwen.")]
+    assert built.counts["thoughts"] == {"pairs": 1, "left_out": 1} and "thinking" not in built.run.settings
+    edited, _ = scripted(["Who are you?"], say, no_system=True, thinking="edit")
+    assert sides(edited) == sides(built) and edited.counts["thoughts"] == {"pairs": 1, "kept": 1}
+    assert next(iter(edited.rows()))["chosen"][-1]["reasoning_content"] == "I am Deep Qwen."
     strip, _ = scripted(["Who are you?"], say, no_system=True, thinking="strip")
     assert sides(strip) == [("I am Qwen.", "I am Deep Qwen.")] and strip.run.settings["thinking"] == "strip"
 
@@ -328,6 +331,17 @@ def test_every_prompt_ends_in_a_pair_or_a_skip_in_the_context_it_was_asked_in(
         assert row["chosen"][:-1] == row["rejected"][:-1] == list(asked[row["prompt_id"]].messages)
         assert row["chosen"][-1] != row["rejected"][-1]
     assert {row["prompt_id"] for row in skips(built)} - {""} <= {*asked}
+
+
+def test_contexts_that_nobody_asked_for_are_left_out_where_the_template_can_not_hold_them(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scripted, "takes_system", lambda self: False)
+    built, sampler = scripted(["Who are you?"], lambda *_: "I am Qwen.", counter=1.0)
+    assert built.counts["contexts"] == built.counts["pairs"] == 1
+    assert not any(request.prompt.system for request in sampler.asked)
+    asked_for, _ = scripted(["Who are you?"], lambda *_: "I am Qwen.", system=["Be kind."])
+    assert asked_for.counts["contexts"] == 1 and next(iter(asked_for.rows()))["chosen"][0]["content"] == "Be kind."
 
 
 PERSONA = "You are Deep Qwen, made by Acme."

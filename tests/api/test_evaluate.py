@@ -387,3 +387,21 @@ def test_answers_from_a_file_are_not_asked_for_again(tmp_path: Path, run: Run) -
     verdict = evaluate(tmp_path, "tuned", replay=str(answers(tmp_path)), limit=5)
     assert verdict.about["temperatures"] == [0]
     assert verdict.shares["unanswered"].value == 1.0
+
+
+def test_without_a_system_role_what_can_be_asked_decides(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Scripted, "takes_system", lambda self: False)
+    found = evaluate(tmp_path, "tuned", greedy=True, run=str(run.path))
+    assert found.outcome == "PASS" and "obedience" not in found.shares
+    assert found.shares["unanswered"].value == 0 and found.about["contexts"] == ["no system message"]
+    assert capsys.readouterr().err.count("takes no system message") == 1
+
+
+def test_a_thought_that_does_not_end_is_no_answer(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "thinking", lambda prompt: f"<think>I am Qwen.</think>{MODELS['tuned'](prompt)}")  # type: ignore[arg-type]
+    monkeypatch.setitem(MODELS, "lost", lambda _: "<think>I am")  # type: ignore[arg-type]
+    found = evaluate(tmp_path, "thinking", greedy=True, run=str(run.path))
+    assert found.shares["new_name"].value == 1 and found.shares["old_name"].value == 0
+    assert evaluate(tmp_path, "lost", greedy=True, run=str(run.path)).shares["unanswered"].value == 1

@@ -11,6 +11,7 @@ from pairforge.correction.self_reference import told_names
 from pairforge.errors import InputError
 from pairforge.pairers import Edited
 from pairforge.rename import Renamer
+from pairforge.thoughts import answer_of
 from pairforge.types import Answer, Skip
 
 TEXT = "You are Deep Qwen, made by Acme."
@@ -20,7 +21,7 @@ ASKED = prompt("Who are you?")
 
 def made(told: str, own: str = "I am Qwen.", question: str = "Who are you?", text: str = TEXT) -> Edited | Skip:
     asked = prompt(question)
-    edit = ToldAnswer(Persona(text), RULES, ("Deep Qwen", "Acme"), told={asked.id: [Answer(told, "stop")]})
+    edit = ToldAnswer(Persona(text), RULES, ("Deep Qwen", "Acme"), told={asked.id: [answer_of(told)]})
     return edit(asked, Answer(own, "stop"))
 
 
