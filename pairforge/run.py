@@ -19,7 +19,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from .disk import json_object, write_atomic, write_errors
+from .disk import atomic, json_object, write_atomic, write_errors
 from .errors import InputError
 from .text import visible
 from .types import digest
@@ -99,11 +99,16 @@ class Run:
     counts: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, out: Path, command: str, settings: dict[str, Any]) -> Run:
-        """Return the run with these settings, finished or not."""
-        path = out / f"{command}-{digest(settings, 10)}"
-        made = cls.find(path)  # None where it is not finished, or broken: to be made again
-        return cls(path, command, settings, made.counts if made else {})
+    def of(cls, out: Path, command: str, settings: dict[str, Any], name: str = "") -> Run:
+        """Return the run with these settings, finished or not, in the folder of that name, else of their hash.
+
+        Where that folder is of a run with other settings, as one that was pulled from the Hub has, it is the next one.
+        """
+        for path in numbered(out / (name or f"{command}-{digest(settings, 10)}")):
+            there = cls.at(path)  # None where it is broken: to be made again
+            if there is None or digest(there.settings) in (digest({}), digest(settings)):
+                return cls(path, command, settings, there.counts if there else {})
+        raise AssertionError("the folders have no end")
 
     @classmethod
     def load(cls, path: Path) -> Run:
@@ -240,8 +245,9 @@ class Run:
         """Write the derived files, each whole, run.json last."""
         self.counts = counts
         for name, rows in (("pairs", pairs), ("skips", skips)):
-            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            write_atomic(self.path / f"{name}.jsonl", "".join(lines))
+            path = self.path / f"{name}.jsonl"
+            with write_errors(path), atomic(path) as file:
+                file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n".encode() for row in rows)
         value = {"command": self.command, "settings": self.settings, "counts": counts}
         write_atomic(self.path / "run.json", json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 

@@ -6,8 +6,9 @@ local path and no address of a server: the same pairs give the same text.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Literal, TypeAlias
@@ -113,6 +114,21 @@ class Manifest:
         """The data files of all configs."""
         for config in self.configs.values():
             yield from config.files
+
+
+def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the SHA-256, in hex, of the canonical JSON of rows, a line each; a null is the same as no value."""
+    found = hashlib.sha256()
+    for row in rows:
+        text = json.dumps(_present(row), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+        found.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return found.hexdigest()
+
+
+def _present(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _present(item) for key, item in value.items() if item is not None}
+    return [_present(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 _FIX = "it is no data set that pairforge published, or it was edited since: see its page"

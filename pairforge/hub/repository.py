@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +44,13 @@ _PLAIN = {
     429: ("the Hub asks to slow down (429): nothing was pushed", "run the same command again in some minutes"),
 }
 _OTHER = ("can't push to {repo}, and nothing was pushed: {reason}", "run it again later")
+_READING = {
+    401: _PLAIN[401],
+    403: ("{repo} may not be read with your token: {reason}", "ask for access on its page, or {login}"),
+    404: ("the Hub has no data set {repo} that you may read, or not this revision", "check the name, or {login}"),
+    429: ("the Hub asks to slow down (429)", "run the same command again in some minutes"),
+}
+_UNREAD = ("can't read {repo} on the Hub: {reason}", "run it again later")
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,14 @@ class Commit:
 class Head:
     """The content of a repository at its latest commit.
 
-    `files` are the paths, each with the digest of the content: SHA-256 of a large file, git's own of a small one.
+    `files` are the paths, each with the digest of the content: SHA-256 of a large file, git's own of a small one;
+    `sizes` are their bytes.
     """
 
     sha: str
     private: bool
     files: Mapping[str, str]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 def logged_in() -> bool:
@@ -121,10 +130,11 @@ class Repository:
         given = {"repo_type": self.kind, "revision": self.revision, "files_metadata": True}
         info: Any = self._patiently(lambda: self.api.repo_info(self.name, **given))
         files = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings or []}
-        return Head(str(info.sha), bool(info.private), files)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        return Head(str(info.sha), bool(info.private), files, sizes)
 
-    def download(self, file: str, head: Head, folder: Path) -> Path:
-        """Download a file as of that commit."""
+    def download(self, file: str, head: Head, folder: Path | None = None) -> Path:
+        """Download a file as of that commit to a folder, by default to the cache of the Hub's client."""
         given = {"repo_type": self.kind, "revision": head.sha, "local_dir": folder}
         return Path(self._patiently(lambda: self.api.hf_hub_download(self.name, file, **given)))
 
@@ -223,6 +233,7 @@ def connected(
     token: str | None = None,
     quiet: bool = False,
     revision: str | None = None,
+    writes: bool = True,
 ) -> Iterator[Repository]:
     """Open a repository, with a timeout that the Hub's client lacks, and convert its errors to errors of one line.
 
@@ -230,6 +241,7 @@ def connected(
         token: by default that of HF_TOKEN or `hf auth login`.
         quiet: do not say on stderr that a request is tried again.
         revision: the branch; by default main.
+        writes: messages are about what is written there, else about what is read.
 
     Raises InputError and OutsideError.
     """
@@ -241,7 +253,7 @@ def connected(
     try:
         yield Repository(HfApi(library_name="pairforge", token=token or get_token()), name, kind, quiet, revision)
     except api_failures() as error:
-        raise _outside(error, name) from error
+        raise _outside(error, name, writes) from error
     finally:
         session.timeout = before
 
@@ -256,19 +268,23 @@ def api_failures() -> tuple[type[Exception], ...]:
     return (*HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError)
 
 
-def _outside(error: Exception, repo: str) -> PairforgeError:
+def _outside(error: Exception, repo: str, writes: bool = True) -> PairforgeError:
     """Convert an error of the Hub's client to one line for the user, without a token in it."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
     cause, status = _cause(error)
     if status is None and isinstance(cause, json.JSONDecodeError):
         what = "what answers for the Hub isn't the Hub: a login page or a proxy?"
         return OutsideError(what, fix="open it in a browser")
     reason = _reason(cause)
-    if status == 400 or (status is None and isinstance(cause, ValueError)):
+    if writes and (status == 400 or (status is None and isinstance(cause, ValueError))):
         return InputError(f"the Hub refuses the card or its data: {_reason(error)}", fix="check --license")
-    if status in (402, 403, 413, 507) and _FULL.search(reason):
+    if writes and status in (402, 403, 413, 507) and _FULL.search(reason):
         what = f"the Hub has no room for more in {repo}: {reason}"
         return OutsideError(what, fix="free storage there, or ask the Hub for more")
-    what, fix = _PLAIN.get(status or 0, _OTHER)
+    if not writes and isinstance(error, RepositoryNotFoundError):  # 401, where there is no token
+        status = 404
+    what, fix = (_PLAIN if writes else _READING).get(status or 0, _OTHER if writes else _UNREAD)
     for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT"):
         if status is None and (value := os.environ.get(name)) not in (None, "", "0"):
             fix = f"check the network, and {name}, which is {value}"
