@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .api.fix import fix
     from .api.inputs import latest_run, pairs_file, read_pairs
     from .api.onpolicy import onpolicy
+    from .api.pull import pull
     from .api.push import push
+    from .api.reproduce import reproduce
     from .api.runs import diff_runs, list_runs, remove_runs, show_run
     from .api.sample import sample
     from .api.shortcuts import shortcuts
@@ -32,8 +34,8 @@ __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
     "diff_runs", "difficulty", "doctor", "evaluate", "fix", "latest_run", "list_runs", "model_source", "onpolicy",
-    "pairs_file", "push", "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "train",
-    "validate",
+    "pairs_file", "pull", "push", "read_pairs", "remove_runs", "repeats", "reproduce", "sample", "shortcuts", "show",
+    "show_run", "train", "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -178,7 +179,9 @@ class _Handler(BaseHTTPRequestHandler):
     def tree(self, name: str, rev: str, folder: str | None) -> None:
         repo = self._version(name, rev)
         found = {path: data for path, data in repo.files.items() if path.startswith(f"{folder}/" if folder else "")}
-        self._answer([_file(path, data) for path, data in found.items()])
+        above = {str(one) for path in found for one in PurePosixPath(path).parents} - {".", folder or "."}
+        listed = [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in sorted(above)]
+        self._answer(listed + [_file(path, data) for path, data in found.items()])
 
     def paths(self, name: str, rev: str) -> None:
         repo = self._version(name, rev)

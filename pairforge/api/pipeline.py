@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
+from ..option_declaration import GIVEN_IN_PYTHON, words_of
 from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
@@ -134,7 +135,7 @@ def prepare(options: BuildOptions, source: Any) -> tuple[list[Prompt | Skip], Bu
 
 def source_name(prompts: Any) -> str:
     """Return what a run keeps as the source of its prompts: prompts given in Python have no name."""
-    return "given in Python" if is_given(prompts) else str(prompts)
+    return GIVEN_IN_PYTHON if is_given(prompts) else str(prompts)
 
 
 def in_contexts(prompts: Iterable[Prompt | Skip], contexts: Sequence[str | None]) -> Iterator[Prompt | Skip]:
@@ -254,6 +255,7 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
     """Make the run of a job, or find it made."""
     out, fresh, quiet = out_dir(options.output), options.fresh, options.quiet
     run = Run.of(out, job.command, job.settings())
+    run.argv = ("pairforge", job.command, *words_of(options, ("output", "quiet", "fresh", "name")))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)

@@ -57,7 +57,7 @@ class PushComparison:
     refusals: tuple[str, ...] = ()
 
 
-def check_repo(repo: str) -> None:
+def check_repo(repo: str, option: str = "--repo") -> None:
     """Check that a name can be the id of a dataset: OWNER/NAME in the Hub's alphabet. Raises InputError."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
@@ -67,9 +67,9 @@ def check_repo(repo: str) -> None:
     except HFValidationError as error:
         inside = re.fullmatch(r"(?:https?://[^/]+/)?(?:datasets/)?([\w.-]+/[\w.-]+)/?", repo)
         fix = f"use {inside[1]}" if inside and inside[1] != repo else "use OWNER/NAME"
-        raise InputError(f"--repo {visible(repr(repo))} can't be a dataset's id", fix=fix) from error
+        raise InputError(f"{option} {visible(repr(repo))} can't be a dataset's id", fix=fix) from error
     if "/" not in repo:
-        raise InputError(f"--repo {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
+        raise InputError(f"{option} {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
 
 
 @dataclass

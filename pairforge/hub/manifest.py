@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
 from ..errors import InputError
+from ..markdown import public_name
 from ..resources import installed_versions, resource
 from ..text import one_line
 
@@ -116,19 +117,54 @@ class Manifest:
             yield from config.files
 
 
-def rows_digest(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the SHA-256, in hex, of the canonical JSON of rows, a line each; a null is the same as no value."""
-    found = hashlib.sha256()
-    for row in rows:
-        text = json.dumps(_present(row), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-        found.update(text.encode("utf-8", "surrogatepass") + b"\n")
-    return found.hexdigest()
+class RowsDigest:
+    """The digest of rows: of their canonical JSON, nulls left out, a line each, in order; of several splits, of theirs.
+
+    It depends neither on the order of keys, nor on how the rows are cut into files, nor on the version of pyarrow. Rows
+    are those of the table: `load_dataset` and the files give the same.
+    """
+
+    def __init__(self) -> None:
+        self._splits: dict[str, Any] = {}
+
+    def add(self, row: Mapping[str, Any], split: str = "train") -> str:
+        """Take in the next row of a split, and return the digest of the row alone."""
+        line = canonical(row)
+        if split not in self._splits:
+            self._splits[split] = hashlib.sha256()
+        self._splits[split].update(line + b"\n")
+        return hashlib.sha256(line).hexdigest()
+
+    def hexdigest(self) -> str:
+        """Return the digest of all rows so far."""
+        found = [self._splits[name].hexdigest() for name in sorted(self._splits)] or [hashlib.sha256().hexdigest()]
+        return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
+
+
+def canonical(row: Mapping[str, Any]) -> bytes:
+    """Return a row of a table as JSON with sorted keys, without spaces, and without what is null."""
+    text = _ENCODER.encode(row)
+    if ":null" in text:
+        text = _ENCODER.encode(_present(row))
+    return text.encode("utf-8", "surrogatepass")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _present(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _present(item) for key, item in value.items() if item is not None}
-    return [_present(item) for item in value] if isinstance(value, list | tuple) else value
+    return [*map(_present, value)] if isinstance(value, list) else value
+
+
+def public_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as it is published: of a model or judge that is a path here, or a server, the name alone."""
+    named = {key: _public_name(row[key]) for key in ("model", "judge") if isinstance(row.get(key), str)}
+    return {**row, **named}
+
+
+_public_name = cache(public_name)
 
 
 _FIX = "it is no data set that pairforge published, or it was edited since: see its page"

@@ -84,12 +84,12 @@ def logged_in() -> bool:
     return get_token() is not None
 
 
-def login_advice() -> str:
-    """Return what to do about a missing or wrong token: HF_TOKEN wins over a stored one."""
+def login_advice(may: str = "write") -> str:
+    """Return what to do about a token that is missing, wrong, or may not do this: HF_TOKEN wins over a stored one."""
     names = [name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name)]
     if names:
-        return f"set {names[0]} to a token that may write there, or unset it and run hf auth login: {names[0]} wins"
-    return "hf auth login, with a token that may write there"
+        return f"set {names[0]} to a token that may {may} there, or unset it and run hf auth login: {names[0]} wins"
+    return f"hf auth login, with a token that may {may} there"
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,9 @@ def _outside(error: Exception, repo: str, writes: bool = True) -> PairforgeError
         if status is None and (value := os.environ.get(name)) not in (None, "", "0"):
             fix = f"check the network, and {name}, which is {value}"
             break
-    return OutsideError(what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice()))
+    return OutsideError(
+        what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice("write" if writes else "read"))
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
