@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,9 @@ class Published:
     @property
     def counts(self) -> dict[str, Any]:
         """The counts of the run that made the pairs; of pairs that no run made, their number."""
-        rows = self.config.rows
-        return {"prompts": rows, "contexts": 1, "pairs": rows, "skips": {}, **self.config.counts}
+        rows, given = self.config.rows, self.config.counts
+        told = given if sum(given.get(name) or 0 for name in ("pairs", "counter", "retain")) == rows else {}
+        return {"prompts": rows, "contexts": 1, "pairs": rows, "skips": {}, **told}
 
     @property
     def parts(self) -> list[DataConfig]:
@@ -175,6 +176,8 @@ def pull(options: PullOptions) -> PullResult:
         else:
             source = ":".join([f"{repo}@{head.sha}", *_config_and_split(options.config, behind)])
             run = Run.of(out, "pull", {"model": "", "pulled": {"source": source}})
+        if options.name is not None:
+            run.check_name(options.name)
         new = not run.counts
         # Before the folder is made: what is wrong there leaves nothing here.
         files = found.files() if new and found else []
@@ -245,8 +248,15 @@ def _fill(run: Run, found: Published, files: list[list[Path]]) -> int:
     """Write what was published into the run, its pairs last, and return how many answers were kept."""
     answers = sum(_keep_answers(run, part, found.target.name) for part in files[1:])
     write_atomic(run.path / FILE, found.text)
-    run.finish(_rows(files[0]), (), found.counts)
+    run.finish(map(_plain, count(), _rows(files[0])), (), found.counts)
     return answers
+
+
+def _plain(number: int, row: Any) -> Any:
+    """Return a row that JSON can hold. Raises InputError for one that it can't."""
+    if wrong := fault(row, is_text=True):
+        raise InputError(f"row {number} can't be a pair of a run: {wrong.detail}", fix="pull another --revision")
+    return row
 
 
 def _keep_answers(run: Run, files: Iterable[Path], repo: str) -> int:

@@ -29,6 +29,7 @@ from ..options import (
     keywords,
 )
 from ..prompts import BUNDLED
+from ..readers import hub_id
 from ..resources import installed_versions
 from ..run import Run, out_dir
 from ..run_options import ReproduceOptions
@@ -56,7 +57,7 @@ _HARMLESS = {
 """The options that name no code, file or server."""
 _HARMLESS_VALUES: Mapping[str, Callable[[str], bool]] = {
     "judge": lambda value: value == BUILT_IN,
-    "prompts": lambda value: value in BUNDLED,
+    "prompts": lambda value: value in BUNDLED or hub_id(value) is not None,
     "model": lambda value: value == POCKET or _is_on_hub(value),
 }
 _OWN = ("output", "quiet", "fresh", "name", "device", "concurrency", "timeout")
@@ -99,37 +100,56 @@ class Recipe:
             raise InputError(f"{repo} has no {FILE}: nothing says how it was made", fix=f"pairforge pull {repo}")
         return cls.of_manifest(found.text, found.name, f"{repo} at {head.sha[:7]}")
 
-    def arguments(self, given: Sequence[tuple[str, str]]) -> tuple[str, dict[str, Any]]:
-        """Return the verb and the keyword arguments of the command, with those that the user gave.
+    def command(self, given: Sequence[tuple[str, str]]) -> PairCommand:
+        """Return the command, with the options that the user gave in place of its own.
 
-        Raises InputError where it is no command that makes pairs, and where it names code, a file or a server that the
-        user has not named.
+        Raises InputError where it is no command that makes pairs, or has words that are no options of it.
         """
         verb = self.argv[1] if len(self.argv) > 1 and self.argv[0] == "pairforge" else ""
         if verb not in _VERBS:
             known = f"{one_line(shlex.join(self.argv))} does not make pairs" if self.argv else "no command is known"
             raise InputError(f"{self.of}: {known}", fix="see its card, and pairforge runs show")
         kind, _ = _VERBS[verb]
-        known_options = {flag_of(one).removeprefix("--"): one.name for one in fields(kind)}
-        if unknown := next((name for name, _ in given if name not in known_options), None):
-            fix = did_you_mean(unknown, known_options) or f"see: pairforge {verb} --help"
+        flags = {flag_of(one).removeprefix("--"): one.name for one in fields(kind)}
+        if unknown := next((name for name, _ in given if name not in flags), None):
+            fix = did_you_mean(unknown, flags) or f"see: pairforge {verb} --help"
             raise InputError(f"--set {visible(unknown)}: {verb} has no such option", fix=fix)
         said = {name: value for name, value in values_of(kind, self.argv[2:]).items() if name not in _OWN}
         own = values_of(kind, [word for name, value in given for word in (f"--{name}", value)])
-        for flag, name in known_options.items():
-            if name in said and name not in own and not _is_harmless(name, said[name]):
-                what = f"{self.of}: its command has --{flag} {one_line(said[name], 60)}, used only where you name it"
-                raise InputError(what, fix=f"add --set {flag}=...")
+        outside = [flag for flag, name in flags.items() if name in {*said} - {*own} and _is_outside(name, said[name])]
         sha = next((one.get("revision") for one in self.models if one["name"] == said.get("model")), None)
         if "model" in own:
             said.pop("revision", None)
-        elif sha and _is_on_hub(said["model"]):
+        elif sha and "model" not in outside and said["model"] != POCKET:
             said.setdefault("revision", sha)
-        return verb, {**said, **own}
+        return PairCommand(verb, {**said, **own}, outside)
 
 
-def _is_harmless(name: str, value: Any) -> bool:
-    return _HARMLESS_VALUES[name](value) if name in _HARMLESS_VALUES else name in _HARMLESS
+@dataclass(frozen=True)
+class PairCommand:
+    """A command that makes pairs, with its keyword arguments; `outside` are the options that only a user may name."""
+
+    verb: str
+    arguments: Mapping[str, Any]
+    outside: Sequence[str]
+
+    def __str__(self) -> str:
+        kind, _ = _VERBS[self.verb]
+        return shlex.join(["pairforge", self.verb, *words_of(kind(**self.arguments))])
+
+    def run(self, of: str, **more: Any) -> BuildResult:
+        """Run it. Raises InputError where it names code, a file or a server that the user has not named."""
+        if self.outside:
+            named = ", ".join(f"--{flag}" for flag in self.outside)
+            fix = f"add {' '.join(f'--set {flag}=...' for flag in self.outside)}"
+            raise InputError(f"{of}: its command has {named}, used only where you name it", fix=fix)
+        _, make = _VERBS[self.verb]
+        return make(**self.arguments, **more)
+
+
+def _is_outside(name: str, value: Any) -> bool:
+    """Return whether an option names code, a file or a server, of which data may name none."""
+    return not (_HARMLESS_VALUES[name](value) if name in _HARMLESS_VALUES else name in _HARMLESS)
 
 
 def _is_on_hub(model: str) -> bool:
@@ -150,7 +170,7 @@ class Reproduction(HtmlRepr):
     """The command that makes the pairs, and, where it was run, the run that it made and the digest of its pairs."""
 
     recipe: Recipe
-    command: str
+    command: PairCommand
     made: BuildResult | None = None
     digest: str | None = None
 
@@ -181,19 +201,21 @@ class Reproduction(HtmlRepr):
         return version + [one_line(line, 200) for line in new.changes(old) if not line.startswith(marks)]
 
     def as_json(self) -> dict[str, Any]:
-        said = {"command": "reproduce", "ok": self.ok, "of": self.recipe.of, "argv": self.command}
+        said = {"command": "reproduce", "ok": self.ok, "of": self.recipe.of, "command_line": str(self.command)}
         said |= {"run": str(self.made.run.path) if self.made else None, "same": self.ok if self.made else None}
         return said | {"digest": self.digest, "expected": self.recipe.digest, "differences": self.reasons}
 
     @property
     def brief(self) -> str:
         """The command, or the folder of the run that it made."""
-        return visible(str(self.made.run.path) if self.made else self.command)
+        return visible(str(self.made.run.path if self.made else self.command))
 
     def __rich_console__(self, *_: object) -> Iterator[Any]:
-        yield visible(self.command)
+        yield visible(str(self.command))
         if self.made is None:
-            yield f"expected digest of the pairs: {self.recipe.digest}; to run it and compare: --run"
+            yield f"digest of the pairs: {self.recipe.digest}"
+            named = "".join(f" --set {flag}=..." for flag in self.command.outside)
+            yield f"to run it, and compare: --run{named}"
             return
         yield visible(str(self.made.run.path))
         if self.ok:
@@ -218,11 +240,9 @@ def reproduce(options: ReproduceOptions) -> Reproduction:
     if wrong := next((name for name, sign, value in parts if not (name and sign and value)), None):
         raise InputError(f"--set {visible(wrong)} must be OPTION=VALUE", fix="e.g. --set judge=my_judge.py:score")
     recipe = Recipe.find(options)
-    verb, arguments = recipe.arguments([(name.removeprefix("--"), value) for name, _, value in parts])
-    kind, make = _VERBS[verb]
-    done = Reproduction(recipe, shlex.join(["pairforge", verb, *words_of(kind(**arguments))]))
+    command = recipe.command([(name.removeprefix("--"), value) for name, _, value in parts])
+    done = Reproduction(recipe, command)
     if options.run:
-        out = out_dir(options.output) / FOLDER
-        done.made = make(**arguments, output=str(out), quiet=options.quiet)
+        done.made = command.run(recipe.of, output=str(out_dir(options.output) / FOLDER), quiet=options.quiet)
         done.digest = published_digest(done.made.run)
     return done
