@@ -8,74 +8,49 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..conversation import context_of, written
-from ..markdown import code_span, fence, shortened, without_places
+from ..markdown import code_span, fence, without_places
 from ..text import plural
 from ..types import digest
+from .manifest import DataConfig, Manifest
 
 if TYPE_CHECKING:
-    from datasets import Features
     from huggingface_hub import DatasetCardData
 
 TAGS = ["preference-pairs", "dpo", "chatml", "synthetic", "pairforge"]
-_STAMPED = ("rows", "card", "data")
 _OWN_TEXT = "[//]: # (pairforge: a text of your own below this line stays; the next push replaces what is above)"
 _LICENSE = ("license", "license_name", "license_link")
 _KEYS = {
     "pretty_name", "task_categories", "size_categories", "tags", "configs", "dataset_info", *_LICENSE
 }  # fmt: skip
 """The keys of the header that a push writes; all others are the user's own."""
-_EXAMPLES = 3
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """SHA-256 digests under the key `pairforge` of a card's header: of the push that wrote the card.
+    """What a card of pairforge's has under the key `pairforge` of its header.
 
-    `rows` is of the rows' canonical JSON, so that it depends neither on key order, batch size nor the version of
-    pyarrow; `card` is of the rest of the card as it was written; `data` is of the Parquet file's bytes. `edited`, which
-    is not in the header, says that the card was changed since, above the line from which on it is the user's.
+    `card` is the SHA-256 of the rest of the card as it was written. `edited`, which is not in the header, says that the
+    card was changed since, above the line from which on it is the user's.
     """
 
-    rows: str
     card: str
-    data: str
     edited: bool = False
 
 
-def render(
-    rows: Sequence[Mapping[str, Any]],
-    run: Mapping[str, Any],
-    *,
-    features: Features,
-    data_file: str,
-    data_sha256: str,
-    rows_sha256: str | None = None,
-    license: str | None = None,
-    repo: str | None = None,
-    pocket: bool = False,
-) -> str:
-    """Return the text of the card; the same arguments give the same text.
+def render(manifest: Manifest, repo: str | None = None) -> str:
+    """Return the text of the card; the same manifest gives the same text.
 
-    Args:
-        rows_sha256: the digest of the rows, where it is known.
-        run: the content of `run.json`, empty for pairs that were not made by a run.
-        license: the id of a licence that the Hub knows, or `other:NAME`.
-        repo: the dataset's id in the commands that load it and train on it.
-        pocket: the pairs were made by the bundled pocket model.
+    `repo` is the dataset's id in the commands that load it and train on it.
     """
-    header: Any = _header(len(rows), features, data_file, license, repo)
-    sections = _sections(rows, run, repo or "YOUR-NAME/YOUR-DATASET", pocket)
+    header: Any = _header(manifest, repo)
+    sections = _sections(manifest, repo or "YOUR-NAME/YOUR-DATASET")
     body = "\n" + "\n\n".join(filter(None, (*sections, _OWN_TEXT))) + "\n"
-    mark = Stamp(
-        rows_sha256 or digest([dict(row) for row in rows], 64, str), _fingerprint(header.to_dict(), body), data_sha256
-    )
-    header["pairforge"] = {key: getattr(mark, key) for key in _STAMPED}
+    header["pairforge"] = {"card": _fingerprint(header.to_dict(), body)}
     return f"---\n{header.to_yaml()}\n---\n{body}"
 
 
@@ -83,12 +58,12 @@ def stamp(text: str) -> Stamp | None:
     """Return the stamp in a card's text; None where pairforge didn't write the card, or its header can't be read."""
     header, body = _parts(text)
     mark = header.pop("pairforge", None)
-    values: dict[str, Any] = {key: mark.get(key) for key in _STAMPED} if isinstance(mark, dict) else {}
-    if not values or not all(isinstance(value, str) for value in values.values()):
+    card = mark.get("card") if isinstance(mark, dict) else None
+    if not isinstance(card, str):
         return None
     ours = {key: value for key, value in header.items() if key in _KEYS}
     unlicensed = {key: value for key, value in ours.items() if key not in _LICENSE}  # as the user may have added one
-    return Stamp(**values, edited=values["card"] not in (_fingerprint(ours, body), _fingerprint(unlicensed, body)))
+    return Stamp(card, edited=card not in (_fingerprint(ours, body), _fingerprint(unlicensed, body)))
 
 
 def with_own_parts(card: str, there: str) -> str:
@@ -129,36 +104,67 @@ def _fingerprint(header: Mapping[str, Any], body: str) -> str:
     return digest([dict(header), (body.rpartition(_OWN_TEXT)[0] or body).strip()], 64)
 
 
-def _header(count: int, features: Features, data_file: str, license: str | None, repo: str | None) -> DatasetCardData:
-    from datasets import DatasetInfo
-    from datasets.info import DatasetInfosDict
+def _header(manifest: Manifest, repo: str | None) -> DatasetCardData:
     from huggingface_hub import DatasetCardData
 
-    known, _, own = (license or "").partition(":")
-    header = DatasetCardData(
+    main = manifest.configs[manifest.default]
+    known, _, own = (main.licenses.get("set") or "").partition(":")
+    order = sorted(manifest.configs.items(), key=lambda item: item[0] != manifest.default)
+    configs: list[dict[str, Any]] = [
+        {
+            "config_name": name,
+            "data_files": [
+                {"split": split, "path": [file.path for file in held.files]} for split, held in config.splits.items()
+            ],
+        }
+        for name, config in order
+    ]
+    configs[0]["default"] = True
+    return DatasetCardData(
         pretty_name=repo.split("/")[-1] if repo else "Preference pairs",
         license=known or None,
         license_name=own or None,
         task_categories=["text-generation"],
-        size_categories=[next((name for limit, name in _SIZES if count < limit), "n>10M")],
+        size_categories=[next((name for limit, name in _SIZES if main.rows < limit), "n>10M")],
         tags=TAGS,
-        configs=[{"config_name": "default", "data_files": [{"split": "train", "path": data_file}]}],
+        configs=configs,
+        dataset_info=[
+            {
+                "config_name": name,
+                "features": [*map(_as_list, config.features)],
+                "splits": [
+                    {"name": split, "num_bytes": sum(file.bytes for file in held.files), "num_examples": held.rows}
+                    for split, held in config.splits.items()
+                ],
+            }
+            for name, config in order
+        ],
     )
-    DatasetInfosDict({"default": DatasetInfo(features=features)}).to_dataset_card_data(header)
-    header["dataset_info"]["splits"] = [{"name": "train", "num_examples": count}]
-    return header
 
 
-def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: str, pocket: bool) -> Iterator[str]:
+def _as_list(value: Any) -> Any:
+    """Return JSON data with lists in place of tuples, which the YAML writer would mark as Python's."""
+    if isinstance(value, Mapping):
+        return {key: _as_list(item) for key, item in value.items()}
+    return [*map(_as_list, value)] if isinstance(value, list | tuple) else value
+
+
+def _sections(manifest: Manifest, repo: str) -> Iterator[str]:
+    main = manifest.configs[manifest.default]
     yield "# Preference pairs"
     yield (
-        f"{_origin(rows)}. `chosen` and `rejected` are\n"
+        f"{_origin(main)}. `chosen` and `rejected` are\n"
         "whole ChatML conversations (lists of `role` and `content`) with the same context, and differ at the end."
     )
-    values = {key: sorted({str(row[key]) for row in rows if row.get(key)}) for key in ("method", "model", "judge")}
+    if len(manifest.configs) > 1:
+        yield "\n".join(
+            f"- config {code_span(name)}: {plural(one.rows, 'row')}" for name, one in manifest.configs.items()
+        )
+    models = [str(model["name"]) for model in main.models]
+    values = {"method": main.methods, "model": models, "judge": main.judges}
     shown = {key: ", ".join(map(code_span, without_places(found[:5]))) for key, found in values.items()}
     yield "\n".join(f"- {key}: {text}" for key, text in shown.items() if text)
-    if pocket:
+    if "pocket" in models:
         yield (
             "**Made by pairforge's bundled pocket model**, a toy for trying the tool: nothing measured on these\n"
             "pairs says anything about a real model."
@@ -170,14 +176,14 @@ def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: s
         "TRL's `DPOTrainer`, axolotl (`chat_template.argilla_chat`) and OpenRLHF (`--data.apply_chat_template`) read\n"
         "the pairs as they are."
     )
-    settings, counts, command = run.get("settings", {}), run.get("counts", {}), str(run.get("command"))
+    settings, counts, command = main.settings, main.counts, str(main.command)
     if isinstance(rules := settings.get("rules"), Mapping) and rules:
         yield (
             "## What is meant to differ\n\nThe pairs teach these words on purpose. An audit for shortcuts finds them;\n"
             "that is what the pairs are for."
         )
         yield "\n".join(f"- {code_span(old)} in `rejected`, {code_span(new)} in `chosen`" for old, new in rules.items())
-    if run:
+    if main.run:
         names = [name for name in ("prompts", "pairs", "counter", "retain") if name in counts]
         lines = [f"- {name}: {_number(counts[name])}" for name in names]
         skips = sorted((counts.get("skips") or {}).items())
@@ -187,25 +193,17 @@ def _sections(rows: Sequence[Mapping[str, Any]], run: Mapping[str, Any], repo: s
         yield f"Made by `pairforge {command}` with these settings:" if re.fullmatch(r"[a-z-]{1,40}", command) else ""
         yield fence(json.dumps(without_places(settings), indent=2, ensure_ascii=False, sort_keys=True), "json")
     yield "## Examples"
-    for row in rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]:
-        yield fence(_conversation(row), "text")
+    for example in main.examples:
+        yield fence("\n".join(f"{role:>9}: {text}" for role, text in example), "text")
 
 
-def _origin(rows: Sequence[Mapping[str, Any]]) -> str:
+def _origin(main: DataConfig) -> str:
     """Return what the rows are: only those with the columns of a run are pairforge's work."""
-    made = sum(all(row.get(key) for key in ("prompt_id", "method", "model", "judge")) for row in rows)
-    pairs, how = plural(len(rows), "preference pair"), "made with pairforge from a model's own answers"
-    if made == len(rows):
-        return f"{pairs} {how}"
-    return f"{pairs}, packaged with pairforge" + (f"; {made} of them {how}" if made else "")
+    made = main.methods and main.models and main.judges
+    how = "made with pairforge from a model's own answers" if made else "packaged with pairforge"
+    return f"{plural(main.rows, 'preference pair')}, {how}"
 
 
 def _number(count: Any) -> str:
     """Return a count of a run, which may be a run that somebody gave."""
     return str(count) if type(count) is int else code_span(count)
-
-
-def _conversation(row: Mapping[str, Any]) -> str:
-    turns = [(message["role"], written(message)) for message in context_of(row)]
-    turns += [(side, written(row[side][-1])) for side in ("chosen", "rejected")]
-    return "\n".join(f"{name:>9}: {shortened(text)}" for name, text in turns)
