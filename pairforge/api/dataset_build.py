@@ -22,7 +22,7 @@ from ..checks.secrets import SecretChecker
 from ..console import note
 from ..conversation import context_of
 from ..disk import write_atomic
-from ..errors import PairforgeError
+from ..errors import InputError, PairforgeError
 from ..formats import TARGETS
 from ..hub import dataset_card, manifest
 from ..hub.data_files import write_config
@@ -37,7 +37,6 @@ from ..store import Store
 from ..text import byte_size, plural
 from ..types import Finding, Prompt, Skip, digest
 from .inputs import PairInput
-from .pipeline import in_contexts
 
 CANDIDATES = "candidates"
 _CONFIGS = {"correct": "correction", "onpolicy": "onpolicy", "best_worst": "onpolicy"}
@@ -110,6 +109,11 @@ def build_dataset(
     pairs = write_config(rows, "pairs", folder / DATA_FOLDER, split)
     if rows.findings:
         return None
+    if "train" not in pairs.splits:
+        what = (
+            f"all {plural(pairs.rows, 'pair')} are of prompts in the split test" if pairs.rows else "there are no pairs"
+        )
+        raise InputError(f"{what}: there is nothing to train on", fix="give more pairs")
     made = {run.command} if run else rows.methods
     name = options.config_name or next((_CONFIGS[one] for one in made if len(made) == 1 and one in _CONFIGS), "pairs")
     pairs = replace(pairs, **_how(run), licenses={"set": license})
@@ -122,7 +126,8 @@ def build_dataset(
         configs[name] = replace(pairs, evidence=there)
     if options.also:
         trainer = _for_trainer(options.also, rows, folder / f"{prefix}{options.also}", split)
-        configs[f"{prefix}{options.also}"] = replace(trainer, run=pairs.run)
+        if trainer.rows:
+            configs[f"{prefix}{options.also}"] = replace(trainer, run=pairs.run)
     if rows.findings:
         return None
     built = BuiltDataset(folder, Manifest(configs, name))
@@ -239,6 +244,8 @@ def _prompts(run: Run) -> Iterator[tuple[str, list[Any]]]:
 
 def _columns_of(run: Run) -> Mapping[str, Mapping[str, Any]]:
     """Return the columns of the prompts by id, on which the scores depend, too, where the prompts are still there."""
+    from .pipeline import in_contexts
+
     found: dict[str, Mapping[str, Any]] = {}
     with suppress(PairforgeError, OSError, LookupError, TypeError, AttributeError):  # the settings may be a stranger's
         source = str(run.settings["prompts"]["source"])

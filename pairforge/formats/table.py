@@ -14,6 +14,7 @@ from ..types import Pair
 if TYPE_CHECKING:
     import pyarrow
 
+_PLAIN = {name: kind for name, kind in get_type_hints(Pair).items() if kind in (str, float)}
 _OF_MESSAGES = ("prompt", "messages", "chosen", "rejected", "tools")
 
 
@@ -77,6 +78,8 @@ class TableSchema:
         self._known = {one.name: one.type for one in pair_schema()}
         self._types: dict[str, Any] = {}
         self._turns: dict[str, _Turns] = {}
+        self.as_is = True
+        """Whether all rows are as the table has them: of the columns of `Pair` alone, and no value is converted."""
 
     def learn(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Take in more rows, and return whether the schema is another one now.
@@ -96,7 +99,10 @@ class TableSchema:
                 values = [*map(turns.of_one_type, values)]
             elif name in self._known:
                 self._types[name] = self._known[name]
+                kind = _PLAIN.get(name)
+                self.as_is &= kind is None or all(type(value) is kind or value is None for value in values)
                 continue
+            self.as_is = False
             self._types[name] = _unified(name, self._types.get(name), values)
         return self._state != before
 
@@ -113,6 +119,15 @@ class TableSchema:
         order = [*types] if "chosen" not in types else {name: None for name in self._known if name in types} | types
         null = pyarrow.null()
         return pyarrow.schema({name: pyarrow.string() if types[name] == null else types[name] for name in order})
+
+    def batch_of_json(self, lines: Sequence[bytes]) -> pyarrow.RecordBatch:
+        """Return rows that are JSON texts as a part of the table; only where they are `as_is`."""
+        from pyarrow import BufferReader, json
+
+        data = b"\n".join(lines)
+        read = json.ReadOptions(use_threads=False, block_size=len(data) + 1)
+        parse = json.ParseOptions(explicit_schema=self.schema, unexpected_field_behavior="error")
+        return json.read_json(BufferReader(data), read, parse).combine_chunks().to_batches()[0]
 
     def batch(self, rows: Sequence[Mapping[str, Any]]) -> pyarrow.RecordBatch:
         """Return rows that were learned as a part of the table. Raises InputError for a value of another type."""

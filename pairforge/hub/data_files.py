@@ -6,18 +6,19 @@ import hashlib
 import heapq
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from ..conversation import context_of, written
 from ..disk import write_errors
 from ..formats.table import TableSchema
 from ..markdown import public_name, shortened
-from .manifest import ConfigKind, DataConfig, DataFile, DataSplit, RowsDigest
+from .manifest import ConfigKind, DataConfig, DataFile, DataSplit, RowsDigest, canonical
 
 if TYPE_CHECKING:
     import pyarrow
@@ -148,18 +149,23 @@ class _ConfigWriter:
             for split, part in by_split.items():
                 self._add(split, part)
 
-    def _add(self, split: str, rows: list[Row]) -> None:
+    def _add(self, split: str, rows: Sequence[Row]) -> None:
         if split not in self._shards:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._shards[split] = _Shards(self._folder, split, self._table.schema)
-        batch = self._table.batch(rows)
-        for row in batch.to_pylist():
-            self._tally.add(row, self._digest.add(row, split))
+        if self._table.as_is:
+            lines = [*map(canonical, rows)]
+            batch = self._table.batch_of_json(lines)
+        else:
+            batch = self._table.batch(rows)
+            rows = batch.to_pylist()
+            lines = [*map(canonical, rows)]
+        for row, line in zip(rows, lines, strict=True):
+            self._digest.add_line(line, split)
+            self._tally.add(row, line)
         self._shards[split].write(batch)
 
     def finish(self, kind: ConfigKind) -> DataConfig:
-        if not self._shards:  # of no rows: a file with the columns, so that the set can be loaded
-            self._add("train", [])
         with write_errors(self._folder):
             splits = {name: self._shards[name].finish() for name in sorted(self._shards, reverse=True)}
         tally = self._tally
@@ -186,7 +192,7 @@ class _ConfigWriter:
 
 @dataclass
 class _Tally:
-    """Running counts of rows: names, lengths, and those rows with the smallest digests as examples."""
+    """Running counts of rows: names, lengths, and those rows with the smallest checksums as examples."""
 
     names: dict[str, Counter[str]] = field(default_factory=dict)
     characters: dict[str, array[int]] = field(default_factory=dict)
@@ -194,7 +200,7 @@ class _Tally:
     chosen: list[tuple[int, int, Row]] = field(default_factory=list)
     count: int = 0
 
-    def add(self, row: Row, digest: str) -> None:
+    def add(self, row: Row, line: bytes) -> None:
         self.count += 1
         for name in ("model", "judge", "method"):
             if value := row.get(name):
@@ -204,7 +210,7 @@ class _Tally:
                 self.characters.setdefault(side, array("L")).append(len(written(turns[-1])))
         if isinstance(turns := row.get("chosen"), list):
             self.turns[len(turns)] += 1
-        item = (-int(digest[:15], 16), -self.count, row)
+        item = (-crc32(line), -self.count, row)
         if len(self.chosen) < _EXAMPLES:
             heapq.heappush(self.chosen, item)
         elif item > self.chosen[0]:

@@ -130,13 +130,15 @@ class RowsDigest:
     def __init__(self) -> None:
         self._splits: dict[str, Any] = {}
 
-    def add(self, row: Mapping[str, Any], split: str = "train") -> str:
-        """Take in the next row of a split, and return the digest of the row alone."""
-        line = canonical(row)
+    def add(self, row: Mapping[str, Any], split: str = "train") -> None:
+        """Take in the next row of a split."""
+        self.add_line(canonical(row), split)
+
+    def add_line(self, line: bytes, split: str = "train") -> None:
+        """Take in the next row of a split, as `canonical` returns it."""
         if split not in self._splits:
             self._splits[split] = hashlib.sha256()
         self._splits[split].update(line + b"\n")
-        return hashlib.sha256(line).hexdigest()
 
     def hexdigest(self) -> str:
         """Return the digest of all rows so far."""
