@@ -410,7 +410,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
         _PAIRS, default=None, argument=True, nargs=-1, each=True, metavar="[RUN|FILE]...", kw_only=False
     )
     select: str | Sequence[str] = option(
-        "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) and secrets (PF5) run only if selected.",
+        "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) run only if selected.",
         default=(),
         metavar="CODE",
     )

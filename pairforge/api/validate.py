@@ -65,7 +65,7 @@ def validate(options: ValidateOptions) -> Findings:
     findings.shape = shape.name
     if shape.name == kto.NAME:
         rows = map(shape.names.view, rows)
-        observers = [LabelChecker(), *(one for one in observers if isinstance(one, LineNotes | SecretChecker))]
+        observers = [LabelChecker(), SecretChecker(codes), *(one for one in observers if isinstance(one, LineNotes))]
     elif shape.templated:
         observers.append(ShapeNote("PF108", f"the rows hold {shape.what}: pairforge convert reads it back as messages"))
     if shape.name in TEXTS_ONLY:
@@ -135,8 +135,6 @@ def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
     if over & {"cue", "classifier"}:
         # A run that made pairs says what is meant to differ in them.
         yield ShortcutChecker(source.new_names)
-    if "secrets" in over:
-        yield SecretChecker()
 
 
 def _parallel_checker(codes: frozenset[str], other: checks.Against | None, jobs: int) -> Observer:

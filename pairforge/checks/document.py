@@ -20,10 +20,10 @@ _FAMILIES = {
 _HEAD = """\
 # The checks
 
-`pairforge validate` looks for PF0xx to PF2xx, with `--model` for PF4xx, and in answers with labels (KTO) for PF6xx;
-`pairforge shortcuts` for PF3xx, and `validate` only with `--select PF3`, as warnings; `pairforge push` for PF5xx, and
-`validate` only with `--select PF5`. Errors end with exit code 1, warnings only with `--strict`, infos never. `--select`
-and `--ignore` take codes and their beginnings (`PF1`). This page is written from the checks themselves:
+`pairforge validate` looks for PF0xx to PF2xx and PF5xx, with `--model` for PF4xx, and in answers with labels (KTO) for
+PF6xx; `pairforge shortcuts` for PF3xx, and `validate` only with `--select PF3`, as warnings. Errors end with exit code 1,
+warnings only with `--strict`, infos never. `--select` and `--ignore` take codes and their beginnings (`PF1`).
+`pairforge push` stops at what `validate` calls an error. This page is written from the checks themselves:
 `python -m pairforge.checks.document > docs/checks.md`.
 """
 
@@ -40,7 +40,7 @@ def _precision() -> str:
     """Return how often the findings are right that refuse a file (errors) or leave rows out."""
     measured: dict[str, Any] = json.loads(resource("data", "measured", "precision.json").read_text("utf-8"))
     rows, checks = measured["rows"], measured["checks"]
-    over = ("value", "schema", "row", "dataset")
+    over = ("value", "schema", "row", "dataset", "secrets")
     codes = [code for code, one in sorted(RULES.items()) if one.over in over]
     codes = [
         code for code in codes if code in _DELETES or (RULES[code].severity == "error" and not RULES[code].against)
