@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import InputError
 from ..text import did_you_mean, one_line, plural
 from ..types import Finding, Severity
-from .runner import RULES
+from . import RULES
 
 _KEPT = 1000
 """How many refused findings of a code are kept; all are counted."""

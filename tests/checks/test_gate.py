@@ -1,4 +1,4 @@
-"""The gate of push: errors stop it, named by row; what is allowed passes, with its reason; a secret only by its code."""
+"""The gate of push: errors stop it, named by row; what is allowed passes with its reason; a secret only by its code."""
 
 from __future__ import annotations
 
