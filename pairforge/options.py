@@ -563,7 +563,8 @@ class ConvertOptions(DataArgument):
 class PushOptions(DataArgument):
     """Build and preview the data set, and upload it.
 
-    A Parquet file and a card; they are uploaded when --repo is given. In place of pairs: the folder of a trained model.
+    Parquet files, a card and a manifest. They are uploaded where you are logged in: to --repo, or to a private data set
+    that is called as the run. In place of pairs: the folder of a trained model.
     """
 
     heading: ClassVar = "Upload"
@@ -581,4 +582,20 @@ class PushOptions(DataArgument):
         metavar="CODE=REASON",
     )
     allow_pocket: bool = option("Publish pairs of the bundled pocket model.", default=False)
-    dry_run: bool = option("Build, and say what would change in --repo; upload nothing.", default=False)
+    dry_run: bool = option("Build, and say what would change in the repository; upload nothing.", default=False)
+    config_name: str | None = option(
+        "Name of the config; others in the repository stay as they are.", default=None, metavar="NAME"
+    )
+    test_size: float = option("Share of the prompts that become the split test.", default=0.0, at_least=0, at_most=0.9)
+    candidates: bool = option(
+        "Add the config candidates: all answers of the run, with scores.",
+        default=True,
+        flags=("--candidates/--no-candidates",),
+    )
+    also: str | None = option(
+        "Add a config in the shape that this trainer reads.", default=None, choices=("llamafactory",)
+    )
+    message: str | None = option("Message of the commit.", default=None, metavar="TEXT")
+    revision: str | None = option("Branch to push to, made where it is missing.", default=None, metavar="BRANCH")
+    create_pr: bool = option("Open a pull request, or add to your own that is open.", default=False)
+    tag: str | None = option("Tag the commit; a tag is never moved.", default=None, metavar="NAME")
