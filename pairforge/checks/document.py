@@ -28,8 +28,8 @@ PF6xx; `pairforge shortcuts` for PF3xx, and `validate` only with `--select PF3`,
 
 ## In continuous integration
 
-`--baseline OLD.json` compares with an earlier report of `pairforge validate --json` or `pairforge shortcuts --json`, made
-with the same options: where the share of rows of a check is higher, or a shortcut is stronger, a line says so, and
+`--baseline OLD.json` compares with an earlier report of `validate --json` or `shortcuts --json` that was made with the
+same options: where the share of rows of a check is higher, or a shortcut is stronger, a line says so, and
 the exit code is 3. What is equal or better ends as without it.
 
 ```yaml
