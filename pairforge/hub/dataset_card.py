@@ -363,8 +363,8 @@ def _checks(config: DataConfig) -> Iterator[str]:
             f"pairs of a sample ({_number(audit.get('prompts'))} prompts; 50 % is chance)."
         )
     unintended = audit.get("unintended")
-    found = [str(one) for one in unintended] if isinstance(unintended, list | tuple) else []
-    yield "\n".join(f"- {code_span(one)}" for one in found[:20])
+    listed = [str(one) for one in unintended] if isinstance(unintended, list | tuple) else []
+    yield "\n".join(f"- {code_span(one)}" for one in listed[:20])
 
 
 def _limits(config: DataConfig) -> Iterator[str]:
