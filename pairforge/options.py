@@ -410,7 +410,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
         _PAIRS, default=None, argument=True, nargs=-1, each=True, metavar="[RUN|FILE]...", kw_only=False
     )
     select: str | Sequence[str] = option(
-        "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) and secrets (PF5) run only if selected.",
+        "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) run only if selected.",
         default=(),
         metavar="CODE",
     )
@@ -426,6 +426,9 @@ class ValidateOptions(DataArgument, TokenizerOptions):
     max_row_bytes: int = option("Report longer rows as errors.", default=2**24, at_least=1)
     jobs: int = option("Number of processes; 0: one for each core.", default=1, metavar="N", at_least=0)
     format: str = option("Format of the report.", default="table", choices=("table", "github"))
+    baseline: str | PathLike[str] | None = option(
+        "Compare with this earlier report (of --json): exit with 3 where a rate is worse.", default=None, metavar="FILE"
+    )
 
 
 @options
@@ -452,6 +455,9 @@ class ShortcutsOptions(DataArgument, AuditOptions):
     svg: str | None = option("Write a plot of the features (needs matplotlib).", default=None, metavar="FILE")
     easiness: str | None = option(
         "Write how easily each pair is classified, in bits, as JSON Lines.", default=None, metavar="FILE"
+    )
+    baseline: str | PathLike[str] | None = option(
+        "Compare with this earlier report (of --json): exit with 3 where a rate is worse.", default=None, metavar="FILE"
     )
 
 
@@ -569,6 +575,11 @@ class PushOptions(DataArgument):
     private: bool = option("Make a new repository private.", default=True, flags=("--private/--public",))
     yes: bool = option(
         "Replace rows, and a card that pairforge did not write; push a model whose verdict is FAIL.", default=False
+    )
+    allow: str | Sequence[str] = option(
+        "Publish although this check finds errors, and say why in the card, e.g. --allow 'PF111=short on purpose'.",
+        default=(),
+        metavar="CODE=REASON",
     )
     allow_pocket: bool = option("Publish pairs of the bundled pocket model.", default=False)
     dry_run: bool = option("Build, and say what would change in the repository; upload nothing.", default=False)
