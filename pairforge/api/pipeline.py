@@ -68,7 +68,7 @@ class BuildResult(HtmlRepr):
 
     def to_pandas(self) -> Any:
         """Return the pairs as a `pandas.DataFrame`, a row for each pair."""
-        import pandas  # type: ignore[import-untyped]
+        import pandas
 
         return pandas.DataFrame([*self.rows()])
 

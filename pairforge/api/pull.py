@@ -21,7 +21,7 @@ from ..disk import write_atomic
 from ..errors import InputError
 from ..formats.writers import fault
 from ..hub.dataset_upload import check_repo
-from ..hub.manifest import FILE, DataConfig, DataFile, Manifest, RowsDigest
+from ..hub.manifest import FILE, DataConfig, DataFile, DataSplit, Manifest, RowsDigest
 from ..hub.repository import Head, Repository, connected
 from ..options import keywords
 from ..resources import resource
@@ -83,7 +83,7 @@ class Published:
 
     def files(self) -> list[list[Path]]:
         """Download the files of the parts to the cache of the Hub's client. Raises InputError for one that is wrong."""
-        return [[*map(self._fetched, part.files)] for part in self.parts]
+        return [[self._fetched(file) for _, split in _splits(part) for file in split.files] for part in self.parts]
 
     def _fetched(self, file: DataFile) -> Path:
         where = f"{self.target.name} at {self.head.sha[:7]}: {file.path}"
@@ -97,6 +97,11 @@ class Published:
         if sha256.hexdigest() != file.sha256:
             raise InputError(f"{where} has another SHA-256 than {FILE} says", fix="pull another --revision")
         return path
+
+
+def _splits(config: DataConfig) -> list[tuple[str, DataSplit]]:
+    """Return the splits of a config, `train` before `test`."""
+    return sorted(config.splits.items(), reverse=True)
 
 
 def chosen_config(manifest: Manifest, wanted: str | None, where: str) -> str:
@@ -204,7 +209,7 @@ def hub_name(text: str) -> tuple[str, list[str]]:
 
 def _digest(run: Run, found: Published | None) -> str:
     """Return the digest of the pairs, which are in the file split after split."""
-    splits = found.config.splits.items() if found else ()
+    splits = _splits(found.config) if found else []
     of_row = chain.from_iterable(repeat(name, split.rows) for name, split in splits)
     digest = RowsDigest()
     for row in formats.rows(str(run.pairs)):
@@ -267,8 +272,9 @@ def _keep_answers(run: Run, files: Iterable[Path], repo: str) -> int:
     with closing(Store(run.path.parent)) as store:
         for number, row in enumerate(_rows(files)):
             try:
-                prompt, answers = answers_in_row(row)
-                columns = json.loads(row.get("columns") or "{}")
+                texts = zip(row["responses"], row["finish"], strict=True)
+                given = [{"text": text, "finish": finish} for text, finish in texts]
+                prompt, answers = answers_in_row({"prompt": row["prompt"], "answers": given})
                 scored = zip(answers, row.get("scores") or (), strict=False)
                 scores = {answer.text: float(score) for answer, score in scored if score is not None}
                 if not all(map(isfinite, scores.values())):
@@ -278,7 +284,7 @@ def _keep_answers(run: Run, files: Iterable[Path], repo: str) -> int:
                 raise InputError(what, fix="pull another --revision") from error
             store.add_answers(sampling, {(prompt.id, index): answer for index, answer in enumerate(answers)})
             if scores and isinstance(judge, Mapping):
-                store.add_scores(judge, digest([prompt.id, columns]), scores)
+                store.add_scores(judge, digest([prompt.id, {}]), scores)
             kept += len(answers)
     return kept
 

@@ -13,7 +13,8 @@ from typing import Any
 from .. import formats
 from ..console import HtmlRepr
 from ..errors import InputError
-from ..hub.manifest import FILE, Manifest, RowsDigest, public_row
+from ..hub.data_files import public_row
+from ..hub.manifest import FILE, Manifest, RowsDigest
 from ..hub.repository import connected
 from ..markdown import without_places
 from ..option_declaration import flag_of, values_of, words_of
@@ -37,6 +38,7 @@ from ..samplers.model_loading import POCKET
 from ..samplers.model_names import HUB_ID
 from ..text import did_you_mean, one_line, visible
 from .correct import correct
+from .dataset_build import place_in_split
 from .inputs import find_run
 from .models import as_tuple
 from .onpolicy import BUILT_IN, onpolicy
@@ -73,6 +75,7 @@ class Recipe:
     settings: Mapping[str, Any]
     counts: Mapping[str, Any]
     digest: str
+    test_rows: int = 0
     models: Sequence[Mapping[str, Any]] = ()
     version: str | None = None
 
@@ -80,8 +83,9 @@ class Recipe:
     def of_manifest(cls, text: str, name: str, where: str) -> Recipe:
         """Return that of a config, as its manifest says it."""
         config = Manifest.read(text, where).configs[name]
-        version = json.loads(text).get("pairforge")
-        return cls(where, config.argv, config.settings, config.counts, config.digest, config.models, version)
+        test_rows = config.splits["test"].rows if "test" in config.splits else 0
+        known = config.argv, config.settings, config.counts, config.digest, test_rows, config.models
+        return cls(where, *known, json.loads(text).get("pairforge"))
 
     @classmethod
     def find(cls, options: ReproduceOptions) -> Recipe:
@@ -157,11 +161,13 @@ def _is_on_hub(model: str) -> bool:
     return bool(HUB_ID.fullmatch(model)) and "/" in model and not os.path.exists(model)
 
 
-def published_digest(run: Run) -> str:
-    """Return the digest of a run's pairs, as they are published."""
+def published_digest(run: Run, test_rows: int = 0) -> str:
+    """Return the digest of a run's pairs, as they are published, so many of them in the split `test`."""
+    places = sorted(map(place_in_split, formats.rows(str(run.pairs)))) if test_rows else []
+    limit = places[test_rows] if test_rows < len(places) else 0
     found = RowsDigest()
     for row in formats.rows(str(run.pairs)):
-        found.add(public_row(row))
+        found.add(public_row(row), "test" if test_rows and place_in_split(row) < limit else "train")
     return found.hexdigest()
 
 
@@ -244,5 +250,5 @@ def reproduce(options: ReproduceOptions) -> Reproduction:
     done = Reproduction(recipe, command)
     if options.run:
         done.made = command.run(recipe.of, output=str(out_dir(options.output) / FOLDER), quiet=options.quiet)
-        done.digest = published_digest(done.made.run)
+        done.digest = published_digest(done.made.run, recipe.test_rows)
     return done

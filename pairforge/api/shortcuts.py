@@ -16,6 +16,7 @@ from ..disk import write_atomic
 from ..options import ShortcutsOptions, keywords
 from ..samplers.model_names import check_model
 from ..svg import require_matplotlib
+from .baseline import worse_than
 from .difficulty import difficulty
 from .inputs import PairInput, check_output
 from .models import as_tuple
@@ -52,6 +53,8 @@ def shortcuts(options: ShortcutsOptions) -> Report:
         )
         hard = difficulty(rows, options.model) if options.model else None
     report = replace(report, difficulty=hard, next_step=_next_step(report, rows))
+    if options.baseline is not None:
+        report = replace(report, worse=worse_than(options.baseline, report.as_json(), source.name))
     if options.svg:
         write_atomic(Path(options.svg), report.svg())
     if options.easiness:

@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any, Literal, TypeAlias
 
 from ..errors import InputError
-from ..markdown import public_name
 from ..resources import installed_versions, resource
 from ..text import one_line
 
@@ -107,7 +106,11 @@ class Manifest:
 
     def text(self) -> str:
         """Return the content of the file."""
-        value = {**installed_versions("pairforge"), "version": VERSION, **asdict(self)}
+        configs = {
+            name: {key: value for key, value in asdict(config).items() if value not in (None, (), {})}
+            for name, config in self.configs.items()
+        }
+        value = {**installed_versions("pairforge"), "version": VERSION, "default": self.default, "configs": configs}
         return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
 
     @property
@@ -127,13 +130,15 @@ class RowsDigest:
     def __init__(self) -> None:
         self._splits: dict[str, Any] = {}
 
-    def add(self, row: Mapping[str, Any], split: str = "train") -> str:
-        """Take in the next row of a split, and return the digest of the row alone."""
-        line = canonical(row)
+    def add(self, row: Mapping[str, Any], split: str = "train") -> None:
+        """Take in the next row of a split."""
+        self.add_line(canonical(row), split)
+
+    def add_line(self, line: bytes, split: str = "train") -> None:
+        """Take in the next row of a split, as `canonical` returns it."""
         if split not in self._splits:
             self._splits[split] = hashlib.sha256()
         self._splits[split].update(line + b"\n")
-        return hashlib.sha256(line).hexdigest()
 
     def hexdigest(self) -> str:
         """Return the digest of all rows so far."""
@@ -156,15 +161,6 @@ def _present(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _present(item) for key, item in value.items() if item is not None}
     return [*map(_present, value)] if isinstance(value, list) else value
-
-
-def public_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row as it is published: of a model or judge that is a path here, or a server, the name alone."""
-    named = {key: _public_name(row[key]) for key in ("model", "judge") if isinstance(row.get(key), str)}
-    return {**row, **named}
-
-
-_public_name = cache(public_name)
 
 
 _FIX = "it is no data set that pairforge published, or it was edited since: see its page"

@@ -12,8 +12,9 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -94,18 +95,29 @@ def login_advice(may: str = "write") -> str:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository on the Hub, as `connected` opens it; its methods raise what the Hub's client raises."""
+    """A repository on the Hub, as `connected` opens it; its methods raise what the Hub's client raises.
+
+    `revision` is the branch that is read and written, by default main. With `pull_request` the next commit opens one of
+    that title.
+    """
 
     api: HfApi
     name: str
     kind: Literal["dataset", "model"]
     quiet: bool = False
     revision: str | None = None
+    pull_request: str | None = None
 
     @property
     def url(self) -> str:
         """The address of its page."""
-        return f"{self.api.endpoint}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+        page = f"{self.api.endpoint}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+        number = (self.revision or "").removeprefix("refs/pr/")
+        return page if number == (self.revision or "") else f"{page}/discussions/{number}"
+
+    def user(self) -> str:
+        """Return the name of the user whose token it is."""
+        return str(self._patiently(self.api.whoami)["name"])
 
     def make_writable(self, private: bool) -> None:
         """Check before any byte is sent that the token may write there, and create the repository if it is missing."""
@@ -124,6 +136,43 @@ class Repository:
         """Create the repository, and return its full name."""
         given = {"repo_type": self.kind, "private": private, "exist_ok": exist_ok}
         return str(self._patiently(lambda: self.api.create_repo(self.name, **given)).repo_id)
+
+    def make_branch(self) -> None:
+        """Create the branch if it is missing."""
+        if self.revision is None:
+            return
+        from huggingface_hub.errors import RevisionNotFoundError
+
+        try:
+            self.head()
+        except RevisionNotFoundError:
+            given = {"branch": self.revision, "repo_type": self.kind, "exist_ok": True}
+            self._patiently(lambda: self.api.create_branch(self.name, **given))
+
+    def of_pull_request(self, title: str) -> Repository:
+        """Return the repository as of the user's own open pull request of that title, or one that will open it."""
+        user = self.user()
+        given = {"author": user, "discussion_type": "pull_request", "discussion_status": "open", "repo_type": self.kind}
+        opened = self._patiently(lambda: [*self.api.get_repo_discussions(self.name, **given)])
+        found = next((one.git_reference for one in opened if one.title == title and one.author == user), None)
+        return replace(self, revision=found, pull_request=None if found else title)
+
+    def tagged(self, tag: str) -> str | None:
+        """Return the commit that a tag names, if there is such a tag."""
+        refs = self._patiently(lambda: self.api.list_repo_refs(self.name, repo_type=self.kind))
+        return next((str(one.target_commit) for one in refs.tags if one.name == tag), None)
+
+    def make_tag(self, tag: str, sha: str) -> None:
+        """Give a commit a name. Raises InputError where another one has it."""
+
+        def create() -> None:
+            if (there := self.tagged(tag)) is None:
+                self.api.create_tag(self.name, tag=tag, revision=sha, repo_type=self.kind)
+            elif there != sha:
+                what = f"{sha[:7]} is pushed, but the tag {tag} was given to {there[:7]} meanwhile"
+                raise InputError(what, fix="choose another --tag")
+
+        self._patiently(create)
 
     def head(self) -> Head:
         """Return the content at the latest commit."""
@@ -161,21 +210,20 @@ class Repository:
             return Commit(head.sha, self.url, False, head.private)
         for failures in count(1):
             operations = plan(head)
+            given: dict[str, Any] = {"repo_type": self.kind, "revision": self.revision, "num_threads": 2}
+            given |= {"create_pr": self.pull_request is not None}
             try:
-                made = self.api.create_commit(
-                    self.name,
-                    operations,
-                    commit_message=message,
-                    repo_type=self.kind,
-                    revision=self.revision,
-                    parent_commit=head.sha,
-                    num_threads=2,
-                )
-                return Commit(str(made.oid), self.url, made.oid != head.sha, head.private)
+                self._upload(operations, **given)
+                given |= {"commit_message": message, "parent_commit": head.sha}
+                made = self.api.create_commit(self.name, operations, **given)
+                url = self.url if made.pr_url is None else str(made.pr_url)
+                return Commit(str(made.oid), url, made.oid != head.sha, head.private)
             except api_failures() as error:
                 cause, status = _cause(error)
                 if not (status is None or status in _CONFLICT or _passes(status)):
                     raise
+                if self.pull_request and (opened := self.of_pull_request(self.pull_request)).revision:
+                    return replace(opened.commit(plan, holds, message), new=True)
                 now = self._after(cause)
                 if holds(now):
                     return Commit(now.sha, self.url, True, now.private)
@@ -188,8 +236,24 @@ class Repository:
                     ) from error
                 if now.sha == head.sha:
                     self._wait(failures, cause)
+                elif not self.quiet:
+                    note(f"{self.name}: {self._latest(now)} was made meanwhile; comparing again")
             head = now
         raise AssertionError("the tries have an end")
+
+    def _upload(self, operations: Sequence[CommitOperation], **given: Any) -> None:
+        """Upload the content of large files, one after the other."""
+        for one in operations:
+            if isinstance(getattr(one, "path_or_fileobj", None), Path):
+                upload = partial(self.api.preupload_lfs_files, self.name, [one], free_memory=False, **given)
+                self._patiently(upload)
+
+    def _latest(self, head: Head) -> str:
+        """Return what the latest commit is, and whose."""
+        with suppress(*api_failures(), LookupError):
+            made = self.api.list_repo_commits(self.name, repo_type=self.kind, revision=self.revision)[0]
+            return f"commit {head.sha[:7]} {visible(made.title)!r:.80} by {visible(', '.join(made.authors))}"
+        return f"commit {head.sha[:7]}"
 
     def _after(self, cause: BaseException) -> Head:
         """Return the head after a commit that failed or whose response was lost."""

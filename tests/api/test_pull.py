@@ -31,8 +31,8 @@ NAME = "onpolicy-0123456789"
 ASKED = Prompt((Message(role="user", content="Who are you?"),))
 SETTINGS = {"model": "org/model", "sampling": {"sampler": "x", "n": 2}, "judge": {"judge": "notes.py:f"}, "n": 2}
 COUNTS = {"prompts": 4, "contexts": 1, "pairs": 3, "skips": {"tie": 1}}
-ANSWERS = [{"text": "I am B.", "finish": "stop", "tokens": 4}, {"text": "I am A.", "finish": "stop", "tokens": 4}]
-CANDIDATE = {"prompt_id": ASKED.id, "prompt": [*ASKED.messages], "answers": ANSWERS, "scores": [1.0, None]}
+CANDIDATE: dict[str, Any] = {"prompt_id": ASKED.id, "prompt": [*ASKED.messages], "responses": ["I am B.", "I am A."]}
+CANDIDATE |= {"finish": ["stop", "length"], "scores": [1.0, None], "model": "org/model", "judge": "notes.py:f"}
 
 
 @pytest.fixture

@@ -118,6 +118,8 @@ class Report(HtmlRepr):
     """How hard the pairs are for DPO on the model that was named (`Difficulties`). Not part of the verdict."""
     next_step: str = ""
     """What to do about the verdict."""
+    worse: tuple[str, ...] = ()
+    """A line for each rate that is worse than in an earlier report."""
 
     @property
     def separability(self) -> float:
@@ -126,8 +128,13 @@ class Report(HtmlRepr):
 
     @property
     def ok(self) -> bool:
-        """Whether the verdict, which leaves out what was expected, is below the level that fails."""
-        return RISK_LEVELS.index(self.verdict) < RISK_LEVELS.index(self.fail_on)
+        """Whether the verdict, which leaves out what was expected, is below the level that fails, and nothing worse."""
+        return not self.worse and RISK_LEVELS.index(self.verdict) < RISK_LEVELS.index(self.fail_on)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command where the report is not ok."""
+        return 3 if self.worse else 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as one JSON object, without the answers themselves."""
@@ -149,7 +156,9 @@ class Report(HtmlRepr):
             "sampled": asdict(self.sampled),
             "similarity": dict(zip(("p10", "median", "p90"), self.similarity, strict=True)),
             "easiness": {f"p{tenth}0": values[len(values) * tenth // 10] for tenth in tenths if values},
-        } | ({"difficulty": self.difficulty.as_json()} if self.difficulty else {})
+            **({"worse": [*self.worse]} if self.worse else {}),
+            **({"difficulty": self.difficulty.as_json()} if self.difficulty else {}),
+        }
 
     def svg(self) -> str:
         """Plot the share won by chosen against the prompts distinguished, with the curves of significance.
@@ -208,7 +217,13 @@ class Report(HtmlRepr):
         lines += str(self.difficulty).splitlines() if self.difficulty else []
         return "\n".join(
             visible(line)
-            for line in [*lines, *map(_line, self.findings), self.conclusion, *filter(None, [self.next_step])]
+            for line in [
+                *lines,
+                *map(_line, self.findings),
+                *self.worse,
+                self.conclusion,
+                *filter(None, [self.next_step]),
+            ]
         )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
