@@ -190,14 +190,14 @@ class ModelUpload:
 
 
 def _without_paths(value: Any, everywhere: bool, key: str = "") -> Any:
-    """Return JSON data without the folders of this machine: under keys that say so, or everywhere, if they are here."""
+    """Return JSON data without the folders of this machine: under keys that say so, or `everywhere` absolute ones."""
     if isinstance(value, Mapping):
         return {name: _without_paths(item, everywhere, name) for name, item in value.items()}
     if isinstance(value, list):
         return [_without_paths(item, everywhere, key) for item in value]
     said = isinstance(value, str) and key.endswith(("_path", "_file", "_dir"))
-    here = everywhere and isinstance(value, str) and os.path.isabs(value) and os.path.exists(value)
-    return public_name(value) if said or here else value
+    absolute = everywhere and isinstance(value, str) and os.path.isabs(value)
+    return public_name(value) if said or absolute else value
 
 
 def _is_safetensors(path: Path) -> bool:
