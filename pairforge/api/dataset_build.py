@@ -110,10 +110,8 @@ def build_dataset(
     if rows.findings:
         return None
     if "train" not in pairs.splits:
-        what = (
-            f"all {plural(pairs.rows, 'pair')} are of prompts in the split test" if pairs.rows else "there are no pairs"
-        )
-        raise InputError(f"{what}: there is nothing to train on", fix="give more pairs")
+        why = "all are of prompts in the split test" if pairs.rows else "there are none"
+        raise InputError(f"no pairs to train on: {why}", fix="give more pairs")
     made = {run.command} if run else rows.methods
     name = options.config_name or next((_CONFIGS[one] for one in made if len(made) == 1 and one in _CONFIGS), "pairs")
     pairs = replace(pairs, **_how(run), licenses={"set": license})
@@ -130,7 +128,7 @@ def build_dataset(
             configs[f"{prefix}{options.also}"] = replace(trainer, run=pairs.run)
     if rows.findings:
         return None
-    built = BuiltDataset(folder, Manifest(configs, name))
+    built = BuiltDataset(folder, Manifest(configs, name).as_read())
     write_atomic(folder / manifest.FILE, built.manifest.text())
     write_atomic(folder / CARD_FILE, dataset_card.render(built.manifest, options.repo))
     return built

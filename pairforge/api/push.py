@@ -159,12 +159,13 @@ def _push_model(folder: Path, options: PushOptions) -> PushOutcome:
 
 
 def _uploaded(
-    built: PushOutcome, commit: Commit, options: PushOptions, changes: RowChanges | None = None
+    built: PushOutcome, commit: Commit, options: PushOptions, changes: RowChanges | None = None, unread: str = ""
 ) -> PushOutcome:
     """Return the outcome of an upload that succeeded."""
     said = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     if commit.new and changes:
-        said += f": {changes}; read back at {commit.sha[:7]}, and every row is as it was built"
+        seen = f"could not be read back: {unread}" if unread else "read back, and every row is as it was built"
+        said += f": {changes}; {commit.sha[:7]} {seen}"
     if commit.private and not options.private:
         kind = "models" if changes is None else "datasets"
         said += f"; it is private and stays so, as --public is for new {kind}: change it in the settings there"
@@ -215,11 +216,14 @@ def _folder_for(root: Path) -> Iterator[Path]:
         with suppress(OSError):
             if time.time() - old.stat().st_mtime > _OLD:
                 rmtree(old)
-    folder = root / f".push-{uuid4().hex[:12]}"
+    folder, there = root / f".push-{uuid4().hex[:12]}", root.exists()
     try:
         yield folder / "new"
     finally:
         rmtree(folder, ignore_errors=True)
+        if not there:
+            with suppress(OSError):  # as a rule, because it holds what was built
+                root.rmdir()
 
 
 def _put(built: Path, place: Path) -> Path:
@@ -270,7 +274,7 @@ def _upload(
         there = upload.compare()
         said = f"not uploaded: {'; '.join((there.text, *there.refusals))}; {to_upload}"
         return replace(made, note=said, changes=there.changes)
-    return _uploaded(made, upload.run(), options, upload.changes)
+    return _uploaded(made, upload.run(), options, upload.changes, upload.unread)
 
 
 def _user() -> str:
