@@ -109,7 +109,7 @@ class CheckedRows:
                 audit.see(index, row)
             yield row
         self.gate.take(checker.findings())
-        self.facts = {"languages": languages.languages(), "contexts": len(contexts)}
+        self.facts = {"languages": [*languages.languages()], "contexts": len(contexts)}
         if not self.findings and (report := audit.report()) and report.enough:
             self.gate.take(report.findings)
             rest = report.unintended if names else report.predictability
