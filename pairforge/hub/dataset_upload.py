@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError, OutsideError
 from ..formats.target_formats import dataset_info
 from ..text import byte_size, escaped, plural, visible
-from . import dataset_card, manifest
+from . import croissant, dataset_card, manifest
 from .data_files import read_back
 from .manifest import DataConfig, DataFile, DataSplit, Manifest, RowsDigest, canonical
 from .repository import Commit, Head, Repository, api_failures, connected, reason_of
@@ -326,7 +326,7 @@ class _There:
 
     @cached_property
     def _texts(self) -> dict[str, str]:
-        names = [name for name in (CARD_FILE, manifest.FILE, TRAINER_FILE) if name in self.head.files]
+        names = [name for name in (CARD_FILE, manifest.FILE, croissant.FILE, TRAINER_FILE) if name in self.head.files]
         return {name: self.target.text(name, self.head) for name in names}
 
     @property
@@ -360,7 +360,8 @@ class _There:
     def texts(self, placed: Manifest, repo: str) -> dict[str, str]:
         """Return the files that follow from the manifest."""
         card = dataset_card.with_own_parts(dataset_card.render(placed, repo), self.card)
-        return {CARD_FILE: card, manifest.FILE: placed.text(), **_for_trainers(placed, repo)}
+        texts = {CARD_FILE: card, manifest.FILE: placed.text(), croissant.FILE: croissant.text(placed, repo)}
+        return {**texts, **_for_trainers(placed, repo)}
 
     def holds(self, built: BuiltDataset) -> bool:
         """Return True if these rows are there, made in this way, with the card that says so."""
@@ -380,7 +381,7 @@ class _There:
         mark = dataset_card.stamp(self.card)
         ours = {file.path for config in self.configs.values() for file in config.files}
         if self.manifest:
-            ours |= {manifest.FILE, TRAINER_FILE}
+            ours |= {manifest.FILE, croissant.FILE, TRAINER_FILE}
         if mark and not mark.edited:
             ours.add(CARD_FILE)
         return sorted(self.head.files.keys() - ours - _HUB_MADE)
