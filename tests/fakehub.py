@@ -7,8 +7,9 @@
 
 Faults, one for each commit request: "lost" (lands, then the connection closes), "raced" (somebody else commits first),
 "html" (lands, answered with a page), an int (refused with that status). `hub.stumbles` refuses the next requests whose
-path holds a text with a status, once each. `hub.down` is for every request: a status, 200 for the page of a captive
-portal, 0 for a connection that closes without an answer.
+path holds a text with a status, once each. `hub.served` is what a path is answered with in place of its content.
+`hub.down` is for every request: a status, 200 for the page of a captive portal, 0 for a connection that closes without
+an answer.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class FakeHub:
         self.faults: list[str | int] = []
         self.stumbles: list[tuple[str, int, str]] = []
         self.down: int | None = None
+        self.served: dict[str, bytes] = {}
         self.requests: list[tuple[str, str, str]] = []
         handler = type("Handler", (_Handler,), {"hub": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -265,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
         repo = self._version(name, rev)
         if path not in repo.files:
             raise _RefusedError(404, "EntryNotFound", "Entry not found")
-        data = repo.files[path]
+        data = self.hub.served.get(path, repo.files[path])
         etag = hashlib.sha256(data).hexdigest()
         self._answer(data, headers={"ETag": f'"{etag}"', "X-Repo-Commit": repo.commits[-1], "Accept-Ranges": "bytes"})
 

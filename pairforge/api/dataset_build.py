@@ -14,19 +14,23 @@ from shutil import rmtree
 from typing import Any, TypeAlias
 
 from .. import formats
+from ..checks.gate import Gate
 from ..checks.row import well_shaped
 from ..checks.rule import RULES
 from ..checks.runner import RowChecker
 from ..checks.schema import ENOUGH, all_strange
 from ..checks.secrets import SecretChecker
+from ..checks.shortcuts.audit import ShortcutChecker
 from ..console import note
-from ..conversation import context_of
+from ..conversation import context_of, written
 from ..disk import write_atomic
 from ..errors import InputError, PairforgeError
 from ..formats import TARGETS
-from ..hub import dataset_card, manifest
+from ..hub import croissant, dataset_card, manifest
 from ..hub.data_files import write_config
 from ..hub.dataset_upload import CARD_FILE, DATA_FOLDER, BuiltDataset
+from ..hub.language import LanguageCounter
+from ..hub.licensing import licenses
 from ..hub.manifest import DataConfig, Manifest
 from ..markdown import without_places
 from ..options import PushOptions
@@ -41,19 +45,32 @@ from .inputs import PairInput
 CANDIDATES = "candidates"
 _CONFIGS = {"correct": "correction", "onpolicy": "onpolicy", "best_worst": "onpolicy"}
 """The config of the pairs of a command, and of a method."""
+_CHECKS = [
+    code
+    for code, one in RULES.items()
+    if one.over in ("value", "schema", "row", "dataset", "secrets")
+    and code not in ("PF206", "PF207", "PF212", "PF213")  # near-duplicates and unusual lines, which take as long again
+]
+_SECRETS = SecretChecker(["PF501"])
+_AUDITED = 500
+"""Prompts in which shortcuts are looked for: one that stops a push is in a tenth of all."""
+_CONTEXTS = 1000
+"""System messages that are counted."""
 _MOST_CANDIDATES = 20_000_000_000  # bytes of Parquet
 
 
 class CheckedRows:
     """The pairs to publish, checked while they are read for the first time; after an error none follow.
 
-    `findings` are the errors and the secrets, `models` whose answers the pairs are, `methods` how they were made.
+    `gate` holds what was found, `models` whose answers the pairs are, `methods` how they were made, `facts` what else
+    the manifest says of them.
     """
 
-    def __init__(self, source: PairInput) -> None:
-        self.findings: list[Finding] = []
+    def __init__(self, source: PairInput, allowed: Mapping[str, str]) -> None:
+        self.gate = Gate(allowed)
         self.models: set[str] = set()
         self.methods: set[str] = set()
+        self.facts: dict[str, Any] = {}
         self._source, self._checked = source, False
 
     def __call__(self) -> Iterator[Mapping[str, Any]]:
@@ -62,22 +79,45 @@ class CheckedRows:
         yield from rows if self._checked else self._check(rows)
         self._checked = True
 
+    @property
+    def findings(self) -> list[Finding]:
+        """What stops the publication."""
+        return self.gate.refused
+
     def _check(self, rows: Iterator[Any]) -> Iterator[Mapping[str, Any]]:
-        checker = RowChecker([one.code for one in RULES.values() if one.severity == "error"])
-        secrets = SecretChecker()
+        checker, languages, contexts = RowChecker(_CHECKS), LanguageCounter(), set[str | None]()
+        names = self._source.new_names
+        audit = ShortcutChecker(names, most=_AUDITED)
         start = [*islice(rows, ENOUGH)]
         if strange := all_strange(start):
-            self.findings.append(strange)
+            self.gate.take([strange])
             return
         for index, row in enumerate(chain(start, rows)):
             row = dict(row) if isinstance(row, Mapping) else row
-            self.findings += checker.see(index, row)
-            self.findings += secrets.see(index, row)
-            if not self.findings:
-                self.models.add(str(row.get("model")))
-                self.methods.add(str(row.get("method")))
-                yield row
-        self.findings += checker.findings()
+            self.gate.take(checker.see(index, row))
+            if self.findings:
+                continue
+            self.models.add(str(row.get("model")))
+            self.methods.add(str(row.get("method")))
+            turns = context_of(row)
+            languages.add(written(turn) for turn in turns[-1:])
+            if len(contexts) <= _CONTEXTS:
+                contexts.add(next((written(turn) for turn in turns if turn["role"] == "system"), None))
+            # What a correction changed is meant to differ; which names that were, only its run says.
+            if names or row.get("judge") != "rename":
+                audit.see(index, row)
+            yield row
+        self.gate.take(checker.findings())
+        self.facts = {"languages": [*languages.languages()], "contexts": len(contexts)}
+        if not self.findings and (report := audit.report()) and report.enough:
+            self.gate.take(report.findings)
+            rest = report.unintended if names else report.predictability
+            found = [one.message for one in report.findings if one.severity != "info"]
+            self.facts["shortcuts"] = {
+                "accuracy": round(rest.value, 3) if rest else None,
+                "prompts": report.sampled.prompts,
+                "unintended": found,
+            }
 
     @property
     def pocket(self) -> bool:
@@ -105,23 +145,21 @@ def build_dataset(
     run = source.run
     split = _split_by(options.test_size)
     if run:
-        rows.findings += SecretChecker().see(None, {"settings": run.settings})
+        rows.gate.take(_SECRETS.see(None, {"settings": run.settings}))
     pairs = write_config(rows, "pairs", folder / DATA_FOLDER, split)
     if rows.findings:
         return None
     if "train" not in pairs.splits:
-        what = (
-            f"all {plural(pairs.rows, 'pair')} are of prompts in the split test" if pairs.rows else "there are no pairs"
-        )
-        raise InputError(f"{what}: there is nothing to train on", fix="give more pairs")
+        why = "all are of prompts in the split test" if pairs.rows else "there are none"
+        raise InputError(f"no pairs to train on: {why}", fix="give more pairs")
     made = {run.command} if run else rows.methods
     name = options.config_name or next((_CONFIGS[one] for one in made if len(made) == 1 and one in _CONFIGS), "pairs")
-    pairs = replace(pairs, **_how(run), licenses={"set": license})
+    pairs = replace(pairs, **_how(run), **_found(rows, pairs, run, license))
     pairs = replace(pairs, models=tuple(_with_revision(model, run) for model in pairs.models))
     configs = {name: pairs}
     prefix = f"{options.config_name}-" if options.config_name else ""
     there = f"{prefix}{CANDIDATES}"
-    if options.candidates and run and (answers := _candidates(run, rows.findings, folder / there, split)):
+    if options.candidates and run and (answers := _candidates(run, rows.gate, folder / there, split)):
         configs[there] = replace(answers, run=pairs.run, settings=pairs.settings)
         configs[name] = replace(pairs, evidence=there)
     if options.also:
@@ -130,9 +168,10 @@ def build_dataset(
             configs[f"{prefix}{options.also}"] = replace(trainer, run=pairs.run)
     if rows.findings:
         return None
-    built = BuiltDataset(folder, Manifest(configs, name))
+    built = BuiltDataset(folder, Manifest(configs, name).as_read())
     write_atomic(folder / manifest.FILE, built.manifest.text())
     write_atomic(folder / CARD_FILE, dataset_card.render(built.manifest, options.repo))
+    write_atomic(folder / croissant.FILE, croissant.text(built.manifest, options.repo))
     return built
 
 
@@ -141,6 +180,20 @@ def _how(run: Run | None) -> dict[str, Any]:
         return {}
     told = {"argv": tuple(without_places(run.argv)), "settings": without_places(run.settings)}
     return {"run": run.path.name, "command": run.command, "counts": run.counts} | told
+
+
+def _found(rows: CheckedRows, pairs: DataConfig, run: Run | None, license: str | None) -> dict[str, Any]:
+    """Return what the checks say of the pairs, and their licences."""
+    facts = dict(rows.facts)
+    asked = run.settings.get("prompts") if run else None
+    source = asked.get("source") if isinstance(asked, Mapping) else None
+    return {
+        "licenses": licenses(source if isinstance(source, str) else None, rows.models, license),
+        "findings": rows.gate.findings_json(),
+        "allowed": rows.gate.allowed_json(),
+        "shortcuts": facts.pop("shortcuts", None),
+        "statistics": {**pairs.statistics, **facts},
+    }
 
 
 def _with_revision(model: Mapping[str, Any], run: Run | None) -> Mapping[str, Any]:
@@ -185,7 +238,7 @@ def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: Split) -> Da
     return config
 
 
-def _candidates(run: Run, findings: list[Finding], folder: Path, split: Split) -> DataConfig | None:
+def _candidates(run: Run, gate: Gate, folder: Path, split: Split) -> DataConfig | None:
     """Write the config of all answers of a run, where it sampled several; None, and a word, where that can't be."""
     n, sampling = run.settings.get("n"), run.settings.get("sampling")
     if type(n) is not int or n < 2 or not isinstance(sampling, dict):
@@ -194,7 +247,7 @@ def _candidates(run: Run, findings: list[Finding], folder: Path, split: Split) -
     if (run.path.parent / "evidence.db").exists():
         try:
             with closing(Store(run.path.parent)) as store:
-                made = write_config(lambda: _checked(_answers(run, store), findings), "candidates", folder, split)
+                made = write_config(lambda: _checked(_answers(run, store), gate), "candidates", folder, split)
             size = sum(file.bytes for file in made.files)
             if made.rows and size <= _MOST_CANDIDATES:
                 return made
@@ -206,11 +259,10 @@ def _candidates(run: Run, findings: list[Finding], folder: Path, split: Split) -
     return None
 
 
-def _checked(rows: Iterable[Mapping[str, Any]], findings: list[Finding]) -> Iterator[Mapping[str, Any]]:
-    secrets = SecretChecker()
+def _checked(rows: Iterable[Mapping[str, Any]], gate: Gate) -> Iterator[Mapping[str, Any]]:
     for index, row in enumerate(rows):
-        findings += secrets.see(index, row)
-        if not findings:
+        gate.take(_SECRETS.see(index, row))
+        if not gate.refused:
             yield row
 
 

@@ -18,10 +18,11 @@ from typing import Any
 from uuid import uuid4
 
 from .. import formats
+from ..checks.gate import allowances
 from ..console import note, table
 from ..disk import write_errors
 from ..errors import InputError, OutsideError
-from ..hub import manifest
+from ..hub import croissant, manifest
 from ..hub.dataset_upload import CARD_FILE, DATA_FOLDER, BuiltDataset, DatasetUpload, RowChanges, check_repo
 from ..hub.model_upload import ModelUpload, why_not
 from ..hub.repository import Commit, connected, logged_in, login_advice, status_of
@@ -141,7 +142,7 @@ def _check_names(options: PushOptions) -> None:
 
 
 def _push_model(folder: Path, options: PushOptions) -> PushOutcome:
-    for name in ("license", "columns", "allow_pocket"):
+    for name in ("license", "columns", "allow", "allow_pocket"):
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} has no effect on a model", fix="leave it out")
     upload = ModelUpload(folder, options.repo or "YOUR-NAME/YOUR-MODEL", options.private, quiet=options.quiet)
@@ -159,12 +160,13 @@ def _push_model(folder: Path, options: PushOptions) -> PushOutcome:
 
 
 def _uploaded(
-    built: PushOutcome, commit: Commit, options: PushOptions, changes: RowChanges | None = None
+    built: PushOutcome, commit: Commit, options: PushOptions, changes: RowChanges | None = None, unread: str = ""
 ) -> PushOutcome:
     """Return the outcome of an upload that succeeded."""
     said = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     if commit.new and changes:
-        said += f": {changes}; read back at {commit.sha[:7]}, and every row is as it was built"
+        seen = f"could not be read back: {unread}" if unread else "read back, and every row is as it was built"
+        said += f": {changes}; {commit.sha[:7]} {seen}"
     if commit.private and not options.private:
         kind = "models" if changes is None else "datasets"
         said += f"; it is private and stays so, as --public is for new {kind}: change it in the settings there"
@@ -187,15 +189,16 @@ def _bars_off(quiet: bool) -> Iterator[None]:
 
 
 def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
-    run, rows = source.run, CheckedRows(source)
+    run, rows = source.run, CheckedRows(source, allowances(options.allow))
     own = run and os.access(run.path, os.W_OK)  # it may be another user's
     root = run.path if run and own else out_dir(options.output)
     with _folder_for(root) as folder:
         built = build_dataset(source, rows, folder, options, license)
         if built is None:
-            said = f"not pushed: {plural(len(rows.findings), 'error')} in the pairs"
-            unsound = any(not one.code.startswith("PF5") for one in rows.findings)
-            said += f"; to leave them out: pairforge fix {source.word} fixed.jsonl" if unsound else ""
+            said = f"not pushed: {'; '.join(rows.gate.refusals)}"
+            if any(one.code[:3] not in ("PF3", "PF5") for one in rows.findings):
+                said += f"; to leave them out: pairforge fix {source.word} fixed.jsonl"
+            said += f"; where it is meant: --allow {rows.findings[0].code}=REASON"
             return PushOutcome(said, repo=options.repo, findings=tuple(rows.findings))
         name = built.manifest.configs[built.manifest.default].digest
         base = root if run and own else root / f"push-{name[:10]}"
@@ -215,11 +218,14 @@ def _folder_for(root: Path) -> Iterator[Path]:
         with suppress(OSError):
             if time.time() - old.stat().st_mtime > _OLD:
                 rmtree(old)
-    folder = root / f".push-{uuid4().hex[:12]}"
+    folder, there = root / f".push-{uuid4().hex[:12]}", root.exists()
     try:
         yield folder / "new"
     finally:
         rmtree(folder, ignore_errors=True)
+        if not there:
+            with suppress(OSError):  # as a rule, because it holds what was built
+                root.rmdir()
 
 
 def _put(built: Path, place: Path) -> Path:
@@ -235,7 +241,7 @@ def _put(built: Path, place: Path) -> Path:
 
 def _files(built: BuiltDataset) -> tuple[BuiltFile, ...]:
     """Return what is in the folder, the card first."""
-    texts = (BuiltFile.of(name, built.folder / name) for name in (CARD_FILE, manifest.FILE))
+    texts = (BuiltFile.of(name, built.folder / name) for name in (CARD_FILE, manifest.FILE, croissant.FILE))
     data = (BuiltFile(file.path, file.bytes, file.sha256) for file in built.manifest.files)
     return (*texts, *data)
 
@@ -270,7 +276,7 @@ def _upload(
         there = upload.compare()
         said = f"not uploaded: {'; '.join((there.text, *there.refusals))}; {to_upload}"
         return replace(made, note=said, changes=there.changes)
-    return _uploaded(made, upload.run(), options, upload.changes)
+    return _uploaded(made, upload.run(), options, upload.changes, upload.unread)
 
 
 def _user() -> str:
@@ -322,6 +328,8 @@ def _command(options: PushOptions, repo: str, pocket: bool = False) -> str:
     given |= {"--revision": options.revision, "--tag": options.tag}
     for name, value in given.items():
         words += [name, str(value)] if value else []
+    for code, reason in allowances(options.allow).items():
+        words += ["--allow", f"{code}={reason}"]
     flags = {"--public": not options.private, "--no-candidates": not options.candidates, "--yes": options.yes}
     flags |= {"--create-pr": options.create_pr, "--allow-pocket": pocket or options.allow_pocket}
     return shlex.join([*words, *(flag for flag, on in flags.items() if on)])

@@ -60,15 +60,13 @@ def write_config(
         writer.remove()
 
 
-def read_back(files: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of Parquet files, each with the split that is named with its file."""
+def read_back(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file."""
     import pyarrow.parquet
 
-    for split, file in files:
-        with pyarrow.parquet.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(batch_size=_ROWS):
-                for row in batch.to_pylist():
-                    yield split, row
+    with pyarrow.parquet.ParquetFile(file) as parquet:
+        for batch in parquet.iter_batches(batch_size=_ROWS):
+            yield from batch.to_pylist()
 
 
 def public_row(row: Row) -> Row:

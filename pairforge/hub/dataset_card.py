@@ -255,10 +255,11 @@ def _use(manifest: Manifest, repo: str) -> Iterator[str]:
     explicit = any(column.get("name") == "prompt" for column in main.features)
     key = " --data.prompt_key prompt" if explicit else ""
     commands = [
-        "# pairforge; then TRL; then OpenRLHF (older versions: the same options without data.)",
         f"pairforge train dpo --dataset {repo} --model MODEL",
+        "# TRL",
         f"trl dpo --dataset_name {repo} --model_name_or_path MODEL --output_dir OUT",
-        f"deepspeed --module openrlhf.cli.train_dpo --model.model_name_or_path MODEL --data.dataset {repo} \\",
+        "# OpenRLHF, beside the options of your model; in older versions the same options have no data.",
+        f"deepspeed --module openrlhf.cli.train_dpo --data.dataset {repo} \\",
         f"  --data.apply_chat_template{key} --data.chosen_key chosen --data.rejected_key rejected",
     ]
     if not explicit:
@@ -349,10 +350,10 @@ def _checks(config: DataConfig) -> Iterator[str]:
         name = RULES[code].see.__name__.replace("_", " ") if code in RULES else ""
         rows.append((code_span(code, cell=True), name, found["severity"], found["rows"] or "the set"))
     if rows:
-        yield "What `pairforge validate` and `pairforge shortcuts` found:"
+        yield "What the checks found; near-duplicates were not looked for:"
         yield _table(("check", "", "severity", "rows"), rows)
     else:
-        yield "`pairforge validate` found nothing."
+        yield "The checks found nothing; near-duplicates were not looked for."
     if config.allowed:
         yield "Published all the same, for these reasons:"
         yield "\n".join(f"- {code_span(code)}: {code_span(why)}" for code, why in sorted(config.allowed.items()))

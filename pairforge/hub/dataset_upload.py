@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError, OutsideError
 from ..formats.target_formats import dataset_info
 from ..text import byte_size, escaped, plural, visible
-from . import dataset_card, manifest
+from . import croissant, dataset_card, manifest
 from .data_files import read_back
 from .manifest import DataConfig, DataFile, DataSplit, Manifest, RowsDigest, canonical
-from .repository import Commit, Head, Repository, connected
+from .repository import Commit, Head, Repository, api_failures, connected, reason_of
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperation
@@ -118,10 +120,13 @@ class DatasetUpload:
     tag: str | None = None
     message: str | None = None
     changes: RowChanges = field(default_factory=RowChanges, init=False)
+    unread: str = field(default="", init=False)
     _seen: dict[str, _There] = field(default_factory=dict, init=False)
 
     def run(self) -> Commit:
-        """Upload in one commit, unless the head holds this content already; `changes` then says what it did.
+        """Upload in one commit, unless the head holds this content already.
+
+        Then `changes` says what it did, and `unread` why the rows could not be read back, if they couldn't.
 
         Raises:
             InputError: the target may not be written to without `yes` or `private=False`; the tag names another commit.
@@ -140,11 +145,14 @@ class DatasetUpload:
                 lambda head: self._there(target, head).holds(self.built),
                 message,
             )
-            if made.new:
-                self._verify(target, made)
-            if self.tag and tagged != made.sha:
-                self._refuse_tag(tagged)
-                target.make_tag(self.tag, made.sha)
+            try:
+                self.unread = self._read_back(target, made.sha) if made.new else ""
+                if self.tag and tagged != made.sha:
+                    self._refuse_tag(tagged)
+                    target.make_tag(self.tag, made.sha)
+            except api_failures() as error:
+                what = f"{made.url} holds what was pushed, but the tag {self.tag} was not made: {reason_of(error)}"
+                raise OutsideError(what, fix="run the same command again") from error
             return made
 
     def compare(self) -> PushComparison:
@@ -195,11 +203,11 @@ class DatasetUpload:
             if old is None:
                 found += RowChanges(added=config.rows)
                 continue
-            new = _digests(("", self.built.folder / file.path) for file in config.files)
+            new = _digests(self.built.folder / file.path for file in config.files)
             with TemporaryDirectory() as folder:
+                paths = (file.path for file in old.files if file.path in there.head.files)
+                got = (there.target.download(path, there.head, Path(folder)) for path in paths)
                 try:
-                    files = [file for file in old.files if file.path in there.head.files]
-                    got = (("", there.target.download(file.path, there.head, Path(folder))) for file in files)
                     found += RowChanges.between(_digests(got), new)
                 except pyarrow.ArrowException:
                     found += RowChanges(added=config.rows)
@@ -259,29 +267,30 @@ class DatasetUpload:
                 found.append(f"{plural(len(ids), 'row')} of {self.repo} {what}: {names}")
         return tuple(found), "choose another --repo, or add --yes to replace card and rows; no other file is deleted"
 
-    def _verify(self, target: Repository, made: Commit) -> None:
-        """Load the configs back as of the commit, and compare the digests of their rows. Raises OutsideError."""
-        head = Head(made.sha, made.private, {})
-        there = self._seen.get(made.sha) or _There(target, head, self.built.manifest.default)
-        held = Manifest.read(target.text(manifest.FILE, there.head), self.repo)
-        for name, config in self.built.manifest.configs.items():
-            digest = RowsDigest()
-            for split, rows in held.configs[name].splits.items():
-                for file in rows.files:
-                    with TemporaryDirectory() as folder:
-                        for _, row in read_back([(split, target.download(file.path, there.head, Path(folder)))]):
-                            digest.add(row, split)
-            if digest.hexdigest() != config.digest:
-                what = f"{name} of {self.repo} at {made.sha[:7]} holds other rows than were pushed"
-                raise OutsideError(what, fix="run the same command again")
+    def _read_back(self, target: Repository, sha: str) -> str:
+        """Read the rows back, and return why that can't be done. Raises OutsideError where they are others."""
+        head = Head(sha, self.private, {})
+        try:
+            held = Manifest.read(target.text(manifest.FILE, head), self.repo)
+            for name, config in self.built.manifest.configs.items():
+                digest = RowsDigest()
+                for split, files in held.configs[name].splits.items():
+                    for file in files.files:
+                        with TemporaryDirectory() as folder:
+                            for row in read_back(target.download(file.path, head, Path(folder))):
+                                digest.add(row, split)
+                if digest.hexdigest() != config.digest:
+                    what = f"{name} of {self.repo} at {sha[:7]} holds other rows than were pushed"
+                    raise OutsideError(what, fix="run the same command again")
+        except api_failures() as error:
+            return reason_of(error)
+        return ""
 
 
-def _digests(files: Iterable[tuple[str, Path]]) -> dict[str, bytes]:
+def _digests(files: Iterable[Path]) -> dict[str, bytes]:
     """Return the digest of each row by the row's id; a row without one is its own id."""
-    import hashlib
-
     found: dict[str, bytes] = {}
-    for _, row in read_back(files):
+    for row in chain.from_iterable(map(read_back, files)):
         value = hashlib.sha256(canonical(row)).digest()[:16]
         name = str(row.get("id") or row.get("prompt_id") or value.hex())
         found[name if name not in found else f"{name} {value.hex()}"] = value
@@ -317,7 +326,7 @@ class _There:
 
     @cached_property
     def _texts(self) -> dict[str, str]:
-        names = [name for name in (CARD_FILE, manifest.FILE, TRAINER_FILE) if name in self.head.files]
+        names = [name for name in (CARD_FILE, manifest.FILE, croissant.FILE, TRAINER_FILE) if name in self.head.files]
         return {name: self.target.text(name, self.head) for name in names}
 
     @property
@@ -346,12 +355,13 @@ class _There:
         """Return the manifest that the dataset gets: the configs that are built, and those that are there."""
         default = self.manifest.default if self.manifest else built.manifest.default
         directories = {name: DATA_FOLDER if name == default else name for name in built.manifest.configs}
-        return Manifest({**self.configs, **built.at(directories).configs}, default)
+        return Manifest({**self.configs, **built.at(directories).configs}, default).as_read()
 
     def texts(self, placed: Manifest, repo: str) -> dict[str, str]:
         """Return the files that follow from the manifest."""
         card = dataset_card.with_own_parts(dataset_card.render(placed, repo), self.card)
-        return {CARD_FILE: card, manifest.FILE: placed.text(), **_for_trainers(placed, repo)}
+        texts = {CARD_FILE: card, manifest.FILE: placed.text(), croissant.FILE: croissant.text(placed, repo)}
+        return {**texts, **_for_trainers(placed, repo)}
 
     def holds(self, built: BuiltDataset) -> bool:
         """Return True if these rows are there, made in this way, with the card that says so."""
@@ -371,7 +381,7 @@ class _There:
         mark = dataset_card.stamp(self.card)
         ours = {file.path for config in self.configs.values() for file in config.files}
         if self.manifest:
-            ours |= {manifest.FILE, TRAINER_FILE}
+            ours |= {manifest.FILE, croissant.FILE, TRAINER_FILE}
         if mark and not mark.edited:
             ours.add(CARD_FILE)
         return sorted(self.head.files.keys() - ours - _HUB_MADE)

@@ -104,6 +104,10 @@ class Manifest:
             raise InputError(f"{where}: {FILE} has no config {value['default']}, its default", fix=_FIX)
         return cls({name: _config(config) for name, config in value["configs"].items()}, value["default"])
 
+    def as_read(self) -> Manifest:
+        """Return the manifest as it is when it was written and read: whatever is made of it then is the same."""
+        return Manifest.read(self.text(), "built")
+
     def text(self) -> str:
         """Return the content of the file."""
         configs = {

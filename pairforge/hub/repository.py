@@ -231,7 +231,7 @@ class Repository:
                     if status in _PLAIN:
                         raise
                     raise OutsideError(
-                        f"the commit to {self.name} failed and its head doesn't hold the content: {_reason(cause)}",
+                        f"the commit to {self.name} failed and its head doesn't hold the content: {reason_of(cause)}",
                         fix="run the same command again",
                     ) from error
                 if now.sha == head.sha:
@@ -262,7 +262,7 @@ class Repository:
         except api_failures() as error:
             raise OutsideError(
                 f"the Hub stopped answering during the commit to {self.name}, so it isn't known whether it "
-                f"succeeded ({_reason(cause)})",
+                f"succeeded ({reason_of(cause)})",
                 fix="run the same command again: it checks first, and sends nothing twice",
             ) from error
 
@@ -285,7 +285,7 @@ class Repository:
         asked = retry_after(response.headers.get("retry-after")) if response is not None else 0.0
         seconds = min(max(backoff(failures), asked), LONGEST_WAIT)
         if not self.quiet:
-            note(f"the Hub: {_reason(cause)}; trying again in {seconds:.0f} s")
+            note(f"the Hub: {reason_of(cause)}; trying again in {seconds:.0f} s")
         time.sleep(seconds)
 
 
@@ -340,9 +340,9 @@ def _outside(error: Exception, repo: str, writes: bool = True) -> PairforgeError
     if status is None and isinstance(cause, json.JSONDecodeError):
         what = "what answers for the Hub isn't the Hub: a login page or a proxy?"
         return OutsideError(what, fix="open it in a browser")
-    reason = _reason(cause)
+    reason = reason_of(cause)
     if writes and (status == 400 or (status is None and isinstance(cause, ValueError))):
-        return InputError(f"the Hub refuses the card or its data: {_reason(error)}", fix="check --license")
+        return InputError(f"the Hub refuses the card or its data: {reason_of(error)}", fix="check --license")
     if writes and status in (402, 403, 413, 507) and _FULL.search(reason):
         what = f"the Hub has no room for more in {repo}: {reason}"
         return OutsideError(what, fix="free storage there, or ask the Hub for more")
@@ -384,7 +384,7 @@ def _passes(status: int) -> bool:
     return status in _TRANSIENT or (status >= 500 and status != 507)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return what the server or the network reported: one printable line, without a token, or the query of a URL."""
     said = getattr(error, "server_message", None) or str(error)
     line = next((line for line in said.splitlines() if line.strip()), type(error).__name__)

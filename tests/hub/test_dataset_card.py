@@ -106,7 +106,7 @@ def test_it_says_how_the_pairs_were_made_and_what_was_found() -> None:
 def test_rows_that_no_run_made_are_not_said_to_be_its_work() -> None:
     bare = {"run": None, "command": None, "argv": (), "settings": {}, "counts": {}, "models": (), "judges": ()}
     text = render(**bare, methods=(), findings={}, allowed={}, shortcuts=None, examples=(), statistics={})
-    assert "4 preference pairs, packaged with pairforge." in text and "`pairforge validate` found nothing." in text
+    assert "4 preference pairs, packaged with pairforge." in text and "The checks found nothing" in text
     assert "How it was made" not in text
     assert "Who wrote these pairs is not known" in text
 
