@@ -10,8 +10,9 @@ import pytest
 
 import pairforge
 from pairforge.errors import InputError
+from pairforge.judge_options import OnpolicyOptions
 from pairforge.option_declaration import GIVEN_IN_PYTHON, check_values, values_of, words_of
-from pairforge.options import CorrectOptions, OnpolicyOptions, SampleOptions
+from pairforge.options import CorrectOptions, SampleOptions
 
 
 @pytest.mark.parametrize(

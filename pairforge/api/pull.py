@@ -30,7 +30,7 @@ from ..run_options import PullOptions
 from ..samplers.replay import answers_in_row
 from ..store import Store
 from ..text import did_you_mean, one_line, plural, visible
-from ..types import Skip, digest
+from ..types import Prompt, Skip, digest
 from .inputs import PairInput
 from .onpolicy import BUILT_IN
 
@@ -269,6 +269,7 @@ def _keep_answers(run: Run, files: Iterable[Path], repo: str) -> int:
     kept, sampling, judge = 0, run.settings.get("sampling"), run.settings.get("judge")
     if not isinstance(sampling, Mapping):
         return 0
+    contexts, prompts = run.settings.get("contexts") or [], dict[str, Prompt]()
     with closing(Store(run.path.parent)) as store:
         for number, row in enumerate(_rows(files)):
             try:
@@ -284,9 +285,18 @@ def _keep_answers(run: Run, files: Iterable[Path], repo: str) -> int:
                 raise InputError(what, fix="pull another --revision") from error
             store.add_answers(sampling, {(prompt.id, index): answer for index, answer in enumerate(answers)})
             if scores and isinstance(judge, Mapping):
-                store.add_scores(judge, digest([prompt.id, {}]), scores)
+                key = digest([prompt.id, {}])
+                store.add_scores(judge, {(key, text): score for text, score in scores.items()})
+            asked = _without_context(prompt, contexts)
+            prompts[asked.id] = asked
             kept += len(answers)
+    run.keep_prompts(prompts.values())
     return kept
+
+
+def _without_context(prompt: Prompt, contexts: list[str | None]) -> Prompt:
+    """Return a prompt as it was before a run put it in its contexts."""
+    return Prompt(prompt.messages[1:]) if prompt.system in contexts and prompt.system is not None else prompt
 
 
 def _rows(files: Iterable[Path]) -> Iterator[Any]:

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..hub.data_files import public_row
 from ..hub.manifest import FILE, Manifest, RowsDigest
 from ..hub.repository import connected
+from ..judge_options import OnpolicyOptions, PickOptions
 from ..markdown import without_places
 from ..option_declaration import flag_of, values_of, words_of
 from ..options import (
@@ -24,7 +25,6 @@ from ..options import (
     DecodingOptions,
     ExtraPairOptions,
     NameOptions,
-    OnpolicyOptions,
     PromptOptions,
     TemperatureOption,
     keywords,
@@ -53,12 +53,20 @@ _VERBS: Mapping[str, tuple[type, Callable[..., BuildResult]]] = {
 }
 _HARMLESS = {
     one.name
-    for kind in (NameOptions, PromptOptions, ExtraPairOptions, DecodingOptions, TemperatureOption, BudgetOptions)
+    for kind in (
+        NameOptions,
+        PromptOptions,
+        ExtraPairOptions,
+        DecodingOptions,
+        TemperatureOption,
+        BudgetOptions,
+        PickOptions,
+    )
     for one in fields(kind)
-} - {"rules"} | {"revise", "max_edit", "n", "margin", "dtype", "revision", "chat_template_kwargs", "batch_size"}
+} - {"rules"} | {"revise", "max_edit", "n", "vote", "dtype", "revision", "chat_template_kwargs", "batch_size"}
 """The options that name no code, file or server."""
 _HARMLESS_VALUES: Mapping[str, Callable[[str], bool]] = {
-    "judge": lambda value: value == BUILT_IN,
+    "judge": lambda value: [*as_tuple(value)] in ([], [BUILT_IN]),
     "prompts": lambda value: value in BUNDLED or hub_id(value) is not None,
     "model": lambda value: value == POCKET or _is_on_hub(value),
 }
