@@ -146,7 +146,7 @@ def words_of(options: Any, leave_out: Collection[str] = ()) -> list[str]:
             continue
         if isinstance(value, Mapping):
             value = [f"{name}={item}" for name, item in value.items()] if many else json.dumps(value, default=str)
-        for item in value if many and not isinstance(value, str) else [value]:
+        for item in value if many and isinstance(value, (list, tuple)) else [value]:
             words += [flag_of(one), str(item) if isinstance(item, (str, numbers.Real, PathLike)) else GIVEN_IN_PYTHON]
     return words
 

@@ -51,19 +51,9 @@ _VERBS: Mapping[str, tuple[type, Callable[..., BuildResult]]] = {
     "correct": (CorrectOptions, correct),
     "onpolicy": (OnpolicyOptions, onpolicy),
 }
-_HARMLESS = {
-    one.name
-    for kind in (
-        NameOptions,
-        PromptOptions,
-        ExtraPairOptions,
-        DecodingOptions,
-        TemperatureOption,
-        BudgetOptions,
-        PickOptions,
-    )
-    for one in fields(kind)
-} - {"rules"} | {"revise", "max_edit", "n", "vote", "dtype", "revision", "chat_template_kwargs", "batch_size"}
+_FREE = (NameOptions, PromptOptions, ExtraPairOptions, DecodingOptions, TemperatureOption, BudgetOptions, PickOptions)
+_HARMLESS = {one.name for kind in _FREE for one in fields(kind)} - {"rules"}
+_HARMLESS |= {"revise", "max_edit", "n", "vote", "dtype", "revision", "chat_template_kwargs", "batch_size"}
 """The options that name no code, file or server."""
 _HARMLESS_VALUES: Mapping[str, Callable[[str], bool]] = {
     "judge": lambda value: [*as_tuple(value)] in ([], [BUILT_IN]),
