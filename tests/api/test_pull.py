@@ -189,7 +189,7 @@ def test_a_killed_pull_leaves_no_half_run(hub: FakeHub, tmp_path: Path) -> None:
     assert pull(hub, tmp_path, "me/set", "-q").returncode == 0
     assert (out / "pairs.jsonl").read_text() == "".join(json.dumps(row) + "\n" for row in made)
     assert sorted(path.name for path in out.iterdir() if path.name[0] != ".") == [
-        "pairforge.json", "pairs.jsonl", "run.json", "skips.jsonl"
+        "pairforge.json", "pairs.jsonl", "prompts.jsonl", "run.json", "skips.jsonl"
     ]  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def test_what_the_user_names_is_taken() -> None:
     given = command.command([("judge", "mine.py:g")])
     assert given.outside == []
     assert given.arguments == {
-        "judge": "mine.py:g",
+        "judge": ["mine.py:g"],
         "model": "org/a",
         "n": 8,
         "prompts": "general.eval",
