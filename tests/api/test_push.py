@@ -87,6 +87,7 @@ def test_the_command_that_uploads_names_the_columns(out: Path, tmp_path: Path) -
 def test_a_model_without_a_repository_is_not_uploaded(tmp_path: Path) -> None:
     for name in ("model.safetensors", "config.json", "customers.csv"):
         (tmp_path / name).write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"\2" + b"\0" * 7 + b"{}")
     made = push(tmp_path, quiet=True)
     assert (made.pushed, made.folder) == (False, tmp_path)
     assert made.note == (
