@@ -577,9 +577,7 @@ class PushOptions(DataArgument):
         "Replace rows, and a card that pairforge did not write; push a model whose verdict is FAIL.", default=False
     )
     allow: str | Sequence[str] = option(
-        "Publish although this check finds errors, and say why in the card, e.g. --allow 'PF111=short on purpose'.",
-        default=(),
-        metavar="CODE=REASON",
+        "Publish although this check finds errors; the card says why.", default=(), metavar="CODE=REASON"
     )
     allow_pocket: bool = option("Publish pairs of the bundled pocket model.", default=False)
     dry_run: bool = option("Build, and say what would change in the repository; upload nothing.", default=False)
