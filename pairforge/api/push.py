@@ -165,7 +165,7 @@ def _uploaded(
     """Return the outcome of an upload that succeeded."""
     said = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     if commit.new and changes:
-        seen = f"could not be read back: {unread}" if unread else "read back, and every row is as it was built"
+        seen = f"could not be read back: {unread}" if unread else "was read back, and is as it was built"
         said += f": {changes}; {commit.sha[:7]} {seen}"
     if commit.private and not options.private:
         kind = "models" if changes is None else "datasets"

@@ -173,8 +173,8 @@ class Repository:
         return Head(str(info.sha), bool(info.private), files)
 
     def download(self, file: str, head: Head, folder: Path) -> Path:
-        """Download a file as of that commit."""
-        given = {"repo_type": self.kind, "revision": head.sha, "local_dir": folder}
+        """Download a file as of that commit, not from the cache of this machine."""
+        given = {"repo_type": self.kind, "revision": head.sha, "local_dir": folder, "cache_dir": folder / ".cache"}
         return Path(self._patiently(lambda: self.api.hf_hub_download(self.name, file, **given)))
 
     def text(self, file: str, head: Head) -> str:
