@@ -602,9 +602,7 @@ class PushOptions(DataArgument):
         "Replace rows, and a card that pairforge did not write; push a model whose verdict is FAIL.", default=False
     )
     allow: str | Sequence[str] = option(
-        "Publish although this check finds errors, and say why in the card, e.g. --allow 'PF111=short on purpose'.",
-        default=(),
-        metavar="CODE=REASON",
+        "Publish although this check finds errors; the card says why.", default=(), metavar="CODE=REASON"
     )
     allow_pocket: bool = option("Publish pairs of the bundled pocket model.", default=False)
     dry_run: bool = option("Build, and say what would change in the repository; upload nothing.", default=False)
@@ -613,13 +611,9 @@ class PushOptions(DataArgument):
     )
     test_size: float = option("Share of the prompts that become the split test.", default=0.0, at_least=0, at_most=0.9)
     candidates: bool = option(
-        "Add the config candidates: all answers of the run, with scores.",
-        default=True,
-        flags=("--candidates/--no-candidates",),
+        "Add all answers of the run, with scores.", default=True, flags=("--candidates/--no-candidates",)
     )
-    also: str | None = option(
-        "Add a config in the shape that this trainer reads.", default=None, choices=("llamafactory",)
-    )
+    also: str | None = option("Add a config for this trainer.", default=None, choices=("llamafactory",))
     message: str | None = option("Message of the commit.", default=None, metavar="TEXT")
     revision: str | None = option("Branch to push to, made where it is missing.", default=None, metavar="BRANCH")
     create_pr: bool = option("Open a pull request, or add to your own that is open.", default=False)

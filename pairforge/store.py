@@ -100,12 +100,6 @@ class Store:
         with write_errors(self.path):
             return [Answer(*found) for found in self._db.execute(query, (digest(settings), prompt))]
 
-    def scores_of(self, settings: Mapping[str, Any], prompt: str) -> dict[str, float]:
-        """Return the stored scores of the answers to one prompt, by the digest of the answer."""
-        query = "SELECT answer, score FROM scores WHERE settings = ? AND prompt = ?"
-        with write_errors(self.path):
-            return dict(self._db.execute(query, (digest(settings), prompt)).fetchall())
-
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
         """Remove the answers of one sampling setting, unless `dry`, and return how many they are."""
         if dry:

@@ -34,6 +34,7 @@ from ..hub.licensing import licenses
 from ..hub.manifest import DataConfig, Manifest
 from ..markdown import without_places
 from ..options import PushOptions
+from ..pairers import usable
 from ..prompts import BUNDLED, read_prompts
 from ..resources import resource
 from ..run import Run
@@ -280,7 +281,10 @@ def _answers(run: Run, store: Store) -> Iterator[Mapping[str, Any]]:
         row["finish"] = [answer.finish for answer in found]
         row["model"] = settings["model"]
         if isinstance(judge, dict):
-            scores = store.scores_of(judge, digest([name, columns.get(name, {})]))
+            key = digest([name, columns.get(name, {})])
+            whole = [] if isinstance(kept := usable(found), Skip) else kept
+            compared = digest([key, sorted(answer.text for answer in whole)])  # by a judge that compares answers
+            scores = {answer: score for (_, answer), score in store.scores(judge, [compared, key]).items()}
             row["scores"] = [scores.get(digest(answer.text)) for answer in found]
             row["judge"] = str(judge.get("judge", ""))
         yield row

@@ -129,7 +129,7 @@ class _Shards:
         for number, (path, rows) in enumerate(zip(self.paths, self.rows, strict=True)):
             named = path.with_name(f"{self._split}-{number:05d}-of-{len(self.paths):05d}.parquet")
             path.rename(named)
-            made.append(DataFile(f"{named.parent.name}/{named.name}", rows, named.stat().st_size, _sha256(named)))
+            made.append(DataFile(f"{named.parent.name}/{named.name}", rows, named.stat().st_size, sha256_of(named)))
         return DataSplit(sum(self.rows), tuple(made))
 
 
@@ -250,7 +250,8 @@ def _feature(kind: Any) -> dict[str, Any]:
     return {"dtype": {"double": "float64", "float": "float32"}.get(str(kind), str(kind))}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while part := file.read(1 << 20):

@@ -318,8 +318,17 @@ def _made(config: DataConfig, repo: str, level: str) -> Iterator[str]:
     rows += [(f"skipped: {code_span(why, cell=True)}", _number(count)) for why, count in listed]
     rows += [(said, _number(counts[name])) for name, said in _MADE.items() if name in counts]
     more = sorted(counts.keys() - {*_ASKED, *_MADE, "skips", "rules"})
-    rows += [(code_span(name, cell=True), _number(counts[name])) for name in more]
+    rows += [row for name in more for row in _figures(name, counts[name])]
     yield f"{level} From prompts to pairs\n\n{_table(('', 'number'), [*rows, ('rows in this config', config.rows)])}"
+
+
+def _figures(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the figures of a run under their names, such as those of its answers and of its judge."""
+    if isinstance(value, Mapping) and name.count(": ") < 3:
+        for key, inner in value.items():
+            yield from _figures(f"{name}: {str(key).replace('_', ' ')}", inner)
+    else:
+        yield code_span(name, cell=True), str(value) if type(value) is float else _number(value)
 
 
 def _number(count: Any) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -17,8 +18,8 @@ from ..errors import InputError, OutsideError
 from ..formats.target_formats import dataset_info
 from ..text import byte_size, escaped, plural, visible
 from . import croissant, dataset_card, manifest
-from .data_files import read_back
-from .manifest import DataConfig, DataFile, DataSplit, Manifest, RowsDigest, canonical
+from .data_files import read_back, sha256_of
+from .manifest import DataConfig, DataFile, DataSplit, Manifest, canonical
 from .repository import Commit, Head, Repository, api_failures, connected, reason_of
 
 if TYPE_CHECKING:
@@ -94,6 +95,14 @@ def check_repo(repo: str, option: str = "--repo") -> None:
         raise InputError(f"{option} {visible(repr(repo))} can't be a dataset's id", fix=fix) from error
     if "/" not in repo:
         raise InputError(f"{option} {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
+
+
+def check_right(repo: str) -> None:
+    """Ask the Hub whether the token may write to a dataset; one that is missing may be made. Raises OutsideError."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    with connected(repo, "dataset", quiet=True) as target, suppress(RepositoryNotFoundError):
+        target.check_write()
 
 
 @dataclass
@@ -273,18 +282,25 @@ class DatasetUpload:
         try:
             held = Manifest.read(target.text(manifest.FILE, head), self.repo)
             for name, config in self.built.manifest.configs.items():
-                digest = RowsDigest()
-                for split, files in held.configs[name].splits.items():
-                    for file in files.files:
-                        with TemporaryDirectory() as folder:
-                            for row in read_back(target.download(file.path, head, Path(folder))):
-                                digest.add(row, split)
-                if digest.hexdigest() != config.digest:
+                theirs = held.configs.get(name)
+                if (
+                    theirs is None
+                    or theirs.digest != config.digest
+                    or not all(self._is_whole(target, file, head) for file in theirs.files)
+                ):
                     what = f"{name} of {self.repo} at {sha[:7]} holds other rows than were pushed"
                     raise OutsideError(what, fix="run the same command again")
         except api_failures() as error:
             return reason_of(error)
         return ""
+
+    @staticmethod
+    def _is_whole(target: Repository, file: DataFile, head: Head) -> bool:
+        import pyarrow.parquet
+
+        with TemporaryDirectory() as folder:
+            path = target.download(file.path, head, Path(folder))
+            return sha256_of(path) == file.sha256 and pyarrow.parquet.read_metadata(path).num_rows == file.rows
 
 
 def _digests(files: Iterable[Path]) -> dict[str, bytes]:

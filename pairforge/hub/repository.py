@@ -183,8 +183,9 @@ class Repository:
         return Head(str(info.sha), bool(info.private), files, sizes)
 
     def download(self, file: str, head: Head, folder: Path | None = None) -> Path:
-        """Download a file as of that commit to a folder, by default to the cache of the Hub's client."""
-        given = {"repo_type": self.kind, "revision": head.sha, "local_dir": folder}
+        """Download a file as of that commit to a folder, not from the cache of this machine; by default to that cache."""
+        apart = {"local_dir": folder, "cache_dir": folder / ".cache"} if folder else {}
+        given = {"repo_type": self.kind, "revision": head.sha, **apart}
         return Path(self._patiently(lambda: self.api.hf_hub_download(self.name, file, **given)))
 
     def text(self, file: str, head: Head) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         for one in asked:
             answers = {(one.id, index): Answer(f"answer {index}", "stop", 2) for index in range(4)}
             store.add_answers(SAMPLING, answers)
-            store.add_scores(JUDGE, digest([one.id, {}]), {f"answer {index}": index / 2 for index in range(3)})
+            key = digest([one.id, {}])
+            store.add_scores(JUDGE, {(key, f"answer {index}"): index / 2 for index in range(3)})
     settings = {"model": "org/model", "sampling": SAMPLING, "judge": JUDGE, "n": 4, "contexts": [None]}
     run = Run.of(tmp_path / "out", "onpolicy", settings | {"prompts": {"source": "given in Python"}})
     columns = {"model": "org/model", "method": "best_worst", "judge": "f", "chosen_score": 1.0, "rejected_score": 0.0}
@@ -101,3 +103,74 @@ NO_NAMES = [{"config_name": "a b"}, {"config_name": "data"}, {"tag": "../x"}, {"
 def test_names_are_checked_before_anything(given: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="--"):
         push("nowhere.jsonl", **given)
+
+
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PAIRFORGE_OUT", str(tmp_path / "out"))
+    return tmp_path / "out"
+
+
+def lists(count: int = 120) -> list[dict[str, Any]]:
+    """Pairs whose chosen answer is always a list: a shortcut that nobody asked for."""
+    made = []
+    for index in range(count):
+        user = {"role": "user", "content": f"What is {index} + {index}, number {7 * index}?"}
+        sides = {"chosen": f"- It is {2 * index}\n- really", "rejected": f"It may be {2 * index + 1}"}
+        made.append({side: [user, {"role": "assistant", "content": text}] for side, text in sides.items()})
+    return made
+
+
+def held(folder: Path | None) -> dict[str, Any]:
+    assert folder
+    value = json.loads((folder / "pairforge.json").read_text("utf-8"))
+    return dict(value["configs"][value["default"]])
+
+
+def test_an_unintended_shortcut_stops_a_push_unless_it_is_allowed(out: Path) -> None:
+    result = push(lists(), quiet=True)
+    codes = {finding.code for finding in result.findings}
+    assert (result.ok, result.folder) == (False, None)
+    assert "PF306" in codes and all(code.startswith("PF3") for code in codes)
+    assert "--allow PF3" in result.note and "pairforge fix" not in result.note
+    assert push(lists(), quiet=True, allow="PF306=meant").folder is None or codes == {"PF306"}
+    made = push(lists(), quiet=True, allow="PF3=lists are wanted")
+    config = held(made.folder)
+    assert config["allowed"] == dict.fromkeys(sorted(codes), "lists are wanted")
+    assert config["shortcuts"]["accuracy"] > 0.9 and config["shortcuts"]["unintended"]
+    assert "--allow 'PF3=lists are wanted'" in made.note
+    assert made.folder and "`lists are wanted`" in (made.folder / "README.md").read_text()
+
+
+def test_what_is_meant_to_differ_and_few_prompts_stop_nothing(out: Path) -> None:
+    renames = [row | {"method": "correct", "judge": "rename"} for row in lists()]
+    assert push(renames, quiet=True).folder
+    few = push(lists(90), quiet=True)
+    assert "shortcuts" not in held(few.folder)
+
+
+def test_errors_are_allowed_by_their_code_and_secrets_only_so(out: Path) -> None:
+    rows = lists(3)
+    rows[1]["rejected"] = rows[1]["chosen"]
+    rows[2] |= {"note": "hf_" + "aB3" * 12}
+    result = push(rows, quiet=True)
+    assert [(finding.code, finding.row) for finding in result.findings] == [("PF104", 1), ("PF501", 2)]
+    assert "PF104: chosen and rejected are the same (in 1 row: 1)" in result.note
+    result = push(rows, quiet=True, allow=["PF104=ties", "PF5=all"])
+    assert [(finding.code, finding.row) for finding in result.findings] == [("PF501", 2)]
+    config = held(push(rows, quiet=True, allow=["PF104=ties", "PF501=revoked"]).folder)
+    assert config["allowed"] == {"PF104": "ties", "PF501": "revoked"}
+    assert config["findings"]["PF501"] == {"severity": "error", "rows": 1}
+    with pytest.raises(InputError, match="no check is called"):
+        push(rows, quiet=True, allow="PF999=x")
+
+
+def test_the_manifest_says_what_is_known_of_the_rows(out: Path) -> None:
+    rows = lists(4)
+    rows[0]["chosen"][-1]["content"] += " Write to mike.hansen@robertlight.com."
+    folder = push(rows, quiet=True, license="mit").folder
+    config = held(folder)
+    assert config["findings"]["PF502"] == {"severity": "warning", "rows": 1}
+    assert config["statistics"]["languages"] == ["en"] and config["statistics"]["contexts"] == 1
+    assert config["licenses"] == {"prompts": None, "models": None, "set": "mit"}
+    assert folder and json.loads((folder / "croissant.json").read_text())["license"] == "mit"

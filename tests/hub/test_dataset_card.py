@@ -92,6 +92,8 @@ def test_it_says_how_the_pairs_were_made_and_what_was_found() -> None:
     assert "`pairforge reproduce me/pairs`" in text
     assert "| prompts | 5 |\n| skipped: `cut_off` | 2 |\n| skipped: `nothing_to_correct` | 4 |\n| pairs | 4 |" in text
     assert "| rows in this config | 4 |" in text
+    judged = render(counts={"pairs": 4, "diagnostics": {"answers": 20, "right": {"at_least_once": 0.5, "x": {}}}})
+    assert "| `diagnostics: answers` | 20 |\n| `diagnostics: right: at least once` | 0.5 |\n| rows" in judged
     assert "| `chosen characters` | mean 9.5, median 9 |\n| `contexts` | 2 |\n| `languages` | `en` |" in text
     assert "| `PF206` | near duplicate | warning | 2 |\n| `PF302` | style | error | the set |" in text
     assert "- `PF302`: `lists are meant`" in text
@@ -232,7 +234,7 @@ def test_nothing_in_the_data_can_act(hostile: str) -> None:
         "command": hostile,
         "argv": (hostile, hostile),
         "settings": {hostile: hostile, "rules": {hostile: "new"}, "model": hostile},
-        "counts": {"prompts": hostile, "pairs": 1, "skips": {hostile: hostile}, hostile: hostile},
+        "counts": {"prompts": hostile, "pairs": 1, "skips": {hostile: hostile}, hostile: {hostile: hostile}},
         "models": ({"name": hostile, "revision": hostile},),
         "judges": (hostile,),
         "methods": (hostile,),

@@ -130,11 +130,9 @@ class Report(HtmlRepr):
 
     @property
     def ok(self) -> bool:
-        """Whether the verdict, which leaves out what was expected, and that of each kind is below what fails, and no
-        rate is worse.
-        """
+        """Whether the verdict, without what was expected, and each kind's are below what fails, and nothing is worse."""
         below = RISK_LEVELS.index(self.verdict) < RISK_LEVELS.index(self.fail_on)
-        return not self.worse and below and all(report.ok for report in self.kinds.values())
+        return below and not self.worse and all(report.ok for report in self.kinds.values())
 
     @property
     def exit_code(self) -> int:
