@@ -183,7 +183,7 @@ class Repository:
         return Head(str(info.sha), bool(info.private), files, sizes)
 
     def download(self, file: str, head: Head, folder: Path | None = None) -> Path:
-        """Download a file as of that commit to a folder, not from the cache of this machine; by default to that cache."""
+        """Download a file as of that commit to a folder, past the cache of this machine; without one, to that cache."""
         apart = {"local_dir": folder, "cache_dir": folder / ".cache"} if folder else {}
         given = {"repo_type": self.kind, "revision": head.sha, **apart}
         return Path(self._patiently(lambda: self.api.hf_hub_download(self.name, file, **given)))
