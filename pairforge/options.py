@@ -438,7 +438,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
         _PAIRS, default=None, argument=True, nargs=-1, each=True, metavar="[RUN|FILE]...", kw_only=False
     )
     select: str | Sequence[str] = option(
-        "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) and secrets (PF5) run only if selected.",
+        "Run only these checks, by code or prefix (PF1). Shortcuts (PF3) run only if selected.",
         default=(),
         metavar="CODE",
     )
@@ -454,6 +454,9 @@ class ValidateOptions(DataArgument, TokenizerOptions):
     max_row_bytes: int = option("Report longer rows as errors.", default=2**24, at_least=1)
     jobs: int = option("Number of processes; 0: one for each core.", default=1, metavar="N", at_least=0)
     format: str = option("Format of the report.", default="table", choices=("table", "github"))
+    baseline: str | PathLike[str] | None = option(
+        "Compare with this earlier report (of --json): exit with 3 where a rate is worse.", default=None, metavar="FILE"
+    )
 
 
 @options
@@ -480,6 +483,9 @@ class ShortcutsOptions(DataArgument, AuditOptions):
     svg: str | None = option("Write a plot of the features (needs matplotlib).", default=None, metavar="FILE")
     easiness: str | None = option(
         "Write how easily each pair is classified, in bits, as JSON Lines.", default=None, metavar="FILE"
+    )
+    baseline: str | PathLike[str] | None = option(
+        "Compare with this earlier report (of --json): exit with 3 where a rate is worse.", default=None, metavar="FILE"
     )
 
 
@@ -585,7 +591,8 @@ class ConvertOptions(DataArgument):
 class PushOptions(DataArgument):
     """Build and preview the data set, and upload it.
 
-    A Parquet file and a card; they are uploaded when --repo is given. In place of pairs: the folder of a trained model.
+    Parquet files, a card and a manifest. They are uploaded where you are logged in: to --repo, or to a private data set
+    that is called as the run. In place of pairs: the folder of a trained model.
     """
 
     heading: ClassVar = "Upload"
@@ -597,5 +604,20 @@ class PushOptions(DataArgument):
     yes: bool = option(
         "Replace rows, and a card that pairforge did not write; push a model whose verdict is FAIL.", default=False
     )
+    allow: str | Sequence[str] = option(
+        "Publish although this check finds errors; the card says why.", default=(), metavar="CODE=REASON"
+    )
     allow_pocket: bool = option("Publish pairs of the bundled pocket model.", default=False)
-    dry_run: bool = option("Build, and say what would change in --repo; upload nothing.", default=False)
+    dry_run: bool = option("Build, and say what would change in the repository; upload nothing.", default=False)
+    config_name: str | None = option(
+        "Name of the config; others in the repository stay as they are.", default=None, metavar="NAME"
+    )
+    test_size: float = option("Share of the prompts that become the split test.", default=0.0, at_least=0, at_most=0.9)
+    candidates: bool = option(
+        "Add all answers of the run, with scores.", default=True, flags=("--candidates/--no-candidates",)
+    )
+    also: str | None = option("Add a config for this trainer.", default=None, choices=("llamafactory",))
+    message: str | None = option("Message of the commit.", default=None, metavar="TEXT")
+    revision: str | None = option("Branch to push to, made where it is missing.", default=None, metavar="BRANCH")
+    create_pr: bool = option("Open a pull request, or add to your own that is open.", default=False)
+    tag: str | None = option("Tag the commit; a tag is never moved.", default=None, metavar="NAME")

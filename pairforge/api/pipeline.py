@@ -16,6 +16,7 @@ from ..diagnostics import diagnose
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
+from ..option_declaration import GIVEN_IN_PYTHON, words_of
 from ..options import BuildOptions, PromptColumns, PromptOptions, RunOptions, part_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
@@ -73,7 +74,7 @@ class BuildResult(HtmlRepr):
 
     def to_pandas(self) -> Any:
         """Return the pairs as a `pandas.DataFrame`, a row for each pair."""
-        import pandas  # type: ignore[import-untyped]
+        import pandas
 
         return pandas.DataFrame([*self.rows()])
 
@@ -146,7 +147,7 @@ def prepare(
 
 def source_name(prompts: Any) -> str:
     """Return what a run keeps as the source of its prompts: prompts given in Python have no name."""
-    return "given in Python" if is_given(prompts) else str(prompts)
+    return GIVEN_IN_PYTHON if is_given(prompts) else str(prompts)
 
 
 def in_contexts(prompts: Iterable[Prompt | Skip], contexts: Sequence[str | None]) -> Iterator[Prompt | Skip]:
@@ -304,6 +305,7 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
     """Make the run of a job, or find it made."""
     out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
+    run.argv = ("pairforge", job.command, *words_of(options, ("output", "quiet", "fresh", "name")))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)

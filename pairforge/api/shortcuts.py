@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..options import ShortcutsOptions, keywords
 from ..samplers.model_names import check_model
 from ..svg import require_matplotlib
+from .baseline import worse_than
 from .difficulty import difficulty
 from .inputs import PairInput, check_output
 from .models import as_tuple
@@ -59,6 +60,8 @@ def shortcuts(options: ShortcutsOptions) -> Report:
         report = replace(report, kinds=_by_kind(rows, audit_of))
         hard = difficulty(rows, options.model) if options.model else None
     report = replace(report, difficulty=hard, next_step=_next_step(report, rows))
+    if options.baseline is not None:
+        report = replace(report, worse=worse_than(options.baseline, report.as_json(), source.name))
     if options.svg:
         write_atomic(Path(options.svg), report.svg())
     if options.easiness:

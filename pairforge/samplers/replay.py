@@ -53,12 +53,9 @@ class ReplaySampler(Sampler):
                 continue
             try:
                 row = json.loads(line)
-                asked = row["prompt"] if "prompt" in row else row["messages"]
-                turns = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
-                prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
-                given = next(row[key] for key in _TEXTS if key in row)
-                for item in given if isinstance(given, list) else [given]:
-                    answers[prompt.id, next(next_index[prompt.id])] = _answer(item)
+                prompt, given = answers_in_row(row)
+                for answer in given:
+                    answers[prompt.id, next(next_index[prompt.id])] = answer
                 if prompt.messages:
                     prompts[prompt.id] = prompt
                 if isinstance(skip := row.get("skip"), dict):
@@ -115,6 +112,15 @@ class StoredSampler(Sampler):
         """Yield why each missing answer is missing."""
         keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
         yield {key: self._skips.get(key[0], MISSING) for key in keys if key not in done}
+
+
+def answers_in_row(row: Mapping[str, Any]) -> tuple[Prompt, list[Answer]]:
+    """Return the prompt and the answers of a row. Raises for a row that is neither, as Python does."""
+    asked = row["prompt"] if "prompt" in row else row["messages"]
+    turns = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
+    prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
+    given = next(row[key] for key in _TEXTS if key in row)
+    return prompt, [_answer(item) for item in (given if isinstance(given, list) else [given])]
 
 
 def _answer(value: Any) -> Answer:
