@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from ..errors import InputError
@@ -19,14 +19,16 @@ _OF_MESSAGES = ("prompt", "messages", "chosen", "rejected", "tools")
 
 
 def pair_schema() -> pyarrow.Schema:
-    """Return the columns of `Pair`, in order."""
+    """Return the columns that every `Pair` has, in order."""
     import pyarrow
 
     text = pyarrow.string()
     message = pyarrow.struct({"role": text, "content": text})
     flat = {str: text, float: pyarrow.float64()}
     types = get_type_hints(Pair)
-    return pyarrow.schema({one.name: flat.get(types[one.name], pyarrow.list_(message)) for one in fields(Pair)})
+    return pyarrow.schema(
+        {one.name: flat.get(types[one.name], pyarrow.list_(message)) for one in fields(Pair) if one.default is MISSING}
+    )
 
 
 @dataclass

@@ -130,7 +130,7 @@ class Report(HtmlRepr):
 
     @property
     def ok(self) -> bool:
-        """Whether the verdict, without what was expected, and each kind's are below what fails, and nothing worse."""
+        """Whether the verdict, without what was expected, and that of each kind pass, and nothing got worse."""
         below = RISK_LEVELS.index(self.verdict) < RISK_LEVELS.index(self.fail_on)
         return below and not self.worse and all(report.ok for report in self.kinds.values())
 
