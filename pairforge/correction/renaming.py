@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from ..errors import InputError
 from ..options import About, Thinking
-from ..pairers import Edited
+from ..pairers import Edited, cut_off
 from ..refusals import refuses
 from ..rename import Renamer, Replacement, leftovers_of, mentions
 from ..repetition import repeats
@@ -63,7 +63,7 @@ class CorrectionRules:
             return Skip("repeated", text)
         parts = split_reasoning(text)
         if answer.finish != "stop" or parts is None:
-            return Skip("cut_off", text)
+            return cut_off(answer)
         if not parts.body.strip():
             return Skip("empty", text)
         found = self.renamer.hits(parts.body)
