@@ -331,7 +331,8 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
         if title:
             _show(f"== {title}", asked)
         judge = script.judge if base else None
-        verdict = judged(model, base=base, run=str(job.run), limit=limit, judge=judge)
+        suite = script.suite or ()
+        verdict = judged(model, base=base, run=str(job.run), limit=limit, judge=judge, suite=suite)
     gc.collect()  # training, or the next model, needs the memory
     return verdict
 
