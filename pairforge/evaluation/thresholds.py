@@ -137,8 +137,8 @@ THRESHOLDS = (
     Threshold("obedience", "keeps at least", 0.95),
     # What else has changed. Measured on the bundled model, a healthy training moves each by at most 3 points, of which
     # up to 3 are chance (two answers of the base differ as much); one whose answers have fallen apart moves `length` by
-    # 8 and `language` by 9. An answer that declines, or is in another language, is of no use to anybody: there the limit
-    # is tight. Length, opening and agreement also depend on what the pairs prefer.
+    # 8 and `language` by 9. An answer that declines, or is in another language, is of no use to anybody: there the
+    # limit is tight. Length, opening and agreement also depend on what the pairs prefer.
     Threshold("length", "rises at most", 0.10),
     Threshold("opening", "rises at most", 0.10),
     Threshold("language", "rises at most", 0.05),

@@ -169,17 +169,8 @@ class EndpointSampler(Sampler):
                 for server, url in self._servers.items():
                     name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
                     # A provider has names of its own for the Hub's models.
-                    clients[server] = ChatClient(
-                        server.name,
-                        url,
-                        key,
-                        http,
-                        name,
-                        self.decoding,
-                        parameters,
-                        dict(self._sent_as),
-                        any_model=bool(self.provider),
-                    )
+                    about = self.decoding, parameters, dict(self._sent_as), bool(self.provider)
+                    clients[server] = ChatClient(server.name, url, key, http, name, *about)
                 await balancer.run()
 
         servers = list(self._servers)
@@ -211,11 +202,9 @@ class EndpointSampler(Sampler):
             running.result()
         except RefusedParameterError as refused:
             self._sent_as[refused.name] = refused.renamed
-            named = f"`{refused.name}` is sent as `{refused.renamed}`"
-            without = _WITHOUT.get(refused.name, "the server's own value holds")
-            self.warnings.append(
-                f"{named if refused.renamed else f'`{refused.name}` is left out, and {without}'}: {refused}"
-            )
+            without = f"left out: {_WITHOUT.get(refused.name, 'the value of the server holds')}"
+            how = f"sent as `{refused.renamed}`" if refused.renamed else without
+            self.warnings.append(f"`{refused.name}` is {how} ({refused})")
 
     def _parameters(self) -> dict[str, Any]:
         """Return what each request says of the decoding, by OpenAI's names and those that most other servers share."""
