@@ -17,7 +17,6 @@ from ..types import Sampler, digest
 from .metrics import Judged
 
 _PACKAGE = "lm-eval"
-_DONE = ""  # stands for a metric, and is written last
 
 
 def check_suites(names: Sequence[str]) -> None:
@@ -52,14 +51,13 @@ def suite_outcomes(sampler: Sampler, names: Sequence[str], limit: int | None, st
     files = {name: digest(Path(name).read_text("utf-8", "replace")) for name in names if Path(name).is_file()}
     about = {"suites": list(names), "files": files, "limit": limit, "versions": installed_versions(_PACKAGE)}
     settings = {**about, "sampling": sampler.settings()}
-    if (_DONE, digest(_DONE)) not in store.scores(settings):
-        for metric, found in outcomes_of(_run(sampler, names, limit)).items():
-            store.add_scores(settings, metric, found)
-        store.add_scores(settings, _DONE, {_DONE: 1.0})
-    outcomes: dict[str, dict[str, Any]] = {}
-    for (metric, document), value in store.scores(settings).items():
-        if metric != _DONE:
-            outcomes.setdefault(metric, {})[f"{metric}:{document}"] = value == 1
+    if not store.scores(settings):
+        found = outcomes_of(_run(sampler, names, limit))
+        hits = {(metric, document): hit for metric, documents in found.items() for document, hit in documents.items()}
+        store.add_scores(settings, hits)
+    outcomes: dict[str, dict[str, bool]] = {}
+    for (metric, document), hit in store.scores(settings).items():
+        outcomes.setdefault(metric, {})[f"{metric}:{document}"] = hit == 1
     return outcomes
 
 
