@@ -29,7 +29,7 @@ def check_suites(names: Sequence[str]) -> None:
     if find_spec("lm_eval") is None:
         what = f"--suite {names[0]} is asked by lm-evaluation-harness, which is not installed"
         raise InputError(what, fix=f'pip install "{_PACKAGE}[hf]", and what the task needs, e.g. "{_PACKAGE}[ifeval]"')
-    from lm_eval.tasks import TaskManager, get_task_dict
+    from lm_eval.tasks import TaskManager
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     manager = TaskManager()
@@ -39,7 +39,8 @@ def check_suites(names: Sequence[str]) -> None:
             fix = did_you_mean(name, known) or "lm-eval ls tasks names them all; or give the YAML file of a task"
             raise InputError(f"--suite {one_line(name)}: lm-evaluation-harness has no such task", fix=fix)
     with _harness(names):
-        get_task_dict([*names], manager)
+        load = getattr(manager, "load", None) or manager.load_task_or_group  # of earlier versions
+        load([*names])
 
 
 def suite_outcomes(sampler: Sampler, names: Sequence[str], limit: int | None, store: Store) -> Judged:
