@@ -38,9 +38,9 @@ class ServerOptions:
     )
     concurrency: int = option("At most N requests are sent at once.", default=32, metavar="N")
     timeout: float = option("A request is given up after this many seconds.", default=120.0, metavar="SECONDS")
-    replay: str | None = option(
+    replay: str | Sequence[str] = option(
         "Take the answers from a run, or from what `sample` wrote, and ask no model, e.g. --replay answers.jsonl.",
-        default=None,
+        default=(),
         metavar="RUN|FILE",
     )
 

@@ -233,7 +233,7 @@ class Run:
     def read_prompts(self) -> list[Prompt | Skip]:
         """Return the prompts that the run asked. Raises InputError where they are not there or can't be read."""
         try:
-            rows = map(json.loads, self.prompts.read_text("utf-8").splitlines())
+            rows = map(json.loads, filter(None, self.prompts.read_text("utf-8").split("\n")))
             return [
                 Skip(*row["skip"]) if "skip" in row else Prompt(tuple(row["messages"]), row["columns"]) for row in rows
             ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,12 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
     decoding = part_of(options, Decoding)
     named = None if options.model == POCKET else options.model
     if options.replay:
-        return _replayed(options.replay, named, getattr(options, "output", None))
+        sources = as_tuple(options.replay)
+        opened = [open_replay(source, named, getattr(options, "output", None)) for source in sources]
+        if len(models := {replay.model for replay in opened}) > 1:
+            what = f"--replay has answers of {' and '.join(sorted(models))}: which model are the pairs for?"
+            raise InputError(what, fix="name it with -m MODEL")
+        return reduce(ReplaySampler.joined, opened)
     kwargs = _template_kwargs(options.chat_template_kwargs)
     if not (options.base_url or options.provider):
         from ..samplers.transformers import TransformersSampler
@@ -140,13 +145,13 @@ def _key(variable: str | None) -> str | None:
     return key
 
 
-def _replayed(source: str, model: str | None, output: str | None) -> ReplaySampler:
-    """Open the answers of a file, or those that a run was made from."""
+def open_replay(source: str, model: str | None, output: str | None, option: str = "--replay") -> ReplaySampler:
+    """Open the answers of a file, or those that a run was made from. Raises InputError that names the option."""
     path = find_run(source, output)
     if path is None:
         if not Path(source).exists() and (hint := like_a_run(source, output)):
-            raise InputError(f"--replay {source} is neither a run nor a file", fix=hint)
-        return ReplaySampler.from_file(Path(source), model)
+            raise InputError(f"{option} {source} is neither a run nor a file", fix=hint)
+        return ReplaySampler.from_file(Path(source), model, option)
     run = Run.load(path)
     with closing(Store(path.parent)) as store:
         return ReplaySampler(store.answers(run.settings["sampling"]), model or run.settings["model"])
