@@ -356,6 +356,7 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         flags=("--threshold",),
         metavar="TEXT",
     )
+    suite: str | Sequence[str] = option("Measure by this task of lm-eval, too, e.g. gsm8k.", default=(), metavar="NAME")
     greedy: bool = option("Ask greedily only, not at temperature 1 as well.", default=False)
     limit: int | None = option(
         "Ask at most N questions of each kind; fewer than 100 give no PASS or FAIL.",

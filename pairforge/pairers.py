@@ -16,9 +16,16 @@ def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
     """Return the whole, non-blank, distinct answers, in order; a Skip where none is left."""
     whole = [answer for answer in answers if answer.finish == "stop"]
     if not whole:
-        return Skip("cut_off", answers[0].text or answers[0].thought if answers else "")
+        return cut_off(answers[0]) if answers else Skip("cut_off")
     kept = list({answer.text: answer for answer in whole if answer.text.strip()}.values())
     return kept or Skip("empty")
+
+
+def cut_off(answer: Answer) -> Skip:
+    """Return the Skip of an answer that was cut, and where it has no text, what used its tokens up."""
+    longer = "--max-new-tokens with more, or --chat-template-kwargs enable_thinking=false"
+    used = f"{answer.tokens} tokens" if answer.tokens else "max_new_tokens"
+    return Skip("cut_off", answer.text or f"a thought used up the {used} of the answer: {longer}")
 
 
 class Edited(NamedTuple):

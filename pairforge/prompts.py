@@ -214,7 +214,10 @@ def _json(text: str) -> Any:
 
 __all__ = ["BUNDLED", "bundled", "is_prompt", "prompt_of", "prompts_given", "read_prompts", "systems"]
 
-BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
+BUNDLED = (
+    *("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval"),
+    *("everyday.eval", "claims.eval"),
+)
 _PROMPTS = Wanted(
     "prompts",
     f"give a file or a folder with -p, - for standard input, org/name of the Hub, or one of {', '.join(BUNDLED)}",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Generator, Iterator, Mapping, S
 from contextlib import closing, nullcontext
 from functools import partial
 from numbers import Real
+from typing import Any
 
 from .console import note
 from .errors import InputError, OutsideError, PairforgeError
@@ -46,10 +47,26 @@ def sample(
     """Return n answers to each distinct prompt, from the store if it has them, else from the sampler.
 
     New answers are committed as they come. A prompt gets a Skip if it has no answer, or if one is missing that another
-    try may give.
+    try may give. Where the sampler's settings change, since its server refuses one of them, all is asked under the new
+    ones: answers under other settings are never mixed.
     """
-    distinct, budget = _distinct(prompts), budget or Budget()
-    settings = sampler.settings()
+    while True:
+        settings = sampler.settings()
+        answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget())
+        if sampler.settings() == settings:
+            return answers
+
+
+def _sample(
+    prompts: Sequence[Prompt],
+    sampler: Sampler,
+    settings: Mapping[str, Any],
+    n: int,
+    store: Store,
+    tell: ProgressCallback | None,
+    budget: Budget,
+) -> dict[str, list[Answer] | Skip]:
+    distinct = _distinct(prompts)
     answers = store.answers(settings)
     failed: dict[Key, Skip] = {}
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(n))

@@ -334,8 +334,8 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
         if title:
             _show(f"== {title}", asked)
         judge = script.judge if base else None
-        revision = how.get("revision")
-        verdict = judged(model, base=base, run=str(job.run), limit=limit, judge=judge, revision=revision)
+        run, revision, suite = str(job.run), how.get("revision"), script.suite or ()
+        verdict = judged(model, base=base, run=run, limit=limit, judge=judge, revision=revision, suite=suite)
     gc.collect()  # training, or the next model, needs the memory
     return verdict
 

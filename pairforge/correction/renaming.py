@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from ..errors import InputError
 from ..options import About, Thinking
-from ..pairers import Edited
+from ..pairers import Edited, cut_off
 from ..refusals import refuses
 from ..rename import Renamer, Replacement, leftovers_of, mentions
 from ..repetition import repeats
@@ -27,7 +27,7 @@ def whole(answer: Answer) -> Answer | Skip:
     if repeats(answer.text):
         return Skip("repeated", answer.text)
     if answer.finish != "stop":
-        return Skip("cut_off", answer.text or answer.thought)
+        return cut_off(answer)
     return answer if answer.text.strip() else Skip("empty", answer.thought or answer.text)
 
 
