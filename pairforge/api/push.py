@@ -23,7 +23,15 @@ from ..console import note, table
 from ..disk import write_errors
 from ..errors import InputError, OutsideError
 from ..hub import croissant, manifest
-from ..hub.dataset_upload import CARD_FILE, DATA_FOLDER, BuiltDataset, DatasetUpload, RowChanges, check_repo
+from ..hub.dataset_upload import (
+    CARD_FILE,
+    DATA_FOLDER,
+    BuiltDataset,
+    DatasetUpload,
+    RowChanges,
+    check_repo,
+    check_right,
+)
 from ..hub.model_upload import ModelUpload, why_not
 from ..hub.repository import Commit, connected, logged_in, login_advice, status_of
 from ..options import PushOptions, keywords
@@ -189,6 +197,8 @@ def _bars_off(quiet: bool) -> Iterator[None]:
 
 
 def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
+    if options.repo and not (options.dry_run or options.create_pr) and logged_in():
+        check_right(options.repo)  # before minutes of work
     run, rows = source.run, CheckedRows(source, allowances(options.allow))
     own = run and os.access(run.path, os.W_OK)  # it may be another user's
     root = run.path if run and own else out_dir(options.output)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -94,6 +95,14 @@ def check_repo(repo: str) -> None:
         raise InputError(f"--repo {visible(repr(repo))} can't be a dataset's id", fix=fix) from error
     if "/" not in repo:
         raise InputError(f"--repo {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
+
+
+def check_right(repo: str) -> None:
+    """Ask the Hub whether the token may write to a dataset; one that is missing may be made. Raises OutsideError."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    with connected(repo, "dataset", quiet=True) as target, suppress(RepositoryNotFoundError):
+        target.check_write()
 
 
 @dataclass

@@ -44,6 +44,13 @@ def call(name, token, arguments):
         if name == "files_of_bytes":
             data_files._ROW_GROUP = data_files._SHARD = arguments["size"]
             return None
+        if name == "terminal":
+            at = sys.modules["pairforge.api.push"]
+            at._may_ask, at._ask = (lambda options: True), (lambda what: arguments["says"])
+            return None
+        if name == "no_terminal":
+            sys.modules["pairforge.api.push"]._may_ask = lambda options: False
+            return None
         return push(**arguments).as_json()
     except PairforgeError as error:
         return {"error": str(error), "exit": error.exit_code}
@@ -263,6 +270,16 @@ def test_rows_are_not_lost_without_a_word(hub: FakeHub, worker: Worker) -> None:
     assert more["changes"] == {"added": 1, "removed": [], "changed": []}
     assert "1 row added, 0 removed, 0 changed" in more["note"]
     assert push(worker, data=rows(1), yes=True)["changes"]["removed"] == [str(number) for number in range(1, 21)]
+
+
+def test_on_a_terminal_rows_are_asked_about(hub: FakeHub, worker: Worker) -> None:
+    push(worker, data=rows(20))
+    worker("terminal", says=False)
+    assert "15 rows of me/pairs would be removed" in push(worker, data=rows(5))["error"]
+    worker("terminal", says=True)
+    done = push(worker, data=rows(5))
+    worker("no_terminal")
+    assert done["pushed"] and len(done["changes"]["removed"]) == 15
 
 
 def test_rows_that_others_put_into_the_file_are_not_lost(hub: FakeHub, worker: Worker, tmp_path: Path) -> None:
@@ -486,7 +503,7 @@ def test_pairs_of_the_pocket_model_stay_here(hub: FakeHub, worker: Worker) -> No
     refused = push(worker, data=mine)
     assert refused["exit"] == 2
     assert "--allow-pocket" in refused["error"]
-    assert hub.requests == []
+    assert {method for method, _, _ in hub.requests} == {"GET"}
     assert "--allow-pocket" in push(worker, data=mine, dry_run=True)["note"]
     assert push(worker, data=mine, allow_pocket=True)["pushed"]
     assert b"pocket model" in hub.repos["me/pairs"].files["README.md"]
