@@ -32,7 +32,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         for one in asked:
             answers = {(one.id, index): Answer(f"answer {index}", "stop", 2) for index in range(4)}
             store.add_answers(SAMPLING, answers)
-            store.add_scores(JUDGE, digest([one.id, {}]), {f"answer {index}": index / 2 for index in range(3)})
+            key = digest([one.id, {}])
+            store.add_scores(JUDGE, {(key, f"answer {index}"): index / 2 for index in range(3)})
     settings = {"model": "org/model", "sampling": SAMPLING, "judge": JUDGE, "n": 4, "contexts": [None]}
     run = Run.of(tmp_path / "out", "onpolicy", settings | {"prompts": {"source": "given in Python"}})
     columns = {"model": "org/model", "method": "best_worst", "judge": "f", "chosen_score": 1.0, "rejected_score": 0.0}
