@@ -179,6 +179,7 @@ def test_the_manifest_says_what_is_known_of_the_rows(out: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")
 def test_the_line_of_the_card_loads_what_trl_reads(out: Path, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
     from trl import DPOConfig, DPOTrainer
