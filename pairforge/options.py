@@ -38,6 +38,7 @@ __all__ = [
     "part_of",
 ]  # besides the classes
 About: TypeAlias = Literal["self", "any"]
+ChosenSide: TypeAlias = Literal["corrected", "reference"]
 Case: TypeAlias = Literal["exact", "smart"]
 FailOn: TypeAlias = Literal["watch", "high", "critical"]
 History: TypeAlias = Literal["last", "full"]
@@ -193,6 +194,27 @@ class RevisionOptions:
     max_edit: float = option("The share of an answer that a revision may change.", default=0.3, above=0, at_most=1)
 
 
+@options
+class ChosenOptions:
+    heading: ClassVar = "Chosen side"
+    persona: str | None = option(
+        "chosen is what the model says when this text, or this file, tells it who it is; rejected what it says untold.",
+        default=None,
+        metavar="TEXT|FILE",
+    )
+    tries: int = option("Ask under the persona at most N times for an answer that fits it.", default=4, at_least=1)
+    chosen: ChosenSide = option(
+        "reference takes the answer in the prompt's own row as chosen; corrected, the model's answer with new names.",
+        default="corrected",
+        choices=get_args(ChosenSide),
+    )
+    fill: str | Sequence[str] | Mapping[str, str] = option(
+        'With --chosen reference, write this for a placeholder of the rows, e.g. --fill name="Deep Qwen".',
+        default=(),
+        metavar="NAME=TEXT",
+    )
+
+
 def prompts_option(default: str, **more: Any) -> Any:
     return option(
         "Ask the prompts of this file, folder, Hub data set or bundled set; in Python also a list or DataFrame.",
@@ -229,11 +251,31 @@ class ExtraPairOptions:
 
 
 @options
-class CorrectOptions(NameOptions, IdentityPromptOptions, ExtraPairOptions, RevisionOptions, BuildOptions):
+class CorrectOptions(
+    NameOptions, IdentityPromptOptions, ExtraPairOptions, RevisionOptions, ChosenOptions, BuildOptions
+):
     """Make pairs by replacing a name in the model's answers.
 
-    `rejected` is the model's own answer, `chosen` is the same answer with the name replaced.
+    `rejected` is the model's own answer, `chosen` is the same answer with the name replaced; with --persona, what the
+    model says when it is told who it is; with --chosen reference, the answer in the prompt's own row.
     """
+
+
+@options
+class DeltaOptions(RunOptions):
+    """Make pairs of two models' answers to the same prompts.
+
+    `chosen` are the answers of the stronger model, or later checkpoint, `rejected` those of the weaker one. Nobody
+    judges them.
+    """
+
+    heading: ClassVar = "Answers"
+    chosen: str | PathLike[str] = option(
+        "The answers that are chosen: a run, or what `sample` wrote.", metavar="RUN|FILE", kw_only=False
+    )
+    rejected: str | PathLike[str] = option(
+        "The answers to the same prompts that are rejected.", metavar="RUN|FILE", kw_only=False
+    )
 
 
 @options
@@ -354,6 +396,9 @@ class TokenizerOptions:
         "Check what training on this model will see: Hub id, folder, or pocket.", default=None, flags=("-m", "--model")
     )
     revision: str | None = option("Branch, tag or commit of a Hub model.", default=None)
+    chat_template: str | None = option(
+        "Jinja file to use in place of the model's own chat template.", default=None, metavar="FILE"
+    )
     max_length: int = option("Tokens that training keeps of each side, prompt included.", default=1024, at_least=1)
 
 

@@ -8,6 +8,7 @@ from operator import itemgetter
 from statistics import mean, pstdev
 from typing import Any, NamedTuple, Protocol
 
+from .text import same_words
 from .types import Answer, Pair, Pairer, Prompt, Skip, digest
 
 
@@ -115,7 +116,7 @@ class BestWorstPairer(Pairer):
         if not near:
             lengths = " and ".join(str(one.answer.tokens) for one in picked[0])
             return Skip("length_gap", f"{lengths} tokens: more than {self.max_length_gap} apart")
-        different = [both for both in near if len({_letters(one.answer) for one in both}) == 2]
+        different = [both for both in near if not same_words(both[0].answer.text, both[1].answer.text)]
         if not different:
             return Skip("identical", f"but for spaces and case: {near[0][0].answer.text}")
         method = self.pick.replace("-", "_")
@@ -161,7 +162,3 @@ class Scored(NamedTuple):
 
     score: float
     answer: Answer
-
-
-def _letters(answer: Answer) -> str:
-    return "".join(answer.text.split()).casefold()

@@ -124,10 +124,16 @@ class Run:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{file} can't be read: {error!r}", fix="run the command that made it again") from error
 
-    def revision_of(self, model: str) -> str | None:
-        """Return the revision to load, where the model is the one of this run."""
-        revision: str | None = self.settings.get("revision") if model == self.settings["model"] else None
-        return revision
+    def asked_with(self, model: str) -> dict[str, Any]:
+        """Return the options with which a model is asked as this run asked: the arguments of the chat template.
+
+        For the run's own model also its revision, and the file of its chat template, which a model trained on the pairs
+        has in its folder.
+        """
+        arguments = (self.settings.get("sampling") or {}).get("chat_template_kwargs")
+        own = {name: self.settings.get(name) for name in ("revision", "chat_template")}
+        found = {"chat_template_kwargs": arguments, **(own if model == self.settings["model"] else {})}
+        return {name: value for name, value in found.items() if value}
 
     @classmethod
     def find(cls, path: Path) -> Run | None:
@@ -233,7 +239,7 @@ class Run:
     def read_prompts(self) -> list[Prompt | Skip]:
         """Return the prompts that the run asked. Raises InputError where they are not there or can't be read."""
         try:
-            rows = map(json.loads, self.prompts.read_text("utf-8").splitlines())
+            rows = map(json.loads, filter(None, self.prompts.read_text("utf-8").split("\n")))
             return [
                 Skip(*row["skip"]) if "skip" in row else Prompt(tuple(row["messages"]), row["columns"]) for row in rows
             ]

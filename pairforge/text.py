@@ -53,6 +53,11 @@ THOUGHT_ENDS = {
 """How a block of thought begins, with how it then ends."""
 
 
+def same_words(a: str, b: str) -> bool:
+    """Return True if two texts differ at most in spaces and case."""
+    return "".join(a.split()).casefold() == "".join(b.split()).casefold()
+
+
 def characters(ranges: str) -> str:
     """Return all characters of a class such as "a-cx"."""
     return re.sub("(.)-(.)", lambda found: "".join(map(chr, range(ord(found[1]), ord(found[2]) + 1))), ranges)

@@ -143,13 +143,15 @@ class Finding:
 class Sampler(Protocol):
     """A source of answers: a local model, a server, a file.
 
-    `model` is the name that the pairs carry, `revision` its branch, tag or commit; `warnings` are lines for the user,
-    emptied by whoever prints them. A class that inherits from this one gets what is not overridden.
+    `model` is the name that the pairs carry, `revision` its branch, tag or commit, `chat_template` the user's own file;
+    `warnings` are lines for the user, emptied by whoever prints them. A class that inherits from this one gets what is
+    not overridden.
     """
 
     model: str
     warnings: list[str]
     revision: str | None = None
+    chat_template: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return all that an answer depends on beside prompt and index: the answer's key in the evidence store."""

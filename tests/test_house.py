@@ -66,6 +66,8 @@ FOR_TRAINERS = {
     "api.models",
     "api.onpolicy",
     "readers",
+    "samplers.chat_template",
+    "samplers.gguf_models",
     "samplers.model_loading",
     "samplers.model_names",
 }
@@ -80,6 +82,7 @@ CROSS_CUTTING = {
     "offline",
     "packaging",
     "readme",
+    "real_model",
     "wrong_inputs",
     "wrong_pair_files",
 }

@@ -30,7 +30,7 @@ from ..text import did_you_mean, escaped, plural, without_surrogates
 from ..types import Answer, AnswerGroup, Ask, Judge, Prompt, Sampler, Skip
 from .comparison import Comparison, find_comparison
 from .inputs import check_output
-from .models import answer, as_tuple, shared_sampler
+from .models import answer, as_asked, as_tuple, shared_sampler
 from .onpolicy import BUILT_IN, open_judge, try_judge
 
 FAILURES = "failures.jsonl"
@@ -196,7 +196,10 @@ def _open_samplers(compared: Comparison, options: EvaluateOptions) -> dict[str, 
     """Return the base's sampler, without the model's adapter, and the model's, by name; nothing is loaded yet."""
     return {
         name: shared_sampler(
-            part_of(options, SamplerOptions, model=name, revision=compared.revisions.get(name), adapter=adapter),
+            as_asked(
+                part_of(options, SamplerOptions, model=name, revision=compared.revisions.get(name), adapter=adapter),
+                {option: value for option, value in compared.asked.get(name, {}).items() if option != "revision"},
+            ),
             options.quiet,
         )
         for name, adapter in ((compared.base, None), (compared.model, options.adapter))

@@ -122,21 +122,24 @@ class BuildResult(HtmlRepr):
             yield from report.conclusion()
 
 
-def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
-    """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python."""
+def load_prompts(options: PromptOptions, source: Any, fill: Mapping[str, str] | None = None) -> list[Prompt | Skip]:
+    """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python; see `read_prompts`."""
     if isinstance(source, str) and not os.path.lexists(source) and source not in BUNDLED:
         run = find_run(source, getattr(options, "output", None))
         source = run / "pairs.jsonl" if run else source
-    return read_prompts(source, columns=parse_columns(options.columns), history=options.history, limit=options.limit)
+    columns = parse_columns(options.columns)
+    return read_prompts(source, columns=columns, history=options.history, limit=options.limit, fill=fill)
 
 
-def prepare(options: BuildOptions, source: Any) -> tuple[list[Prompt | Skip], Budget]:
+def prepare(
+    options: BuildOptions, source: Any, fill: Mapping[str, str] | None = None
+) -> tuple[list[Prompt | Skip], Budget]:
     """Return the prompts and the budget, after all that can be known to be wrong before a model is opened."""
     out_dir(options.output)
     if options.name is not None:
         check_run_name(options.name)
     budget = part_of(options, Budget)
-    return load_prompts(options, source), budget
+    return load_prompts(options, source, fill), budget
 
 
 def source_name(prompts: Any) -> str:
@@ -152,13 +155,19 @@ def in_contexts(prompts: Iterable[Prompt | Skip], contexts: Sequence[str | None]
 
 def parse_columns(given: PromptColumns) -> dict[str, str]:
     """Return the column of each part of a prompt that is named. Raises InputError for a text that names none."""
+    return named_values(given, "--columns", "prompt=my_question", "NAME=COLUMN")
+
+
+def named_values(given: PromptColumns, option: str, example: str, form: str = "NAME=TEXT") -> dict[str, str]:
+    """Return the values of an option that is given as a mapping or as texts `name=value`. Raises InputError."""
     if isinstance(given, Mapping):
         return dict(given)
     parts = [text.partition("=") for text in as_tuple(given)]
     if wrong := next(("".join(part) for part in parts if not (part[0].strip() and part[2].strip())), None):
-        fix = f"write --columns prompt={wrong.strip('= ') or 'my_question'}"
-        raise InputError(f"--columns {wrong!r} must be NAME=COLUMN", fix=fix)
-    return {name.strip(): column.strip() for name, _, column in parts}
+        name, _, value = example.partition("=")
+        fix = f"write {option} {name}={wrong.strip('= ') or value}"
+        raise InputError(f"{option} {wrong!r} must be {form}", fix=fix)
+    return {name.strip(): value.strip() for name, _, value in parts}
 
 
 Answers = Mapping[str, list[Answer] | Skip]
@@ -270,10 +279,10 @@ class BuildJob:
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""
         rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
-        revision = self.sampler.revision
+        named = {"revision": self.sampler.revision, "chat_template": self.sampler.chat_template}
         return {
             "model": self.sampler.model,
-            **({"revision": revision} if revision else {}),
+            **{name: value for name, value in named.items() if value},
             "sampling": self.sampler.settings(),
             "n": self.n,
             "contexts": list(self.contexts),

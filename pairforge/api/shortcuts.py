@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from ..checks.rule import BALANCE
 from ..checks.shortcuts import Report, audit
 from ..checks.shortcuts.rebalancing import beyond_balance
 from ..console import note
 from ..disk import write_atomic
+from ..errors import InputError
 from ..options import ShortcutsOptions, keywords
 from ..samplers.model_names import check_model
 from ..svg import require_matplotlib
@@ -41,9 +46,9 @@ def shortcuts(options: ShortcutsOptions) -> Report:
     with source as rows:
         if not options.quiet:
             note("looking for what separates chosen from rejected answers")
-        report = audit(
-            rows,
-            [*as_tuple(options.expect), *rows.new_names],
+        audit_of = partial(
+            audit,
+            expect=[*as_tuple(options.expect), *rows.new_names],
             level=options.fdr,
             most=None if options.whole else options.max_prompts,
             jobs=options.jobs,
@@ -51,6 +56,8 @@ def shortcuts(options: ShortcutsOptions) -> Report:
             by=_ModelTokens(options.tokenizer) if options.tokenizer else None,
             fail_on=options.fail_on,
         )
+        report = audit_of(rows)
+        report = replace(report, kinds=_by_kind(rows, audit_of))
         hard = difficulty(rows, options.model) if options.model else None
     report = replace(report, difficulty=hard, next_step=_next_step(report, rows))
     if options.baseline is not None:
@@ -62,6 +69,19 @@ def shortcuts(options: ShortcutsOptions) -> Report:
         lines = [{"row": row, "easiness": value} | numbers.get(row, {}) for row, value in report.easiness.items()]
         write_atomic(Path(options.easiness), "".join(json.dumps(line) + "\n" for line in lines))
     return report
+
+
+def _by_kind(rows: PairInput, audit_of: Callable[[Iterator[Any]], Report]) -> dict[str, Report]:
+    """Return the report on the pairs of each `method`, where there are several: a mixture hides what one of them has.
+
+    A kind whose pairs have the same answer on both sides has none.
+    """
+    methods = Counter(str(row.get("method") or "none") for row in rows)
+    reports = dict[str, Report]()
+    for kind in methods if len(methods) > 1 else ():
+        with suppress(InputError):
+            reports[kind] = audit_of(row for row in rows if str(row.get("method") or "none") == kind)
+    return reports
 
 
 def _next_step(report: Report, source: PairInput) -> str:

@@ -54,7 +54,8 @@ def validate(options: ValidateOptions) -> Findings:
     other = None if options.against is None else _against(options.against, options.output)
     observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
     if model is not None:
-        observers.append(open_tokenizer(model, options.revision, options.quiet).checker(options.max_length))
+        reader = open_tokenizer(model, options.revision, options.quiet, options.chat_template)
+        observers.append(reader.checker(options.max_length))
     observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
     path = (

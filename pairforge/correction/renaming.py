@@ -23,6 +23,16 @@ from .self_reference import about_itself, pattern
 _INSIDE = {"url": "in URLs", "email": "in e-mails", "path": "in paths", "code": "in code"}
 
 
+def whole(answer: Answer) -> ReasoningSplit | Skip:
+    """Return an answer split from its reasoning, or why it can't be trained on: it is a loop, cut off, or blank."""
+    if repeats(answer.text):
+        return Skip("repeated", answer.text)
+    parts = split_reasoning(answer.text)
+    if answer.finish != "stop" or parts is None:
+        return Skip("cut_off", answer.text)
+    return parts if parts.body.strip() else Skip("empty", answer.text)
+
+
 @dataclass(frozen=True)
 class CorrectionRules:
     """Rules of what in an answer is corrected, and of which answers may be. Without names any answer may be.
@@ -58,14 +68,9 @@ class CorrectionRules:
 
     def examine(self, prompt: Prompt, answer: Answer) -> tuple[ReasoningSplit, list[Replacement]] | Skip:
         """Return the answer split from its reasoning and the names to correct, or why it is not to be corrected."""
-        text = answer.text
-        if repeats(text):
-            return Skip("repeated", text)
-        parts = split_reasoning(text)
-        if answer.finish != "stop" or parts is None:
-            return Skip("cut_off", text)
-        if not parts.body.strip():
-            return Skip("empty", text)
+        text, parts = answer.text, whole(answer)
+        if isinstance(parts, Skip):
+            return parts
         found = self.renamer.hits(parts.body)
         if not found and refuses(parts.body):
             return Skip("refused", text)
@@ -78,16 +83,21 @@ class CorrectionRules:
             return "nothing_to_correct"
         if self.about == "any":
             return None
-        asked = [name for name, kept in self.renamer.find(question) if kept != "new"]
-        if not about_itself(question, body, [name[:2] for name in found], [name[:2] for name in asked]):
+        asked = [name[:2] for name, kept in self.renamer.find(question) if kept != "new"]
+        if not about_itself(question, body, [name[:2] for name in found], asked):
             return "about_another"
-        for target in {name.target for name in found}:
+        return "contradiction" if self.contradicts(question, body, {name.target for name in found}) else None
+
+    def contradicts(self, question: str, body: str, targets: Iterable[str]) -> bool:
+        """Return True if an answer with these new names would say yes to an old one, or no to a new one."""
+        asked = [name for name, kept in self.renamer.find(question) if kept != "new"]
+        for target in targets:
             old = [question[name.start : name.end] for name in asked if name.target == target]
             # "Are you Qwen?", "Yes, I am Athene."; "Are you Athene?", "No, I am Athene."
             yes = pattern("yes").search(body) and any(not mentions(target, name) for name in old)
             if yes or (pattern("no").search(body) and mentions(question, target)):
-                return "contradiction"
-        return None
+                return True
+        return False
 
     def corrected_part(self, text: str) -> str:
         """Return what of a rejected side is corrected: the whole text, or the text without the reasoning."""

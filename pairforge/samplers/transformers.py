@@ -17,6 +17,7 @@ from ..text import error_line
 from ..types import Answer, Key, Prompt, Sampler, Skip, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
+from .gguf_models import gguf_file, is_converted, is_gguf
 from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, threads
 from .label_probabilities import label_probabilities, label_tokens
 from .model_loading import (
@@ -25,7 +26,7 @@ from .model_loading import (
     apply_adapter,
     fingerprint,
     generation_settings,
-    load_config,
+    load_causal_config,
     load_errors,
     load_model,
     load_tokenizer,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 class LocalModel(LocalModelOptions):
     """A model with its tokenizer and chat template on a device; each part is loaded when it is first needed.
 
-    `name` is a Hub id, a folder (also of an adapter), or "pocket", the bundled model.
+    `name` is a Hub id, a folder (also of an adapter), a GGUF file, "smollm2", or "pocket", the bundled model.
     """
 
     name: str
@@ -52,8 +53,9 @@ class LocalModel(LocalModelOptions):
     """Called once, before the first part that takes long to load."""
 
     def _begin_to_load(self) -> None:
-        if self.on_load and not {"chat", "model"} & vars(self).keys():
+        if self.on_load:
             self.on_load()
+        self.on_load = None
 
     def check(self) -> None:
         """Raise InputError or OutsideError for what is known to be wrong before anything is loaded."""
@@ -68,6 +70,8 @@ class LocalModel(LocalModelOptions):
         """The model by content and how it is prompted. Computed once: files are read for it."""
         resolved = self.resolved
         settings: dict[str, Any] = {"sampler": "transformers", "model": fingerprint(resolved.base, resolved.revision)}
+        if is_gguf(resolved.base):
+            settings["gguf"] = gguf_file(resolved.base).name
         if resolved.adapter:
             settings["adapter"] = fingerprint(str(resolved.adapter))
         if self.template is not None:
@@ -81,6 +85,8 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def resolved(self) -> ResolvedModel:
         """The model or adapter to load, with its revision."""
+        if is_gguf(self.name) and not is_converted(self.name):
+            self._begin_to_load()
         resolved = resolve_model(self.name, self.revision, self.adapter)
         if resolved.adapter and not self.adapter:
             self.warnings.append(f"{self.name} is an adapter: it is applied to {resolved.base}")
@@ -103,7 +109,7 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def config(self) -> Any:
         """The config of the base model, from which prompts can be refused before any weights are loaded."""
-        return load_config(self.resolved.base, self.resolved.revision)
+        return load_causal_config(self.resolved.base, self.resolved.revision)
 
     @cached_property
     def max_length(self) -> int | None:
@@ -140,7 +146,7 @@ class LocalModel(LocalModelOptions):
         if penalty not in (None, 1.0):
             self.warnings.append(f"{self.name} recommends a repetition penalty of {penalty}: none is used")
         if resolved.adapter:
-            model = apply_adapter(model, resolved.adapter, self.allow_pickle)
+            model = apply_adapter(model, resolved.adapter, self.allow_pickle).get_base_model()
         with load_errors(self.name):
             return model.to(device).eval()
 
@@ -159,7 +165,10 @@ class TransformersSampler(Sampler):
     def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:
         self.local = LocalModel(name=model, **options)
         self.local.check()
-        self.model, self.revision, self.warnings = model, self.local.revision, self.local.warnings
+        # The pairs are the adapter's. It names its base: under its own name alone it is asked and trained again.
+        self.model = self.local.adapter or model
+        self.revision = None if self.local.adapter else self.local.revision
+        self.chat_template, self.warnings = self.local.chat_template, self.local.warnings
         self.decoding = decoding
         self.labels: tuple[str, ...] = ()
 
