@@ -199,7 +199,8 @@ def _found(rows: CheckedRows, pairs: DataConfig, run: Run | None, license: str |
 
 def _with_revision(model: Mapping[str, Any], run: Run | None) -> Mapping[str, Any]:
     name = str(model["name"])
-    return {"name": name, "revision": run.revision_of(name) if run else None}
+    own = run is not None and run.settings.get("model") == name
+    return {"name": name, "revision": run.settings.get("revision") if run and own else None}
 
 
 Split: TypeAlias = Callable[[Mapping[str, Any]], str]

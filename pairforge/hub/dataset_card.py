@@ -169,14 +169,8 @@ def _header(manifest: Manifest, repo: str | None) -> DatasetCardData:
         size_categories=[next((name for limit, name in _SIZES if main.rows < limit), "n>10M")],
         tags=[*TAGS, *(["synthetic"] if _made_here(main) else [])],
         configs=configs,
-        dataset_info=[
-            {
-                "config_name": name,
-                "features": [*map(_as_list, config.features)],
-                "splits": [{"name": split, "num_examples": held.rows} for split, held in config.splits.items()],
-            }
-            for name, config in order
-        ],
+        # Without the splits: `datasets` ignores them, with a warning, where their size in memory isn't given.
+        dataset_info=[{"config_name": name, "features": [*map(_as_list, config.features)]} for name, config in order],
     )
     if ids := sorted(model for model in models if re.fullmatch(r"[\w.-]+/[\w.-]+", model, re.ASCII)):
         header["source_models"] = ids

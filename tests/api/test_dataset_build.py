@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from support import pair, prompt
 from pairforge.api.push import push
 from pairforge.errors import InputError
 from pairforge.formats import shape_of
+from pairforge.resources import resource
 from pairforge.run import Run
 from pairforge.store import Store
 from pairforge.types import Answer, Pair, Prompt, digest
@@ -174,3 +176,24 @@ def test_the_manifest_says_what_is_known_of_the_rows(out: Path) -> None:
     assert config["statistics"]["languages"] == ["en"] and config["statistics"]["contexts"] == 1
     assert config["licenses"] == {"prompts": None, "models": None, "set": "mit"}
     assert folder and json.loads((folder / "croissant.json").read_text())["license"] == "mit"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_the_line_of_the_card_loads_what_trl_reads(out: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+    from trl import DPOConfig, DPOTrainer
+
+    folder = push(lists(8), repo="me/pairs", quiet=True, dry_run=True).folder
+    assert folder
+    [line] = re.findall(r"^pairs = load_dataset\(.*$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert line == 'pairs = load_dataset("me/pairs", split="train")'
+    pairs = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+    model = str(resource("data", "pocket"))
+    given = DPOConfig(
+        str(tmp_path / "out"), use_cpu=True, bf16=False, report_to="none", max_steps=1, save_strategy="no"
+    )
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    trainer = DPOTrainer(model, args=given, train_dataset=pairs, processing_class=tokenizer)
+    assert len(trainer.train_dataset) == 8
+    assert trainer.train().global_step == 1

@@ -75,7 +75,7 @@ def test_the_header_names_data_and_origin() -> None:
         }
     ]
     [info] = head["dataset_info"]
-    assert info["splits"] == [{"name": "train", "num_examples": 4}]
+    assert {*info} == {"config_name", "features"}
     assert [*Features._from_yaml_list(info["features"])] == ["chosen", "rejected", "id", "chosen_score"]
     assert head["tags"] == ["dpo", "trl", "preference", "rlhf", "pairforge", "synthetic"]
     assert head["source_models"] == ["org/model"]
