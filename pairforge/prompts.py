@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from .chat_text import transcript
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, turns_of
 from .errors import InputError
-from .options import History
+from .options.common import History
 from .readers import Row, Unreadable, Wanted, hub_id, is_given, near_file, read, rows_given
 from .readers.source import missing
 from .readers.stream import STDIN, name_of

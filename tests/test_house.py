@@ -22,8 +22,6 @@ from pairforge.cli import COMMANDS, main
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     {"errors", "text"},
-    {"option_declaration"},
-    {"model_options"},
     {"types", "resources", "options", "statistics", "repetition"},
     {"thoughts"},
     {
@@ -34,8 +32,6 @@ LAYERS = (
         "processes",
         "readers",
         "refusals",
-        "judge_options",
-        "run_options",
         "svg",
     },
     {"store", "stopping", "tokenization", "pairers", "chat_text"},
@@ -125,7 +121,7 @@ def test_imports_go_down_only(path: Path) -> None:
     level = next(number for number, layer in enumerate(LAYERS) if own in layer)
     below = set[str]().union(*LAYERS[:level])
     if own in ("cli", "__main__"):
-        below = {"api", "errors", "types", "text", "judge_options", "options", "run_options", "cli", "__init__"}
+        below = {"api", "errors", "types", "text", "options", "cli", "__init__"}
     names = list(imported(path))
     assert {unit(name) for name in names if name.split(".")[0] == "pairforge"} <= below | {own}
     assert not [name for name in names if name.split(".")[0] == "trainers"]

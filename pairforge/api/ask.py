@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..console import HtmlRepr, note, table
 from ..errors import InputError
 from ..evaluation.failing_answers import text_of
-from ..options import AskOptions, SamplerOptions, keywords, part_of
+from ..options.asking import AskOptions
+from ..options.declaration import keywords, part_of
+from ..options.sampling import SamplerOptions
 from ..run import TrainedModel, latest, out_dir
 from ..samplers.model_loading import POCKET
 from ..store import Store

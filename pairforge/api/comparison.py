@@ -14,7 +14,7 @@ from ..console import note
 from ..errors import InputError
 from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..evaluation.training_facts import TrainingFacts
-from ..options import EvaluateOptions
+from ..options.asking import EvaluateOptions
 from ..run import Run, TrainedModel, latest, out_dir
 from ..samplers.gguf_models import is_gguf
 from ..samplers.model_loading import POCKET

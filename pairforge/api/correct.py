@@ -17,7 +17,9 @@ from ..correction.renaming import CorrectionRules, Renaming, count_names
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
-from ..options import CorrectOptions, SamplerOptions, keywords
+from ..options.correction import CorrectOptions
+from ..options.declaration import keywords
+from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
 from ..rename import Renamer, read_rules

@@ -33,7 +33,7 @@ from ..hub.language import LanguageCounter
 from ..hub.licensing import licenses
 from ..hub.manifest import DataConfig, Manifest
 from ..markdown import without_places
-from ..options import PushOptions
+from ..options.hub import PushOptions
 from ..pairers import usable
 from ..prompts import BUNDLED, read_prompts
 from ..resources import resource

@@ -21,7 +21,9 @@ from ..evaluation.questions import ModelNames, Question, questions
 from ..evaluation.suites import check_suites, suite_outcomes
 from ..evaluation.thresholds import MINIMUM, ON_POLICY, SUITES, THRESHOLDS, Condition, Threshold
 from ..evaluation.verdict import Verdict, verdict
-from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
+from ..options.asking import EvaluateOptions
+from ..options.declaration import keywords, part_of
+from ..options.sampling import SamplerOptions
 from ..pairers import cut_off
 from ..repetition import repeats
 from ..resources import installed_versions

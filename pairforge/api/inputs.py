@@ -16,7 +16,7 @@ from typing import Any
 from .. import formats
 from ..console import note
 from ..errors import InputError
-from ..options import PairColumns, PairData
+from ..options.common import PairColumns, PairData
 from ..prompts import is_prompt
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool

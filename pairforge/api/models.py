@@ -15,7 +15,9 @@ from typing import Any
 from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
-from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
+from ..options.common import ContextOptions
+from ..options.declaration import part_of
+from ..options.sampling import LocalModelOptions, SamplerOptions
 from ..run import Run
 from ..samplers.chat_template import ChatTemplate, read_template
 from ..samplers.decoding import Decoding

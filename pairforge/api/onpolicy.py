@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..judge_options import JudgeModelOptions, OnpolicyOptions, PickOptions
 from ..jury import Jury
-from ..options import SamplerOptions, keywords
+from ..options.declaration import keywords
+from ..options.judging import JudgeModelOptions, OnpolicyOptions, PickOptions
+from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer
 from ..plugins import load
 from ..text import one_line

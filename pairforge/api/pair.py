@@ -8,7 +8,8 @@ from ..console import note
 from ..correction.given_answer import PartnerAnswer
 from ..errors import InputError
 from ..formats import read_rows
-from ..options import DeltaOptions, keywords
+from ..options.correction import DeltaOptions
+from ..options.declaration import keywords
 from ..pairers import CorrectionPairer
 from ..run import Run, check_run_name, out_dir
 from ..samplers.replay import MISSING, ReplaySampler

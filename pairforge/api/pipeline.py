@@ -16,8 +16,8 @@ from ..diagnostics import diagnose
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
-from ..option_declaration import GIVEN_IN_PYTHON, words_of
-from ..options import BuildOptions, PromptColumns, PromptOptions, RunOptions, part_of
+from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
+from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given

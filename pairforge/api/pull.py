@@ -23,10 +23,10 @@ from ..formats.writers import fault
 from ..hub.dataset_upload import check_repo
 from ..hub.manifest import FILE, DataConfig, DataFile, DataSplit, Manifest, RowsDigest
 from ..hub.repository import Head, Repository, connected
-from ..options import keywords
+from ..options.declaration import keywords
+from ..options.hub import PullOptions
 from ..resources import resource
 from ..run import Run, out_dir
-from ..run_options import PullOptions
 from ..samplers.replay import answers_in_row
 from ..store import Store
 from ..text import did_you_mean, one_line, plural, visible

@@ -34,7 +34,8 @@ from ..hub.dataset_upload import (
 )
 from ..hub.model_upload import ModelUpload, why_not
 from ..hub.repository import Commit, connected, logged_in, login_advice, status_of
-from ..options import PushOptions, keywords
+from ..options.declaration import keywords
+from ..options.hub import PushOptions
 from ..resources import patterns
 from ..run import TrainedModel, out_dir
 from ..text import did_you_mean, plural, visible

@@ -16,24 +16,17 @@ from ..errors import InputError
 from ..hub.data_files import public_row
 from ..hub.manifest import FILE, Manifest, RowsDigest
 from ..hub.repository import connected
-from ..judge_options import OnpolicyOptions, PickOptions
 from ..markdown import without_places
-from ..option_declaration import flag_of, values_of, words_of
-from ..options import (
-    BudgetOptions,
-    CorrectOptions,
-    DecodingOptions,
-    ExtraPairOptions,
-    NameOptions,
-    PromptOptions,
-    TemperatureOption,
-    keywords,
-)
+from ..options.common import BudgetOptions, PromptOptions
+from ..options.correction import CorrectOptions, ExtraPairOptions, NameOptions
+from ..options.declaration import flag_of, keywords, values_of, words_of
+from ..options.hub import ReproduceOptions
+from ..options.judging import OnpolicyOptions, PickOptions
+from ..options.sampling import DecodingOptions, TemperatureOption
 from ..prompts import BUNDLED
 from ..readers import hub_id
 from ..resources import installed_versions
 from ..run import Run, out_dir
-from ..run_options import ReproduceOptions
 from ..samplers.model_loading import POCKET
 from ..samplers.model_names import HUB_ID
 from ..text import did_you_mean, one_line, visible

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any
 
 from ..console import note
-from ..options import SampleOptions, keywords, part_of
+from ..options.asking import SampleOptions
+from ..options.declaration import keywords, part_of
 from ..prompts import prompts_given
 from ..readers import is_given
 from ..run import out_dir

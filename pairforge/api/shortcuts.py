@@ -18,7 +18,8 @@ from ..checks.shortcuts.rebalancing import beyond_balance
 from ..console import note
 from ..disk import write_atomic
 from ..errors import InputError
-from ..options import ShortcutsOptions, keywords
+from ..options.declaration import keywords
+from ..options.pairs import ShortcutsOptions
 from ..samplers.model_names import check_model
 from ..svg import require_matplotlib
 from .baseline import worse_than

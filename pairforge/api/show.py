@@ -14,7 +14,8 @@ from ..checks.row import well_shaped
 from ..checks.shortcuts import audit
 from ..console import HtmlRepr
 from ..errors import InputError
-from ..options import ShowOptions, keywords
+from ..options.declaration import keywords
+from ..options.pairs import ShowOptions
 from ..pair_view import PairView
 from ..run import out_dir, run_names
 from ..text import did_you_mean

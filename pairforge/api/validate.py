@@ -23,7 +23,9 @@ from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import kto, writers
-from ..options import PairData, ValidateOptions, keywords
+from ..options.common import PairData
+from ..options.declaration import keywords
+from ..options.pairs import ValidateOptions
 from ..types import Finding, Message, Prompt, Skip
 from .baseline import worse_than
 from .inputs import PairInput, check_output

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 from ..errors import InputError
-from ..options import About, Thinking
+from ..options.correction import About, Thinking
 from ..pairers import Edited, cut_off
 from ..refusals import refuses
 from ..rename import Renamer, Replacement, leftovers_of, mentions

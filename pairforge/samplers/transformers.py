@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError
-from ..options import LocalModelOptions
+from ..options.sampling import LocalModelOptions
 from ..repetition import repeats
 from ..text import error_line
 from ..thoughts import answer_of_tokens

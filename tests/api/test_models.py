@@ -14,7 +14,9 @@ from support import Scripted
 import pairforge
 from pairforge.api.models import answer, open_sampler, open_tokenizer, share_samplers, shared_sampler
 from pairforge.errors import InputError
-from pairforge.options import CorrectOptions, SamplerOptions, part_of
+from pairforge.options.correction import CorrectOptions
+from pairforge.options.declaration import part_of
+from pairforge.options.sampling import SamplerOptions
 from pairforge.resources import resource
 from pairforge.samplers.openai_server import EndpointSampler
 from pairforge.samplers.transformers import TransformersSampler

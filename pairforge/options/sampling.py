@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from .option_declaration import option, options
+from .declaration import option, options
 
 
 @options

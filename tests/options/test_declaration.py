@@ -10,9 +10,10 @@ import pytest
 
 import pairforge
 from pairforge.errors import InputError
-from pairforge.judge_options import OnpolicyOptions
-from pairforge.option_declaration import GIVEN_IN_PYTHON, check_values, values_of, words_of
-from pairforge.options import CorrectOptions, SampleOptions
+from pairforge.options.asking import SampleOptions
+from pairforge.options.correction import CorrectOptions
+from pairforge.options.declaration import GIVEN_IN_PYTHON, check_values, values_of, words_of
+from pairforge.options.judging import OnpolicyOptions
 
 
 @pytest.mark.parametrize(

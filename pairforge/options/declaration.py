@@ -12,8 +12,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from .errors import InputError
-from .text import did_you_mean
+from ..errors import InputError
+from ..text import did_you_mean
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform

@@ -1,11 +1,12 @@
-"""The options of the commands about runs and about this machine, declared as those in `options.py`."""
+"""The options of the commands about runs and about this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .options import OutputOptions, RunNameOption, option, options
+from .common import OutputOptions
+from .declaration import option, options
 
 
 @options
@@ -72,53 +73,3 @@ class DoctorOptions(OutputOptions):
 
     Exits with 1 only where something can't work.
     """
-
-
-@options
-class PublishedOptions(OutputOptions):
-    heading: ClassVar = "Data set"
-    config: str | None = option(
-        "Which of the data set's configs.", default=None, metavar="NAME", shown="the default one, if it holds pairs"
-    )
-    revision: str | None = option("A branch, tag or commit of the data set.", default=None, shown="main")
-
-
-@options
-class PullOptions(RunNameOption, PublishedOptions):
-    """Make a run of a data set on the Hub.
-
-    It has the pairs, the settings and, where they were published, all answers with their scores, so that every command
-    works on it as on a run of your own. A data set that pairforge did not publish becomes a run of its pairs alone.
-    """
-
-    heading: ClassVar = "Data set"
-    repo: str = option(
-        "A data set on the Hub; of one that pairforge did not publish, also its config and split.",
-        argument=True,
-        metavar="ORG/NAME[:CONFIG][:SPLIT]",
-        kw_only=False,
-    )
-
-
-@options
-class ReproduceOptions(PublishedOptions):
-    """Make a published data set again, and compare.
-
-    Prints the command that made it. With --run, runs it in a folder of its own, and says whether the pairs are the same
-    and, if not, what is known of why (exit 1). Code, files and servers that the command names are used only where you
-    name them with --set.
-    """
-
-    heading: ClassVar = "Data set"
-    source: str = option(
-        "A data set on the Hub that pairforge published, or a run.",
-        argument=True,
-        metavar="ORG/NAME|RUN",
-        kw_only=False,
-    )
-    run: bool = option("Run the command, and compare the pairs.", default=False)
-    set: str | Sequence[str] = option(
-        "Give an option of the command yourself, e.g. --set judge=my_judge.py:score, --set base-url=URL.",
-        default=(),
-        metavar="OPTION=VALUE",
-    )
