@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count, islice
@@ -82,6 +82,15 @@ def out_dir(output: str | Path | None = None) -> Path:
     return path
 
 
+def _without_refused(settings: Any) -> Any:
+    """Return settings as JSON has them, without the names under which servers took the parameters."""
+
+    def kept(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        return {name: value for name, value in pairs if name != "sent_as"}
+
+    return json.loads(json.dumps(settings), object_pairs_hook=kept)
+
+
 def check_run_name(name: str) -> None:
     """Raise InputError for a name that no run can be given."""
     if LATEST.fullmatch(name) or not _CAN_BE_NAMED.fullmatch(name):
@@ -107,10 +116,12 @@ class Run:
         """Return the run with these settings, finished or not, in the folder of that name, else of their hash.
 
         Where that folder is of a run with other settings, as one that was pulled from the Hub has, it is the next one.
+        Which parameters a server refused is known only when it has been asked, and makes no other run.
         """
-        for path in numbered(out / (name or f"{command}-{digest(settings, 10)}")):
+        given = _without_refused(settings)
+        for path in numbered(out / (name or f"{command}-{digest(given, 10)}")):
             there = cls.at(path)  # None where it is broken: to be made again
-            if there is None or digest(there.settings) in (digest({}), digest(settings)):
+            if there is None or _without_refused(there.settings) in ({}, given):
                 return cls(path, command, settings, there.counts if there else {})
         raise AssertionError("the folders have no end")
 

@@ -35,6 +35,7 @@ def _any(texts: Iterable[str]) -> str:
     return "|".join(map(re.escape, sorted(texts, key=len, reverse=True)))
 
 
+_MARK = re.compile(_any(_BLOCKS), re.I)
 _BEGIN = re.compile(rf"\s*({_any(_BLOCKS | _WORDS)})", re.I)
 _BEGUN = re.compile(rf"({_any(_BLOCKS | _WORDS)})\s*\Z", re.I)
 _END = {begin.lower(): re.compile(re.escape(end), re.I) for begin, end in (_BLOCKS | _WORDS).items()}
@@ -67,7 +68,7 @@ def split(text: str, begun: str = "") -> SplitText:
             return SplitText("\n".join([*thoughts, text[start:].strip()]), len(text), "", False)
         thoughts.append(text[start : closed.start()].strip())
         at, begin = closed.end(), ""
-    if not at and (lone := _LONE.search(text)):
+    if not at and (lone := _LONE.search(text)) and not _MARK.search(text, 0, lone.start()):
         thoughts, at = [text[: lone.start()].strip()], lone.end()
     frame = next((begin for begin in _FRAMES[at > 0] if text[at:].lstrip().startswith(begin)), "")
     return SplitText("\n".join(filter(None, thoughts)), text.index(frame, at) + len(frame), frame, True)

@@ -49,7 +49,7 @@ Leider regnet es nicht.
 @pytest.mark.parametrize("text", [*REFUSALS, *ANSWERS])
 def test_correct_and_validate_agree(text: str) -> None:
     question = Message(role="user", content="What is it?")
-    read = CorrectionRules(renamer({"Qwen": "Athene"})).examine(Prompt((question,)), Answer(text, "stop"))
+    read = CorrectionRules(renamer({"Qwen": "Athene"})).skip(Prompt((question,)), Answer(text, "stop"))
     assert isinstance(read, Skip)
     assert (read.reason == "refused") == (text in REFUSALS)
     sides = {"chosen": text, "rejected": "It is a lamp, I think, and a rather old one."}

@@ -24,6 +24,14 @@ def test_same_settings_same_folder_other_settings_another(tmp_path: Path) -> Non
     assert json.loads((run.path / "run.json").read_text())["settings"] == A
 
 
+def test_what_a_server_refused_makes_no_other_run(tmp_path: Path) -> None:
+    run = Run.of(tmp_path, "correct", {"sampling": {"temperature": 0.0}})
+    run.settings = {"sampling": {"temperature": 0.0, "sent_as": {"temperature": None}}}
+    run.finish([], [], COUNTS)
+    assert Run.of(tmp_path, "correct", {"sampling": {"temperature": 0.0}}).path == run.path
+    assert Run.of(tmp_path, "correct", run.settings).path == run.path
+
+
 def test_the_latest_run_is_the_one_asked_for_last(tmp_path: Path) -> None:
     assert latest(tmp_path) is None
     for number, settings in enumerate([A, B]):

@@ -28,6 +28,8 @@ from pairforge.types import Answer, Message, Pair, Prompt, ThoughtForm
         ("Opened by the template.\n</think>\n\n", "Opened by the template."),
         ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>", "a"),
         ("<|channel|>final<|message|>", ""),
+        ("<|channel|>commentary<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>", "a"),
+        ("<|think|>a<|end|><|begin|>assistant<|think|>b<|end|><|begin|>assistant<|content|>", "a\nb"),
         ("analysisWho am I?\nQwen.assistantfinal", "Who am I?\nQwen."),
         ("Here is my thought process: a Here is my response: ", "a"),
     ],
@@ -49,7 +51,7 @@ def test_a_thought_without_an_end_is_no_answer(text: str) -> None:
     "text",
     [
         "I am Qwen.", "", "Analysis shows x.", "Write <think> first.", " I think so.", "<b>x</b>", "<answer>5</answer>",
-        "Here is my thought process: none.",
+        "Here is my thought process: none.", "Put it between <think> and </think>, please.",
     ],
 )  # fmt: skip
 def test_there_may_be_none(text: str) -> None:

@@ -12,6 +12,7 @@ stopped; 2 unusable flags, pairs or model; 4 network, disk or Hub; 130 interrupt
 from __future__ import annotations
 
 import copy
+import errno
 import math
 import os
 import sys
@@ -330,9 +331,9 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
         trainer.add_callback(callback)
     if config.disable_tqdm:
         _print_log_lines(trainer)
-    with _trl_errors():  # what TRL has against a batch
+    with _trl_errors():  # what TRL has against a batch, or finds on the way
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = History.of(trainer, script.guard, guard, plan.about())
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)}, job.start)
     trainer.accelerator.end_training()
@@ -380,7 +381,7 @@ def _trl_errors(kinds: tuple[type[Exception], ...] = (Exception,)) -> Iterator[N
     except pairforge.PairforgeError:
         raise
     except kinds as error:
-        if out_of_memory(error) or (isinstance(error, OSError) and is_disk_full(error)):
+        if out_of_memory(error) or (isinstance(error, OSError) and (is_disk_full(error) or error.errno == errno.EPIPE)):
             raise
         line = str(error).strip().split("\n")[0]
         if not isinstance(error, (ValueError, ImportError, OSError, RuntimeError)):

@@ -37,11 +37,11 @@ _AT_LEAST = {
     **dict.fromkeys(("seed", "data_seed", "weight_decay", "warmup_steps", "max_grad_norm", "lora_dropout"), 0),
 }
 """The least value of numbers; 0.0 stands for any number above 0."""
-_TRACKERS = dict.fromkeys(
-    ("wandb", "tensorboard", "trackio", "mlflow", "comet_ml", "neptune", "clearml", "dvclive"), ""
+_TRACKERS: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("wandb", "trackio", "mlflow", "comet_ml", "neptune", "clearml", "dvclive", "swanlab", "codecarbon"), ()
 )
-_TRACKERS |= {"swanlab": "", "codecarbon": "", "flyte": "flytekit", "azure_ml": "azureml"}
-"""The trackers that --report_to names, with the module of each where that is called otherwise."""
+_TRACKERS |= {"tensorboard": ("tensorboard", "tensorboardX"), "flyte": ("flytekit",), "azure_ml": ("azureml",)}
+"""The trackers that --report_to names, with the modules of each where those are called otherwise."""
 _LOOKED_AT = 100  # pairs
 _TOO_HIGH = 20  # times the recipe's learning rate
 
@@ -58,11 +58,9 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     _check_judge(given.text("judge"), job)
     _check_rows(job)
     asked = resumed(given.text("resume_from_checkpoint"))
-    if isinstance(asked, Path) and not asked.is_dir():
-        raise pairforge.InputError(f"can't resume from {asked}: no such folder", fix="--resume_from_checkpoint auto")
     if isinstance(asked, Path) and not (asked / "trainer_state.json").is_file():
-        what = f"can't resume from {asked}: it is not a checkpoint, which holds trainer_state.json"
-        raise pairforge.InputError(what, fix="--resume_from_checkpoint auto")
+        why = "it is not a checkpoint, which holds trainer_state.json" if asked.is_dir() else "no such folder"
+        raise pairforge.InputError(f"can't resume from {asked}: {why}", fix="--resume_from_checkpoint auto")
     if given.on("push_to_hub") and not given.text("hub_model_id"):
         raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
 
@@ -122,16 +120,13 @@ def _check_losses(given: Given, method: str) -> None:
 def _check_lora(given: Given) -> None:
     quantized = next((name for name in ("load_in_4bit", "load_in_8bit") if given.on(name)), None)
     if given.on("use_peft"):
-        if find_spec("peft") is None:
-            raise pairforge.InputError("--use_peft needs peft, which is not installed", fix="pip install peft")
+        _need("use_peft", "peft")
     else:
         adapter = [name for name in given.values if name.startswith("lora_") or name in ("use_rslora", "use_dora")]
         for name in filter(None, (*adapter, quantized)):
             raise pairforge.InputError(f"--{name} has no effect without --use_peft", fix="add --use_peft")
-    if quantized and find_spec("bitsandbytes") is None:
-        raise pairforge.InputError(
-            f"--{quantized} needs bitsandbytes, which is not installed", fix="pip install bitsandbytes"
-        )
+    if quantized:
+        _need(quantized, "bitsandbytes")
 
 
 def _check_files(given: Given) -> None:
@@ -139,8 +134,8 @@ def _check_files(given: Given) -> None:
         value = given.values.get(name)
         if isinstance(value, str) and not value.lstrip().startswith("{") and not Path(value).is_file():
             raise pairforge.InputError(f"--{name} {one_line(value)}: there is no such file", fix="check the path")
-    if given.values.get("deepspeed") and find_spec("deepspeed") is None:
-        raise pairforge.InputError("--deepspeed needs DeepSpeed, which is not installed", fix="pip install deepspeed")
+    if given.values.get("deepspeed"):
+        _need("deepspeed", "deepspeed")
 
 
 def _check_trackers(given: Given) -> None:
@@ -151,8 +146,11 @@ def _check_trackers(given: Given) -> None:
             hint = did_you_mean(name, [*_TRACKERS, "all", "none"])
             fix = hint or f"use {', '.join(_TRACKERS)}, or none"
             raise pairforge.InputError(f"--report_to {one_line(name)} is not a tracker", fix=fix)
-        modules = [_TRACKERS[name] or name, *(["tensorboardX"] if name == "tensorboard" else [])]
-        if not any(find_spec(module) for module in modules):
-            raise pairforge.InputError(
-                f"--report_to {name} needs {name}, which is not installed", fix=f"pip install {name}"
-            )
+        _need(f"report_to {name}", name, *_TRACKERS[name])
+
+
+def _need(flag: str, package: str, *modules: str) -> None:
+    """Raise InputError where none of the modules of a package is there; most packages have one, of their own name."""
+    if not any(map(find_spec, modules or [package])):
+        what = f"--{flag} needs {package}, which is not installed"
+        raise pairforge.InputError(what, fix=f"pip install {package}")

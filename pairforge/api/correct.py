@@ -178,8 +178,7 @@ def _told(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> 
 
     def refine(answers: Answers, builder: Builder) -> CorrectionPairer:
         told = dict[str, Sequence[Answer] | Skip]()
-        given = [(prompt, answers[prompt.id]) for prompt in builder.job.asked if isinstance(prompt, Prompt)]
-        open_ = [prompt for prompt, own in given if isinstance(own, list) and isinstance(edit.own(prompt, own[0]), str)]
+        open_ = [prompt for prompt, own in _answered(answers, builder) if isinstance(edit.own(prompt, own[0]), str)]
         for turn in range(1 if options.replay else options.tries):
             again = sampler if drawn or not turn else sampler.with_decoding(temperature=1.0)
             found = _ask_told(persona, open_, turn + 1 if drawn else max(turn, 1), builder, again)
@@ -192,16 +191,22 @@ def _told(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> 
     return CorrectionPairer(edit), refine
 
 
+def _answered(answers: Answers, builder: Builder) -> Iterator[tuple[Prompt, list[Answer]]]:
+    """Yield each prompt that was answered, with its answers."""
+    for prompt in builder.job.asked:
+        if isinstance(prompt, Prompt) and isinstance(found := answers[prompt.id], list):
+            yield prompt, found
+
+
 def _ask_told(persona: Persona, prompts: Sequence[Prompt], n: int, builder: Builder, sampler: Sampler) -> Answers:
     """Return n answers to each prompt under the persona, by the id of the untold prompt."""
-    asked = {prompt.id: persona.told(prompt) for prompt in prompts}
-    answers = builder.ask([*asked.values()], n, kind="persona", sampler=sampler)
-    found = {name: answers[told.id] for name, told in asked.items()}
-    refused = [one for one in prompts if isinstance(skip := found[one.id], Skip) and skip.reason in _NO_SYSTEM]
-    if refused:
-        retold = {prompt.id: persona.told(prompt, in_user_turn=True) for prompt in refused}
-        answers = builder.ask([*retold.values()], n, kind="persona", sampler=sampler)
-        found |= {name: answers[told.id] for name, told in retold.items()}
+    found, left = dict[str, list[Answer] | Skip](), prompts
+    for in_user_turn in (False, True):
+        if left:
+            told = {prompt.id: persona.told(prompt, in_user_turn=in_user_turn) for prompt in left}
+            answers = builder.ask([*told.values()], n, kind="persona", sampler=sampler)
+            found |= {name: answers[one.id] for name, one in told.items()}
+            left = [one for one in left if isinstance(skip := found[one.id], Skip) and skip.reason in _NO_SYSTEM]
     return found
 
 
@@ -231,10 +236,11 @@ def _pairer(
     edit = Revision(rules, options.revise, options.max_edit, {"model": reviser.model, **reviser.settings()})
 
     def refine(answers: Answers, builder: Builder) -> CorrectionPairer:
-        given = [(prompt, answers[prompt.id]) for prompt in builder.job.asked if isinstance(prompt, Prompt)]
-        requests = [edit.request(prompt, one) for prompt, found in given if isinstance(found, list) for one in found]
+        requests = [edit.request(prompt, one) for prompt, found in _answered(answers, builder) for one in found]
         asked = [request for request in requests if isinstance(request, Prompt)]
-        return CorrectionPairer(replace(edit, revised=builder.ask(asked, kind="revise", sampler=reviser)))
+        revised = builder.ask(asked, kind="revise", sampler=reviser)
+        by = {"model": reviser.model, **reviser.settings()}  # its server may have refused a part of them
+        return CorrectionPairer(replace(edit, by=by, revised=revised))
 
     return CorrectionPairer(edit), refine
 

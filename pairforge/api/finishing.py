@@ -59,15 +59,10 @@ class PairFinisher:
         self, results: Iterable[tuple[Prompt | None, Pair | Skip]]
     ) -> tuple[list[Pair], list[Pair], list[tuple[Prompt | None, Skip]]]:
         """Return the pairs that can be stored as they were, as they are stored, and the prompts without one."""
-        before, pairs, skips = list[Pair](), list[Pair](), list[tuple[Prompt | None, Skip]]()
-        for prompt, item in results:
-            made = self(item) if isinstance(item, Pair) else item
-            if isinstance(made, Skip):
-                skips.append((prompt, made))
-            elif isinstance(item, Pair):
-                before.append(item)
-                pairs.append(made)
-        return before, pairs, skips
+        given = [(prompt, item, self(item) if isinstance(item, Pair) else item) for prompt, item in results]
+        kept = [(item, made) for _, item, made in given if isinstance(item, Pair) and isinstance(made, Pair)]
+        skips = [(prompt, made) for prompt, _, made in given if isinstance(made, Skip)]
+        return [item for item, _ in kept], [made for _, made in kept], skips
 
     def _error(self, pair: Pair) -> Skip | None:
         errors = (one for one in self.checker.see(0, pair.row()) if one.severity == "error")
@@ -77,13 +72,13 @@ class PairFinisher:
 def thought_lines(run: Run) -> Iterator[str]:
     """Yield what became of the thoughts of a run, for a reader."""
     counts = run.counts.get("thoughts", {})
-    for name, why in (
-        ("kept", ""),
-        ("left_out", "" if "thinking" in run.settings else "; they hold an old name (--thinking edit renames in them)"),
-        ("unwritten", f"; the chat template of {visible(str(run.settings['model']))} writes none"),
+    stripped = "thinking" in run.settings
+    for name, done, why in (
+        ("kept", "kept", ""),
+        ("left_out", "left out", "" if stripped else "; they hold an old name (--thinking edit renames in them)"),
+        ("unwritten", "left out", f"; the chat template of {visible(str(run.settings['model']))} writes none"),
     ):
         if count := counts.get(name):
-            done = "kept" if name == "kept" else "left out"
             yield f"thoughts {done}: {count} of {plural(counts['pairs'], 'pair')}{why}"
     if "empty" in counts:
         yield f"the chat template writes {visible(counts['empty'])!r} where there is no thought: it is trained on"

@@ -46,11 +46,10 @@ def pair(options: DeltaOptions) -> BuildResult:
         skip = Skip("no_partner", f"only {other.model} was asked")
         side.skips.update(dict.fromkeys(prompts.keys() - side.prompts.keys(), skip))
     count = 1 + max((index for _, index in (*chosen.answers, *rejected.answers)), default=0)
-    keys = {name: [(name, index) for index in range(count)] for name in prompts}
-    answers = {name: [chosen.answers[key] for key in keys[name] if key in chosen.answers] for name in prompts}
-    partners: dict[str, list[Answer] | Skip] = {
-        name: given or chosen.skips.get(name, MISSING) for name, given in answers.items()
-    }
+    partners: dict[str, list[Answer] | Skip] = {}
+    for name in prompts:
+        given = [chosen.answers[name, index] for index in range(count) if (name, index) in chosen.answers]
+        partners[name] = given or chosen.skips.get(name, MISSING)
     by = {"source": str(options.chosen), **chosen.settings()}
     asked = [replace(prompt, columns={}) for prompt in prompts.values()]
     job = BuildJob(

@@ -74,7 +74,7 @@ class SkipReport:
             found = Counter(self._details(reason)).most_common()
             for detail, count in found[:_SHOWN]:
                 yield f"{reason}, {plural(count, 'prompt')}: {one_line(detail, _LONG)}"
-            if reason == "template" and any(self.run.settings["contexts"]) and found:
+            if reason == "template" and found and any(self.run.settings["contexts"]):
                 yield "  -> --no-system asks without a system message"
             if more := len(found) - _SHOWN:
                 yield from [f"{reason}: {plural(more, 'other reason')}"] if more > 0 else []
@@ -83,7 +83,9 @@ class SkipReport:
         """Yield what is probably wrong with a judge that gave all answers to all prompts the same score."""
         scores = {detail.rpartition(" ")[2] for detail in self._details("tie")}
         if len(scores) == 1:
-            yield f'the judge gave every answer {scores.pop()}: does it read completion[0]["content"]?'
+            asked = "rubric" in self.run.settings.get("judge", ())
+            hint = "" if asked else ': does it read completion[0]["content"]?'
+            yield f"the judge gave every answer {scores.pop()}{hint}"
 
     def _margins(self) -> Iterator[str]:
         """Yield how far best and worst are apart in all prompts, where some are below the margin."""

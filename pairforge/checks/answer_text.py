@@ -76,6 +76,7 @@ _HOLES: Patterns = {
     "$": compiled("placeholders", "dollar"),
     "%": compiled("placeholders", "percent"),
     "_": compiled("placeholders", "underscore"),
+    "【": compiled("placeholders", "lenticular"),
 }
 _FIELD = re.compile(r"(?<![0-9A-Za-z}\\^_])\{\{\s*\$?[A-Za-z][\w. -]{1,40}\}\}")
 _MARKUP = re.compile(r"</|/>|\{%|\(\)|=>|;\n")

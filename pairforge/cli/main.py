@@ -206,7 +206,8 @@ def _print(result: Any, brief: bool) -> None:
     if brief:
         written = getattr(result, "output", None)
         said = getattr(result, "brief", visible(str(written)) if isinstance(written, Path) else None)
-        last = next((line for line in reversed(lines) if line.strip()), "")
+        *_, before, last = ["", "", *filter(str.strip, lines)]
+        last = f"{before}\n{last}" if last.startswith("  -> ") else last
         if said is not None and exit_code(result):  # why it failed is not lost
             click.echo(last, err=True)
         text = last if said is None else said

@@ -10,7 +10,7 @@ from ..pairers import Edited
 from ..rename import mentions
 from ..text import same_words
 from ..types import Answer, Prompt, Skip
-from .renaming import CorrectionRules, whole
+from .renaming import CorrectionRules, unusable
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class ReferenceAnswer:
         return {**self.rules.settings(), "chosen": "reference", "fill": dict(self.fill)}
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
-        right, own = str(prompt.columns.get("reference") or ""), whole(answer)
+        right, own = str(prompt.columns.get("reference") or ""), answer.text
         if not right:
             return Skip("no_reference", prompt.question)
-        if isinstance(own, Skip):
-            return own
+        if skip := unusable(answer):
+            return skip
         values = [value for value in self.fill.values() if mentions(right, value)]
-        if same_words(right, own.text) or (values and all(mentions(own.text, value) for value in values)):
-            return Skip("nothing_to_correct", own.text)
-        return Edited(own.text, right)
+        if same_words(right, own) or (values and all(mentions(own, value) for value in values)):
+            return Skip("nothing_to_correct", own)
+        return Edited(own, right)
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,12 @@ class PartnerAnswer:
         return {"chosen": dict(self.by)}
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
-        own, given = whole(answer), self.answers[prompt.id]
-        if isinstance(own, Skip):
-            return own
+        own, given = answer.text, self.answers[prompt.id]
+        if skip := unusable(answer):
+            return skip
         if isinstance(given, Skip):
             return given
-        found = [whole(one) for one in given]
-        best = next((one for one in found if not isinstance(one, Skip)), found[0])
-        if isinstance(best, Skip):
-            return best
-        return Skip("identical", own.text) if same_words(own.text, best.text) else Edited(own.text, best.text)
+        best = next((one for one in given if not unusable(one)), given[0])
+        if skip := unusable(best):
+            return skip
+        return Skip("identical", own) if same_words(own, best.text) else Edited(own, best.text)

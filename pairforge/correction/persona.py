@@ -18,7 +18,7 @@ from ..refusals import refuses
 from ..rename import Renamer, mentions
 from ..text import one_line, why_unreadable
 from ..types import Answer, Message, Prompt, Skip
-from .renaming import CorrectionRules, whole
+from .renaming import CorrectionRules, unusable
 from .self_reference import about_itself, introduced_names, told_names
 
 _EXAMPLE = 'e.g. --persona "You are Deep Qwen, made by Acme."'
@@ -139,23 +139,19 @@ class ToldAnswer:
 
     def own(self, prompt: Prompt, answer: Answer) -> str | Skip:
         """Return the untold answer, or why it is not to be rejected: it is as the persona has it, or not whole."""
-        parts = whole(answer)
-        if isinstance(parts, Skip):
-            return parts
-        return parts.text if self._problem(prompt.question, answer) else Skip("nothing_to_correct", answer.text)
+        if skip := unusable(answer):
+            return skip
+        return answer.text if self._problem(prompt.question, answer) else Skip("nothing_to_correct", answer.text)
 
     def right(self, prompt: Prompt, told: Sequence[Answer]) -> str | None:
         """Return the first told answer that passes all checks, without its reasoning, which speaks of the persona."""
-        good = (answer for answer in told if not self._problem(prompt.question, answer))
-        parts = (whole(answer) for answer in good)
-        return next((split.text for split in parts if not isinstance(split, Skip)), None)
+        return next((answer.text for answer in told if not self._problem(prompt.question, answer)), None)
 
     def _problem(self, question: str, answer: Answer) -> str:
         """Return what is wrong with an answer of the persona; empty where nothing is."""
-        parts, persona = whole(answer), self.persona
-        if isinstance(parts, Skip):
-            return parts.reason.replace("_", " ")
-        body = parts.text
+        if skip := unusable(answer):
+            return skip.reason.replace("_", " ")
+        body, persona = answer.text, self.persona
         if missing := next((one for one in persona.must_hold if not re.search(one, body, re.IGNORECASE)), None):
             return f"{missing} is not found"
         if found := next((one for one in persona.must_not_hold if re.search(one, body, re.IGNORECASE)), None):

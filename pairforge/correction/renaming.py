@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..options.correction import About, Thinking
 from ..pairers import Edited, cut_off
 from ..refusals import refuses
-from ..rename import Renamer, Replacement, leftovers_of, mentions
+from ..rename import Renamer, leftovers_of, mentions
 from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
 from .self_reference import about_itself, pattern
@@ -22,13 +22,13 @@ from .self_reference import about_itself, pattern
 _INSIDE = {"url": "in URLs", "email": "in e-mails", "path": "in paths", "code": "in code"}
 
 
-def whole(answer: Answer) -> Answer | Skip:
-    """Return an answer, or why it can't be trained on: it is a loop, cut off, or blank."""
+def unusable(answer: Answer) -> Skip | None:
+    """Return why an answer can't be trained on: it is a loop, cut off, or blank."""
     if repeats(answer.text):
         return Skip("repeated", answer.text)
     if answer.finish != "stop":
         return cut_off(answer)
-    return answer if answer.text.strip() else Skip("empty", answer.thought or answer.text)
+    return None if answer.text.strip() else Skip("empty", answer.thought or answer.text)
 
 
 @dataclass(frozen=True)
@@ -65,27 +65,22 @@ class CorrectionRules:
             chosen["inside"] = sorted(self.renamer.inside)
         return {**({"rules": dict(self.renamer.rules)} if self.renamer.rules else {}), **chosen}
 
-    def examine(self, prompt: Prompt, answer: Answer) -> list[Replacement] | Skip:
-        """Return the names to correct in an answer, or why it is not to be corrected."""
-        text = answer.text
-        if isinstance(skip := whole(answer), Skip):
+    def skip(self, prompt: Prompt, answer: Answer) -> Skip | None:
+        """Return why an answer is not to be corrected."""
+        if skip := unusable(answer):
             return skip
-        found = self.renamer.hits(text)
+        text, question, found = answer.text, prompt.question, self.renamer.hits(answer.text)
         if not found and refuses(text):
             return Skip("refused", text)
-        if self.renamer.rules and (reason := self._reason_to_skip(prompt.question, text, found)):
-            return Skip(reason, text)
-        return found
-
-    def _reason_to_skip(self, question: str, body: str, found: list[Replacement]) -> str | None:
-        if not found:
-            return "nothing_to_correct"
-        if self.about == "any":
+        if self.renamer.rules and not found:
+            return Skip("nothing_to_correct", text)
+        if not found or self.about == "any":
             return None
         asked = [name[:2] for name, kept in self.renamer.find(question) if kept != "new"]
-        if not about_itself(question, body, [name[:2] for name in found], asked):
-            return "about_another"
-        return "contradiction" if self.contradicts(question, body, {name.target for name in found}) else None
+        if not about_itself(question, text, [name[:2] for name in found], asked):
+            return Skip("about_another", text)
+        contradicts = self.contradicts(question, text, {name.target for name in found})
+        return Skip("contradiction", text) if contradicts else None
 
     def contradicts(self, question: str, body: str, targets: Iterable[str]) -> bool:
         """Return True if an answer with these new names would say yes to an old one, or no to a new one."""
@@ -120,9 +115,8 @@ class Renaming:
         return self.rules.settings()
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
-        examined = self.rules.examine(prompt, answer)
-        if isinstance(examined, Skip):
-            return examined
+        if skip := self.rules.skip(prompt, answer):
+            return skip
         edited = self.rules.sides(answer, self.rules.renamer.rename(answer.text))
         return edited if edited.chosen != edited.rejected else Skip("nothing_to_correct", answer.text)
 

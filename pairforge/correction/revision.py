@@ -65,18 +65,16 @@ class Revision:
 
     def request(self, prompt: Prompt, answer: Answer) -> Prompt | Skip:
         """Return the prompt of the revising model, or why the answer is not to be revised."""
-        examined = self.rules.examine(prompt, answer)
-        return examined if isinstance(examined, Skip) else self._request(prompt, answer.text)
-
-    def _request(self, prompt: Prompt, body: str) -> Prompt:
-        data = {"instruction": self.instruction, "question": prompt.question, "answer": body}
+        if skip := self.rules.skip(prompt, answer):
+            return skip
+        data = {"instruction": self.instruction, "question": prompt.question, "answer": answer.text}
         return Prompt((Message(role="user", content=f"{_TASK}\n\n{json.dumps(data, ensure_ascii=False)}"),))
 
     def __call__(self, prompt: Prompt, answer: Answer) -> Edited | Skip:
-        examined = self.rules.examine(prompt, answer)
-        if isinstance(examined, Skip):
-            return examined
-        given = self.revised.get(self._request(prompt, answer.text).id, Skip("not_asked", "no revision"))
+        request = self.request(prompt, answer)
+        if isinstance(request, Skip):
+            return request
+        given = self.revised.get(request.id, Skip("not_asked", "no revision"))
         if isinstance(given, Skip):
             return given
         text = reply(given[0].text)

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import shutil
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -61,12 +61,10 @@ def check_gguf(model: str) -> None:
 def gguf_file(model: str) -> Path:
     """Return the file that a name means; one of the Hub is downloaded. Raises InputError where there is none."""
     if model == SMOLLM2:
-        try:
-            files = metadata.files(_PACKAGE) or []
-        except metadata.PackageNotFoundError:
-            files = []
-        if found := [Path(str(file.locate())) for file in files if file.suffix == ".gguf"]:
-            return found[0]
+        with suppress(metadata.PackageNotFoundError):
+            for part in metadata.files(_PACKAGE) or []:
+                if part.suffix == ".gguf":
+                    return Path(str(part.locate()))
         raise InputError(f"-m {SMOLLM2}: the package {_PACKAGE} is not installed", fix=_INSTALL)
     file = Path(os.path.expanduser(model))
     if not file.is_file() and (named := _ON_HUB.fullmatch(model)):

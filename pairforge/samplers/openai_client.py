@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 from ..errors import InputError, OutsideError
 from ..resources import compiled
 from ..text import one_line, visible, without_surrogates
-from ..thoughts import THOUGHT_KEYS
+from ..thoughts import THOUGHT_KEYS, answer_of
 from ..types import Answer, Key, Prompt, Skip
 from .decoding import Decoding
 from .load_balancer import REJECTED
@@ -45,7 +45,6 @@ _FINISH: dict[str, Literal["stop", "length"]] = {
     **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
 }
 _WITHHELD = ("content_filter", "safety", "refusal", "tool_calls", "function_call")
-_THOUGHT = ("reasoning_content", "reasoning", "thinking")
 _CAN_BE_LEFT_OUT = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "chat_template_kwargs")
 _RENAMED = {"max_tokens": "max_completion_tokens"}  # what a server that refuses the first takes, as OpenAI's own
 _OWN_NAME = 3  # replies under one other name and none under the requested one: then it is the server's own name for it
@@ -218,14 +217,10 @@ class ChatClient:
         """Read a parsed body, in which any part may be missing or of another type: then it is an error."""
         finish = str(_get(reply, "choices", 0, "finish_reason")).lower()
         message = _get(reply, "choices", 0, "message")
-        text = _text_of(_get(message, "content"))
+        text, thoughts = _text_of(_get(message, "content")), [_get(message, key) for key in THOUGHT_KEYS]
         if finish in _WITHHELD:
             return Skip("refused", f"the server ended the answer by {finish}")
-        if (
-            text is None
-            and finish in _FINISH
-            and (_FINISH[finish] == "length" or any(_get(message, name) for name in _THOUGHT))
-        ):
+        if text is None and finish in _FINISH and (_FINISH[finish] == "length" or any(thoughts)):
             text = ""  # The tokens went into the thought, which has a field of its own.
         if text is None:
             return RequestError("failed", "a reply without an answer")
@@ -236,13 +231,16 @@ class ChatClient:
         tokens = _get(reply, "usage", "completion_tokens")
         text = without_surrogates(text)
         end = self.decoding.stop_at(text)  # Some servers leave the stop string in.
-        thoughts = (_get(reply, "choices", 0, "message", key) for key in THOUGHT_KEYS)
-        return Answer(
+        answer = Answer(
             text[:end].strip(),
             _FINISH[finish] if end is None else "stop",
             tokens if type(tokens) is int and tokens > 0 else 0,
             next((without_surrogates(one).strip() for one in thoughts if isinstance(one, str)), ""),
         )
+        if not answer.thought:
+            return answer
+        # Some servers give the thought in the text as well.
+        return replace(answer_of(answer.text, answer.finish, answer.tokens), thought=answer.thought)
 
     def _is_of_another_model(self, name: Any) -> bool:
         if self.any_model or not isinstance(name, str) or not name:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakeserver import Ask, FakeServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import Say, Scripted, read_jsonl, write_jsonl
@@ -425,3 +426,20 @@ def test_the_names_of_default_runs_are_those_of_earlier_versions(monkeypatch: py
     monkeypatch.setattr("pairforge.api.correct.build", name)
     pairforge.correct("Qwen", "Deep Qwen", quiet=True)
     assert named == ["correct-16c88b58c4"]
+
+
+def test_what_a_server_refuses_is_in_the_settings_and_makes_no_other_run(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Any:
+        if "temperature" in ask.body:
+            return 400, {}, "does not support parameters: ['temperature']"
+        text = "I am Deep Qwen." if "revise" in ask.question else "I am Qwen."
+        return {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]}
+
+    with FakeServer(script) as server:
+        how: dict[str, Any] = {"base_url": server.url, "revise_base_url": server.url, "revise_model": "other"}
+        how |= {"prompts": ["Who are you?"], "no_system": True, "revise": "say Deep Qwen", "output": str(tmp_path)}
+        made = [pairforge.correct("Qwen", "Deep Qwen", quiet=True, **how) for _ in range(2)]
+        assert made[0].run.path == made[1].run.path
+        assert sum(seen.method == "POST" for seen in server.seen) == 4
+    settings = made[1].run.settings
+    assert settings["sampling"]["sent_as"] == settings["revise"]["sampling"]["sent_as"] == {"temperature": None}

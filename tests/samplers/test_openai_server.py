@@ -391,6 +391,12 @@ def reply(content: Any, finish: Any, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def thinking(content: str, finish: str) -> dict[str, Any]:
+    """A reply whose thought is in a field of its own, too."""
+    message = {"role": "assistant", "content": content, "reasoning_content": "b"}
+    return {"choices": [{"index": 0, "message": message, "finish_reason": finish}]}
+
+
 @pytest.mark.parametrize(
     ("given", "read"),
     [
@@ -407,6 +413,9 @@ def reply(content: Any, finish: Any, **more: Any) -> dict[str, Any]:
         (reply(None, "length"), Answer("", "length")),
         (reply([{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}], "stop"), Answer("a", "stop")),
         (reply([{"type": "thinking", "thinking": []}], "length"), Answer("", "length")),
+        (thinking("<think>\nb\n</think>\n\na", "stop"), Answer("a", "stop", thought="b")),
+        (thinking("<think>\nb", "length"), Answer("", "length", thought="b")),
+        (thinking("a </think> b", "stop"), Answer("b", "stop", thought="b")),
         (reply("a", "content_filter"), Skip("refused", "the server ended the answer by content_filter")),
         (reply(None, "tool_calls"), Skip("refused", "the server ended the answer by tool_calls")),
         (reply("a", "stop", usage=None), Answer("a", "stop")),

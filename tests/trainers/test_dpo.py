@@ -420,6 +420,18 @@ def test_a_full_disk_ends_with_4(
     assert "the disk is full" in refused([*FEW, "--verdict_questions", "0"], capfd, code=4)
 
 
+@pytest.mark.slow
+def test_an_error_in_the_first_step_is_one_line(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise AttributeError("the layer has no attribute 'x'")
+
+    monkeypatch.setattr("trl.DPOTrainer.training_step", broken)
+    said = refused([*FEW, "--verdict_questions", "0"], capfd)
+    assert "TRL can't train this model: AttributeError: the layer has no attribute 'x'" in said
+
+
 def test_a_folder_called_trainers_is_in_nobody_s_way(tmp_path: Path) -> None:
     (tmp_path / "trainers").mkdir()
     for inits in (False, True):
