@@ -75,14 +75,18 @@ def resolve_model(model: str, revision: str | None, adapter: str | None) -> Reso
         return ResolvedModel(model, commit_of(model, revision) or revision, _adapter_folder(adapter, None))
     try:
         folder = Path(model_source(model))
-        if not (folder / "adapter_config.json").exists() or any(folder.glob("model*.safetensors")):
+        config, whole = folder / "adapter_config.json", any(folder.glob("model*.safetensors"))
+        if whole and config.exists() and not any(folder.glob("adapter_model.*")):
+            what = f"{model} is a whole model, which transformers takes for an adapter because of a file that was left"
+            raise InputError(what, fix=f"remove {config}")
+        if whole or not config.exists():
             return ResolvedModel(model, commit_of(model, revision) or revision)
     except PairforgeError as error:
         if not _is_adapter_on_hub(model, revision, error):
             raise
     folder, fix = _adapter_folder(model, revision), f"-m BASE --adapter {model}"
-    config = _adapter_config(folder)
-    base, base_revision = config.get("base_model_name_or_path"), config.get("revision")
+    named = _adapter_config(folder)
+    base, base_revision = named.get("base_model_name_or_path"), named.get("revision")
     if not isinstance(base, str) or not base:
         raise InputError(f"{model} is an adapter that does not name its base model", fix=fix)
     try:

@@ -28,7 +28,13 @@ from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
 from pairforge.resources import resource
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.model_loading import load_causal_config, load_errors, load_model, load_tokenizer
+from pairforge.samplers.model_loading import (
+    load_causal_config,
+    load_errors,
+    load_model,
+    load_tokenizer,
+    resolve_model,
+)
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.types import Answer, Skip
 
@@ -37,6 +43,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:Futu
 
 
 POCKET = str(resource("data", "pocket"))
+
+
+def test_a_merged_model_beside_the_config_of_its_adapter_is_refused(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "adapter_config.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=r"is a whole model, which .* \(remove .*adapter_config.json\)"):
+        resolve_model(str(tmp_path), None, None)
 
 
 PROMPTS = bundled("identity.eval")[:8]
