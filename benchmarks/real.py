@@ -54,7 +54,7 @@ RECIPES = (
     Recipe("LoRA: sigmoid + sft, lr 2e-4", ("--use_peft", "--learning_rate", "2e-4")),
     Recipe("LoRA: sigmoid + sft, lr 5e-4", ("--use_peft", "--learning_rate", "5e-4")),
     Recipe("default", seeds=3),
-    Recipe("default, persona pairs", pairs="persona"),
+    Recipe("default, counter and retention pairs", pairs="mixed", seeds=3),
 )
 FIGURES = {
     "new name": ("shares", "new_name"),

@@ -101,7 +101,8 @@ class Record:
             f"{self.drift:.0%} of its entropy there {share}",
             "displaced": f"the chosen answers lost {-self.chosen:.2f} {nats} against the reference",
             "margin": f"chosen and rejected answers are {self.margin:.1f} {nats} further apart than they were",
-            "unlearned": f"the preference loss is low, and the chosen answers are still unlikely: {self.unlearned:.1f} {nats}",
+            "unlearned": "the preference loss has nothing left to learn, and the chosen answers are still unlikely: "
+            f"{self.unlearned:.1f} {nats}",
             "entropy": f"the entropy rose by {self.entropy:.1f} {nats}",
         }[worst]
 
