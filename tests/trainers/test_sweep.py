@@ -69,7 +69,7 @@ def test_a_sweep_that_was_stopped_goes_on(tmp_path: Path) -> None:
     train = Trainings(values)
     assert sweep(tmp_path, train, "--sweep", "learning_rate=1e-5,3e-5")[-1] == "3e-5"
     assert len(train.asked) == 1
-    assert sweep(tmp_path, train, "--sweep", "learning_rate=1e-5,3e-5", rows=ROWS[1:])[-1] == "3e-5"
+    assert sweep(tmp_path, train, "--sweep", "learning_rate=1e-5,3e-5", rows=[*ROWS[1:], ROWS[0]])[-1] == "3e-5"
     assert len(train.asked) == 3, "other pairs are another sweep"
     assert len(json.loads((tmp_path / "sweep" / "sweep.json").read_text("utf-8"))) == 4
 
