@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .api.push import push
     from .api.runs import diff_runs, list_runs, remove_runs, show_run
     from .api.sample import sample
+    from .api.select import judge, select
     from .api.shortcuts import shortcuts
     from .api.show import show
     from .api.train import train
@@ -31,14 +32,15 @@ __version__ = "0.1.0"
 __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
-    "diff_runs", "difficulty", "doctor", "evaluate", "fix", "latest_run", "list_runs", "model_source", "onpolicy",
-    "pairs_file", "push", "read_pairs", "remove_runs", "repeats", "sample", "shortcuts", "show", "show_run", "train",
-    "validate",
+    "diff_runs", "difficulty", "doctor", "evaluate", "fix", "judge", "latest_run", "list_runs", "model_source",
+    "onpolicy", "pairs_file", "push", "read_pairs", "remove_runs", "repeats", "sample", "select", "shortcuts", "show",
+    "show_run", "train", "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",
     **dict.fromkeys(("latest_run", "pairs_file", "read_pairs"), "api.inputs"),
     **dict.fromkeys(("diff_runs", "list_runs", "remove_runs", "show_run"), "api.runs"),
+    "judge": "api.select",
     "model_source": "samplers.model_loading",
     "repeats": "repetition",
 }

@@ -130,7 +130,12 @@ class RunNameOption:
 
 
 @options
-class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, RunNameOption, OutputOptions):
+class RunOptions(RunNameOption, OutputOptions):
+    """The options of every command that makes a run."""
+
+
+@options
+class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, RunOptions):
     """The options of every command that makes pairs."""
 
 
@@ -188,7 +193,7 @@ class RevisionOptions:
     max_edit: float = option("The share of an answer that a revision may change.", default=0.3, above=0, at_most=1)
 
 
-def _prompts(default: str, **more: Any) -> Any:
+def prompts_option(default: str, **more: Any) -> Any:
     return option(
         "Ask the prompts of this file, folder, Hub data set or bundled set; in Python also a list or DataFrame.",
         default=default,
@@ -201,7 +206,7 @@ def _prompts(default: str, **more: Any) -> Any:
 @options
 class IdentityPromptOptions(PromptOptions):
     heading: ClassVar = "Prompts"
-    prompts: PromptSource = _prompts("identity.train")
+    prompts: PromptSource = prompts_option("identity.train")
 
 
 @options
@@ -232,28 +237,6 @@ class CorrectOptions(NameOptions, IdentityPromptOptions, ExtraPairOptions, Revis
 
 
 @options
-class OnpolicyOptions(BuildOptions):
-    """Make pairs of the best and the worst of n sampled answers.
-
-    A judge scores the answers to each prompt: `chosen` is the best one, `rejected` is the worst one.
-    """
-
-    heading: ClassVar = "Pairs"
-    prompts: PromptSource = _prompts("general.train")
-    n: int = option("The model gives this many answers to each prompt.", default=4)
-    judge: Any = option(
-        "Score answers by the prompts' own references (reference), or by your reward function: FILE.py:FUNCTION or "
-        "MODULE:FUNCTION; in Python also the function itself.",
-        default="reference",
-        metavar="NAME",
-    )
-    margin: float = option(
-        "The best and the worst score of a prompt must be more than this apart, else it is skipped.", default=0.0
-    )
-    temperature: float = option("The sampling temperature.", default=1.0)
-
-
-@options
 class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions):
     """Only sample answers, without making pairs.
 
@@ -261,7 +244,7 @@ class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions)
     """
 
     heading: ClassVar = "Answers"
-    prompts: PromptSource = _prompts("identity.eval", kw_only=False)
+    prompts: PromptSource = prompts_option("identity.eval", kw_only=False)
     n: int = option("The model gives this many answers to each prompt.", default=1, at_least=1)
 
 

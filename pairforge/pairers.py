@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
+from statistics import mean, pstdev
 from typing import Any, NamedTuple, Protocol
 
-from .types import Answer, Pair, Prompt, Skip
+from .types import Answer, Pair, Pairer, Prompt, Skip, digest
 
 
 def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
@@ -40,7 +41,7 @@ class Edit(Protocol):
 
 
 @dataclass(frozen=True)
-class CorrectionPairer:
+class CorrectionPairer(Pairer):
     """Pairer of corrections: rejected is the model's answer; chosen is the same after `edit`."""
 
     edit: Edit
@@ -59,26 +60,108 @@ class CorrectionPairer:
 
 
 @dataclass(frozen=True)
-class BestWorstPairer:
-    """Pairer of scored answers: chosen is the best, rejected the worst, if they are more than `margin` apart."""
+class BestWorstPairer(Pairer):
+    """Pairer of scored answers: chosen scores more than `margin` higher than rejected.
+
+    Args:
+        margin: in the judge's scores, or with `in_deviations` in standard deviations of all scores of the set.
+        pick: chosen is the best answer. Of those that are `margin` worse, rejected is the worst one (best-worst); the
+            one nearest to the mean score less two standard deviations of the prompt's scores (sigma; Xiao et al. 2025,
+            arXiv:2502.16825, who find that the worst one gets worse as n grows); any one (best-random); the next best
+            (best-second); or the one nearest in length (matched). Of all-pairs, each answer is chosen against each
+            worse one.
+        per_prompt: at most so many pairs of a prompt, those that are furthest apart first.
+        max_length_gap: at most so many tokens between the lengths of the two.
+    """
 
     judge: str
     margin: float = 0.0
+    pick: str = "best-worst"
+    per_prompt: int = 1
+    max_length_gap: int | None = None
+    in_deviations: bool = False
 
     def settings(self) -> dict[str, Any]:
-        return {"pairer": "best_worst", "margin": self.margin}
+        more = {"per_prompt": self.per_prompt, "max_length_gap": self.max_length_gap, "sd": self.in_deviations}
+        default = {"per_prompt": 1, "max_length_gap": None, "sd": False}
+        named = {"pairer": self.pick.replace("-", "_"), "margin": self.margin}
+        return named | {name: value for name, value in more.items() if value != default[name]}
 
-    def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
-        """Return the pair of the first best and the first worst of the scored answers."""
+    def fitted(self, scores: Sequence[float]) -> BestWorstPairer:
+        """Return the pairer with its margin in scores, given all scores of the set."""
+        if not self.in_deviations:
+            return self
+        return replace(self, margin=self.margin * (pstdev(scores) if scores else 0.0), in_deviations=False)
+
+    def pair(
+        self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str
+    ) -> Sequence[Pair] | Skip:
+        """Return the pairs, or why there is none. Of equal scores the first answer is taken."""
         if len(answers) < 2:
             return Skip("identical", answers[0].text if answers else "")
-        scored = list(zip(scores, answers, strict=True))
+        scored = [Scored(*one) for one in zip(scores, answers, strict=True)]
         low, high = min(scored, key=itemgetter(0)), max(scored, key=itemgetter(0))
-        if not (gap := high[0] - low[0]) > max(self.margin, 0):
+        if not (gap := high.score - low.score) > max(self.margin, 0):
             if gap > 0:
-                return Skip("below_margin", f"{gap:g} apart: {len(answers)} answers, scored {low[0]:g} to {high[0]:g}")
-            return Skip("tie", f"{len(answers)} different answers, all scored {low[0]:g}")
-        if len({"".join(answer.text.split()).casefold() for answer in (low[1], high[1])}) == 1:
-            return Skip("identical", f"but for spaces and case: {high[1].text}")
-        values = {"chosen_score": high[0], "rejected_score": low[0]}
-        return Pair.of(prompt, high[1].text, low[1].text, method="best_worst", model=model, judge=self.judge, **values)
+                apart = f"{gap:g} apart: {len(answers)} answers, scored {low.score:g} to {high.score:g}"
+                return Skip("below_margin", apart)
+            return Skip("tie", f"{len(answers)} different answers, all scored {low.score:g}")
+        picked = [
+            (better, worse)
+            for better, worse in self._picked(scored, prompt)
+            if better.score - worse.score > max(self.margin, 0)
+        ]
+        near = [both for both in picked if not self._far_in_length(*both)]
+        if not near:
+            lengths = " and ".join(str(one.answer.tokens) for one in picked[0])
+            return Skip("length_gap", f"{lengths} tokens: more than {self.max_length_gap} apart")
+        different = [both for both in near if len({_letters(one.answer) for one in both}) == 2]
+        if not different:
+            return Skip("identical", f"but for spaces and case: {near[0][0].answer.text}")
+        method = self.pick.replace("-", "_")
+        return [
+            Pair.of(
+                prompt,
+                better.answer.text,
+                worse.answer.text,
+                method=method,
+                model=model,
+                judge=self.judge,
+                chosen_score=better.score,
+                rejected_score=worse.score,
+            )
+            for better, worse in different[: self.per_prompt]
+        ]
+
+    def _picked(self, scored: Sequence[Scored], prompt: Prompt) -> Sequence[tuple[Scored, Scored]]:
+        """Return the picked two first, then, if there may be several pairs, the others, furthest apart first."""
+        every = [(one, other) for one in scored for other in scored if one.score > other.score]
+        every.sort(key=lambda both: both[1].score - both[0].score)  # a stable sort: the first best, the first worst
+        if self.pick in ("best-worst", "all-pairs"):
+            return every
+        best = every[0][0]
+        worse = [other for one, other in every if one is best]
+        scores = [one.score for one in scored]
+        aim = mean(scores) - 2 * pstdev(scores)
+        cost: dict[str, Callable[[Scored], Any]] = {
+            "sigma": lambda one: abs(one.score - aim),
+            "best-random": lambda one: digest([prompt.id, one.answer.text]),
+            "best-second": lambda one: -one.score,
+            "matched": lambda one: abs(len(one.answer.text) - len(best.answer.text)),
+        }
+        return [(best, other) for other in sorted(worse, key=cost[self.pick])]
+
+    def _far_in_length(self, better: Scored, worse: Scored) -> bool:
+        gap = abs(better.answer.tokens - worse.answer.tokens)
+        return self.max_length_gap is not None and gap > self.max_length_gap
+
+
+class Scored(NamedTuple):
+    """An answer and its score."""
+
+    score: float
+    answer: Answer
+
+
+def _letters(answer: Answer) -> str:
+    return "".join(answer.text.split()).casefold()

@@ -33,13 +33,19 @@ def patterns(name: str) -> dict[str, list[str]]:
     A section begins with a line `[name]`, of a-z, 0-9 and _. Left out are blank lines, lines that begin with `#`, and
     the spaces around a line.
     """
-    sections: dict[str, list[str]] = {}
-    for line in map(str.strip, resource("data", "patterns", f"{name}.txt").read_text("utf-8").split("\n")):
+    return sections(resource("data", "patterns", f"{name}.txt").read_text("utf-8"))
+
+
+def sections(text: str) -> dict[str, list[str]]:
+    """Return the lines of a text by section, as `patterns` describes them; those before the first one are left out."""
+    found: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in map(str.strip, text.split("\n")):
         if header := re.fullmatch(r"\[([a-z0-9_]+)\]", line):
-            lines = sections[header[1]] = []
+            lines = found[header[1]] = []
         elif line and not line.startswith("#"):
             lines.append(line)
-    return sections
+    return found
 
 
 def alternation(name: str, section: str) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from .disk import json_object, write_atomic, write_errors
 from .errors import InputError
 from .text import visible
-from .types import digest
+from .types import Prompt, Skip, digest
 
 LATEST = re.compile(r"latest(?:~(\d+))?")
 """How the latest run is named, and the one that was made so many runs before it."""
@@ -215,6 +215,31 @@ class Run:
     @property
     def skips(self) -> Path:
         return self.path / "skips.jsonl"
+
+    @property
+    def prompts(self) -> Path:
+        return self.path / "prompts.jsonl"
+
+    def keep_prompts(self, prompts: Iterable[Prompt | Skip]) -> None:
+        """Write the prompts that the run asks, with their columns, before they are put in contexts."""
+        rows = (
+            {"skip": [one.reason, one.detail]}
+            if isinstance(one, Skip)
+            else {"messages": list(one.messages), "columns": one.columns}
+            for one in prompts
+        )
+        write_atomic(self.prompts, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    def read_prompts(self) -> list[Prompt | Skip]:
+        """Return the prompts that the run asked. Raises InputError where they are not there or can't be read."""
+        try:
+            rows = map(json.loads, self.prompts.read_text("utf-8").splitlines())
+            return [
+                Skip(*row["skip"]) if "skip" in row else Prompt(tuple(row["messages"]), row["columns"]) for row in rows
+            ]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            what = f"{self.prompts} can't be read: {error!r:.120}"
+            raise InputError(what, fix="run the command that made the run again") from error
 
     @property
     def trained(self) -> list[TrainedModel]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+import inspect
+import math
+import time
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from numbers import Real
 
 from .console import note
@@ -12,8 +16,22 @@ from .pairers import usable
 from .run import FAILURES, RETRYABLE
 from .stopping import Budget, finish_batch_on_signal
 from .store import Store
-from .text import one_line, plural, raised
-from .types import Answer, Judge, Key, Pair, Pairer, ProgressCallback, Prompt, Sampler, Skip, digest
+from .text import one_line, raised
+from .types import (
+    Answer,
+    AnswerGroup,
+    Ask,
+    Judge,
+    Key,
+    Pair,
+    Pairer,
+    ProgressCallback,
+    Prompt,
+    Sampler,
+    Skip,
+    Verdicts,
+    digest,
+)
 
 
 def sample(
@@ -66,22 +84,81 @@ def _answers(
 
 Scored = tuple[list[Answer], list[float]]
 
+_CHUNK = 4096
+"""Prompts that are judged together, so that a judge can fill its batches."""
+_COMMIT_SECONDS = 0.2
+"""Scores that take longer are committed one by one, quicker ones together."""
+
 
 def score(
-    prompts: Sequence[Prompt], sampled: Mapping[str, list[Answer] | Skip], judge: Judge, store: Store
+    prompts: Sequence[Prompt], sampled: Mapping[str, list[Answer] | Skip], judge: Judge, store: Store, ask: Ask
 ) -> dict[str, Scored | Skip]:
     """Return a score for each usable answer; cut, blank and duplicate answers are dropped before they are judged."""
-    settings = judge.settings()
-    known = store.scores(settings)
-    result: dict[str, Scored | Skip] = {}
+    kept = {prompt.id: sampled[prompt.id] for prompt in prompts}
+    kept = {name: given if isinstance(given, Skip) else _worth_judging(given) for name, given in kept.items()}
+    groups = [
+        AnswerGroup(prompt, [answer.text for answer in given])
+        for prompt in _distinct(prompts)
+        if not isinstance(given := kept[prompt.id], Skip)
+    ]
+    judged = judge_groups(groups, judge, store, ask)
+    scores = {group.prompt.id: found for group, found in zip(groups, judged, strict=True)}
+    return {name: given if isinstance(given, Skip) else _scored(given, scores[name]) for name, given in kept.items()}
+
+
+def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored | Skip:
+    """Return the answers that have a score, and their scores; a Skip where these are fewer than two."""
+    found = [(answer, score) for answer in answers if not isinstance(score := scores[answer.text], Skip)]
+    if len(found) < 2:
+        return next(skip for skip in scores.values() if isinstance(skip, Skip))
+    return [answer for answer, _ in found], [score for _, score in found]
+
+
+def judge_groups(groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask) -> list[dict[str, float | Skip]]:
+    """Return the scores of each group by the text of the answer, from the store or else from the judge.
+
+    New scores are committed as they come, and the judge's warnings are printed. Raises InputError or OutsideError for a
+    judge that is wrong.
+    """
+    scores: list[dict[str, float | Skip]] = []
     with finish_batch_on_signal() as stopping:
-        for prompt in _distinct(prompts):
-            given = sampled[prompt.id]
-            kept = given if isinstance(given, Skip) else _worth_judging(given)
-            result[prompt.id] = kept if isinstance(kept, Skip) else _score(prompt, kept, judge, store, known)
+        for first in range(0, len(groups), _CHUNK):
+            chunk = groups[first : first + _CHUNK]
+            scores += _judge_chunk(chunk, judge, store, ask, stopping)
             if stopping():
                 break
-    return result
+    return scores
+
+
+def _judge_chunk(
+    groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask, stopping: Callable[[], bool]
+) -> list[dict[str, float | Skip]]:
+    settings, groupwise = judge.settings(), getattr(judge, "groupwise", False)
+    keys = [digest([group.key, sorted(group.answers)]) if groupwise else group.key for group in groups]
+    known = store.scores(settings, keys)
+    scores: list[dict[str, float | Skip]] = []
+    for key, group in zip(keys, groups, strict=True):
+        digests = {text: digest(text) for text in group.answers}
+        scores.append({text: known[key, name] for text, name in digests.items() if (key, name) in known})
+    done = {(n, i) for n, group in enumerate(groups) for i, text in enumerate(group.answers) if text in scores[n]}
+    total = sum(len(group.answers) for group in groups)
+    uncommitted: dict[tuple[str, str], float] = {}
+    last = time.monotonic()
+    try:
+        for verdicts in _verdicts(judge, groups, ask, done) if len(done) < total else ():
+            for (number, index), verdict in verdicts.items():
+                text = groups[number].answers[index]
+                scores[number].setdefault(text, verdict)
+                if not isinstance(verdict, Skip):
+                    uncommitted[keys[number], text] = float(verdict)
+            if stopping():
+                break
+            if time.monotonic() - last > _COMMIT_SECONDS:
+                store.add_scores(settings, uncommitted)
+                uncommitted, last = {}, time.monotonic()
+    finally:
+        store.add_scores(settings, uncommitted)
+    return scores
 
 
 def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -103,63 +180,38 @@ def _worth_judging(answers: Sequence[Answer]) -> list[Answer] | Skip:
     return Skip("cut_off", f"{cut} of {len(answers)} answers") if cut else Skip("identical", kept[0].text)
 
 
-def _score(
-    prompt: Prompt, kept: list[Answer], judge: Judge, store: Store, known: Mapping[tuple[str, str], float]
-) -> Scored | Skip:
-    found = scores_of([answer.text for answer in kept], prompt, judge, store, known)
-    scores = {text: score for text, score in found.items() if not isinstance(score, Skip)}
-    if len(scores) < 2:
-        return next(skip for skip in found.values() if isinstance(skip, Skip))
-    judged = [answer for answer in kept if answer.text in scores]
-    return judged, [scores[answer.text] for answer in judged]
-
-
-def scores_of(
-    texts: Sequence[str], prompt: Prompt, judge: Judge, store: Store, known: Mapping[tuple[str, str], float]
-) -> dict[str, float | Skip]:
-    """Return the score of each text, from those that are `known` to the store, else from the judge; new ones are kept.
-
-    The judge's warnings are printed. Raises InputError or OutsideError for a judge that is wrong.
-    """
-    # A score also depends on the columns that the judge is given, so they are part of the key.
-    name = digest([prompt.id, prompt.columns])
-    scores: dict[str, float | Skip] = {text: known[key] for text in texts if (key := (name, digest(text))) in known}
-    if missing := [text for text in dict.fromkeys(texts) if text not in scores]:
-        judged = dict(zip(missing, _judged(judge, prompt, missing), strict=True))
-        new = {text: score for text, score in judged.items() if not isinstance(score, Skip)}
-        store.add_scores(judge.settings(), name, new)
-        scores |= judged
-        warnings: list[str] = getattr(judge, "warnings", [])
-        for warning in warnings:
-            note(f"warning: {warning}")
-        warnings.clear()
-    return scores
-
-
-def _judged(judge: Judge, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
-    """Return what the judge says, whose code may be the user's. Raises InputError or OutsideError where it is wrong."""
+def _verdicts(
+    judge: Judge, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]
+) -> Iterator[Verdicts]:
+    """Yield what the judge says, whose code may be the user's. Raises InputError or OutsideError where it is wrong."""
+    given = getattr(judge, "judge", None) or partial(Judge.judge, judge)
+    warnings: list[str] = getattr(judge, "warnings", [])
     try:
-        scores = list(judge.score(prompt, answers))
+        for verdicts in given(groups, ask, done):
+            if wrong := [one for one in verdicts.values() if not isinstance(one, Skip) and not _is_score(one)]:
+                what = f"the judge {judge.name} returned {one_line(repr(wrong[0]), 60)}, which is not a score"
+                raise InputError(what, fix="return a finite number or a Skip for each answer")
+            for warning in warnings:
+                note(f"warning: {warning}")
+            warnings.clear()
+            yield verdicts
     except PairforgeError:
         raise
     except (Exception, SystemExit) as error:
-        what = raised(f"the judge {judge.name}", error, __file__)
+        what = raised(f"the judge {judge.name}", error, __file__, str(inspect.getsourcefile(Judge)))
         raise OutsideError(what, fix="correct it, and run the same command again: the answers are kept") from error
-    returned = f"the judge {judge.name} returned"
-    if len(scores) != len(answers):
-        counts = f"{plural(len(scores), 'score')} for {plural(len(answers), 'distinct answer')}"
-        raise InputError(f"{returned} {counts}", fix="return one score for each answer, in order")
-    if wrong := [one for one in scores if not isinstance(one, Skip | Real) or (isinstance(one, Real) and one != one)]:
-        fix = "return a finite number or a Skip for each answer"
-        raise InputError(f"{returned} {one_line(repr(wrong[0]), 60)}, which is not a score", fix=fix)
-    return scores
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
 
 
 def pair(
     prompts: Sequence[Prompt | Skip], results: Mapping[str, list[Answer] | Scored | Skip], pairer: Pairer, model: str
 ) -> list[tuple[Prompt | None, Pair | Skip]]:
-    """Return a pair or a Skip for every prompt, in order; a prompt that occurred before is a duplicate."""
+    """Return the pairs of every prompt, in order, or a Skip; a prompt that occurred before is a duplicate."""
     outcome: list[tuple[Prompt | None, Pair | Skip]] = []
+    pairer = pairer.fitted([one for result in results.values() if isinstance(result, tuple) for one in result[1]])
     seen: set[str] = set()
     for prompt in prompts:
         if isinstance(prompt, Skip):
@@ -173,5 +225,6 @@ def pair(
                 outcome.append((prompt, result))
             else:
                 answers, scores = result if isinstance(result, tuple) else (result, [])
-                outcome.append((prompt, pairer.pair(prompt, answers, scores, model)))
+                made = pairer.pair(prompt, answers, scores, model)
+                outcome += [(prompt, one) for one in ([made] if isinstance(made, Pair | Skip) else made)]
     return outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -76,18 +76,23 @@ class Store:
             found = self._db.execute(query, (digest(settings),))
             return {(prompt, index): Answer(*rest) for prompt, index, *rest in found}
 
-    def add_scores(self, settings: Mapping[str, Any], prompt: str, scores: Mapping[str, float]) -> None:
-        """Commit the scores of one prompt's answers, given by text."""
+    def add_scores(self, settings: Mapping[str, Any], scores: Mapping[tuple[str, str], float]) -> None:
+        """Commit scores in one transaction, given by the key of the prompt and the text of the answer."""
         with write_errors(self.path), self._db:
             name = self._name(settings)
-            rows = [(name, prompt, digest(text), score) for text, score in scores.items()]
+            rows = [(name, prompt, digest(text), score) for (prompt, text), score in scores.items()]
             self._db.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?)", rows)
 
-    def scores(self, settings: Mapping[str, Any]) -> dict[tuple[str, str], float]:
-        """Return all stored scores of one judge setting, by (prompt id, digest of the answer)."""
-        query = "SELECT prompt, answer, score FROM scores WHERE settings = ?"
+    def scores(self, settings: Mapping[str, Any], prompts: Iterable[str] | None = None) -> dict[tuple[str, str], float]:
+        """Return the stored scores of one judge setting, by the key of the prompt and the digest of the answer.
+
+        They are those of the `prompts` of these keys, or all.
+        """
+        name, query = digest(settings), "SELECT prompt, answer, score FROM scores WHERE settings = ?"
+        asked = [(name,)] if prompts is None else [(name, prompt) for prompt in prompts]
+        query += "" if prompts is None else " AND prompt = ?"
         with write_errors(self.path):
-            return {(p, a): score for p, a, score in self._db.execute(query, (digest(settings),))}
+            return {(p, a): score for one in asked for p, a, score in self._db.execute(query, one)}
 
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
         """Remove the answers of one sampling setting, unless `dry`, and return how many they are."""

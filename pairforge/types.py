@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from .errors import InputError
+from .text import plural
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
@@ -95,6 +96,7 @@ class Skip:
 class Pair:
     """One training row; the fields are the columns, in order. `chosen` and `rejected` are whole conversations with the
     same context. Scores are the judge's; a correction scores 1.0 against 0.0 by its rule. No column is ever null.
+    `confidence`, of pairs of a jury alone, is the share of judges that find chosen better.
     """
 
     chosen: tuple[Message, ...]
@@ -106,6 +108,7 @@ class Pair:
     judge: str
     chosen_score: float
     rejected_score: float
+    confidence: float | None = None
 
     @classmethod
     def of(cls, prompt: Prompt, chosen: str, rejected: str, **columns: Any) -> Pair:
@@ -115,7 +118,8 @@ class Pair:
 
     def row(self) -> dict[str, Any]:
         """Return the pair as a plain dict, ready for JSON."""
-        return asdict(self) | {"chosen": list(self.chosen), "rejected": list(self.rejected)}
+        row = asdict(self) | {"chosen": list(self.chosen), "rejected": list(self.rejected)}
+        return {name: value for name, value in row.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -164,27 +168,78 @@ class Sampler(Protocol):
         """
         raise InputError(f"{self.model} holds stored answers and can't give others", fix="leave --replay out")
 
+    def with_labels(self, labels: Sequence[str]) -> Sampler:
+        """Return a sampler whose answers are the probabilities of these labels as JSON, or else one of them."""
+        return self
+
+
+Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Mapping[str, "list[Answer] | Skip"]]
+"""Asks a model one answer to each prompt, through the evidence store and within the budget; by the prompt's id."""
+
+
+class AnswerGroup(NamedTuple):
+    """Distinct answers to one prompt, which a judge sees together."""
+
+    prompt: Prompt
+    answers: Sequence[str]
+
+    @property
+    def key(self) -> str:
+        """The prompt with the columns that the judge is given, of which a score depends, too."""
+        return digest([self.prompt.id, self.prompt.columns])
+
+
+Verdicts: TypeAlias = Mapping[tuple[int, int], "float | Skip"]
+"""Finite scores, or why there is none, by the number of the group and the number of the answer in it."""
+
 
 class Judge(Protocol):
-    """A scorer of answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better."""
+    """A scorer of answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better.
+
+    A judge of single prompts overrides `score`, one that works on many at once `judge`. `warnings` are lines for the
+    user, emptied by whoever prints them. `groupwise`: a score depends on the other answers of the group.
+    """
 
     name: str
+    warnings: list[str]
+    groupwise: bool = False
 
     def settings(self) -> dict[str, Any]:
         """Return all that a score depends on beside prompt and answer: the score's key in the evidence store."""
 
     def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
         """Return a finite score or a Skip for each answer, in order."""
+        does = f"{type(self).__name__} judges many answers at once: call its `judge`"
+        raise NotImplementedError(does)
+
+    def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
+        """Yield verdicts on all answers that are not `done`, as they come, in any order.
+
+        The groups are the same after an interruption, so that batches can be. `ask` is for judges that are models.
+        """
+        for number, (prompt, answers) in enumerate(groups):
+            open_ = [index for index in range(len(answers)) if (number, index) not in done]
+            scores = self.score(prompt, [answers[index] for index in open_]) if open_ else ()
+            if len(scores) != len(open_):
+                counts = f"{plural(len(scores), 'score')} for {plural(len(open_), 'distinct answer')}"
+                raise InputError(f"the judge {self.name} returned {counts}", fix="return one for each answer, in order")
+            yield {(number, index): score for index, score in zip(open_, scores, strict=True)}
 
 
 class Pairer(Protocol):
-    """A pure function from the answers to one prompt (and their scores) to a pair."""
+    """A pure function from the answers to one prompt (and their scores) to pairs."""
 
     def settings(self) -> dict[str, Any]:
-        """Return all that the pair depends on beside the answers."""
+        """Return all that the pairs depend on beside the answers."""
 
-    def pair(self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str) -> Pair | Skip:
-        """Return the pair of these answers, or why there is none. `scores` is empty without a judge."""
+    def fitted(self, scores: Sequence[float]) -> Pairer:
+        """Return the pairer for a set, given all its scores."""
+        return self
+
+    def pair(
+        self, prompt: Prompt, answers: Sequence[Answer], scores: Sequence[float], model: str
+    ) -> Pair | Sequence[Pair] | Skip:
+        """Return the pairs of these answers, or why there is none. `scores` is empty without a judge."""
 
 
 PLAIN_TEMPLATE = (

@@ -35,6 +35,11 @@ def prompt(question: str, **columns: Any) -> Prompt:
     return Prompt((Message(role="user", content=question),), columns)
 
 
+def asks_nobody(prompts: Sequence[Prompt], sampler: Sampler) -> Mapping[str, list[Answer] | Skip]:
+    """The `ask` of a judge that is no model."""
+    raise AssertionError("this judge asks no model")
+
+
 def pair(
     chosen: str, rejected: str, question: str = "Q?", *, system: str | None = None, **columns: Any
 ) -> dict[str, Any]:

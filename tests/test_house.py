@@ -25,12 +25,24 @@ LAYERS = (
     {"option_declaration"},
     {"model_options"},
     {"types", "resources", "options", "statistics", "repetition"},
-    {"conversation", "disk", "markdown", "notebook", "processes", "readers", "refusals", "run_options", "svg"},
-    {"store", "stopping", "tokenization", "pairers", "dataset_card", "chat_text"},
+    {
+        "conversation",
+        "disk",
+        "markdown",
+        "notebook",
+        "processes",
+        "readers",
+        "refusals",
+        "judge_options",
+        "run_options",
+        "svg",
+    },
+    {"store", "stopping", "tokenization", "pairers", "chat_text"},
     {"formats"},
-    {"run", "plugins", "prompts", "rename", "console", "samplers", "judges", "checks"},
-    {"stages", "correction", "evaluation", "hub", "pair_view", "token_view"},
-    {"dataset_upload", "model_upload"},
+    {"run", "plugins", "prompts", "rename", "console", "samplers", "checks"},
+    {"judges"},
+    {"stages"},
+    {"jury", "diagnostics", "correction", "evaluation", "hub", "pair_view", "token_view"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )
@@ -45,8 +57,8 @@ FOR_TRAINERS = {
     "resources",
     "statistics",
     "repetition",
-    "model_upload",
     "run",
+    "hub.model_upload",
     "evaluation.hints",
     "evaluation.training_facts",
     "api.evaluate",
@@ -108,7 +120,7 @@ def test_imports_go_down_only(path: Path) -> None:
     level = next(number for number, layer in enumerate(LAYERS) if own in layer)
     below = set[str]().union(*LAYERS[:level])
     if own in ("cli", "__main__"):
-        below = {"api", "errors", "types", "text", "options", "run_options", "cli", "__init__"}
+        below = {"api", "errors", "types", "text", "judge_options", "options", "run_options", "cli", "__init__"}
     names = list(imported(path))
     assert {unit(name) for name in names if name.split(".")[0] == "pairforge"} <= below | {own}
     assert not [name for name in names if name.split(".")[0] == "trainers"]

@@ -67,8 +67,10 @@ def test_wheel_holds_what_a_run_needs_and_no_more(wheel: Path) -> None:
         assert kept in names
     assert {f"pairforge/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")} <= names
     assert {f"pairforge/data/prompts/{path.name}" for path in (ROOT / "data/prompts").glob("*.jsonl")} <= names
-    patterns = {f"pairforge/data/patterns/{path.name}" for path in (ROOT / "data/patterns").iterdir()}
-    assert patterns == {name for name in names if name.endswith(".txt")}
+    texts = [path for folder in ("patterns", "judges") for path in (ROOT / "data" / folder).iterdir()]
+    assert {f"pairforge/{path.relative_to(ROOT).as_posix()}" for path in texts} == {
+        name for name in names if name.endswith(".txt")
+    }
     assert not [name for name in names if name.startswith("pairforge/data/") and name.endswith(".py")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import Scripted, prompt
+from support import Scripted, asks_nobody, prompt
 
 from pairforge.correction.renaming import CorrectionRules, Renaming
 from pairforge.judges.function import FunctionJudge
@@ -83,7 +83,7 @@ def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> 
     }
     prompts = [prompt(text) for text in ("two", "same", "one", "none")]
     for _ in range(2):
-        results = score(prompts, sampled, judge, Store(tmp_path))
+        results = score(prompts, sampled, judge, Store(tmp_path), asks_nobody)
         assert results[prompt("two").id] == (whole("a", "bbb"), [1.0, 3.0])
         assert results[prompt("same").id] == Skip("identical", "a")
         assert results[prompt("one").id] == Skip("one_answer", "a")
@@ -93,7 +93,7 @@ def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> 
 
 def test_answers_without_two_scores_are_unjudged(tmp_path: Path) -> None:
     judge = FunctionJudge(lambda **_: [None, 1.0], "half")
-    results = score([prompt("x")], {prompt("x").id: whole("a", "b")}, judge, Store(tmp_path))
+    results = score([prompt("x")], {prompt("x").id: whole("a", "b")}, judge, Store(tmp_path), asks_nobody)
     assert results[prompt("x").id] == Skip("not_applicable", "the judge returned None")
 
 
@@ -130,11 +130,13 @@ def test_the_first_of_prompts_with_one_text_is_judged_and_paired(tmp_path: Path)
         return [float(made[0]["content"] == right) for made, right in zip(completions, reference, strict=True)]
 
     twice = [Prompt(prompt("x").messages, {"reference": right}) for right in ("a", "b")]
-    results = score(twice, {twice[0].id: whole("a", "b")}, FunctionJudge(by_reference, "f"), Store(tmp_path))
+    results = score(
+        twice, {twice[0].id: whole("a", "b")}, FunctionJudge(by_reference, "f"), Store(tmp_path), asks_nobody
+    )
     assert results[twice[0].id] == (whole("a", "b"), [1.0, 0.0])
 
 
 def test_too_few_whole_answers_are_cut_off_rather_than_identical(tmp_path: Path) -> None:
     sampled: dict[str, list[Answer] | Skip] = {prompt("x").id: [*whole("a"), Answer("b", "length")]}
-    results = score([prompt("x")], sampled, FunctionJudge(lambda **_: [], "f"), Store(tmp_path))
+    results = score([prompt("x")], sampled, FunctionJudge(lambda **_: [], "f"), Store(tmp_path), asks_nobody)
     assert results[prompt("x").id] == Skip("cut_off", "1 of 2 answers")

@@ -25,7 +25,7 @@ def test_answers_come_back_and_the_first_one_stands(tmp_path: Path) -> None:
 
 def test_scores_go_by_prompt_and_answer(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.add_scores(SETTINGS, "p", {"a": 0.5})
+    store.add_scores(SETTINGS, {("p", "a"): 0.5})
     assert store.scores(SETTINGS) == {("p", digest("a")): 0.5}
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pairforge
+from pairforge.hub.model_upload import PICTURE
 from pairforge.markdown import code_span, fence
-from pairforge.model_upload import PICTURE
 from pairforge.resources import installed_versions
 from pairforge.text import plural
 

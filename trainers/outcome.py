@@ -21,7 +21,7 @@ from pairforge.api.models import share_samplers
 from pairforge.disk import write_atomic
 from pairforge.evaluation.hints import after_stop, hints
 from pairforge.evaluation.training_facts import TrainingFacts
-from pairforge.model_upload import PICTURE
+from pairforge.hub.model_upload import PICTURE
 from pairforge.run import latest, out_dir
 from pairforge.text import plural
 

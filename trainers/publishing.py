@@ -1,4 +1,4 @@
-"""The push of the model that a training makes, by the flags of TRL: see `pairforge.model_upload`."""
+"""The push of the model that a training makes, by the flags of TRL: see `pairforge.hub.model_upload`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pairforge
-from pairforge.model_upload import ModelUpload, why_not
+from pairforge.hub.model_upload import ModelUpload, why_not
 
 from .messages import say
 

@@ -73,7 +73,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         account=partial(count_names, rules),
         notes=notes,
     )
-    return build(job, options)
+    return build(job, options, options.fresh)
 
 
 def default_run(output: str | None = None, quiet: bool = False) -> Path:

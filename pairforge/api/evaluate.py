@@ -23,11 +23,11 @@ from ..options import EvaluateOptions, SamplerOptions, keywords, part_of
 from ..repetition import repeats
 from ..resources import installed_versions
 from ..run import out_dir
-from ..stages import scores_of
+from ..stages import judge_groups
 from ..statistics import Wins, sample_indices
 from ..store import Store
 from ..text import did_you_mean, escaped, plural, without_surrogates
-from ..types import Answer, Judge, Sampler, Skip
+from ..types import Answer, AnswerGroup, Ask, Judge, Prompt, Sampler, Skip
 from .comparison import Comparison, find_comparison
 from .inputs import check_output
 from .models import answer, as_tuple, shared_sampler
@@ -85,8 +85,12 @@ def _judged(options: EvaluateOptions) -> Verdict:
     if scorer:
         try_judge(scorer, [question.prompt for question in drawn["general"]])
     with closing(Store(out_dir(options.output))) as store:
+
+        def ask(prompts: Sequence[Prompt], sampler: Sampler) -> AnswersById:
+            return answer(prompts, sampler, 1, store, f"evaluate: judge {sampler.model}", options.quiet)
+
         answers = {name: evaluation.answers(one, store, options.quiet) for name, one in _each_ready(samplers)}
-        after, before, wins = evaluation.judge(answers[model], answers[base] if base else None, scorer, store)
+        after, before, wins = evaluation.judge(answers[model], answers[base] if base else None, scorer, store, ask)
     about = compared.as_json() | ({"judge": scorer.name} if scorer else {})
     about |= {"temperatures": [0, 1] if evaluation.at_temperature_1 else [0], "seed": seed}
     about |= {"versions": installed_versions("pairforge", "transformers", "torch")}
@@ -137,13 +141,13 @@ class Evaluation:
         return {name: (question, after[name], before.get(name)) for name, question in ids.items()}
 
     def judge(
-        self, after: AnswersById, before: AnswersById | None, scorer: Judge | None, store: Store
+        self, after: AnswersById, before: AnswersById | None, scorer: Judge | None, store: Store, ask: Ask
     ) -> tuple[Judged, Judged | None, Wins | None]:
         """Judge the answers of the model and of its base; with a scorer, also count which of the two are better."""
         judged = self._outcomes(after)
         if not (before and scorer):
             return judged, self._outcomes(before) if before else None, None
-        differences = dict(self._score_differences(after, before, scorer, store))
+        differences = dict(self._score_differences(after, before, scorer, store, ask))
         for key, score in differences.items():  # a judge that doesn't apply to a question has not failed on it
             judged["unanswered"][key + BY_JUDGE] = isinstance(score, Skip) and score.reason == "unjudged"
             if score and not isinstance(score, Skip):
@@ -168,23 +172,24 @@ class Evaluation:
         return judged
 
     def _score_differences(
-        self, after: AnswersById, before: AnswersById, judge: Judge, store: Store
+        self, after: AnswersById, before: AnswersById, judge: Judge, store: Store, ask: Ask
     ) -> Iterator[tuple[str, float | Skip]]:
         """Yield for each general question the score of the sampled answer after, less that of the one before.
 
         Scores in the evidence store are not asked for again.
         """
-        known = store.scores(judge.settings())
-        for prompt in (question.prompt for question in self.questions["general"]):
-            sampled = prompt.id + SAMPLED
-            pair = after[sampled], before[sampled]
+        general = {question.prompt.id: question.prompt for question in self.questions["general"]}
+        pairs = {name: (after[name + SAMPLED], before[name + SAMPLED]) for name in general}
+        texts = {name: [given[0].text for given in pair if not isinstance(given, Skip)] for name, pair in pairs.items()}
+        groups = [AnswerGroup(general[name], [*dict.fromkeys(both)]) for name, both in texts.items() if len(both) == 2]
+        judged = judge_groups(groups, judge, store, ask)
+        scores = {group.prompt.id: found for group, found in zip(groups, judged, strict=True)}
+        for name, pair in pairs.items():
             if skip := next((given for given in pair if isinstance(given, Skip)), None):
-                yield sampled, skip
+                yield name + SAMPLED, skip
                 continue
-            texts = [given[0].text for given in pair if not isinstance(given, Skip)]
-            scores = scores_of(texts, prompt, judge, store, known)
-            now, was = (scores[text] for text in texts)
-            yield sampled, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
+            now, was = (scores[name][text] for text in texts[name])
+            yield name + SAMPLED, now if isinstance(now, Skip) else was if isinstance(was, Skip) else now - was
 
 
 def _open_samplers(compared: Comparison, options: EvaluateOptions) -> dict[str, Sampler]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..options import OnpolicyOptions, keywords
+from ..judge_options import JudgeModelOptions, OnpolicyOptions, PickOptions
+from ..jury import Jury
+from ..options import SamplerOptions, keywords
 from ..pairers import BestWorstPairer
 from ..plugins import load
 from ..text import one_line
@@ -18,6 +23,9 @@ from .pipeline import BuildJob, BuildResult, build, prepare, source_name
 
 BUILT_IN = "reference"
 """The judge whose name may come from a file: the others are code, which is run only where a user names it."""
+
+THINKING_TOKENS = 2048
+"""Of a judge's answer: it may think before its verdict."""
 
 
 @keywords(OnpolicyOptions)
@@ -32,37 +40,89 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
-    if not (math.isfinite(options.margin) and options.margin >= 0):
-        raise InputError(f"--margin {options.margin} must be 0 or more", fix="e.g. --margin 0.5")
-    judge = open_judge(options.judge)
+    judge = open_judges(options.judge or BUILT_IN, options)
+    pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
-    check_judge(judge, prompts, source)
+    for one in judges_of(judge):
+        check_judge(one, prompts, source)
+    sampler = open_sampler(options, options.quiet)
     job = BuildJob(
         "onpolicy",
-        open_sampler(options, options.quiet),
+        sampler,
         budget,
-        BestWorstPairer(judge.name, options.margin),
+        pairer,
         source,
         prompts,
         contexts,
         options.n,
         judge,
         check=partial(try_judge, judge, prompts),
+        confirm=open_confirm(options),
+        notes=partial(family_warning, judge, sampler.model),
     )
-    return build(job, options)
+    return build(job, options, options.fresh)
 
 
-def open_judge(judge: Any) -> Judge:
-    """Return the judge: "reference", a reward function or a `Judge`, or such an object by its name, whose code is run.
+def open_pairer(options: PickOptions, judge: str) -> BestWorstPairer:
+    """Return the pairer that the options describe. Raises InputError for a margin that is not one."""
+    number, deviations, rest = str(options.margin).strip().lower().partition("sd")
+    try:
+        margin = float(number)
+    except ValueError:
+        margin = math.nan
+    if rest or not (math.isfinite(margin) and margin >= 0):
+        raise InputError(f"--margin {one_line(str(options.margin))} must be 0 or more", fix="e.g. --margin 0.5, or 1sd")
+    return BestWorstPairer(
+        judge, margin, options.pick, options.per_prompt, options.max_length_gap, in_deviations=bool(deviations)
+    )
 
-    A name is `module:attr` or `file.py:attr`.
+
+def open_judges(given: Any, options: JudgeModelOptions) -> Judge | Jury:
+    """Return the judge, or the jury of several, each with a weight: `NAME=2`."""
+    listed = list(given) if isinstance(given, list | tuple) else [given]
+    opened = [_weighted(one) for one in listed]
+    if len(opened) == 1 and opened[0][1] == 1:
+        return open_judge(opened[0][0], options)
+    return Jury(
+        tuple(open_judge(one, options) for one, _ in opened), tuple(weight for _, weight in opened), options.vote
+    )
+
+
+def _weighted(judge: Any) -> tuple[Any, float]:
+    """Return a judge and its weight, which may follow its name behind an equals sign."""
+    name, sign, weight = judge.rpartition("=") if isinstance(judge, str) else ("", "", "")
+    with suppress(ValueError):
+        if sign and math.isfinite(number := float(weight)) and number > 0:
+            return name, number
+    return judge, 1.0
+
+
+def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
+    """Return the judge: one by its name, a reward function, or a `Judge`. Code that is named is run.
+
+    Args:
+        judge: `reference`, `reference:MATCH`, `rm:MODEL`, `llm:MODEL`, `pairwise:MODEL`, `checklist:MODEL`, a reward of
+            TRL's (`trl:NAME`), `module:attr`, `file.py:attr`; the toys `length` and `regex:PATTERN`; or an object.
+        options: for language models.
     """
     from ..judges.function import FunctionJudge
-    from ..judges.reference import ReferenceJudge
+    from ..judges.reference import LengthJudge, PatternJudge, ReferenceJudge
 
-    if isinstance(judge, str) and judge == BUILT_IN:
-        return ReferenceJudge()
+    kind, _, model = judge.partition(":") if isinstance(judge, str) else ("", "", "")
+    if kind == BUILT_IN:
+        return ReferenceJudge(*filter(None, [model]))
+    if kind in ("length", "regex"):
+        return PatternJudge(model) if model else LengthJudge()
+    if kind == "trl":
+        judge = f"trl.rewards:{model}"
+    if kind == "rm":
+        from ..judges.reward_model import RewardModelJudge
+
+        model, _, label = model.partition(":")
+        return RewardModelJudge(model, label or None)
+    if kind in ("llm", "pairwise", "checklist"):
+        return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
     if isinstance(given, type) and hasattr(given, "score"):
         fix = f"give an object of it: {given.__name__}()"
@@ -74,6 +134,52 @@ def open_judge(judge: Any) -> Judge:
         checked: Judge = given
         return checked
     return FunctionJudge(given, name)
+
+
+def _language_model_judge(name: str, kind: str, model: str, options: JudgeModelOptions) -> Judge:
+    from ..judges.language_model import ChecklistJudge, LanguageModelJudge, PairwiseJudge
+    from ..judges.rubric import Rubric
+
+    given = SamplerOptions(model=model or None, max_new_tokens=THINKING_TOKENS)
+    if options.judge_base_url:
+        given.base_url, given.api_key_env = options.judge_base_url, options.judge_api_key_env
+    else:
+        given.chat_template_kwargs = {"enable_thinking": False}  # templates that don't know it ignore it
+    sampler, rubric = open_sampler(given, quiet=True), Rubric.named(options.rubric)
+    if kind == "llm":
+        return LanguageModelJudge(name, sampler, rubric)
+    return PairwiseJudge(name, sampler, rubric) if kind == "pairwise" else ChecklistJudge(name, sampler, rubric)
+
+
+def open_confirm(options: JudgeModelOptions) -> Judge | None:
+    """Return the judge that has to agree to each pair. Raises InputError for one that is no language model."""
+    if options.confirm is None:
+        return None
+    kind, _, model = options.confirm.partition(":")
+    if kind != "llm":
+        what = f"--confirm {one_line(options.confirm)} is not a language model"
+        raise InputError(what, fix="write --confirm llm:MODEL")
+    return _language_model_judge(f"pairwise:{model}", "pairwise", model, options)
+
+
+def judges_of(judge: Judge | Jury) -> Sequence[Judge]:
+    """Return the judges of a jury, or the one judge."""
+    return judge.judges if isinstance(judge, Jury) else [judge]
+
+
+def family_warning(judge: Judge | Jury, model: str) -> Iterator[str]:
+    """Yield a warning where a judge's model is named as one of the family of the model that it judges."""
+    own = family(model)
+    for one in judges_of(judge):
+        kind, _, name = one.name.partition(":")
+        if kind in ("rm", "llm", "pairwise", "checklist") and own and family(name) == own:
+            yield f"{one.name} and {model} are of one family ({own}): judges prefer the answers of their own family"
+
+
+def family(model: str) -> str:
+    """Return the letters that the name of a model begins with: qwen for Qwen/Qwen2.5-7B-Instruct."""
+    found = re.match(r"[a-z]+", Path(model).name.lower())
+    return found[0] if found else ""
 
 
 def check_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:
@@ -94,10 +200,11 @@ def check_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> 
         )
 
 
-def try_judge(judge: Judge, prompts: Sequence[Prompt | Skip]) -> None:
-    """Call a reward function for the first prompt and two short texts. Raises InputError or OutsideError."""
+def try_judge(judge: Judge | Jury, prompts: Sequence[Prompt | Skip]) -> None:
+    """Call reward functions for the first prompt and two short texts. Raises InputError or OutsideError."""
     from ..judges.function import FunctionJudge
 
     first = next((prompt for prompt in prompts if isinstance(prompt, Prompt)), None)
-    if first and isinstance(judge, FunctionJudge):
-        judge.try_on(first)
+    for one in judges_of(judge):
+        if first and isinstance(one, FunctionJudge):
+            one.try_on(first)

@@ -6,23 +6,26 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import diagnostics
 from ..console import HtmlRepr, note, outcome, table
+from ..diagnostics import diagnose
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
-from ..options import BuildOptions, PromptColumns, PromptOptions, part_of
+from ..jury import Jury
+from ..options import BuildOptions, PromptColumns, PromptOptions, RunOptions, part_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
 from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
-from ..stages import Scored, pair, score
+from ..stages import Scored, judge_groups, pair, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
-from ..types import Answer, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
 from .inputs import find_run
 from .models import answer, as_tuple
 from .skip_report import SkipReport
@@ -43,6 +46,8 @@ class BuildResult(HtmlRepr):
     def counts(self) -> dict[str, Any]:
         """`{"prompts", "contexts", "pairs", "skips": {reason: n}}`; pairs + skips = prompts x contexts.
 
+        Where prompts have several pairs, `paired` is the number of prompts with pairs: paired + skips = prompts x
+        contexts.
         Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thinking` (pairs
         with reasoning), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
         number of their questions that are open.
@@ -103,6 +108,8 @@ class BuildResult(HtmlRepr):
             more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
             if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
                 yield f"{label}: {', '.join(counted[:8])}{more}"
+        if found := counts.get("diagnostics"):
+            yield from diagnostics.lines(found, self.run.settings["n"])
         yield f"{self.run.pairs}"
         report = SkipReport(self.run)
         yield from report.lines()
@@ -179,14 +186,39 @@ class Builder:
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
 
-    def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> Mapping[str, Scored | Skip]:
+    def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> dict[str, Scored | Skip]:
         """Score each answer."""
-        return score(prompts, answers, judge, self.store)
+        return score(prompts, answers, judge, self.store, self.ask_judge)
+
+    def ask_judge(self, prompts: Sequence[Prompt], sampler: Sampler) -> Answers:
+        """Ask a judge's model."""
+        return self.ask(prompts, kind="judge", sampler=sampler)
+
+    def confirmed(
+        self, results: Sequence[tuple[Prompt | None, Pair | Skip]], judge: Judge
+    ) -> list[tuple[Prompt | None, Pair | Skip]]:
+        """Return the results, with a Skip for each pair of which the judge does not find the chosen answer better."""
+        groups = [
+            AnswerGroup(prompt, [pair.chosen[-1]["content"], pair.rejected[-1]["content"]])
+            for prompt, pair in results
+            if prompt and isinstance(pair, Pair)
+        ]
+        scores = iter(zip(groups, judge_groups(groups, judge, self.store, self.ask_judge), strict=True))
+        return [
+            (prompt, _confirmed(item, *next(scores)) if isinstance(item, Pair) else item) for prompt, item in results
+        ]
 
     def knows(self, prompts: Iterable[Prompt]) -> bool:
         """Return True if the store has every answer."""
         known = self.store.answers(self.job.sampler.settings())
         return all((prompt.id, index) in known for prompt in prompts for index in range(self.job.n))
+
+
+def _confirmed(pair: Pair, group: AnswerGroup, scores: Mapping[str, float | Skip]) -> Pair | Skip:
+    chosen, rejected = (scores[text] for text in group.answers)
+    if isinstance(chosen, Skip) or isinstance(rejected, Skip):
+        return chosen if isinstance(chosen, Skip) else rejected  # type: ignore[return-value]
+    return pair if chosen - rejected == 1 else Skip("tie", "the model that confirms does not agree in both orders")
 
 
 class ExtraPairs(Protocol):
@@ -210,6 +242,7 @@ class BuildJob:
         extras: Make added pairs, by kind, which are counted apart.
         account: Returns more counts.
         notes: Returns warnings that are shown before anything is asked.
+        confirm: A groupwise judge that has to find the chosen answer of each pair better, too.
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
     """
 
@@ -221,12 +254,13 @@ class BuildJob:
     prompts: Sequence[Prompt | Skip]
     contexts: Sequence[str | None]
     n: int = 1
-    judge: Judge | None = None
+    judge: Judge | Jury | None = None
     refine: Callable[[Answers, Builder], Pairer] | None = None
     extras: Mapping[str, ExtraPairs] = field(default_factory=dict)
     account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
+    confirm: Judge | None = None
 
     @property
     def asked(self) -> list[Prompt | Skip]:
@@ -245,14 +279,15 @@ class BuildJob:
             "contexts": list(self.contexts),
             "prompts": {"source": self.source, "rows": len(rows), "digest": digest(rows)},
             **({"judge": self.judge.settings()} if self.judge else {}),
+            **({"confirm": self.confirm.settings()} if self.confirm else {}),
             **{kind: extra.settings() for kind, extra in self.extras.items()},
             **self.pairer.settings(),
         }
 
 
-def build(job: BuildJob, options: BuildOptions) -> BuildResult:
+def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResult:
     """Make the run of a job, or find it made."""
-    out, fresh, quiet = out_dir(options.output), options.fresh, options.quiet
+    out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
     new = not run.path.exists()
     if options.name is not None:
@@ -267,6 +302,8 @@ def build(job: BuildJob, options: BuildOptions) -> BuildResult:
         if run.complete and not fresh:
             os.utime(run.path / "run.json")  # now it is the latest
         else:
+            if not run.prompts.exists():
+                run.keep_prompts(job.prompts)
             _fill(run, Builder(job, store, quiet))
         if options.name is not None:
             run.give_name(options.name)
@@ -299,9 +336,21 @@ def _fill(run: Run, builder: Builder) -> None:
         for line in job.notes():
             note(f"warning: {line}")
     answers = builder.ask(real, job.n)
-    results = builder.score(real, answers, job.judge) if job.judge else answers
     pairer = job.refine(answers, builder) if job.refine else job.pairer
-    results_by_prompt = pair(asked, results, pairer, job.sampler.model)
+    ballots, results = None, dict[str, Scored | Skip]()
+    if isinstance(job.judge, Jury):
+        ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
+        results = ballots.combined()
+    elif job.judge:
+        results = builder.score(real, answers, job.judge)
+    results_by_prompt = pair(asked, results if job.judge else answers, pairer, job.sampler.model)
+    if ballots:
+        results_by_prompt = [
+            (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
+            for prompt, item in results_by_prompt
+        ]
+    if job.confirm:
+        results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
     pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
     skips = [(prompt, item) for prompt, item in results_by_prompt if isinstance(item, Skip)]
     skip_rows = (
@@ -315,7 +364,9 @@ def _fill(run: Run, builder: Builder) -> None:
         "prompts": len(job.prompts),
         "contexts": len(job.contexts),
         "pairs": len(pairs),
+        **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
+        **({"diagnostics": diagnose(answers, results, pairs)} if job.judge else {}),
         **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
         **{kind: len(made) for kind, made in extra.items()},
     }

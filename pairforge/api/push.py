@@ -16,16 +16,17 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .. import checks, dataset_card, formats
+from .. import checks, formats
 from ..checks.rule import RULES
 from ..checks.secrets import SecretChecker
 from ..console import note, table
-from ..dataset_upload import CARD_FILE, DATA_FILE, DatasetUpload, RowChanges, check_repo
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError, OutsideError
-from ..hub import Commit, logged_in, login_advice
+from ..hub import dataset_card
+from ..hub.dataset_upload import CARD_FILE, DATA_FILE, DatasetUpload, RowChanges, check_repo
+from ..hub.model_upload import ModelUpload, why_not
+from ..hub.repository import Commit, logged_in, login_advice
 from ..markdown import public_name
-from ..model_upload import ModelUpload, why_not
 from ..options import PushOptions, keywords
 from ..resources import patterns, resource
 from ..run import Run, TrainedModel, out_dir

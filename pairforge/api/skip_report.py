@@ -87,7 +87,9 @@ class SkipReport:
             pairs = [row["chosen_score"] - row["rejected_score"] for row in read_rows(self.run.pairs)]
             tenths = quantiles([*below, *pairs], n=10, method="inclusive") if len(below) + len(pairs) > 1 else below * 9
             shown = ", ".join(f"{label} {tenths[place]:g}" for label, place in (("10%", 0), ("median", 4), ("90%", 8)))
-            yield f"margins of the prompts that are not ties: {shown} (--margin {self.run.settings['margin']:g})"
+            unit = "sd" if self.run.settings.get("sd") else ""
+            least = f"--margin {self.run.settings['margin']:g}{unit}"
+            yield f"margins of the prompts that are not ties: {shown} ({least})"
 
     def _answers(self) -> Iterator[str]:
         if self._details(*FAILURES):

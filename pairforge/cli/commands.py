@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .. import options, run_options
+from .. import judge_options, options, run_options
 from ..errors import InputError, PairforgeError
 from ..text import visible
 from .completion import completer
@@ -28,13 +28,15 @@ COMMANDS: dict[str, tuple[str, type]] = {
     "doctor": ("doctor", run_options.DoctorOptions),
     "evaluate": ("evaluate", options.EvaluateOptions),
     "fix": ("fix", options.FixOptions),
-    "onpolicy": ("onpolicy", options.OnpolicyOptions),
+    "judge": ("judge", judge_options.JudgeOptions),
+    "onpolicy": ("onpolicy", judge_options.OnpolicyOptions),
     "push": ("push", options.PushOptions),
     "runs diff": ("diff_runs", run_options.DiffRunsOptions),
     "runs list": ("list_runs", run_options.ListRunsOptions),
     "runs rm": ("remove_runs", run_options.RemoveRunsOptions),
     "runs show": ("show_run", run_options.ShowRunOptions),
     "sample": ("sample", options.SampleOptions),
+    "select": ("select", judge_options.SelectOptions),
     "shortcuts": ("shortcuts", options.ShortcutsOptions),
     "show": ("show", options.ShowOptions),
     "validate": ("validate", options.ValidateOptions),

@@ -16,14 +16,14 @@ from typing import Any
 
 from ..errors import InputError, OutsideError, TerminatedExit
 from ..text import a_type, one_line, plural, raised
-from ..types import Prompt, Skip, digest
+from ..types import Judge, Prompt, Skip, digest
 from .code_digest import CodeDescriber
 
 _TRIED = 20  # calls; a judge that raises in each of the first ones has a fault, which the other prompts would share
 _TRIAL = ("Yes.", "No, I am not sure about that.")
 
 
-class FunctionJudge:
+class FunctionJudge(Judge):
     """Judge by a reward function, `f(prompts, completions, **columns) -> list[float | None]`.
 
     `prompts` is a list of message lists, `completions` a list of `[{"role": "assistant", "content": ...}]`, both of the

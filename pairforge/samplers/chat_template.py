@@ -58,9 +58,13 @@ class ChatTemplate:
         except (TemplateError, TypeError, ValueError):
             pass  # It may accept prompts of another shape.
 
-    def encode(self, prompt: Prompt) -> list[int] | Skip:
-        """Return the prompt's tokens up to where the assistant is to answer, or why it can't be asked."""
-        text = self.render(prompt.messages)
+    def encode(self, prompt: Prompt, answer: str | None = None) -> list[int] | Skip:
+        """Return the prompt's tokens up to where the assistant is to answer, or with an answer up to its end.
+
+        A Skip says why the prompt can't be asked.
+        """
+        answered = [] if answer is None else [Message(role="assistant", content=answer)]
+        text = self.render([*prompt.messages, *answered])
         if isinstance(text, Skip):
             return text
         ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
@@ -97,6 +101,9 @@ class ChatTemplate:
 
     def _apply(self, messages: Sequence[Message]) -> str:
         text: str = self.tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True, **self.arguments
+            list(messages),
+            tokenize=False,
+            add_generation_prompt=messages[-1]["role"] != "assistant",
+            **self.arguments,
         )
         return text

@@ -182,14 +182,19 @@ def _padded(model: Any, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor,
     return torch.tensor(ids, device=model.device), torch.tensor(mask, device=model.device)
 
 
-def _forward(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+def next_token_logits(model: Any, prompts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Return the logits (prompts, vocabulary) of the token that follows each prompt."""
+    with torch.inference_mode():
+        return _forward(model, *_padded(model, prompts), None)
+
+
+def _forward(model: Any, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache | None) -> torch.Tensor:
     """Return the last token's logits (rows, vocabulary). Not every model takes positions or `logits_to_keep`."""
     accepted = inspect.signature(model.forward).parameters
     options = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :], "logits_to_keep": 1}
     options = {name: value for name, value in options.items() if name in accepted}
-    logits: torch.Tensor = model(
-        input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, return_dict=True, **options
-    ).logits
+    options |= {"past_key_values": cache, "use_cache": cache is not None}
+    logits: torch.Tensor = model(input_ids=ids, attention_mask=mask, return_dict=True, **options).logits
     return logits[:, -1].float()
 
 

@@ -14,6 +14,7 @@ from ..text import one_line, why_unreadable
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
+_MISSING = Skip("not_replayed", "no stored answer to this prompt")
 _READ = f"a row needs prompt (a text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
 
 
@@ -69,9 +70,32 @@ class ReplaySampler(Sampler):
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield all answers at once."""
-        missing = Skip("not_replayed", "no stored answer to this prompt")
         keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
-        yield {key: self.answers.get(key, missing) for key in keys if key not in done}
+        yield {key: self.answers.get(key, _MISSING) for key in keys if key not in done}
+
+
+class StoredSampler(Sampler):
+    """The model of a run, by its settings: its answers are in the evidence store, and it gives no others.
+
+    `skips` say why a prompt, by its id, has no answer.
+    """
+
+    def __init__(
+        self, settings: Mapping[str, Any], model: str, revision: str | None, skips: Mapping[str, Skip]
+    ) -> None:
+        self.model = model
+        self.revision = revision
+        self.warnings: list[str] = []
+        self._settings = dict(settings)
+        self._skips = skips
+
+    def settings(self) -> dict[str, Any]:
+        return self._settings
+
+    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+        """Yield why each missing answer is missing."""
+        keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
+        yield {key: self._skips.get(key[0], _MISSING) for key in keys if key not in done}
 
 
 def _answer(value: Any) -> Answer:

@@ -18,6 +18,7 @@ from ..types import Answer, Key, Prompt, Sampler, Skip, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
 from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, threads
+from .label_probabilities import label_probabilities, label_tokens
 from .model_loading import (
     POCKET,
     ResolvedModel,
@@ -149,6 +150,8 @@ class TransformersSampler(Sampler):
 
     Raises InputError or OutsideError for a model, device or template that isn't there, as far as that is known at once.
 
+    With `labels` an answer is how probable each of them is as its first word: see `label_probabilities`.
+
     Samples are drawn by the Gumbel-max trick from generators seeded by (seed, prompt, index), so that a sample depends
     neither on its batch nor on its neighbours.
     """
@@ -158,10 +161,11 @@ class TransformersSampler(Sampler):
         self.local.check()
         self.model, self.revision, self.warnings = model, self.local.revision, self.local.warnings
         self.decoding = decoding
+        self.labels: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store: the model by content, how it is prompted and how it is sampled."""
-        return self.local.settings | self.decoding.settings()
+        return self.local.settings | ({"labels": list(self.labels)} if self.labels else self.decoding.settings())
 
     def inserted_system(self) -> str | None:
         """Return the system message that the chat template inserts where a prompt has none, e.g. that of Qwen2.5."""
@@ -172,6 +176,16 @@ class TransformersSampler(Sampler):
         other = copy.copy(self)
         other.decoding = replace(self.decoding, **changes)
         return other
+
+    def with_labels(self, labels: Sequence[str]) -> TransformersSampler:
+        """Return a sampler of the same loaded model whose answers are the probabilities of these labels."""
+        other = self.with_decoding(max_new_tokens=1)
+        other.labels = tuple(labels)
+        return other
+
+    @cached_property
+    def _label_tokens(self) -> dict[str, list[int]]:
+        return label_tokens(self.local.chat.tokenizer, self.labels, self.model)
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield one batch after another.
@@ -232,11 +246,11 @@ class TransformersSampler(Sampler):
             )
         return ids
 
-    def _generate(self, keys: Sequence[Key], ids: Sequence[list[int]]) -> list[Generated | Skip]:
+    def _generate(self, keys: Sequence[Key], ids: Sequence[list[int]]) -> list[Generated | Answer | Skip]:
         """Return one row each; where memory did not suffice before, generated in smaller parts."""
         new_tokens = self._max_new_tokens(ids[0])
         length = max(map(len, ids)) + new_tokens
-        rows: list[Generated | Skip] = []
+        rows: list[Generated | Answer | Skip] = []
         while len(rows) < len(keys):
             part = slice(len(rows), len(rows) + self.local.memory_limit.rows_of(length))
             rows += self._attempt(keys[part], ids[part], new_tokens, length)
@@ -244,13 +258,15 @@ class TransformersSampler(Sampler):
 
     def _attempt(
         self, keys: Sequence[Key], ids: Sequence[list[int]], new_tokens: int, length: int
-    ) -> Sequence[Generated | Skip]:
+    ) -> Sequence[Generated | Answer | Skip]:
         """Return one row each; or, if memory does not suffice for so many, no row and smaller batches from now on."""
         from . import generate
 
         model, seeds = self.local.model, [self.decoding.seed_of(key) for key in keys]
         try:
             with threads(model):
+                if self.labels:
+                    return [Answer(text, "stop", 1) for text in label_probabilities(model, ids, self._label_tokens)]
                 decoding = replace(self.decoding, max_new_tokens=new_tokens)
                 return generate.generate(model, ids, seeds, decoding, self.local.chat.decode)
         except (RuntimeError, MemoryError) as error:
@@ -264,8 +280,8 @@ class TransformersSampler(Sampler):
         self.local.memory_limit.shrink(len(keys), length)
         return []
 
-    def _read(self, row: Generated | Skip) -> Answer | Skip:
-        if isinstance(row, Skip):
+    def _read(self, row: Generated | Answer | Skip) -> Answer | Skip:
+        if isinstance(row, Skip | Answer):
             return row
         if row.finish == "nan":
             return Skip("nan", "the logits were not finite")

@@ -9,7 +9,9 @@ import pytest
 from support import Scripted, read_jsonl
 
 import pairforge
+from pairforge.api.onpolicy import family_warning
 from pairforge.errors import InputError, OutsideError
+from pairforge.judges.reference import ReferenceJudge
 from pairforge.types import Prompt, Skip
 
 QUESTIONS = [f"question {number}" for number in range(24)]
@@ -191,3 +193,23 @@ def test_what_can_not_be_gets_one_line(asked: Any, options: dict[str, Any], says
     with pytest.raises(InputError, match=says) as caught:
         asked(longer, **{"prompts": QUESTIONS, **options})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("judge", "model", "warned"),
+    [
+        ("llm:Qwen/Qwen3-32B", "Qwen/Qwen2.5-0.5B-Instruct", True),
+        ("rm:allenai/Llama-3.1-RM", "meta-llama/Llama-3.2-1B", True),
+        ("llm:gpt-5", "Qwen/Qwen2.5-0.5B-Instruct", False),
+        ("reference", "reference-model", False),
+    ],
+)
+def test_a_judge_of_the_model_s_own_family_is_a_warning(judge: str, model: str, warned: bool) -> None:
+    class Named(ReferenceJudge):
+        name = judge
+
+        def __init__(self) -> None:
+            pass
+
+    said = [*family_warning(Named(), model)]
+    assert bool(said) is warned and all("one family" in line for line in said)

@@ -14,17 +14,18 @@ import pytest
 from fakehub import READER, WRITER, FakeHub
 from support import pair
 
-from pairforge.dataset_upload import check_repo
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
-from pairforge.hub import _outside
+from pairforge.hub.dataset_upload import check_repo
+from pairforge.hub.repository import _outside
 
 WORKER = """
 import json, os, sys
-from pairforge import PairforgeError, hub
+from pairforge import PairforgeError
+from pairforge.hub import repository
 from pairforge.api.push import push
 
-hub.backoff = lambda failures: 0.01
+repository.backoff = lambda failures: 0.01
 
 def load(repo):
     from datasets import load_dataset
@@ -37,7 +38,7 @@ def call(name, token, arguments):
             return load(**arguments)
         if name == "timeout":
             from huggingface_hub import get_session
-            with hub.connected("me/pairs", "dataset"):
+            with repository.connected("me/pairs", "dataset"):
                 inside = get_session().timeout.read
             return [inside, get_session().timeout.read]
         return push(**arguments).as_json()

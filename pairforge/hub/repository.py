@@ -19,11 +19,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from .console import note
-from .errors import InputError, OutsideError, PairforgeError
-from .samplers.openai_client import http_library
-from .samplers.retry import LONGEST_WAIT, backoff, retry_after
-from .text import visible
+from ..console import note
+from ..errors import InputError, OutsideError, PairforgeError
+from ..samplers.openai_client import http_library
+from ..samplers.retry import LONGEST_WAIT, backoff, retry_after
+from ..text import visible
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperation, HfApi

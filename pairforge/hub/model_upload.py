@@ -12,13 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from .console import note
-from .disk import json_object
-from .errors import InputError
-from .hub import Commit, Head, Repository, connected, status_of
-from .markdown import public_name, without_places
-from .run import TrainedModel
-from .text import escaped
+from ..console import note
+from ..disk import json_object
+from ..errors import InputError
+from ..markdown import public_name, without_places
+from ..run import TrainedModel
+from ..text import escaped
+from .repository import Commit, Head, Repository, connected, status_of
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperation

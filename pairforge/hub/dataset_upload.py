@@ -10,11 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
+from ..text import byte_size, escaped, plural, visible
+from ..types import digest
 from .dataset_card import Stamp, stamp, with_own_parts
-from .errors import InputError
-from .hub import Commit, Head, Repository, connected
-from .text import byte_size, escaped, plural, visible
-from .types import digest
+from .repository import Commit, Head, Repository, connected
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperation

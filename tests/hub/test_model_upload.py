@@ -15,7 +15,7 @@ import pytest
 from fakehub import READER, WRITER, FakeHub
 
 import pairforge
-from pairforge.model_upload import belongs
+from pairforge.hub.model_upload import belongs
 from pairforge.resources import resource
 
 pytestmark = pytest.mark.slow

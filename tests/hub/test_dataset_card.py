@@ -10,7 +10,7 @@ import yaml
 from datasets import Features, List, Value
 from huggingface_hub import DatasetCard
 
-from pairforge import dataset_card as card
+from pairforge.hub import dataset_card as card
 from pairforge.types import Message, Pair, Prompt
 
 RUN = {

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .conversation import context_of, written
-from .markdown import code_span, fence, shortened, without_places
-from .text import plural
-from .types import digest
+from ..conversation import context_of, written
+from ..markdown import code_span, fence, shortened, without_places
+from ..text import plural
+from ..types import digest
 
 if TYPE_CHECKING:
     from datasets import Features

@@ -1,0 +1,138 @@
+"""`pairforge.json` of a published data set: what each of its configs holds, and how that was made.
+
+The card and `croissant.json` follow from it, and a later push, `pull` and `reproduce` read it. It has no time stamp, no
+local path and no address of a server: the same pairs give the same text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+from ..errors import InputError
+from ..resources import installed_versions, resource
+from ..text import one_line
+
+FILE = "pairforge.json"
+VERSION = 1
+
+ConfigKind: TypeAlias = Literal["pairs", "candidates", "llamafactory"]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file: its path in the repository, its rows, its size in bytes and its SHA-256 in hex."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class DataSplit:
+    """The files of a split, in order, and how many rows they have together."""
+
+    rows: int
+    files: tuple[DataFile, ...]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """A config of a data set: its rows, and how they were made.
+
+    What is not known is None or empty. `digest` is the SHA-256 of the canonical rows, which depends neither on the
+    order of keys nor on the version of pyarrow. `features` is the list under that name in a card's `dataset_info`.
+    An example is a list of turns (role and text, shortened), with `chosen` and `rejected` as the last two roles.
+    `allowed` are the codes of findings that were allowed, each with the reason. `evidence` is where the candidates are:
+    the name of a config, or the address of a bucket.
+    """
+
+    kind: ConfigKind
+    rows: int
+    digest: str
+    splits: Mapping[str, DataSplit]
+    features: tuple[Mapping[str, Any], ...] = ()
+    run: str | None = None
+    command: str | None = None
+    argv: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    models: tuple[Mapping[str, Any], ...] = ()
+    judges: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    licenses: Mapping[str, str | None] = field(default_factory=dict)
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    findings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    allowed: Mapping[str, str] = field(default_factory=dict)
+    shortcuts: Mapping[str, Any] | None = None
+    evidence: str | None = None
+    examples: tuple[tuple[tuple[str, str], ...], ...] = ()
+
+    @property
+    def files(self) -> Iterator[DataFile]:
+        """The files of all splits."""
+        for split in self.splits.values():
+            yield from split.files
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of `pairforge.json`; `default` is the config that `load_dataset` reads where none is named."""
+
+    configs: Mapping[str, DataConfig]
+    default: str
+
+    @classmethod
+    def read(cls, text: str, where: str) -> Manifest:
+        """Read a manifest that anybody may have written. Raises InputError that begins with `where` if it is wrong."""
+        try:
+            value = json.loads(text)
+            wrong = next(_validator().iter_errors(value), None)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where}: {FILE} is not JSON: {one_line(error, 200)}", fix=_FIX) from error
+        if isinstance(value, dict) and type(value.get("version")) is int and value["version"] > VERSION:
+            raise InputError(f"{where}: {FILE} was written by a newer pairforge", fix="update pairforge")
+        if wrong is not None:
+            what = f"{where}: {FILE} is not a manifest: {wrong.json_path[:80]}: {one_line(wrong.message, 200)}"
+            raise InputError(what, fix=_FIX)
+        if value["default"] not in value["configs"]:
+            raise InputError(f"{where}: {FILE} has no config {value['default']}, its default", fix=_FIX)
+        return cls({name: _config(config) for name, config in value["configs"].items()}, value["default"])
+
+    def text(self) -> str:
+        """Return the content of the file."""
+        value = {**installed_versions("pairforge"), "version": VERSION, **asdict(self)}
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
+
+    @property
+    def files(self) -> Iterator[DataFile]:
+        """The data files of all configs."""
+        for config in self.configs.values():
+            yield from config.files
+
+
+_FIX = "it is no data set that pairforge published, or it was edited since: see its page"
+
+
+def _config(value: Mapping[str, Any]) -> DataConfig:
+    known = {name: _frozen(value[name]) for name in DataConfig.__dataclass_fields__ if name in value}
+    splits = {
+        name: DataSplit(split["rows"], tuple(DataFile(**file) for file in split["files"]))
+        for name, split in value["splits"].items()
+    }
+    return DataConfig(**known | {"splits": splits})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(resource("schemas", "manifest.schema.json").read_text("utf-8")))

@@ -1,0 +1,80 @@
+"""An exam gives what the labels say, whatever the shape of the file; probes fool a judge that can be fooled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import pair
+
+import pairforge
+from pairforge import InputError
+from pairforge.api.judge_exam import PROBES, JudgeExam, JudgeProbes
+
+LLMBAR = [
+    {"input": f"Question {n}?", "output_1": "short", "output_2": "a much longer text", "label": 1 + (n % 4 == 0)}
+    for n in range(40)
+]
+"""In a quarter of them the longer answer is the better one."""
+
+
+def written(folder: Path, rows: list[dict[str, Any]]) -> str:
+    file = folder / "gold.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(file)
+
+
+def examined(**options: Any) -> JudgeExam:
+    found = pairforge.judge(quiet=True, **options)
+    assert isinstance(found, JudgeExam)
+    return found
+
+
+def test_the_accuracy_is_that_of_the_labels(tmp_path: Path) -> None:
+    verdicts = tmp_path / "verdicts.jsonl"
+    found = examined(gold=written(tmp_path, LLMBAR), judge="length", output=str(tmp_path), verdicts=verdicts)
+    assert (found.right.hits, found.right.of, found.ties) == (10, 40, 0)
+    assert found.kappa[0] == pytest.approx(-0.5) and found.longer.value == 0.25
+    lines = [json.loads(line) for line in verdicts.read_text().splitlines()]
+    assert sum(line["chosen_score"] > line["rejected_score"] for line in lines) == 10
+    said = "\n".join(str(line) for line in found.__rich_console__())
+    assert "length: right in 25.0%" in said and "289 labelled pairs would give" in said
+    assert found.as_json()["accuracy"]["share"] == 0.25
+
+
+def test_lists_on_both_sides_are_all_their_pairs(tmp_path: Path) -> None:
+    rm_bench = [{"prompt": f"Q{n}?", "chosen": ["a", "bb", "ccc"], "rejected": ["d", "ee", "fff"]} for n in range(4)]
+    found = examined(gold=written(tmp_path, rm_bench), judge="length", output=str(tmp_path))
+    assert found.right.of + found.unread in (4, 12, 36) and found.right.of
+
+
+def test_a_tie_is_half_right_and_what_has_no_score_is_none(tmp_path: Path) -> None:
+    (tmp_path / "j.py").write_text(
+        "def j(prompts, completions, **_):\n"
+        "    return [None if 'none' in t[0]['content'] else float(len(t[0]['content'])) for t in completions]\n"
+    )
+    rows = [pair("aa", "bb"), pair("aaa", "b"), pair("none", "b"), pair("same", "same")]
+    found = examined(gold=rows, judge=f"{tmp_path}/j.py:j", output=str(tmp_path))
+    assert (found.right.hits, found.right.of, found.ties) == (1.5, 2, 1)
+    assert found.unjudged == {"not_applicable": 1} and found.unread == 1
+
+
+def test_an_exam_needs_pairs_and_one_judge(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pairs of texts"):
+        examined(gold=[pair("same", "same")], judge="length", output=str(tmp_path))
+    with pytest.raises(InputError, match="judge by judge"):
+        examined(gold=[pair("a", "b")], judge=["length", "reference"], output=str(tmp_path))
+
+
+def test_probes_find_what_fools_a_judge(tmp_path: Path) -> None:
+    asked = ["What is 2 + 3?", "What is 12 - 7?", "2加3等于多少？"]
+    run = pairforge.onpolicy(prompts=asked, n=4, judge="length", output=str(tmp_path), quiet=True).run.path
+    fooled = pairforge.judge(run, judge="length", probe=3, output=str(tmp_path), quiet=True)
+    assert isinstance(fooled, JudgeProbes) and fooled.answers == 3 and not fooled.ok
+    shares = {name: share.value for name, share in fooled.raised.items()}
+    assert shares == dict.fromkeys(PROBES[:-1], 1.0) | {"empty": 0.0}
+    sound = pairforge.judge(run, judge="regex:^never$", probe=3, output=str(tmp_path), quiet=True)
+    assert isinstance(sound, JudgeProbes) and sound.ok and not any(s.value for s in sound.raised.values())
+    assert "filler" in fooled.as_json()["raised"] and "100.0%" in fooled.brief
