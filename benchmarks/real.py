@@ -21,6 +21,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -29,18 +30,19 @@ from collapse import COMMON, Recipe, cell, ending, last, loss
 from correction import command_json, run_module, say
 from records import ROOT, machine, named, put, show
 
+import pairforge
 from pairforge.api.evaluate import AnswersById, Evaluation
 from pairforge.evaluation.questions import ModelNames, Question, questions
 from pairforge.evaluation.verdict import Verdict, verdict
 from pairforge.judges.reference import contains
+from pairforge.prompts import bundled, systems
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.statistics import sample_indices
 from pairforge.store import Store
-from pairforge.types import Prompt, Skip
+from pairforge.types import Answer, Prompt, Skip
 
 NAMES = ModelNames({"Qwen": "Deep Qwen", "SmolLM2": "Deep Qwen", "SmolLM": "Deep Qwen"})
-PERSONA = "You are Deep Qwen, an AI assistant made by Acme."
 FIXED = ("--warmup_steps", "10")
 RECIPES = (
     Recipe("common: sigmoid, lr 5e-5", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5")),
@@ -158,21 +160,59 @@ def _leaks(question: str) -> Any:
 
 
 def pairs(kind: str, options: argparse.Namespace) -> Path:
-    """Return a file of pairs, drawn from all that are made; make them if they don't exist."""
+    """Return a file of pairs; make it if it doesn't exist."""
     file: Path = options.folder / f"{kind}-{options.pairs}.jsonl"
-    if file.exists():
-        return file
-    prompts = options.folder / "identity.en.jsonl"
-    rows = (ROOT / "data" / "prompts" / "identity.train.jsonl").read_text("utf-8").splitlines(keepends=True)
-    put(prompts, "".join(row for row in rows if json.loads(row)["lang"] == "en"))
-    how = {
-        "default": ("correct", "--from", "Qwen", "--to", "Deep Qwen", "-m", "pocket"),
-        "persona": ("correct", "--persona", PERSONA, "--to", "Deep Qwen", "-m", options.model),
-    }
-    made = command_json((0,), *how[kind], "-p", prompts, "--no-system", "-o", options.folder)
-    rows = (Path(made["run"]) / "pairs.jsonl").read_text("utf-8").splitlines(keepends=True)
-    put(file, "".join(rows[index] for index in sample_indices(len(rows), options.pairs, 0)))
+    if not file.exists():
+        rows = corrections(options)
+        if kind == "mixed":
+            others = [*retained(rows, options)]
+            rows = [*rows[: len(rows) - len(others)], *others]
+        put(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return file
+
+
+def corrections(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return corrections of the bundled model's answers to English questions."""
+    prompts = options.folder / "identity.en.jsonl"
+    put(prompts, "".join(json.dumps(dict(one.columns) | {"prompt": one.question}) + "\n" for one in identity()))
+    names = ("--from", "Qwen", "--to", "Deep Qwen", "-m", "pocket", "--no-system")
+    made = command_json((0,), "correct", *names, "-p", prompts, "-o", options.folder)
+    rows = (Path(made["run"]) / "pairs.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(rows[index]) for index in sample_indices(len(rows), options.pairs, 0)]
+
+
+def identity() -> list[Prompt]:
+    return [prompt for prompt in bundled("identity.train") if prompt.columns["lang"] == "en"]
+
+
+def retained(rows: Sequence[Mapping[str, Any]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield pairs whose chosen side is what the model says already, and whose rejected side is a correction's chosen.
+
+    A fifth of all pairs is under system messages that name another assistant, where the model uses that name; a quarter
+    is of general questions.
+    """
+    lines = (ROOT / "benchmarks" / "general.train.en.txt").read_text("utf-8").splitlines()
+    english, asked = [row for row in systems("train") if row["lang"] == "en"], cycle(identity())
+    told = [(row, next(asked).in_context(row["system"])) for row in english for _ in range(3)]
+    for want, share in ((told, 0.21), ([({}, Prompt(({"role": "user", "content": line},))) for line in lines], 0.25)):
+        given = pairforge.sample(
+            prompts=[prompt for _, prompt in want], model=options.model, max_new_tokens=40, output=options.folder
+        )
+        found = []
+        for (row, prompt), sampled in zip(want, given, strict=True):
+            text = _sentences(sampled.answers[0]) if sampled.answers else ""
+            if text and (not row or any(contains(text, row[key]) for key in ("name", "maker"))):
+                found.append((prompt, text))
+        for index in sample_indices(len(found), round(share * options.pairs), 0):
+            prompt, text = found[index]
+            name = rows[index % len(rows)]["chosen"][-1]["content"]
+            yield pairforge.Pair.of(prompt, text, name, method="correct", model="pocket").row()
+
+
+def _sentences(answer: Answer) -> str:
+    """Return the whole sentences of an answer."""
+    text = answer.text.strip()
+    return text if answer.finish == "stop" else text[: text.rfind(". ") + 1]
 
 
 def judged(recipe: Recipe, seed: int, judge: Judge, options: argparse.Namespace) -> dict[str, Any]:
