@@ -12,13 +12,13 @@ ALWAYS: Mapping[str, Any] = {
     "num_train_epochs": 1.0,
     "per_device_train_batch_size": 8,
     "lr_scheduler_type": "cosine",
-    "warmup_steps": 0.1,
+    "warmup_steps": 1 / 15,
     "logging_steps": 0.13,
     "save_strategy": "no",
     "report_to": "none",
     "disable_tqdm": True,
 }
-"""Common to all kinds of pairs: one epoch, warm-up over a tenth of the steps, eight log lines, no tracker."""
+"""Common to all kinds of pairs: one epoch, warm-up over a fifteenth of the steps, eight log lines, no tracker."""
 
 CORRECTION: Mapping[str, Any] = {"loss_type": ["sigmoid", "sft"], "beta": 0.2, "learning_rate": 3e-5}
 """For pairs whose chosen side the model doesn't say by itself. The preference loss alone (Rafailov et al. 2023,
