@@ -248,7 +248,7 @@ def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
     yield f"| {' | '.join(heads)} |"
     yield "|---|" + "--:|" * (len(heads) - 1)
     for name, made in rows.items():
-        rate = f", lr {made[0]["rate"]:g}".replace("e-0", "e-") if "lr" not in name and "common" not in name else ""
+        rate = f", lr {made[0]['rate']:g}".replace("e-0", "e-") if "lr" not in name and "common" not in name else ""
         shown = [
             *(last([row[logged] for row in made if logged in row]) for logged in ("loss", "rewards/accuracies")),
             *(cell([row[figure] for row in made if figure in row], change=False) for figure in FIGURES),
