@@ -35,11 +35,9 @@ CORRECTIONS = ("correct", "revise", "persona", "reference")
 
 PARAMETERS, STEPS = 2_700_000, 150
 """The model and the length of the trainings in which the rates above were measured: the bundled one, 1200 pairs."""
-SIZE, LENGTH = -0.2, -0.5
-"""Exponents by which the rate for corrections goes with parameters and steps."""
-PREFERENCE_SIZE = -0.5
-"""The exponent by which the rate for preferences goes with parameters."""
-LENGTHS = (10, 600)
+SIZE, LENGTH = -0.5, -1.0
+"""Exponents by which a rate goes with parameters, and that for corrections with steps."""
+LENGTHS = (10, STEPS)
 """Steps below and above which their number no longer changes the rate."""
 LORA_RATE = 10.0
 """Factor for an adapter."""
@@ -50,15 +48,14 @@ def recipe(
 ) -> dict[str, Any]:
     """Return the keywords of `DPOConfig` for one kind of pair.
 
-    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.2 (steps / 150)^-0.5. It rests on two
-    models (docs/recipes.md): the bundled one, where 3e-5 is right in 150 steps, 1e-5 teaches nothing, and 1e-4 costs
-    obedience; and SmolLM2-135M-Instruct, where 5e-5 is right in 13 steps and 5e-6 teaches nothing. All else is
-    extrapolated: 6e-6 for 7 billion parameters and 150 steps, which is near the rates at which such models are usually
-    fine-tuned (Tülu 3, arXiv:2411.15124: 5e-6 for 8B), and was not measured here.
-
-    That for preferences is 5e-5 (parameters / 2.7 million)^-0.5: measured on the bundled model alone, and carried to
-    the 1e-6 that is usual for 7 billion (TRL's default; Olmo 3, arXiv:2512.13961). Warm-up is a share of the steps, so
-    that a short training has a middle, too.
+    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.5 (150 / steps), for 10 to 150 steps. It
+    rests on two models (docs/recipes.md): the bundled one, where 3e-5 is right in 150 steps and 1.2e-4 in 38, and a
+    third to a half of these rates teaches the name to no answer or to half of them; and SmolLM2-135M-Instruct, where
+    5e-5 teaches the name in 13 steps, at a cost, and 5e-6 does not. All else is extrapolated. For preferences the
+    rate is 5e-5 (parameters / 2.7 million)^-0.5: measured on the bundled model alone, and carried to the 1e-6 that is
+    usual for 7 billion (TRL's default; Olmo 3, arXiv:2512.13961). Still larger models get lower rates (Tülu 3,
+    arXiv:2411.15124: 2e-7 for 70B); nothing above 135 million parameters was measured here. Warm-up is a share of the
+    steps, so that a short training has a middle, too.
 
     Args:
         method: as in the pairs' column `method`, or all that are there; with corrections among them the recipe is that
@@ -72,7 +69,7 @@ def recipe(
     corrects = not methods.isdisjoint(CORRECTIONS)
     found = {**ALWAYS, **(CORRECTION if corrects else PREFERENCE)}
     length = min(max(steps, LENGTHS[0]), LENGTHS[1]) / STEPS
-    factor = ((parameters or PARAMETERS) / PARAMETERS) ** (SIZE if corrects else PREFERENCE_SIZE)
+    factor = ((parameters or PARAMETERS) / PARAMETERS) ** SIZE
     factor *= (length**LENGTH if corrects else 1) * (LORA_RATE if lora else 1)
     found["learning_rate"] = float(f"{found['learning_rate'] * factor:.2g}")
     return found

@@ -143,10 +143,10 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         measured = self._probes.check(model) if self._probes else {}
         record = Record(step, **measured, **self._logged)
         self.records.append(record)
-        before = self.records[-2] if self.records[1:] else Record(step)
+        before = self.records[-2::-1]
         if self.alarm:
             return  # after a warning, the records go on
-        if _in_any_process(why := record.alarm(self.limits, before), device):
+        if _in_any_process(why := record.alarm(self.limits, *before), device):
             self._raise_alarm(step, why or "another process detected a collapse", model)
         elif record.good(self.limits):
             self._keep(step, model)

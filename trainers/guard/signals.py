@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _TWICE = ("broken", "slips", "leak")
-"""Signals that must reach their limit at two checks in a row."""
+"""Signals that must reach their limit at two checks in a row, or at three while slips fall."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """The value of each signal from which on it is an alarm. Below half of all of them the weights count as good.
 
-    `broken`, `slips` and `leak` must reach their limits at two checks in a row: a training that ends well may be bad
-    for a moment.
+    `broken`, `slips` and `leak` must reach their limits at two checks in a row, and at three if `slips` were higher at
+    the first: a training that ends well may be bad while the name is being learned.
     """
 
     broken: float = 0.25
@@ -68,12 +68,13 @@ class Record:
         """True if the reward accuracy is 1, and not one answer has changed."""
         return self.accuracy >= 0.999 and self.moved == 0
 
-    def levels(self, limits: Limits, before: Record | None = None) -> Mapping[str, float]:
+    def levels(self, limits: Limits, *before: Record) -> Mapping[str, float]:
         """Return each signal as a share of its limit; 1 or more is an alarm.
 
-        With the record `before`, signals that must reach their limits twice have the lower of both values.
+        Signals that must reach their limits more than once have the lowest of their values in this record and in those
+        `before`.
         """
-        values = {name: min(getattr(self, name), getattr(before or self, name)) for name in _TWICE}
+        values = {name: min(getattr(one, name) for one in (self, *before)) for name in _TWICE}
         # The divergence is NaN if the model's logits are; other unknown values are not an alarm.
         values["drift"] = math.inf if math.isnan(self.drift) else self.drift
         values |= {"displaced": -self.chosen, "margin": self.margin}
@@ -84,9 +85,10 @@ class Record:
         """Return True if every signal is below half of its limit."""
         return max(self.levels(limits).values()) < 0.5
 
-    def alarm(self, limits: Limits, before: Record | None) -> str | None:
-        """Describe the worst signal, if it is an alarm."""
-        levels = self.levels(limits, before)
+    def alarm(self, limits: Limits, *before: Record) -> str | None:
+        """Describe the worst signal, if it is an alarm; `before` are the records of earlier checks, latest first."""
+        checks = 2 if before and self.slips < before[0].slips else 1
+        levels = self.levels(limits, *(*before, Record(0), Record(0))[:checks])
         worst = max(levels, key=lambda name: levels[name])
         if levels[worst] < 1:
             return None
