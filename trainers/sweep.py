@@ -20,7 +20,7 @@ from .flags import CPU_SAMPLES, OWN, Given
 from .known_flags import trl_flags
 from .messages import say
 from .outcome import TrainingResult, replaced
-from .recipes import CORRECTIONS, LENGTH
+from .recipes import ALWAYS, recipe
 
 _SHARE = 0.25
 _LEAST = 100
@@ -46,7 +46,9 @@ def best_flags(
     say(f"sweep: {plural(len(values), 'training')} on {few} of {plural(pairs, 'pair')} each, by {name}")
     folder, found = job.run / "sweep", dict[str, dict[str, Any]]()
     for value in values:
-        flags = {**_short(given, few / pairs), "max_samples": str(few), name: _scaled(name, value, few / pairs, job)}
+        flags = {**_short(given, few / pairs), "max_samples": str(few), name: value}
+        if name == "learning_rate":
+            flags[name] = f"{float(value) * _faster(given, job.method, few, pairs):.3g}"
         words = replaced(argv, {**dict.fromkeys(_OWN_FLAGS, ""), **flags})
         key = digest([words, pairs_digest(job.rows), job.model, job.revision], 16)
         known = json_object(folder / "sweep.json")
@@ -93,11 +95,13 @@ def _short(given: Given, share: float) -> dict[str, str]:
     return {"verdict_questions": str(_QUESTIONS), "resume_from_checkpoint": "", **steps}
 
 
-def _scaled(name: str, value: str, share: float, job: TrainingJob) -> str:
-    """Return the value for a training of that share of the steps."""
-    if name != "learning_rate" or job.method not in CORRECTIONS:
-        return value
-    return f"{float(value) * share**LENGTH:.3g}"
+def _faster(given: Given, method: str, few: int, pairs: int) -> float:
+    """Return by what the recipe's rate for so few pairs is higher than that for all of them."""
+    limit, epochs = given.number("max_steps") or 0, given.number("num_train_epochs") or 1
+    batch = given.number("per_device_train_batch_size") or ALWAYS["per_device_train_batch_size"]
+    lengths = [limit * count / pairs if limit > 0 else epochs * count / batch for count in (few, pairs)]
+    short, whole = (recipe(method, steps=math.ceil(steps))["learning_rate"] for steps in lengths)
+    return float(short / whole)
 
 
 def _figures(result: TrainingResult) -> dict[str, Any]:

@@ -49,11 +49,11 @@ def sweep(run: Path | None, train: Any, *words: str, rows: Any = None) -> list[s
 
 
 def test_the_best_value_takes_the_place_of_the_sweep(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train = Trainings({"4e-05": 0.1, "0.00012": 0.9, "0.0004": 0.95}, stopped="0.0004")
+    train = Trainings({"3.89e-05": 0.1, "0.000117": 0.9, "0.000389": 0.95}, stopped="0.000389")
     words = sweep(tmp_path, train, "--sweep", "learning_rate=1e-5,3e-5,1e-4", "--sweep_only")
     assert words == ["--dataset", "mine", "--beta", "0.3", "--learning_rate", "3e-5"]
     assert {given.text("max_samples") for given in train.asked} == {"100"}, (
-        "a quarter, whose steps take four times the rate"
+        "a quarter, in a quarter of the steps, at four times the rate"
     )
     assert {given.text("verdict_questions") for given in train.asked} == {"100"}
     assert all("sweep" not in given.values and given.on("overwrite") for given in train.asked)
@@ -65,9 +65,9 @@ def test_the_best_value_takes_the_place_of_the_sweep(tmp_path: Path, capsys: pyt
 
 
 def test_a_sweep_that_was_stopped_goes_on(tmp_path: Path) -> None:
-    values = {"4e-05": 0.1, "0.00012": 0.9}
+    values = {"3.89e-05": 0.1, "0.000117": 0.9}
     with pytest.raises(KeyboardInterrupt):
-        sweep(tmp_path, Trainings(values, killed="0.00012"), "--sweep", "learning_rate=1e-5,3e-5")
+        sweep(tmp_path, Trainings(values, killed="0.000117"), "--sweep", "learning_rate=1e-5,3e-5")
     train = Trainings(values)
     assert sweep(tmp_path, train, "--sweep", "learning_rate=1e-5,3e-5")[-1] == "3e-5"
     assert len(train.asked) == 1
