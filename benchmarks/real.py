@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import cycle
@@ -130,10 +131,18 @@ class Judge:
         sampler = TransformersSampler(model, Decoding(max_new_tokens=32), dtype="bfloat16", batch_size=32)
         return evaluation.answers(sampler, self.store, quiet=False)
 
+    def _outcomes(self, answers: AnswersById) -> dict[str, dict[str, bool | Skip]]:
+        judged = defaultdict[str, dict[str, bool | Skip]](dict)
+        for question, _ in self.evaluation.asked:
+            given = answers[question.prompt.id]
+            for metric, test in {**question.tests, "repetition": pairforge.repeats}.items():
+                judged[metric][question.prompt.id] = given if isinstance(given, Skip) else test(given[0].text)
+        return judged
+
     def __call__(self, model: Path) -> tuple[Verdict, dict[str, float]]:
         """Return the verdict on a model, and the mean number of tokens in its answers and in the base's, by kind."""
         after = self._ask(self.evaluation, str(model))
-        judged, base, _ = self.evaluation.judge(after, self.before, None, self.store)
+        judged, base = self._outcomes(after), self._outcomes(self.before)
         lengths = {}
         for kind, of in self.evaluation.questions.items():
             for who, answers in (("before", self.before), ("after", after)):
