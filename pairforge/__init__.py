@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from .api.fix import fix
     from .api.inputs import latest_run, pairs_file, read_pairs
     from .api.onpolicy import onpolicy
+    from .api.pair import pair
+    from .api.pull import pull
     from .api.push import push
+    from .api.reproduce import reproduce
     from .api.runs import diff_runs, list_runs, remove_runs, show_run
     from .api.sample import sample
     from .api.select import judge, select
@@ -33,8 +36,8 @@ __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
     "diff_runs", "difficulty", "doctor", "evaluate", "fix", "judge", "latest_run", "list_runs", "model_source",
-    "onpolicy", "pairs_file", "push", "read_pairs", "remove_runs", "repeats", "sample", "select", "shortcuts", "show",
-    "show_run", "train", "validate",
+    "onpolicy", "pair", "pairs_file", "pull", "push", "read_pairs", "remove_runs", "repeats", "reproduce", "sample",
+    "select", "shortcuts", "show", "show_run", "train", "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from .text import one_line
+from .thoughts import THOUGHT_KEYS
 from .types import Message
 
 ROLES = {
@@ -27,9 +28,7 @@ CALLERS = ("function_call", "tool_call")
 MESSAGE_ROLES = frozenset(ROLES.values())
 CHAT_ROLES = MESSAGE_ROLES | {"developer"}
 """The roles that a message of a pair may have; newer models call the system's the developer's."""
-THOUGHTS = ("reasoning_content", "thinking", "reasoning")
-"""Keys of a message that hold what the assistant thought before it answered."""
-_KEPT_KEYS = {"assistant": THOUGHTS, "tool": ("name", "tool_call_id")}
+_KEPT_KEYS = {"assistant": THOUGHT_KEYS, "tool": ("name", "tool_call_id")}
 """Keys that a message of a role keeps, beside its content and its calls."""
 _ROLE_KEYS = ("role", "from", "speaker")
 CONTENT_KEYS = ("content", "value", "text", "parts", "message", "utterance")
@@ -229,7 +228,7 @@ def conversation(value: Any, lost: set[str]) -> list[Message]:
 
 def written(message: Mapping[str, Any]) -> str:
     """Return a message as one text for a reader: its thoughts, its text with a mark for each image, and its calls."""
-    thoughts = (f"<think>{message[key]}</think>" for key in THOUGHTS if message.get(key))
+    thoughts = (f"<think>{message[key]}</think>" for key in THOUGHT_KEYS if message.get(key))
     content = message.get("content")
     parts = content if isinstance(content, list) else [content or ""]
     texts = (part if isinstance(part, str) else part.get("text") or f"<{part.get('type')}>" for part in parts)

@@ -8,6 +8,7 @@ from operator import itemgetter
 from statistics import mean, pstdev
 from typing import Any, NamedTuple, Protocol
 
+from .text import same_words
 from .types import Answer, Pair, Pairer, Prompt, Skip, digest
 
 
@@ -15,9 +16,16 @@ def usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
     """Return the whole, non-blank, distinct answers, in order; a Skip where none is left."""
     whole = [answer for answer in answers if answer.finish == "stop"]
     if not whole:
-        return Skip("cut_off", answers[0].text if answers else "")
+        return cut_off(answers[0]) if answers else Skip("cut_off")
     kept = list({answer.text: answer for answer in whole if answer.text.strip()}.values())
     return kept or Skip("empty")
+
+
+def cut_off(answer: Answer) -> Skip:
+    """Return the Skip of an answer that was cut, and where it has no text, what used its tokens up."""
+    longer = "--max-new-tokens with more, or --chat-template-kwargs enable_thinking=false"
+    used = f"{answer.tokens} tokens" if answer.tokens else "max_new_tokens"
+    return Skip("cut_off", answer.text or f"a thought used up the {used} of the answer: {longer}")
 
 
 class Edited(NamedTuple):
@@ -25,6 +33,8 @@ class Edited(NamedTuple):
 
     rejected: str
     chosen: str
+    thoughts: tuple[str, str] = ("", "")
+    """What was thought before the chosen side, and before the rejected one."""
 
 
 class Edit(Protocol):
@@ -56,7 +66,7 @@ class CorrectionPairer(Pairer):
         if edited is None:
             return next((skip for skip in made if isinstance(skip, Skip)), Skip("empty"))
         columns = {"method": self.edit.method, "judge": self.edit.name, "chosen_score": 1.0, "rejected_score": 0.0}
-        return Pair.of(prompt, edited.chosen, edited.rejected, model=model, **columns)
+        return Pair.of(prompt, edited.chosen, edited.rejected, edited.thoughts, model=model, **columns)
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ class BestWorstPairer(Pairer):
         if not near:
             lengths = " and ".join(str(one.answer.tokens) for one in picked[0])
             return Skip("length_gap", f"{lengths} tokens: more than {self.max_length_gap} apart")
-        different = [both for both in near if len({_letters(one.answer) for one in both}) == 2]
+        different = [both for both in near if not same_words(both[0].answer.text, both[1].answer.text)]
         if not different:
             return Skip("identical", f"but for spaces and case: {near[0][0].answer.text}")
         method = self.pick.replace("-", "_")
@@ -124,6 +134,7 @@ class BestWorstPairer(Pairer):
                 prompt,
                 better.answer.text,
                 worse.answer.text,
+                (better.answer.thought, worse.answer.thought),
                 method=method,
                 model=model,
                 judge=self.judge,
@@ -161,7 +172,3 @@ class Scored(NamedTuple):
 
     score: float
     answer: Answer
-
-
-def _letters(answer: Answer) -> str:
-    return "".join(answer.text.split()).casefold()

@@ -7,8 +7,10 @@ import os
 import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,12 +18,12 @@ from typing import Any, NoReturn
 from .chat_text import transcript
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, turns_of
 from .errors import InputError
-from .options import History
+from .options.common import History
 from .readers import Row, Unreadable, Wanted, hub_id, is_given, near_file, read, rows_given
 from .readers.source import missing
 from .readers.stream import STDIN, name_of
 from .resources import resource
-from .text import a_type, common_prefix, did_you_mean, lone_surrogate, one_line
+from .text import a_type, common_prefix, did_you_mean, lone_surrogate, one_line, plural
 from .types import Message, Prompt, Skip
 
 _TALKS = ("messages", "conversations", "conversation", "turns")
@@ -36,7 +38,9 @@ READ = f"supported: text lines, or rows with a column named {', '.join(ASKED[:6]
 
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 _SPENT = {"prompt", *_TALKS, "instruction", "input", "output", *_SYSTEMS, "history", *_PAIRS, *_PAIRS.values()}
-_PLACEHOLDER = re.compile(r"\{\{\s*\w+\s*\}\}|<(?:NAME|AUTHOR)>")
+_PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}|<(NAME|AUTHOR)>")
+_ANSWERS = ("output", "response", "completion", "answer", "reference")
+"""The columns in which a row has an answer of its own: the first that holds a text."""
 
 
 class UnusableError(Exception):
@@ -210,7 +214,10 @@ def _json(text: str) -> Any:
 
 __all__ = ["BUNDLED", "bundled", "is_prompt", "prompt_of", "prompts_given", "read_prompts", "systems"]
 
-BUNDLED = ("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval")
+BUNDLED = (
+    *("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval"),
+    *("everyday.eval", "claims.eval"),
+)
 _PROMPTS = Wanted(
     "prompts",
     f"give a file or a folder with -p, - for standard input, org/name of the Hub, or one of {', '.join(BUNDLED)}",
@@ -230,7 +237,12 @@ def systems(split: str) -> list[dict[str, str]]:
 
 
 def read_prompts(
-    source: Any, *, columns: Mapping[str, str] | None = None, history: History = "last", limit: int | None = None
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    history: History = "last",
+    limit: int | None = None,
+    fill: Mapping[str, str] | None = None,
 ) -> list[Prompt | Skip]:
     """Return all prompts of a source, one a row; a Skip for a row that holds none.
 
@@ -238,7 +250,8 @@ def read_prompts(
     prompts in Python: a list of texts, message lists or rows, a DataFrame or a `datasets.Dataset`. For a conversation,
     only the last user turn is asked, under its system message; with `history` "full" all turns before it are kept, and
     those of a message list in Python always are. `columns` names columns called otherwise: `{"prompt": "my_column"}`.
-    Of prompts in Python no more than `limit` are read.
+    Of prompts in Python no more than `limit` are read. With `fill`, the texts of placeholders such as {{name}}, these
+    are filled, and each prompt has the answer of its own row as `reference`.
 
     Raises InputError where it can't be read or its shape is unknown, OutsideError where the Hub can't be reached.
     """
@@ -248,6 +261,8 @@ def read_prompts(
         raise InputError(f"--columns {unknown[0]}: not a part of a prompt", fix=fix)
     if history not in ("last", "full"):
         raise InputError(f"--history {history}: unknown", fix="use last or full")
+    if fill is not None:
+        return _answered(source, columns, history, limit, fill)
     if source is None or is_given(source):
         return list(islice(prompts_given(source, columns, history), limit)) or _no_prompts("prompts")
     rows = list(_rows(source))  # what can't be read is reported first
@@ -273,6 +288,64 @@ def prompts_given(values: Any, columns: Mapping[str, str], history: History) -> 
         else:
             row = list(value) if isinstance(value, tuple) else value
             yield prompt_of(row, f"prompt {number}", columns, "full" if isinstance(row, list) else history)
+
+
+def _answered(
+    source: Any, columns: Mapping[str, str], history: History, limit: int | None, fill: Mapping[str, str]
+) -> list[Prompt | Skip]:
+    """Return the prompts with the answers of their rows, placeholders filled. Raises InputError for one that isn't."""
+    given, name = is_given(source), "the prompts" if is_given(source) else name_of(source)
+    counted = ((f"prompt {number}", row) for number, row in enumerate(rows_given(source, "prompts"))) if given else None
+    rows = list(islice(counted or _rows(source), limit)) or _no_prompts(name)
+    values, seen, open_ = {key.casefold(): value for key, value in fill.items()}, set[str](), Counter[str]()
+    filled = [(where, _filled(row, values, seen, missing := set[str]()), open_.update(missing)) for where, row in rows]
+    if open_:
+        which = " and ".join(
+            f"{{{{{hole}}}}} in {count} of {plural(len(rows), 'row')}" for hole, count in open_.items()
+        )
+        fix = " ".join(f'--fill {hole}="..."' for hole in open_)
+        raise InputError(f"{name}: nothing is given for {which}", fix=f"add {fix}")
+    if unused := [key for key in fill if key.casefold() not in seen]:
+        fix = f"the rows have {', '.join(sorted(seen))}" if seen else "leave --fill out: they have no placeholders"
+        raise InputError(f"{name}: no row has a placeholder {{{{{unused[0]}}}}}", fix=fix)
+    found = list[Prompt | Skip]()
+    for where, row, _ in filled:
+        prompt = prompt_of(row, where, columns, "full" if isinstance(row, list) else history)
+        own = "" if isinstance(prompt, Skip) else _own_answer(row, where, columns)
+        found.append(replace(prompt, columns={"reference": own}) if isinstance(prompt, Prompt) else prompt)
+    if not any(isinstance(prompt, Prompt) and prompt.columns["reference"] for prompt in found):
+        fix = f"name its column: --columns reference=COLUMN; looked for: {', '.join(_ANSWERS)}"
+        raise InputError(f"{name}: no row has an answer of its own", fix=fix)
+    return found
+
+
+def _filled(value: Any, fill: Mapping[str, str], seen: set[str], missing: set[str]) -> Any:
+    """Return a row with its placeholders filled; those that were are `seen`, the others `missing`."""
+    if isinstance(value, Mapping):
+        return {key: _filled(one, fill, seen, missing) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_filled(one, fill, seen, missing) for one in value]
+    if not isinstance(value, str):
+        return value
+
+    def text(hole: re.Match[str]) -> str:
+        name = (hole[1] or hole[2]).casefold()
+        (seen if name in fill else missing).add(name)
+        return fill.get(name, hole[0])
+
+    return _PLACEHOLDER.sub(text, value)
+
+
+def _own_answer(row: Any, where: str, columns: Mapping[str, str]) -> str:
+    """Return the answer in a row: that of a column, else the turn after the last one of the user; empty for none."""
+    if isinstance(row, Mapping):
+        named, keys = _named(row, columns), ("reference",) if "reference" in columns else _ANSWERS
+        if own := next((named[key] for key in keys if isinstance(named.get(key), str) and named[key].strip()), ""):
+            return str(own).strip()
+    turns = _turns(row, where, columns, "full")
+    last = max((number for number, turn in enumerate(turns) if turn.role == "user"), default=len(turns))
+    after = turns[last + 1 : last + 2]
+    return (after[0].text() or "").strip() if after and after[0].role == "assistant" else ""
 
 
 def _no_prompts(source: str | Path) -> NoReturn:

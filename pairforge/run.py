@@ -19,7 +19,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from .disk import json_object, write_atomic, write_errors
+from .disk import atomic, json_object, write_atomic, write_errors
 from .errors import InputError
 from .text import visible
 from .types import Prompt, Skip, digest
@@ -91,19 +91,28 @@ def check_run_name(name: str) -> None:
 
 @dataclass
 class Run:
-    """A folder of derived files, named by the command and a hash of all its settings."""
+    """A folder of derived files, named by the command and a hash of all its settings.
+
+    `argv` is the command line that makes it, empty where it is not known.
+    """
 
     path: Path
     command: str
     settings: dict[str, Any]
     counts: dict[str, Any] = field(default_factory=dict)
+    argv: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, out: Path, command: str, settings: dict[str, Any]) -> Run:
-        """Return the run with these settings, finished or not."""
-        path = out / f"{command}-{digest(settings, 10)}"
-        made = cls.find(path)  # None where it is not finished, or broken: to be made again
-        return cls(path, command, settings, made.counts if made else {})
+    def of(cls, out: Path, command: str, settings: dict[str, Any], name: str = "") -> Run:
+        """Return the run with these settings, finished or not, in the folder of that name, else of their hash.
+
+        Where that folder is of a run with other settings, as one that was pulled from the Hub has, it is the next one.
+        """
+        for path in numbered(out / (name or f"{command}-{digest(settings, 10)}")):
+            there = cls.at(path)  # None where it is broken: to be made again
+            if there is None or digest(there.settings) in (digest({}), digest(settings)):
+                return cls(path, command, settings, there.counts if there else {})
+        raise AssertionError("the folders have no end")
 
     @classmethod
     def load(cls, path: Path) -> Run:
@@ -112,6 +121,7 @@ class Run:
         try:
             value = json.loads(file.read_text("utf-8"))
             run = cls(path, str(value["command"]), dict(value["settings"]), dict(value["counts"]))
+            run.argv = tuple(map(str, value.get("argv") or ()))
             counted = [run.counts["pairs"], *dict(run.counts["skips"]).values()]
             if not isinstance(run.settings["model"], str) or not all(type(count) is int for count in counted):
                 raise ValueError("its model is not a text, or a count is not a number")
@@ -124,10 +134,16 @@ class Run:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(f"{file} can't be read: {error!r}", fix="run the command that made it again") from error
 
-    def revision_of(self, model: str) -> str | None:
-        """Return the revision to load, where the model is the one of this run."""
-        revision: str | None = self.settings.get("revision") if model == self.settings["model"] else None
-        return revision
+    def asked_with(self, model: str) -> dict[str, Any]:
+        """Return the options with which a model is asked as this run asked: the arguments of the chat template.
+
+        For the run's own model also its revision, and the file of its chat template, which a model trained on the pairs
+        has in its folder.
+        """
+        arguments = (self.settings.get("sampling") or {}).get("chat_template_kwargs")
+        own = {name: self.settings.get(name) for name in ("revision", "chat_template")}
+        found = {"chat_template_kwargs": arguments, **(own if model == self.settings["model"] else {})}
+        return {name: value for name, value in found.items() if value}
 
     @classmethod
     def find(cls, path: Path) -> Run | None:
@@ -233,7 +249,7 @@ class Run:
     def read_prompts(self) -> list[Prompt | Skip]:
         """Return the prompts that the run asked. Raises InputError where they are not there or can't be read."""
         try:
-            rows = map(json.loads, self.prompts.read_text("utf-8").splitlines())
+            rows = map(json.loads, filter(None, self.prompts.read_text("utf-8").split("\n")))
             return [
                 Skip(*row["skip"]) if "skip" in row else Prompt(tuple(row["messages"]), row["columns"]) for row in rows
             ]
@@ -263,11 +279,16 @@ class Run:
         self, pairs: Iterable[Mapping[str, Any]], skips: Iterable[Mapping[str, Any]], counts: dict[str, Any]
     ) -> None:
         """Write the derived files, each whole, run.json last."""
+        from .formats.writers import encoded
+
         self.counts = counts
+        self.path.mkdir(parents=True, exist_ok=True)
         for name, rows in (("pairs", pairs), ("skips", skips)):
-            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            write_atomic(self.path / f"{name}.jsonl", "".join(lines))
-        value = {"command": self.command, "settings": self.settings, "counts": counts}
+            path = self.path / f"{name}.jsonl"
+            with write_errors(path), atomic(path) as file:
+                file.writelines(encoded(row) + b"\n" for row in rows)
+        argv = {"argv": [*map(_without_query, self.argv)]} if self.argv else {}
+        value = {"command": self.command, **argv, "settings": self.settings, "counts": counts}
         write_atomic(self.path / "run.json", json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
     @contextmanager
@@ -298,9 +319,8 @@ class Run:
 
     def _own(self, state: str) -> None:
         since = time.strftime("%Y-%m-%d %H:%M:%S")
-        # The query of a URL may hold a key.
-        argv = [re.sub(r"(https?://[^\s?]*)\?\S*", r"\1?...", word) for word in sys.argv]
-        owner = {"pid": os.getpid(), "since": since, "state": state, "argv": argv, "settings": self.settings}
+        owner = {"pid": os.getpid(), "since": since, "state": state, "argv": [*map(_without_query, sys.argv)]}
+        owner |= {"settings": self.settings}
         write_atomic(self.path / _OWNER, json.dumps(owner))
 
     def busy(self) -> InputError:
@@ -334,6 +354,11 @@ class Run:
         argv, settings = owner.get("argv"), owner.get("settings")  # as damage may have left them
         owner["argv"] = [*map(str, argv)] if isinstance(argv, list) else []
         return owner | {"settings": settings if isinstance(settings, dict) else {}}
+
+
+def _without_query(word: str) -> str:
+    """Return a word of a command line without the query of a URL, which may hold a key."""
+    return re.sub(r"(https?://[^\s?]*)\?\S*", r"\1?...", word)
 
 
 def made(path: Path) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Generator, Iterator, Mapping, S
 from contextlib import closing, nullcontext
 from functools import partial
 from numbers import Real
+from typing import Any
 
 from .console import note
 from .errors import InputError, OutsideError, PairforgeError
@@ -17,6 +18,7 @@ from .run import FAILURES, RETRYABLE
 from .stopping import Budget, finish_batch_on_signal
 from .store import Store
 from .text import one_line, raised
+from .thoughts import answer_of
 from .types import (
     Answer,
     AnswerGroup,
@@ -45,10 +47,26 @@ def sample(
     """Return n answers to each distinct prompt, from the store if it has them, else from the sampler.
 
     New answers are committed as they come. A prompt gets a Skip if it has no answer, or if one is missing that another
-    try may give.
+    try may give. Where the sampler's settings change, since its server refuses one of them, all is asked under the new
+    ones: answers under other settings are never mixed.
     """
-    distinct, budget = _distinct(prompts), budget or Budget()
-    settings = sampler.settings()
+    while True:
+        settings = sampler.settings()
+        answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget())
+        if sampler.settings() == settings:
+            return answers
+
+
+def _sample(
+    prompts: Sequence[Prompt],
+    sampler: Sampler,
+    settings: Mapping[str, Any],
+    n: int,
+    store: Store,
+    tell: ProgressCallback | None,
+    budget: Budget,
+) -> dict[str, list[Answer] | Skip]:
+    distinct = _distinct(prompts)
     answers = store.answers(settings)
     failed: dict[Key, Skip] = {}
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(n))
@@ -57,7 +75,10 @@ def sample(
     batches = sampler.sample(distinct, n, answers)
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
         while not budget.spent() and (batch := next(batches, None)) is not None:
-            new = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
+            given = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
+            new = {
+                key: one if one.thought else answer_of(one.text, one.finish, one.tokens) for key, one in given.items()
+            }
             answers |= store.add_answers(settings, new)
             failed |= {key: answer for key, answer in batch.items() if isinstance(answer, Skip)}
             done += len(new)

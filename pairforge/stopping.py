@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InputError
-from .options import BudgetOptions
+from .options.common import BudgetOptions
 
 GRACE = 5.0  # seconds in which the current batch may be finished after a signal
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .disk import write_errors
 from .errors import InputError
+from .thoughts import answer_of, written
 from .types import Answer, Key, digest
 
 VERSION = 1
@@ -62,19 +63,19 @@ class Store:
         """Commit answers in one transaction, and return those that are stored: an earlier one is kept."""
         with write_errors(self.path), self._db:
             name = self._name(settings)
-            rows = [(name, *key, answer.text, answer.finish, answer.tokens) for key, answer in answers.items()]
+            rows = [(name, *key, written(answer), answer.finish, answer.tokens) for key, answer in answers.items()]
             added = self._db.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)", rows).rowcount
             if added == len(rows):
                 return dict(answers)
             query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? AND idx = ?"
-            return {key: Answer(*self._db.execute(query, (name, *key)).fetchone()) for key in answers}
+            return {key: answer_of(*self._db.execute(query, (name, *key)).fetchone()) for key in answers}
 
     def answers(self, settings: Mapping[str, Any]) -> dict[Key, Answer]:
         """Return all stored answers of one sampling setting."""
         query = "SELECT prompt, idx, text, finish, tokens FROM answers WHERE settings = ?"
         with write_errors(self.path):
             found = self._db.execute(query, (digest(settings),))
-            return {(prompt, index): Answer(*rest) for prompt, index, *rest in found}
+            return {(prompt, index): answer_of(*rest) for prompt, index, *rest in found}
 
     def add_scores(self, settings: Mapping[str, Any], scores: Mapping[tuple[str, str], float]) -> None:
         """Commit scores in one transaction, given by the key of the prompt and the text of the answer."""
@@ -93,6 +94,12 @@ class Store:
         query += "" if prompts is None else " AND prompt = ?"
         with write_errors(self.path):
             return {(p, a): score for one in asked for p, a, score in self._db.execute(query, one)}
+
+    def answers_to(self, settings: Mapping[str, Any], prompt: str) -> list[Answer]:
+        """Return the stored answers to one prompt, in order."""
+        query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? ORDER BY idx"
+        with write_errors(self.path):
+            return [Answer(*found) for found in self._db.execute(query, (digest(settings), prompt))]
 
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
         """Remove the answers of one sampling setting, unless `dry`, and return how many they are."""

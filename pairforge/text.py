@@ -41,16 +41,10 @@ SPECIAL_TOKENS = {
 LEFTOVER_TOKEN = "|".join((*SPECIAL_TOKENS.values(), "</?s>", "<no(?:in|out)put>"))
 """What a template or a prompt format leaves at the edge of a text."""
 
-THOUGHT = r"(?:seed:)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|analysis|scratchpad)"
-"""The names of the XML tags that enclose a block of thought; in any case."""
-THOUGHT_ENDS = {
-    rf"<(?P<tag>{THOUGHT})>": r"</{tag}>",
-    r"\[(?P<square>THINK)\]": r"\[/THINK\]",
-    r"<\|(?P<bar>begin_of_thought)\|>": r"<\|end_of_thought\|>",
-    r"<\|(?P<command>START_THINKING)\|>": r"<\|END_THINKING\|>",
-    r"(?P<kimi>◁think▷)": r"◁/think▷",
-}
-"""How a block of thought begins, with how it then ends."""
+
+def same_words(a: str, b: str) -> bool:
+    """Return True if two texts differ at most in spaces and case."""
+    return "".join(a.split()).casefold() == "".join(b.split()).casefold()
 
 
 def characters(ranges: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, cast
 
 from .errors import InputError
 from .text import plural
@@ -20,11 +20,15 @@ ProgressCallback: TypeAlias = Callable[[int, int, int, int], None]
 """Called with the progress of a stage: answers done, of how many, tokens made and answers failed in this process."""
 
 
-class Message(TypedDict):
-    """One ChatML turn. A plain dict, so that it is JSON without conversion."""
-
+class _Turn(TypedDict):
     role: str
     content: str
+
+
+class Message(_Turn, total=False):
+    """One ChatML turn. A plain dict, so that it is JSON without conversion. An answer may have a thought beside it."""
+
+    reasoning_content: str
 
 
 def digest(value: Any, length: int = 16, default: Callable[[Any], Any] | None = None) -> str:
@@ -70,11 +74,15 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of the model, `tokens` long; `finish` is "stop" for a whole answer, "length" for a cut one."""
+    """An answer of the model, `tokens` long; `finish` is "stop" for a whole answer, "length" for a cut one.
+
+    `thought` is what the model wrote before it, without the marks around it: no part of the answer.
+    """
 
     text: str
     finish: Literal["stop", "length"]
     tokens: int = field(default=0, compare=False)
+    thought: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,15 +119,48 @@ class Pair:
     confidence: float | None = None
 
     @classmethod
-    def of(cls, prompt: Prompt, chosen: str, rejected: str, **columns: Any) -> Pair:
-        """Return the pair of two answers to one prompt; the id is a hash of both sides."""
-        sides = [(*prompt.messages, Message(role="assistant", content=text)) for text in (chosen, rejected)]
+    def of(
+        cls, prompt: Prompt, chosen: str, rejected: str, thoughts: tuple[str, str] = ("", ""), **columns: Any
+    ) -> Pair:
+        """Return the pair of two answers to one prompt, with what was thought before each; its id is their hash."""
+        sides: list[tuple[Message, ...]] = []
+        for text, thought in zip((chosen, rejected), thoughts, strict=True):
+            answer = Message(role="assistant", content=text)
+            if thought:
+                answer["reasoning_content"] = thought
+            sides.append((*prompt.messages, answer))
         return cls(sides[0], sides[1], id=digest(sides), prompt_id=prompt.id, **columns)
 
     def row(self) -> dict[str, Any]:
         """Return the pair as a plain dict, ready for JSON."""
         row = asdict(self) | {"chosen": list(self.chosen), "rejected": list(self.rejected)}
         return {name: value for name, value in row.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class ThoughtForm:
+    """Where a chat template reads the thought of a message: under a key, or in its content between two marks.
+
+    Without a key the template leaves thoughts out. `empty` is what it writes before an answer without one.
+    """
+
+    key: str = "reasoning_content"
+    begin: str = ""
+    end: str = ""
+    empty: str = ""
+
+    def of(self, message: Message) -> Message:
+        """Return a message that has its thought as `reasoning_content` in this form."""
+        made: dict[str, Any] = {"role": message["role"], "content": message["content"]}
+        if (thought := message.get("reasoning_content")) and self.key:
+            inside = self.key == "content"
+            made[self.key] = f"{self.begin}{thought}{self.end}{message['content']}" if inside else thought
+        return cast("Message", made)
+
+    def pair(self, pair: Pair) -> Pair:
+        """Return a pair with its thoughts in this form."""
+        sides = [(*side[:-1], self.of(side[-1])) for side in (pair.chosen, pair.rejected)]
+        return replace(pair, chosen=sides[0], rejected=sides[1], id=digest(sides))
 
 
 @dataclass(frozen=True)
@@ -143,13 +184,15 @@ class Finding:
 class Sampler(Protocol):
     """A source of answers: a local model, a server, a file.
 
-    `model` is the name that the pairs carry, `revision` its branch, tag or commit; `warnings` are lines for the user,
-    emptied by whoever prints them. A class that inherits from this one gets what is not overridden.
+    `model` is the name that the pairs carry, `revision` its branch, tag or commit, `chat_template` the user's own file;
+    `warnings` are lines for the user, emptied by whoever prints them. A class that inherits from this one gets what is
+    not overridden.
     """
 
     model: str
     warnings: list[str]
     revision: str | None = None
+    chat_template: str | None = None
 
     def settings(self) -> dict[str, Any]:
         """Return all that an answer depends on beside prompt and index: the answer's key in the evidence store."""
@@ -160,6 +203,14 @@ class Sampler(Protocol):
     def inserted_system(self) -> str | None:
         """Return the system message that the chat template inserts where a prompt has none, as far as is known."""
         return None
+
+    def takes_system(self) -> bool:
+        """Return False where it is known that the chat template can't hold a system message."""
+        return True
+
+    def thought_form(self) -> ThoughtForm:
+        """Return in which form the chat template writes a thought, as far as is known."""
+        return ThoughtForm()
 
     def with_decoding(self, **changes: Any) -> Sampler:
         """Return a sampler of the same model, loaded once for both, with these fields of its `Decoding` changed.

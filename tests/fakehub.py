@@ -7,8 +7,9 @@
 
 Faults, one for each commit request: "lost" (lands, then the connection closes), "raced" (somebody else commits first),
 "html" (lands, answered with a page), an int (refused with that status). `hub.stumbles` refuses the next requests whose
-path holds a text with a status, once each. `hub.down` is for every request: a status, 200 for the page of a captive
-portal, 0 for a connection that closes without an answer.
+path holds a text with a status, once each. `hub.served` is what a path is answered with in place of its content.
+`hub.down` is for every request: a status, 200 for the page of a captive portal, 0 for a connection that closes without
+an answer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -32,17 +34,30 @@ _PORTAL = b"<html>Welcome to the airport's network</html>"
 
 @dataclass
 class Repo:
-    """A dataset or a model: its files, and a sha for each commit."""
+    """A dataset or a model: its files on main, a sha for each commit, and the files as of each.
+
+    `branches` holds what the other branches and the pull requests are (`refs/pr/1`), as repositories of their own.
+    """
 
     private: bool = True
     files: dict[str, bytes] = field(default_factory=lambda: {".gitattributes": b"*.parquet filter=lfs\n"})
     commits: list[str] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+    past: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    branches: dict[str, Repo] = field(default_factory=dict)
 
-    def commit(self, changes: dict[str, bytes], deleted: Collection[str] = ()) -> str:
+    def commit(self, changes: dict[str, bytes], deleted: Collection[str] = (), title: str = "by hand") -> str:
         self.files = {path: data for path, data in (self.files | changes).items() if path not in deleted}
         seed = repr((len(self.commits), sorted(self.files.items()))).encode()
         self.commits.append(hashlib.sha1(seed).hexdigest())
+        self.titles.append(title)
+        self.past[self.commits[-1]] = self.files
         return self.commits[-1]
+
+    def branch(self, name: str) -> Repo:
+        made = Repo(self.private, self.files, [*self.commits], [*self.titles], self.past)
+        return self.branches.setdefault(name, made)
 
 
 class FakeHub:
@@ -54,6 +69,7 @@ class FakeHub:
         self.faults: list[str | int] = []
         self.stumbles: list[tuple[str, int, str]] = []
         self.down: int | None = None
+        self.served: dict[str, bytes] = {}
         self.requests: list[tuple[str, str, str]] = []
         handler = type("Handler", (_Handler,), {"hub": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -149,9 +165,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _version(self, name: str, rev: str | None) -> Repo:
         repo = self._repo(name)
-        if rev not in (None, "main", repo.commits[-1]):
+        if rev in (None, "main"):
+            return repo
+        if rev in repo.branches:
+            return repo.branches[rev]
+        sha = repo.tags.get(rev, rev)
+        if sha not in repo.past:
             raise _RefusedError(404, "RevisionNotFound", "Revision not found")
-        return repo
+        return Repo(repo.private, repo.past[sha], [sha], [""], repo.past)
+
+    def whoami(self) -> None:
+        if self._role() is None:
+            raise _RefusedError(401, "", "Invalid credentials in Authorization header")
+        self._answer({"type": "user", "name": _OWNER, "fullname": "Me", "orgs": [], "auth": {}})
 
     def auth_check(self, name: str, write: str | None) -> None:
         self._repo(name)
@@ -178,7 +204,9 @@ class _Handler(BaseHTTPRequestHandler):
     def tree(self, name: str, rev: str, folder: str | None) -> None:
         repo = self._version(name, rev)
         found = {path: data for path, data in repo.files.items() if path.startswith(f"{folder}/" if folder else "")}
-        self._answer([_file(path, data) for path, data in found.items()])
+        above = {str(one) for path in found for one in PurePosixPath(path).parents} - {".", folder or "."}
+        listed = [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in sorted(above)]
+        self._answer(listed + [_file(path, data) for path, data in found.items()])
 
     def paths(self, name: str, rev: str) -> None:
         repo = self._version(name, rev)
@@ -188,21 +216,65 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(files + [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in folders])
 
     def refs(self, name: str) -> None:
-        branch = {"name": "main", "ref": "refs/heads/main", "targetCommit": self._repo(name).commits[-1]}
-        self._answer({"branches": [branch], "converts": [], "tags": []})
+        repo = self._repo(name)
+        heads = {"main": repo} | {branch: one for branch, one in repo.branches.items() if "/" not in branch}
+        branches = [
+            {"name": branch, "ref": f"refs/heads/{branch}", "targetCommit": one.commits[-1]}
+            for branch, one in heads.items()
+        ]
+        tags = [{"name": tag, "ref": f"refs/tags/{tag}", "targetCommit": sha} for tag, sha in repo.tags.items()]
+        self._answer({"branches": branches, "converts": [], "tags": tags})
+
+    def branch(self, name: str, branch: str) -> None:
+        self._write_access(name)
+        self._repo(name).branch(branch)
+        self._answer({})
+
+    def tag(self, name: str, rev: str) -> None:
+        self._write_access(name)
+        tags, asked = self._repo(name).tags, json.loads(self.body)["tag"]
+        if asked in tags:
+            raise _RefusedError(409, "", f"Tag reference exists already: {asked}")
+        tags[asked] = self._version(name, rev).commits[-1]
+        self._answer({})
+
+    def commits(self, name: str, rev: str) -> None:
+        repo = self._version(name, rev)
+        made = [
+            {
+                "id": sha,
+                "authors": [{"user": _OWNER}],
+                "date": "2026-01-01T00:00:00.000Z",
+                "title": title,
+                "message": "",
+            }
+            for sha, title in zip(repo.commits, repo.titles, strict=True)
+        ]
+        self._answer(made[::-1])
+
+    def discussions(self, name: str) -> None:
+        found = [
+            {
+                "title": one.titles[-1], "num": int(branch.rpartition("/")[2]), "author": {"name": _OWNER},
+                "createdAt": "2026-01-01T00:00:00.000Z", "status": "open", "isPullRequest": True,
+                "repo": {"name": name, "type": "dataset"},
+            }
+            for branch, one in self._repo(name).branches.items() if branch.startswith("refs/pr/")
+        ]  # fmt: skip
+        self._answer({"discussions": found, "count": len(found), "start": 0})
 
     def resolve(self, name: str, rev: str, path: str) -> None:
         repo = self._version(name, rev)
         if path not in repo.files:
             raise _RefusedError(404, "EntryNotFound", "Entry not found")
-        data = repo.files[path]
+        data = self.hub.served.get(path, repo.files[path])
         etag = hashlib.sha256(data).hexdigest()
         self._answer(data, headers={"ETag": f'"{etag}"', "X-Repo-Commit": repo.commits[-1], "Accept-Ranges": "bytes"})
 
     def validate_yaml(self) -> None:
         self._answer({"errors": [], "warnings": []})
 
-    def preupload(self, name: str) -> None:
+    def preupload(self, name: str, rev: str) -> None:
         self._write_access(name)
         files = [file["path"] for file in json.loads(self.body)["files"]]
         modes = {path: "lfs" if _large(path) else "regular" for path in files}
@@ -223,26 +295,32 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.blobs[oid] = self.body
         self._answer({})
 
-    def commit(self, name: str) -> None:
+    def commit(self, name: str, rev: str) -> None:
         self._write_access(name)
-        repo = self._repo(name)
+        repo = self._version(name, rev)
         fault = self.hub.faults.pop(0) if self.hub.faults else None
         if isinstance(fault, int):
             raise _RefusedError(fault, "", "a planned failure")
         lines = [json.loads(line) for line in self.body.splitlines()]
+        head = lines[0]["value"]
         if fault == "raced":
-            repo.commit({"other.txt": b"somebody was faster"})
-        if lines[0]["value"].get("parentCommit") != repo.commits[-1]:
+            repo.commit({"other.txt": b"somebody was faster"}, title="mine first")
+        if head.get("parentCommit") != repo.commits[-1]:
             raise _RefusedError(412, "", "A commit has happened since. Please refresh and try again.")
         deleted = [line["value"]["path"] for line in lines[1:] if line["key"] == "deletedFile"]
         added = {line["value"]["path"]: self._content(line) for line in lines[1:] if line["key"] != "deletedFile"}
-        sha = repo.commit(added, deleted)
+        opened = {}
+        if self.query.get("create_pr"):
+            number = 1 + sum(branch.startswith("refs/pr/") for branch in repo.branches)
+            repo = repo.branch(f"refs/pr/{number}")
+            opened = {"pullRequestUrl": f"{self.hub.url}/datasets/{name}/discussions/{number}"}
+        sha = repo.commit(added, deleted, head["summary"])
         if fault == "lost":
             self.close_connection = True
         elif fault == "html":
             self._answer(_PORTAL)
         else:
-            self._answer({"commitOid": sha, "commitUrl": f"{self.hub.url}/datasets/{name}/commit/{sha}"})
+            self._answer({"commitOid": sha, "commitUrl": f"{self.hub.url}/datasets/{name}/commit/{sha}", **opened})
 
     def _content(self, line: dict[str, Any]) -> bytes:
         value = line["value"]
@@ -266,18 +344,24 @@ def _file(path: str, data: bytes) -> dict[str, Any]:
 
 
 _NAME, _API = r"(?P<name>[^/]+/[^/]+)", r"/api/(?:datasets|models)/"
+_REV = r"/(?P<rev>refs/[^/]+/[^/]+|[^/]+)"
 _ROUTES: list[tuple[str, Callable[..., None]]] = [
     (r"/api/repos/create", _Handler.create),
     (r"/api/validate-yaml", _Handler.validate_yaml),
     (_API + _NAME + r"/auth-check(?P<write>/write)?", _Handler.auth_check),
-    (_API + _NAME + r"/revision/(?P<rev>[^/]+)", _Handler.info),
+    (_API + _NAME + r"/revision" + _REV, _Handler.info),
     (_API + _NAME + r"/refs", _Handler.refs),
-    (_API + _NAME + r"/tree/(?P<rev>[^/]+)(?:/(?P<folder>.+))?", _Handler.tree),
-    (_API + _NAME + r"/paths-info/(?P<rev>[^/]+)", _Handler.paths),
-    (_API + _NAME + r"/preupload/main", _Handler.preupload),
-    (_API + _NAME + r"/commit/main", _Handler.commit),
+    (_API + _NAME + r"/tree" + _REV + r"(?:/(?P<folder>.+))?", _Handler.tree),
+    (_API + _NAME + r"/paths-info" + _REV, _Handler.paths),
+    (_API + _NAME + r"/preupload" + _REV, _Handler.preupload),
+    (_API + _NAME + r"/commit" + _REV, _Handler.commit),
+    (_API + _NAME + r"/commits" + _REV, _Handler.commits),
+    (_API + _NAME + r"/branch/(?P<branch>.+)", _Handler.branch),
+    (_API + _NAME + r"/tag" + _REV, _Handler.tag),
+    (_API + _NAME + r"/discussions", _Handler.discussions),
+    (r"/api/whoami-v2", _Handler.whoami),
     (_API + _NAME, _Handler.info),
     (r"(?:/datasets)?/" + _NAME + r"\.git/info/lfs/objects/batch", _Handler.lfs_batch),
-    (r"(?:/datasets)?/" + _NAME + r"/resolve/(?P<rev>[^/]+)/(?P<path>.+)", _Handler.resolve),
+    (r"(?:/datasets)?/" + _NAME + r"/resolve" + _REV + r"/(?P<path>.+)", _Handler.resolve),
     (r"/lfs/(?P<oid>[0-9a-f]{64})", _Handler.lfs_put),
 ]

@@ -78,6 +78,10 @@ class Scripted(Sampler):
         self.warnings: list[str] = []
         self.asked: list[Request] = []
         self.inserts = inserts
+        self.takes = True
+
+    def takes_system(self) -> bool:
+        return self.takes
 
     def inserted_system(self) -> str | None:
         return self.inserts

@@ -16,6 +16,8 @@ KEYS = {
     "identity": ["id", "lang", "template", "prompt"],
     "controls": ["id", "lang", "template", "about", "prompt", "answer", "reference"],
     "general": ["id", "lang", "task", "template", "prompt", "reference"],
+    "everyday": ["id", "lang", "template", "prompt"],
+    "claims": ["id", "lang", "template", "prompt"],
     "systems": ["id", "lang", "split", "name", "maker", "system"],
 }
 FILES = sorted(path.name for path in PROMPTS.glob("*.jsonl"))

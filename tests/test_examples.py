@@ -26,6 +26,21 @@ def test_somebody_s_own_script_trains_and_judges(tmp_path: Path) -> None:
     assert (tmp_path / "tuned" / "model.safetensors").exists()
 
 
+@pytest.mark.slow
+def test_rounds_sample_from_the_model_of_the_last_round(tmp_path: Path) -> None:
+    script = [sys.executable, str(ROOT / "examples" / "iterate.py"), "2", "12"]
+    done = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if "answers are right" in line]
+    assert [line.partition(":")[0] for line in said] == ["before", "round 1", "round 2"]
+    second = json.loads(max((tmp_path / "pairforge-out").glob("onpolicy-*/run.json"), key=_made).read_text())
+    assert second["settings"]["model"].endswith("round-1")
+
+
+def _made(file: Path) -> float:
+    return file.stat().st_mtime
+
+
 NOTEBOOK = ROOT / "examples" / "quickstart.ipynb"
 SMALL = {"LIMIT = 200": "LIMIT = 12", "STEPS = 40": "STEPS = 2", "verdict_questions=20": "verdict_questions=4"}
 SHOWS = """

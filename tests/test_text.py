@@ -13,7 +13,6 @@ from pairforge.checks.error_messages import is_error
 from pairforge.checks.fixes import without_tokens
 from pairforge.checks.row import Sides
 from pairforge.checks.shortcuts.style import LEXICON, STYLE
-from pairforge.correction.reasoning import split_reasoning
 from pairforge.rename.leftovers import leftovers
 from pairforge.text import (
     CONTROL,
@@ -31,6 +30,8 @@ from pairforge.text import (
     visible,
     without_surrogates,
 )  # fmt: skip
+from pairforge.thoughts import answer_of
+from pairforge.types import Answer
 
 UNSEEN = sorted({*characters(INVISIBLE)} - {*characters(VARIATIONS)})
 
@@ -134,8 +135,8 @@ def test_a_control_token(token: str) -> None:
 )
 def test_a_block_of_thought(start: str, end: str) -> None:
     whole = f"{start}A lamp?{end}It is a lamp."
-    assert split_reasoning(whole) == (f"{start}A lamp?{end}", "It is a lamp.")
-    assert split_reasoning(f"{start}A lamp?") is None
+    assert answer_of(whole) == Answer("It is a lamp.", "stop", thought="A lamp?")
+    assert answer_of(f"{start}A lamp?").finish == "length"
     assert not {"PF108", "PF110"} & set(validate([row(whole)]).counts)
     assert "PF110" in validate([row(f"{start}A lamp?")]).counts
     assert without_tokens((f"{start}A lamp?", "It is.")) == (f"{start}A lamp?", "It is.")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pairforge
 from pairforge.disk import json_object
+from pairforge.samplers.model_loading import POCKET
 
 from .messages import say
 
@@ -144,12 +145,13 @@ _OF_EARLIER_TRAINING = (
 )  # fmt: skip
 
 
-def save(trainer: Any, folder: Path, files: Mapping[str, str] | None = None) -> None:
+def save(trainer: Any, folder: Path, files: Mapping[str, str] | None = None, start: Any = None) -> None:
     """Save the model to a temporary folder, then move it file by file, the configuration last.
 
     So a folder that has a configuration is complete. The files of an earlier training are removed first, so that an
     adapter and a model never lie in one folder. All processes have to call this; the first one writes. `files` are
-    texts to save with the model, by their names.
+    texts to save with the model, by their names; `start` is the ResolvedModel that an adapter names as its base, if
+    it is not to name what TRL loaded.
     """
     temporary = folder / ".saving"
     trainer.model.config.use_cache = True  # training turns it off, and generation would always be slow
@@ -160,6 +162,10 @@ def save(trainer: Any, folder: Path, files: Mapping[str, str] | None = None) -> 
         return
     for name, text in (files or {}).items():
         (temporary / name).write_text(text, "utf-8")
+    shutil.rmtree(temporary / "ref", ignore_errors=True)  # TRL's copy of an adapter that was trained on
+    if start and start.base != POCKET and (settings := json_object(temporary / "adapter_config.json")):
+        settings |= {"base_model_name_or_path": start.base, "revision": start.revision}
+        (temporary / "adapter_config.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
     umask = os.umask(0)
     os.umask(umask)
     for pattern in _OF_EARLIER_TRAINING:

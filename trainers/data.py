@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pairforge
 from pairforge.api.inputs import PairInput, run_folder
 from pairforge.readers import near_file
 from pairforge.run import Run, out_dir
+from pairforge.samplers.chat_template import read_template
+from pairforge.samplers.model_loading import ResolvedModel, load_config, resolve_model
 from pairforge.samplers.model_names import check_model
 from pairforge.text import plural
 from pairforge.types import digest
@@ -27,6 +30,7 @@ from .recipes import CORRECTIONS
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PAIR_FILES = (".json", ".jsonl", ".gz", ".parquet", ".csv", ".tsv", ".txt")
+_ARGUMENTS = "chat_template_kwargs"
 _DECISIVE_FLAGS = {
     "loss": "beta loss_type loss_weights label_smoothing ld_alpha f_divergence_type f_alpha_divergence_coef",
     "single losses": "discopop_tau use_weighting dpop_lambda",
@@ -45,7 +49,8 @@ _DECISIVE_FLAGS = {
 class TrainingJob:
     """The pairs to train on and the model to start from.
 
-    `run` is the run folder that the pairs are from, if any, `data` how the user named them (empty for rows).
+    `run` is the run folder that the pairs are from, if any, `data` how the user named them (empty for rows),
+    `chat_template` the file with which that run asked the model.
     """
 
     rows: list[Mapping[str, Any]]
@@ -54,6 +59,12 @@ class TrainingJob:
     model: str
     data: str = ""
     revision: str = "main"
+    chat_template: str | None = None
+
+    @cached_property
+    def start(self) -> ResolvedModel:
+        """The base model and, if the model is an adapter, its folder."""
+        return resolve_model(self.model, self.revision, None)
 
     @property
     def method(self) -> str:
@@ -101,9 +112,12 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
         )
     model = model or models.pop()
     # The revision that the run asked, if it asked this model.
-    settings = Run.load(run).settings if run else {}
-    revision = str(settings.get("revision") or "main") if settings.get("model") == model else "main"
-    return TrainingJob(rows, test_rows, run, from_here(model), name or "", given.text("model_revision") or revision)
+    asked = Run.load(run).asked_with(model) if run else {}
+    if run:
+        rows = _with_arguments(rows, asked.get("chat_template_kwargs"))
+    revision = given.text("model_revision") or str(asked.get("revision", "main"))
+    template = _template(Run.load(run), model) if run else None
+    return TrainingJob(rows, test_rows, run, from_here(model), name or "", revision, template)
 
 
 def from_here(path: str) -> str:
@@ -165,13 +179,27 @@ def _from_hub(name: str, given: Given, flag: str, default: str) -> list[Mapping[
     return _as_pairs(rows, name, given)
 
 
+def _with_arguments(rows: list[Mapping[str, Any]], arguments: Any) -> list[Mapping[str, Any]]:
+    """Return the rows with the arguments of the chat template with which their run asked, in the column TRL reads."""
+    return [{**row, _ARGUMENTS: row.get(_ARGUMENTS) or arguments} for row in rows] if arguments else rows
+
+
+def _template(run: Run, model: str) -> str | None:
+    """Return the file of the chat template with which a run asked the model. Raises InputError where it has changed."""
+    asked = run.settings["sampling"].get("chat_template") if run.settings["model"] == model else None
+    file = run.settings.get("chat_template")
+    if asked and not (file and digest(read_template(file)) == asked):
+        what = f"the chat template {file or ''} is not the one with which the run {run.name or run.path.name} asked"
+        raise pairforge.InputError(what, fix="put it back, or copy it into the model's folder as chat_template.jinja")
+    return str(file) if asked else None
+
+
 def count_parameters(model: str, revision: str | None) -> int:
     """Estimate a model's number of parameters from its configuration, without its weights; 0 if that is not known."""
-    from transformers import AutoConfig
-
     try:
-        config = AutoConfig.from_pretrained(pairforge.model_source(model), revision=revision, trust_remote_code=False)
-    except (OSError, ValueError, pairforge.PairforgeError):
+        resolved = resolve_model(model, revision, None)
+        config = load_config(resolved.base, resolved.revision)
+    except pairforge.PairforgeError:
         return 0  # the error is reported where its tokenizer is loaded
     text = config.get_text_config()
     hidden, layers = getattr(text, "hidden_size", 0), getattr(text, "num_hidden_layers", 0)
@@ -181,18 +209,19 @@ def count_parameters(model: str, revision: str | None) -> int:
     return int(layers * ((2 + 2 * shared) * hidden**2 + 3 * hidden * inner) + text.vocab_size * hidden)
 
 
-def check_pairs(
-    rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], model: str, config: Any, data: str = ""
-) -> None:
+def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], job: TrainingJob, config: Any) -> None:
     """Refuse pairs with errors, as the model's own tokenizer sees them; print warnings, and how many carry a signal.
 
-    `numbers` are the rows' numbers in the whole dataset, `data` is its name. Raises InputError.
+    `numbers` are the rows' numbers in the whole dataset. Raises InputError.
     """
     limit = config.max_length or sys.maxsize
     revision = (config.model_init_kwargs or {}).get("revision")
-    findings = pairforge.validate(rows, model=model, revision=revision, max_length=limit, quiet=True)
+    template = job.chat_template
+    findings = pairforge.validate(
+        rows, model=job.model, revision=revision, chat_template=template, max_length=limit, quiet=True
+    )
     row_number: dict[int | None, str] = {None: "-", **{index: str(number) for index, number in enumerate(numbers)}}
-    refuse_errors(findings, len(rows), row_number, data)
+    refuse_errors(findings, len(rows), row_number, job.data)
     first = {finding.code: finding for finding in reversed(findings)}
     for code, finding in sorted(first.items()):
         if finding.severity == "warning":
@@ -242,7 +271,7 @@ def _sha256(value: Any) -> str:
     return digest(json.loads(json.dumps(value, default=str)), 64)
 
 
-_BESIDE = ("tools", "images", "image", "chat_template_kwargs")
+_BESIDE = ("tools", "images", "image", _ARGUMENTS)
 """Columns that TRL reads beside the messages."""
 
 

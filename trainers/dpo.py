@@ -45,6 +45,7 @@ from .outcome import HISTORY, History, TrainingResult, finish, has_verdict, say_
 from .output_folder import STATE, OutputFolder, evaluation_seconds
 from .publishing import publish, reserve
 from .recipes import LENGTHS, STEPS, hardware, recipe
+from .starting_model import check_start, described, has_experts, starting_model
 from .sweep import best_flags
 
 _EXPLAINING = ("learning_rate", "loss_type", "max_samples", "max_steps", "num_train_epochs")
@@ -52,7 +53,6 @@ _EXPLAINING = ("learning_rate", "loss_type", "max_samples", "max_steps", "num_tr
 _SECONDS = 10.0
 """The longest time between two lines about the steps of a training."""
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower
-_REFUSALS = (ValueError, ImportError, OSError, RuntimeError)
 _LOGGED = ("loss", "rewards/accuracies", "rewards/margins", "logps/chosen", "eval_loss")
 
 
@@ -108,15 +108,18 @@ def train(argv: Sequence[str], pairs: Any = None) -> TrainingResult | None:
         say(f"reading the pairs of {named}")
     job = find_training_job(given, pairs)
     check_flags(given, job)
+    check_start(job, given)
+    if job.start.adapter and not given.on("use_peft"):
+        argv = [*argv, "--use_peft"]
+        given = Given.of(argv)
     if given.text("sweep"):
         argv = best_flags(argv, given, job, train)
         if given.on("sweep_only"):
             print(shlex.join(["pairforge", "train", "dpo", *argv]))
             return None
         return train(argv)
-    toy = ", the small model that comes with pairforge" if job.model == "pocket" else ""
     say(f"pairs: {len(job.rows)} of {job.data or 'the rows'}")
-    say(f"model: {job.model}{toy}")
+    say(f"model: {described(job)}")
     say(_LOADING)
     with _less_noise():
         return _run(argv, given, job)
@@ -212,7 +215,7 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
     else:
         checkpoint = _checkpoint(plan)
         if first:
-            check_pairs(plan.rows, plan.numbers, job.model, config, job.data)
+            check_pairs(plan.rows, plan.numbers, job, config)
         seconds = 0.0
         if has_verdict(job, script) and config.world_size == 1:  # one of several would keep the others waiting
             try_flags(plan)
@@ -237,7 +240,9 @@ def _usual(given: Given, job: TrainingJob, parameters: int, steps: int = STEPS) 
 
 def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob) -> tuple[Any, Any, Any]:
     """Return TRL's script, training and model arguments, by default those of the recipe."""
-    own = {"output_dir": "trained", "model_revision": job.revision}
+    own: dict[str, Any] = {"output_dir": "trained", "model_revision": job.revision}
+    if has_experts(job):
+        own["lora_dropout"] = 0.0  # peft has none for experts whose weights are one tensor
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     script, config, chosen = parse(argv, {**defaults(usual, processes), **own})
     if config.world_size != processes:  # started by MPI
@@ -264,7 +269,7 @@ def try_flags(plan: Plan) -> None:
             args=trial,
             train_dataset=trl_dataset(plan.rows[:2]),
             processing_class=open_tokenizer(source, None, quiet=True).tokenizer,
-            peft_config=trl().get_peft_config(chosen),
+            peft_config=None if plan.job.start.adapter else trl().get_peft_config(chosen),
         )
         trainer.create_optimizer_and_scheduler(num_training_steps=2)
         batch = trainer.data_collator([*trainer.train_dataset])
@@ -318,18 +323,14 @@ def _memory_errors() -> Iterator[None]:
 @_memory_errors()
 def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
     """Train, save, and let the other processes end; `evaluation` are the seconds that the verdict will take."""
-    job, script, config, chosen, folder = plan.job, plan.script, plan.config, plan.chosen, plan.output.path
-    source, revision = pairforge.model_source(job.model), config.model_init_kwargs["revision"]
+    job, script, config, folder = plan.job, plan.script, plan.config, plan.output.path
     with _trl_errors():
-        _set_hardware_options(source, config)
+        _set_hardware_options(job, config)
         trainer = _trainer_class(script, config)(
-            model=source,
             args=config,
             train_dataset=trl_dataset(plan.rows),
             eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
-            processing_class=open_tokenizer(source, revision, quiet=config.process_index != 0).tokenizer,
-            quantization_config=trl().get_quantization_config(chosen),
-            peft_config=trl().get_peft_config(chosen),
+            **starting_model(job, config, plan.chosen),
         )
     trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
     guard = _guard(script.guard)
@@ -341,7 +342,7 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = History.of(trainer, script.guard, guard, plan.about())
-    save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)})
+    save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)}, job.start)
     trainer.accelerator.end_training()
     if config.world_size > 1:
         # The thread of the last barrier needs the GIL once more. If the model were freed before, which waits for that
@@ -380,14 +381,21 @@ def _print_log_lines(trainer: Any) -> None:
 
 
 @contextmanager
-def _trl_errors(kinds: tuple[type[Exception], ...] = _REFUSALS) -> Iterator[None]:
+def _trl_errors(kinds: tuple[type[Exception], ...] = (Exception,)) -> Iterator[None]:
     """Convert TRL's errors about flags and model to InputError, in one line."""
     try:
         yield
+    except pairforge.PairforgeError:
+        raise
     except kinds as error:
         if out_of_memory(error) or (isinstance(error, OSError) and is_disk_full(error)):
             raise
-        line = str(error).strip().split("\n")[0] or type(error).__name__
+        line = str(error).strip().split("\n")[0]
+        if not isinstance(error, (ValueError, ImportError, OSError, RuntimeError)):
+            what = f"TRL can't train this model: {type(error).__name__}: {line}"
+            fix = "pip install --upgrade trl transformers, or take another model"
+            raise pairforge.InputError(what, fix=fix) from error
+        line = line or type(error).__name__
         raise pairforge.InputError(f"TRL rejected these settings: {line}", fix="see --help") from error
 
 
@@ -399,19 +407,16 @@ def _guard(action: str) -> Any:
     return CollapseGuard("warn" if action == "warn" else "stop")
 
 
-def _set_hardware_options(source: str, config: Any) -> None:
+def _set_hardware_options(job: TrainingJob, config: Any) -> None:
     import torch
-    from transformers import AutoConfig
 
-    sizes = [file.stat().st_size for file in Path(source).glob("*.safetensors")]
+    sizes = [file.stat().st_size for file in Path(pairforge.model_source(job.start.base)).glob("*.safetensors")]
     if config.use_cpu and sizes and sum(sizes) < _SMALL:
         torch.set_num_threads(1)
     # On several processes torch would look for unused parameters in each step, and warn. Only experts can be unused;
     # with gradient checkpointing transformers decides.
     if config.world_size > 1 and config.ddp_find_unused_parameters is None:
-        known = AutoConfig.from_pretrained(source, revision=config.model_init_kwargs["revision"])
-        if not any("expert" in name for name in known.to_dict()):
-            config.ddp_find_unused_parameters = False
+        config.ddp_find_unused_parameters = None if has_experts(job) else False
 
 
 @contextmanager
@@ -426,6 +431,8 @@ def _less_noise() -> Iterator[None]:
         # TRL sets `gradient_checkpointing` by default, and reads `is_gradient_checkpointing`.
         message = "`(is_)?gradient_checkpointing` is deprecated"
         warnings.filterwarnings("ignore", message=message, category=FutureWarning)
+        # peft writes such patterns for experts itself, and not all of them match.
+        warnings.filterwarnings("ignore", message="The following (rank|alpha)_pattern keys", category=RuntimeWarning)
         yield
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -163,6 +164,7 @@ def report(trainer: Any, done: int = 0, evaluation: float = 0.0) -> None:
     say(f"{plural(ahead, 'step')}, {plural(pairs, 'pair')} each ({size})")
     trained = sum(one.numel() for one in parameters if one.requires_grad)
     say(f"parameters: {trained:,} trained of {sum(one.numel() for one in parameters):,}")
+    say_experts(dict(trainer.model.named_parameters()))
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         say("no estimate of memory and time under FSDP or DeepSpeed")
         return
@@ -173,6 +175,19 @@ def report(trainer: Any, done: int = 0, evaluation: float = 0.0) -> None:
     step, _ = seconds(trainer, lengths.pairs)
     more = f", plus about {duration(evaluation)} of evaluation" if evaluation else ""
     say(f"training: about {duration(step * ahead)} (estimated from one forward pass){more}")
+
+
+def say_experts(parameters: Mapping[str, Any]) -> None:
+    """Print how many weights of experts an adapter does not reach, if it is one and there are such."""
+    adapted = {name.partition(".lora_")[0] for name in parameters if ".lora_" in name}
+    experts = [name for name in parameters if ".lora_" not in name and re.search(r"\.\w*experts?\.", name)]
+    # Of a layer with an adapter the weights are in its base_layer, or, where each tensor has one, in several of them.
+    left = [name for name in experts if re.sub(r"(\.base_layer)*\.\w+$", "", name) not in adapted]
+    if adapted and left:
+        sizes = [sum(parameters[name].numel() for name in names) for names in (left, experts)]
+        tensors = " ".join(sorted({".".join(name.split(".")[-2:]) for name in left if not name.endswith("bias")}))
+        say(f"experts: the adapter leaves {sizes[0]:,} of their {sizes[1]:,} weights as they are")
+        say(f"  -> to reach them: --lora_target_parameters {tensors}")
 
 
 def duration(seconds: float) -> str:

@@ -34,6 +34,7 @@ OWN = (
         int,
     ),
     Flag("judge", "Judge that compares the answers in the verdict: reference, module:attr or file.py:attr.", str),
+    Flag("suite", "Tasks of lm-evaluation-harness that the verdict also measures by, e.g. ifeval,gsm8k.", str),
     Flag(
         "guard",
         "If the model collapses: stop and restore the last good weights, only warn, or don't check (off).",

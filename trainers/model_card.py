@@ -26,9 +26,11 @@ _FLAGS = (
 )  # fmt: skip
 _USE_MODEL = 'from transformers import pipeline\n\nask = pipeline("text-generation", {})'
 _USE_ADAPTER = """from peft import AutoPeftModelForCausalLM
+from transformers import AutoTokenizer
 
-model = AutoPeftModelForCausalLM.from_pretrained({})
-model.merge_and_unload().save_pretrained("merged")  # a model of its own, without peft"""
+model = AutoPeftModelForCausalLM.from_pretrained({0})
+model.merge_and_unload().save_pretrained("merged")  # a model of its own, without peft
+AutoTokenizer.from_pretrained({0}).save_pretrained("merged")"""
 
 
 def render(
@@ -40,6 +42,7 @@ def render(
     adapter: bool,
     steps: int,
     guard: str,
+    start: str | None = None,
     stopped: str = "",
     verdict: str = "",
     curves: bool = True,
@@ -51,6 +54,7 @@ def render(
         rows: the pairs that were trained on.
         config: TRL's training arguments.
         adapter: an adapter was trained, not the whole model.
+        start: the adapter that was trained on, if one was.
         stopped: the guard's message if it stopped the training.
         verdict: Markdown.
         curves: the learning curves were drawn.
@@ -71,10 +75,11 @@ def render(
     base, dataset = (code_span(name if _on_hub(name) else Path(name).name) for name in (base, dataset))
     folder = Path(config.output_dir).name
     why = f"**The guard stopped the training**, and the weights are those from before: {code_span(stopped)}"
+    more = f", which was {code_span(Path(start).name)} before, trained" if start else ""
     what, use = ("A LoRA adapter for", _USE_ADAPTER) if adapter else ("Trained from", _USE_MODEL)
     sections = [
         "# " + re.sub(r"[^\w .-]", " ", folder),
-        f"{what} {base} on {plural(len(rows), 'preference pair')} of {dataset} ({made}).",
+        f"{what} {base}{more} on {plural(len(rows), 'preference pair')} of {dataset} ({made}).",
         why if stopped else "",
         verdict.strip(),
         _training(config, {"steps": steps, "guard": guard, "pairs (SHA-256)": pairs_digest(rows)}),

@@ -22,7 +22,7 @@ from pairforge.disk import write_atomic
 from pairforge.evaluation.hints import after_stop, hints
 from pairforge.evaluation.training_facts import TrainingFacts
 from pairforge.hub.model_upload import PICTURE
-from pairforge.run import latest, out_dir
+from pairforge.run import Run, latest, out_dir
 from pairforge.text import plural
 
 from .data import TrainingJob, pairs_digest
@@ -216,7 +216,8 @@ def finish(
     card = folder / "README.md"
     described = partial(
         render,
-        base=job.model,
+        base=job.start.base,
+        start=job.model if job.start.adapter else None,
         dataset=script.dataset_name or (str(job.run) if job.run else "rows"),
         rows=rows,
         config=config,
@@ -327,11 +328,14 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
         limit = QUESTIONS
     base = None if model == job.model else job.model
     with share_samplers():
-        asked = pairforge.ask(model=[name for name in (base, model) if name])
+        how = Run.load(job.run).asked_with(job.model) if job.run else {}
+        how |= {"revision": job.revision} if job.revision != "main" else {}
+        asked = pairforge.ask(model=[name for name in (base, model) if name], **how)
         if title:
             _show(f"== {title}", asked)
         judge = script.judge if base else None
-        verdict = judged(model, base=base, run=str(job.run), limit=limit, judge=judge)
+        run, revision, suite = str(job.run), how.get("revision"), script.suite or ()
+        verdict = judged(model, base=base, run=run, limit=limit, judge=judge, revision=revision, suite=suite)
     gc.collect()  # training, or the next model, needs the memory
     return verdict
 

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from ..console import HtmlRepr, note, table
 from ..errors import InputError
 from ..evaluation.failing_answers import text_of
-from ..options import AskOptions, SamplerOptions, keywords, part_of
-from ..run import latest, out_dir
+from ..options.asking import AskOptions
+from ..options.declaration import keywords, part_of
+from ..options.sampling import SamplerOptions
+from ..run import TrainedModel, latest, out_dir
 from ..samplers.model_loading import POCKET
 from ..store import Store
 from ..text import visible
 from ..types import Answer, Message, Prompt, Skip
-from .models import answer, as_tuple, shared_sampler
+from .models import answer, as_asked, as_tuple, shared_sampler
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -75,8 +77,8 @@ def ask(options: AskOptions) -> Asked:
     answers: dict[str, dict[str, str]] = {}
     with closing(Store(out_dir(options.output))) as store:
         for name in models:
-            revision = options.revision or (run.revision_of(name) if run else None)
-            sampler = shared_sampler(part_of(options, SamplerOptions, model=name, revision=revision), options.quiet)
+            known = run.asked_with(name) if run and (name in latest_models or TrainedModel.at(Path(name))) else {}
+            sampler = shared_sampler(as_asked(part_of(options, SamplerOptions, model=name), known), options.quiet)
             given = answer(prompts, sampler, 1, store, f"ask: {name}", options.quiet)
             answers[name] = {prompt.question: _text(given[prompt.id]) for prompt in prompts}
     return Asked(answers)

@@ -16,7 +16,8 @@ from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subs
 from ..console import note
 from ..errors import InputError
 from ..formats import writers
-from ..options import BalanceOptions, keywords
+from ..options.declaration import keywords
+from ..options.pairs import BalanceOptions
 from ..readers.spool import RowSpool
 from ..run import Run
 from ..store import Store

@@ -14,14 +14,15 @@ from ..console import note
 from ..errors import InputError
 from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..evaluation.training_facts import TrainingFacts
-from ..options import EvaluateOptions
+from ..options.asking import EvaluateOptions
 from ..run import Run, TrainedModel, latest, out_dir
+from ..samplers.gguf_models import is_gguf
 from ..samplers.model_loading import POCKET
 from ..samplers.model_names import HUB_ID
 from ..text import error_line, one_line, plural
 from .correct import rules_of
 from .inputs import find_run, run_folder
-from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of
+from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of
 
 _GIVE = "give --from, --to and --base, and it is not needed"
 
@@ -70,7 +71,8 @@ class Setting:
 class Comparison:
     """A model to evaluate, the base that it is compared with, the names to look for, and the contexts to ask in.
 
-    `revisions` has those of models of the Hub, `origin` says where the names come from, `run` is the name
+    `revisions` has those of models of the Hub, `asked` the options with which the run asked, by model. `origin` says
+    where the names come from, `run` is the name
     of the run that the pairs are from, `judge` the name of the one that made it, `judge_settings` what the run says of
     it, and `training` what is known of the model's training.
     """
@@ -85,6 +87,7 @@ class Comparison:
     judge: str | None = None
     judge_settings: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         against = f" against {self.base}" if self.base else ", without a base"
@@ -113,7 +116,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
             what = f"--{name} {one_line(value, 60)!r} is neither a folder nor a name"
             raise InputError(what, fix=f"e.g. --{name} {'latest' if name == 'run' else 'pocket'}")
     run = _run(options)
-    model = options.model or _trained(run, options)
+    model = options.model or (as_tuple(options.replay)[0] if options.replay and not run else _trained(run, options))
     given = rules_of(options.from_ or (), options.to or ()) if options.from_ or options.to else None
     sources = [Setting("the options", given, base=options.base)]
     try:
@@ -136,7 +139,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
     revisions: dict[str | None, str | None] = {str(run.settings["model"]): run.settings.get("revision")} if run else {}
     revisions |= {based.base: based.revision} if based.revision else {}
     made_by = run.settings.get("judge") if run else None
-    on_hub = [name for name in (based.base, model) if name and name != POCKET and not Path(name).is_dir()]
+    on_hub = [name for name in (based.base, model) if name and not _is_here(name)]
     return Comparison(
         model,
         based.base,
@@ -148,6 +151,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         first("judge").judge,
         made_by if isinstance(made_by, Mapping) else {},
         TrainingFacts.beside(model).as_json(),
+        {name: run.asked_with(name) for name in (based.base, model) if name and run},
     )
 
 
@@ -231,8 +235,12 @@ def _same(one: str, other: str) -> bool:
     return one == other or Path(one).resolve() == Path(other).resolve()
 
 
+def _is_here(model: str) -> bool:
+    return model == POCKET or is_gguf(model) or Path(model).is_dir()
+
+
 def _check_exists(base: str, of: Setting) -> None:
     """Refuse a base that was a folder when the file was written, and is none now."""
-    on_hub = not of.base_is_folder and HUB_ID.fullmatch(base)
+    on_hub = not of.base_is_folder and (HUB_ID.fullmatch(base) or is_gguf(base))
     if not (on_hub or Path(base).is_dir()):
         raise InputError(f"the base {base}, which {of.origin} names, is not there", fix="say where it is: --base DIR")

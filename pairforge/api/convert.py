@@ -16,7 +16,8 @@ from ..console import HtmlRepr, table
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
 from ..formats import kto, target_formats, writers
-from ..options import ConvertOptions, keywords
+from ..options.declaration import keywords
+from ..options.pairs import ConvertOptions
 from ..text import did_you_mean, visible
 from ..types import Skip
 from .inputs import PairInput, check_output

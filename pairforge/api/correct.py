@@ -7,15 +7,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..console import note
 from ..correction.counter_pairs import counter_pair_makers
+from ..correction.given_answer import ReferenceAnswer
+from ..correction.persona import Persona, ToldAnswer
 from ..correction.renaming import CorrectionRules, Renaming, count_names
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
-from ..options import CorrectOptions, SamplerOptions, keywords
+from ..options.correction import CorrectOptions
+from ..options.declaration import keywords
+from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
 from ..rename import Renamer, read_rules
@@ -23,12 +27,13 @@ from ..run import latest, out_dir
 from ..samplers.model_loading import POCKET
 from ..stages import pair
 from ..text import one_line
-from ..types import Pair, Prompt, Sampler, digest
+from ..types import Answer, Pair, Prompt, Sampler, Skip, digest
 from .inputs import DEFAULT_RUN, latest_run
 from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
-from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, prepare, source_name
+from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, named_values, prepare, source_name
 
 _CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
+_NO_SYSTEM = ("template", "rejected")  # skips of a template or server that may only refuse the system message
 _EXAMPLE = 'e.g. pairforge correct --from Qwen --to "Deep Qwen"'
 
 
@@ -38,8 +43,10 @@ def correct(options: CorrectOptions) -> BuildResult:
 
     Names are given by `from_` and `to`, by `rules` (a mapping, or a file as `read_rules` takes it) or both, and found
     as `Renamer` says; `CorrectionRules` explains `about` and `thinking`. With `revise`, an instruction, a model
-    rewrites the answers, and its text is checked: see `Revision`. Prompts are asked with no system message and under
-    "You're a helpful assistant.", or as `system` and `no_system` say. Raises InputError.
+    rewrites the answers, and its text is checked: see `Revision`. With `persona`, chosen is what the model says when it
+    is told who it is: see `ToldAnswer`; with `chosen` "reference", the answer in the prompt's row. Prompts are asked
+    with no system message and under "You're a helpful assistant.", or as `system` and `no_system` say. Raises
+    InputError.
     """
     names = Renamer(
         _rules(options), options.case, options.match, options.fold_width, options.article, as_tuple(options.inside)
@@ -47,10 +54,11 @@ def correct(options: CorrectOptions) -> BuildResult:
     rules = CorrectionRules(names, options.about, options.thinking)
     if not options.revise and (options.revise_model or options.revise_base_url or options.revise_api_key_env):
         raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
+    fill = _fill(options)
     contexts = contexts_of(options, [None, HELPFUL_SYSTEM_MESSAGE])
-    prompts, budget = prepare(options, options.prompts)
+    prompts, budget = prepare(options, options.prompts, fill)
     sampler = open_sampler(options, options.quiet)
-    pairer, refine = _pairer(options, rules, sampler)
+    pairer, refine = _pairer(options, rules, sampler, fill)
 
     def notes() -> Iterator[str]:
         inserted = sampler.inserted_system()
@@ -68,9 +76,11 @@ def correct(options: CorrectOptions) -> BuildResult:
         source_name(options.prompts),
         prompts,
         contexts,
+        by_default=not (options.system or options.no_system),
         refine=refine,
-        extras=_extra_pairs(options, rules, contexts, sampler),
-        account=partial(count_names, rules),
+        extras=_extra_pairs(options, rules, sampler),
+        account=None if options.persona or fill is not None else partial(count_names, rules),
+        keeps=rules.keeps,
         notes=notes,
     )
     return build(job, options, options.fresh)
@@ -118,7 +128,10 @@ def _rules(options: CorrectOptions) -> dict[str, str]:
     """Return all rules together; there may be none where a model revises by its instruction."""
     rules = options.rules
     given = dict(rules) if isinstance(rules, Mapping) else read_rules(rules) if rules else {}
-    named = rules_of(options.from_, options.to) if options.from_ or options.to or not (given or options.revise) else {}
+    free = given or options.revise or options.persona or options.chosen == "reference"
+    named = dict[str, str]()
+    if (options.from_ or options.to or not free) and not (options.persona and not options.from_):
+        named = rules_of(options.from_, options.to)
     if twice := next((name for name in named if given.get(name, named[name]) != named[name]), None):
         raise InputError(f"{twice!r} has another new name in --rules than in --to", fix="give it once")
     together = {**given, **named}
@@ -129,13 +142,80 @@ def _rules(options: CorrectOptions) -> dict[str, str]:
     return together
 
 
+def _fill(options: CorrectOptions) -> dict[str, str] | None:
+    """Return what the placeholders of the rows stand for; None where the rows have no answers that are chosen."""
+    ways = {
+        "--revise": options.revise,
+        "--persona": options.persona,
+        "--chosen reference": options.chosen == "reference",
+    }
+    if len(given := [name for name, value in ways.items() if value]) > 1:
+        raise InputError(f"{' and '.join(given)} exclude each other", fix="give one of them")
+    if options.chosen == "reference":
+        return named_values(options.fill, "--fill", 'name="Deep Qwen"')
+    if options.fill:
+        raise InputError("--fill has no effect without --chosen reference", fix="add it, or leave --fill out")
+    return None
+
+
+Refine: TypeAlias = Callable[[Answers, Builder], CorrectionPairer]
+
+
+def _told(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> tuple[CorrectionPairer, Refine]:
+    """Return the pairer of what the model says under a persona, and what asks it, again where that is not right yet.
+
+    It is asked as the run asks, then at temperature 1 where that was greedily. What can't hold a system message is told
+    in the user turn.
+    """
+    persona = Persona.of(options.persona or "")
+    to = rules.renamer.rules.values() or as_tuple(options.to)
+    names = tuple(dict.fromkeys([*map(str.strip, to), *persona.names]))
+    if not any(names) and not (persona.must_hold or persona.must_not_hold):
+        fix = "name it with --to, or write a file with lines must_hold: PATTERN"
+        raise InputError("--persona: nothing says by what its answers are known", fix=fix)
+    edit = ToldAnswer(persona, rules, names, options.tries)
+    drawn = options.temperature > 0
+
+    def refine(answers: Answers, builder: Builder) -> CorrectionPairer:
+        told = dict[str, Sequence[Answer] | Skip]()
+        given = [(prompt, answers[prompt.id]) for prompt in builder.job.asked if isinstance(prompt, Prompt)]
+        open_ = [prompt for prompt, own in given if isinstance(own, list) and isinstance(edit.own(prompt, own[0]), str)]
+        for turn in range(1 if options.replay else options.tries):
+            again = sampler if drawn or not turn else sampler.with_decoding(temperature=1.0)
+            found = _ask_told(persona, open_, turn + 1 if drawn else max(turn, 1), builder, again)
+            for prompt in open_:
+                new, old = found[prompt.id], told.get(prompt.id, ())
+                told[prompt.id] = [*old, *new] if not isinstance(new, Skip) and not isinstance(old, Skip) else new
+            open_ = [one for one in open_ if not isinstance(has := told[one.id], Skip) and edit.right(one, has) is None]
+        return CorrectionPairer(replace(edit, told=told))
+
+    return CorrectionPairer(edit), refine
+
+
+def _ask_told(persona: Persona, prompts: Sequence[Prompt], n: int, builder: Builder, sampler: Sampler) -> Answers:
+    """Return n answers to each prompt under the persona, by the id of the untold prompt."""
+    asked = {prompt.id: persona.told(prompt) for prompt in prompts}
+    answers = builder.ask([*asked.values()], n, kind="persona", sampler=sampler)
+    found = {name: answers[told.id] for name, told in asked.items()}
+    refused = [one for one in prompts if isinstance(skip := found[one.id], Skip) and skip.reason in _NO_SYSTEM]
+    if refused:
+        retold = {prompt.id: persona.told(prompt, in_user_turn=True) for prompt in refused}
+        answers = builder.ask([*retold.values()], n, kind="persona", sampler=sampler)
+        found |= {name: answers[told.id] for name, told in retold.items()}
+    return found
+
+
 def _pairer(
-    options: CorrectOptions, rules: CorrectionRules, sampler: Sampler
-) -> tuple[CorrectionPairer, Callable[[Answers, Builder], CorrectionPairer] | None]:
-    """Return the pairer, and where a model revises, the function that completes it from the answers.
+    options: CorrectOptions, rules: CorrectionRules, sampler: Sampler, fill: Mapping[str, str] | None
+) -> tuple[CorrectionPairer, Refine | None]:
+    """Return the pairer, and where more must be asked for it, the function that completes it from the answers.
 
     The model that is asked revises its own answers, greedily, unless another model is named.
     """
+    if options.persona:
+        return _told(options, rules, sampler)
+    if fill is not None:
+        return CorrectionPairer(ReferenceAnswer(rules, fill)), None
     model, url, key = options.revise_model, options.revise_base_url, options.revise_api_key_env
     if options.revise is None:
         if not rules.renamer.rules:
@@ -159,17 +239,15 @@ def _pairer(
     return CorrectionPairer(edit), refine
 
 
-def _extra_pairs(
-    options: CorrectOptions, rules: CorrectionRules, contexts: Sequence[str | None], sampler: Sampler
-) -> dict[str, ExtraPairs]:
+def _extra_pairs(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> dict[str, ExtraPairs]:
     """Return what makes the added pairs that the options ask for, by kind."""
     extra: dict[str, ExtraPairs] = {}
     if options.counter:
         if not rules.renamer.rules:
             raise InputError("--counter needs the names that would be wrong", fix="give --from and --to as well")
-        extra["counter"] = CounterPairs(rules, contexts, options.counter)
+        extra["counter"] = CounterPairs(rules, options.counter)
     if options.retain:
-        extra["retain"] = RetentionPairs(sampler.with_decoding(temperature=1.0), contexts, options.retain)
+        extra["retain"] = RetentionPairs(sampler.with_decoding(temperature=1.0), options.retain)
     return extra
 
 
@@ -178,7 +256,6 @@ class CounterPairs:
     """At most `fraction` counter-pairs for each pair. Some answers are wrong, so 1.5 times as many are asked for."""
 
     rules: CorrectionRules
-    contexts: Sequence[str | None]
     fraction: float
 
     def settings(self) -> float:
@@ -186,9 +263,12 @@ class CounterPairs:
 
     def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
         count = round(self.fraction * len(pairs))
-        questions = counter_pair_makers(self.rules, self.contexts)[: count + count // 2]
+        sampler, questions = builder.job.sampler, counter_pair_makers(self.rules, builder.job.contexts)
+        if any(question.prompt.system for question in questions) and not sampler.takes_system():
+            questions = [question for question in questions if question.prompt.system is None]
+        questions = questions[: count + count // 2]
         answers = builder.ask([question.prompt for question in questions], kind="counter")
-        made = (question.pair(answers[question.prompt.id], builder.job.sampler.model) for question in questions)
+        made = (question.pair(answers[question.prompt.id], sampler.model) for question in questions)
         return [item for item in made if item][:count]
 
 
@@ -201,7 +281,6 @@ class RetentionPairs:
     """
 
     sampler: Sampler
-    contexts: Sequence[str | None]
     fraction: float
     n: int = 4
 
@@ -212,7 +291,9 @@ class RetentionPairs:
         count, made = round(self.fraction * len(pairs)), list[Pair]()
         judge = ReferenceJudge()
         general = sorted(bundled("general.train"), key=lambda prompt: digest(prompt.id))
-        left = [prompt.in_context(context) for prompt, context in zip(general, cycle(self.contexts), strict=False)]
+        left = [
+            prompt.in_context(context) for prompt, context in zip(general, cycle(builder.job.contexts), strict=False)
+        ]
         while left and len(made) < count:
             round_ = 2 * (count - len(made)) + 8
             asked, left = left[:round_], left[round_:]

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError
-from ..options import keywords
+from ..options.declaration import keywords
+from ..options.management import DoctorOptions
 from ..run import out_dir
-from ..run_options import DoctorOptions
 from ..samplers.hardware import usable_processors
 from ..text import byte_size, one_line, plural
 from .config_file import config_file

@@ -20,7 +20,8 @@ from ..checks.runner import RowChecker
 from ..console import HtmlRepr, table
 from ..errors import InputError
 from ..formats.context import MisfitError
-from ..options import FixOptions, keywords
+from ..options.declaration import keywords
+from ..options.pairs import FixOptions
 from ..readers.spool import RowSpool
 from ..text import and_others, plural, visible
 from ..types import Skip

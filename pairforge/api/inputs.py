@@ -16,7 +16,7 @@ from typing import Any
 from .. import formats
 from ..console import note
 from ..errors import InputError
-from ..options import PairColumns, PairData
+from ..options.common import PairColumns, PairData
 from ..prompts import is_prompt
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
@@ -170,9 +170,12 @@ class PairInput:
 
     @property
     def new_names(self) -> list[str]:
-        """The new names of the correction run that the pairs belong to, if any."""
-        rules = self.run.settings.get("rules") if self.run else None
-        return list(rules.values()) if isinstance(rules, Mapping) else []
+        """The names that are meant to differ: the new ones of the correction run that the pairs belong to, if any."""
+        settings = self.run.settings if self.run else {}
+        rules, fill, persona = (settings.get(name) for name in ("rules", "fill", "persona"))
+        named = [value for found in (rules, fill) if isinstance(found, Mapping) for value in found.values()]
+        told = [*persona["names"], *persona["makers"]] if isinstance(persona, Mapping) else []
+        return list(dict.fromkeys([*named, *told]))
 
     def raw(self, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
         """Return the rows as they are, a Skip where it can't be read; the arguments are those of `formats.rows`."""

@@ -7,19 +7,22 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass, fields, replace
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
 from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
-from ..options import ContextOptions, LocalModelOptions, SamplerOptions, part_of
+from ..options.common import ContextOptions
+from ..options.declaration import part_of
+from ..options.sampling import LocalModelOptions, SamplerOptions
 from ..run import Run
-from ..samplers.chat_template import ChatTemplate
+from ..samplers.chat_template import ChatTemplate, read_template
 from ..samplers.decoding import Decoding
-from ..samplers.model_loading import POCKET, generation_settings, load_tokenizer
+from ..samplers.gguf_models import is_converted, is_gguf
+from ..samplers.model_loading import POCKET, generation_settings, load_tokenizer, resolve_model
 from ..samplers.model_names import check_model
 from ..samplers.replay import ReplaySampler
 from ..stages import sample
@@ -31,6 +34,9 @@ from .inputs import find_run, like_a_run
 
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
 """Besides no system message, the context in which chat models are asked. Pairs teach only the contexts they carry."""
+
+NO_SYSTEM_ROLE = "the chat template of {} takes no system message"
+"""What is said where contexts are left out for it."""
 
 NO_MODEL = "no --model: asking the bundled pocket model, a toy of 2.7 million parameters (-m ORG/MODEL for yours)"
 
@@ -47,7 +53,12 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
     decoding = part_of(options, Decoding)
     named = None if options.model == POCKET else options.model
     if options.replay:
-        return _replayed(options.replay, named, getattr(options, "output", None))
+        sources = as_tuple(options.replay)
+        opened = [open_replay(source, named, getattr(options, "output", None)) for source in sources]
+        if len(models := {replay.model for replay in opened}) > 1:
+            what = f"--replay has answers of {' and '.join(sorted(models))}: which model are the pairs for?"
+            raise InputError(what, fix="name it with -m MODEL")
+        return reduce(ReplaySampler.joined, opened)
     kwargs = _template_kwargs(options.chat_template_kwargs)
     if not (options.base_url or options.provider):
         from ..samplers.transformers import TransformersSampler
@@ -56,7 +67,8 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
         model = POCKET if options.model is None else options.model
         if options.model is None and options.revision:
             raise InputError("--revision has no effect without --model", fix="add -m ORG/MODEL, or leave it out")
-        on_load = None if quiet else partial(note, f"loading the model {model}")
+        once = ", which is converted first, once" if is_gguf(model) and not is_converted(model) else ""
+        on_load = None if quiet else partial(note, f"loading the model {model}{once}")
         sampler = TransformersSampler(model, decoding, on_load=on_load, **vars(local))
         if options.model is None and not quiet:
             note(NO_MODEL)
@@ -65,6 +77,13 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
 
     server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
     return EndpointSampler(named, decoding, **server, api_key=_key(options.api_key_env), chat_template_kwargs=kwargs)
+
+
+def as_asked(options: SamplerOptions, known: Mapping[str, Any]) -> SamplerOptions:
+    """Return the options with what is `known` of how the model was asked, where they don't say it themselves."""
+    server = options.base_url or options.provider
+    missing = {name: value for name, value in known.items() if not (getattr(options, name) or options.replay)}
+    return replace(options, **{name: value for name, value in missing.items() if not (server and name in _LOCAL_ONLY)})
 
 
 _shared: ContextVar[dict[str, Sampler]] = ContextVar("_shared")
@@ -140,13 +159,13 @@ def _key(variable: str | None) -> str | None:
     return key
 
 
-def _replayed(source: str, model: str | None, output: str | None) -> ReplaySampler:
-    """Open the answers of a file, or those that a run was made from."""
+def open_replay(source: str, model: str | None, output: str | None, option: str = "--replay") -> ReplaySampler:
+    """Open the answers of a file, or those that a run was made from. Raises InputError that names the option."""
     path = find_run(source, output)
     if path is None:
         if not Path(source).exists() and (hint := like_a_run(source, output)):
-            raise InputError(f"--replay {source} is neither a run nor a file", fix=hint)
-        return ReplaySampler.from_file(Path(source), model)
+            raise InputError(f"{option} {source} is neither a run nor a file", fix=hint)
+        return ReplaySampler.from_file(Path(source), model, option)
     run = Run.load(path)
     with closing(Store(path.parent)) as store:
         return ReplaySampler(store.answers(run.settings["sampling"]), model or run.settings["model"])
@@ -208,15 +227,20 @@ class ModelTokenizer:
         return TokenizedChecker(self.tokenizer, max_length=max_length, ends=self.ends, inserted=self.inserted)
 
 
-def open_tokenizer(model: str, revision: str | None = None, quiet: bool = False) -> ModelTokenizer:
-    """Load the tokenizer of a model (a Hub id, a folder, or "pocket"), without its weights.
+def open_tokenizer(
+    model: str, revision: str | None = None, quiet: bool = False, chat_template: str | None = None
+) -> ModelTokenizer:
+    """Load the tokenizer of a model (a Hub id, a folder, an adapter, a GGUF file, or "pocket"), without its weights.
 
-    A tokenizer without a chat template gets `types.PLAIN_TEMPLATE`, as in training. Raises InputError or OutsideError.
+    `chat_template` is a file to use in place of the model's own. A tokenizer without a chat template gets
+    `types.PLAIN_TEMPLATE`, as in training. Raises InputError or OutsideError.
     """
     check_model(model, revision, "tokenizer")
-    chat = ChatTemplate(load_tokenizer(model, revision))
+    resolved = resolve_model(model, revision, None)
+    template = None if chat_template is None else read_template(chat_template)
+    chat = ChatTemplate(load_tokenizer(*resolved.tokenizer), template)
     if chat.plain and not quiet:
         note(f"{model} has no chat template: a plain one (User: / Assistant:) is used")
-    ends = generation_settings(model, revision).eos_token_id
+    ends = generation_settings(resolved.base, resolved.revision).eos_token_id
     stops = ends if isinstance(ends, list) else [] if ends is None else [ends]
     return ModelTokenizer(chat.tokenizer, tuple(stops), chat.inserted_system())

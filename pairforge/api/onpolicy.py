@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..judge_options import JudgeModelOptions, OnpolicyOptions, PickOptions
 from ..jury import Jury
-from ..options import SamplerOptions, keywords
+from ..options.declaration import keywords
+from ..options.judging import JudgeModelOptions, OnpolicyOptions, PickOptions
+from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer
 from ..plugins import load
 from ..text import one_line
@@ -24,6 +25,8 @@ from .pipeline import BuildJob, BuildResult, build, prepare, source_name
 BUILT_IN = "reference"
 """The judge whose name may come from a file: the others are code, which is run only where a user names it."""
 
+MODELS = ("rm", "llm", "pairwise", "checklist")
+"""The judges that are models: the name of the model follows behind a colon."""
 THINKING_TOKENS = 2048
 """Of a judge's answer: it may think before its verdict."""
 
@@ -116,12 +119,14 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
         return PatternJudge(model) if model else LengthJudge()
     if kind == "trl":
         judge = f"trl.rewards:{model}"
+    if kind in MODELS and not model and not (options and options.judge_base_url):
+        raise InputError(f"--judge {kind} names no model", fix=f"write {kind}:ORG/MODEL, or {kind}:FOLDER")
     if kind == "rm":
         from ..judges.reward_model import RewardModelJudge
 
         model, _, label = model.partition(":")
         return RewardModelJudge(model, label or None)
-    if kind in ("llm", "pairwise", "checklist"):
+    if kind in MODELS:
         return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
     if isinstance(given, type) and hasattr(given, "score"):
@@ -172,7 +177,7 @@ def family_warning(judge: Judge | Jury, model: str) -> Iterator[str]:
     own = family(model)
     for one in judges_of(judge):
         kind, _, name = one.name.partition(":")
-        if kind in ("rm", "llm", "pairwise", "checklist") and own and family(name) == own:
+        if kind in MODELS and own and family(name) == own:
             yield f"{one.name} and {model} are of one family ({own}): judges prefer the answers of their own family"
 
 

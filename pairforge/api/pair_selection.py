@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import regex
 
 from ..errors import InputError
-from ..options import ShowOptions
+from ..options.pairs import ShowOptions
 from ..pair_view import sides_of, text_of_turns
 from ..text import did_you_mean, one_line
 from .models import as_tuple

@@ -16,7 +16,8 @@ from ..diagnostics import diagnose
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
-from ..options import BuildOptions, PromptColumns, PromptOptions, RunOptions, part_of
+from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
+from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
@@ -26,8 +27,9 @@ from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
 from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
-from .models import answer, as_tuple
+from .models import NO_SYSTEM_ROLE, answer, as_tuple
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ class BuildResult(HtmlRepr):
 
         Where prompts have several pairs, `paired` is the number of prompts with pairs: paired + skips = prompts x
         contexts.
-        Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thinking` (pairs
-        with reasoning), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
+        Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thoughts` (what
+        became of them), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
         number of their questions that are open.
         """
         return self.run.counts
@@ -72,7 +74,7 @@ class BuildResult(HtmlRepr):
 
     def to_pandas(self) -> Any:
         """Return the pairs as a `pandas.DataFrame`, a row for each pair."""
-        import pandas  # type: ignore[import-untyped]
+        import pandas
 
         return pandas.DataFrame([*self.rows()])
 
@@ -108,6 +110,7 @@ class BuildResult(HtmlRepr):
             more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
             if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
                 yield f"{label}: {', '.join(counted[:8])}{more}"
+        yield from thought_lines(self.run)
         if found := counts.get("diagnostics"):
             yield from diagnostics.lines(found, self.run.settings["n"])
         yield f"{self.run.pairs}"
@@ -122,26 +125,29 @@ class BuildResult(HtmlRepr):
             yield from report.conclusion()
 
 
-def load_prompts(options: PromptOptions, source: Any) -> list[Prompt | Skip]:
-    """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python."""
+def load_prompts(options: PromptOptions, source: Any, fill: Mapping[str, str] | None = None) -> list[Prompt | Skip]:
+    """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python; see `read_prompts`."""
     if isinstance(source, str) and not os.path.lexists(source) and source not in BUNDLED:
         run = find_run(source, getattr(options, "output", None))
         source = run / "pairs.jsonl" if run else source
-    return read_prompts(source, columns=parse_columns(options.columns), history=options.history, limit=options.limit)
+    columns = parse_columns(options.columns)
+    return read_prompts(source, columns=columns, history=options.history, limit=options.limit, fill=fill)
 
 
-def prepare(options: BuildOptions, source: Any) -> tuple[list[Prompt | Skip], Budget]:
+def prepare(
+    options: BuildOptions, source: Any, fill: Mapping[str, str] | None = None
+) -> tuple[list[Prompt | Skip], Budget]:
     """Return the prompts and the budget, after all that can be known to be wrong before a model is opened."""
     out_dir(options.output)
     if options.name is not None:
         check_run_name(options.name)
     budget = part_of(options, Budget)
-    return load_prompts(options, source), budget
+    return load_prompts(options, source, fill), budget
 
 
 def source_name(prompts: Any) -> str:
     """Return what a run keeps as the source of its prompts: prompts given in Python have no name."""
-    return "given in Python" if is_given(prompts) else str(prompts)
+    return GIVEN_IN_PYTHON if is_given(prompts) else str(prompts)
 
 
 def in_contexts(prompts: Iterable[Prompt | Skip], contexts: Sequence[str | None]) -> Iterator[Prompt | Skip]:
@@ -152,13 +158,19 @@ def in_contexts(prompts: Iterable[Prompt | Skip], contexts: Sequence[str | None]
 
 def parse_columns(given: PromptColumns) -> dict[str, str]:
     """Return the column of each part of a prompt that is named. Raises InputError for a text that names none."""
+    return named_values(given, "--columns", "prompt=my_question", "NAME=COLUMN")
+
+
+def named_values(given: PromptColumns, option: str, example: str, form: str = "NAME=TEXT") -> dict[str, str]:
+    """Return the values of an option that is given as a mapping or as texts `name=value`. Raises InputError."""
     if isinstance(given, Mapping):
         return dict(given)
     parts = [text.partition("=") for text in as_tuple(given)]
     if wrong := next(("".join(part) for part in parts if not (part[0].strip() and part[2].strip())), None):
-        fix = f"write --columns prompt={wrong.strip('= ') or 'my_question'}"
-        raise InputError(f"--columns {wrong!r} must be NAME=COLUMN", fix=fix)
-    return {name.strip(): column.strip() for name, _, column in parts}
+        name, _, value = example.partition("=")
+        fix = f"write {option} {name}={wrong.strip('= ') or value}"
+        raise InputError(f"{option} {wrong!r} must be {form}", fix=fix)
+    return {name.strip(): value.strip() for name, _, value in parts}
 
 
 Answers = Mapping[str, list[Answer] | Skip]
@@ -244,6 +256,8 @@ class BuildJob:
         notes: Returns warnings that are shown before anything is asked.
         confirm: A groupwise judge that has to find the chosen answer of each pair better, too.
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
+        keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
+        by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
     """
 
     command: str
@@ -261,6 +275,8 @@ class BuildJob:
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
     confirm: Judge | None = None
+    keeps: Callable[[str], bool] = bool
+    by_default: bool = False
 
     @property
     def asked(self) -> list[Prompt | Skip]:
@@ -270,10 +286,10 @@ class BuildJob:
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""
         rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
-        revision = self.sampler.revision
+        named = {"revision": self.sampler.revision, "chat_template": self.sampler.chat_template}
         return {
             "model": self.sampler.model,
-            **({"revision": revision} if revision else {}),
+            **{name: value for name, value in named.items() if value},
             "sampling": self.sampler.settings(),
             "n": self.n,
             "contexts": list(self.contexts),
@@ -289,6 +305,7 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
     """Make the run of a job, or find it made."""
     out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
+    run.argv = ("pairforge", job.command, *words_of(options, ("output", "quiet", "fresh", "name")))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)
@@ -330,6 +347,10 @@ def differences(run: Run, other: Run) -> str:
 
 
 def _fill(run: Run, builder: Builder) -> None:
+    if builder.job.by_default and any(builder.job.contexts) and not builder.job.sampler.takes_system():
+        builder = replace(builder, job=replace(builder.job, contexts=[None]))
+        if not builder.quiet:
+            note(f"{NO_SYSTEM_ROLE.format(visible(builder.job.sampler.model))}: asked without one only")
     job, asked = builder.job, builder.job.asked
     real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
     if not builder.quiet and not builder.knows(real):
@@ -351,14 +372,15 @@ def _fill(run: Run, builder: Builder) -> None:
         ]
     if job.confirm:
         results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
-    pairs = [item for _, item in results_by_prompt if isinstance(item, Pair)]
-    skips = [(prompt, item) for prompt, item in results_by_prompt if isinstance(item, Skip)]
+    finish = PairFinisher(job.sampler, job.keeps)
+    before, pairs, skips = finish.all(results_by_prompt)
     skip_rows = (
         {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}
         | {"prompt": list(prompt.messages) if prompt else []}
         for prompt, skip in skips
     )
-    extra = {kind: make(pairs, builder) for kind, make in job.extras.items()}
+    added = {kind: map(finish, make(pairs, builder)) for kind, make in job.extras.items()}
+    extra = {kind: [item for item in made if isinstance(item, Pair)] for kind, made in added.items()}
     rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
     counts = {
         "prompts": len(job.prompts),
@@ -367,8 +389,10 @@ def _fill(run: Run, builder: Builder) -> None:
         **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
         **({"diagnostics": diagnose(answers, results, pairs)} if job.judge else {}),
-        **(job.account(pairs, [skip for _, skip in skips]) if job.account else {}),
+        **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
+        **({"thoughts": finish.thoughts} if finish.thoughts else {}),
         **{kind: len(made) for kind, made in extra.items()},
     }
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
+    run.settings = job.settings()  # a server may have refused a part of those that name the run
     run.finish(rows, skip_rows, counts | ({"unfinished": unfinished} if unfinished else {}))

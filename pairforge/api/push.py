@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
+from shutil import rmtree
 from typing import Any
+from uuid import uuid4
 
-from .. import checks, formats
-from ..checks.rule import RULES
-from ..checks.secrets import SecretChecker
+from .. import formats
+from ..checks.gate import allowances
 from ..console import note, table
-from ..disk import atomic, write_atomic, write_errors
+from ..disk import write_errors
 from ..errors import InputError, OutsideError
-from ..hub import dataset_card
-from ..hub.dataset_upload import CARD_FILE, DATA_FILE, DatasetUpload, RowChanges, check_repo
+from ..hub import croissant, manifest
+from ..hub.dataset_upload import (
+    CARD_FILE,
+    DATA_FOLDER,
+    BuiltDataset,
+    DatasetUpload,
+    RowChanges,
+    check_repo,
+    check_right,
+)
 from ..hub.model_upload import ModelUpload, why_not
-from ..hub.repository import Commit, logged_in, login_advice
-from ..markdown import public_name
-from ..options import PushOptions, keywords
-from ..resources import patterns, resource
-from ..run import Run, TrainedModel, out_dir
+from ..hub.repository import Commit, connected, logged_in, login_advice, status_of
+from ..options.declaration import keywords
+from ..options.hub import PushOptions
+from ..resources import patterns
+from ..run import TrainedModel, out_dir
 from ..text import did_you_mean, plural, visible
-from ..types import Finding, digest
+from ..types import Finding
+from .dataset_build import CheckedRows, build_dataset
 from .inputs import PairInput
 
 _SHOWN = 10  # errors
+_OLD = 24 * 3600  # seconds after which a folder that a push built in was left by one that was killed
+_CONFIG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
+_REF = re.compile(r"[A-Za-z0-9][\w./-]{0,100}", re.ASCII)
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
 
 
@@ -98,12 +110,14 @@ class PushOutcome:
 
 @keywords(PushOptions)
 def push(options: PushOptions) -> PushOutcome:
-    """Build a dataset and its card from pairs, show them on stderr, and upload them to `repo` in one commit.
+    """Build a data set and its card from pairs, show them on stderr, and upload them in one commit.
+
+    They go to `repo`; without it, where there is a login, to a private data set that is called as the run or the file.
 
     The folder of a trained model in place of pairs is uploaded as it is, without what does not belong to the model.
 
     Pairs with errors, or with what looks like a secret, are not built: see `findings` of the result. With `dry_run` the
-    result says what would change in `repo`, and nothing is uploaded.
+    result says what would change there, and nothing is uploaded.
 
     Raises:
         InputError: an argument, a file or the target can't be used; rows of the target would be lost without `yes`.
@@ -114,13 +128,30 @@ def push(options: PushOptions) -> PushOutcome:
     if isinstance(options.data, (str, PathLike)) and TrainedModel.at(Path(options.data)):
         return _push_model(Path(options.data), options)
     license = known_license(options.license)
-    source = PairInput(_data(options), options.output, quiet=options.quiet, columns=options.columns)
-    with _collector_off():
+    _check_names(options)
+    from .correct import default_run
+
+    data = options.data if options.data is not None else default_run(options.output, options.quiet)
+    with PairInput(data, options.output, quiet=options.quiet, columns=options.columns) as source:
         return _build_and_upload(source, license, options)
 
 
+def _check_names(options: PushOptions) -> None:
+    """Raise InputError for what can be no name of a config, a tag or a branch, and for what can't go together."""
+    if (
+        options.config_name is not None and not _CONFIG.fullmatch(options.config_name)
+    ) or options.config_name == DATA_FOLDER:
+        what = f"--config-name {visible(str(options.config_name))!r:.80} can't be the name of a config"
+        raise InputError(what, fix="use letters, digits, - and _, and not data, e.g. --config-name correction")
+    for flag, name in (("--tag", options.tag), ("--revision", options.revision)):
+        if name is not None and (not _REF.fullmatch(name) or ".." in name or name.endswith((".lock", "/", "."))):
+            raise InputError(f"{flag} {visible(name)!r:.80} can't be a name in git", fix=f"e.g. {flag} v1")
+    if options.create_pr and (options.revision or options.tag):
+        raise InputError("--create-pr goes to main, and has no tag", fix="leave --revision and --tag out")
+
+
 def _push_model(folder: Path, options: PushOptions) -> PushOutcome:
-    for name in ("license", "columns", "allow_pocket"):
+    for name in ("license", "columns", "allow", "allow_pocket"):
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} has no effect on a model", fix="leave it out")
     upload = ModelUpload(folder, options.repo or "YOUR-NAME/YOUR-MODEL", options.private, quiet=options.quiet)
@@ -138,102 +169,148 @@ def _push_model(folder: Path, options: PushOptions) -> PushOutcome:
 
 
 def _uploaded(
-    built: PushOutcome, commit: Commit, options: PushOptions, changes: RowChanges | None = None
+    built: PushOutcome, commit: Commit, options: PushOptions, changes: RowChanges | None = None, unread: str = ""
 ) -> PushOutcome:
     """Return the outcome of an upload that succeeded."""
     said = f"pushed to {commit.url}" if commit.new else f"already up to date: {commit.url}"
     if commit.new and changes:
-        said += f": {changes}"
+        seen = f"could not be read back: {unread}" if unread else "was read back, and is as it was built"
+        said += f": {changes}; {commit.sha[:7]} {seen}"
     if commit.private and not options.private:
         kind = "models" if changes is None else "datasets"
         said += f"; it is private and stays so, as --public is for new {kind}: change it in the settings there"
     return replace(built, note=said, pushed=commit.new, commit=commit.sha, url=commit.url, changes=changes)
 
 
-def _data(options: PushOptions) -> Any:
-    if options.data is not None:
-        return options.data
-    from .correct import default_run
-
-    return default_run(options.output, options.quiet)
-
-
-@contextmanager
-def _collector_off() -> Iterator[None]:
-    """Don't look for unreachable cycles: rows hold none, and the search through all of them takes a third of a push."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 @contextmanager
 def _bars_off(quiet: bool) -> Iterator[None]:
-    """Show no progress but that of an upload, and that only in a terminal."""
-    import datasets
+    """Show the progress of an upload in a terminal only."""
     from huggingface_hub import utils
 
-    libraries = [datasets, utils] if quiet or not sys.stderr.isatty() else [datasets]
-    changed = [one for one in libraries if not one.are_progress_bars_disabled()]
-    for one in changed:
-        one.disable_progress_bars()
+    change = (quiet or not sys.stderr.isatty()) and not utils.are_progress_bars_disabled()
+    if change:
+        utils.disable_progress_bars()
     try:
         yield
     finally:
-        for one in changed:
-            one.enable_progress_bars()
+        if change:
+            utils.enable_progress_bars()
 
 
 def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
-    run, rows = source.run, [dict(row) if isinstance(row, Mapping) else row for row in source.pairs()]
-    errors = checks.check(rows, [one.code for one in RULES.values() if one.severity == "error"])
-    look = SecretChecker().see
-    leaked = [one for index, row in enumerate(rows) for one in look(index, row)]
-    findings = (*errors, *leaked, *look(None, {"settings": run.settings if run else None}))
-    if findings:
-        said = f"not pushed: {plural(len(findings), 'error')} in the pairs"
-        said += f"; to leave them out: pairforge fix {source.word} fixed.jsonl" if errors else ""
-        return PushOutcome(said, repo=options.repo, findings=findings)
-    pocket = any(map(_is_pocket, {str(record.get("model")) for record in (*rows, run.settings if run else {})}))
-    how = _command(options, options.repo or "YOUR-NAME/YOUR-DATASET", pocket)
-    shortened = cache(public_name)  # of folders of this machine
-    named = ("model", "judge")
-    dataset = formats.to_dataset(
-        {**row, **{key: shortened(row[key]) for key in named if isinstance(row.get(key), str)}} for row in rows
-    )
-    rows = dataset.to_list()
-    name = digest(rows, 64, str)
+    if options.repo and not (options.dry_run or options.create_pr) and logged_in():
+        check_right(options.repo)  # before minutes of work
+    run, rows = source.run, CheckedRows(source, allowances(options.allow))
     own = run and os.access(run.path, os.W_OK)  # it may be another user's
-    base = run.path if run and own else out_dir(options.output) / f"push-{name[:10]}"
-    with _locked(base, options.quiet), _bars_off(options.quiet):
-        files = _build(base / "hub", dataset, rows, name, run, license=license, repo=options.repo, pocket=pocket)
-        if not options.quiet:
-            note(preview(base / "hub", files))
-        built = PushOutcome(f"built, not uploaded; to upload: {how}", base / "hub", files, options.repo)
-        if options.repo is None:
-            return built
-        return _upload(built, options, pocket, how)
+    root = run.path if run and own else out_dir(options.output)
+    with _folder_for(root) as folder:
+        built = build_dataset(source, rows, folder, options, license)
+        if built is None:
+            said = f"not pushed: {'; '.join(rows.gate.refusals)}"
+            if any(one.code[:3] not in ("PF3", "PF5") for one in rows.findings):
+                said += f"; to leave them out: pairforge fix {source.word} fixed.jsonl"
+            said += f"; where it is meant: --allow {rows.findings[0].code}=REASON"
+            return PushOutcome(said, repo=options.repo, findings=tuple(rows.findings))
+        name = built.manifest.configs[built.manifest.default].digest
+        base = root if run and own else root / f"push-{name[:10]}"
+        with _locked(base, options.quiet), _bars_off(options.quiet):
+            built = replace(built, folder=_put(folder, base / "hub"))
+            files = _files(built)
+            if not options.quiet:
+                note(preview(built.folder, files))
+            made = PushOutcome("", built.folder, files, options.repo)
+            return _upload(built, made, options, source, rows.pocket)
 
 
-def _upload(built: PushOutcome, options: PushOptions, pocket: bool, how: str) -> PushOutcome:
-    assert options.repo and built.folder
-    upload = DatasetUpload(built.folder, options.repo, options.private, options.yes, options.quiet)
-    if options.dry_run:
-        if not logged_in():
-            said = f"built, not uploaded, and not compared with {options.repo}: no login"
-            return replace(built, note=f"{said}; {login_advice()}, then {how}")
-        there = upload.compare()
-        said = f"not uploaded: {'; '.join((there.text, *there.refusals))}; to upload: {how}"
-        return replace(built, note=said, changes=there.changes)
+@contextmanager
+def _folder_for(root: Path) -> Iterator[Path]:
+    """Yield a folder to build in, which is not there yet; what is left in it goes, as does what a killed push left."""
+    for old in root.glob(".push-*"):
+        with suppress(OSError):
+            if time.time() - old.stat().st_mtime > _OLD:
+                rmtree(old)
+    folder, there = root / f".push-{uuid4().hex[:12]}", root.exists()
+    try:
+        yield folder / "new"
+    finally:
+        rmtree(folder, ignore_errors=True)
+        if not there:
+            with suppress(OSError):  # as a rule, because it holds what was built
+                root.rmdir()
+
+
+def _put(built: Path, place: Path) -> Path:
+    """Put a folder that was built where a run has it, in place of the one that was there."""
+    if place.is_symlink():  # of a run that somebody gave: what it points to would be moved
+        raise InputError(f"{place} is a symbolic link, and nothing is written there", fix=f"rm {place}")
+    with write_errors(place):
+        if place.exists():
+            place.rename(built.with_name("old"))
+        built.rename(place)
+    return place
+
+
+def _files(built: BuiltDataset) -> tuple[BuiltFile, ...]:
+    """Return what is in the folder, the card first."""
+    texts = (BuiltFile.of(name, built.folder / name) for name in (CARD_FILE, manifest.FILE, croissant.FILE))
+    data = (BuiltFile(file.path, file.bytes, file.sha256) for file in built.manifest.files)
+    return (*texts, *data)
+
+
+def _upload(
+    built: BuiltDataset, made: PushOutcome, options: PushOptions, source: PairInput, pocket: bool
+) -> PushOutcome:
+    how = _command(options, options.repo or "YOUR-NAME/YOUR-DATASET", pocket)
+    to_upload = f"to upload: {how}"
     if not logged_in():
+        if options.repo is None or options.dry_run:
+            what = f", and not compared with {options.repo}" if options.repo else ""
+            return replace(made, note=f"built, not uploaded{what}: no login; {login_advice()}, then: {how}")
         what = f"nothing was uploaded to {options.repo}: no login; the files are in {built.folder}"
         raise OutsideError(what, fix=f"{login_advice()}, then {how}")
-    if pocket and not options.allow_pocket:
+    if pocket and not options.allow_pocket and not options.dry_run:
+        if options.repo is None:
+            return replace(made, note=f"built, not uploaded: {_POCKET}; {to_upload}")
         raise InputError(_POCKET, fix="make pairs with --model, or add --allow-pocket")
-    return _uploaded(built, upload.run(), options, upload.changes)
+    try:
+        repo = options.repo or f"{_user()}/{_repo_name(source, built)}"
+    except OutsideError as error:
+        if status_of(error.__cause__ or error) is not None:
+            raise
+        return replace(made, note=f"built, not uploaded: {error.message}; {to_upload}")
+    upload = DatasetUpload(
+        built, repo, options.private, options.yes, options.quiet, _ask if _may_ask(options) else None,
+        options.revision, options.create_pr, options.tag, options.message,
+    )  # fmt: skip
+    made = replace(made, repo=repo)
+    if options.dry_run:
+        there = upload.compare()
+        said = f"not uploaded: {'; '.join((there.text, *there.refusals))}; {to_upload}"
+        return replace(made, note=said, changes=there.changes)
+    return _uploaded(made, upload.run(), options, upload.changes, upload.unread)
+
+
+def _user() -> str:
+    with connected("your account", "dataset", quiet=True) as hub:
+        return hub.user()
+
+
+def _repo_name(source: PairInput, built: BuiltDataset) -> str:
+    """Return the name of a data set for which none was given: that of the run, or of the file."""
+    run = source.run
+    name = run.name or run.path.name if run else PurePath(source.name).stem
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")[:90]
+    return name or f"pairs-{built.manifest.configs[built.manifest.default].digest[:10]}"
+
+
+def _may_ask(options: PushOptions) -> bool:
+    return not options.quiet and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask(what: str) -> bool:
+    """Ask on the terminal whether rows and files may be replaced."""
+    note(f"{visible(what)}. Push all the same? [y/N]")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def known_license(license: str | None) -> str | None:
@@ -251,26 +328,22 @@ def known_license(license: str | None) -> str | None:
     )
 
 
-def _is_pocket(model: str) -> bool:
-    """Return True for a name or a path of the bundled model."""
-    if model == "pocket":
-        return True
-    try:
-        return os.path.samefile(model, resource("data", "pocket"))
-    except (OSError, ValueError):  # no path, or none that can be one
-        return False
-
-
 def _command(options: PushOptions, repo: str, pocket: bool = False) -> str:
     """Return the command that uploads what was built: this one, with what is missing."""
     words = ["pairforge", "push", *([str(options.data)] if isinstance(options.data, (str, PathLike)) else [])]
     words += ["--repo", repo]
-    words += ["-o", str(options.output)] if options.output else []
     columns = formats.by_hand(options.columns).parts
     words += ["--columns", *(f"{part}={column}" for part, column in columns.items())] if columns else []
-    words += ["--license", options.license] if options.license else []
-    given = {"--public": not options.private, "--yes": options.yes, "--allow-pocket": pocket or options.allow_pocket}
-    return shlex.join([*words, *(flag for flag, on in given.items() if on)])
+    given: dict[str, Any] = {"-o": options.output, "--license": options.license, "--config-name": options.config_name}
+    given |= {"--test-size": options.test_size, "--also": options.also, "--message": options.message}
+    given |= {"--revision": options.revision, "--tag": options.tag}
+    for name, value in given.items():
+        words += [name, str(value)] if value else []
+    for code, reason in allowances(options.allow).items():
+        words += ["--allow", f"{code}={reason}"]
+    flags = {"--public": not options.private, "--no-candidates": not options.candidates, "--yes": options.yes}
+    flags |= {"--create-pr": options.create_pr, "--allow-pocket": pocket or options.allow_pocket}
+    return shlex.join([*words, *(flag for flag, on in flags.items() if on)])
 
 
 @contextmanager
@@ -296,35 +369,11 @@ def preview(folder: Path, files: Iterable[BuiltFile]) -> str:
     """Return the list of files with sizes and digests, and the first lines of the card below its header."""
     from rich.filesize import decimal
 
-    lines = [str(folder), *(f"  {file.path:<34} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
+    files = [*files]
+    width = max(len(file.path) for file in files)
+    lines = [str(folder), *(f"  {file.path:<{width}} {decimal(file.size):>9}  sha256 {file.sha256}" for file in files)]
     header, _, body = (folder / CARD_FILE).read_text(encoding="utf-8").partition("\n---\n")
     lines += ["", *(f"  | {line}" for line in body.strip().splitlines()[:10]), "  | ..."]
     if "\nlicense: " not in header:
         lines += ["", "no licence is named: --license ID, e.g. apache-2.0"]
     return visible("\n".join(lines))
-
-
-def _build(
-    folder: Path, dataset: Any, rows: list[Any], rows_sha256: str, run: Run | None, **card_fields: Any
-) -> tuple[BuiltFile, ...]:
-    """Write data and card, each atomically; the same pairs and settings give the same bytes."""
-    data, readme = folder / DATA_FILE, folder / CARD_FILE
-    for path in (folder, data.parent, data, readme):
-        if path.is_symlink():  # of a run that somebody gave: what it points to would be overwritten
-            raise InputError(f"{path} is a symbolic link, and nothing is written there", fix=f"rm {path}")
-    with write_errors(data):
-        data.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(data) as file:
-            dataset.to_parquet(file)
-    made = BuiltFile.of(DATA_FILE, data)
-    text = dataset_card.render(
-        rows,
-        {"command": run.command, "settings": run.settings, "counts": run.counts} if run else {},
-        features=dataset.features,
-        data_file=DATA_FILE,
-        rows_sha256=rows_sha256,
-        data_sha256=made.sha256,
-        **card_fields,
-    )
-    write_atomic(readme, text)
-    return BuiltFile.of(CARD_FILE, readme), made

@@ -19,9 +19,9 @@ from ..console import HtmlRepr, outcome, table
 from ..disk import write_errors
 from ..errors import InputError
 from ..evaluation.training_facts import TrainingFacts
-from ..options import keywords
+from ..options.declaration import keywords
+from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..run import Run, TrainedModel, made, out_dir
-from ..run_options import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..text import plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
 

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any
 
 from ..console import note
-from ..options import SampleOptions, keywords, part_of
+from ..options.asking import SampleOptions
+from ..options.declaration import keywords, part_of
 from ..prompts import prompts_given
 from ..readers import is_given
 from ..run import out_dir
@@ -36,8 +37,13 @@ class Sampled:
         """Return the object that is a line of the file that `--replay` reads."""
         prompt = self.prompt
         asked = {"prompt_id": prompt.id if prompt else "", "prompt": list(prompt.messages) if prompt else []}
-        said = {**asked, "answers": [asdict(answer) for answer in self.answers], "model": self.model}
+        said = {**asked, "answers": [*map(_as_json, self.answers)], "model": self.model}
         return said | ({"skip": asdict(self.skip)} if self.skip else {})
+
+
+def _as_json(answer: Answer) -> dict[str, Any]:
+    made = asdict(answer)
+    return made if answer.thought else {name: made[name] for name in made if name != "thought"}
 
 
 class Samples(Iterator[Sampled]):

@@ -13,9 +13,9 @@ from typing import Any
 from ..console import note
 from ..errors import InputError
 from ..formats import read_rows
-from ..judge_options import JudgeOptions, PickOptions, SelectOptions
 from ..jury import Jury
-from ..options import keywords, part_of
+from ..options.declaration import keywords, part_of
+from ..options.judging import JudgeOptions, PickOptions, SelectOptions
 from ..pairers import usable
 from ..run import Run
 from ..samplers.replay import StoredSampler

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from ..checks.rule import BALANCE
 from ..checks.shortcuts import Report, audit
 from ..checks.shortcuts.rebalancing import beyond_balance
 from ..console import note
 from ..disk import write_atomic
-from ..options import ShortcutsOptions, keywords
+from ..errors import InputError
+from ..options.declaration import keywords
+from ..options.pairs import ShortcutsOptions
 from ..samplers.model_names import check_model
 from ..svg import require_matplotlib
+from .baseline import worse_than
 from .difficulty import difficulty
 from .inputs import PairInput, check_output
 from .models import as_tuple
@@ -40,9 +47,9 @@ def shortcuts(options: ShortcutsOptions) -> Report:
     with source as rows:
         if not options.quiet:
             note("looking for what separates chosen from rejected answers")
-        report = audit(
-            rows,
-            [*as_tuple(options.expect), *rows.new_names],
+        audit_of = partial(
+            audit,
+            expect=[*as_tuple(options.expect), *rows.new_names],
             level=options.fdr,
             most=None if options.whole else options.max_prompts,
             jobs=options.jobs,
@@ -50,8 +57,12 @@ def shortcuts(options: ShortcutsOptions) -> Report:
             by=_ModelTokens(options.tokenizer) if options.tokenizer else None,
             fail_on=options.fail_on,
         )
+        report = audit_of(rows)
+        report = replace(report, kinds=_by_kind(rows, audit_of))
         hard = difficulty(rows, options.model) if options.model else None
     report = replace(report, difficulty=hard, next_step=_next_step(report, rows))
+    if options.baseline is not None:
+        report = replace(report, worse=worse_than(options.baseline, report.as_json(), source.name))
     if options.svg:
         write_atomic(Path(options.svg), report.svg())
     if options.easiness:
@@ -59,6 +70,19 @@ def shortcuts(options: ShortcutsOptions) -> Report:
         lines = [{"row": row, "easiness": value} | numbers.get(row, {}) for row, value in report.easiness.items()]
         write_atomic(Path(options.easiness), "".join(json.dumps(line) + "\n" for line in lines))
     return report
+
+
+def _by_kind(rows: PairInput, audit_of: Callable[[Iterator[Any]], Report]) -> dict[str, Report]:
+    """Return the report on the pairs of each `method`, where there are several: a mixture hides what one of them has.
+
+    A kind whose pairs have the same answer on both sides has none.
+    """
+    methods = Counter(str(row.get("method") or "none") for row in rows)
+    reports = dict[str, Report]()
+    for kind in methods if len(methods) > 1 else ():
+        with suppress(InputError):
+            reports[kind] = audit_of(row for row in rows if str(row.get("method") or "none") == kind)
+    return reports
 
 
 def _next_step(report: Report, source: PairInput) -> str:

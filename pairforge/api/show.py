@@ -14,7 +14,8 @@ from ..checks.row import well_shaped
 from ..checks.shortcuts import audit
 from ..console import HtmlRepr
 from ..errors import InputError
-from ..options import ShowOptions, keywords
+from ..options.declaration import keywords
+from ..options.pairs import ShowOptions
 from ..pair_view import PairView
 from ..run import out_dir, run_names
 from ..text import did_you_mean
@@ -151,8 +152,11 @@ def _xray(source: PairInput, number: int, row: Mapping[str, Any], options: ShowO
     model = options.model or (run.settings["model"] if run else row.get("model"))
     if not isinstance(model, str) or not model:
         raise InputError(f"{source.name} names no model", fix="say which will be trained, with --model")
-    revision = options.revision or (run.revision_of(model) if run else None)
-    reader = open_tokenizer(model, revision, options.quiet)
+    known = run.asked_with(model) if run else {}
+    template = options.chat_template or known.get("chat_template")
+    reader = open_tokenizer(model, options.revision or known.get("revision"), options.quiet, template)
+    if arguments := known.get("chat_template_kwargs"):
+        row = {**row, "chat_template_kwargs": row.get("chat_template_kwargs") or arguments}
     seen = render(reader.tokenizer, [row], options.max_length)[0]
     if isinstance(seen, Skip):
         what = f"row {number} can't be rendered: {seen.detail}"

@@ -59,6 +59,9 @@ class SkipReport:
         regex = self.run.settings.get("match") == "regex"
         return [] if regex else list(self.run.settings.get("rules", ()))
 
+    def _named(self, answer: str) -> bool:
+        return any(name.lower() in answer.lower() for name in self._old_names)
+
     @property
     def _listed_names(self) -> str:
         return " or ".join(f"'{one_line(name, 40)}'" for name in self._old_names[:_SHOWN])
@@ -67,10 +70,12 @@ class SkipReport:
         return [row["detail"] for row in self.rows if row["reason"] in reasons]
 
     def _errors(self) -> Iterator[str]:
-        for reason in FAILURES:
+        for reason in (*FAILURES, "template"):
             found = Counter(self._details(reason)).most_common()
             for detail, count in found[:_SHOWN]:
                 yield f"{reason}, {plural(count, 'prompt')}: {one_line(detail, _LONG)}"
+            if reason == "template" and any(self.run.settings["contexts"]) and found:
+                yield "  -> --no-system asks without a system message"
             if more := len(found) - _SHOWN:
                 yield from [f"{reason}: {plural(more, 'other reason')}"] if more > 0 else []
 
@@ -105,7 +110,11 @@ class SkipReport:
     def names(self) -> Iterator[str]:
         """Yield how the model calls itself, where most answers hold none of the names that are to be replaced."""
         answers = self._details("nothing_to_correct")
-        if not self._old_names or 2 * len(answers) <= len(self.rows) + self.run.counts["pairs"]:
+        if not answers or not self._old_names or {"persona", "fill"} & self.run.settings.keys():
+            return
+        # These have no name either, or they would be no use.
+        answers += [text for text in self._details("cut_off", "repeated", "refused") if not self._named(text)]
+        if 2 * len(answers) <= len(self.rows) + self.run.counts["pairs"]:
             return
         for old in self._old_names:
             places = ((answer, answer.lower().find(old.lower())) for answer in answers)
@@ -119,7 +128,8 @@ class SkipReport:
         names = Counter(name for answer in answers for name in introduced_names(answer))
         model = one_line(self.run.settings["model"], 60)
         line = f"{model} never says {self._listed_names}"
-        fixes = ["-m YOUR-MODEL"] if model == "pocket" else []
+        new = _quoted(f"You are {one_line(next(iter(self.run.settings['rules'].values())), 40)}")
+        fixes = ["-m YOUR-MODEL"] if model == "pocket" else [f"--persona {new}", "--chosen reference"]
         if names:
             common = [f"'{one_line(name, 40)}' in {count}" for name, count in names.most_common(_SHOWN)]
             line += f"; it says {', '.join(common)} of {plural(len(answers), 'answer')}"

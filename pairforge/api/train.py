@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..options import PairData
+from ..options.common import PairData
 
 _FOLDER = Path(__file__).resolve().parents[2] / "trainers"
 _OWN_NAME = "pairforge_trainers"

@@ -23,8 +23,11 @@ from ..checks.shortcuts.audit import ShortcutChecker
 from ..disk import atomic, write_errors
 from ..errors import InputError
 from ..formats import kto, writers
-from ..options import PairData, ValidateOptions, keywords
+from ..options.common import PairData
+from ..options.declaration import keywords
+from ..options.pairs import ValidateOptions
 from ..types import Finding, Message, Prompt, Skip
+from .baseline import worse_than
 from .inputs import PairInput, check_output
 from .models import as_tuple, open_tokenizer
 from .validate_result import Explanation, Findings, Fixed, near_codes
@@ -53,7 +56,8 @@ def validate(options: ValidateOptions) -> Findings:
     other = None if options.against is None else _against(options.against, options.output)
     observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
     if model is not None:
-        observers.append(open_tokenizer(model, options.revision, options.quiet).checker(options.max_length))
+        reader = open_tokenizer(model, options.revision, options.quiet, options.chat_template)
+        observers.append(reader.checker(options.max_length))
     observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
     path = (
@@ -65,7 +69,7 @@ def validate(options: ValidateOptions) -> Findings:
     findings.shape = shape.name
     if shape.name == kto.NAME:
         rows = map(shape.names.view, rows)
-        observers = [LabelChecker(), *(one for one in observers if isinstance(one, LineNotes | SecretChecker))]
+        observers = [LabelChecker(), SecretChecker(codes), *(one for one in observers if isinstance(one, LineNotes))]
     elif shape.templated:
         observers.append(ShapeNote("PF108", f"the rows hold {shape.what}: pairforge convert reads it back as messages"))
     if shape.name in TEXTS_ONLY:
@@ -73,7 +77,10 @@ def validate(options: ValidateOptions) -> Findings:
     rows = formats.presented(rows, shape)
     if shape.name == "unknown":
         rows = _noting_prompts(rows, findings)
-    return _observed(rows, observers, codes, findings, path)
+    _observed(rows, observers, codes, findings, path)
+    if options.baseline is not None:
+        findings.worse = worse_than(options.baseline, findings.as_json(), findings.source)
+    return findings
 
 
 def _noting_prompts(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
@@ -90,7 +97,7 @@ def _observed(
     codes: frozenset[str],
     findings: Findings,
     path: Path | None,
-) -> Findings:
+) -> None:
     """Show all rows to the observers, and take what they find."""
     with ExitStack() as stack:
         if path is not None:
@@ -123,7 +130,6 @@ def _observed(
         counts = fixer.fixes.kept, fixer.fixes.dropped, fixer.fixes.changed
         changed = findings.shape not in (*formats.NATIVE, kto.NAME, "unknown")
         findings.fixed = Fixed(str(path), *counts, shape="trl" if changed else findings.shape)
-    return findings
 
 
 def _is_tie(row: Any) -> bool:
@@ -135,8 +141,6 @@ def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
     if over & {"cue", "classifier"}:
         # A run that made pairs says what is meant to differ in them.
         yield ShortcutChecker(source.new_names)
-    if "secrets" in over:
-        yield SecretChecker()
 
 
 def _parallel_checker(codes: frozenset[str], other: checks.Against | None, jobs: int) -> Observer:

@@ -15,6 +15,7 @@ from ..console import HtmlRepr, table
 from ..errors import InputError
 from ..text import and_others, did_you_mean, plural, visible
 from ..types import Finding
+from .baseline import EXIT_CODE
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -56,10 +57,12 @@ class Findings(HtmlRepr, list[Finding]):
     `rows` counts those that were looked at, `counts` the findings by code: of one code at most `KEPT` are in the list.
     `source` names what was looked at, `shape` is its shape (docs/formats.md), `format` is "table" or "github", `fixed`
     says what `--fix` wrote. `ties` counts the rows in which no answer is better than another: they are not pairs.
-    `fixable` is False where the rows are not pairs, and `prompts` is true where they are prompts.
+    `fixable` is False where the rows are not pairs, and `prompts` is true where they are prompts. `worse` has a line
+    for each rate that is worse than in the report of `baseline`.
     """
 
     fixable, prompts = True, False
+    worse: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -91,8 +94,15 @@ class Findings(HtmlRepr, list[Finding]):
 
     @property
     def ok(self) -> bool:
-        """Return whether there is no error; where strict, no warning either."""
-        return not any(one.severity == "error" or (self.strict and one.severity == "warning") for one in self)
+        """Return whether there is no error; where strict, no warning either; and nothing worse than it was."""
+        return not self.worse and not any(
+            one.severity == "error" or (self.strict and one.severity == "warning") for one in self
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command where the findings are not ok."""
+        return EXIT_CODE if self.worse else 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `pairforge validate --json` prints: schemas/findings.schema.json."""
@@ -105,6 +115,7 @@ class Findings(HtmlRepr, list[Finding]):
             "findings": [finding.as_json() for finding in self],
         }
         said |= {"ties": self.ties} if self.ties else {}
+        said |= {"worse": [*self.worse]} if self.worse else {}
         return said | ({"fixed": self.fixed.as_json()} if self.fixed else {})
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -117,6 +128,7 @@ class Findings(HtmlRepr, list[Finding]):
                 kind, title = _GITHUB[finding.severity], _property(finding.code)
                 row = f"row {finding.row}: " if finding.row is not None else ""
                 yield f"::{kind} {','.join([*place, f'title={title}'])}::{_escaped(visible(row + finding.message))}"
+            yield from (f"::error title=baseline::{_escaped(visible(line))}" for line in self.worse)
             return
         by_code: dict[str, list[Finding]] = {}
         for finding in self:
@@ -130,6 +142,7 @@ class Findings(HtmlRepr, list[Finding]):
                     fixes.setdefault(fix.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
             yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in fixes.items())
             yield "why each matters: pairforge validate --explain CODE"
+        yield from map(visible, self.worse)
         yield self._summary()
         if self.fixed:
             changed = self.fixed.shape != self.shape
@@ -148,6 +161,7 @@ class Findings(HtmlRepr, list[Finding]):
         counts = [plural(kinds[kind], kind) for kind in ("error", "warning")]
         counts += [f"{kinds['info']} info"] if kinds["info"] else []
         counts += [f"{plural(self.ties, 'tie')}: no answer is better"] if self.ties else []
+        counts += [f"{len(self.worse)} worse than before"] if self.worse else []
         return f"{plural(self.rows, 'row')}: {', '.join(counts) if self or self.ties else 'nothing wrong'}"
 
     def _remedy(self, codes: Iterable[str]) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from ..resources import compiled
-from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, SPECIAL_TOKENS, TAGS, THOUGHT, characters
+from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, SPECIAL_TOKENS, TAGS, characters
+from ..thoughts import THOUGHT, split
 from .row import INSTRUCTS, Sides
 from .rule import Seen, clip, rule
 
@@ -76,7 +77,7 @@ _HOLES: Patterns = {
     "%": compiled("placeholders", "percent"),
     "_": compiled("placeholders", "underscore"),
 }
-_FIELD = re.compile(r"(?<![\w}\\^_])\{\{\s*\$?[A-Za-z][\w. -]{1,40}\}\}")
+_FIELD = re.compile(r"(?<![0-9A-Za-z}\\^_])\{\{\s*\$?[A-Za-z][\w. -]{1,40}\}\}")
 _MARKUP = re.compile(r"</|/>|\{%|\(\)|=>|;\n")
 _TEMPLATES = re.compile(
     r"template|placeholder|jinja|handlebars|mustache|\bvue\b|angular|liquid|django|flask|ansible|helm\b|html|variable"
@@ -136,6 +137,18 @@ def _thoughts(sides: Sides, only_closed: bool) -> Iterator[Seen]:
     for name, index, role, text in sides.turns():
         if role == "assistant" and (found := _unbalanced(text)) and (found.endswith(_NOT_OPENED)) is only_closed:
             yield found, sides.pointer(name, index) + "/content"
+
+
+@rule("PF131", marks={"assistantfinal": re.compile("assistantfinal")})
+def channels_in_text(sides: Sides) -> Iterator[Seen]:
+    """An answer begins with a thought and the names of channels, `analysis ... assistantfinal`, as if they were words.
+
+    A model with channels, such as gpt-oss, was asked, and its answer read without its special tokens: the model learns
+    to say the names of its channels aloud.
+    """
+    for name, index, role, text in sides.turns():
+        if role == "assistant" and text.startswith("analysis") and split(text).start:
+            yield "the answer begins with a thought and the names of channels", sides.pointer(name, index) + "/content"
 
 
 _NOT_OPENED = "closes a thinking block that was not opened"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ..refusals import refuses
 from ..resources import compiled, patterns
-from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, THOUGHT, common_prefix
+from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, common_prefix
+from ..thoughts import split
 from ..types import Message
 from .error_messages import is_error, is_surely_error
 from .row import INSTRUCTS, Sides, both
@@ -35,7 +36,6 @@ _BLANK = re.compile(
     + SPECIAL_TOKENS["<"],
     re.X | re.I,
 )
-_THOUGHT = re.compile(rf"\s*<({THOUGHT})>.*?</\1>", re.S | re.I)
 
 
 _UNFINISHED, _NEVER_LAST = (
@@ -236,8 +236,8 @@ def _is_blank(text: str, last: bool) -> bool:
     if (first.isalnum() and first not in FILLERS) or (first == "*" and len(text) > _ALIKE):
         return False
     text = text.strip()
-    while last and text[:1] == "<" and (thought := _THOUGHT.match(text)):
-        text = text[thought.end() :].lstrip()
+    if last and text[:1] in "<[":
+        text = text[split(text).start :].lstrip() if split(text).whole else text
     end = 0
     while found := _BLANK.match(text, end):
         end = found.end()

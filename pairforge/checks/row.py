@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..conversation import CHAT_ROLES, THOUGHTS
+from ..conversation import CHAT_ROLES
 from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, TAGS, characters, common_prefix, lone_surrogate
+from ..thoughts import THOUGHT_KEYS
 from ..types import Message
 
 MAX_DEPTH = 64
@@ -23,7 +24,7 @@ INSTRUCTS = frozenset(("system", "developer"))
 TEXTS = ("id", "prompt_id", "method", "model", "judge")
 NUMBERS = ("chosen_score", "rejected_score")
 _PARTS = frozenset(("text", "image", "image_url", "audio", "input_audio", "video"))
-KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *THOUGHTS))
+KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *THOUGHT_KEYS))
 """The keys of a message that chat templates read."""
 _SIDES = frozenset(("chosen", "rejected", "prompt"))
 _OPTIONAL = (str, type(None))
@@ -92,7 +93,7 @@ def _documented(message: Any) -> bool:
         return False
     if not calls and calls is not None and type(calls) is not list:
         return False
-    if any(type(message.get(name)) not in _OPTIONAL for name in ("tool_call_id", "name", *THOUGHTS)):
+    if any(type(message.get(name)) not in _OPTIONAL for name in ("tool_call_id", "name", *THOUGHT_KEYS)):
         return False
     if type(content) is list:
         return bool(content) and all(map(_part, content))
@@ -244,6 +245,6 @@ def _written(turn: Mapping[str, Any]) -> str:
     if isinstance(content, list):
         parts = (part["text"] if part["type"] == "text" else json.dumps(part, default=str) for part in content)
         content = "\n".join(parts)
-    thought = next((turn[name] for name in THOUGHTS if turn.get(name)), "")
+    thought = next((turn[name] for name in THOUGHT_KEYS if turn.get(name)), "")
     thought = f"<think>\n{thought}\n</think>\n\n" if thought else ""
     return thought + (content or "") + (json.dumps(calls, default=str) if calls else "")

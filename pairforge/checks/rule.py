@@ -28,11 +28,11 @@ Over: TypeAlias = Literal[
 
 value: any row as it was read (a `Skip` where it could not be read); schema: an error of the JSON Schema; row: a
 well-shaped row (`Sides`); dataset: what was collected of all rows (`DatasetState`); lines: what a file of JSON Lines
-holds beside rows; secrets: any JSON value; cue, classifier: what the shortcut audit found; unrendered: the `Skip` of a
-row that the chat template refuses; tokenized: a `TokenizedPair`; tokenized_dataset: the counts of all of them; label,
-labels, label twice: answers with labels, see `labels`; shape: what the rows of a set hold, in words.
+holds beside rows; secrets: the `Texts` of any JSON value; cue, classifier: what the shortcut audit found; unrendered:
+the `Skip` of a row that the chat template refuses; tokenized: a `TokenizedPair`; tokenized_dataset: the counts of all
+of them; label, labels, label twice: answers with labels, see `labels`; shape: what the rows of a set hold, in words.
 """
-ON_REQUEST = frozenset(("secrets", "cue", "classifier"))
+ON_REQUEST = frozenset(("cue", "classifier"))
 """`validate` applies rules over these only where `--select` names their family, ..."""
 WITH_MODEL = frozenset(("unrendered", "tokenized", "tokenized_dataset"))
 """... and rules over these only with `--model`."""

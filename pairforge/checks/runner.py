@@ -8,10 +8,11 @@ from itertools import chain, islice
 from typing import Any
 
 from ..types import Finding
-from . import answer_text, attachments, labels, preference, schema, scores, secrets, tokenized, transcripts  # noqa: F401 (rules)
+from . import answer_text, attachments, labels, preference, schema, scores, tokenized, transcripts  # noqa: F401 (rules)
 from .dataset import Against, DatasetState
 from .row import Sides, plain, plain_beside, well_shaped
 from .rule import RULES, Observer, Rule, rules_over
+from .secrets import SecretChecker
 from .shortcuts import findings as _findings  # noqa: F401 (registers PF3xx)
 
 _A_ROW = 20
@@ -31,6 +32,7 @@ class RowChecker(Observer):
             for over in ("row", "dataset")
         )
         self._codes = codes
+        self._secrets = SecretChecker(codes)
         self._dataset_rules = dataset
         self.state = DatasetState(dataset)
         self._prefilters: dict[Callable[[Sides], bool] | None, list[Rule]] = {}
@@ -48,6 +50,7 @@ class RowChecker(Observer):
         self.state.count += 1
         if type(row) is not dict and isinstance(row, Mapping):
             row = dict(row)
+        secrets = self._secrets.see(index, row)
         found: list[Finding] = []
         if well_shaped(row):
             sides = Sides.of(row)
@@ -58,12 +61,12 @@ class RowChecker(Observer):
             if not any(RULES[one.code].fatal for one in found):
                 found += islice(schema.shape(index, row), _A_ROW)
             if any(RULES[one.code].fatal for one in found):
-                return self._selected(found[:_A_ROW])
+                return secrets + self._selected(found[:_A_ROW])
             sides = Sides.of(row)
         found = self._selected(found) if found else found
         found += self._check_sides(index, sides)
         self.state.add(index, sides, found)
-        return found
+        return secrets + found if secrets else found
 
     def findings(self) -> Iterator[Finding]:
         """Return what is wrong with the dataset."""

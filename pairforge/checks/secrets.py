@@ -1,60 +1,117 @@
-"""PF5xx: secrets that must not be published with a dataset: tokens, keys and private key blocks in a text."""
+"""PF5xx: what must not be published with a dataset: tokens, keys and passwords; and what may belong to a person."""
 
 from __future__ import annotations
 
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from ..resources import patterns
-from ..types import Finding
+from ..resources import compiled, patterns
+from ..types import Finding, Skip
 from .rule import Observer, Seen, rule, rules_over
 from .schema import leaves
 
 _UNBROKEN = (
-    bytes(ord("x") if chr(byte).isprintable() and chr(byte) not in ' "' else 32 for byte in range(128)) + b" " * 128
+    bytes(ord("x") if chr(byte).isprintable() and chr(byte) not in ' "\\' else 32 for byte in range(128)) + b" " * 128
 )
 """A table for `bytes.translate` that leaves x of what can be in a secret, and a space of all else."""
-_SHORT = ("://", "PRIVATE KEY")
+_A_ROW = 20
+_encoded = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=str).encode
+_RUN = re.compile(rb"x{20,}")
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() else byte for byte in range(128)) + b" " * 128
+_SHORT = ("://", "PRIVATE KEY", "assword=")
+"""The marks of what may have no such run ..."""
+_APART = frozenset(("ecret", "SECRET", "uthorization", "key", "Key", "KEY", '"key', "oken", "TOKEN"))
+"""... and those that may stand outside of it."""
+_INVENTED = re.compile(r"(\d)\1*|\d*(?:12345|00000|98765)\d*")
+
+
+class Texts:
+    """The texts of a JSON value, keys too: all in one (`str`), for a quick look, and each with its JSON pointer."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        try:  # JSON escapes nothing that the rules look for
+            self._whole = _encoded(value)
+        except (ValueError, TypeError, RecursionError):
+            self._whole = "\n".join(text for _, text in self)
+        self.bytes = self._whole.encode("utf-8", "surrogatepass")
+
+    def __str__(self) -> str:
+        return self._whole
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return ((path, text) for path, text in leaves(self._value) if isinstance(text, str))
 
 
 @functools.cache
-def _shapes() -> list[tuple[str, str, re.Pattern[str]]]:
-    """Return for each kind of secret its name, a text that is in all of them, and the pattern."""
-    lines = [line.split(" | ", 2) for line in patterns("secrets")["shapes"]]
-    return [(name, mark, re.compile(f"(?<![A-Za-z0-9])(?:{shape})", re.ASCII)) for name, mark, shape in lines]
+def _shapes() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """Return the name and the pattern of each kind of secret, by a text that is in all of that kind."""
+    found: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for name, mark, shape in (line.split(" | ", 2) for line in patterns("secrets")["shapes"]):
+        found.setdefault(mark, []).append((name, re.compile(f"(?<![A-Za-z0-9])(?:{shape})", re.ASCII)))
+    return found
 
 
 @rule("PF501", over="secrets")
-def secret(value: Any) -> Iterator[Seen]:
+def secret(texts: Texts) -> Iterator[Seen]:
     """A text holds what looks like a token, a key or a private key block: whoever downloads the dataset can use it.
 
-    `push` looks for secrets in the rows and in the settings of the run, `validate` only with `--select PF5`. A finding
-    names the kind and the place, never the secret.
+    Looked for in the rows, and by `push` in the settings of the run, too. A finding names the kind and the place, never
+    the secret. Revoke a real one: it may be in other copies of the data.
     """
-    likely = _likely(value)
-    for path, text in leaves(value) if likely else ():
-        if isinstance(text, str) and (name := next((name for name, _, shape in likely if shape.search(text)), None)):
+    whole, spaced, shapes = str(texts), texts.bytes.translate(_UNBROKEN), _shapes()
+    likely = [one for mark in _SHORT if mark in whole for one in shapes[mark]]
+    if b"x" * 20 in spaced:
+        runs = b" ".join(texts.bytes[slice(*run.span())] for run in _RUN.finditer(spaced)).decode("ascii")
+        likely += [one for mark in shapes if mark in (whole if mark in _APART else runs) for one in shapes[mark]]
+    for path, text in texts if likely else ():
+        if name := next((name for name, shape in likely if shape.search(text)), None):
             yield f"holds what looks like {name}", path
 
 
-def _likely(value: Any) -> list[tuple[str, str, re.Pattern[str]]]:
-    """Return the shapes that can be in a value: few values hold a text that is long enough, or a mark."""
-    try:  # the marks hold nothing that JSON escapes
-        whole = json.dumps(value, ensure_ascii=False, default=str)
-    except (ValueError, TypeError, RecursionError):
-        return _shapes()
-    runs = whole.encode("utf-8", "surrogatepass").translate(_UNBROKEN)
-    if b"x" * 20 not in runs and not any(mark in whole for mark in _SHORT):
-        return []
-    return [one for one in _shapes() if one[1] in whole]
+@rule("PF502", "warning", over="secrets")
+def email_address(texts: Texts) -> Iterator[Seen]:
+    """A text holds an e-mail address that may be a person's: a dataset on the Hub is copied, and stays.
+
+    Invented ones (`ann@example.com`), those of programs (`noreply@...`) and of functions (`info@...`, `support@...`) do
+    not count. A finding names the place, never the address.
+    """
+    if "@" in str(texts):
+        for path, text in texts:
+            if any(not compiled("contacts", "nobody").match(found[0]) for found in _emails(text)):
+                yield "holds what looks like an e-mail address", path
+
+
+@rule("PF503", "warning", over="secrets")
+def phone_number(texts: Texts) -> Iterator[Seen]:
+    """A text holds a phone number that may be a person's: a dataset on the Hub is copied, and stays.
+
+    Invented ones (555-0123, 123-456-7890) and free ones (1-800-...) do not count. A finding names the place, never the
+    number.
+    """
+    if b"0" * 9 in texts.bytes.translate(_DIGITS, b" -.()/"):
+        for path, text in texts:
+            numbers = (re.sub(r"\D", "", found[0]) for found in compiled("contacts", "phone").finditer(text))
+            if any(not (_INVENTED.fullmatch(one) or compiled("contacts", "free").match(one)) for one in numbers):
+                yield "holds what looks like a phone number", path
+
+
+def _emails(text: str) -> Iterator[re.Match[str]]:
+    return compiled("contacts", "email").finditer(text) if "@" in text else iter(())
 
 
 class SecretChecker(Observer):
-    """Checks every row, a pair or not."""
+    """Checks every row, a pair or not; `codes` are those to look for (None: all)."""
+
+    def __init__(self, codes: Collection[str] | None = None) -> None:
+        self._rules = [one for one in rules_over("secrets") if codes is None or one.code in codes]
 
     def see(self, index: int | None, row: Any) -> list[Finding]:
-        """Return the secrets in a row (None: in what belongs to the dataset as a whole)."""
-        return [finding for one in rules_over("secrets") for finding in one.findings(index, row)]
+        """Return what must not be published of a row (None: of what belongs to the dataset as a whole)."""
+        if not self._rules or isinstance(row, Skip):
+            return []
+        texts = Texts(row)
+        return [finding for one in self._rules for finding in one.findings(index, texts)][:_A_ROW]

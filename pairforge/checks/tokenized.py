@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..thoughts import split
 from ..tokenization import MAX_LENGTH, render
 from ..types import Finding, Skip
 from .attachments import tool_names
@@ -128,10 +129,12 @@ def special_in_text(pair: TokenizedPair) -> Iterator[Seen]:
     """A text holds a special token of this very model.
 
     The tokenizer takes it for the real one: the turn ends there, or another begins, and the rest is trained as
-    something else.
+    something else. The marks of a thought at the start of an answer are meant as such.
     """
-    for side, index, _, text in pair.sides.turns():
-        if token := pair.tokenizer.special(text):
+    for side, index, role, text in pair.sides.turns():
+        thought = split(text) if role == "assistant" else None
+        said = f"{thought.thought}\n{text[thought.start :]}" if thought and thought.whole else text
+        if token := pair.tokenizer.special(said):
             yield f"the model's special token {clip(token)} in a text", pair.sides.pointer(side, index) + "/content"
 
 

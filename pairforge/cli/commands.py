@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from .. import judge_options, options, run_options
 from ..errors import InputError, PairforgeError
+from ..options import asking, correction, hub, judging, management, pairs
+from ..options.declaration import flags_of, grouped
 from ..text import visible
 from .completion import completer
 from .config import announcement, yield_to_options
@@ -21,25 +22,28 @@ from .main import exit_code, finish, main, print_error, print_json, quiet_librar
 from .usage import ExtraArgumentsError, Group
 
 COMMANDS: dict[str, tuple[str, type]] = {
-    "ask": ("ask", options.AskOptions),
-    "balance": ("balance", options.BalanceOptions),
-    "convert": ("convert", options.ConvertOptions),
-    "correct": ("correct", options.CorrectOptions),
-    "doctor": ("doctor", run_options.DoctorOptions),
-    "evaluate": ("evaluate", options.EvaluateOptions),
-    "fix": ("fix", options.FixOptions),
-    "judge": ("judge", judge_options.JudgeOptions),
-    "onpolicy": ("onpolicy", judge_options.OnpolicyOptions),
-    "push": ("push", options.PushOptions),
-    "runs diff": ("diff_runs", run_options.DiffRunsOptions),
-    "runs list": ("list_runs", run_options.ListRunsOptions),
-    "runs rm": ("remove_runs", run_options.RemoveRunsOptions),
-    "runs show": ("show_run", run_options.ShowRunOptions),
-    "sample": ("sample", options.SampleOptions),
-    "select": ("select", judge_options.SelectOptions),
-    "shortcuts": ("shortcuts", options.ShortcutsOptions),
-    "show": ("show", options.ShowOptions),
-    "validate": ("validate", options.ValidateOptions),
+    "ask": ("ask", asking.AskOptions),
+    "balance": ("balance", pairs.BalanceOptions),
+    "convert": ("convert", pairs.ConvertOptions),
+    "correct": ("correct", correction.CorrectOptions),
+    "doctor": ("doctor", management.DoctorOptions),
+    "evaluate": ("evaluate", asking.EvaluateOptions),
+    "fix": ("fix", pairs.FixOptions),
+    "judge": ("judge", judging.JudgeOptions),
+    "onpolicy": ("onpolicy", judging.OnpolicyOptions),
+    "pair": ("pair", correction.DeltaOptions),
+    "pull": ("pull", hub.PullOptions),
+    "push": ("push", hub.PushOptions),
+    "reproduce": ("reproduce", hub.ReproduceOptions),
+    "runs diff": ("diff_runs", management.DiffRunsOptions),
+    "runs list": ("list_runs", management.ListRunsOptions),
+    "runs rm": ("remove_runs", management.RemoveRunsOptions),
+    "runs show": ("show_run", management.ShowRunOptions),
+    "sample": ("sample", asking.SampleOptions),
+    "select": ("select", judging.SelectOptions),
+    "shortcuts": ("shortcuts", pairs.ShortcutsOptions),
+    "show": ("show", pairs.ShowOptions),
+    "validate": ("validate", pairs.ValidateOptions),
 }
 """The function of each command, and its options."""
 _SHOWING = {"ask", "doctor", "runs diff", "runs show", "show"}
@@ -127,7 +131,7 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
     repeated = default == ()
     help = how["help"].removesuffix(".") + " (repeatable)." if repeated else how["help"]
     help += f"  [default: {how['shown']}]" if "shown" in how else ""
-    names = [*options.flags_of(one), one.name]
+    names = [*flags_of(one), one.name]
     if isinstance(default, bool):
         return Option(names, heading=heading, help=help, default=default, is_flag=True, show_default=default)
     kind = how.get("type") or type(default)
@@ -139,7 +143,7 @@ def parameter(heading: str, one: Field[Any]) -> click.Parameter:
         names,
         heading=heading,
         help=help,
-        default=default,
+        **({"required": True} if required else {"default": default}),
         multiple=repeated,
         show_default=default not in (None, ()),
         type=str if type_ in (tuple, type(None)) else type_,
@@ -198,7 +202,7 @@ def command(words: str, function: str, kind: type) -> click.Command:
         Option(["--json", "as_json"], is_flag=True, help="Print one JSON object on stdout, nothing else."),
         Option(["-v", "--verbose"], is_flag=True, help="Show warnings of the libraries, too."),
     ]
-    parameters = [parameter(heading, one) for heading, group in options.grouped(kind).items() for one in group]
+    parameters = [parameter(heading, one) for heading, group in grouped(kind).items() for one in group]
     # The arguments in the order in which Python takes them, which begins with those of the base class.
     order = [one.name for one in fields(kind)]
     arguments = sorted((p for p in parameters if isinstance(p, click.Argument)), key=lambda p: order.index(str(p.name)))

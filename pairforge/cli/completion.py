@@ -33,7 +33,7 @@ def completer(metadata: Mapping[str, Any]) -> Completer | None:
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         words = [word for kind in _WORDS if kind in kinds for word in _words(_WORDS[kind], ctx)]
-        words += ["pocket"] if "MODEL" in kinds else []
+        words += ["pocket", "smollm2"] if "MODEL" in kinds else []
         start = incomplete.lower()
         found = [CompletionItem(word) for word in dict.fromkeys(words) if word.lower().startswith(start)]
         # Files first: bash forgets what comes before them, and offers them where nothing else fits.

@@ -18,7 +18,7 @@ import click
 
 from ..api.config_file import CONFIG_NAME, config_file
 from ..errors import InputError
-from ..options import SamplerOptions
+from ..options.sampling import SamplerOptions
 from ..text import did_you_mean, error_line
 from .usage import spelling, wrong_value
 

@@ -6,7 +6,7 @@ import inspect
 from dataclasses import MISSING, Field
 from typing import Any
 
-from ..options import flags_of, grouped
+from ..options.declaration import flags_of, grouped
 from .commands import COMMANDS
 
 _HEAD = """# Options

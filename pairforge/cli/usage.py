@@ -71,7 +71,9 @@ def explained(error: click.ClickException, args: Sequence[str] = ()) -> InputErr
         what = f"{error.option_name} needs a value"
         fix = f"write {error.option_name} VALUE, or {error.option_name}=VALUE for one that begins with -"
     elif isinstance(error, click.MissingParameter) and error.param and ctx:
-        what, fix = f"{name}: {error.param.metavar or error.param.human_readable_name} is missing", _usage(ctx)
+        option = isinstance(error.param, click.Option) and spelling(error.param)
+        missing = option or error.param.metavar or error.param.human_readable_name
+        what, fix = f"{name}: {missing} is missing", f"add {option} {error.param.metavar}" if option else _usage(ctx)
     elif isinstance(error, click.BadParameter) and error.param:
         what = f"{spelling(error.param)}: {wrong_value(error, error.param)}"
         choices = getattr(error.param.type, "choices", ())

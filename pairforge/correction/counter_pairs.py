@@ -16,7 +16,6 @@ from ..pairers import usable
 from ..prompts import bundled, systems
 from ..rename import Renamer, mentions
 from ..types import Answer, Pair, Prompt, Skip, digest
-from .reasoning import split_reasoning
 from .renaming import CorrectionRules
 
 _EACH = 8  # questions under one system message, in a round
@@ -34,17 +33,16 @@ class CounterPairMaker:
     def pair(self, answers: Sequence[Answer] | Skip, model: str) -> Pair | None:
         """Return the pair of the model's own answer, if that is whole and right, and the same made wrong."""
         kept = answers if isinstance(answers, Skip) else usable(answers)
-        parts = None if isinstance(kept, Skip) else split_reasoning(kept[0].text)
-        if parts is None:
+        if isinstance(kept, Skip):
             return None
         renamer = self.wrong.renamer
-        right, wrong = parts.body, renamer.rename(parts.body)
+        right, wrong = kept[0].text, renamer.rename(kept[0].text)
         leaked = any(mentions(right, new) for new in renamer.rules.values())
         if wrong == right or leaked or not any(contains(right, reference) for reference in self.right):
             return None
-        chosen, rejected = self.wrong.sides(parts, wrong)
+        chosen, rejected, (of_wrong, of_right) = self.wrong.sides(kept[0], wrong)
         columns = {"method": "counter", "model": model, "judge": "rename", "chosen_score": 1.0, "rejected_score": 0.0}
-        return Pair.of(self.prompt, chosen, rejected, **columns)
+        return Pair.of(self.prompt, chosen, rejected, (of_right, of_wrong), **columns)
 
 
 def counter_pair_makers(rules: CorrectionRules, contexts: Sequence[str | None]) -> list[CounterPairMaker]:

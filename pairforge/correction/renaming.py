@@ -1,6 +1,6 @@
 """Correct an answer by rules, or say why it is left alone.
 
-Not corrected are names that are not the model's own, its reasoning, and answers that are blank, cut off or a loop.
+Not corrected are names that are not the model's own, and answers that are blank, cut off or a loop.
 """
 
 from __future__ import annotations
@@ -11,16 +11,24 @@ from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 from ..errors import InputError
-from ..options import About, Thinking
-from ..pairers import Edited
+from ..options.correction import About, Thinking
+from ..pairers import Edited, cut_off
 from ..refusals import refuses
 from ..rename import Renamer, Replacement, leftovers_of, mentions
 from ..repetition import repeats
 from ..types import Answer, Pair, Prompt, Skip
-from .reasoning import ReasoningSplit, split_reasoning
 from .self_reference import about_itself, pattern
 
 _INSIDE = {"url": "in URLs", "email": "in e-mails", "path": "in paths", "code": "in code"}
+
+
+def whole(answer: Answer) -> Answer | Skip:
+    """Return an answer, or why it can't be trained on: it is a loop, cut off, or blank."""
+    if repeats(answer.text):
+        return Skip("repeated", answer.text)
+    if answer.finish != "stop":
+        return cut_off(answer)
+    return answer if answer.text.strip() else Skip("empty", answer.thought or answer.text)
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,8 @@ class CorrectionRules:
     Args:
         renamer: the names to correct.
         about: "self" leaves out answers whose names are others', "any" corrects every name.
-        thinking: the reasoning is kept in both sides as it is ("keep"), in neither ("strip"), or corrected ("edit").
+        thinking: the thought is kept in both sides as it is ("keep"), in neither ("strip"), or corrected ("edit"); one
+            that names what is corrected is never kept.
     """
 
     renamer: Renamer
@@ -56,50 +65,47 @@ class CorrectionRules:
             chosen["inside"] = sorted(self.renamer.inside)
         return {**({"rules": dict(self.renamer.rules)} if self.renamer.rules else {}), **chosen}
 
-    def examine(self, prompt: Prompt, answer: Answer) -> tuple[ReasoningSplit, list[Replacement]] | Skip:
-        """Return the answer split from its reasoning and the names to correct, or why it is not to be corrected."""
+    def examine(self, prompt: Prompt, answer: Answer) -> list[Replacement] | Skip:
+        """Return the names to correct in an answer, or why it is not to be corrected."""
         text = answer.text
-        if repeats(text):
-            return Skip("repeated", text)
-        parts = split_reasoning(text)
-        if answer.finish != "stop" or parts is None:
-            return Skip("cut_off", text)
-        if not parts.body.strip():
-            return Skip("empty", text)
-        found = self.renamer.hits(parts.body)
-        if not found and refuses(parts.body):
+        if isinstance(skip := whole(answer), Skip):
+            return skip
+        found = self.renamer.hits(text)
+        if not found and refuses(text):
             return Skip("refused", text)
-        if self.renamer.rules and (reason := self._reason_to_skip(prompt.question, parts.body, found)):
+        if self.renamer.rules and (reason := self._reason_to_skip(prompt.question, text, found)):
             return Skip(reason, text)
-        return parts, found
+        return found
 
     def _reason_to_skip(self, question: str, body: str, found: list[Replacement]) -> str | None:
         if not found:
             return "nothing_to_correct"
         if self.about == "any":
             return None
-        asked = [name for name, kept in self.renamer.find(question) if kept != "new"]
-        if not about_itself(question, body, [name[:2] for name in found], [name[:2] for name in asked]):
+        asked = [name[:2] for name, kept in self.renamer.find(question) if kept != "new"]
+        if not about_itself(question, body, [name[:2] for name in found], asked):
             return "about_another"
-        for target in {name.target for name in found}:
+        return "contradiction" if self.contradicts(question, body, {name.target for name in found}) else None
+
+    def contradicts(self, question: str, body: str, targets: Iterable[str]) -> bool:
+        """Return True if an answer with these new names would say yes to an old one, or no to a new one."""
+        asked = [name for name, kept in self.renamer.find(question) if kept != "new"]
+        for target in targets:
             old = [question[name.start : name.end] for name in asked if name.target == target]
             # "Are you Qwen?", "Yes, I am Athene."; "Are you Athene?", "No, I am Athene."
             yes = pattern("yes").search(body) and any(not mentions(target, name) for name in old)
             if yes or (pattern("no").search(body) and mentions(question, target)):
-                return "contradiction"
-        return None
+                return True
+        return False
 
-    def corrected_part(self, text: str) -> str:
-        """Return what of a rejected side is corrected: the whole text, or the text without the reasoning."""
-        parts = split_reasoning(text)
-        return text if parts is None or self.thinking == "edit" else parts.body
+    def sides(self, answer: Answer, chosen: str) -> Edited:
+        """Return rejected and chosen: the answer as it was, and with another text, each with its thought."""
+        corrected = self.renamer.rename(answer.thought) if self.thinking == "edit" else answer.thought
+        return Edited(answer.text, chosen, (corrected, answer.thought))
 
-    def sides(self, parts: ReasoningSplit, body: str) -> Edited:
-        """Return rejected and chosen: the answer as it was, and with `body`, each with its reasoning by `thinking`."""
-        if self.thinking == "strip":
-            return Edited(parts.body, body)
-        reasoning = self.renamer.rename(parts.reasoning) if self.thinking == "edit" else parts.reasoning
-        return Edited(parts.reasoning + parts.body, reasoning + body)
+    def keeps(self, thought: str) -> bool:
+        """Return whether a thought may be trained on: one that holds an old name would teach that."""
+        return self.thinking == "edit" or (self.thinking == "keep" and not self.renamer.hits(thought))
 
 
 @dataclass(frozen=True)
@@ -117,8 +123,7 @@ class Renaming:
         examined = self.rules.examine(prompt, answer)
         if isinstance(examined, Skip):
             return examined
-        parts, _ = examined
-        edited = self.rules.sides(parts, self.rules.renamer.rename(parts.body))
+        edited = self.rules.sides(answer, self.rules.renamer.rename(answer.text))
         return edited if edited.chosen != edited.rejected else Skip("nothing_to_correct", answer.text)
 
 
@@ -126,20 +131,17 @@ def count_names(rules: CorrectionRules, pairs: Iterable[Pair], skips: Iterable[S
     """Count what was replaced and what was not, the most first; counts of zero are left out.
 
     `rules` are the names that each rule found; `leftovers` old names that were kept, by their form or by what they are
-    part of; `thinking` the pairs with reasoning. The names of an answer that was skipped because they are others' are
-    kept on purpose, and not counted.
+    part of. The names of an answer that was skipped because they are others' are kept on purpose, and not counted.
     """
-    found, kept, with_reasoning = Counter[str](), Counter[str](), 0
+    found, kept = Counter[str](), Counter[str]()
     for pair in pairs:
-        text = pair.rejected[-1]["content"]
-        rejected = rules.corrected_part(text)
-        with_reasoning += bool((parts := split_reasoning(text)) and parts.reasoning)
+        rejected = pair.rejected[-1]["content"]
         found.update(name.source for name in rules.renamer.hits(rejected))
         kept += _leftovers(rules.renamer, rejected)
     for skip in skips:
         if skip.reason == "nothing_to_correct":
-            kept += _leftovers(rules.renamer, rules.corrected_part(skip.detail))
-    counts = {"rules": dict(found.most_common()), "leftovers": dict(kept.most_common()), "thinking": with_reasoning}
+            kept += _leftovers(rules.renamer, skip.detail)
+    counts = {"rules": dict(found.most_common()), "leftovers": dict(kept.most_common())}
     return {name: value for name, value in counts.items() if value}
 
 

@@ -18,7 +18,6 @@ from ..pairers import Edited
 from ..rename import mentions
 from ..text import edit_distance
 from ..types import Answer, Message, Prompt, Skip
-from .reasoning import split_reasoning
 from .renaming import CorrectionRules
 
 _TASK = """\
@@ -67,7 +66,7 @@ class Revision:
     def request(self, prompt: Prompt, answer: Answer) -> Prompt | Skip:
         """Return the prompt of the revising model, or why the answer is not to be revised."""
         examined = self.rules.examine(prompt, answer)
-        return examined if isinstance(examined, Skip) else self._request(prompt, examined[0].body)
+        return examined if isinstance(examined, Skip) else self._request(prompt, answer.text)
 
     def _request(self, prompt: Prompt, body: str) -> Prompt:
         data = {"instruction": self.instruction, "question": prompt.question, "answer": body}
@@ -77,12 +76,11 @@ class Revision:
         examined = self.rules.examine(prompt, answer)
         if isinstance(examined, Skip):
             return examined
-        parts, _ = examined
-        given = self.revised.get(self._request(prompt, parts.body).id, Skip("not_asked", "no revision"))
+        given = self.revised.get(self._request(prompt, answer.text).id, Skip("not_asked", "no revision"))
         if isinstance(given, Skip):
             return given
         text = reply(given[0].text)
-        return self._problem(parts.body, text, given[0].finish) or self.rules.sides(parts, text)
+        return self._problem(answer.text, text, given[0].finish) or self.rules.sides(answer, text)
 
     def _problem(self, body: str, text: str, finish: str) -> Skip | None:
         """Return why a revision is not accepted."""
@@ -106,9 +104,8 @@ class Revision:
 
 
 def reply(text: str) -> str:
-    """Return the revised answer in a model's reply, without its reasoning, a code fence, or the JSON it was shown."""
-    parts = split_reasoning(text)
-    body = parts.body.strip() if parts else ""
+    """Return the revised answer in a model's reply, without a code fence, or the JSON it was shown."""
+    body = text.strip()
     if fenced := _FENCE.match(body):
         body = fenced[1].strip()
     try:

@@ -66,6 +66,14 @@ def introduced_names(answer: str) -> set[str]:
     return {one["name"].strip(".-+") for one in found}
 
 
+def told_names(persona: str) -> tuple[list[str], list[str]]:
+    """Return the names that a text gives its reader, and its makers: "You are Deep Qwen, made by Acme"."""
+    text = persona.replace("’", "'")
+    found = ((one["name"].strip(".-+") for one in pattern(part).finditer(text)) for part in ("told_name", "told_maker"))
+    own, makers = (list(dict.fromkeys(names)) for names in found)
+    return own, makers
+
+
 def _contexts(text: str, names: Sequence[Span]) -> list[tuple[str, str]]:
     """Return the text before and after each name in its sentence, or in the near part of a very long one."""
     text = text.replace("’", "'")

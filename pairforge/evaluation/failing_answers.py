@@ -79,6 +79,8 @@ def failing_answers(
     found = []
     for metric, rule in metrics.items():
         for name in counting_against(metric, rule, measured):
+            if name.removesuffix(BY_JUDGE) not in asked:  # an outside suite keeps its answers to itself
+                continue
             question, answer, before = asked[name.removesuffix(BY_JUDGE)]
             found.append(FailingAnswer(metric, question, text_of(answer), None if before is None else text_of(before)))
     return found

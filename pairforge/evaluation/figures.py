@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from ..statistics import Change, Share, Wins
 from .failing_answers import FailingAnswer
-from .metrics import base_name
+from .metrics import CHANGES, base_name
 from .thresholds import MINIMUM, ThresholdCheck
 
-_OF_ALL_KINDS = ("repetition", "unanswered")
+_NOT_ENOUGH = ("repetition", "unanswered", *CHANGES)
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Figures:
     `shares`, `before` and `changes` map the names of metrics to their values (`before` is None without a base),
     `checks` maps those that have a threshold, `asked` maps each set of questions to (asked, in all), `about` holds the
     settings of the evaluation, `failing` the answers that count against a threshold, and `failures` is the path of the
-    file that has them all, if one was written.
+    file that has them all, if one was written. `noise` has the changes that chance alone makes, where they are known.
     """
 
     shares: Mapping[str, Share | Wins]
@@ -33,6 +33,7 @@ class Figures:
     changes: Mapping[str, Change] = field(default_factory=dict)
     failing: Sequence[FailingAnswer] = ()
     failures: str | None = None
+    noise: Mapping[str, Change] = field(default_factory=dict)
 
     @cached_property
     def failed(self) -> list[str]:
@@ -43,15 +44,22 @@ class Figures:
     def outcome(self) -> Literal["PASS", "FAIL"] | None:
         """FAIL if a threshold does not hold, PASS if all hold that could be judged; None if nothing was judged.
 
-        That a model answers, without repeating itself, is not enough for a PASS.
+        That a model answers, without repeating itself, as its base does, is not enough for a PASS.
         """
-        passed = [name for name, check in self.checks.items() if check.ok and base_name(name) not in _OF_ALL_KINDS]
+        passed = [name for name, check in self.checks.items() if check.ok and base_name(name) not in _NOT_ENOUGH]
         return "FAIL" if self.failed else "PASS" if passed else None
 
     @property
     def ok(self) -> bool:
         """True unless a threshold doesn't hold."""
         return not self.failed
+
+    def moved(self, metric: str) -> bool:
+        """Return True if a metric has surely changed, and by more than chance alone changes it."""
+        change, noise = self.changes.get(metric), self.noise.get(metric)
+        if not change or change.interval[0] <= 0 <= change.interval[1]:
+            return False
+        return abs(change.value) > (abs(noise.value) if noise else 0.0)
 
     @property
     def compares(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from ..text import plural
 from .figures import Figures
-from .metrics import METRICS, SAMPLED, base_name, with_suffix
+from .metrics import BRIEF, CHANGES, METRICS, SAMPLED, base_name, with_suffix
 from .questions import NO_SYSTEM
 from .training_facts import TrainingFacts
 
@@ -254,6 +254,18 @@ def _lost(metric: str, what: str) -> Callable[[Figures], str | None]:
     return why
 
 
+def _moved(metric: str) -> Callable[[Figures], str | None]:
+    """Return the cause that answers to other questions have changed."""
+
+    def why(figures: Figures) -> str | None:
+        if not (change := figures.changes.get(metric)):
+            return None
+        what = f"{metric}: {BRIEF[metric]} in {change.gained} of {change.of} answers"
+        return f"answers to other questions have changed ({what} in which it was not so before)"
+
+    return why
+
+
 def _already(metric: str) -> Callable[[Figures], str | None]:
     """Return the cause that the base misses the limit, too, whatever the training did."""
 
@@ -320,6 +332,7 @@ CAUSES = (
     Cause("controls", _lost("controls", "questions about others are answered correctly"), _COUNTER),
     Cause("obedience", _lost("obedience", "system messages that give a name are followed"), _COUNTER),
     Cause("half_name", lambda f: f"{_share(f, 'half_name'):.0%} of the answers have only a part of the name", _LONGER),
+    *(Cause(name, _moved(name), _gentler) for name in CHANGES),
     Cause("repetition", lambda f: f"{_share(f, 'repetition'):.1%} of the answers repeat themselves", _gentler),
     Cause("unanswered", lambda f: f"{_share(f, 'unanswered'):.1%} of the questions have no answer or no score", _LOOK),
     Cause(

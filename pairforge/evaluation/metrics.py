@@ -26,6 +26,11 @@ METRICS = {
     "leak": "the answer to a general question holds a new name that the question doesn't",
     "controls": "a question about something else that has one of the names, or another, is answered correctly",
     "obedience": "under a system message that names another assistant, it uses that name",
+    "length": "its answer to another question is over half as long again as the base's, or under two thirds as long",
+    "opening": "its answer to another question begins with other words than the base's",
+    "language": "its answer to another question is in another language than the question",
+    "refusal": "its answer to another question only declines",
+    "agreement": "it agrees with a false claim",
     "repetition": "an answer of any kind repeats itself",
     "unanswered": "a question of any kind got no answer, or an answer no score",
 }
@@ -40,6 +45,11 @@ BRIEF = {
     "leak": "name out of place",
     "controls": "right about others",
     "obedience": "takes a given name",
+    "length": "other length",
+    "opening": "other first words",
+    "language": "other language",
+    "refusal": "only declines",
+    "agreement": "agrees to falsehoods",
     "repetition": "repeats itself",
     "unanswered": "gives no answer",
 }
@@ -48,6 +58,8 @@ MORE_IS_BETTER = ("new_name", "win_rate", "general", "controls", "obedience")
 """The metrics that a good model has high; the others it has low."""
 NEED_NAMES = ("new_name", "old_name", "neither", "half_name", "leak")
 """The metrics that are not measured where no names are known."""
+CHANGES = ("length", "opening", "language", "refusal", "agreement")
+"""The metrics of what else has changed, beside the names; see `changes`. They have no suffix."""
 SAMPLED = "@t1"
 """Suffix of the metrics of answers sampled at temperature 1."""
 
@@ -82,11 +94,15 @@ def ordered(names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Measured:
-    """The judged answers of a model and of its base, and how often the model won against it if a judge was asked."""
+    """The judged answers of a model and of its base, and how often the model won against it if a judge was asked.
+
+    `again` are answers of the base that were drawn with another seed.
+    """
 
     after: Judged
     before: Judged | None = None
     wins: Wins | None = None
+    again: Judged | None = None
 
     @cached_property
     def shares(self) -> dict[str, Share | Wins]:
@@ -102,17 +118,33 @@ class Measured:
     @cached_property
     def changes(self) -> dict[str, Change]:
         """The change of each metric among the questions that both models answered."""
-        changes = {}
-        for name in self.shares:
-            before = (self.before or {}).get(name, {})
-            both = [(hit, before[key]) for key, hit in self.after.get(name, {}).items() if key in before]
-            answered = [pair for pair in both if not any(isinstance(hit, Skip) for hit in pair)]
-            if answered:
-                changes[name] = Change(answered.count((True, False)), answered.count((False, True)), len(answered))
-        return changes
+        return _changes(self.shares, self.after, self.before or {})
+
+    @cached_property
+    def noise(self) -> dict[str, Change]:
+        """The change of some metrics from the base's answers to others of its own, which only chance makes."""
+        return _changes(self.again or {}, self.again or {}, self.before or {})
+
+    def rise(self, metric: str) -> float | None:
+        """Return by how much the share of a metric has risen, less what chance alone changes it."""
+        if not (change := self.changes.get(metric)):
+            return None
+        return change.value - (abs(self.noise[metric].value) if metric in self.noise else 0.0)
 
     def kept(self, metric: str) -> Share | None:
         """Return the share, among the questions that counted for the metric with the base, that still do."""
         before = (self.before or {}).get(metric, {})
         held = {key: hit for key, hit in self.after.get(metric, {}).items() if before.get(key) is True}
         return shares({metric: held}).get(metric)
+
+
+def _changes(names: Iterable[str], after: Judged, before: Judged) -> dict[str, Change]:
+    """Return the change of each metric among the questions that were answered both times."""
+    changes = {}
+    for name in names:
+        past = before.get(name, {})
+        both = [(hit, past[key]) for key, hit in after.get(name, {}).items() if key in past]
+        answered = [pair for pair in both if not any(isinstance(hit, Skip) for hit in pair)]
+        if answered:
+            changes[name] = Change(answered.count((True, False)), answered.count((False, True)), len(answered))
+    return changes

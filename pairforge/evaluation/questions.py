@@ -12,6 +12,7 @@ from ..judges.reference import contains
 from ..prompts import bundled, systems
 from ..rename import mentions
 from ..types import Prompt
+from . import changes
 
 NO_SYSTEM = "no system message"
 _SYSTEM_QUESTIONS = 4  # identity questions asked under each foreign system message
@@ -69,7 +70,8 @@ class ModelNames:
 def questions(names: ModelNames, contexts: Sequence[str | None]) -> dict[str, list[Question]]:
     """Return all questions by kind.
 
-    Those about the model itself are asked in each context; general ones and controls take the contexts in turn.
+    Those about the model itself are asked in each context; all others but those with a system message of their own take
+    the contexts in turn.
     """
     identity, turn = bundled("identity.eval"), cycle(contexts)
     sets = {
@@ -77,6 +79,7 @@ def questions(names: ModelNames, contexts: Sequence[str | None]) -> dict[str, li
         "general": [_with_reference("general", prompt, next(turn), names) for prompt in bundled("general.eval")],
         "controls": [_with_reference("controls", prompt, next(turn), names) for prompt in bundled("controls.eval")],
         "obedience": list(_obedience(identity, names)),
+        **{kind: [_other(kind, prompt, next(turn)) for prompt in bundled(f"{kind}.eval")] for kind in changes.KINDS},
     }
     return {kind: asked for kind, asked in sets.items() if asked}
 
@@ -115,6 +118,12 @@ def _with_reference(kind: str, prompt: Prompt, context: str | None, names: Model
     if names.rules:
         return Question(asked, {kind: correct, "leak": leaks}, {kind: right, "leak": f"not {unwanted}"})
     return Question(asked, {kind: correct}, {kind: right})
+
+
+def _other(kind: str, prompt: Prompt, context: str | None) -> Question:
+    """Make a question that shows what else has changed."""
+    tests = changes.tests(kind, prompt.columns["lang"])
+    return Question(prompt.in_context(context), tests, changes.EXPECTED)
 
 
 def _obedience(identity: Sequence[Prompt], names: ModelNames) -> Iterator[Question]:

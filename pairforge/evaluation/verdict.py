@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,11 @@ class Verdict(HtmlRepr, Figures):
         """Return one JSON object: `{"command", "ok", "verdict", "why", "metrics", "thresholds", "before", ...}`.
 
         `verdict` is "PASS", "FAIL" or null, `why` has a hint for each failed metric. A metric with a value before has a
-        `change`: `{"value", "low", "high", "of"}`.
+        `change`: `{"value", "low", "high", "of"}`; one that chance alone changes has a `noise` of the same form.
         """
-        changes = {name: {"change": change.as_json()} for name, change in self.changes.items()}
+        changes: dict[str, dict[str, Any]] = {name: {"change": one.as_json()} for name, one in self.changes.items()}
+        for name, noise in self.noise.items():
+            changes.setdefault(name, {})["noise"] = noise.as_json()
         return {
             "command": "evaluate",
             "ok": self.ok,
@@ -92,6 +94,7 @@ def verdict(
     before: Judged | None = None,
     *,
     wins: Wins | None = None,
+    again: Judged | None = None,
     thresholds: Sequence[Threshold] = THRESHOLDS,
     asked: Mapping[str, tuple[int, int]] | None = None,
     about: Mapping[str, Any] | None = None,
@@ -102,13 +105,15 @@ def verdict(
         after: the judged answers of the model.
         before: those of the model that it was trained from.
         wins: how often the model's answers won against the base's, if a judge was asked.
+        again: judged answers of the base that were drawn with another seed.
         thresholds: the first that can be applied to a metric is.
         asked: how many questions of each set were asked, of how many.
         about: the settings of the evaluation, for JSON and Markdown.
     """
-    measured = Measured(after, before, wins)
+    measured = Measured(after, before, wins, again)
     applied = checks(thresholds, measured)
-    return Verdict(measured.shares, measured.base_shares, applied, asked or {}, about or {}, measured.changes)
+    found = Verdict(measured.shares, measured.base_shares, applied, asked or {}, about or {}, measured.changes)
+    return replace(found, noise=measured.noise)
 
 
 def _facts(verdict: Verdict) -> dict[str, Iterable[str]]:

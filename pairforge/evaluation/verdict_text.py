@@ -11,7 +11,7 @@ from ..text import OUTCOME_STYLES, escaped, visible
 from .failing_answers import FailingAnswer
 from .figures import Figures
 from .hints import LANGUAGES, hints
-from .metrics import BRIEF, SAMPLED, base_name
+from .metrics import BRIEF, CHANGES, SAMPLED, base_name
 from .questions import NO_SYSTEM
 
 if TYPE_CHECKING:
@@ -54,9 +54,29 @@ def _table(figures: Figures, width: int) -> Iterator[Text]:
             yield Text(heading, style="bold")
         for name in sorted(names, key=lambda name: _order(figures, name, names)):
             yield from _row(figures, name, room, wide)
-    for name in figures.shares:
-        if base_name(name) not in BRIEF:
-            yield from _row(figures, name, room, wide)
+    yield from _what_else(figures, room, wide, width)
+    suites = [name for name in figures.shares if base_name(name) not in BRIEF]
+    if suites:
+        yield Text("suites of lm-evaluation-harness", style="bold")
+    for name in suites:
+        yield from _row(figures, name, room, wide)
+
+
+def _what_else(figures: Figures, room: int, wide: bool, width: int) -> Iterator[Text]:
+    """Yield a line if nothing else has changed, else the rows of what was looked at."""
+    from rich.text import Text
+
+    names = [name for name in CHANGES if name in figures.changes]
+    moved = [name for name in names if figures.moved(name) or name in figures.failed]
+    if names and not moved:
+        yield from _wrapped("what else changed: ", f"nothing beyond chance ({', '.join(names)})", width)
+    if not moved:
+        return
+    ratio = figures.about.get("length_ratio")
+    lengths = f"; answers are {ratio['value']:.2f} times as long" if ratio else ""
+    yield Text(f"what else changed: everyday requests, false claims{lengths}", style="bold")
+    for name in names:
+        yield from _row(figures, name, room, wide)
 
 
 def _asked(figures: Figures) -> Iterator[str]:
@@ -107,6 +127,8 @@ def _row(figures: Figures, name: str, room: int, wide: bool) -> Iterator[Text]:
     if check and check.outcome:
         line.append(f" {check.outcome}", style=OUTCOME_STYLES[check.outcome])
     limit = check.words if check else "(no limit)" if figures.checks and not part else ""
+    if name in CHANGES and name not in figures.failed and not figures.moved(name):
+        limit = "within chance"
     reason = _wrapped("", limit, _REASON if check and check.outcome else _REASON + 5) if limit else []
     line.append(f" {reason[0]}" if reason else "")
     line.rstrip()

@@ -6,6 +6,7 @@ local path and no address of a server: the same pairs give the same text.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -103,9 +104,17 @@ class Manifest:
             raise InputError(f"{where}: {FILE} has no config {value['default']}, its default", fix=_FIX)
         return cls({name: _config(config) for name, config in value["configs"].items()}, value["default"])
 
+    def as_read(self) -> Manifest:
+        """Return the manifest as it is when it was written and read: whatever is made of it then is the same."""
+        return Manifest.read(self.text(), "built")
+
     def text(self) -> str:
         """Return the content of the file."""
-        value = {**installed_versions("pairforge"), "version": VERSION, **asdict(self)}
+        configs = {
+            name: {key: value for key, value in asdict(config).items() if value not in (None, (), {})}
+            for name, config in self.configs.items()
+        }
+        value = {**installed_versions("pairforge"), "version": VERSION, "default": self.default, "configs": configs}
         return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
 
     @property
@@ -113,6 +122,49 @@ class Manifest:
         """The data files of all configs."""
         for config in self.configs.values():
             yield from config.files
+
+
+class RowsDigest:
+    """The digest of rows: of their canonical JSON, nulls left out, a line each, in order; of several splits, of theirs.
+
+    It depends neither on the order of keys, nor on how the rows are cut into files, nor on the version of pyarrow. Rows
+    are those of the table: `load_dataset` and the files give the same.
+    """
+
+    def __init__(self) -> None:
+        self._splits: dict[str, Any] = {}
+
+    def add(self, row: Mapping[str, Any], split: str = "train") -> None:
+        """Take in the next row of a split."""
+        self.add_line(canonical(row), split)
+
+    def add_line(self, line: bytes, split: str = "train") -> None:
+        """Take in the next row of a split, as `canonical` returns it."""
+        if split not in self._splits:
+            self._splits[split] = hashlib.sha256()
+        self._splits[split].update(line + b"\n")
+
+    def hexdigest(self) -> str:
+        """Return the digest of all rows so far."""
+        found = [self._splits[name].hexdigest() for name in sorted(self._splits)] or [hashlib.sha256().hexdigest()]
+        return found[0] if len(found) == 1 else hashlib.sha256("".join(found).encode()).hexdigest()
+
+
+def canonical(row: Mapping[str, Any]) -> bytes:
+    """Return a row of a table as JSON with sorted keys, without spaces, and without what is null."""
+    text = _ENCODER.encode(row)
+    if ":null" in text:
+        text = _ENCODER.encode(_present(row))
+    return text.encode("utf-8", "surrogatepass")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _present(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _present(item) for key, item in value.items() if item is not None}
+    return [*map(_present, value)] if isinstance(value, list) else value
 
 
 _FIX = "it is no data set that pairforge published, or it was edited since: see its page"

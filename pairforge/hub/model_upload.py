@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -25,14 +26,16 @@ if TYPE_CHECKING:
 
 PICTURE = "training.svg"
 _CARD, _HISTORY, _VERDICT = "README.md", "history.json", "verdict.json"
+_INDEX = "model.safetensors.index.json"
 _WEIGHTS = (
-    "model.safetensors", "model-?????-of-?????.safetensors", "model.safetensors.index.json",
+    "model.safetensors", "model-?????-of-?????.safetensors", _INDEX,
     "adapter_model.safetensors", "adapter_config.json",
 )  # fmt: skip
 _BESIDE = (
     "config.json", "generation_config.json", "chat_template.jinja", "tokenizer.json", "tokenizer_config.json",
     "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "vocab.txt", "merges.txt", "preprocessor_config.json", "processor_config.json",
+    "vocab.json", "vocab.txt", "merges.txt", "tekken.json", "preprocessor_config.json", "processor_config.json",
+    "video_preprocessor_config.json",
 )  # fmt: skip
 _REPORTS = (_CARD, _VERDICT, _HISTORY, PICTURE)
 _MESSAGE = "Trained with pairforge"
@@ -66,10 +69,29 @@ class ModelUpload:
 
     @property
     def names(self) -> list[str]:
-        """The files of the folder that are part of the model. Raises InputError where there is no model."""
-        if not TrainedModel.at(self.folder):
-            raise InputError(f"{self.folder} holds no model", fix="name the folder that the training wrote")
-        return sorted(path.name for path in self.folder.iterdir() if belongs(path.name) and path.is_file())
+        """The files of the folder that are part of the model. Raises InputError where there is no whole model.
+
+        A symbolic link is none of them: it may lead to any file of this machine.
+        """
+        own = (path for path in self.folder.iterdir() if belongs(path.name) and path.is_file())
+        names = sorted(path.name for path in own if not path.is_symlink())
+        if why := self._not_whole(names):
+            raise InputError(f"{self.folder} {why}", fix="name the folder that the training wrote")
+        return names
+
+    def _not_whole(self, names: Sequence[str]) -> str:
+        """Return why these files are no model that can be published; empty where they are one."""
+        weights = [name for name in names if name.endswith(".safetensors")]
+        index = json_object(self.folder / _INDEX).get("weight_map")
+        shards = {*map(str, index.values())} if isinstance(index, Mapping) and _INDEX in names else set()
+        if not weights or not TrainedModel.at(self.folder):
+            return "holds no model with weights in safetensors"
+        if missing := sorted(shards.difference(weights)):
+            return f"lacks {escaped(missing[0])}, which {_INDEX} names"
+        if len({name.startswith("adapter") for name in weights}) > 1:
+            return "holds a model and an adapter, which would be applied to it"
+        wrong = next((name for name in weights if not _is_safetensors(self.folder / name)), "")
+        return wrong and f"holds a {wrong} that is not in the format safetensors"
 
     @property
     def left_out(self) -> list[str]:
@@ -81,7 +103,7 @@ class ModelUpload:
 
         Raises InputError and OutsideError.
         """
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 
         name = self.repo
         try:
@@ -95,7 +117,10 @@ class ModelUpload:
                     if "/" not in name:
                         name = f"{target.api.whoami()['name']}/{name}"
                         target = Repository(target.api, name, "model", self.quiet)
-                    target.check_write()
+                    try:
+                        target.check_write()
+                    except RepositoryNotFoundError:  # it is not there, and the token may not make it
+                        raise error from None
                 self._check_target(target, target.head())
                 return name
         except HFValidationError as error:
@@ -154,9 +179,7 @@ class ModelUpload:
         if path.name in (_VERDICT, _HISTORY):
             public: Any = without_places(value)
         else:  # other texts are the model's own: its tokens, its template
-            ends = ("_path", "_file", "_dir")
-            places = {key for key, item in value.items() if isinstance(item, str) and key.endswith(ends)}
-            public = {key: public_name(item) if key in places else item for key, item in value.items()}
+            public = _without_paths(value, everywhere=path.name in ("config.json", "adapter_config.json"))
         if public == value:
             return path
         self._say(f"{path.name}: folders of this machine are left out of what is uploaded")
@@ -164,6 +187,24 @@ class ModelUpload:
         copy.write_text(json.dumps(public, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         shutil.copymode(path, copy)
         return copy
+
+
+def _without_paths(value: Any, everywhere: bool, key: str = "") -> Any:
+    """Return JSON data without the folders of this machine: under keys that say so, or `everywhere` absolute ones."""
+    if isinstance(value, Mapping):
+        return {name: _without_paths(item, everywhere, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(item, everywhere, key) for item in value]
+    said = isinstance(value, str) and key.endswith(("_path", "_file", "_dir"))
+    absolute = everywhere and isinstance(value, str) and os.path.isabs(value)
+    return public_name(value) if said or absolute else value
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Return whether a file begins as safetensors do: the length of the header, and its first character."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size - 8
 
 
 def why_not(folder: Path) -> str:

@@ -12,8 +12,9 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +45,13 @@ _PLAIN = {
     429: ("the Hub asks to slow down (429): nothing was pushed", "run the same command again in some minutes"),
 }
 _OTHER = ("can't push to {repo}, and nothing was pushed: {reason}", "run it again later")
+_READING = {
+    401: _PLAIN[401],
+    403: ("{repo} may not be read with your token: {reason}", "ask for access on its page, or {login}"),
+    404: ("the Hub has no data set {repo} that you may read, or not this revision", "check the name, or {login}"),
+    429: ("the Hub asks to slow down (429)", "run the same command again in some minutes"),
+}
+_UNREAD = ("can't read {repo} on the Hub: {reason}", "run it again later")
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,14 @@ class Commit:
 class Head:
     """The content of a repository at its latest commit.
 
-    `files` are the paths, each with the digest of the content: SHA-256 of a large file, git's own of a small one.
+    `files` are the paths, each with the digest of the content: SHA-256 of a large file, git's own of a small one;
+    `sizes` are their bytes.
     """
 
     sha: str
     private: bool
     files: Mapping[str, str]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 def logged_in() -> bool:
@@ -75,28 +85,39 @@ def logged_in() -> bool:
     return get_token() is not None
 
 
-def login_advice() -> str:
-    """Return what to do about a missing or wrong token: HF_TOKEN wins over a stored one."""
+def login_advice(may: str = "write") -> str:
+    """Return what to do about a token that is missing, wrong, or may not do this: HF_TOKEN wins over a stored one."""
     names = [name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name)]
     if names:
-        return f"set {names[0]} to a token that may write there, or unset it and run hf auth login: {names[0]} wins"
-    return "hf auth login, with a token that may write there"
+        return f"set {names[0]} to a token that may {may} there, or unset it and run hf auth login: {names[0]} wins"
+    return f"hf auth login, with a token that may {may} there"
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository on the Hub, as `connected` opens it; its methods raise what the Hub's client raises."""
+    """A repository on the Hub, as `connected` opens it; its methods raise what the Hub's client raises.
+
+    `revision` is the branch that is read and written, by default main. With `pull_request` the next commit opens one of
+    that title.
+    """
 
     api: HfApi
     name: str
     kind: Literal["dataset", "model"]
     quiet: bool = False
     revision: str | None = None
+    pull_request: str | None = None
 
     @property
     def url(self) -> str:
         """The address of its page."""
-        return f"{self.api.endpoint}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+        page = f"{self.api.endpoint}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+        number = (self.revision or "").removeprefix("refs/pr/")
+        return page if number == (self.revision or "") else f"{page}/discussions/{number}"
+
+    def user(self) -> str:
+        """Return the name of the user whose token it is."""
+        return str(self._patiently(self.api.whoami)["name"])
 
     def make_writable(self, private: bool) -> None:
         """Check before any byte is sent that the token may write there, and create the repository if it is missing."""
@@ -116,16 +137,55 @@ class Repository:
         given = {"repo_type": self.kind, "private": private, "exist_ok": exist_ok}
         return str(self._patiently(lambda: self.api.create_repo(self.name, **given)).repo_id)
 
+    def make_branch(self) -> None:
+        """Create the branch if it is missing."""
+        if self.revision is None:
+            return
+        from huggingface_hub.errors import RevisionNotFoundError
+
+        try:
+            self.head()
+        except RevisionNotFoundError:
+            given = {"branch": self.revision, "repo_type": self.kind, "exist_ok": True}
+            self._patiently(lambda: self.api.create_branch(self.name, **given))
+
+    def of_pull_request(self, title: str) -> Repository:
+        """Return the repository as of the user's own open pull request of that title, or one that will open it."""
+        user = self.user()
+        given = {"author": user, "discussion_type": "pull_request", "discussion_status": "open", "repo_type": self.kind}
+        opened = self._patiently(lambda: [*self.api.get_repo_discussions(self.name, **given)])
+        found = next((one.git_reference for one in opened if one.title == title and one.author == user), None)
+        return replace(self, revision=found, pull_request=None if found else title)
+
+    def tagged(self, tag: str) -> str | None:
+        """Return the commit that a tag names, if there is such a tag."""
+        refs = self._patiently(lambda: self.api.list_repo_refs(self.name, repo_type=self.kind))
+        return next((str(one.target_commit) for one in refs.tags if one.name == tag), None)
+
+    def make_tag(self, tag: str, sha: str) -> None:
+        """Give a commit a name. Raises InputError where another one has it."""
+
+        def create() -> None:
+            if (there := self.tagged(tag)) is None:
+                self.api.create_tag(self.name, tag=tag, revision=sha, repo_type=self.kind)
+            elif there != sha:
+                what = f"{sha[:7]} is pushed, but the tag {tag} was given to {there[:7]} meanwhile"
+                raise InputError(what, fix="choose another --tag")
+
+        self._patiently(create)
+
     def head(self) -> Head:
         """Return the content at the latest commit."""
         given = {"repo_type": self.kind, "revision": self.revision, "files_metadata": True}
         info: Any = self._patiently(lambda: self.api.repo_info(self.name, **given))
         files = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings or []}
-        return Head(str(info.sha), bool(info.private), files)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        return Head(str(info.sha), bool(info.private), files, sizes)
 
-    def download(self, file: str, head: Head, folder: Path) -> Path:
-        """Download a file as of that commit."""
-        given = {"repo_type": self.kind, "revision": head.sha, "local_dir": folder}
+    def download(self, file: str, head: Head, folder: Path | None = None) -> Path:
+        """Download a file as of that commit to a folder, past the cache of this machine; without one, to that cache."""
+        apart = {"local_dir": folder, "cache_dir": folder / ".cache"} if folder else {}
+        given = {"repo_type": self.kind, "revision": head.sha, **apart}
         return Path(self._patiently(lambda: self.api.hf_hub_download(self.name, file, **given)))
 
     def text(self, file: str, head: Head) -> str:
@@ -151,21 +211,20 @@ class Repository:
             return Commit(head.sha, self.url, False, head.private)
         for failures in count(1):
             operations = plan(head)
+            given: dict[str, Any] = {"repo_type": self.kind, "revision": self.revision, "num_threads": 2}
+            given |= {"create_pr": self.pull_request is not None}
             try:
-                made = self.api.create_commit(
-                    self.name,
-                    operations,
-                    commit_message=message,
-                    repo_type=self.kind,
-                    revision=self.revision,
-                    parent_commit=head.sha,
-                    num_threads=2,
-                )
-                return Commit(str(made.oid), self.url, made.oid != head.sha, head.private)
+                self._upload(operations, **given)
+                given |= {"commit_message": message, "parent_commit": head.sha}
+                made = self.api.create_commit(self.name, operations, **given)
+                url = self.url if made.pr_url is None else str(made.pr_url)
+                return Commit(str(made.oid), url, made.oid != head.sha, head.private)
             except api_failures() as error:
                 cause, status = _cause(error)
                 if not (status is None or status in _CONFLICT or _passes(status)):
                     raise
+                if self.pull_request and (opened := self.of_pull_request(self.pull_request)).revision:
+                    return replace(opened.commit(plan, holds, message), new=True)
                 now = self._after(cause)
                 if holds(now):
                     return Commit(now.sha, self.url, True, now.private)
@@ -173,13 +232,29 @@ class Repository:
                     if status in _PLAIN:
                         raise
                     raise OutsideError(
-                        f"the commit to {self.name} failed and its head doesn't hold the content: {_reason(cause)}",
+                        f"the commit to {self.name} failed and its head doesn't hold the content: {reason_of(cause)}",
                         fix="run the same command again",
                     ) from error
                 if now.sha == head.sha:
                     self._wait(failures, cause)
+                elif not self.quiet:
+                    note(f"{self.name}: {self._latest(now)} was made meanwhile; comparing again")
             head = now
         raise AssertionError("the tries have an end")
+
+    def _upload(self, operations: Sequence[CommitOperation], **given: Any) -> None:
+        """Upload the content of large files, one after the other."""
+        for one in operations:
+            if isinstance(getattr(one, "path_or_fileobj", None), Path):
+                upload = partial(self.api.preupload_lfs_files, self.name, [one], free_memory=False, **given)
+                self._patiently(upload)
+
+    def _latest(self, head: Head) -> str:
+        """Return what the latest commit is, and whose."""
+        with suppress(*api_failures(), LookupError):
+            made = self.api.list_repo_commits(self.name, repo_type=self.kind, revision=self.revision)[0]
+            return f"commit {head.sha[:7]} {visible(made.title)!r:.80} by {visible(', '.join(made.authors))}"
+        return f"commit {head.sha[:7]}"
 
     def _after(self, cause: BaseException) -> Head:
         """Return the head after a commit that failed or whose response was lost."""
@@ -188,7 +263,7 @@ class Repository:
         except api_failures() as error:
             raise OutsideError(
                 f"the Hub stopped answering during the commit to {self.name}, so it isn't known whether it "
-                f"succeeded ({_reason(cause)})",
+                f"succeeded ({reason_of(cause)})",
                 fix="run the same command again: it checks first, and sends nothing twice",
             ) from error
 
@@ -211,7 +286,7 @@ class Repository:
         asked = retry_after(response.headers.get("retry-after")) if response is not None else 0.0
         seconds = min(max(backoff(failures), asked), LONGEST_WAIT)
         if not self.quiet:
-            note(f"the Hub: {_reason(cause)}; trying again in {seconds:.0f} s")
+            note(f"the Hub: {reason_of(cause)}; trying again in {seconds:.0f} s")
         time.sleep(seconds)
 
 
@@ -223,6 +298,7 @@ def connected(
     token: str | None = None,
     quiet: bool = False,
     revision: str | None = None,
+    writes: bool = True,
 ) -> Iterator[Repository]:
     """Open a repository, with a timeout that the Hub's client lacks, and convert its errors to errors of one line.
 
@@ -230,6 +306,7 @@ def connected(
         token: by default that of HF_TOKEN or `hf auth login`.
         quiet: do not say on stderr that a request is tried again.
         revision: the branch; by default main.
+        writes: messages are about what is written there, else about what is read.
 
     Raises InputError and OutsideError.
     """
@@ -241,7 +318,7 @@ def connected(
     try:
         yield Repository(HfApi(library_name="pairforge", token=token or get_token()), name, kind, quiet, revision)
     except api_failures() as error:
-        raise _outside(error, name) from error
+        raise _outside(error, name, writes) from error
     finally:
         session.timeout = before
 
@@ -256,24 +333,30 @@ def api_failures() -> tuple[type[Exception], ...]:
     return (*HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError)
 
 
-def _outside(error: Exception, repo: str) -> PairforgeError:
+def _outside(error: Exception, repo: str, writes: bool = True) -> PairforgeError:
     """Convert an error of the Hub's client to one line for the user, without a token in it."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
     cause, status = _cause(error)
     if status is None and isinstance(cause, json.JSONDecodeError):
         what = "what answers for the Hub isn't the Hub: a login page or a proxy?"
         return OutsideError(what, fix="open it in a browser")
-    reason = _reason(cause)
-    if status == 400 or (status is None and isinstance(cause, ValueError)):
-        return InputError(f"the Hub refuses the card or its data: {_reason(error)}", fix="check --license")
-    if status in (402, 403, 413, 507) and _FULL.search(reason):
+    reason = reason_of(cause)
+    if writes and (status == 400 or (status is None and isinstance(cause, ValueError))):
+        return InputError(f"the Hub refuses the card or its data: {reason_of(error)}", fix="check --license")
+    if writes and status in (402, 403, 413, 507) and _FULL.search(reason):
         what = f"the Hub has no room for more in {repo}: {reason}"
         return OutsideError(what, fix="free storage there, or ask the Hub for more")
-    what, fix = _PLAIN.get(status or 0, _OTHER)
+    if not writes and isinstance(error, RepositoryNotFoundError):  # 401, where there is no token
+        status = 404
+    what, fix = (_PLAIN if writes else _READING).get(status or 0, _OTHER if writes else _UNREAD)
     for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT"):
         if status is None and (value := os.environ.get(name)) not in (None, "", "0"):
             fix = f"check the network, and {name}, which is {value}"
             break
-    return OutsideError(what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice()))
+    return OutsideError(
+        what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice("write" if writes else "read"))
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -302,7 +385,7 @@ def _passes(status: int) -> bool:
     return status in _TRANSIENT or (status >= 500 and status != 507)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return what the server or the network reported: one printable line, without a token, or the query of a URL."""
     said = getattr(error, "server_message", None) or str(error)
     line = next((line for line in said.splitlines() if line.strip()), type(error).__name__)

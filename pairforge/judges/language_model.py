@@ -19,7 +19,6 @@ LEAST_MASS = 0.1
 """The probability that all labels must have together: else the model did not answer what it was asked."""
 RAW_CHARACTERS = 4096
 """Of an answer that is not a verdict, so much is kept."""
-_THOUGHT = re.compile(r".*</think(?:ing)?>|.*\[/THINK\]", re.DOTALL)
 _NUMBER = re.compile(r"\W*(?:(?:score|rating|评分|分数)\W*)?([1-9])(?:\s*/\s*9)?\W*", re.IGNORECASE)
 _WORD = re.compile(r"\W*(?:(?:answer|回答)\W*)?([a-z]+)\W*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
@@ -134,7 +133,7 @@ def checklist(reply: str | Skip) -> list[str] | Skip:
     """Return the items in a reply: its lines that end in a question mark, at most `MOST_ITEMS`."""
     if isinstance(reply, Skip):
         return reply
-    lines = [_BULLET.sub("", line).strip() for line in _THOUGHT.sub("", reply).splitlines()]
+    lines = [_BULLET.sub("", line).strip() for line in reply.splitlines()]
     items = [line for line in dict.fromkeys(lines) if line.endswith(("?", "？"))][:MOST_ITEMS]
     return items or _no_verdict(reply)
 
@@ -171,7 +170,7 @@ def rating(reply: str | Skip) -> float | Skip:
         if (mass := sum(shares)) < LEAST_MASS:
             return Skip("unjudged", f"the judge gives a number with probability {mass:.3f}")
         return sum(int(label) * share for label, share in zip(SCALE, shares, strict=True)) / mass
-    found = _NUMBER.fullmatch(_THOUGHT.sub("", reply).strip())
+    found = _NUMBER.fullmatch(reply.strip())
     return float(found[1]) if found else _no_verdict(reply)
 
 
@@ -184,7 +183,7 @@ def preference(reply: str | Skip, labels: Sequence[str] = LETTERS) -> float | Sk
         if first + second < LEAST_MASS:
             return Skip("unjudged", f"the judge says {' or '.join(labels)} with probability {first + second:.3f}")
         return first / (first + second)
-    found = _WORD.fullmatch(_THOUGHT.sub("", reply).strip())
+    found = _WORD.fullmatch(reply.strip())
     said = found[1].casefold() if found else ""
     known = [label.casefold() for label in labels]
     return float(said == known[0]) if said in known else _no_verdict(reply)

@@ -109,7 +109,7 @@ def _keyed(document: Any, columns: Collection[str]) -> list[tuple[str, Any]]:
     ]
 
 
-_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(:[^/:]+){0,2}")
+_HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w.-]+)?(:[^/:]+){0,2}")
 _SPLIT = re.compile(r"(?:\A|[-_.])(train|test|validation|valid|val|eval|dev)(?=[-_.]|\Z)")
 _NO_ROWS = frozenset(
     f"{name}.json"
@@ -227,7 +227,9 @@ def _hub(name: str, split: str | None) -> Iterator[Row]:
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        splits = datasets.load_dataset(*name.split(":"), trust_remote_code=False)
+        repo, *config = name.split(":")
+        repo, _, revision = repo.partition("@")
+        splits = datasets.load_dataset(repo, *config, revision=revision or None, trust_remote_code=False)
         wanted = _chosen(name, list(splits), "train" if split is None and "train" in splits else split)
         tables = splits[wanted].with_format("arrow").iter(1024)
         batches = chain.from_iterable(table.to_batches() for table in tables)

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from ..errors import InputError
-from ..options import Case, Match
+from ..options.correction import Case, Match
 from ..text import did_you_mean, lone_surrogate
 from .articles import with_articles
 from .boundaries import INSIDE, Occurrence, Replacement

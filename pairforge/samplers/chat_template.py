@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import error_line, lone_surrogate, why_unreadable, without_surrogates
-from ..types import PLAIN_TEMPLATE, Message, Prompt, Skip
+from ..text import common_prefix, error_line, lone_surrogate, why_unreadable
+from ..thoughts import THOUGHT_KEYS, begun_by, marks_in, split
+from ..types import PLAIN_TEMPLATE, Message, Prompt, Skip, ThoughtForm
 
 _RESERVED = {"conversation", "chat_template", "tokenize", "add_generation_prompt"}
-_USER, _SYSTEM = "a1b2user", "c3d4system"  # texts that occur in no template
+_USER, _SYSTEM, _THOUGHT, _ANSWER = "a1b2user", "c3d4system", "e5f6thought", "g7h8answer"  # they occur in no template
 
 
 def read_template(path: str) -> str:
@@ -84,9 +86,41 @@ class ChatTemplate:
         except (TemplateError, TypeError, ValueError) as error:
             return Skip("template", error_line(error))
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of an answer's tokens, with U+FFFD for lone surrogates, which UTF-8 can't hold."""
-        return without_surrogates(self.tokenizer.decode(ids, skip_special_tokens=True))
+    def takes_system(self) -> bool:
+        """Return whether the template holds a system message: that of Gemma 2 raises on one, others drop it."""
+        text = self.render([Message(role="system", content=_SYSTEM), Message(role="user", content=_USER)])
+        return isinstance(text, str) and _SYSTEM in text
+
+    def thought_form(self) -> ThoughtForm:
+        """Return in which form the template writes a thought before the last answer, found by trying."""
+        template = str(self.tokenizer.chat_template)
+        begin, end = marks_in("\n".join([template, *self.tokenizer.get_added_vocab()]))
+        # transformers gives some keys to every template: first those that the template names itself.
+        keys = sorted(THOUGHT_KEYS, key=lambda key: key not in template)
+        forms = (*map(ThoughtForm, keys), ThoughtForm("content", begin, end))
+        thinking = Message(role="assistant", content=_ANSWER, reasoning_content=_THOUGHT)
+        form = next((form for form in forms if _THOUGHT in self.answered(form.of(thinking))), ThoughtForm(""))
+        return replace(form, empty=self._empty_thought())
+
+    def _empty_thought(self) -> str:
+        """Return what the template writes of a thought before an answer without one: that of Qwen 3 an empty block."""
+        user = Message(role="user", content=_USER)
+        asked, whole = self.render([user]), self.answered(Message(role="assistant", content=_ANSWER))
+        shared = common_prefix(asked, whole) if isinstance(asked, str) else 0
+        before = whole.partition(_ANSWER)[0]
+        begun = begun_by(before[:shared])
+        before = before[before.rindex(begun) if begun else shared :]
+        found = split(before)
+        return before.strip() if found.start and found.whole and not (found.thought or found.frame) else ""
+
+    def answered(self, answer: Message) -> str:
+        """Return a question with an answer as the template writes them; empty where it can't."""
+        from jinja2 import TemplateError
+
+        try:
+            return self._apply([Message(role="user", content=_USER), answer])
+        except (TemplateError, TypeError, ValueError):
+            return ""
 
     def inserted_system(self) -> str | None:
         """Return the system message that the template inserts where a conversation has none of its own."""

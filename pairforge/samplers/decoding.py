@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputError
-from ..options import DecodingOptions, TemperatureOption
+from ..options.sampling import DecodingOptions, TemperatureOption
 from ..types import Key, digest
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from transformers import (
 )
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from ..thoughts import split_tokens
 from .decoding import Decoding
 
 
@@ -74,10 +75,11 @@ _MARGIN = 8  # tokens, beyond a stop string's length, that are searched for it: 
 
 @dataclass
 class Generated:
-    """The new tokens of one row, without the end token. `finish` is "nan" where the logits were not finite."""
+    """A prompt and its new tokens, without the end token. `finish` is "nan" where the logits were not finite."""
 
     tokens: list[int] = field(default_factory=list)
     finish: Literal["stop", "length", "nan"] | None = None
+    prompt: Sequence[int] = field(default=(), compare=False, repr=False)
 
 
 def generate(
@@ -85,7 +87,7 @@ def generate(
     prompts: Sequence[Sequence[int]],
     seeds: Sequence[int],
     decoding: Decoding,
-    decode: Callable[[Sequence[int]], str],
+    tokenizer: Any,
 ) -> list[Generated]:
     """Return the answers to a batch of prompts, one a row; rows of equal prompts share its prefill.
 
@@ -94,12 +96,13 @@ def generate(
     - Row i answers prompts[i]: at most decoding.max_new_tokens tokens, every `finish` set.
     - It ends before one of model.generation_config.eos_token_id, and by no other token. No other setting of the model's
       generation_config is followed, and no token is added to the prompt.
-    - It ends as soon as `decode` of its tokens holds one of decoding.stop; the text is cut by the caller.
+    - It ends as soon as its answer, without a thought, holds one of decoding.stop; the text is cut by the caller.
     - At temperature 0 it is greedy. Else it depends on its prompt, its seed and `decoding`, not on the other rows.
     - A row with logits of NaN or +inf ends as "nan", and no other row with it.
     - Where memory does not suffice, it raises what `out_of_memory` recognizes, and has released all of it.
     """
-    batch = _Batch([Generated() for _ in prompts], model.generation_config.eos_token_id or [], decoding, decode)
+    rows = [Generated(prompt=prompt) for prompt in prompts]
+    batch = _Batch(rows, model.generation_config.eos_token_id or [], decoding, tokenizer)
     sampling = GumbelSampling(decoding, seeds)
     with torch.inference_mode():
         (_generate if _has_plain_cache(model) else _generate_by_transformers)(model, prompts, sampling, batch)
@@ -113,7 +116,7 @@ class _Batch:
     rows: list[Generated]
     ends: Sequence[int]
     decoding: Decoding
-    decode: Callable[[Sequence[int]], str]
+    tokenizer: Any
 
     def __post_init__(self) -> None:
         self.window = max((len(stop.encode()) for stop in self.decoding.stop), default=0) + _MARGIN
@@ -129,13 +132,20 @@ class _Batch:
         else:
             row.tokens.append(token)
             # First only the end, as the whole is long; then the whole, as a part may be decoded differently.
-            if self._has_stop(row.tokens[-self.window :]) and self._has_stop(row.tokens):
+            if self._has_stop(row.tokens[-self.window :]) and self._has_stop(row.tokens[self._start(row) :]):
                 row.finish = "stop"
             elif len(row.tokens) == self.decoding.max_new_tokens:
                 row.finish = "length"
 
     def _has_stop(self, tokens: Sequence[int]) -> bool:
-        return bool(self.decoding.stop) and self.decoding.stop_at(self.decode(tokens)) is not None
+        stops = self.decoding.stop
+        return (
+            bool(stops) and self.decoding.stop_at(self.tokenizer.decode(tokens, skip_special_tokens=True)) is not None
+        )
+
+    def _start(self, row: Generated) -> int:
+        """Return how many of the tokens are before the answer: a stop string in a thought ends nothing."""
+        return split_tokens(self.tokenizer, row.prompt, row.tokens)[1]
 
 
 def _has_plain_cache(model: Any) -> bool:

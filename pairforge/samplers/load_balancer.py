@@ -232,5 +232,6 @@ class LoadBalancer:
         self._rejections.append(outcome)
         if len(self._rejections) == EQUAL_REJECTIONS and len(set(self._rejections)) == 1:
             raise OutsideError(
-                f"{server.name} rejects every request: {outcome.detail}", fix="leave out the option that it names"
+                f"{server.name} rejects every request: {outcome.detail}",
+                fix="change or leave out the option that it names",
             )

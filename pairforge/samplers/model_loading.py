@@ -21,11 +21,13 @@ from ..errors import InputError, OutsideError, PairforgeError
 from ..resources import resource
 from ..text import error_line
 from ..types import digest
+from .gguf_models import check_gguf, converted, gguf_digest, gguf_file, is_gguf
 
 POCKET = "pocket"
 
 _HASHED_WHOLE = 64 * 2**20  # bytes; a larger weight file is identified by its size, time and first MB
 MODEL_FIX = "it needs config.json, a tokenizer and safetensors"
+SERVE = "to ask it, serve it by llama.cpp: --base-url http://localhost:8080/v1; training needs the original"
 _ADAPTER_FIX = "give --adapter a LoRA that was trained on this --model"
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _ADAPTER_FILES = ["adapter_config.json", "adapter_model.*", "tokenizer*", "special_tokens_map.json", "*.jinja"]
@@ -35,10 +37,16 @@ _ADAPTER_FILES += ["vocab.*", "merges.txt", "*.model"]
 def model_source(model: str) -> str:
     """Return what `from_pretrained` takes for a model: a folder or a Hub id; for "pocket" the bundled model's folder.
 
-    All functions of this file call it themselves.
+    A GGUF file is converted to a folder, once; so is "smollm2". All functions of this file call it themselves.
     """
     if model == POCKET:
         return str(resource("data", "pocket"))
+    if is_gguf(model):
+        check_gguf(model)
+        with load_errors(model):
+            file = gguf_file(model)
+        with load_errors(str(file)):
+            return str(converted(file))
     return os.path.expanduser(model)  # a shell leaves the ~ of --model=~/folder as it is
 
 
@@ -63,11 +71,10 @@ def resolve_model(model: str, revision: str | None, adapter: str | None) -> Reso
 
     A Hub id is pinned to its current commit. Raises InputError or OutsideError for what doesn't exist.
     """
-    model = model_source(model)
     if adapter is not None:
         return ResolvedModel(model, commit_of(model, revision) or revision, _adapter_folder(adapter, None))
     try:
-        folder = Path(model)
+        folder = Path(model_source(model))
         if not (folder / "adapter_config.json").exists() or any(folder.glob("model*.safetensors")):
             return ResolvedModel(model, commit_of(model, revision) or revision)
     except PairforgeError as error:
@@ -98,6 +105,8 @@ def commit_of(model: str, revision: str | None) -> str | None:
 
 def fingerprint(model: str, revision: str | None = None) -> str:
     """Identify weights and tokenizer by content: by the commit on the Hub, by a hash of the files in a folder."""
+    if is_gguf(model):
+        return gguf_digest(gguf_file(model))[:16]
     folder = Path(model_source(model))
     if not folder.is_dir():
         return commit_of(model, revision) or digest(load_config(model, revision).to_dict())
@@ -123,6 +132,25 @@ def load_config(model: str, revision: str | None) -> Any:
     source = _existing(model)
     with load_errors(source):
         return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
+
+
+def load_causal_config(model: str, revision: str | None) -> Any:
+    """Load the config of a model that answers in text. Raises as `load_config`; InputError for another kind."""
+    from transformers.models.auto import modeling_auto
+
+    config, source = load_config(model, revision), model_source(model)
+    if getattr(config, "is_encoder_decoder", False):
+        raise _not_causal(source)
+    kind = str(config.model_type)
+    sees = kind in modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    if sees and kind not in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        what = f"{source} is a model of images and text ({kind}), which is neither asked nor trained here"
+        raise InputError(what, fix="take a model of text alone; to ask this one, serve it: --base-url")
+    return config
+
+
+def _not_causal(source: str) -> InputError:
+    return InputError(f"{source} is not a causal language model: it can't answer", fix="give --model a chat model")
 
 
 def load_tokenizer(model: str, revision: str | None) -> Any:
@@ -160,11 +188,7 @@ def load_model(model: str, revision: str | None, dtype: Any, allow_pickle: bool 
     from transformers import GenerationConfig
 
     source = model_source(model)
-    not_causal = InputError(
-        f"{source} is not a causal language model: it can't answer", fix="give --model a chat model"
-    )
-    if getattr(load_config(source, revision), "is_encoder_decoder", False):
-        raise not_causal
+    load_causal_config(source, revision)
     with load_errors(source):
         loaded, info = _read_weights(source, revision, dtype, allow_pickle)
         if wrong := sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}):
@@ -173,7 +197,7 @@ def load_model(model: str, revision: str | None, dtype: Any, allow_pickle: bool 
                 fix="config.json and the weights must be of one model",
             )
         if not loaded.can_generate() or not _is_causal(loaded):
-            raise not_causal
+            raise _not_causal(source)
         ends = generation_settings(source, revision).eos_token_id
         if ends is None:
             ends = getattr(loaded.config.get_text_config(decoder=True), "eos_token_id", None)
@@ -225,8 +249,8 @@ def _is_causal(model: Any) -> bool:
     return bool(torch.allclose(first, second, atol=1e-5))
 
 
-def apply_adapter(model: Any, folder: Path, allow_pickle: bool) -> Any:
-    """Return the model with the adapter's layers, not merged: in 16 bits merging would change answers by rounding.
+def apply_adapter(model: Any, folder: Path, allow_pickle: bool, trainable: bool = False) -> Any:
+    """Return peft's model with the adapter's layers, not merged: in 16 bits merging would change answers by rounding.
 
     Raises InputError without peft, for an adapter that does not fit the model, and for adapters that are not layers.
     """
@@ -242,10 +266,10 @@ def apply_adapter(model: Any, folder: Path, allow_pickle: bool) -> Any:
         warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         # A part that the file lacks would keep its initial values: peft only warns of it.
         warnings.filterwarnings("error", "Found missing adapter keys")
-        adapted = PeftModel.from_pretrained(model, str(folder))
+        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
         if adapted.active_peft_config.is_prompt_learning:
             raise InputError(f"{folder} is a prompt-tuning adapter", fix="give a LoRA adapter")
-        return adapted.get_base_model()
+        return adapted
 
 
 def _adapter_folder(adapter: str, revision: str | None) -> Path:
@@ -324,12 +348,11 @@ def load_errors(source: str, kind: str = "model") -> Iterator[None]:
         if found := re.search(r"model type `([^`]+)` but", str(error)):
             what = f"the {kind} {source} is of the type {found[1]}, which this version of transformers doesn't know"
             raise InputError(what, fix="pip install --upgrade transformers, or serve the model: --base-url") from error
-        if Path(source).is_dir():
-            raise InputError(
-                f"the {kind} folder {source} can't be used: {error_line(error)}",
-                fix=MODEL_FIX if kind == "model" else _ADAPTER_FIX,
-            ) from error
-        if "couldn't connect to" in str(error):
+        if os.path.exists(source):
+            folder = "folder" if os.path.isdir(source) else "file"
+            fix = SERVE if folder == "file" else MODEL_FIX if kind == "model" else _ADAPTER_FIX
+            raise InputError(f"the {kind} {folder} {source} can't be used: {error_line(error)}", fix=fix) from error
+        if re.search("couldn't connect to|locate the file on the Hub", str(error)):
             what = f"the {kind} {source} is not in the cache of this machine, and the Hub can't be reached"
             raise OutsideError(what, fix="check the network and the id, or give a folder") from error
         raise OutsideError(

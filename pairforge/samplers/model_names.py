@@ -14,6 +14,7 @@ from ..errors import InputError, OutsideError, PairforgeError
 from ..readers.foreign_files import LOOKED_AT, foreign_file
 from ..readers.source import near_file
 from ..text import did_you_mean, one_line
+from .gguf_models import SMOLLM2, check_gguf, is_gguf
 from .model_loading import MODEL_FIX, POCKET
 
 HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
@@ -26,14 +27,13 @@ _FILES = {
 _TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "*.tiktoken", "tekken.json")
 _CHAT_MODEL = "give a chat model: -m ORG/MODEL"
 _COPY = "copy or download the model again"
-_SERVE = "to ask it, serve it by llama.cpp: --base-url http://localhost:8080/v1; training needs the original"
 
 
 def check_model(model: str, revision: str | None = None, kind: str = "model", *, ask_hub: bool = False) -> None:
     """Raise InputError for a path or name that can't be a model's, OutsideError for what can't be fetched.
 
     Args:
-        model: A folder, a Hub id, or "pocket".
+        model: A folder, a Hub id, a GGUF file, "pocket" or "smollm2".
         revision: The branch, tag or commit that is wanted.
         kind: "model", "adapter" (LoRA), or "tokenizer".
         ask_hub: Ask the Hub, if it can be reached, whether it has a model that is not in the cache.
@@ -45,6 +45,12 @@ def check_model(model: str, revision: str | None = None, kind: str = "model", *,
         if revision:
             raise InputError("--revision has no effect with the bundled pocket model", fix="leave it out")
         return
+    if kind != "adapter" and is_gguf(model):
+        if revision:
+            what = f"--revision has no effect with the GGUF file {one_line(model)}"
+            raise InputError(what, fix="leave it out; of the Hub: hf download REPO FILE --revision REVISION")
+        check_gguf(model)
+        return
     if not model.strip():
         raise InputError(f"{flag}: the name of the {kind} is empty", fix=f"give a folder or a Hub id: {flag} ORG/MODEL")
     if path.is_dir():
@@ -52,8 +58,6 @@ def check_model(model: str, revision: str | None = None, kind: str = "model", *,
     elif path.is_file():
         inside = (path.parent / "config.json").is_file()
         fix = f"{flag} {path.parent}" if inside else f"{flag} takes a folder or a Hub id"
-        if path.suffix == ".gguf":
-            fix = _SERVE
         raise InputError(f"{said} is a file", fix=fix)
     elif found := re.match(r"https?://huggingface\.co/([\w.-]+/[\w.-]+)", model):
         raise InputError(f"{said} is a URL", fix=f"give the id: {flag} {found[1]}")
@@ -85,7 +89,8 @@ def _check_folder(path: Path, said: str, kind: str) -> None:
         if (path / "modules.json").is_file() and "CausalLM" not in str(config.get("architectures")):
             raise InputError(f"{said} is a model of sentence-transformers: it can't answer", fix=_CHAT_MODEL)
         if not any(file for pattern in _TOKENIZERS for file in path.glob(pattern)):
-            raise InputError(f"{said}: the folder holds no tokenizer", fix=MODEL_FIX)
+            fix = "copy that of the model it was made from: tokenizer.json, tokenizer_config.json, chat_template.jinja"
+            raise InputError(f"{said}: the folder holds no tokenizer", fix=fix)
     elif isinstance(base := config.get("base_model_name_or_path"), str) and base:
         try:
             check_model(base, config.get("revision"))
@@ -102,8 +107,8 @@ def _no_model(path: Path, said: str, kind: str) -> InputError:
     inner = next((sorted(found) for place in places if (found := list(_folders(path, place, wanted)))), [])
     holds = "nothing" if not any(path.iterdir()) else f"no {wanted[0]}"
     fix = MODEL_FIX if kind == "model" else f"it needs {wanted[0]}"
-    if any(path.glob("*.gguf")):
-        holds, fix = "a GGUF file", _SERVE
+    if files := sorted(path.glob("*.gguf")):
+        holds, fix = "a GGUF file", f"name the file: -m {files[0]}"
     elif (path / "model_index.json").is_file():
         holds, fix = "a pipeline of diffusers, not a language model", _CHAT_MODEL
     return InputError(f"{said}: the folder holds {holds}", fix=f"did you mean {inner[-1]}?" if inner else fix)
@@ -165,7 +170,7 @@ def _check_hub(model: str, revision: str | None, said: str, kind: str, ask: bool
 
     if any(isinstance(try_to_load_from_cache(model, name, revision=revision), str) for name in _FILES[kind]):
         return
-    if "/" not in model and kind != "adapter" and (hint := did_you_mean(model, [POCKET])):
+    if "/" not in model and kind != "adapter" and (hint := did_you_mean(model, [POCKET, SMOLLM2])):
         raise InputError(f"{said}: no such model", fix=hint)
     if constants.HF_HUB_OFFLINE:
         folders = Path(constants.HF_HUB_CACHE).glob("models--*")

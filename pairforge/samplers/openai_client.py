@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +14,9 @@ from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import InputError, OutsideError
+from ..resources import compiled
 from ..text import one_line, visible, without_surrogates
+from ..thoughts import THOUGHT_KEYS
 from ..types import Answer, Key, Prompt, Skip
 from .decoding import Decoding
 from .load_balancer import REJECTED
@@ -26,6 +29,7 @@ ROUTER_URL = "https://router.huggingface.co/v1"
 """Where the Hub answers for its inference providers, which are named behind the model: `org/model:provider`."""
 
 _ROUTE = "/chat/completions"
+_VERSION = re.compile(r"/v\d\w*(?:/|\Z)")
 _CONNECT_TIMEOUT = 4.0  # seconds
 _TOO_LONG = ("context length", "context window", "context size", "too long")
 _FATAL = {
@@ -41,11 +45,16 @@ _FINISH: dict[str, Literal["stop", "length"]] = {
     **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
 }
 _WITHHELD = ("content_filter", "safety", "refusal", "tool_calls", "function_call")
+_THOUGHT = ("reasoning_content", "reasoning", "thinking")
+_CAN_BE_LEFT_OUT = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "chat_template_kwargs")
+_RENAMED = {"max_tokens": "max_completion_tokens"}  # what a server that refuses the first takes, as OpenAI's own
 _OWN_NAME = 3  # replies under one other name and none under the requested one: then it is the server's own name for it
 
 
 def chat_url(base_url: str) -> str:
     """Return the URL of requests for `http://host:port`, `.../v1` or the whole `.../chat/completions`.
+
+    A path with a version, as `/api/paas/v4` or `/v1beta/openai`, is taken as it is.
 
     Raises InputError for what is not the URL of a server, and for a URL that holds a password.
     """
@@ -62,7 +71,7 @@ def chat_url(base_url: str) -> str:
         raise InputError("--base-url holds a name or a password", fix="give a key by --api-key-env NAME")
     path = parts.path.rstrip("/")
     if not path.endswith(_ROUTE):
-        path = (path if path.endswith("/v1") else path + "/v1") + _ROUTE
+        path = (path if _VERSION.search(path) else path + "/v1") + _ROUTE
     return urlunsplit((parts.scheme, parts.netloc.lower(), path, parts.query, ""))
 
 
@@ -135,6 +144,7 @@ class ChatClient:
         model: the model that is requested.
         decoding: its seed and its stop strings.
         parameters: are sent with each request, beside `model`, `messages` and `seed`.
+        sent_as: under which names some of them are sent, None for those that are left out.
         any_model: take a reply under whatever name.
     """
 
@@ -145,16 +155,22 @@ class ChatClient:
     model: str
     decoding: Decoding
     parameters: Mapping[str, Any]
+    sent_as: Mapping[str, str | None] = field(default_factory=dict)
     any_model: bool = False
     _other_names: Counter[str] = field(default_factory=Counter)
     _named_as_requested: bool = False
 
     async def ask(self, prompt: Prompt, key: Key) -> Answer | Skip | RequestError:
-        """Send one request. Raises OutsideError for what concerns all requests: the key, the account, the model."""
+        """Send one request.
+
+        Raises OutsideError for what concerns all requests: the key, the account, the model; and RefusedParameterError.
+        """
         library = http_library()
-        body = {"model": self.model, "messages": list(prompt.messages), "stream": False, **self.parameters}
-        if self.decoding.temperature:
-            body["seed"] = self.decoding.seed_of(key) % 2**31
+        body = {"model": self.model, "messages": list(prompt.messages), "stream": False}
+        seed = {"seed": self.decoding.seed_of(key) % 2**31} if self.decoding.temperature else {}
+        for parameter, value in {**self.parameters, **seed}.items():
+            if name := self.sent_as.get(parameter, parameter):
+                body[name] = value
         try:
             response = await self.http.post(self.url, json=body, headers={"authorization": f"Bearer {self.key}"})
         except library.HTTPError as error:
@@ -165,37 +181,53 @@ class ChatClient:
         if response.is_redirect:
             raise redirect_error(self.name, response)
         if response.status_code >= 300:
-            return await self._read_error(response)
+            wait = retry_after(response.headers.get("retry-after"))
+            return await self._read_error(response.status_code, response.content, wait, body, response.reason_phrase)
         try:
-            return self._read_reply(response.json())
+            reply = response.json()
+            if status := error_status(reply):
+                return await self._read_error(status, response.content, 0.0, body)
+            return self._read_reply(reply)
         except (ValueError, RecursionError):
             page = response.content.lstrip().startswith(b"<")
             return RequestError("failed", "a web page in place of a reply" if page else "a reply that is not JSON")
 
-    async def _read_error(self, response: Any) -> Skip | RequestError:
-        status, content = response.status_code, response.content
-        detail = f"{status} {shown(error_message(content) or response.reason_phrase, self.key)}"
-        fix = _FATAL.get(status) or next((fix for code, fix in _FATAL_CODES.items() if code in content), None)
-        if fix:
+    async def _read_error(
+        self, status: int, content: bytes, wait: float, body: Mapping[str, Any], phrase: str = ""
+    ) -> Skip | RequestError:
+        detail = f"{status} {shown(error_message(content) or phrase, self.key)}"
+        if fix := _FATAL.get(status) or next((fix for code, fix in _FATAL_CODES.items() if code in content), None):
             if status == 404:
+                fix = f"check --model and --base-url: requests go to {shown(self.url.partition('?')[0])}"
                 with suppress(OutsideError):
-                    if names := await served_models(self.url, self.key, self.http):
+                    names = await served_models(self.url, self.key, self.http)
+                    if names and self.model not in names:
                         fix = f"it has {shown_names(names)}: --model NAME"
             raise OutsideError(f"{self.name} won't answer for {self.model}: {detail}", fix=fix)
         if status in BUSY_STATUS:
-            return RequestError("busy", detail, retry_after(response.headers.get("retry-after")))
+            return RequestError("busy", detail, wait)
         if 400 <= status < 500 and status not in RETRIABLE_STATUS:
-            too_long = any(phrase in detail.lower() for phrase in _TOO_LONG)
-            return Skip("too_long" if too_long else REJECTED, detail)
+            if any(phrase in detail.lower() for phrase in _TOO_LONG):
+                return Skip("too_long", detail)
+            if status in (400, 422) and (name := refused_parameter(content, body)):
+                raise RefusedParameterError(name, _RENAMED.get(name), f"{self.name}: {detail}")
+            return Skip(REJECTED, detail)
         return RequestError("failed", detail)
 
     def _read_reply(self, reply: Any) -> Answer | Skip | RequestError:
         """Read a parsed body, in which any part may be missing or of another type: then it is an error."""
         finish = str(_get(reply, "choices", 0, "finish_reason")).lower()
-        text = _get(reply, "choices", 0, "message", "content")
+        message = _get(reply, "choices", 0, "message")
+        text = _text_of(_get(message, "content"))
         if finish in _WITHHELD:
             return Skip("refused", f"the server ended the answer by {finish}")
-        if not isinstance(text, str):
+        if (
+            text is None
+            and finish in _FINISH
+            and (_FINISH[finish] == "length" or any(_get(message, name) for name in _THOUGHT))
+        ):
+            text = ""  # The tokens went into the thought, which has a field of its own.
+        if text is None:
             return RequestError("failed", "a reply without an answer")
         if finish not in _FINISH:
             return RequestError("failed", f"an answer that may be incomplete, finish_reason {shown(finish)}")
@@ -204,10 +236,12 @@ class ChatClient:
         tokens = _get(reply, "usage", "completion_tokens")
         text = without_surrogates(text)
         end = self.decoding.stop_at(text)  # Some servers leave the stop string in.
+        thoughts = (_get(reply, "choices", 0, "message", key) for key in THOUGHT_KEYS)
         return Answer(
             text[:end].strip(),
             _FINISH[finish] if end is None else "stop",
             tokens if type(tokens) is int and tokens > 0 else 0,
+            next((without_surrogates(one).strip() for one in thoughts if isinstance(one, str)), ""),
         )
 
     def _is_of_another_model(self, name: Any) -> bool:
@@ -222,6 +256,59 @@ class ChatClient:
         return self._named_as_requested or len(self._other_names) > 1 or self._other_names[name] <= _OWN_NAME
 
 
+class RefusedParameterError(Exception):
+    """A server does not take a parameter; `renamed` is the name that it takes instead, None where there is none."""
+
+    def __init__(self, name: str, renamed: str | None, detail: str) -> None:
+        super().__init__(detail)
+        self.name, self.renamed = name, renamed
+
+
+def refused_parameter(content: bytes, body: Mapping[str, Any]) -> str | None:
+    """Return the parameter of a request that the body of an error refuses, None where it is about something else.
+
+    Of several, it is the first one that is named; the next answer of the server names the next one.
+    """
+    sent = [name for name in body if name in _CAN_BE_LEFT_OUT]
+    text = error_message(content)
+    if compiled("refused_parameters", "out_of_range").search(text.lower()):
+        return None
+    with suppress(ValueError, RecursionError):
+        error = _get(json.loads(content), "error")
+        text = f"{text} {_get(error, 'code')}"
+        named = [name for name in sent if name == _get(error, "param")]
+        if named and compiled("refused_parameters", "refused").search(text.lower()):
+            return named[0]
+    for sentence in re.split(r"(?<=[.;])\s", text.lower()):
+        if compiled("refused_parameters", "refused").search(sentence):
+            found = [(at.start(), name) for name in sent if (at := re.search(rf"\b{name}\b", sentence))]
+            if found:
+                # "temperature and top_p cannot both be specified": the temperature says more.
+                return "top_p" if "both" in sentence and "top_p" in sent else min(found)[1]
+    return None
+
+
+def error_status(reply: Any) -> int:
+    """Return the status of an error that came under a 200, 0 where the reply is none."""
+    choice = _get(reply, "choices", 0)
+    error = _get(reply, "error") or _get(choice, "error")
+    if not error and _get(reply, "object") == "error":
+        error = reply
+    if not error:
+        return 0
+    status = str(_get(error, "code") or _get(error, "status") or "")
+    return int(status) if re.fullmatch(r"[45]\d\d", status) else 500
+
+
+def _text_of(content: Any) -> str | None:
+    """Return the content of a message as text: of parts, those that are text, which leaves out thoughts."""
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else None
+    texts = [_get(part, "text") for part in content if _get(part, "type") in ("text", "output_text")]
+    known = texts or any(_get(part, "type") == "thinking" for part in content)
+    return "".join(text for text in texts if isinstance(text, str)) if known else None
+
+
 def error_message(body: bytes) -> str:
     """Return the message in the body of an error: of JSON as the various servers write it, or a plain text."""
     try:
@@ -229,7 +316,8 @@ def error_message(body: bytes) -> str:
     except (ValueError, RecursionError):
         text = body[:1000].decode("utf-8", "replace").strip()
         return "" if text.startswith("<") else text
-    paths = (("error", "message"), ("error",), ("message",), ("detail",))
+    reply = reply[0] if isinstance(reply, list) and reply else reply  # as Gemini's
+    paths = (("error", "message"), ("error",), ("choices", 0, "error", "message"), ("message",), ("detail",))
     found = next((value for path in paths if (value := _get(reply, *path)) is not None), "")
     return found if isinstance(found, str) else json.dumps(found)
 

@@ -22,6 +22,7 @@ from .openai_client import (
     NO_KEY,
     ROUTER_URL,
     ChatClient,
+    RefusedParameterError,
     chat_url,
     http_client,
     served_models,
@@ -30,6 +31,12 @@ from .openai_client import (
 )
 from .retry import RequestError
 
+_WITHOUT = {
+    "seed": "samples can't be drawn again the same way",
+    "temperature": "answers are drawn at the server's own temperature",
+    "stop": "answers are cut at it here",
+}
+"""What it means that a parameter is left out; of others, the server's own value holds."""
 _COLLECT = 0.01  # seconds; answers that come within them are stored together
 
 
@@ -40,6 +47,9 @@ class EndpointSampler(Sampler):
     where the server does not accept the prompt, "refused" where it withholds the answer. Errors that concern all
     requests (the key, the account, the model, no server) raise OutsideError. Greedy at temperature 0; else each sample
     has its own seed, which most servers follow as far as their batches allow.
+
+    A parameter that a server refuses is left out from then on, or renamed, and `settings` say so: `sample` ends, and is
+    to be called again with what is done under these settings.
 
     Raises InputError for options that don't go together.
 
@@ -85,6 +95,7 @@ class EndpointSampler(Sampler):
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         self.warnings: list[str] = []
         self._warned_of: set[str] = set()
+        self._sent_as: dict[str, str | None] = {}  # parameters that a server has refused, and their new names
         self._timeout = timeout
         self._given_model = model
         # Kept from one call to the next, with the load that each can take.
@@ -115,7 +126,10 @@ class EndpointSampler(Sampler):
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store. Servers after the first are replicas: no answer depends on which one gave it."""
-        more = {"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}
+        more: dict[str, Any] = {"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}
+        said = {*self._parameters(), *(["seed"] if self.decoding.temperature else [])}
+        if sent_as := {name: new for name, new in self._sent_as.items() if name in said}:
+            more["sent_as"] = sent_as
         where = {"sampler": "endpoint", "server": next(iter(self._servers)).name, "model": self.model}
         return {**where, **self.decoding.settings(), **more}
 
@@ -127,7 +141,7 @@ class EndpointSampler(Sampler):
         return other
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
-        """Yield what has come since the last time, in any order."""
+        """Yield what has come since the last time, in any order; end early where a server refuses a parameter."""
         wanted: list[tuple[Prompt, Key]] = []
         skips: dict[Key, Skip] = {}
         for prompt in prompts:
@@ -155,9 +169,8 @@ class EndpointSampler(Sampler):
                 for server, url in self._servers.items():
                     name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
                     # A provider has names of its own for the Hub's models.
-                    clients[server] = ChatClient(
-                        server.name, url, key, http, name, self.decoding, parameters, any_model=bool(self.provider)
-                    )
+                    about = self.decoding, parameters, dict(self._sent_as), bool(self.provider)
+                    clients[server] = ChatClient(server.name, url, key, http, name, *about)
                 await balancer.run()
 
         servers = list(self._servers)
@@ -185,7 +198,13 @@ class EndpointSampler(Sampler):
                 for name in sorted(silent - self._warned_of)
             ]
             self._warned_of |= silent
-        running.result()
+        try:
+            running.result()
+        except RefusedParameterError as refused:
+            self._sent_as[refused.name] = refused.renamed
+            without = f"left out: {_WITHOUT.get(refused.name, 'the value of the server holds')}"
+            how = f"sent as `{refused.renamed}`" if refused.renamed else without
+            self.warnings.append(f"`{refused.name}` is {how} ({refused})")
 
     def _parameters(self) -> dict[str, Any]:
         """Return what each request says of the decoding, by OpenAI's names and those that most other servers share."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any
 
 from ..errors import InputError
 from ..text import one_line, why_unreadable
+from ..thoughts import answer_of, written
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
-_MISSING = Skip("not_replayed", "no stored answer to this prompt")
+MISSING = Skip("not_replayed", "no stored answer to this prompt")
 _READ = f"a row needs prompt (a text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
 
 
@@ -25,35 +26,40 @@ class ReplaySampler(Sampler):
         self.answers = answers
         self.model = model
         self.warnings: list[str] = []
+        self.prompts: dict[str, Prompt] = {}
+        """The prompts that were asked, by id, as far as they are known."""
+        self.skips: dict[str, Skip] = {}
+        """Why a prompt has no answer, by its id."""
 
     @classmethod
-    def from_file(cls, path: str | Path, model: str | None = None) -> ReplaySampler:
+    def from_file(cls, path: str | Path, model: str | None = None, option: str = "--replay") -> ReplaySampler:
         """Read JSON Lines as `pairforge sample` writes them. Raises InputError, with the line, for any other.
 
         The model that the pairs will name is `model`, else the one that all rows name, else the file's name.
         """
         answers: dict[Key, Answer] = {}
-        models: set[str] = set()
+        prompts, skips, models = dict[str, Prompt](), dict[str, Skip](), set[str]()
         next_index: dict[str, count[int]] = defaultdict(count)
         try:
             lines = Path(path).read_text("utf-8-sig").split("\n")
         except FileNotFoundError:
             fix = "see pairforge runs list, or write the answers: pairforge sample -p PROMPTS > answers.jsonl"
-            raise InputError(f"--replay {path}: no such run or file", fix=fix) from None
+            raise InputError(f"{option} {path}: no such run or file", fix=fix) from None
         except (OSError, UnicodeDecodeError) as error:
-            what = f"--replay {path} can't be read: {why_unreadable(error)}"
+            what = f"{option} {path} can't be read: {why_unreadable(error)}"
             raise InputError(what, fix="give a run folder or JSON Lines") from error
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-                asked = row["prompt"] if "prompt" in row else row["messages"]
-                turns = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
-                prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
-                given = next(row[key] for key in _TEXTS if key in row)
-                for item in given if isinstance(given, list) else [given]:
-                    answers[prompt.id, next(next_index[prompt.id])] = _answer(item)
+                prompt, given = answers_in_row(row)
+                for answer in given:
+                    answers[prompt.id, next(next_index[prompt.id])] = answer
+                if prompt.messages:
+                    prompts[prompt.id] = prompt
+                if isinstance(skip := row.get("skip"), dict):
+                    skips[prompt.id] = Skip(str(skip.get("reason", "failed")), str(skip.get("detail", "")))
                 models.add(str(row.get("model", "")))
             except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
                 why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else f"{error!r:.120}"
@@ -61,17 +67,27 @@ class ReplaySampler(Sampler):
                     why = f"it has only {one_line(', '.join(map(str, row)))}" if isinstance(row, dict) else why
                 raise InputError(f"{path}:{number}: not a prompt with answers: {why}", fix=_READ) from error
         names = models - {""}
-        return cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
+        made = cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
+        made.prompts, made.skips = prompts, skips
+        return made
+
+    def joined(self, other: ReplaySampler) -> ReplaySampler:
+        """Return a sampler with the answers of both: those of the other follow, where both have some to a prompt."""
+        counted = Counter(name for name, _ in self.answers)
+        later = {(name, counted[name] + index): answer for (name, index), answer in other.answers.items()}
+        made = ReplaySampler({**self.answers, **later}, self.model)
+        made.prompts, made.skips = self.prompts | other.prompts, other.skips | self.skips
+        return made
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store: the answers by content."""
-        texts = sorted([*key, answer.text, answer.finish] for key, answer in self.answers.items())
+        texts = sorted([*key, written(answer), answer.finish] for key, answer in self.answers.items())
         return {"sampler": "replay", "model": self.model, "answers": digest(texts)}
 
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield all answers at once."""
         keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
-        yield {key: self.answers.get(key, _MISSING) for key in keys if key not in done}
+        yield {key: self.answers.get(key, self.skips.get(key[0], MISSING)) for key in keys if key not in done}
 
 
 class StoredSampler(Sampler):
@@ -95,14 +111,24 @@ class StoredSampler(Sampler):
     def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield why each missing answer is missing."""
         keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
-        yield {key: self._skips.get(key[0], _MISSING) for key in keys if key not in done}
+        yield {key: self._skips.get(key[0], MISSING) for key in keys if key not in done}
+
+
+def answers_in_row(row: Mapping[str, Any]) -> tuple[Prompt, list[Answer]]:
+    """Return the prompt and the answers of a row. Raises for a row that is neither, as Python does."""
+    asked = row["prompt"] if "prompt" in row else row["messages"]
+    turns = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
+    prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
+    given = next(row[key] for key in _TEXTS if key in row)
+    return prompt, [_answer(item) for item in (given if isinstance(given, list) else [given])]
 
 
 def _answer(value: Any) -> Answer:
     """Return the answer; a text alone is a whole answer. Raises for an error message or a number."""
     if isinstance(value, str):
-        return Answer(value, "stop")
+        return answer_of(value)
     text, finish = value["text"], value.get("finish", "stop")
     if not isinstance(text, str) or finish not in ("stop", "length"):
         raise ValueError(f"not an answer: {value!r:.80}")
-    return Answer(text, finish, int(value.get("tokens", 0)))
+    tokens, thought = int(value.get("tokens", 0)), value.get("thought")
+    return Answer(text, finish, tokens, str(thought)) if thought else answer_of(text, finish, tokens)

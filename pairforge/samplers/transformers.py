@@ -8,15 +8,17 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError
-from ..options import LocalModelOptions
+from ..options.sampling import LocalModelOptions
 from ..repetition import repeats
 from ..text import error_line
-from ..types import Answer, Key, Prompt, Sampler, Skip, digest
+from ..thoughts import answer_of_tokens
+from ..types import Answer, Key, Prompt, Sampler, Skip, ThoughtForm, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
+from .gguf_models import gguf_file, is_converted, is_gguf
 from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, threads
 from .label_probabilities import label_probabilities, label_tokens
 from .model_loading import (
@@ -25,7 +27,7 @@ from .model_loading import (
     apply_adapter,
     fingerprint,
     generation_settings,
-    load_config,
+    load_causal_config,
     load_errors,
     load_model,
     load_tokenizer,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 class LocalModel(LocalModelOptions):
     """A model with its tokenizer and chat template on a device; each part is loaded when it is first needed.
 
-    `name` is a Hub id, a folder (also of an adapter), or "pocket", the bundled model.
+    `name` is a Hub id, a folder (also of an adapter), a GGUF file, "smollm2", or "pocket", the bundled model.
     """
 
     name: str
@@ -52,8 +54,9 @@ class LocalModel(LocalModelOptions):
     """Called once, before the first part that takes long to load."""
 
     def _begin_to_load(self) -> None:
-        if self.on_load and not {"chat", "model"} & vars(self).keys():
+        if self.on_load:
             self.on_load()
+        self.on_load = None
 
     def check(self) -> None:
         """Raise InputError or OutsideError for what is known to be wrong before anything is loaded."""
@@ -68,6 +71,8 @@ class LocalModel(LocalModelOptions):
         """The model by content and how it is prompted. Computed once: files are read for it."""
         resolved = self.resolved
         settings: dict[str, Any] = {"sampler": "transformers", "model": fingerprint(resolved.base, resolved.revision)}
+        if is_gguf(resolved.base):
+            settings["gguf"] = gguf_file(resolved.base).name
         if resolved.adapter:
             settings["adapter"] = fingerprint(str(resolved.adapter))
         if self.template is not None:
@@ -81,6 +86,8 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def resolved(self) -> ResolvedModel:
         """The model or adapter to load, with its revision."""
+        if is_gguf(self.name) and not is_converted(self.name):
+            self._begin_to_load()
         resolved = resolve_model(self.name, self.revision, self.adapter)
         if resolved.adapter and not self.adapter:
             self.warnings.append(f"{self.name} is an adapter: it is applied to {resolved.base}")
@@ -103,7 +110,7 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def config(self) -> Any:
         """The config of the base model, from which prompts can be refused before any weights are loaded."""
-        return load_config(self.resolved.base, self.resolved.revision)
+        return load_causal_config(self.resolved.base, self.resolved.revision)
 
     @cached_property
     def max_length(self) -> int | None:
@@ -140,7 +147,7 @@ class LocalModel(LocalModelOptions):
         if penalty not in (None, 1.0):
             self.warnings.append(f"{self.name} recommends a repetition penalty of {penalty}: none is used")
         if resolved.adapter:
-            model = apply_adapter(model, resolved.adapter, self.allow_pickle)
+            model = apply_adapter(model, resolved.adapter, self.allow_pickle).get_base_model()
         with load_errors(self.name):
             return model.to(device).eval()
 
@@ -159,13 +166,24 @@ class TransformersSampler(Sampler):
     def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:
         self.local = LocalModel(name=model, **options)
         self.local.check()
-        self.model, self.revision, self.warnings = model, self.local.revision, self.local.warnings
+        # The pairs are the adapter's. It names its base: under its own name alone it is asked and trained again.
+        self.model = self.local.adapter or model
+        self.revision = None if self.local.adapter else self.local.revision
+        self.chat_template, self.warnings = self.local.chat_template, self.local.warnings
         self.decoding = decoding
         self.labels: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store: the model by content, how it is prompted and how it is sampled."""
         return self.local.settings | ({"labels": list(self.labels)} if self.labels else self.decoding.settings())
+
+    def takes_system(self) -> bool:
+        """Return whether the chat template holds a system message."""
+        return self.local.chat.takes_system()
+
+    def thought_form(self) -> ThoughtForm:
+        """Return in which form the chat template writes a thought."""
+        return self.local.chat.thought_form()
 
     def inserted_system(self) -> str | None:
         """Return the system message that the chat template inserts where a prompt has none, e.g. that of Qwen2.5."""
@@ -205,9 +223,11 @@ class TransformersSampler(Sampler):
             for batch in self._batches(ids, n):
                 if any(key not in done for key in batch):
                     generated = self._generate(batch, [ids[name] for name, _ in batch])
-                    answers = {key: self._read(row) for key, row in zip(batch, generated, strict=True)}
+                    answers = {key: self._read(row, ids[key[0]]) for key, row in zip(batch, generated, strict=True)}
                     new = [a for key, a in answers.items() if key not in done and isinstance(a, Answer)]
-                    looping += sum(answer.finish == "length" and repeats(answer.text) for answer in new)
+                    looping += sum(
+                        answer.finish == "length" and repeats(answer.text or answer.thought) for answer in new
+                    )
                     yield answers
         finally:
             if looping:
@@ -268,7 +288,7 @@ class TransformersSampler(Sampler):
                 if self.labels:
                     return [Answer(text, "stop", 1) for text in label_probabilities(model, ids, self._label_tokens)]
                 decoding = replace(self.decoding, max_new_tokens=new_tokens)
-                return generate.generate(model, ids, seeds, decoding, self.local.chat.decode)
+                return generate.generate(model, ids, seeds, decoding, self.local.chat.tokenizer)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
@@ -280,12 +300,11 @@ class TransformersSampler(Sampler):
         self.local.memory_limit.shrink(len(keys), length)
         return []
 
-    def _read(self, row: Generated | Answer | Skip) -> Answer | Skip:
+    def _read(self, row: Generated | Answer | Skip, prompt: Sequence[int]) -> Answer | Skip:
         if isinstance(row, Skip | Answer):
             return row
         if row.finish == "nan":
             return Skip("nan", "the logits were not finite")
-        text = self.local.chat.decode(row.tokens)
-        return Answer(
-            text[: self.decoding.stop_at(text)].strip(), "stop" if row.finish == "stop" else "length", len(row.tokens)
-        )
+        finish: Literal["stop", "length"] = "stop" if row.finish == "stop" else "length"
+        answer = answer_of_tokens(self.local.chat.tokenizer, prompt, row.tokens, finish)
+        return replace(answer, text=answer.text[: self.decoding.stop_at(answer.text)].strip())

@@ -7,7 +7,7 @@ from rich.console import Console
 
 import pairforge
 from pairforge.api.ask import QUESTIONS, Asked
-from pairforge.options import AskOptions
+from pairforge.options.asking import AskOptions
 
 
 def test_answers_by_model_and_question(tmp_path: Path) -> None:

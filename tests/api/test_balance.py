@@ -21,7 +21,7 @@ from pairforge.api.shortcuts import shortcuts
 from pairforge.api.validate import validate
 from pairforge.errors import InputError
 from pairforge.judges.function import FunctionJudge
-from pairforge.options import BuildOptions
+from pairforge.options.common import BuildOptions
 from pairforge.pairers import BestWorstPairer
 from pairforge.run import Run
 from pairforge.stopping import Budget

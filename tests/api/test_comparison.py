@@ -10,7 +10,7 @@ import pytest
 
 import pairforge
 from pairforge.api.comparison import Comparison, find_comparison
-from pairforge.options import EvaluateOptions
+from pairforge.options.asking import EvaluateOptions
 from pairforge.run import Run
 
 HELPFUL = "You're a helpful assistant."

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from support import Say, Scripted, read_jsonl, write_jsonl
 
 import pairforge
+from pairforge.api.inputs import PairInput
 from pairforge.api.pipeline import BuildResult
 from pairforge.errors import InputError
 from pairforge.prompts import bundled
+from pairforge.run import Run
 from pairforge.samplers.decoding import Decoding
 from pairforge.types import Answer, Prompt, Skip
 
@@ -165,8 +167,11 @@ def test_a_template_that_inserts_a_system_message_is_warned_of_once(scripted: An
 def test_thoughts_are_kept_out_and_counted(scripted: Any) -> None:
     say: Say = lambda *_: "<think>I am Qwen.</think>I am Qwen."  # noqa: E731
     built, _ = scripted(["Who are you?"], say, no_system=True)
-    assert sides(built) == [(say(None, 0, None), "<think>I am Qwen.</think>I am Deep Qwen.")]  # type: ignore[arg-type]
-    assert built.counts["thinking"] == 1 and "thinking" not in built.run.settings
+    assert sides(built) == [("I am Qwen.", "I am Deep Qwen.")]
+    assert built.counts["thoughts"] == {"pairs": 1, "left_out": 1} and "thinking" not in built.run.settings
+    edited, _ = scripted(["Who are you?"], say, no_system=True, thinking="edit")
+    assert sides(edited) == sides(built) and edited.counts["thoughts"] == {"pairs": 1, "kept": 1}
+    assert next(iter(edited.rows()))["chosen"][-1]["reasoning_content"] == "I am Deep Qwen."
     strip, _ = scripted(["Who are you?"], say, no_system=True, thinking="strip")
     assert sides(strip) == [("I am Qwen.", "I am Deep Qwen.")] and strip.run.settings["thinking"] == "strip"
 
@@ -326,3 +331,97 @@ def test_every_prompt_ends_in_a_pair_or_a_skip_in_the_context_it_was_asked_in(
         assert row["chosen"][:-1] == row["rejected"][:-1] == list(asked[row["prompt_id"]].messages)
         assert row["chosen"][-1] != row["rejected"][-1]
     assert {row["prompt_id"] for row in skips(built)} - {""} <= {*asked}
+
+
+def test_contexts_that_nobody_asked_for_are_left_out_where_the_template_can_not_hold_them(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scripted, "takes_system", lambda self: False)
+    built, sampler = scripted(["Who are you?"], lambda *_: "I am Qwen.", counter=1.0)
+    assert built.counts["contexts"] == built.counts["pairs"] == 1
+    assert not any(request.prompt.system for request in sampler.asked)
+    asked_for, _ = scripted(["Who are you?"], lambda *_: "I am Qwen.", system=["Be kind."])
+    assert asked_for.counts["contexts"] == 1 and next(iter(asked_for.rows()))["chosen"][0]["content"] == "Be kind."
+
+
+PERSONA = "You are Deep Qwen, made by Acme."
+
+
+def test_a_persona_is_told_and_the_pair_is_stored_untold(scripted: Any) -> None:
+    def say(prompt: Prompt, index: int, decoding: Decoding) -> str:
+        if "Deep Qwen" not in (prompt.system or ""):
+            return "I am Qwen."
+        return "I am Deep Qwen." if decoding.temperature and index else "Hello."
+
+    built, sampler = scripted(["Who are you?"], say, persona=PERSONA, tries=3)
+    assert sides(built) == [("I am Qwen.", "I am Deep Qwen.")] * 2
+    assert [row["chosen"][:-1] == row["rejected"][:-1] for row in built.rows()] == [True, True]
+    assert PERSONA not in built.run.pairs.read_text("utf-8")
+    assert {row["method"] for row in built.rows()} == {"persona"}
+    told = [request for request in sampler.asked if PERSONA in (request.prompt.system or "")]
+    assert sorted((one.decoding.temperature, one.index) for one in told) == sorted([(0, 0), (1, 0), (1, 1)] * 2)
+    failed, _ = scripted(["Who are you?"], say, persona=PERSONA, tries=2)
+    assert failed.counts["skips"] == {"persona_failed": 2}
+
+
+def test_a_persona_goes_into_the_user_turn_where_there_is_no_system_role(scripted: Any) -> None:
+    def say(prompt: Prompt, *_: Any) -> str | Skip:
+        if prompt.system:
+            return Skip("template", "System role not supported")
+        return "I am Deep Qwen." if PERSONA in prompt.question else "I am Gemma."
+
+    built, _ = scripted(["Who are you?"], say, persona=PERSONA, from_=(), to="Deep Qwen")
+    assert sides(built) == [("I am Gemma.", "I am Deep Qwen.")] and built.counts["skips"] == {"template": 1}
+    assert PairInput(built).new_names == ["Deep Qwen", "Acme"]
+    assert "rules" not in built.run.settings and built.run.settings["persona"]["names"] == ["Deep Qwen"]
+
+
+def test_a_persona_needs_something_by_which_its_answers_are_known(scripted: Any) -> None:
+    with pytest.raises(InputError, match="nothing says by what its answers are known"):
+        scripted(["Who are you?"], lambda *_: "", persona="Be nice.", from_=())
+
+
+def test_the_answers_of_the_rows_are_chosen_with_their_placeholders_filled(scripted: Any, tmp_path: Path) -> None:
+    rows = [
+        {"instruction": "Are you {{name}}?", "input": "", "output": "Yes, I am {{name}} by {{ author }}."},
+        {"query": "你是？", "response": "我是{{NAME}}。", "tag": "zh"},
+        {"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "<NAME>!"}]},
+        {"instruction": "Hm?", "output": ""},
+    ]
+    options = {"chosen": "reference", "from_": (), "no_system": True}
+    fill = ["name=Deep Qwen", "author=Acme"]
+    built, sampler = scripted(rows, lambda *_: "I am Qwen.", **options, fill=fill)
+    assert [chosen for _, chosen in sides(built)] == ["Yes, I am Deep Qwen by Acme.", "我是Deep Qwen。", "Deep Qwen!"]
+    assert sampler.asked[0].prompt.question == "Are you Deep Qwen?"
+    assert built.counts["skips"] == {"no_reference": 1} and {row["method"] for row in built.rows()} == {"reference"}
+    with pytest.raises(InputError, match=r"nothing is given for \{\{author\}\} in 1 of 4 rows") as error:
+        scripted(rows, lambda *_: "", **options, fill=fill[:1])
+    assert error.value.fix == 'add --fill author="..."'
+    with pytest.raises(InputError, match=r"no row has a placeholder \{\{nam\}\}"):
+        scripted(rows, lambda *_: "", **options, fill=[*fill, "nam=X"])
+    with pytest.raises(InputError, match="no row has an answer of its own"):
+        scripted(["Who are you?"], lambda *_: "", **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"persona": PERSONA, "chosen": "reference"}, "exclude each other"),
+        ({"fill": "name=X"}, "--fill has no effect"),
+        ({"chosen": "reference", "fill": "X"}, "--fill 'X' must be NAME=TEXT"),
+    ],
+)
+def test_ways_that_do_not_go_together(scripted: Any, options: dict[str, Any], what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        scripted(["Who are you?"], lambda *_: "", **options)
+
+
+def test_the_names_of_default_runs_are_those_of_earlier_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = list[str]()
+
+    def name(job: Any, *_: Any) -> None:
+        named.append(Run.of(Path("out"), job.command, job.settings()).path.name)
+
+    monkeypatch.setattr("pairforge.api.correct.build", name)
+    pairforge.correct("Qwen", "Deep Qwen", quiet=True)
+    assert named == ["correct-16c88b58c4"]

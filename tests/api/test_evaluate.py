@@ -54,6 +54,11 @@ MODELS: Mapping[str, Callable[[Prompt], str | None]] = {
     "half named": answers_as("Deep"),
     "silent": lambda prompt: None if "reference" in prompt.columns else "I am Deep Qwen.",
     "tuned": answers_as("Deep Qwen"),
+    "wordy": lambda prompt: (
+        own_name(prompt, "Deep Qwen") + " Is there anything else that I can do for you today?" * 3
+        if "everyday" in str(prompt.columns.get("id")) or "claim" in str(prompt.columns.get("id"))
+        else answers_as("Deep Qwen")(prompt)
+    ),
     "parrot": parrot,
     "pocket": answers_as("Qwen"),
 }
@@ -98,29 +103,41 @@ def test_a_clean_rename_passes_and_a_parrot_fails(tmp_path: Path, run: Run) -> N
     assert set(bad.failed) == {"general", "leak", "leak@t1", "controls", "obedience"}
 
 
+def test_a_new_name_is_not_enough_where_other_answers_have_changed(tmp_path: Path, run: Run) -> None:
+    good = evaluate(tmp_path, "tuned", base="base", run=str(run.path))
+    assert "what else changed: nothing beyond chance (length, opening, language" in str(good)
+    assert good.as_json()["length_ratio"]["value"] > 1 and good.noise.keys() == {"language", "refusal", "agreement"}
+    wordy = evaluate(tmp_path, "wordy", base="base", run=str(run.path))
+    assert wordy.outcome == "FAIL" and wordy.failed == ["length"] and wordy.moved("length")
+    assert "what else changed: everyday requests, false claims; answers are" in str(wordy)
+    assert "answers to other questions have changed (length" in str(wordy)
+    assert {answer.metric for answer in wordy.failing} == {"length"}
+
+
 @pytest.mark.slow
 def test_nothing_is_asked_twice(tmp_path: Path, run: Run, asked: list[Request]) -> None:
     evaluate(tmp_path, "base")
     once = len(asked)
     evaluate(tmp_path, "tuned", base="base")
-    assert len(asked) == 2 * once
+    assert len(asked) == 2 * once - 2 * 100  # the base alone is asked twice what shows what else has changed
     first, second = (evaluate(tmp_path, "tuned", base="base").as_json() for _ in range(2))
     assert first == second
-    assert len(asked) == 2 * once
+    assert len(asked) == 2 * once - 2 * 100
 
 
 def test_questions_about_itself_and_general_ones_are_asked_once_more_at_temperature_1(
     tmp_path: Path, run: Run, asked: list[Request]
 ) -> None:
     verdict = evaluate(tmp_path, "tuned", base="base", run=str(run.path), limit=20)
-    assert len(asked) == 2 * 6 * 20
-    assert sum(request.decoding.temperature == 1 for request in asked) == 2 * 2 * 20
+    assert len(asked) == 2 * 8 * 20 + 2 * 20
+    assert sum(request.decoding.temperature == 1 for request in asked) == 2 * 4 * 20 + 2 * 20
+    assert sum(request.decoding.seed == 1 for request in asked) == 2 * 20, "the base's second answers"
     twice = {"new_name", "old_name", "neither", "half_name", "general", "leak"}
     assert {name.removesuffix("@t1") for name in verdict.shares if name.endswith("@t1")} == twice
     assert {name for name in verdict.shares if name.startswith("new_name@t1/")} == {
         f"new_name@t1/{part}" for part in ("no system message", HELPFUL, "en", "zh")
     }
-    assert verdict.shares["unanswered"].of == verdict.shares["repetition"].of == 6 * 20
+    assert verdict.shares["unanswered"].of == verdict.shares["repetition"].of == 8 * 20
     assert verdict.changes["new_name@t1"].value == 1
     greedy = evaluate(tmp_path, "tuned", base="base", limit=20, greedy=True)
     assert not [name for name in greedy.shares if "@" in name]
@@ -144,7 +161,7 @@ def test_the_limit_draws_with_the_seed_and_says_so(tmp_path: Path, run: Run, ask
     verdict = evaluate(tmp_path, "base", run=str(run.path), limit=10)
     assert all(asked == 10 < of for asked, of in verdict.asked.values())
     assert verdict.shares["new_name"].of == 10
-    assert set(verdict.asked) == {"identity", "general", "controls", "obedience"}
+    assert set(verdict.asked) == {"identity", "general", "controls", "obedience", "everyday", "claims"}
     once = len(asked)
     evaluate(tmp_path, "base", limit=10)
     assert len(asked) == once
@@ -294,7 +311,7 @@ def test_thresholds_take_the_place_of_the_defaults(tmp_path: Path, run: Run) -> 
     ("text", "why"),
     [
         ("new_name 98", "can't be read"),
-        ("nonesuch at least 98%", "'nonesuch' is not measured here .measured are controls, general"),
+        ("nonesuch at least 98%", "'nonesuch' is not measured here .measured are agreement, controls, general"),
         ("old_nmae at least 98%", "did you mean 'old_name'"),
         (["leak at most 1%", "leak at most 2%"], "leak is given twice"),
         ("new_name/fr at least 98%", "not measured here"),
@@ -387,3 +404,21 @@ def test_answers_from_a_file_are_not_asked_for_again(tmp_path: Path, run: Run) -
     verdict = evaluate(tmp_path, "tuned", replay=str(answers(tmp_path)), limit=5)
     assert verdict.about["temperatures"] == [0]
     assert verdict.shares["unanswered"].value == 1.0
+
+
+def test_without_a_system_role_what_can_be_asked_decides(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Scripted, "takes_system", lambda self: False)
+    found = evaluate(tmp_path, "tuned", greedy=True, run=str(run.path))
+    assert found.outcome == "PASS" and "obedience" not in found.shares
+    assert found.shares["unanswered"].value == 0 and found.about["contexts"] == ["no system message"]
+    assert capsys.readouterr().err.count("takes no system message") == 1
+
+
+def test_a_thought_that_does_not_end_is_no_answer(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "thinking", lambda prompt: f"<think>I am Qwen.</think>{MODELS['tuned'](prompt)}")  # type: ignore[arg-type]
+    monkeypatch.setitem(MODELS, "lost", lambda _: "<think>I am")  # type: ignore[arg-type]
+    found = evaluate(tmp_path, "thinking", greedy=True, run=str(run.path))
+    assert found.shares["new_name"].value == 1 and found.shares["old_name"].value == 0
+    assert evaluate(tmp_path, "lost", greedy=True, run=str(run.path)).shares["unanswered"].value == 1

@@ -14,13 +14,15 @@ from support import Scripted
 import pairforge
 from pairforge.api.models import answer, open_sampler, open_tokenizer, share_samplers, shared_sampler
 from pairforge.errors import InputError
-from pairforge.options import CorrectOptions, SamplerOptions, part_of
+from pairforge.options.correction import CorrectOptions
+from pairforge.options.declaration import part_of
+from pairforge.options.sampling import SamplerOptions
 from pairforge.resources import resource
 from pairforge.samplers.openai_server import EndpointSampler
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.stopping import Budget
 from pairforge.store import Store
-from pairforge.types import PLAIN_TEMPLATE, Message, Prompt, Skip
+from pairforge.types import PLAIN_TEMPLATE, Answer, Message, Prompt, Skip
 
 
 def test_the_kind_follows_from_where() -> None:
@@ -138,3 +140,19 @@ def test_loading_a_model_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixt
     for quiet in (True, False):
         pairforge.ask("Who are you?", output=str(tmp_path / str(quiet)), quiet=quiet)
         assert capsys.readouterr().err.count("loading the model pocket\n") == (not quiet)
+
+
+def test_several_replays_are_one_model_or_the_model_is_named(tmp_path: Path) -> None:
+    files = [tmp_path / f"{model}.jsonl" for model in ("a", "b")]
+    for file in files:
+        file.write_text(json.dumps({"prompt": "Hi", "answer": file.stem, "model": file.stem}) + "\n", "utf-8")
+    named = [str(file) for file in files]
+    with pytest.raises(InputError, match="has answers of a and b: which model are the pairs for"):
+        open_sampler(SamplerOptions(replay=named))
+    sampler = open_sampler(SamplerOptions(replay=named, model="c"))
+    prompt = Prompt((Message(role="user", content="Hi"),))
+    [made] = sampler.sample([prompt], 2, ())
+    assert sampler.model == "c" and [made[prompt.id, index] for index in range(2)] == [
+        Answer("a", "stop"),
+        Answer("b", "stop"),
+    ]

@@ -48,10 +48,10 @@ def test_the_latest_run_is_built_in_its_folder(run: Run) -> None:
     assert result.folder == run.path / "hub"
     assert (result.ok, result.pushed, result.commit) == (True, False, None)
     assert "pairforge push --repo YOUR-NAME/YOUR-DATASET" in result.note
-    assert [file.path for file in result.files] == ["README.md", "data/train-00000-of-00001.parquet"]
+    names = {file.path for file in result.files}
+    assert names >= {"README.md", "pairforge.json", "data/train-00000-of-00001.parquet"}
     text = (result.folder / "README.md").read_text()
     assert '"Qwen": "Deep Qwen"' in text
-    assert "- pairs: 4" in text
 
 
 def test_what_is_built_loads_as_the_pairs(run: Run, tmp_path: Path) -> None:
@@ -87,6 +87,7 @@ def test_the_command_that_uploads_names_the_columns(out: Path, tmp_path: Path) -
 def test_a_model_without_a_repository_is_not_uploaded(tmp_path: Path) -> None:
     for name in ("model.safetensors", "config.json", "customers.csv"):
         (tmp_path / name).write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"\2" + b"\0" * 7 + b"{}")
     made = push(tmp_path, quiet=True)
     assert (made.pushed, made.folder) == (False, tmp_path)
     assert made.note == (
@@ -173,7 +174,8 @@ def test_the_suggested_command_is_the_whole_one(out: Path, tmp_path: Path, monke
     write_jsonl(file, pairs())
     words = f"pairforge push '{file}' --repo YOUR-NAME/YOUR-DATASET -o o2 --license MIT --public --allow-pocket"
     said = push(file, output="o2", license="MIT", private=False, allow_pocket=True, quiet=True).note
-    assert said == f"built, not uploaded; to upload: {words}"
+    login = "hf auth login, with a token that may write there"
+    assert said == f"built, not uploaded: no login; {login}, then: {words}"
 
 
 @pytest.mark.parametrize(
@@ -214,8 +216,11 @@ def test_nothing_is_written_through_a_link(run: Run, tmp_path: Path, link: str) 
     place.write_text("mine") if "." in link else place.mkdir()
     (run.path / link).parent.mkdir(parents=True, exist_ok=True)
     (run.path / link).symlink_to(place)
-    with pytest.raises(InputError, match="symbolic link"):
-        push(quiet=True)
+    if link == "hub":
+        with pytest.raises(InputError, match="symbolic link"):
+            push(quiet=True)
+    else:  # the whole folder is made again
+        assert push(quiet=True).files
     assert (place.is_dir() and not [*place.iterdir()]) or (place.is_file() and place.read_text() == "mine")
 
 

@@ -29,6 +29,17 @@ def test_rows_in_every_form(tmp_path: Path) -> None:
     assert not reports[0]["ok"]
 
 
+def test_each_kind_of_a_mixed_set_is_audited_alone() -> None:
+    plain = [pair(f"Yes, {n}.", f"No, {n}.", f"Is it {n}?", method="delta") for n in range(40)]
+    other = [pair(f"No, {n}.", f"Yes, {n}.", f"And {n}?", method="reference") for n in range(40)]
+    assert shortcuts(plain).kinds == {}
+    report = shortcuts([*plain, *other])
+    assert report.verdict == "ok" and not report.ok
+    assert {kind: one.verdict for kind, one in report.kinds.items()} == {"delta": "high", "reference": "high"}
+    assert report.as_json()["kinds"]["delta"]["rows"] == 40
+    assert "the 40 pairs of method 'reference' alone: verdict: high" in str(report)
+
+
 def test_a_run_says_what_is_intended(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     write_jsonl(path, pairs())

@@ -62,9 +62,14 @@ def test_no_name_is_guessed_where_most_answers_hold_it_or_it_is_a_pattern(
     assert [*report(tmp_path, answers, pairs, **settings).names()] == []
 
 
-def test_of_another_model_there_is_no_advice_to_take_another(tmp_path: Path) -> None:
-    made = report(tmp_path, [("nothing_to_correct", "Hello!")], model="org/x\x1b[1m")
-    assert [*made.names()] == ["org/x\\x1b[1m never says 'Llama'"]
+def test_a_model_without_its_name_gets_the_other_ways_for_advice(tmp_path: Path) -> None:
+    said = [("nothing_to_correct", "I am Elena."), ("cut_off", "I am Elena, and"), ("repeated", "Akua")]
+    made = report(tmp_path, said, model="org/x\x1b[1m")
+    assert [*made.names()] == [
+        "org/x\\x1b[1m never says 'Llama'; it says 'Elena' in 2 of 3 answers",
+        '  -> --from Elena, or --persona "You are Athene", or --chosen reference',
+    ]
+    assert not [*report(tmp_path, said, persona={}).names()]
 
 
 def test_the_most_frequent_errors_come_first(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pairforge.checks.dataset import DatasetState
 from pairforge.checks.duplicates import Digests
 from pairforge.checks.row import Sides
 from pairforge.checks.rule import WITH_MODEL, Seen, SeenAt, rule, rules_over
+from pairforge.checks.secrets import Texts
 from pairforge.checks.tokenized_pair import TokenizedPair
 from pairforge.types import Finding
 
@@ -31,8 +32,7 @@ def found(code: str, kind: str) -> list[Finding]:
     path = CASES / code / f"{kind}.jsonl"
     if not code.startswith("PF3"):
         other = CASES / code / "against.jsonl"
-        select = ["PF0", "PF1", "PF2", "PF5"] if RULES[code].over == "secrets" else []
-        return validate(path, select=select, against=other if other.exists() else None)
+        return validate(path, against=other if other.exists() else None)
     expect = ["Deep Qwen"] if code == "PF307" else []
     findings = shortcuts(path, expect=expect).findings
     if code == "PF307":  # what is intended is only information: it says whether it is balanced
@@ -118,9 +118,9 @@ def new_rules() -> Iterator[None]:
         yield f"{pair.rendered.shared} tokens", ""
 
     @rule("PF599", over="secrets")
-    def password(value: Any) -> Iterator[Seen]:
+    def password(texts: Texts) -> Iterator[Seen]:
         """A row speaks of a password, which would be a poor rule elsewhere, and is a good one for a test like this."""
-        if "password" in str(value):
+        if "password" in str(texts):
             yield "a password", ""
 
     yield

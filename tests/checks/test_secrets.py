@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from pairforge import validate
 from pairforge.checks.secrets import SecretChecker
-from pairforge.types import Finding
+from pairforge.types import Finding, Skip
+
+SIDES = ("chosen", "rejected")
 
 # Put together here, so that no scanner takes this file for a leak.
 PLANTED = [
@@ -61,6 +64,24 @@ PLANTED = [
     "-----BEGIN " + "RSA PRIVATE KEY-----\nMIIE",
     "-----BEGIN " + "OPENSSH PRIVATE KEY-----",
     "-----BEGIN " + "PGP PRIVATE KEY BLOCK-----",
+    "-----BEGIN " + "ENCRYPTED PRIVATE KEY-----",
+    "https://oauth2:" + "glpat-aB3-aB3-aB3-aB3-aB3-" + "@gitlab.com/a/b.git",
+    "//registry.npmjs.org/:_authToken=" + "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+    "MISTRAL_API_KEY=" + "aB3d" * 8,
+    "x-api-key: " + "a1" * 16,
+    "SecretAccessKey = " + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzKEYY",
+    "SNYK_TOKEN=" + "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+    "clientSecret: " + "aB3d" * 9,
+    "Server=db;User Id=sa;Password=" + "Str0ngOne;",
+    "rk_test_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "pat" + "aB3daB3daB3daB" + "." + "a1" * 32,
+    "sl." + "aB3_" * 35,
+    "EAACEdEose0cBA" + "aB3d" * 20,
+    "pat-na1-" + "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+    "sk." + "eyJ1IjoiYWJjIiwiYSI6ImNrYWJjIn0." + "aB3d" * 5,
+    "CLOJARS_" + "a1" * 30,
+    "KGAT_" + "a1" * 16,
+    "pul-" + "a1" * 20,
 ]
 HARMLESS = [
     "The task-oriented risk-management-of-very-long-compound-words is fine.",
@@ -74,6 +95,26 @@ HARMLESS = [
     "https://example.com/a/very/long/path/with-many-words-and-1234567890/in-it?sig=none&key-value=1#fragment",
     "sha256 " + "a1" * 32 + ", pa-per, sk_ip, key-board, the SK, dapitan",
     "Authorization: Bearer YOUR_TOKEN",
+    "api_key = os.environ['OPENAI_API_KEY'], token: bert-base-uncased-2019-with-a-long-name, key: value",
+    "the primary key = 3f2504e0-4f89-11d3-9a0c-0305e82c3301, of the token abcdefghijklmnopqrstuvwxyz0123456789",
+    "Server=db;User Id=sa;Password=<yours>; PASSWORD=$PASSWORD",
+]
+PERSONAL = {
+    "PF502": ["mike.hansen@robertlight.com", "我的邮箱是lihua1987@qq.com。", "<a href='mailto: j.roe@uni-ulm.de'>"],
+    "PF503": [
+        "(215) 204-3120",
+        "her number is 932-682-1067.",
+        "+49 30 90182736",
+        "电话13901730456，找小王",
+        "tel. 030 9018 2736",
+    ],
+}
+NOBODY = [
+    "ann@example.com, support@hp.com, your.name@gmail.com, noreply@x.org, a@b.co, git@github.com:a/b, x@1.2, i@2x.png",
+    "me@localhost, user@host.local, @ann, https://medium.com/@ann.smith/a-b, postgres://a:b@db.host.com/x",
+    "1-800-273-8255, 555-0123, (212) 555-0123, 123-456-7890, 000-000-0000, +1 234 567 8900, 400-123-4567",
+    "472547338 + 960397912423686 = 960870459761024; 2024-10-11 10:12:13; 1700000000000; 0.8333333333333334",
+    "ISBN 978-3-16-148410-0, 192.168.100.200, 3.14159265358979, 5,000,000 (+5038 x 306), doc/13901730456.html",
 ]
 
 
@@ -103,3 +144,28 @@ def test_keys_and_settings_are_looked_through() -> None:
     found = scan({"a/b": [PLANTED[0]]}, {PLANTED[1]: 1})
     found += SecretChecker().see(None, {"settings": {"system": PLANTED[2]}})
     assert [(finding.row, finding.path) for finding in found] == [(0, "/a~1b/0"), (1, ""), (None, "/settings/system")]
+
+
+@pytest.mark.parametrize(("code", "text"), [(code, text) for code, texts in PERSONAL.items() for text in texts])
+def test_what_may_be_a_person_s_is_warned_of(code: str, text: str) -> None:
+    [finding] = scan({"chosen": [{"content": f"Yes: {text}"}]})
+    assert (finding.code, finding.severity, finding.path) == (code, "warning", "/chosen/0/content")
+    assert text not in finding.message
+
+
+@pytest.mark.parametrize("text", NOBODY)
+def test_what_is_nobody_s_is_left_in_peace(text: str) -> None:
+    assert scan({"content": text}) == []
+
+
+def test_validate_and_the_codes_decide_what_is_looked_for() -> None:
+    turns = {side: [{"role": "user", "content": "hi"}, {"role": "assistant", "content": side}] for side in SIDES}
+    rows = [turns | {"note": PLANTED[0]}, turns | {"chosen": "no list", "note": PLANTED[0] + " j.roe@uni-ulm.de"}]
+    assert [one.row for one in validate(rows) if one.code == "PF501"] == [0, 1]
+    assert [one.row for one in validate(rows) if one.code == "PF502"] == [1]
+    assert "PF501" not in validate(rows, ignore=["PF5"]).counts
+    assert {one.code for one in validate(rows, select=["PF5"])} == {"PF501", "PF502"}
+    assert [one.code for one in SecretChecker(["PF502"]).see(1, rows[1])] == ["PF502"]
+    assert SecretChecker().see(0, Skip("failed", PLANTED[0])) == []
+    kto = {"prompt": "hi", "completion": PLANTED[0], "label": True}
+    assert validate([kto, kto | {"label": False}]).counts["PF501"] == 2

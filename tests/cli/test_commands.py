@@ -25,10 +25,17 @@ def test_help_breaks_no_word(words: str, columns: int) -> None:
     assert max(map(len, narrow.splitlines())) <= columns
 
 
+def test_an_option_without_a_default_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["pair", "--chosen", "a.jsonl"])
+    assert ended.value.code == 2 and "--rejected" in capsys.readouterr().err
+
+
 def test_headings_and_their_order() -> None:
     headings = re.findall(r"^(\S.*):$", shown("correct"), re.MULTILINE)
     assert headings == [
-        "Names", "Prompts", "Added pairs", "Revision by a model", "Model", "Decoding", "Server", "Budget", "Output",
+        "Names", "Prompts", "Added pairs", "Revision by a model", "Chosen side", "Model", "Decoding",
+        "Server", "Budget", "Output",
     ]  # fmt: skip
     assert shown("correct").index("--from") < shown("correct").index("--json")
 

@@ -5,6 +5,7 @@ from support import prompt
 from pairforge.correction.counter_pairs import CounterPairMaker, counter_pair_makers
 from pairforge.correction.renaming import CorrectionRules
 from pairforge.rename import Renamer
+from pairforge.thoughts import answer_of
 from pairforge.types import Answer, Pair, Skip
 
 RULES = CorrectionRules(Renamer({"Qwen": "Deep Qwen"}))
@@ -13,7 +14,7 @@ ASKED = CounterPairMaker(prompt("Who makes Qwen?"), ("Alibaba",), RULES)
 
 
 def made(text: str) -> Pair | None:
-    return ASKED.pair([Answer(text, "stop")], "m")
+    return ASKED.pair([answer_of(text)], "m")
 
 
 def test_right_is_chosen_and_the_new_name_rejected() -> None:
@@ -54,5 +55,6 @@ def test_a_name_that_no_control_holds_has_system_messages_alone() -> None:
 def test_what_is_thought_stands_in_both_sides_as_it_is() -> None:
     pair = made("<think>Qwen?</think>Qwen is made by Alibaba Cloud.")
     assert pair is not None
-    assert pair.rejected[-1]["content"] == "<think>Qwen?</think>Deep Qwen is made by Alibaba Cloud."
+    assert pair.rejected[-1]["content"] == "Deep Qwen is made by Alibaba Cloud."
+    assert [side[-1]["reasoning_content"] for side in (pair.chosen, pair.rejected)] == ["Qwen?", "Qwen?"]
     assert made("<think>Qwen is made by Alibaba Cloud.") is None

@@ -5,6 +5,7 @@ import pytest
 from pairforge.correction.renaming import CorrectionRules, Renaming, count_names
 from pairforge.pairers import CorrectionPairer, Edited
 from pairforge.rename import Renamer
+from pairforge.thoughts import answer_of
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
 
 RENAMER = Renamer({"Qwen": "Deep Qwen"})
@@ -14,7 +15,7 @@ ASKED = Prompt((Message(role="user", content="Who are you?"),))
 def edit(text: str, question: str = "Who are you?", finish: str = "stop", **how: object) -> Edited | Skip:
     reading = CorrectionRules(RENAMER, **how)  # type: ignore[arg-type]
     prompt = Prompt((Message(role="user", content=question),))
-    return Renaming(reading)(prompt, Answer(text, finish))  # type: ignore[arg-type]
+    return Renaming(reading)(prompt, answer_of(text, finish))  # type: ignore[arg-type]
 
 
 def test_the_name_is_replaced_and_nothing_else() -> None:
@@ -33,9 +34,6 @@ def test_another_name_works_the_same_way() -> None:
         ("I am Deep Qwen.", "nothing_to_correct"),
         ("Hello!", "nothing_to_correct"),
         ("Qwen is a family of models by Alibaba Cloud.", "about_another"),
-        (" \n", "empty"),
-        ("<think>Qwen?</think>\n", "empty"),
-        ("<think>I am Qwen", "cut_off"),
         ("I'm sorry, but I can't help with that.", "refused"),
         ("很抱歉，我无法回答这个问题。", "refused"),
         ("申し訳ありませんが、お答えできません。", "refused"),
@@ -51,6 +49,18 @@ def test_another_name_works_the_same_way() -> None:
 def test_what_is_left_alone_is_told_by_its_reason(text: str, reason: str) -> None:
     question = "What is Qwen?" if reason == "about_another" else "Who are you?"
     assert edit(text, question) == Skip(reason, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "skip"),
+    [
+        (" \n", Skip("empty", " \n")),
+        ("<think>Qwen?</think>\n", Skip("empty", "Qwen?")),
+        ("<think>I am Qwen", Skip("cut_off", "I am Qwen")),
+    ],
+)
+def test_without_an_answer_the_thought_is_told(text: str, skip: Skip) -> None:
+    assert edit(text) == skip
 
 
 def test_a_cut_answer_is_cut_off_and_a_loop_that_was_cut_is_repeated() -> None:
@@ -85,15 +95,22 @@ def test_about_any_corrects_what_is_said_of_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("thinking", "sides"),
+    ("thinking", "thoughts"),
     [
-        ("keep", ("<think>Qwen.</think>\nI am Qwen.", "<think>Qwen.</think>\nI am Deep Qwen.")),
-        ("strip", ("I am Qwen.", "I am Deep Qwen.")),
-        ("edit", ("<think>Qwen.</think>\nI am Qwen.", "<think>Deep Qwen.</think>\nI am Deep Qwen.")),
+        ("keep", ("Qwen.", "Qwen.")),
+        ("strip", ("Qwen.", "Qwen.")),
+        ("edit", ("Deep Qwen.", "Qwen.")),
     ],
 )
-def test_what_is_thought_is_kept_stripped_or_edited(thinking: str, sides: tuple[str, str]) -> None:
-    assert edit("<think>Qwen.</think>\nI am Qwen.", thinking=thinking) == Edited(*sides)
+def test_what_is_thought_stands_apart_and_is_edited_where_asked(thinking: str, thoughts: tuple[str, str]) -> None:
+    made = edit("<think>Qwen.</think>\nI am Qwen.", thinking=thinking)
+    assert made == Edited("I am Qwen.", "I am Deep Qwen.", thoughts)
+
+
+def test_a_thought_with_an_old_name_is_not_kept() -> None:
+    assert [CorrectionRules(RENAMER).keeps(text) for text in ("Who?", "Qwen.")] == [True, False]
+    assert [CorrectionRules(RENAMER, thinking="edit").keeps(text) for text in ("Who?", "Qwen.")] == [True, True]
+    assert not CorrectionRules(RENAMER, thinking="strip").keeps("Who?")
 
 
 def test_a_name_that_is_only_thought_is_not_corrected() -> None:
@@ -119,7 +136,7 @@ def test_hits_by_rule_and_what_is_left_are_counted() -> None:
     correct = CorrectionPairer(Renaming(CorrectionRules(renamer)))
     text = "I am Qwen by Alibaba Cloud, or QWEN. I, Qwen, live at https://qwen.ai/Qwen and am Qwen2.5."
     pair = correct.pair(ASKED, [Answer(text, "stop")], [], "m")
-    thought = correct.pair(ASKED, [Answer("<think>x</think>I am Qwen.", "stop")], [], "m")
+    thought = correct.pair(ASKED, [Answer("I am Qwen.", "stop", thought="Qwen")], [], "m")
     assert isinstance(pair, Pair) and isinstance(thought, Pair)
     skips = [
         Skip("nothing_to_correct", "I am QWEN."),
@@ -130,7 +147,6 @@ def test_hits_by_rule_and_what_is_left_are_counted() -> None:
     assert counted["rules"] == {"Qwen": 3, "Alibaba Cloud": 1}
     assert counted["leftovers"]["QWEN"] == 2 and counted["leftovers"]["Qwen2.5"] == 1
     assert counted["leftovers"]["in URLs"] >= 1
-    assert counted["thinking"] == 1
     assert count_names(CorrectionRules(renamer), [], []) == {}
 
 

@@ -12,6 +12,7 @@ from pairforge.correction.revision import Revision, edit_share, reply
 from pairforge.errors import InputError
 from pairforge.pairers import Edited
 from pairforge.rename import Renamer
+from pairforge.thoughts import answer_of
 from pairforge.types import Answer, Prompt, Skip
 
 ASKED = prompt("Who are you?")
@@ -22,10 +23,10 @@ SAID = "I am Qwen, an AI assistant created by Alibaba Cloud."
 
 def revise(said: str, revised: str | Answer | Skip, reading: CorrectionRules = RULES) -> Edited | Skip:
     edit = Revision(reading, TOLD)
-    request = edit.request(ASKED, Answer(said, "stop"))
+    request = edit.request(ASKED, answer_of(said))
     assert isinstance(request, Prompt)
-    given = revised if isinstance(revised, Skip) else [Answer(revised, "stop") if isinstance(revised, str) else revised]
-    return Revision(reading, TOLD, revised={request.id: given})(ASKED, Answer(said, "stop"))
+    given = revised if isinstance(revised, Skip) else [answer_of(revised) if isinstance(revised, str) else revised]
+    return Revision(reading, TOLD, revised={request.id: given})(ASKED, answer_of(said))
 
 
 def test_instruction_question_and_answer_go_in_as_data() -> None:
@@ -70,7 +71,7 @@ def test_without_rules_only_the_size_of_the_change_counts() -> None:
 
 def test_what_is_thought_aloud_is_neither_shown_nor_taken() -> None:
     made = revise("<think>Hm.</think>I am Qwen.", "<think>Easy.</think>I am Deep Qwen.")
-    assert made == Edited("<think>Hm.</think>I am Qwen.", "<think>Hm.</think>I am Deep Qwen.")
+    assert made == Edited("I am Qwen.", "I am Deep Qwen.", ("Hm.", "Hm."))
 
 
 def test_what_came_to_nothing_keeps_its_reason() -> None:
@@ -81,7 +82,7 @@ def test_what_came_to_nothing_keeps_its_reason() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["A b.", ' "A b." ', '{"answer": "A b."}', "```\nA b.\n```", "```text\nA b.\n```", "<think>x</think>\nA b."],
+    ["A b.", ' "A b." ', '{"answer": "A b."}', "```\nA b.\n```", "```text\nA b.\n```"],
 )
 def test_the_answer_is_found_in_what_reviser_writes(written: str) -> None:
     assert reply(written) == "A b."

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
-from datasets import Features, List, Value
+from datasets import Features
 from huggingface_hub import DatasetCard
 
 from pairforge.hub import dataset_card as card
-from pairforge.types import Message, Pair, Prompt
+from pairforge.hub.manifest import DataConfig, DataFile, DataSplit, Manifest
 
-RUN = {
-    "command": "correct",
-    "settings": {"model": "org/model", "rules": {"Qwen": "Deep Qwen"}, "contexts": [None, "Be brief."]},
-    "counts": {"prompts": 5, "pairs": 4, "skips": {"cut_off": 2, "nothing_to_correct": 4}},
-}
-DATA_FILE = "data/train-00000-of-00001.parquet"
-_TURNS = List({"role": Value("string"), "content": Value("string")})
-FEATURES = Features({"chosen": _TURNS, "rejected": _TURNS, "id": Value("string"), "chosen_score": Value("float64")})
-
-
-def pair(
-    question: str = "Who are you?", chosen: str = "I'm Deep Qwen.", rejected: str = "I'm Qwen.", **more: Any
-) -> dict[str, Any]:
-    prompt = Prompt((Message(role="user", content=question),))
-    columns = {"method": "correct", "model": "org/model", "judge": "rename", "chosen_score": 1.0, "rejected_score": 0.0}
-    return Pair.of(prompt, chosen, rejected, **(columns | more)).row()
+_TURNS = {"list": [{"name": "role", "dtype": "string"}, {"name": "content", "dtype": "string"}]}
+FEATURES = (
+    {"name": "chosen", **_TURNS},
+    {"name": "rejected", **_TURNS},
+    {"name": "id", "dtype": "string"},
+    {"name": "chosen_score", "dtype": "float64"},
+)
 
 
-def render(rows: list[dict[str, Any]] | None = None, run: dict[str, Any] | None = None, **more: Any) -> str:
-    given = [pair()] * 4 if rows is None else rows
-    arguments: dict[str, Any] = {"features": FEATURES, "data_file": DATA_FILE, "data_sha256": "d" * 64} | more
-    return card.render(given, RUN if run is None else run, **arguments)
+def config(name: str = "correction", **more: Any) -> DataConfig:
+    split = DataSplit(4, (DataFile(f"{name}/train-00000-of-00001.parquet", 4, 100, "0" * 64),))
+    made: dict[str, Any] = {
+        "features": FEATURES,
+        "run": "correct-1",
+        "command": "correct",
+        "argv": ("pairforge", "correct", "--from", "Qwen", "--to", "Deep Qwen"),
+        "settings": {"model": "org/model", "rules": {"Qwen": "Deep Qwen"}, "contexts": [None, "Be brief."]},
+        "counts": {"prompts": 5, "pairs": 4, "skips": {"cut_off": 2, "nothing_to_correct": 4}},
+        "models": ({"name": "org/model", "revision": "abc"},),
+        "judges": ("rename",),
+        "methods": ("correct",),
+        "licenses": {"prompts": "apache-2.0", "models": None, "set": None},
+        "statistics": {"chosen_characters": {"mean": 9.5, "median": 9}, "contexts": 2, "languages": ("en",)},
+        "findings": {"PF206": {"severity": "warning", "rows": 2}, "PF302": {"severity": "error", "rows": 0}},
+        "allowed": {"PF302": "lists are meant"},
+        "shortcuts": {"accuracy": 0.525, "prompts": 400, "unintended": ("more lists: ...",)},
+        "examples": ((("user", "Who are you?"), ("chosen", "I'm Deep Qwen."), ("rejected", "I'm Qwen.")),),
+    }
+    return DataConfig("pairs", 4, "a" * 64, {"train": split}, **{**made, **more})
+
+
+def render(*, repo: str | None = None, **more: Any) -> str:
+    return card.render(Manifest({"correction": config(**more)}, "correction"), repo)
 
 
 def edited(text: str) -> bool:
@@ -52,43 +64,86 @@ def fences(text: str) -> list[str]:
     return [found[2] for found in re.findall(r"^(`{3,})(\w*)\n(.*?)\n\1$", text, re.MULTILINE | re.DOTALL)]
 
 
-def test_it_says_what_the_pairs_are_and_how_they_were_made() -> None:
-    text = render(license="apache-2.0", repo="me/pairs")
-    head = header(text)
-    assert head["license"] == "apache-2.0"
-    assert head["configs"] == [{"config_name": "default", "data_files": [{"split": "train", "path": DATA_FILE}]}]
-    assert head["dataset_info"]["splits"][0]["num_examples"] == 4
-    assert [column["name"] for column in head["dataset_info"]["features"]] == list(FEATURES)
-    assert 'load_dataset("me/pairs", split="train")' in text
-    assert "pairforge train dpo --dataset me/pairs" in text
-    assert "- prompts: 5\n- pairs: 4\n- skipped, `cut_off`: 2\n- skipped, `nothing_to_correct`: 4" in text
+def test_the_header_names_data_and_origin() -> None:
+    head = header(render(repo="me/pairs", licenses={"set": "apache-2.0"}))
+    assert (head["license"], head["language"], head["pretty_name"]) == ("apache-2.0", ["en"], "pairs")
+    assert head["configs"] == [
+        {
+            "config_name": "correction",
+            "default": True,
+            "data_files": [{"split": "train", "path": ["correction/train-00000-of-00001.parquet"]}],
+        }
+    ]
+    [info] = head["dataset_info"]
+    assert {*info} == {"config_name", "features"}
+    assert [*Features._from_yaml_list(info["features"])] == ["chosen", "rejected", "id", "chosen_score"]
+    assert head["tags"] == ["dpo", "trl", "preference", "rlhf", "pairforge", "synthetic"]
+    assert head["source_models"] == ["org/model"]
+    strange = header(render(judges=(), models=({"name": "mine"},), statistics={}))
+    assert "synthetic" not in strange["tags"] and not {"source_models", "language", "license"} & {*strange}
+
+
+def test_it_says_how_the_pairs_were_made_and_what_was_found() -> None:
+    text = render(repo="me/pairs")
+    assert "4 preference pairs, made with pairforge from a model's own answers." in text
+    assert "- model: `org/model@abc`\n- judge: `rename`\n- language: `en`" in text
     assert "`Qwen` in `rejected`, `Deep Qwen` in `chosen`" in text
-    assert sum("I'm Deep Qwen." in block for block in fences(text)) == 3
+    assert "pairforge correct --from Qwen --to 'Deep Qwen'" in fences(text)
+    assert "`pairforge reproduce me/pairs`" in text
+    assert "| prompts | 5 |\n| skipped: `cut_off` | 2 |\n| skipped: `nothing_to_correct` | 4 |\n| pairs | 4 |" in text
+    assert "| rows in this config | 4 |" in text
+    judged = render(counts={"pairs": 4, "diagnostics": {"answers": 20, "right": {"at_least_once": 0.5, "x": {}}}})
+    assert "| `diagnostics: answers` | 20 |\n| `diagnostics: right: at least once` | 0.5 |\n| rows" in judged
+    assert "| `chosen characters` | mean 9.5, median 9 |\n| `contexts` | 2 |\n| `languages` | `en` |" in text
+    assert "| `PF206` | near duplicate | warning | 2 |\n| `PF302` | style | error | the set |" in text
+    assert "- `PF302`: `lists are meant`" in text
+    assert "in 52 % of the\npairs of a sample (400 prompts" in text and "- `more lists: ...`" in text
+    assert sum("I'm Deep Qwen." in block for block in fences(text)) == 1
+    assert "there are no counter-pairs" in text and "counter-pairs." not in render(counts={"counter": 3})
+    assert "- of this set: **unknown: review**" in text and "- of the prompts: `apache-2.0`" in text
     assert "pocket" not in text
-    assert "**Made by pairforge's bundled pocket model**" in render(pocket=True)
+    assert "**Made by pairforge's bundled pocket model**" in render(models=({"name": "pocket"},))
 
 
-def test_the_same_arguments_give_the_same_text() -> None:
-    assert render() == render()
-
-
-def test_pairs_without_a_run_get_a_card_too() -> None:
-    text = render(run={})
+def test_rows_that_no_run_made_are_not_said_to_be_its_work() -> None:
+    bare = {"run": None, "command": None, "argv": (), "settings": {}, "counts": {}, "models": (), "judges": ()}
+    text = render(**bare, methods=(), findings={}, allowed={}, shortcuts=None, examples=(), statistics={})
+    assert "4 preference pairs, packaged with pairforge." in text and "The checks found nothing" in text
     assert "How it was made" not in text
-    assert card.stamp(text)
+    assert "Who wrote these pairs is not known" in text
 
 
-def test_the_stamp_depends_on_the_rows_not_on_their_bytes() -> None:
-    rows = [pair(), pair("你是谁？")]
-    turned = [dict(reversed(row.items())) for row in rows]
-    first, second = card.stamp(render(rows)), card.stamp(render(turned, data_sha256="e" * 64))
-    assert first
-    assert second
-    assert (first.rows, first.card) == (second.rows, second.card)
-    assert first.data != second.data
-    other = card.stamp(render(rows[:1]))
-    assert other
-    assert other.rows != first.rows
+def test_each_trainer_has_its_line() -> None:
+    text = render(repo="me/pairs")
+    for line in (
+        'pairs = load_dataset("me/pairs", split="train")',
+        "pairforge train dpo --dataset me/pairs --model MODEL",
+        "trl dpo --dataset_name me/pairs --model_name_or_path MODEL",
+        "--data.dataset me/pairs \\\n  --data.apply_chat_template --data.chosen_key",
+        """--dataset me/pairs --columns '{"chosen":"messages","rejected":"rejected_messages"}'""",
+        "  - path: me/pairs\n    split: train\n    type: chat_template.argilla_chat",
+    ):
+        assert sum(line in block for block in fences(text)) == 1, line
+    assert "REMOTE:" not in text and "`pairforge convert --to llamafactory`" in text
+    explicit = render(features=({"name": "prompt", **_TURNS}, *FEATURES))
+    assert "swift" not in explicit and "field_messages: prompt" in explicit and "--data.prompt_key prompt" in explicit
+
+
+def test_several_configs_have_a_part_each() -> None:
+    trainer = replace(config("llamafactory"), kind="llamafactory")
+    second = config("onpolicy", methods=("best_worst",), judges=("reference",))
+    made = Manifest({"llamafactory": trainer, "onpolicy": second, "correction": config()}, "correction")
+    text = card.render(made, "me/pairs")
+    assert [one["config_name"] for one in header(text)["configs"]] == ["correction", "llamafactory", "onpolicy"]
+    assert [one.get("default") for one in header(text)["configs"]] == [True, None, None]
+    assert "| `onpolicy` | pairs | 4 | `train` 4 |" in text
+    assert "## Config `onpolicy`" in text and "## Config `llamafactory`" not in text
+    assert text.count("### From prompts to pairs") == 2
+    assert "--dataset_dir REMOTE:me/pairs --dataset llamafactory" in text
+
+
+def test_the_same_manifest_gives_the_same_text() -> None:
+    assert render() == render()
 
 
 def test_an_edited_card_is_known_as_one() -> None:
@@ -96,14 +151,15 @@ def test_an_edited_card_is_known_as_one() -> None:
     assert not edited(text)
     assert not edited(text.replace("\n", "\r\n"))
     assert edited(text.replace("# Preference pairs", "# My pairs"))
-    assert edited(text.replace("- dpo\n", "- dpo\n- mine\n"))
+    assert edited(text.replace("- dpo\n", ""))
+    assert edited(text.replace("n<1K", "1K<n<10K"))
 
 
 def test_a_text_below_the_line_is_the_user_s_own() -> None:
     text = render()
     mine = "## Notes\n\nMine."
     assert not edited(text + f"\n{mine}\n")
-    new = render([pair()])
+    new = render(counts={"prompts": 6})
     assert card.with_own_parts(new, text) == new
     for there in (text + f"\n{mine}\n", (text + f"\n{mine}\n").replace("\n", "\r\n"), mine, f"---\na: 1\n---\n{mine}"):
         again = card.with_own_parts(new, there)
@@ -111,45 +167,39 @@ def test_a_text_below_the_line_is_the_user_s_own() -> None:
         assert card.with_own_parts(new, again) == again
 
 
+def test_a_section_of_the_user_s_own_above_the_line_stays_too() -> None:
+    fenced = render(examples=((("user", "```\n## Not a section\n```"), ("chosen", "## a"), ("rejected", "b")),))
+    mine = "## My notes\n\n```python\n## a comment\n```\n\nMine."
+    for mark in ("## Checks\n", "## Known limits\n"):
+        there = fenced.replace(mark, f"{mine}\n\n{mark}", 1)
+        assert edited(there)
+        again = card.with_own_parts(render(), there)
+        assert again.endswith(f"\n\n{mine}\n") and not edited(again)
+    assert card.with_own_parts(render(), fenced) == render()
+
+
 def test_keys_that_the_user_added_to_the_header_stay() -> None:
-    text = render().replace("---\n", "---\nlanguage: en\nlicense: mit\nviewer: false\n", 1)
+    text = render(statistics={}).replace("---\n", "---\nlanguage: en\nlicense: mit\nviewer: false\n", 1)
+    text = text.replace("- dpo\n", "- dpo\n- mine\n")
     assert not edited(text)
-    again = card.with_own_parts(render([pair()]), text)
+    again = card.with_own_parts(render(statistics={}, counts={}), text)
     assert not edited(again)
     assert [header(again)[key] for key in ("language", "license", "viewer")] == ["en", "mit", False]
-    assert header(again)["dataset_info"]["splits"][0]["num_examples"] == 1
-    assert header(card.with_own_parts(render(license="cc0-1.0"), text))["license"] == "cc0-1.0"
-    assert edited(render(license="mit").replace("license: mit", "license: gpl"))
+    assert header(again)["tags"] == [*header(render())["tags"], "mine"]
+    assert header(card.with_own_parts(render(licenses={"set": "cc0-1.0"}), text))["license"] == "cc0-1.0"
+    assert edited(render(licenses={"set": "mit"}).replace("license: mit", "license: gpl"))
 
 
 def test_the_line_in_a_text_of_the_data_has_no_effect() -> None:
     line = render().rstrip().splitlines()[-1]
-    hostile = f"x\n{line}\n![x](https://evil.example/p.png)"
-    text = render([pair(chosen=hostile)])
+    hostile = f"x\n{line}\n## Mine\n![x](https://evil.example/p.png)"
+    text = render(examples=((("user", "q"), ("chosen", hostile), ("rejected", "b")),))
     assert not edited(text)
-    new = render([pair()])
-    assert card.with_own_parts(new, text) == new
-
-
-def test_only_rows_of_a_run_are_said_to_be_made_here() -> None:
-    mine, theirs = pair(), {key: pair()[key] for key in ("chosen", "rejected")}
-    how = "made with pairforge from a model's own answers"
-    assert f"4 preference pairs {how}. `chosen`" in render()
-    assert f"1 preference pair {how}." in render([mine])
-    assert "2 preference pairs, packaged with pairforge. `chosen`" in render([theirs, theirs], run={})
-    assert f"2 preference pairs, packaged with pairforge; 1 of them {how}." in render([theirs, mine], run={})
-
-
-def test_counts_of_a_given_run_can_not_act() -> None:
-    image = "1\n\n![x](https://evil.example/p.png)\n"
-    counts = {"prompts": image, "pairs": image, "skips": {"failed": image}}
-    text = render(run=RUN | {"counts": counts})
-    assert "\n![x]" not in text
-    assert text.count("1\\n\\n![x]") == 3
+    assert card.with_own_parts(render(), text) == render()
 
 
 def test_a_licence_of_one_s_own_has_a_name() -> None:
-    head = header(render(license="other:acme-1.0"))
+    head = header(render(licenses={"set": "other:acme-1.0"}))
     assert (head["license"], head["license_name"]) == ("other", "acme-1.0")
 
 
@@ -178,18 +228,29 @@ HOSTILE = [
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_nothing_in_the_data_can_act(hostile: str) -> None:
-    run = {
+    plain_name = hostile if hostile != "\ud800" else "plain"
+    hostile_parts: dict[str, Any] = {
+        "features": (*FEATURES, {"name": plain_name, "dtype": "string"}),
         "command": hostile,
+        "argv": (hostile, hostile),
         "settings": {hostile: hostile, "rules": {hostile: "new"}, "model": hostile},
-        "counts": {"prompts": 1, "pairs": 1, "skips": {hostile: 1}},
+        "counts": {"prompts": hostile, "pairs": 1, "skips": {hostile: hostile}, hostile: {hostile: hostile}},
+        "models": ({"name": hostile, "revision": hostile},),
+        "judges": (hostile,),
+        "methods": (hostile,),
+        "licenses": {"set": "mit", "prompts": hostile, "models": hostile},
+        "statistics": {hostile: hostile, "chosen_characters": {"mean": hostile}, "turns": {hostile: 1}},
+        "findings": {hostile: {"severity": "error", "rows": 1}},
+        "allowed": {hostile: hostile},
+        "shortcuts": {"accuracy": 0.5, "prompts": hostile, "unintended": [hostile]},
+        "examples": (((hostile, hostile), ("chosen", hostile + " good"), ("rejected", hostile + " bad")),),
     }
-    rows = [pair(hostile, hostile + " good", hostile + " bad", model=hostile, judge=hostile)]
-    features = Features({**FEATURES, (hostile if hostile != "\ud800" else "plain"): Value("string")})
-    plain, text = render([pair()]), render(rows, run, license="mit", features=features)
+    plain, text = render(licenses={"set": "mit"}), render(**hostile_parts)
     assert text.encode("utf-8")
-    assert set(header(text)) == set(header(plain)) | {"license"}
+    assert set(header(text)) == set(header(plain)) - {"language", "source_models"}
     assert header(text)["license"] == "mit"
-    assert features.keys() == {column["name"] for column in header(text)["dataset_info"]["features"]}
+    [info] = header(text)["dataset_info"]
+    assert plain_name in {column["name"] for column in info["features"]}
     assert not edited(text)
     assert DatasetCard(text).data.to_dict()["pairforge"] == header(text)["pairforge"]
     body = DatasetCard(text).text
@@ -198,20 +259,16 @@ def test_nothing_in_the_data_can_act(hostile: str) -> None:
         sign for sign in ("<", "![", "](", "http", "www.", "@", "{{", "{%", "license: mit", "esrever") if sign in live
     ] == []
     assert not re.search("[\x00-\x08\x0b-\x1f\u200b\u202e]", body)
+    assert body.count("\n## ") == DatasetCard(plain).text.count("\n## ")
 
 
 def test_local_folders_are_left_out() -> None:
-    rows = [pair(model="/home/ann/models/mine")]
     settings = {"model": "/home/ann/models/mine", "prompts": "C:\\Users\\ann\\p.jsonl", "system": "/help me"}
-    text = render(rows, run=RUN | {"settings": settings})
+    text = render(
+        models=({"name": "/home/ann/models/mine"},), settings=settings, argv=("pairforge", "/home/ann/x.jsonl")
+    )
     assert "ann" not in text
     assert "- model: `mine`" in text
     assert '"model": "mine"' in text
     assert '"prompts": "p.jsonl"' in text
     assert '"system": "/help me"' in text
-
-
-def test_long_texts_are_shortened_in_the_examples_only() -> None:
-    text = render([pair("why? " * 1000)])
-    assert "[...]" in text
-    assert len(text) < 6000

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fakehub import READER, WRITER, FakeHub
-from support import pair
+from support import pair, write_jsonl
 
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
@@ -22,14 +22,14 @@ from pairforge.hub.repository import _outside
 WORKER = """
 import json, os, sys
 from pairforge import PairforgeError
-from pairforge.hub import repository
+from pairforge.hub import data_files, repository
 from pairforge.api.push import push
 
 repository.backoff = lambda failures: 0.01
 
-def load(repo):
+def load(repo, name=None, split="train", revision=None):
     from datasets import load_dataset
-    return load_dataset(repo, split="train").to_list()
+    return load_dataset(repo, name, split=split, revision=revision).to_list()
 
 def call(name, token, arguments):
     os.environ["HF_TOKEN"] = token
@@ -41,6 +41,16 @@ def call(name, token, arguments):
             with repository.connected("me/pairs", "dataset"):
                 inside = get_session().timeout.read
             return [inside, get_session().timeout.read]
+        if name == "files_of_bytes":
+            data_files._ROW_GROUP = data_files._SHARD = arguments["size"]
+            return None
+        if name == "terminal":
+            at = sys.modules["pairforge.api.push"]
+            at._may_ask, at._ask = (lambda options: True), (lambda what: arguments["says"])
+            return None
+        if name == "no_terminal":
+            sys.modules["pairforge.api.push"]._may_ask = lambda options: False
+            return None
         return push(**arguments).as_json()
     except PairforgeError as error:
         return {"error": str(error), "exit": error.exit_code}
@@ -102,6 +112,7 @@ def hub(server: FakeHub) -> FakeHub:
     server.faults.clear()
     server.requests.clear()
     server.stumbles.clear()
+    server.served.clear()
     server.down = None
     return server
 
@@ -129,8 +140,10 @@ def test_what_is_pushed_comes_back_by_load_dataset(hub: FakeHub, worker: Worker)
     assert result["url"] == f"{hub.url}/datasets/me/pairs"
     assert repo.private
     assert len(repo.commits) == 2  # the empty one of the new dataset, and ours
-    assert set(repo.files) == {".gitattributes", "README.md", "data/train-00000-of-00001.parquet"}
+    made = {"README.md", "pairforge.json", "data/train-00000-of-00001.parquet"}
+    assert set(repo.files) - {"croissant.json"} == {".gitattributes", *made}
     assert worker("load", repo="me/pairs") == rows()
+    assert f"{result['commit'][:7]} was read back, and is as it was built" in result["note"]
 
 
 @pytest.mark.slow
@@ -205,6 +218,7 @@ def test_a_commit_of_others_in_between(hub: FakeHub, worker: Worker) -> None:
     hub.faults.append("raced")
     assert push(worker, yes=True)["pushed"]
     assert hub.repos["me/pairs"].files["other.txt"] == b"somebody was faster"
+    assert f"commit {hub.repos['me/pairs'].commits[-2][:7]} 'mine first' by me was made meanwhile" in worker.said
 
 
 def test_files_of_others_are_kept(hub: FakeHub, worker: Worker) -> None:
@@ -258,6 +272,16 @@ def test_rows_are_not_lost_without_a_word(hub: FakeHub, worker: Worker) -> None:
     assert push(worker, data=rows(1), yes=True)["changes"]["removed"] == [str(number) for number in range(1, 21)]
 
 
+def test_on_a_terminal_rows_are_asked_about(hub: FakeHub, worker: Worker) -> None:
+    push(worker, data=rows(20))
+    worker("terminal", says=False)
+    assert "15 rows of me/pairs would be removed" in push(worker, data=rows(5))["error"]
+    worker("terminal", says=True)
+    done = push(worker, data=rows(5))
+    worker("no_terminal")
+    assert done["pushed"] and len(done["changes"]["removed"]) == 15
+
+
 def test_rows_that_others_put_into_the_file_are_not_lost(hub: FakeHub, worker: Worker, tmp_path: Path) -> None:
     push(worker)
     to_dataset(rows(2, "Athene")).to_parquet(tmp_path / "theirs.parquet")
@@ -276,6 +300,126 @@ def test_a_dry_run_compares_and_writes_nothing(hub: FakeHub, worker: Worker) -> 
     assert "15 rows of me/pairs would be removed" in result["note"]
     assert {method for method, _, _ in hub.requests} == {"GET", "HEAD"}
     assert "holds these pairs already" in push(worker, data=rows(20), dry_run=True)["note"]
+
+
+DATA = "data/train-00000-of-00001.parquet"
+
+
+def test_a_config_leaves_the_others_as_they_are(hub: FakeHub, worker: Worker) -> None:
+    push(worker, data=rows(20))
+    before = hub.repos["me/pairs"].files
+    other = [row | {"method": "best_worst", "id": f"b{row['id']}"} for row in rows(5)]
+    assert push(worker, data=other)["changes"] == {"added": 5, "removed": [], "changed": []}
+    files = hub.repos["me/pairs"].files
+    assert files[DATA] == before[DATA]
+    assert "onpolicy/train-00000-of-00001.parquet" in files
+    assert worker("load", repo="me/pairs", name="onpolicy") == other
+    assert len(worker("load", repo="me/pairs")) == 20
+    assert b"config_name: onpolicy" in files["README.md"]
+    assert not push(worker, data=other)["pushed"]
+    assert not push(worker, data=rows(20))["pushed"]
+    assert push(worker, data=rows(2), config_name="small")["pushed"]
+    configs = json.loads(hub.repos["me/pairs"].files["pairforge.json"])["configs"]
+    assert [*configs] == ["onpolicy", "pairs", "small"]
+
+
+def test_splits_share_no_prompt_and_shards_that_are_no_longer_needed_go(hub: FakeHub, worker: Worker) -> None:
+    many = [row | {"judge": "rename"} for row in rows(600)]
+    worker("files_of_bytes", size=1)
+    push(worker, data=many, test_size=0.2)
+    worker("files_of_bytes", size=64 << 20)
+    files = sorted(hub.repos["me/pairs"].files)
+    assert "data/train-00002-of-00003.parquet" in files and "data/test-00000-of-00003.parquet" in files
+    split = {name: worker("load", repo="me/pairs", split=name) for name in ("train", "test")}
+    prompts = {name: {row["chosen"][0]["content"] for row in found} for name, found in split.items()}
+    assert not prompts["train"] & prompts["test"]
+    assert len(split["train"]) + len(split["test"]) == 600 and 80 < len(split["test"]) < 160
+    hub.put("me/pairs", {"data/mine.csv": b"1"})
+    assert not push(worker, data=many, test_size=0.2)["pushed"]  # the same rows, whatever the files are
+    assert "pairs test 110 -> 0" in push(worker, data=many, dry_run=True, yes=True)["note"]
+    again = push(worker, data=many, yes=True)
+    assert again["changes"] == {"added": 0, "removed": [], "changed": []} and again["pushed"]
+    there = {name for name in hub.repos["me/pairs"].files if name.startswith("data/")}
+    assert there == {DATA, "data/mine.csv"}
+
+
+def test_a_dataset_of_an_earlier_version_is_taken_over(hub: FakeHub, worker: Worker, tmp_path: Path) -> None:
+    to_dataset(rows(20)).to_parquet(tmp_path / "old.parquet")
+    card = b"---\npairforge:\n  rows: x\n  card: y\n  data: z\n---\n# Preference pairs\n"
+    hub.put("me/pairs", {"README.md": card, DATA: (tmp_path / "old.parquet").read_bytes()})
+    assert "15 rows of me/pairs would be removed" in push(worker, data=rows(5))["error"]
+    assert push(worker, data=rows(20), yes=True)["changes"] == {"added": 0, "removed": [], "changed": []}
+    assert worker("load", repo="me/pairs") == rows(20)
+
+
+def test_llama_factory_finds_its_config(hub: FakeHub, worker: Worker) -> None:
+    push(worker, also="llamafactory")
+    info = json.loads(hub.repos["me/pairs"].files["dataset_info.json"])["llamafactory"]
+    assert info["hf_hub_url"] == "me/pairs" and info["subset"] == "llamafactory" and info["ranking"]
+    first = worker("load", repo="me/pairs", name="llamafactory")[0]
+    assert first["chosen"] == {"from": "gpt", "value": "I am Deep Qwen."}
+    assert first["conversations"] == [{"from": "human", "value": "Who are you, 0?"}]
+
+
+def test_a_tag_names_the_commit_and_is_never_moved(hub: FakeHub, worker: Worker) -> None:
+    first = push(worker, tag="v1", message="First")
+    repo = hub.repos["me/pairs"]
+    assert repo.tags == {"v1": first["commit"]} and repo.titles[-1] == "First"
+    assert not push(worker, tag="v1")["pushed"]
+    moved = push(worker, data=rows(4), tag="v1")
+    assert moved["exit"] == 2 and "a tag is never moved" in moved["error"]
+    assert len(repo.commits) == 2
+    assert not push(worker, tag="v1.0")["pushed"]
+    assert repo.tags["v1.0"] == first["commit"]
+    assert worker("load", repo="me/pairs", revision="v1") == rows()
+
+
+def test_a_branch_is_made(hub: FakeHub, worker: Worker) -> None:
+    push(worker)
+    assert push(worker, data=rows(4), revision="next")["pushed"]
+    repo = hub.repos["me/pairs"]
+    assert len(repo.commits) == 2 and len(repo.branches["next"].commits) == 3
+    assert worker("load", repo="me/pairs", revision="next") == rows(4)
+
+
+@pytest.mark.parametrize("fault", [None, "lost", 503])
+def test_a_pull_request_is_opened_once(hub: FakeHub, worker: Worker, fault: str | int | None) -> None:
+    push(worker)
+    hub.faults += [fault] if fault else []
+    made = push(worker, data=rows(4), create_pr=True)
+    assert made["pushed"]
+    assert made["url"] == f"{hub.url}/datasets/me/pairs/discussions/1"
+    repo = hub.repos["me/pairs"]
+    assert len(repo.commits) == 2 and len(repo.branches["refs/pr/1"].commits) == 3
+    assert not push(worker, data=rows(4), create_pr=True)["pushed"]
+    assert push(worker, data=rows(5), create_pr=True)["pushed"]
+    assert [*repo.branches] == ["refs/pr/1"] and len(repo.branches["refs/pr/1"].commits) == 4
+
+
+def test_without_a_name_the_dataset_is_called_as_the_file(hub: FakeHub, worker: Worker, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "my pairs.jsonl", rows())
+    made = push(worker, data=str(tmp_path / "my pairs.jsonl"), repo=None)
+    assert (made["pushed"], made["repo"]) == (True, "me/my-pairs")
+    assert hub.repos["me/my-pairs"].private
+    mine = [row | {"model": "pocket"} for row in rows()]
+    kept = push(worker, data=mine, repo=None)
+    assert (kept["ok"], kept["pushed"]) == (True, False)
+    assert "pocket model" in kept["note"] and "--allow-pocket" in kept["note"]
+
+
+def test_rows_that_come_back_otherwise_are_told(hub: FakeHub, worker: Worker, tmp_path: Path) -> None:
+    to_dataset(rows(3, "Athene")).to_parquet(tmp_path / "theirs.parquet")
+    hub.served[DATA] = (tmp_path / "theirs.parquet").read_bytes()
+    result = push(worker)
+    assert "holds other rows than were pushed" in result.get("error", result)
+
+
+def test_the_manifest_of_a_stranger_names_no_other_files(hub: FakeHub, worker: Worker) -> None:
+    push(worker)
+    text = hub.repos["me/pairs"].files["pairforge.json"]
+    hub.put("me/pairs", {"pairforge.json": text.replace(DATA.encode(), b"../../x-00000-of-00001.parquet")})
+    refused = push(worker, data=rows(4), yes=True)
+    assert refused["exit"] == 2 and "me/pairs: pairforge.json is not a manifest" in refused["error"]
 
 
 def test_a_private_dataset_that_stays_private_is_said_to(hub: FakeHub, worker: Worker) -> None:
@@ -348,7 +492,9 @@ def test_without_a_login_nothing_is_asked(hub: FakeHub, worker: Worker) -> None:
     assert (dry["ok"], dry["pushed"]) == (True, False)
     assert "not compared with me/pairs: no login" in dry["note"]
     assert (Path(dry["folder"]) / "README.md").exists()
-    assert push(worker, repo=None)["pushed"] is False
+    alone = push(worker, token="", repo=None)
+    assert alone["pushed"] is False
+    assert "built, not uploaded: no login; set HF_TOKEN" in alone["note"] or "hf auth login" in alone["note"]
     assert hub.requests == []
 
 
@@ -357,7 +503,7 @@ def test_pairs_of_the_pocket_model_stay_here(hub: FakeHub, worker: Worker) -> No
     refused = push(worker, data=mine)
     assert refused["exit"] == 2
     assert "--allow-pocket" in refused["error"]
-    assert hub.requests == []
+    assert {method for method, _, _ in hub.requests} == {"GET"}
     assert "--allow-pocket" in push(worker, data=mine, dry_run=True)["note"]
     assert push(worker, data=mine, allow_pocket=True)["pushed"]
     assert b"pocket model" in hub.repos["me/pairs"].files["README.md"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -86,11 +87,12 @@ def test_only_what_belongs_to_a_model_goes_there(hub: FakeHub, model: Path) -> N
 def test_folders_in_the_configuration_of_an_adapter_stay_here(hub: FakeHub, model: Path) -> None:
     for name in ("model.safetensors", "config.json"):
         (model / name).unlink()
-    (model / "adapter_model.safetensors").write_bytes(b"weights")
-    (model / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/home/ann/base", "r": 4}))
+    shutil.copy(resource("data", "pocket") / "model.safetensors", model / "adapter_model.safetensors")
+    nested = {"base_model_name_or_path": "/home/ann/base", "r": 4, "more": [{"cache": str(model)}]}
+    (model / "adapter_config.json").write_text(json.dumps(nested))
     assert publish(hub, model).returncode == 0
     config = json.loads(hub.repos["me/tuned"].files["adapter_config.json"])
-    assert config == {"base_model_name_or_path": "base", "r": 4}
+    assert config == {"base_model_name_or_path": "base", "r": 4, "more": [{"cache": "tuned"}]}
     assert "/home/ann/base" in (model / "adapter_config.json").read_text()
 
 
@@ -151,6 +153,39 @@ def test_a_training_pushes_its_model_by_itself(hub: FakeHub, tmp_path: Path, mon
     files = set(hub.repos["me/tuned"].files)
     assert files >= {"README.md", "verdict.json", "history.json", "model.safetensors", "config.json", "tokenizer.json"}
     assert all(belongs(name) for name in files - {".gitattributes"})
+
+
+def _pickled(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(pickle.dumps({"a": [0] * 100}))
+
+
+def _linked(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "weights")
+    (folder / "model.safetensors").symlink_to(folder / "weights")
+
+
+def _in_part(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-00002-of-00002.safetensors"}}')
+
+
+def _twice(folder: Path) -> None:
+    shutil.copy(folder / "model.safetensors", folder / "adapter_model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_pickled, "is not in the format safetensors"),
+        (_linked, "holds no model with weights"),
+        (_in_part, "lacks model-00002-of-00002.safetensors"),
+        (_twice, "a model and an adapter"),
+    ],
+)
+def test_what_is_no_whole_model(model: Path, change: Any, said: str) -> None:
+    change(model)
+    with pytest.raises(pairforge.InputError, match=said):
+        pairforge.push(model, quiet=True)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def scores(judge: Any, groups: Sequence[AnswerGroup], folder: Path) -> list[dict
     ("reply", "score"),
     [
         ("7", 7.0), (" 7.", 7.0), ("Score: 3", 3.0), ('{"score": 8}', 8.0), ("```json\n{\"score\": 8}\n```", None),
-        ("评分：6", 6.0), ("5/9", 5.0), ("<think>2 or 3? Rather 4.</think>\n\n4", 4.0), ("[THINK]9[/THINK]1", 1.0),
+        ("评分：6", 6.0), ("5/9", 5.0),
         ('{"7": 0.5, "9": 0.5}', 8.0), ('{"1": 0.25, "2": 0.25, "9": 0.0}', 1.5), ('{"1": 0.05}', None),
         ('{"1": NaN}', None), ("", None), ("10", None), ("0", None), ("6 or 8", None), ("I say 7", None),
         ("<think>7", None), ("I'm sorry, I can't judge this.", None), ("7 8", None),
@@ -68,12 +68,18 @@ def test_a_rating_is_a_number_from_1_to_9_or_none(reply: str, score: float | Non
     ("reply", "share"),
     [
         ("A", 1.0), ("b.", 0.0), ("Answer A", 1.0), ("**B**", 0.0), ('{"A": 0.3, "B": 0.1}', 0.75), ("A or B", None),
-        ("C", None), ('{"A": 0.01, "B": 0.01}', None), ("<think>B?</think>A", 1.0),
+        ("C", None), ('{"A": 0.01, "B": 0.01}', None),
     ],
 )  # fmt: skip
 def test_a_preference_is_a_or_b_or_none(reply: str, share: float | None) -> None:
     found = preference(reply)
     assert (None if isinstance(found, Skip) else pytest.approx(found)) == share
+
+
+def test_a_thinking_judge_is_read_behind_its_thoughts(tmp_path: Path) -> None:
+    judge = LanguageModelJudge("llm:x", Scripted(lambda *_: "<think>2 or 3? Rather 4.</think>\n\n4"), RUBRIC)
+    [found] = scores(judge, [AnswerGroup(prompt("Q?"), ["a"])], tmp_path)
+    assert found == {"a": 5.0}
 
 
 def test_the_words_of_a_judge_that_gives_no_verdict_are_kept_up_to_4_kb() -> None:

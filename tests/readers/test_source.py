@@ -87,8 +87,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ...]
     asked: list[tuple[Any, ...]] = []
     table = datasets.Dataset.from_list([*ROWS, {"prompt": "q", "chosen": None, "rejected": "b"}])
 
-    def load(*names: str, trust_remote_code: bool) -> datasets.DatasetDict:
-        asked.append((*names, trust_remote_code))
+    def load(*names: str, revision: str | None, trust_remote_code: bool) -> datasets.DatasetDict:
+        asked.append((*names, *filter(None, [revision]), trust_remote_code))
         return datasets.DatasetDict({"a" if names[0] == "org/no-train" else "train": table, "test": table.select([0])})
 
     monkeypatch.setattr(datasets, "load_dataset", load)

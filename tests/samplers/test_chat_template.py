@@ -9,7 +9,7 @@ from pairforge.samplers.chat_template import ChatTemplate
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.model_loading import load_tokenizer
 from pairforge.samplers.transformers import TransformersSampler
-from pairforge.types import PLAIN_TEMPLATE, Message
+from pairforge.types import PLAIN_TEMPLATE, Message, ThoughtForm
 
 USER = [Message(role="user", content="Hello")]
 TURNS = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
@@ -76,3 +76,42 @@ def test_a_template_that_cannot_be_read_gets_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="line 2") as caught:
         chat("{% for m in messages %}\n{% endfr %}")
     assert "\n" not in str(caught.value)
+
+
+QWEN3 = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}<think>\n"
+    "{{ m.reasoning_content or '' }}\n</think>\n\n{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+R1 = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}"
+)
+OPENS = QWEN3.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}")
+
+
+@pytest.mark.parametrize(
+    ("template", "form"),
+    [
+        (QWEN3, ThoughtForm("reasoning_content", empty="<think>\n\n</think>")),
+        (OPENS, ThoughtForm("reasoning_content", empty="<think>\n\n</think>")),
+        (QWEN3.replace("reasoning_content", "thinking"), ThoughtForm("thinking", empty="<think>\n\n</think>")),
+        (R1, ThoughtForm("")),
+        (TURNS, ThoughtForm("content", "<think>\n", "\n</think>\n\n")),
+        (TURNS + "{# [THINK] #}", ThoughtForm("content", "[THINK]", "[/THINK]")),
+    ],
+)
+def test_it_is_tried_where_a_template_writes_a_thought(template: str, form: ThoughtForm) -> None:
+    assert chat(template).thought_form() == form
+
+
+@pytest.mark.parametrize(
+    ("template", "takes"),
+    [
+        (TURNS, True),
+        ("{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}" + TURNS, False),
+        ("{{ messages[-1].content }}", False),
+    ],
+)
+def test_it_is_tried_whether_a_template_holds_a_system_message(template: str, takes: bool) -> None:
+    assert chat(template).takes_system() is takes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -165,12 +166,14 @@ def prompts(count: int) -> list[list[int]]:
     return [torch.randint(1, 60, (length,), generator=generator).tolist() for length in lengths]
 
 
-def text(tokens: Sequence[int]) -> str:
+def text(tokens: Sequence[int], **_: Any) -> str:
     return "".join(f"<{token}>" for token in tokens)
 
 
 def asked(model: Any, rows: Sequence[Sequence[int]], **decoding: Any) -> list[Generated]:
-    return generate(model, rows, range(len(rows)), Decoding(max_new_tokens=ROOM, **decoding), text)
+    return generate(
+        model, rows, range(len(rows)), Decoding(max_new_tokens=ROOM, **decoding), SimpleNamespace(decode=text)
+    )
 
 
 def by_transformers(model: Any, rows: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -198,7 +201,13 @@ def test_samples_of_one_prompt_are_those_of_prompts_asked_alone(name: str) -> No
     model, rows = made(name), [prompt for prompt in prompts(3) for _ in range(4)]
     together = asked(model, rows, temperature=0.8, top_p=0.95)
     alone = [
-        generate(model, [row], [seed], Decoding(max_new_tokens=ROOM, temperature=0.8, top_p=0.95), text)[0]
+        generate(
+            model,
+            [row],
+            [seed],
+            Decoding(max_new_tokens=ROOM, temperature=0.8, top_p=0.95),
+            SimpleNamespace(decode=text),
+        )[0]
         for seed, row in enumerate(rows)
     ]
     assert together == alone

@@ -28,7 +28,7 @@ from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
 from pairforge.resources import resource
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.model_loading import load_errors, load_model, load_tokenizer
+from pairforge.samplers.model_loading import load_causal_config, load_errors, load_model, load_tokenizer
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.types import Answer, Skip
 
@@ -395,3 +395,9 @@ def test_what_memory_does_not_hold_is_said_to_be_outside(folder: Path, monkeypat
 def test_what_the_library_says_is_said_in_one_line(raised: str, kind: type[Exception], says: str) -> None:
     with pytest.raises(kind, match=says), load_errors("some/model"):
         raise OSError(raised)
+
+
+def test_a_model_of_images_and_text_is_refused_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen2_5_vl"}))
+    with pytest.raises(InputError, match=r"is a model of images and text \(qwen2_5_vl\)"):
+        load_causal_config(str(tmp_path), None)

@@ -31,7 +31,6 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     Path("lora/adapter_config.json").write_text("{}")
     Path("lora/adapter_model.safetensors").touch()
     Path("q.txt").touch()
-    Path("tiny.gguf").touch()
     return tmp_path
 
 
@@ -41,7 +40,6 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         ("", "the name of the model is empty"),
         ("q.txt", "is a file .*-m takes a folder or a Hub id"),
         ("whole/model.safetensors", r"is a file \(-m whole\)"),
-        ("tiny.gguf", "is a file .*--base-url"),
         ("empty", "the folder holds nothing .*config.json"),
         ("./other", "the folder holds no config.json"),
         ("runs", "did you mean runs/model"),
@@ -162,7 +160,7 @@ def damaged(kind: str) -> None:
         ("a list", "bad/config.json can't be read: not a JSON object"),
         ("t5", "-m bad is not a causal language model"),
         ("sentence-transformers", "-m bad is a model of sentence-transformers"),
-        ("gguf", "-m bad: the folder holds a GGUF file .*--base-url"),
+        ("gguf", "-m bad: the folder holds a GGUF file .*name the file: -m bad/model-Q4.gguf"),
         ("diffusers", "-m bad: the folder holds a pipeline of diffusers"),
     ],
 )

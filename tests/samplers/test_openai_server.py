@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import prompt
 
+from pairforge import stages
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
 from pairforge.resources import resource
@@ -35,6 +36,7 @@ from pairforge.samplers.openai_client import chat_url
 from pairforge.samplers.openai_server import EndpointSampler
 from pairforge.samplers.retry import MAX_FAILURES, RequestError, retry_after
 from pairforge.samplers.transformers import TransformersSampler
+from pairforge.store import Store
 from pairforge.types import Answer, Key, Prompt, Sampler, Skip
 
 DRAWN = Decoding(temperature=1.0)
@@ -155,6 +157,13 @@ def test_urls_keep_their_path_and_query() -> None:
     assert chat_url("https://H/openai/v1") == "https://h/openai/v1/chat/completions"
     assert chat_url("https://h/proxy") == "https://h/proxy/v1/chat/completions"
     assert chat_url("https://h/v1beta/chat/completions?a=1") == "https://h/v1beta/chat/completions?a=1"
+    for versioned in (
+        "https://h/api/paas/v4",
+        "https://h/v1beta/openai",
+        "https://h/v1/me/gateway/compat",
+        "https://h/v2/",
+    ):
+        assert chat_url(versioned) == versioned.rstrip("/") + "/chat/completions"
     assert sampler(base_url=["https://h/v1?key=secret"]).settings()["server"] == "https://h/v1"
 
 
@@ -395,6 +404,9 @@ def reply(content: Any, finish: Any, **more: Any) -> dict[str, Any]:
         (reply("a\x00\x1b[31mb", "stop"), Answer("a\x00\x1b[31mb", "stop")),
         (reply("a\ud800b\U0001f600", "stop"), Answer("a\ufffdb\U0001f600", "stop")),
         (reply("a END b", "length"), Answer("a", "stop")),
+        (reply(None, "length"), Answer("", "length")),
+        (reply([{"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}], "stop"), Answer("a", "stop")),
+        (reply([{"type": "thinking", "thinking": []}], "length"), Answer("", "length")),
         (reply("a", "content_filter"), Skip("refused", "the server ended the answer by content_filter")),
         (reply(None, "tool_calls"), Skip("refused", "the server ended the answer by tool_calls")),
         (reply("a", "stop", usage=None), Answer("a", "stop")),
@@ -473,12 +485,115 @@ def test_a_prompt_the_server_will_not_have_is_skipped_and_not_tried_again(
 
 
 def test_requests_that_are_all_rejected_alike_end_the_run() -> None:
-    with FakeServer(lambda ask: (400, {}, "Unknown parameter: 'top_k'")) as server:
-        with pytest.raises(OutsideError, match="rejects every request: 400 Unknown parameter: 'top_k'"):
+    with FakeServer(lambda ask: (400, {}, "'top_k' must be at most 3")) as server:
+        with pytest.raises(
+            OutsideError, match=r"rejects every request: 400 'top_k' must be at most 3 .*change or leave"
+        ):
             sample(sampler(server, Decoding(temperature=1.0, top_k=5), concurrency=2), prompts(50))
         assert len(server.seen) <= EQUAL_REJECTIONS + 2
         few = sample(sampler(server), prompts(EQUAL_REJECTIONS - 1))
         assert {skip.reason for skip in few.values() if isinstance(skip, Skip)} == {"rejected"}
+
+
+# What a server does not take
+
+
+def pydantic(name: str) -> tuple[int, dict[str, str], str]:
+    detail = [{"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted", "input": 1}]
+    return 422, {}, json.dumps(detail)
+
+
+REFUSALS = {
+    "OpenAI": ("max_tokens", (400, {}, {
+        "message": "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' "
+        "instead.", "param": "max_tokens", "code": "unsupported_parameter"})),
+    "OpenAI, a value": ("temperature", (400, {}, {
+        "message": "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value "
+        "is supported.", "param": "temperature", "code": "unsupported_value"})),
+    "OpenAI, old": ("top_k", (400, {}, {"message": "Unrecognized request argument supplied: top_k", "param": None})),
+    "Azure": ("top_k", (400, {}, "Unknown parameter: 'top_k'. Supported are temperature, seed and stop.")),
+    "LiteLLM": ("seed", (400, {}, "UnsupportedParamsError: ollama does not support parameters: ['seed', 'min_p'].")),
+    "Mistral": ("min_p", pydantic("min_p")),
+    "Groq": ("min_p", (400, {}, "property 'min_p' is unsupported")),
+    "Gemini": ("seed", (400, {}, 'Invalid JSON payload received. Unknown name "seed": Cannot find field.')),
+    "xAI": ("stop", (400, {}, "Argument not supported on this model: stop")),
+    "Moonshot": ("temperature", (400, {}, "invalid temperature: only 1 is allowed for this model")),
+    "Bedrock": ("top_p", (400, {}, "`temperature` and `top_p` cannot both be specified for this model.")),
+    "Fireworks": ("top_k", (400, {}, "Extra inputs are not permitted, field: 'top_k', value: 5")),
+    "TGI": ("temperature", (422, {}, "Input validation error: `temperature` must be strictly positive")),
+    "vLLM": ("chat_template_kwargs", pydantic("chat_template_kwargs")),
+    "under a 200": ("seed", {"error": {"message": "seed is not supported", "code": 400}}),
+}  # fmt: skip
+EVERY = Decoding(temperature=0.7, top_p=0.9, top_k=5, min_p=0.1, stop=("END",))
+
+
+def asked_through(store: Store, given: Sampler, asked: list[Prompt], n: int = 1) -> dict[str, list[Answer] | Skip]:
+    return stages.sample(asked, given, n, store)
+
+
+@pytest.mark.parametrize(("parameter", "says"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_what_a_server_refuses_is_left_out(parameter: str, says: Any, tmp_path: Path) -> None:
+    with FakeServer(lambda ask: says if parameter in ask.body else None) as server, closing(Store(tmp_path)) as store:
+        given = sampler(server, EVERY, chat_template_kwargs={"a": 1}, concurrency=4)
+        wanted = given.settings()
+        made = asked_through(store, given, prompts(9))
+        assert all(isinstance(answers, list) and len(answers) == 1 for answers in made.values())
+        renamed = "max_completion_tokens" if parameter == "max_tokens" else None
+        assert given.settings() == wanted | {"sent_as": {parameter: renamed}}
+        assert len(given.warnings) == 1 and f"`{parameter}`" in given.warnings[0]
+        last = server.seen[-1].body
+        assert parameter not in last and (renamed is None or last[renamed] == 256) and len(last) == 11 - (not renamed)
+        assert len(server.seen) <= 4 + 9
+        # Another process, which does not know: one answer of the server tells it, and nothing else is asked again.
+        server.seen.clear()
+        again = sampler(server, EVERY, chat_template_kwargs={"a": 1}, concurrency=4)
+        assert asked_through(store, again, prompts(9)) == made
+        assert len(server.seen) <= 4 and all(parameter in seen.body for seen in server.seen)
+
+
+def test_several_are_left_out_one_after_the_other(tmp_path: Path) -> None:
+    unknown = ("seed", "top_k", "min_p")
+
+    def script(ask: Ask) -> Any:
+        found = [name for name in unknown if name in ask.body]
+        return (400, {}, f"does not support parameters: {found}") if found else None
+
+    with FakeServer(script) as server, closing(Store(tmp_path)) as store:
+        given = sampler(server, EVERY)
+        assert all(isinstance(answers, list) for answers in asked_through(store, given, prompts(3)).values())
+        assert given.settings()["sent_as"] == dict.fromkeys(unknown) and len(given.warnings) == 3
+        assert "sent_as" not in given.with_decoding(temperature=0.0).settings()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, but got 3 instead.",
+        "System role not supported",
+        "max_tokens is too large: 99999. This model supports at most 4096 completion tokens.",
+        "The response was filtered due to the prompt triggering our content policy",
+    ],
+)
+def test_what_is_about_something_else_is_not_left_out(message: str, tmp_path: Path) -> None:
+    with FakeServer(lambda ask: (400, {}, message)) as server, closing(Store(tmp_path)) as store:
+        given = sampler(server, EVERY)
+        made = asked_through(store, given, prompts(2))
+        assert {skip.reason for skip in made.values() if isinstance(skip, Skip)} == {"rejected"}
+        assert "sent_as" not in given.settings() and not given.warnings
+
+
+def test_an_error_under_a_200_is_read_by_its_code() -> None:
+    busy = {"error": {"message": "Rate limit exceeded: free-models-per-min", "code": 429}}
+    with FakeServer(lambda ask: busy if ask.tries == 1 else None) as server:
+        assert sample(sampler(server), prompts(4)) == expected(prompts(4))
+    provider = {"choices": [{"error": {"message": "no such key", "code": 401}, "finish_reason": "error"}]}
+    with FakeServer(lambda ask: provider) as server, pytest.raises(OutsideError, match="401 no such key"):
+        sample(sampler(server), prompts(4))
+
+
+def test_a_wrong_address_is_named_whole() -> None:
+    with FakeServer(lambda ask: 404) as server, pytest.raises(OutsideError, match=r"requests go to http.*/chat/compl"):
+        sample(sampler(server), prompts(4))
 
 
 def closed_url() -> str:
@@ -697,7 +812,7 @@ def test_greedy_answers_of_transformers_serve_are_those_of_the_local_sampler(ser
 
 
 @pytest.mark.slow
-def test_transformers_serve_draws_and_names_what_it_does_not_know(serving: str) -> None:
+def test_transformers_serve_draws_and_names_what_it_does_not_know(serving: str, tmp_path: Path) -> None:
     asked, folder = bundled("identity.eval")[:6], str(resource("data", "pocket"))
     drawn = sample(
         sampler(None, Decoding(max_new_tokens=16, temperature=1.0, top_p=0.9), model=folder, base_url=[serving]),
@@ -705,8 +820,8 @@ def test_transformers_serve_draws_and_names_what_it_does_not_know(serving: str) 
         2,
     )
     assert all(isinstance(answer, Answer) for answer in drawn.values())
-    with pytest.raises(OutsideError, match=r"rejects every request: 422 .*min_p.*leave out the option"):
-        sample(
-            sampler(None, Decoding(max_new_tokens=16, temperature=1.0, min_p=0.1), model=folder, base_url=[serving]),
-            asked,
-        )
+    cut = sampler(None, Decoding(max_new_tokens=16, temperature=1.0, min_p=0.1), model=folder, base_url=[serving])
+    with closing(Store(tmp_path)) as store:
+        given = asked_through(store, cut, asked)
+    assert all(isinstance(answers, list) for answers in given.values())
+    assert cut.settings()["sent_as"] == {"min_p": None}

@@ -68,6 +68,18 @@ def test_what_is_no_answer_is_named_by_its_line(tmp_path: Path, row: Any) -> Non
         ReplaySampler.from_file(written(tmp_path, {"prompt": "x", "answer": "y"}, row))
 
 
+def test_why_there_is_no_answer_is_kept_and_several_files_are_joined(tmp_path: Path) -> None:
+    skip = {"reason": "too_long", "detail": "9000 tokens"}
+    file = written(
+        tmp_path, {"prompt": "Hello", "answers": [], "skip": skip}, {"prompt": list(ASKED.messages), "answer": "A"}
+    )
+    one, other = ReplaySampler.from_file(file), ReplaySampler({(ASKED.id, 0): Answer("B", "stop")}, "m")
+    assert [*one.prompts.values()] == [OTHER, ASKED]
+    [made] = one.joined(other).sample([OTHER, ASKED], 2, ())
+    assert made[OTHER.id, 0] == Skip("too_long", "9000 tokens")
+    assert [made[ASKED.id, index] for index in range(2)] == [Answer("A", "stop"), Answer("B", "stop")]
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such run or file"):
         ReplaySampler.from_file(tmp_path / "nothing.jsonl")

@@ -138,7 +138,8 @@ def test_lone_surrogates_are_refused_and_never_answered(monkeypatch: pytest.Monk
     assert made[broken.id, 0] == Skip("encoding", "the prompt holds a lone surrogate, U+D800")
     assert isinstance(made[whole.id, 0], Answer)
     monkeypatch.setattr(sampler.local.chat.tokenizer, "decode", lambda *args, **kwargs: "a\udc00b\U0001f600\ud800")
-    assert sampler.local.chat.decode([5]) == "a\ufffdb\U0001f600\ufffd"
+    read = sampler._read(generate.Generated([5], "stop"), [5])
+    assert isinstance(read, Answer) and read.text == "a\ufffdb\U0001f600\ufffd"
 
 
 @pytest.mark.slow

@@ -160,3 +160,15 @@ def test_the_last_batches_of_an_epoch_are_a_step_too(pairs: int, accumulated: in
 @pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0 s"), (67.2, "67 s"), (119.4, "119 s"), (7384, "2:03:04")])
 def test_a_long_time_is_shown_in_hours(seconds: float, shown: str) -> None:
     assert estimates.duration(seconds) == shown
+
+
+def test_experts_that_an_adapter_leaves_out_are_told(capfd: pytest.CaptureFixture[str]) -> None:
+    layer, weight = "model.layers.0.mlp", torch.zeros(2, 3)
+    own = {f"{layer}.experts.base_layer.base_layer.down_proj": weight, f"{layer}.experts.lora_A.default.weight": weight}
+    estimates.say_experts(own)
+    assert capfd.readouterr().err == ""
+    reached = {f"{layer}.shared_expert.up_proj.{part}.weight": weight for part in ("base_layer", "lora_A.default")}
+    estimates.say_experts({f"{layer}.experts.down_proj": weight, **reached})
+    said = capfd.readouterr().err
+    assert "leaves 6 of their 12 weights as they are" in said
+    assert "--lora_target_parameters experts.down_proj\n" in said

@@ -10,6 +10,7 @@ from typing import Any
 import pairforge
 from pairforge.resources import patterns
 from pairforge.statistics import sample_indices
+from pairforge.thoughts import split_tokens
 
 from .kl_divergence import KLDivergence
 from .probes import Probe, TaughtTokens, eval_mode, partial_name_probability
@@ -63,10 +64,13 @@ class ProbeSet:
             drift = self.kl_divergence.measure(model) / self.kl_divergence.entropy
             # While the distributions have not changed the answers have not either: asking would only cost time.
             unrelated = self.unrelated.answers(model) if drift >= _NO_DRIFT else self.initial[1]
-        broken = [answer for answer in known if self.taught.misused(answer) or pairforge.repeats(self._text(answer))]
-        leaks = [now for now, then in zip(unrelated, self.initial[1], strict=True) if self.taught.leaks(now, then)]
+        said = [self._said(*one) for one in zip(self.prompts.prompts, known, strict=True)]
+        broken = [answer for answer in said if self.taught.misused(answer) or pairforge.repeats(self._text(answer))]
+        asked = zip(self.unrelated.prompts, unrelated, self.initial[1], strict=True)
+        before = [(self._said(prompt, now), self._said(prompt, then)) for prompt, now, then in asked]
+        leaks = [now for now, then in before if self.taught.leaks(now, then)]
         moved = sum(now != then for now, then in zip(known, self.initial[0], strict=True))
-        worst = next(iter(broken or leaks or known), [])
+        worst = next(iter(broken or leaks or said), [])
         return {
             "broken": len(broken) / max(len(known), 1),
             "slips": slips,
@@ -75,6 +79,10 @@ class ProbeSet:
             "moved": moved / max(len(known), 1),
             "sample": self._text(worst)[:80],
         }
+
+    def _said(self, prompt: Sequence[int], answer: Sequence[int]) -> Sequence[int]:
+        """Return an answer without the thought before it: what the guard looks for is said, not thought."""
+        return answer[split_tokens(self.tokenizer, prompt, answer)[1] :]
 
     def _text(self, answer: Sequence[int]) -> str:
         return str(self.tokenizer.decode(answer, skip_special_tokens=True))

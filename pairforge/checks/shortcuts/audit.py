@@ -277,10 +277,14 @@ class ShortcutChecker(Observer):
         return []
 
     def findings(self) -> Iterator[Finding]:
-        """Yield as warnings what `pairforge shortcuts` reports from grade medium on; none for fewer than 20 pairs."""
-        if self._sample.kept_pairs < _FEWEST:
-            return
-
-        for one in audit_sample(self._sample, self._sample.pairs, self.expect).findings:
+        """Yield as warnings what `pairforge shortcuts` reports from grade medium on."""
+        report = self.report()
+        for one in report.findings if report else ():
             if one.severity != "info":
                 yield replace(one, severity="warning")
+
+    def report(self) -> Report | None:
+        """Return the report on the sample; None for fewer than 20 pairs."""
+        if self._sample.kept_pairs < _FEWEST:
+            return None
+        return audit_sample(self._sample, self._sample.pairs, self.expect)

@@ -116,8 +116,12 @@ class Report(HtmlRepr):
     fail_on: RiskLevel = "high"
     difficulty: Any = None
     """How hard the pairs are for DPO on the model that was named (`Difficulties`). Not part of the verdict."""
+    kinds: Mapping[str, Report] = field(default_factory=dict)
+    """Of pairs of several kinds (column `method`), the report on each alone."""
     next_step: str = ""
     """What to do about the verdict."""
+    worse: tuple[str, ...] = ()
+    """A line for each rate that is worse than in an earlier report."""
 
     @property
     def separability(self) -> float:
@@ -126,8 +130,14 @@ class Report(HtmlRepr):
 
     @property
     def ok(self) -> bool:
-        """Whether the verdict, which leaves out what was expected, is below the level that fails."""
-        return RISK_LEVELS.index(self.verdict) < RISK_LEVELS.index(self.fail_on)
+        """Whether the verdict, without what was expected, and that of each kind pass, and nothing got worse."""
+        below = RISK_LEVELS.index(self.verdict) < RISK_LEVELS.index(self.fail_on)
+        return below and not self.worse and all(report.ok for report in self.kinds.values())
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command where the report is not ok."""
+        return 3 if self.worse else 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as one JSON object, without the answers themselves."""
@@ -149,7 +159,10 @@ class Report(HtmlRepr):
             "sampled": asdict(self.sampled),
             "similarity": dict(zip(("p10", "median", "p90"), self.similarity, strict=True)),
             "easiness": {f"p{tenth}0": values[len(values) * tenth // 10] for tenth in tenths if values},
-        } | ({"difficulty": self.difficulty.as_json()} if self.difficulty else {})
+            **({"kinds": {kind: report.as_json() for kind, report in self.kinds.items()}} if self.kinds else {}),
+            **({"worse": [*self.worse]} if self.worse else {}),
+            **({"difficulty": self.difficulty.as_json()} if self.difficulty else {}),
+        }
 
     def svg(self) -> str:
         """Plot the share won by chosen against the prompts distinguished, with the curves of significance.
@@ -206,10 +219,11 @@ class Report(HtmlRepr):
             needed = f"{sample}, and at least {self.sensitivity} are needed"
             lines.append(f"No shortcut can be detected in so few prompts: {needed}")
         lines += str(self.difficulty).splitlines() if self.difficulty else []
-        return "\n".join(
-            visible(line)
-            for line in [*lines, *map(_line, self.findings), self.conclusion, *filter(None, [self.next_step])]
-        )
+        lines += [*map(_line, self.findings), *self.worse, self.conclusion]
+        for kind, report in self.kinds.items():
+            lines.append(f"the {plural(report.rows, 'pair')} of method {kind!r} alone: {report.conclusion}")
+            lines += [f"  {_line(finding)}" for finding in report.findings if not report.ok]
+        return "\n".join(map(visible, [*lines, *filter(None, [self.next_step])]))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Show a table with a line for each cue, where there is a terminal, and the text below it."""

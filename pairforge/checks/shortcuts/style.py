@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 from ...refusals import refuses
 from ...resources import patterns
-from ...text import CONTROL, INVISIBLE, LEFTOVER_TOKEN, THOUGHT
+from ...text import CONTROL, INVISIBLE, LEFTOVER_TOKEN
+from ...thoughts import THOUGHT
 
 StyleMeasure: TypeAlias = Callable[[str], float]
 """How much of a habit a text holds; for the lexicon, a token."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from .option_declaration import option, options
+from .declaration import option, options
 
 
 @options
@@ -38,9 +38,9 @@ class ServerOptions:
     )
     concurrency: int = option("At most N requests are sent at once.", default=32, metavar="N")
     timeout: float = option("A request is given up after this many seconds.", default=120.0, metavar="SECONDS")
-    replay: str | None = option(
+    replay: str | Sequence[str] = option(
         "Take the answers from a run, or from what `sample` wrote, and ask no model, e.g. --replay answers.jsonl.",
-        default=None,
+        default=(),
         metavar="RUN|FILE",
     )
 
@@ -89,7 +89,7 @@ class SourceOptions(LocalModelOptions, DecodingOptions, ServerOptions):
 class SamplerOptions(TemperatureOption, SourceOptions):
     heading: ClassVar = "Model"
     model: str | None = option(
-        "The model to ask: a Hub id, a folder, or pocket.",
+        "The model to ask: a Hub id, a folder, a GGUF file, pocket, or smollm2.",
         default=None,
         flags=("-m", "--model"),
         shown="pocket, the bundled toy model",

@@ -10,8 +10,10 @@ import pytest
 
 import pairforge
 from pairforge.errors import InputError
-from pairforge.option_declaration import check_values
-from pairforge.options import CorrectOptions, SampleOptions
+from pairforge.options.asking import SampleOptions
+from pairforge.options.correction import CorrectOptions
+from pairforge.options.declaration import GIVEN_IN_PYTHON, check_values, values_of, words_of
+from pairforge.options.judging import OnpolicyOptions
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,24 @@ def test_help_lists_the_arguments_in_the_order_of_the_command() -> None:
     ]
     assert listed[:3] == ["from_", "to", "rules"] and listed[-2:] == ["output", "quiet"]
     assert "prompts" in listed and "Default: 'identity.train'." in str(pairforge.correct.__doc__)
+
+
+def test_words_of_options_give_the_same_options_again() -> None:
+    given = CorrectOptions("Qwen", "Deep Qwen", system=["a b", "--x"], limit=3, article=True, columns={"q": "c"})
+    words = words_of(given, ("limit",))
+    assert words == [
+        "--system", "a b", "--system", "--x", "--columns", "q=c", "--from", "Qwen", "--to", "Deep Qwen", "--article",
+    ]  # fmt: skip
+    assert words_of(CorrectOptions(**values_of(CorrectOptions, words))) == words
+    assert values_of(OnpolicyOptions, ["--n=8"]) == {"n": 8}
+    python = OnpolicyOptions(prompts=["Hi"], judge=len)
+    assert words_of(python) == ["--prompts", GIVEN_IN_PYTHON, "--judge", GIVEN_IN_PYTHON]
+
+
+NO_OPTIONS = [["Qwen"], ["--limit"], ["--limit", "x"], ["--article=1"], ["--artic"], ["--quiet", "1"]]
+
+
+@pytest.mark.parametrize("words", NO_OPTIONS)
+def test_words_that_are_no_options(words: list[str]) -> None:
+    with pytest.raises(InputError):
+        values_of(CorrectOptions, words)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import numbers
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from .errors import InputError
-from .text import did_you_mean
+from ..errors import InputError
+from ..text import did_you_mean
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -22,6 +23,8 @@ else:  # Python 3.10 lacks it
         return lambda function: function
 
 
+GIVEN_IN_PYTHON = "given in Python"
+"""What stands for a value that no command line can hold."""
 P = ParamSpec("P")
 O = TypeVar("O")  # noqa: E741
 R = TypeVar("R")
@@ -126,6 +129,53 @@ def check_values(options: Any) -> None:
         for bound, (fits, words) in _BOUNDS.items():
             if bound in how and isinstance(value, numbers.Real) and not fits(value, how[bound]):
                 raise InputError(f"{flag_of(one)} {value} must be {words.format(how[bound])}", fix=how["help"])
+
+
+def words_of(options: Any, leave_out: Collection[str] = ()) -> list[str]:
+    """Return the options that are not at their defaults as words of a command line, but for those that are named.
+
+    What only Python can give, such as a function, is said to be so given.
+    """
+    words = list[str]()
+    for one in fields(options):
+        value, many = getattr(options, one.name), one.default == ()
+        if one.name in leave_out or (type(value) is type(one.default) and value == one.default):
+            continue
+        if isinstance(value, bool):
+            words.append(flag_of(one))
+            continue
+        if isinstance(value, Mapping):
+            value = [f"{name}={item}" for name, item in value.items()] if many else json.dumps(value, default=str)
+        for item in value if many and isinstance(value, (list, tuple)) else [value]:
+            words += [flag_of(one), str(item) if isinstance(item, (str, numbers.Real, PathLike)) else GIVEN_IN_PYTHON]
+    return words
+
+
+def values_of(kind: type, words: Iterable[str]) -> dict[str, Any]:
+    """Return the keyword arguments that words of a command line give: the inverse of `words_of`.
+
+    Raises InputError for a word that is none of the options of the class, and for one without its value.
+    """
+    known = {flag: one for one in fields(kind) for flag in flags_of(one) if not one.metadata.get("argument")}
+    found, rest = dict[str, Any](), iter(words)
+    for word in rest:
+        flag, sign, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        one = known.get(flag)
+        if one is None or (sign and isinstance(one.default, bool)):
+            raise InputError(f"{word!r:.60} is not an option of this version", fix="update pairforge")
+        if isinstance(one.default, bool):
+            found[one.name] = not one.default
+            continue
+        text = value if sign else next(rest, None)
+        number = one.metadata.get("type") or type(one.default)
+        try:
+            given: Any = text if text is None or number not in (int, float) else number(text)
+        except (ValueError, TypeError):
+            given = None
+        if given is None:
+            raise InputError(f"{flag} has the value {text!r:.60}", fix=one.metadata["help"])
+        found[one.name] = [*found.get(one.name, ()), given] if one.default == () else given
+    return found
 
 
 def part_of(options: Any, group: type[O], **changes: Any) -> O:

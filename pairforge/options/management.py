@@ -1,11 +1,12 @@
-"""The options of the commands about runs and about this machine, declared as those in `options.py`."""
+"""The options of the commands about runs and about this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .options import OutputOptions, option, options
+from .common import OutputOptions
+from .declaration import option, options
 
 
 @options

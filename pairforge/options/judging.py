@@ -1,12 +1,12 @@
-"""The options of the commands that pick pairs among judged answers, declared as those in `options.py`."""
+"""The options of the commands that pick pairs among judged answers."""
 
 from __future__ import annotations
 
 from os import PathLike
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from .option_declaration import option, options
-from .options import BudgetOptions, BuildOptions, PairData, PromptSource, RunOptions, prompts_option
+from .common import BudgetOptions, BuildOptions, PairData, PromptSource, RunOptions, prompts_option
+from .declaration import option, options
 
 Rejected: TypeAlias = Literal["best-worst", "sigma", "best-random", "best-second", "matched", "all-pairs"]
 

@@ -1,0 +1,313 @@
+"""The data set that a push uploads, built in a folder: its configs from pairs, with the card and the manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, TypeAlias
+
+from .. import formats
+from ..checks.gate import Gate
+from ..checks.row import well_shaped
+from ..checks.rule import RULES
+from ..checks.runner import RowChecker
+from ..checks.schema import ENOUGH, all_strange
+from ..checks.secrets import SecretChecker
+from ..checks.shortcuts.audit import ShortcutChecker
+from ..console import note
+from ..conversation import context_of, written
+from ..disk import write_atomic
+from ..errors import InputError, PairforgeError
+from ..formats import TARGETS
+from ..hub import croissant, dataset_card, manifest
+from ..hub.data_files import write_config
+from ..hub.dataset_upload import CARD_FILE, DATA_FOLDER, BuiltDataset
+from ..hub.language import LanguageCounter
+from ..hub.licensing import licenses
+from ..hub.manifest import DataConfig, Manifest
+from ..markdown import without_places
+from ..options.hub import PushOptions
+from ..pairers import usable
+from ..prompts import BUNDLED, read_prompts
+from ..resources import resource
+from ..run import Run
+from ..store import Store
+from ..text import byte_size, plural
+from ..types import Finding, Prompt, Skip, digest
+from .inputs import PairInput
+
+CANDIDATES = "candidates"
+_CONFIGS = {"correct": "correction", "onpolicy": "onpolicy", "best_worst": "onpolicy"}
+"""The config of the pairs of a command, and of a method."""
+_CHECKS = [
+    code
+    for code, one in RULES.items()
+    if one.over in ("value", "schema", "row", "dataset", "secrets")
+    and code not in ("PF206", "PF207", "PF212", "PF213")  # near-duplicates and unusual lines, which take as long again
+]
+_SECRETS = SecretChecker(["PF501"])
+_AUDITED = 500
+"""Prompts in which shortcuts are looked for: one that stops a push is in a tenth of all."""
+_CONTEXTS = 1000
+"""System messages that are counted."""
+_MOST_CANDIDATES = 20_000_000_000  # bytes of Parquet
+
+
+class CheckedRows:
+    """The pairs to publish, checked while they are read for the first time; after an error none follow.
+
+    `gate` holds what was found, `models` whose answers the pairs are, `methods` how they were made, `facts` what else
+    the manifest says of them.
+    """
+
+    def __init__(self, source: PairInput, allowed: Mapping[str, str]) -> None:
+        self.gate = Gate(allowed)
+        self.models: set[str] = set()
+        self.methods: set[str] = set()
+        self.facts: dict[str, Any] = {}
+        self._source, self._checked = source, False
+
+    def __call__(self) -> Iterator[Mapping[str, Any]]:
+        """Return the rows."""
+        rows = self._source.pairs()
+        yield from rows if self._checked else self._check(rows)
+        self._checked = True
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What stops the publication."""
+        return self.gate.refused
+
+    def _check(self, rows: Iterator[Any]) -> Iterator[Mapping[str, Any]]:
+        checker, languages, contexts = RowChecker(_CHECKS), LanguageCounter(), set[str | None]()
+        names = self._source.new_names
+        audit = ShortcutChecker(names, most=_AUDITED)
+        start = [*islice(rows, ENOUGH)]
+        if strange := all_strange(start):
+            self.gate.take([strange])
+            return
+        for index, row in enumerate(chain(start, rows)):
+            row = dict(row) if isinstance(row, Mapping) else row
+            self.gate.take(checker.see(index, row))
+            if self.findings:
+                continue
+            self.models.add(str(row.get("model")))
+            self.methods.add(str(row.get("method")))
+            turns = context_of(row)
+            languages.add(written(turn) for turn in turns[-1:])
+            if len(contexts) <= _CONTEXTS:
+                contexts.add(next((written(turn) for turn in turns if turn["role"] == "system"), None))
+            # What a correction changed is meant to differ; which names that were, only its run says.
+            if names or row.get("judge") != "rename":
+                audit.see(index, row)
+            yield row
+        self.gate.take(checker.findings())
+        self.facts = {"languages": [*languages.languages()], "contexts": len(contexts)}
+        if not self.findings and (report := audit.report()) and report.enough:
+            self.gate.take(report.findings)
+            rest = report.unintended if names else report.predictability
+            found = [one.message for one in report.findings if one.severity != "info"]
+            self.facts["shortcuts"] = {
+                "accuracy": round(rest.value, 3) if rest else None,
+                "prompts": report.sampled.prompts,
+                "unintended": found,
+            }
+
+    @property
+    def pocket(self) -> bool:
+        """Whether there are pairs of the bundled model."""
+        return any(map(_is_pocket, self.models))
+
+
+def _is_pocket(model: str) -> bool:
+    """Return True for a name or a path of the bundled model."""
+    if model == "pocket":
+        return True
+    try:
+        return os.path.samefile(model, resource("data", "pocket"))
+    except (OSError, ValueError):  # no path, or none that can be one
+        return False
+
+
+def build_dataset(
+    source: PairInput, rows: CheckedRows, folder: Path, options: PushOptions, license: str | None
+) -> BuiltDataset | None:
+    """Build the data set in a folder that is not there; None where `rows` then has findings.
+
+    The same pairs and settings give the same bytes. Raises InputError where a column mixes types.
+    """
+    run = source.run
+    split = _split_by(options.test_size)
+    if run:
+        rows.gate.take(_SECRETS.see(None, {"settings": run.settings}))
+    pairs = write_config(rows, "pairs", folder / DATA_FOLDER, split)
+    if rows.findings:
+        return None
+    if "train" not in pairs.splits:
+        why = "all are of prompts in the split test" if pairs.rows else "there are none"
+        raise InputError(f"no pairs to train on: {why}", fix="give more pairs")
+    made = {run.command} if run else rows.methods
+    name = options.config_name or next((_CONFIGS[one] for one in made if len(made) == 1 and one in _CONFIGS), "pairs")
+    pairs = replace(pairs, **_how(run), **_found(rows, pairs, run, license))
+    pairs = replace(pairs, models=tuple(_with_revision(model, run) for model in pairs.models))
+    configs = {name: pairs}
+    prefix = f"{options.config_name}-" if options.config_name else ""
+    there = f"{prefix}{CANDIDATES}"
+    if options.candidates and run and (answers := _candidates(run, rows.gate, folder / there, split)):
+        configs[there] = replace(answers, run=pairs.run, settings=pairs.settings)
+        configs[name] = replace(pairs, evidence=there)
+    if options.also:
+        trainer = _for_trainer(options.also, rows, folder / f"{prefix}{options.also}", split)
+        if trainer.rows:
+            configs[f"{prefix}{options.also}"] = replace(trainer, run=pairs.run)
+    if rows.findings:
+        return None
+    built = BuiltDataset(folder, Manifest(configs, name).as_read())
+    write_atomic(folder / manifest.FILE, built.manifest.text())
+    write_atomic(folder / CARD_FILE, dataset_card.render(built.manifest, options.repo))
+    write_atomic(folder / croissant.FILE, croissant.text(built.manifest, options.repo))
+    return built
+
+
+def _how(run: Run | None) -> dict[str, Any]:
+    if run is None:
+        return {}
+    told = {"argv": tuple(without_places(run.argv)), "settings": without_places(run.settings)}
+    return {"run": run.path.name, "command": run.command, "counts": run.counts} | told
+
+
+def _found(rows: CheckedRows, pairs: DataConfig, run: Run | None, license: str | None) -> dict[str, Any]:
+    """Return what the checks say of the pairs, and their licences."""
+    facts = dict(rows.facts)
+    asked = run.settings.get("prompts") if run else None
+    source = asked.get("source") if isinstance(asked, Mapping) else None
+    return {
+        "licenses": licenses(source if isinstance(source, str) else None, rows.models, license),
+        "findings": rows.gate.findings_json(),
+        "allowed": rows.gate.allowed_json(),
+        "shortcuts": facts.pop("shortcuts", None),
+        "statistics": {**pairs.statistics, **facts},
+    }
+
+
+def _with_revision(model: Mapping[str, Any], run: Run | None) -> Mapping[str, Any]:
+    name = str(model["name"])
+    own = run is not None and run.settings.get("model") == name
+    return {"name": name, "revision": run.settings.get("revision") if run and own else None}
+
+
+Split: TypeAlias = Callable[[Mapping[str, Any]], str]
+
+
+def _split_by(size: float) -> Split:
+    """Return the function that gives the split of a row: by a hash of its prompt, whatever the system message is."""
+
+    return (lambda row: "test" if place_in_split(row) < size * 16**16 else "train") if size else lambda _: "train"
+
+
+def place_in_split(row: Mapping[str, Any]) -> int:
+    """Return a hash of the prompt of a row, by which rows are split: those of the split `test` have the smallest."""
+    context = context_of(row) if well_shaped(row) else row.get("prompt") or []
+    key = row.get("prompt_id")
+    if not key or key == digest(context):
+        key = digest([turn for turn in context if turn["role"] != "system"])
+    return int(digest(["split", key]), 16)
+
+
+def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: Split) -> DataConfig:
+    """Write the rows of the split `train` in the shape that a trainer reads."""
+    left_out: Counter[str] = Counter()
+
+    def shaped() -> Iterator[Mapping[str, Any]]:
+        left_out.clear()
+        for row in rows():
+            made = TARGETS[name].rows(row, set()) if split(row) == "train" else []
+            if isinstance(made, Skip):
+                left_out[made.detail] += 1
+            else:
+                yield from made
+
+    config = write_config(shaped, "llamafactory", folder)
+    for why, count in left_out.most_common():
+        note(f"config {name}: {plural(count, 'row')} left out: {why}")
+    return config
+
+
+def _candidates(run: Run, gate: Gate, folder: Path, split: Split) -> DataConfig | None:
+    """Write the config of all answers of a run, where it sampled several; None, and a word, where that can't be."""
+    n, sampling = run.settings.get("n"), run.settings.get("sampling")
+    if type(n) is not int or n < 2 or not isinstance(sampling, dict):
+        return None
+    why = "there is no evidence.db beside the run"
+    if (run.path.parent / "evidence.db").exists():
+        try:
+            with closing(Store(run.path.parent)) as store:
+                made = write_config(lambda: _checked(_answers(run, store), gate), "candidates", folder, split)
+            size = sum(file.bytes for file in made.files)
+            if made.rows and size <= _MOST_CANDIDATES:
+                return made
+            why = f"they are {byte_size(size)}" if made.rows else "the store doesn't have them"
+        except PairforgeError as error:
+            why = str(error)
+        rmtree(folder, ignore_errors=True)
+    note(f"the config {CANDIDATES} is left out: {why}")
+    return None
+
+
+def _checked(rows: Iterable[Mapping[str, Any]], gate: Gate) -> Iterator[Mapping[str, Any]]:
+    for index, row in enumerate(rows):
+        gate.take(_SECRETS.see(index, row))
+        if not gate.refused:
+            yield row
+
+
+def _answers(run: Run, store: Store) -> Iterator[Mapping[str, Any]]:
+    """Yield for each prompt of a run all of its answers, with their scores where they were judged."""
+    settings, judge = run.settings, run.settings.get("judge")
+    columns = _columns_of(run) if isinstance(judge, dict) and "given" not in judge else {}
+    seen = set[str]()
+    for name, prompt in _prompts(run):
+        found = store.answers_to(settings["sampling"], name)[: settings["n"]]
+        if name in seen or len(found) < 2:
+            continue
+        seen.add(name)
+        row = {"prompt_id": name, "prompt": prompt, "responses": [answer.text for answer in found]}
+        row["finish"] = [answer.finish for answer in found]
+        row["model"] = settings["model"]
+        if isinstance(judge, dict):
+            key = digest([name, columns.get(name, {})])
+            whole = [] if isinstance(kept := usable(found), Skip) else kept
+            compared = digest([key, sorted(answer.text for answer in whole)])  # by a judge that compares answers
+            scores = {answer: score for (_, answer), score in store.scores(judge, [compared, key]).items()}
+            row["scores"] = [scores.get(digest(answer.text)) for answer in found]
+            row["judge"] = str(judge.get("judge", ""))
+        yield row
+
+
+def _prompts(run: Run) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the id and the messages of each prompt of a run."""
+    for row in formats.read_rows(run.pairs):
+        yield str(row.get("prompt_id")), context_of(row)
+    for row in filter(None, run.skips.read_text("utf-8").split("\n") if run.skips.exists() else ()):
+        skip = json.loads(row)
+        yield str(skip.get("prompt_id")), skip.get("prompt") or []
+
+
+def _columns_of(run: Run) -> Mapping[str, Mapping[str, Any]]:
+    """Return the columns of the prompts by id, on which the scores depend, too, where the prompts are still there."""
+    from .pipeline import in_contexts
+
+    found: dict[str, Mapping[str, Any]] = {}
+    with suppress(PairforgeError, OSError, LookupError, TypeError, AttributeError):  # the settings may be a stranger's
+        source = str(run.settings["prompts"]["source"])
+        if source in BUNDLED or os.path.isfile(source):
+            prompts = in_contexts(read_prompts(source), run.settings["contexts"])
+            found = {prompt.id: prompt.columns for prompt in prompts if isinstance(prompt, Prompt)}
+    return found

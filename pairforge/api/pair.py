@@ -1,0 +1,77 @@
+"""pair: the answers of two models, or of two checkpoints, to the same prompts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..console import note
+from ..correction.given_answer import PartnerAnswer
+from ..errors import InputError
+from ..formats import read_rows
+from ..options.correction import DeltaOptions
+from ..options.declaration import keywords
+from ..pairers import CorrectionPairer
+from ..run import Run, check_run_name, out_dir
+from ..samplers.replay import MISSING, ReplaySampler
+from ..stopping import Budget
+from ..types import Answer, Prompt, Skip
+from .inputs import find_run
+from .models import open_replay
+from .pipeline import BuildJob, BuildResult, build, in_contexts
+
+
+@keywords(DeltaOptions)
+def pair(options: DeltaOptions) -> BuildResult:
+    """Make delta pairs: chosen are one model's answers, rejected another's to the same prompts.
+
+    Each side is a run, whose prompts and answers are taken, or a file as `sample` writes it. They are joined by the id
+    of the prompt, which its system message is part of. Nobody judges them: it is enough that the first model answers
+    better on average (Geng et al. 2025, arXiv:2507.06187). `model` of the pairs is that of `rejected`, the one that is
+    usually trained. Raises InputError.
+    """
+    out_dir(options.output)
+    if options.name is not None:
+        check_run_name(options.name)
+    chosen = _opened(str(options.chosen), options.output, "--chosen")
+    rejected = _opened(str(options.rejected), options.output, "--rejected")
+    if not chosen.prompts.keys() & rejected.prompts.keys():
+        what = f"no prompt of {options.chosen} is in {options.rejected} under the same system message"
+        raise InputError(what, fix="ask both models the same prompts, with the same --system")
+    if chosen.answers == rejected.answers:
+        raise InputError("--chosen and --rejected hold the same answers", fix="name the answers of two models")
+    if not options.quiet:
+        note(f"chosen: answers of {chosen.model}; rejected: of {rejected.model}, the model that is to be trained")
+    prompts = chosen.prompts | rejected.prompts
+    for side, other in ((chosen, rejected), (rejected, chosen)):
+        skip = Skip("no_partner", f"only {other.model} was asked")
+        side.skips.update(dict.fromkeys(prompts.keys() - side.prompts.keys(), skip))
+    count = 1 + max((index for _, index in (*chosen.answers, *rejected.answers)), default=0)
+    keys = {name: [(name, index) for index in range(count)] for name in prompts}
+    answers = {name: [chosen.answers[key] for key in keys[name] if key in chosen.answers] for name in prompts}
+    partners: dict[str, list[Answer] | Skip] = {
+        name: given or chosen.skips.get(name, MISSING) for name, given in answers.items()
+    }
+    by = {"source": str(options.chosen), **chosen.settings()}
+    asked = [replace(prompt, columns={}) for prompt in prompts.values()]
+    job = BuildJob(
+        "pair",
+        rejected,
+        Budget(),
+        CorrectionPairer(PartnerAnswer(by, partners)),
+        str(options.rejected),
+        asked,
+        [None],
+        count,
+    )
+    return build(job, options)
+
+
+def _opened(source: str, output: str | None, option: str) -> ReplaySampler:
+    """Return the answers of a run or a file, with the prompts that were asked."""
+    replay = open_replay(source, None, output, option)
+    if folder := find_run(source, output):
+        run = Run.load(folder)
+        asked = in_contexts(run.read_prompts(), run.settings["contexts"])
+        replay.prompts = {prompt.id: prompt for prompt in asked if isinstance(prompt, Prompt)}
+        replay.skips = {row["prompt_id"]: Skip(row["reason"], row["detail"]) for row in read_rows(run.skips)}
+    return replay
