@@ -103,9 +103,9 @@ def test_a_sweep_needs_a_run_and_one_process(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.slow
 def test_the_bundled_model_is_swept(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run = pairforge.correct("Qwen", "Deep Qwen", output=str(tmp_path), quiet=True).run.path
-    flags = ["--dataset", str(run), "--max_samples", "400", "--sweep", "learning_rate=1e-6,6e-5", "--sweep_only"]
+    flags = ["--dataset", str(run), "--sweep", "learning_rate=1e-6,3e-5", "--sweep_only"]
     assert dpo.main(flags) == 0
     shown = capfd.readouterr()
-    assert shown.out.endswith(f"pairforge train dpo --dataset {run} --max_samples 400 --learning_rate 6e-5\n")
-    assert "* learning_rate 6e-5  short by" in shown.out
+    assert shown.out.endswith(f"pairforge train dpo --dataset {run} --learning_rate 3e-5\n")
+    assert "* learning_rate 3e-5  short by" in shown.out
     assert not [*run.glob("model*")], "nothing else was trained"
