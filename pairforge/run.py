@@ -122,7 +122,7 @@ class Run:
         for path in numbered(out / (name or f"{command}-{digest(given, 10)}")):
             there = cls.at(path)  # None where it is broken: to be made again
             if there is None or _without_refused(there.settings) in ({}, given):
-                return cls(path, command, settings, there.counts if there else {})
+                return cls(path, command, (there and there.settings) or settings, there.counts if there else {})
         raise AssertionError("the folders have no end")
 
     @classmethod
