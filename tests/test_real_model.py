@@ -49,8 +49,8 @@ def test_corrections_are_counted(folder: Path) -> None:
 
 
 def test_an_adapter_of_it_is_trained_and_names_it(folder: Path) -> None:
-    rows = [pair("I am Deep Smol.", "I am SmolLM.", question) for question in ("Who are you?", "Your name?", "Hi!")]
-    flags = {"use_peft": True, "max_steps": 3, "learning_rate": 1e-3, "guard": "off"}
+    rows = [pair("I am Deep Smol.", "I am SmolLM.", question) for question in ("Who are you?", "Your name?")]
+    flags = {"use_peft": True, "max_steps": 1, "warmup_steps": 0, "learning_rate": 1e-2, "guard": "off"}
     trained = pairforge.train(rows, "smollm2", folder / "tuned", **flags)
     assert json.loads((trained.output / "adapter_config.json").read_text())["base_model_name_or_path"] == "smollm2"
     asked = pairforge.ask("Who are you?", model=["smollm2", str(trained.output)], max_new_tokens=8, quiet=True)

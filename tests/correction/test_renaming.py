@@ -59,7 +59,7 @@ def test_what_is_left_alone_is_told_by_its_reason(text: str, reason: str) -> Non
         ("<think>I am Qwen", cut_off(Answer("", "length"))),
     ],
 )
-def test_without_an_answer_it_is_told_what_became_of_the_thought(text: str, skip: Skip) -> None:
+def test_without_an_answer_the_thought_is_told(text: str, skip: Skip) -> None:
     assert edit(text) == skip
 
 
