@@ -233,14 +233,15 @@ def _pairer(
         reviser = open_sampler(named, options.quiet)
     else:
         reviser = sampler.with_decoding(temperature=0.0)
-    edit = Revision(rules, options.revise, options.max_edit, {"model": reviser.model, **reviser.settings()})
+    by = {"model": reviser.model, **reviser.settings()}
+    edit = Revision(rules, options.revise, options.max_edit, by)
 
     def refine(answers: Answers, builder: Builder) -> CorrectionPairer:
         requests = [edit.request(prompt, one) for prompt, found in _answered(answers, builder) for one in found]
         asked = [request for request in requests if isinstance(request, Prompt)]
         revised = builder.ask(asked, kind="revise", sampler=reviser)
-        by = {"model": reviser.model, **reviser.settings()}  # its server may have refused a part of them
-        return CorrectionPairer(replace(edit, by=by, revised=revised))
+        by.update(reviser.settings())  # its server may have refused a part of them
+        return CorrectionPairer(replace(edit, revised=revised))
 
     return CorrectionPairer(edit), refine
 

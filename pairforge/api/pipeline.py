@@ -437,5 +437,5 @@ def _fill(run: Run, builder: Builder) -> None:
         **{kind: len(made) for kind, made in extra.items()},
     }
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
-    run.settings = replace(job, pairer=pairer).settings()  # a server may have refused a part of those given
+    run.settings = job.settings()  # a server may have refused a part of those that name the run
     run.finish(rows, skip_rows, counts | ({"unfinished": unfinished} if unfinished else {}))
