@@ -186,10 +186,13 @@ def inputs_digest(source: PairInput, options: PushOptions, license: str | None) 
         return None
     run, answers = source.run, RowsDigest()
     try:
-        files = [(str(file), sha256_of(file)) for file in files_of(source.name, formats.PAIRS)]
+        paths = files_of(source.name, formats.PAIRS)
+        if not all(map(Path.is_file, paths)):  # a pipe is read once
+            return None
+        files = [(str(file), sha256_of(file)) for file in paths]
         for row in _answers(run) if run and options.candidates and _sampled_several(run) else ():
             answers.add(row)
-    except PairforgeError:  # which is said when they are built
+    except (PairforgeError, OSError):  # which is said when they are built
         return None
     of_run = [run.path.name, run.command, run.argv, run.settings, run.counts] if run else []
     given = [license, allowances(options.allow), dict(source.columns.parts), options.config_name, options.test_size]

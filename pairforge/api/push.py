@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -65,8 +64,7 @@ class BuiltFile:
     @classmethod
     def of(cls, name: str, file: Path) -> BuiltFile:
         """Return the description of a file on this disk."""
-        content = file.read_bytes()
-        return cls(name, len(content), hashlib.sha256(content).hexdigest())
+        return cls(name, file.stat().st_size, sha256_of(file))
 
 
 @dataclass(frozen=True)

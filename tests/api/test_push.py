@@ -92,6 +92,7 @@ def test_the_same_pairs_and_settings_are_not_built_again(
     for count in (4, 6):
         write_jsonl(file, pairs(count))
         assert [again(data=file), again(data=file)] == [False, True]
+    assert [again(data=iter(pairs(6))), again(data=iter(pairs(6)))] == [False, False]
 
 
 def test_a_licence_that_a_model_s_card_names_later_is_found(run: Run, tmp_path: Path) -> None:
