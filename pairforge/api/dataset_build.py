@@ -302,11 +302,13 @@ def _checked(rows: Iterable[Mapping[str, Any]], gate: Gate) -> Iterator[Mapping[
 
 def _answers(run: Run) -> Iterator[Mapping[str, Any]]:
     """Yield for each prompt of a run all of its answers that are kept, with their scores where they were judged."""
-    settings, judge = run.settings, run.settings.get("judge")
+    settings: Mapping[str, Any] = run.settings
     if not (run.path.parent / "evidence.db").exists():
         return
-    columns = _columns_of(run) if isinstance(judge, dict) and "given" not in judge else {}
-    judges = list[dict[str, Any]](judge.get("judges") or [judge]) if isinstance(judge, dict) else []
+    judge = settings["judge"] if isinstance(settings.get("judge"), dict) else {}
+    columns = _columns_of(run) if judge and "given" not in judge else {}
+    jury = judge.get("judges")
+    judges = [one for one in jury if isinstance(one, dict)] if isinstance(jury, list) else [judge]
     seen = set[str]()
     with closing(Store(run.path.parent)) as store:
         for name, prompt in _prompts(run):
@@ -314,16 +316,16 @@ def _answers(run: Run) -> Iterator[Mapping[str, Any]]:
             if name in seen or len(found) < 2:
                 continue
             seen.add(name)
-            row = {"prompt_id": name, "prompt": prompt, "responses": [answer.text for answer in found]}
+            row: dict[str, Any] = {"prompt_id": name, "prompt": prompt, "responses": [answer.text for answer in found]}
             row["finish"] = [answer.finish for answer in found]
             row["model"] = settings["model"]
-            if judges:
+            if judge:
                 key = digest([name, columns.get(name, {})])
                 whole = [] if isinstance(kept := usable(found), Skip) else kept
                 compared = digest([key, sorted(answer.text for answer in whole)])  # by a judge that compares answers
                 given = [_scores(store, one, (compared, key), found) for one in judges]
                 row["judge"] = str(judge.get("judge", ""))
-                if "judges" in judge:  # whose scores are combined over the whole set
+                if isinstance(jury, list):  # whose scores are combined over the whole set
                     row["judges"] = [public_name(str(one.get("judge"))) for one in judges]
                     row["weights"] = judge.get("weights")
                     row["judge_scores"] = given
