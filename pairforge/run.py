@@ -21,7 +21,7 @@ from typing import Any
 
 from .disk import atomic, json_object, write_atomic, write_errors
 from .errors import InputError
-from .text import visible
+from .text import outside_json, visible
 from .types import Prompt, Skip, digest
 
 LATEST = re.compile(r"latest(?:~(\d+))?")
@@ -119,7 +119,7 @@ class Run:
         """Load the finished run in a folder. Raises InputError where there is none, or it can't be read."""
         file = path / "run.json"
         try:
-            value = json.loads(file.read_text("utf-8"))
+            value = outside_json(file.read_text("utf-8"))
             run = cls(path, str(value["command"]), dict(value["settings"]), dict(value["counts"]))
             run.argv = tuple(map(str, value.get("argv") or ()))
             counted = [run.counts["pairs"], *dict(run.counts["skips"]).values()]

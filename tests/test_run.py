@@ -94,6 +94,17 @@ def test_a_broken_run_is_made_again_and_passed_over(tmp_path: Path) -> None:
         Run.load(broken.path)
 
 
+@pytest.mark.parametrize(
+    "value", ["NaN", "1e999", '"\\ud800"', '{"a":' * 65 + "1" + "}" * 65, "[" * 10**5 + "]" * 10**5]
+)
+def test_what_can_not_be_written_again_is_no_run(tmp_path: Path, value: str) -> None:
+    Run.of(tmp_path, "correct", A).finish([], [], {**COUNTS, "more": "HERE"})
+    file = Run.of(tmp_path, "correct", A).path / "run.json"
+    file.write_text(file.read_text().replace('"HERE"', value))
+    with pytest.raises(InputError, match=r"run\.json can't be read"):
+        Run.load(file.parent)
+
+
 def test_what_another_try_may_mend_leaves_a_run_open(tmp_path: Path) -> None:
     for reason, complete in {"failed": False, "unjudged": False, "tie": True}.items():
         Run.of(tmp_path, reason, A).finish([], [], COUNTS | {"skips": {reason: 1}})

@@ -180,7 +180,7 @@ def _how(run: Run | None) -> dict[str, Any]:
     if run is None:
         return {}
     told = {"argv": tuple(without_places(run.argv)), "settings": without_places(run.settings)}
-    return {"run": run.path.name, "command": run.command, "counts": run.counts} | told
+    return {"run": run.path.name, "command": run.command, "counts": without_places(run.counts)} | told
 
 
 def _found(rows: CheckedRows, pairs: DataConfig, run: Run | None, license: str | None) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def hub(server: FakeHub) -> FakeHub:
     server.requests.clear()
     server.stumbles.clear()
     server.served.clear()
-    server.down = None
+    server.down = server.retry_after = None
     return server
 
 
@@ -200,6 +200,43 @@ def test_each_step_that_fails_for_a_moment_is_tried_again(hub: FakeHub, worker: 
     assert push(worker)["pushed"]
     assert hub.stumbles == []
     assert len(hub.repos["me/pairs"].commits) == 2
+
+
+def test_an_address_of_the_storage_that_has_expired_is_asked_for_again(hub: FakeHub, worker: Worker) -> None:
+    hub.blobs.clear()
+    hub.stumbles.append(("/lfs/", 403, "Request has expired"))
+    assert push(worker)["pushed"]
+    assert len(hub.repos["me/pairs"].commits) == 2
+
+
+def test_a_storage_that_refuses_is_no_matter_of_the_token(hub: FakeHub, worker: Worker) -> None:
+    hub.blobs.clear()
+    hub.stumbles += [("/lfs/", 403, "Request has expired")] * 5
+    result = push(worker)
+    assert result["exit"] == 4
+    assert "the storage of the Hub refuses the upload: Request has expired" in result["error"]
+    assert "token" not in result["error"] + worker.said
+    assert "secret" not in result["error"] + worker.said
+    assert len(hub.repos["me/pairs"].commits) == 1
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_wait_of_an_hour_is_not_waited_for(hub: FakeHub, worker: Worker, step: str) -> None:
+    hub.blobs.clear()
+    hub.retry_after = 3600
+    hub.stumbles += [(step, 429, "slow down")] * 2
+    result = push(worker)
+    assert len(hub.stumbles) == 1
+    assert result["exit"] == 4
+    assert "asks to slow down (429): nothing was pushed (run the same command again in 60 minutes)" in result["error"]
+
+
+def test_a_commit_that_is_to_wait_for_an_hour_says_so(hub: FakeHub, worker: Worker) -> None:
+    hub.retry_after = 3600
+    hub.stumbles.append(("/commit/", 503, "at work"))
+    result = push(worker)
+    assert result["exit"] == 4
+    assert "(run the same command again in 60 minutes)" in result["error"]
 
 
 @pytest.mark.parametrize("status", [500, 503, 409])
