@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from support import pair, write_jsonl
 
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
-from pairforge.hub.dataset_upload import check_repo
-from pairforge.hub.repository import _outside
+from pairforge.hub import manifest
+from pairforge.hub.dataset_upload import BuiltDataset, DatasetUpload, _There, check_repo
+from pairforge.hub.repository import Head, _outside
 
 WORKER = """
 import json, os, sys
@@ -474,6 +476,17 @@ def test_a_full_storage_is_no_matter_of_the_token(hub: FakeHub, worker: Worker, 
     assert result["exit"] == 4
     assert "no room" in result["error"] and "storage limit reached" in result["error"]
     assert "token" not in result["error"] and "login" not in result["error"]
+
+
+def test_a_file_that_changed_after_it_was_built_is_not_uploaded(hub: FakeHub, worker: Worker) -> None:
+    folder = Path(push(worker, token="", repo=None)["folder"])
+    built = BuiltDataset(folder, manifest.Manifest.read((folder / manifest.FILE).read_text(), "built"))
+    upload, there = DatasetUpload(built, "me/pairs"), _There(SimpleNamespace(name="me/pairs"), Head("a", True, {}), "")  # type: ignore[arg-type]
+    assert upload._plan(there, None)
+    file = folder / next(built.manifest.files).path
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(InputError, match="was changed after it was built"):
+        upload._plan(there, None)
 
 
 def test_private_pairs_do_not_go_to_a_public_dataset(hub: FakeHub, worker: Worker) -> None:
