@@ -176,9 +176,11 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name that the user gave the run; empty where it has none."""
+        """The name that the user gave the run; empty where it has none, or the file, which may be given, holds another."""
+        file = self.path / _NAME
         with suppress(OSError, ValueError):
-            return (self.path / _NAME).read_text("utf-8").strip()
+            name = "" if file.is_symlink() else file.read_text("utf-8").strip()
+            return name if _CAN_BE_NAMED.fullmatch(name) else ""
         return ""
 
     @classmethod

@@ -289,7 +289,7 @@ class _Handler(BaseHTTPRequestHandler):
         objects = [{"oid": item["oid"], "size": item["size"]} for item in json.loads(self.body)["objects"]]
         for item in objects:
             if item["oid"] not in self.hub.blobs:
-                item["actions"] = {"upload": {"href": f"{self.hub.url}/lfs/{item['oid']}?X-Amz-Signature=secret"}}
+                item["actions"] = {"upload": {"href": f"{self.hub.url}/storage/{item['oid']}?X-Amz-Signature=secret"}}
         self._answer({"transfer": "basic", "objects": objects})
 
     def lfs_put(self, oid: str) -> None:
@@ -366,5 +366,5 @@ _ROUTES: list[tuple[str, Callable[..., None]]] = [
     (_API + _NAME, _Handler.info),
     (r"(?:/datasets)?/" + _NAME + r"\.git/info/lfs/objects/batch", _Handler.lfs_batch),
     (r"(?:/datasets)?/" + _NAME + r"/resolve" + _REV + r"/(?P<path>.+)", _Handler.resolve),
-    (r"/lfs/(?P<oid>[0-9a-f]{64})", _Handler.lfs_put),
+    (r"/storage/(?P<oid>[0-9a-f]{64})", _Handler.lfs_put),
 ]

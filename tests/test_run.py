@@ -121,6 +121,17 @@ def test_a_name_that_could_mean_something_else_is_refused(tmp_path: Path, name: 
     assert run.name == "" and not run.path.exists()
 
 
+@pytest.mark.parametrize("text", ["\x1b[2J", "a b", "../x", "latest run", "x" * 65])
+def test_a_name_that_somebody_gave_is_one_or_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "name.txt").write_text(text)
+    assert Run(tmp_path / "run", "", {}).name == ""
+    (tmp_path / "secret").write_text("hf_token")
+    (tmp_path / "run" / "name.txt").unlink()
+    (tmp_path / "run" / "name.txt").symlink_to(tmp_path / "secret")
+    assert Run(tmp_path / "run", "", {}).name == ""
+
+
 def test_two_runs_never_have_the_same_name(tmp_path: Path) -> None:
     one, two = (Run(tmp_path / f"correct-{name}", "correct", {}) for name in ("one", "two"))
     for run in (one, two):

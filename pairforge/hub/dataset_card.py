@@ -136,16 +136,20 @@ def _parts(card: str) -> tuple[dict[str, Any], str]:
         header = dict(read.data.to_dict())
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return {}, text
-    return (header, str(read.text)) if _is_small(header) else ({}, text)
+    return (header, str(read.text)) if _is_plain(header) else ({}, text)
 
 
-def _is_small(value: Any) -> bool:
-    """Return False for a value of YAML whose anchors make it too large to be written out, or without an end."""
+def _is_plain(value: Any) -> bool:
+    """Return False for a value of YAML whose anchors make it too large to be written out, or with keys that are no text."""
     left, seen = [value], 0
     while left and seen <= _LARGEST_HEADER:
         one, seen = left.pop(), seen + 1
-        if isinstance(one, Mapping | list | tuple):
-            left += one.values() if isinstance(one, Mapping) else one
+        if isinstance(one, Mapping):
+            if not all(isinstance(key, str) for key in one):
+                return False
+            left += one.values()
+        elif isinstance(one, list | tuple):
+            left += one
     return not left
 
 

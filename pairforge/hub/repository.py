@@ -223,7 +223,7 @@ class Repository:
                 return Commit(str(made.oid), url, made.oid != head.sha, head.private)
             except api_failures() as error:
                 cause, status = _cause(error)
-                if not (status is None or status in _CONFLICT or _passes(status)):
+                if not (status is None or status in _CONFLICT or _passes(status) or _is_signed(cause)):
                     raise
                 if self.pull_request and (opened := self.of_pull_request(self.pull_request)).revision:
                     return replace(opened.commit(plan, holds, message), new=True)
@@ -247,7 +247,7 @@ class Repository:
     def _upload(self, operations: Sequence[CommitOperation], **given: Any) -> None:
         """Upload the content of large files, one after the other."""
         for one in operations:
-            if isinstance(getattr(one, "path_or_fileobj", None), Path):
+            if isinstance(getattr(one, "path_or_fileobj", None), str | Path):  # the client makes a text of a path
                 upload = partial(self.api.preupload_lfs_files, self.name, [one], free_memory=False, **given)
                 self._patiently(upload)
 

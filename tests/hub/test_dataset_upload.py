@@ -191,7 +191,7 @@ def test_a_commit_that_fails_for_a_moment_is_tried_again(hub: FakeHub, worker: W
     assert len(hub.repos["me/pairs"].commits) == 2
 
 
-STEPS = ["auth-check", "repos/create", "/api/datasets/me/pairs", "preupload", "info/lfs", "/lfs/", "/commit/"]
+STEPS = ["auth-check", "repos/create", "/api/datasets/me/pairs", "preupload", "info/lfs", "/storage/", "/commit/"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -206,19 +206,20 @@ def test_each_step_that_fails_for_a_moment_is_tried_again(hub: FakeHub, worker: 
 
 def test_an_address_of_the_storage_that_has_expired_is_asked_for_again(hub: FakeHub, worker: Worker) -> None:
     hub.blobs.clear()
-    hub.stumbles.append(("/lfs/", 403, "Request has expired"))
-    assert push(worker)["pushed"]
+    hub.stumbles.append(("/storage/", 403, "Request has expired"))
+    result = push(worker)
+    assert result.get("pushed"), result
     assert len(hub.repos["me/pairs"].commits) == 2
 
 
 def test_a_storage_that_refuses_is_no_matter_of_the_token(hub: FakeHub, worker: Worker) -> None:
     hub.blobs.clear()
-    hub.stumbles += [("/lfs/", 403, "Request has expired")] * 5
+    hub.stumbles += [("/storage/", 403, "Request has expired")] * 5
     result = push(worker)
     assert result["exit"] == 4
     assert "the storage of the Hub refuses the upload: Request has expired" in result["error"]
     assert "token" not in result["error"] + worker.said
-    assert "secret" not in result["error"] + worker.said
+    assert "Signature" not in result["error"] + worker.said
     assert len(hub.repos["me/pairs"].commits) == 1
 
 
@@ -567,7 +568,7 @@ def test_the_token_goes_to_the_hub_alone(hub: FakeHub, worker: Worker) -> None:
     push(worker)
     folder = Path(push(worker)["folder"])
     # What the client asks for itself, once in a process, needs no token; nor do signed addresses.
-    own = ("/lfs/", "/api/agent-harnesses")
+    own = ("/storage/", "/api/agent-harnesses")
     assert {given for _, path, given in hub.requests if not path.startswith(own)} == {f"Bearer {WRITER}"}
     assert all(WRITER.encode() not in file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
