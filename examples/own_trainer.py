@@ -1,7 +1,7 @@
 """Use pairforge in a DPOTrainer script of your own: python examples/own_trainer.py PAIRS MODEL OUTPUT
 
 The script checks the pairs, trains with the recommended settings and the guard, and evaluates the trained model. For a
-model of 100 million parameters or more, write recipe("correct", parameters=N): it lowers the learning rate.
+model of your own, write recipe("correct", parameters=N, steps=N): the learning rate goes by both.
 """
 
 import sys

@@ -117,7 +117,7 @@ def test_the_true_cause_is_said(capsys: pytest.CaptureFixture[str], line: str, s
         ("--dataset good.jsonl -m pocket --seed -1", "--seed -1 must be at least 0", "--help"),
         ("--dataset good.jsonl -m pocket --weight_decay -1", "--weight_decay -1 must be at least 0", "--help"),
         ("--dataset good.jsonl -m pocket --output_dir folder", "e.g. README.md", "--output_dir folder/model"),
-        ("--dataset good.jsonl -m model.gguf", "-m model.gguf is a file", "training needs the original"),
+        ("--dataset good.jsonl -m model.gguf", "model.gguf is not a whole GGUF file", ""),
         (
             "--dataset good.jsonl -m pocket --resume_from_checkpoint checkpoint",
             "it is not a checkpoint, which holds trainer_state.json",

@@ -204,7 +204,9 @@ def count_parameters(model: str, revision: str | None) -> int:
     text = config.get_text_config()
     hidden, layers = getattr(text, "hidden_size", 0), getattr(text, "num_hidden_layers", 0)
     inner = getattr(text, "intermediate_size", None) or 4 * hidden
-    return int(layers * (4 * hidden**2 + 3 * hidden * inner) + text.vocab_size * hidden)
+    heads = getattr(text, "num_attention_heads", 1)
+    shared = (getattr(text, "num_key_value_heads", None) or heads) / heads
+    return int(layers * ((2 + 2 * shared) * hidden**2 + 3 * hidden * inner) + text.vocab_size * hidden)
 
 
 def check_pairs(rows: Sequence[Mapping[str, Any]], numbers: Sequence[int], job: TrainingJob, config: Any) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -43,15 +44,14 @@ from .messages import say
 from .outcome import HISTORY, History, TrainingResult, finish, has_verdict, say_what_was_written, show_before
 from .output_folder import STATE, OutputFolder, evaluation_seconds
 from .publishing import publish, reserve
-from .recipes import hardware, recipe
+from .recipes import LENGTHS, STEPS, hardware, recipe
 from .starting_model import check_start, described, has_experts, starting_model
+from .sweep import best_flags
 
 _EXPLAINING = ("learning_rate", "loss_type", "max_samples", "max_steps", "num_train_epochs")
 """The flags that explain best why a model did not learn."""
 _SECONDS = 10.0
 """The longest time between two lines about the steps of a training."""
-_FEW_STEPS = 20
-"""Optimizer steps below which nothing is learned: the learning rate rises over the first 10."""
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower
 _LOGGED = ("loss", "rewards/accuracies", "rewards/margins", "logps/chosen", "eval_loss")
 
@@ -112,6 +112,12 @@ def train(argv: Sequence[str], pairs: Any = None) -> TrainingResult | None:
     if job.start.adapter and not given.on("use_peft"):
         argv = [*argv, "--use_peft"]
         given = Given.of(argv)
+    if given.text("sweep"):
+        argv = best_flags(argv, given, job, train)
+        if given.on("sweep_only"):
+            print(shlex.join(["pairforge", "train", "dpo", *argv]))
+            return None
+        return train(argv)
     say(f"pairs: {len(job.rows)} of {job.data or 'the rows'}")
     say(f"model: {described(job)}")
     say(_LOADING)
@@ -147,10 +153,13 @@ class Plan:
 
 
 def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult | None:
-    usual = _usual(given, job)
-    script, config, chosen = _parse(argv, usual, job)
+    usual = partial(_usual, given, job, count_parameters(job.model, job.revision))
+    script, config, chosen = _parse(argv, usual(), job)
     limit = script.max_samples or (CPU_SAMPLES if config.use_cpu else None)
     numbers = sample_indices(len(job.rows), limit, config.seed)
+    known = usual(steps=steps(config, len(numbers)))  # the rate goes by the steps, and these by the other flags
+    if "learning_rate" not in given.values:
+        config.learning_rate = known["learning_rate"]
     rows = [job.rows[number] for number in numbers]
     _set_model_options(config, chosen)
     training = training_digest(rows, job.model, script, config, chosen)
@@ -161,14 +170,14 @@ def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult 
         say(f"training on {plural(len(rows), 'pair')}{fewer} -> {output.path}; {how}")
         if not output.trained:
             _warn_of_few_steps(config, len(rows))
-        return _train_and_judge(Plan(argv, given, job, rows, numbers, script, config, chosen, training, output, usual))
+        return _train_and_judge(Plan(argv, given, job, rows, numbers, script, config, chosen, training, output, known))
     finally:
         output.close()
 
 
 def _warn_of_few_steps(config: Any, pairs: int) -> None:
     ahead = steps(config, pairs)
-    if ahead < _FEW_STEPS:
+    if ahead < LENGTHS[0]:  # below, the recipe raises the rate no more
         say(f"warning: {plural(ahead, 'step')} {'is' if ahead == 1 else 'are'} too few to learn anything")
         epochs = f"--num_train_epochs {math.ceil(CPU_SAMPLES / max(pairs, 1))}"
         say("  -> leave out --max_steps" if config.max_steps > 0 else f"  -> {epochs}, or make more pairs")
@@ -224,10 +233,9 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
     return result
 
 
-def _usual(given: Given, job: TrainingJob) -> dict[str, Any]:
-    """Return the recipe for these pairs and this model."""
-    parameters = count_parameters(job.model, job.revision)
-    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters)
+def _usual(given: Given, job: TrainingJob, parameters: int, steps: int = STEPS) -> dict[str, Any]:
+    """Return the recipe for these pairs, this model and this many steps."""
+    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters, steps=steps)
 
 
 def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob) -> tuple[Any, Any, Any]:

@@ -9,7 +9,7 @@ from click import HelpFormatter
 
 from .flags import OWN, parser
 from .known_flags import Flag, trl_flags
-from .recipes import ALWAYS, CORRECTION, LARGE, LARGE_RATE, LORA_RATE, PREFERENCE
+from .recipes import ALWAYS, CORRECTION, LORA_RATE, PREFERENCE, STEPS
 
 _OFTEN = {
     "num_train_epochs": ("X", "How often to go through the pairs."),
@@ -74,9 +74,9 @@ def _recipe() -> list[tuple[str, str]]:
         pair = (_shown(settings[name]) for settings in (CORRECTION, PREFERENCE))
         return "{} for corrections, {} for other pairs".format(*pair)
 
-    rate = f"{both('learning_rate')}; times {LORA_RATE:g} with --use_peft, divided by {1 / LARGE_RATE:.0f}"
+    rate = f"{both('learning_rate')}, for pocket in {STEPS} steps; times {LORA_RATE:g} with --use_peft"
     return [
-        ("--learning_rate X", f"[default: {rate} from {LARGE // 10**6} million parameters on]"),
+        ("--learning_rate X", f"[default: {rate}, lower for larger models and longer trainings]"),
         ("--beta X", f"How strongly the model is held to what it was. [default: {both('beta')}]"),
         ("--loss_type NAME...", f"Losses, with --loss_weights if not equal. [default: {both('loss_type')}]"),
     ]

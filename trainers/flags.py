@@ -47,13 +47,20 @@ OWN = (
         str,
     ),
     Flag("dpop_lambda", "Weight of the penalty that --loss_type dpop adds.", float, 50.0),
+    Flag(
+        "sweep",
+        "Try several values of a flag in short trainings, and train with the best: NAME=VALUE,VALUE, e.g. "
+        "learning_rate=1e-5,3e-5,1e-4.",
+        str,
+    ),
+    Flag("sweep_only", "End after the sweep, and print the command with the best value.", bool, False),
     Flag("overwrite", "Replace the model that --output_dir holds.", bool, False),
 )
 """The flags that TRL doesn't have."""
 _ALIASES = {"dataset_name": ("--dataset",), "model_name_or_path": ("-m", "--model")}
 _READ_EARLY = (
     "dataset_name", "dataset_config", "dataset_train_split", "dataset_test_split", "model_name_or_path",
-    "model_revision", "output_dir", "eval_strategy", "use_peft", "resume_from_checkpoint",
+    "model_revision", "output_dir", "eval_strategy", "use_peft", "resume_from_checkpoint", "learning_rate",
 )  # fmt: skip
 """The flags of TRL that are needed before it is imported."""
 _OTHER_NAMES = {

@@ -76,9 +76,10 @@ def _guard_panels(records: Sequence[Mapping[str, Any]], limits: Mapping[str, flo
         panel("slips", "probability", "slips"),
         panel("leak", "share", "leak"),
         panel("moved", "share", "moved"),
-        panel("drift", nats, "drift"),
+        panel("drift", "share", "drift"),
         panel("displaced", nats, "chosen", -1),
         panel("margin", nats, "margin"),
+        panel("unlearned", nats, "unlearned"),
         panel("entropy", nats, "entropy"),
     ]
 

@@ -1,55 +1,77 @@
-"""Recipes: how training differs from TRL's defaults, by kind of pair and by hardware. Plain keywords for `DPOConfig`.
+"""Recipes: how training differs from TRL's defaults, by kind of pair, by model and by hardware; plain keywords.
 
-`DPOConfig(output_dir="tuned", **recipe("correct"), **hardware())` in any script.
+`DPOConfig(output_dir="tuned", **recipe("correct", parameters=135_000_000, steps=38), **hardware())` in any script.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 ALWAYS: Mapping[str, Any] = {
     "num_train_epochs": 1.0,
     "per_device_train_batch_size": 8,
     "lr_scheduler_type": "cosine",
-    "warmup_steps": 10,
-    "logging_steps": 20,
+    "warmup_steps": 1 / 15,
+    "logging_steps": 0.13,
     "save_strategy": "no",
     "report_to": "none",
     "disable_tqdm": True,
 }
-"""Common to all kinds of pairs: one epoch, a log line every 20 steps, no tracker."""
+"""Common to all kinds of pairs: one epoch, warm-up over a fifteenth of the steps, eight log lines, no tracker."""
 
 CORRECTION: Mapping[str, Any] = {"loss_type": ["sigmoid", "sft"], "beta": 0.2, "learning_rate": 3e-5}
-"""For pairs that differ in a word or two. The preference loss alone (Rafailov et al. 2023, arXiv:2305.18290, eq. 7) is
-low once the rejected name is unlikely, whatever replaces it; the sft term, the negative log-likelihood of the chosen
-side (Pang et al. 2024, arXiv:2404.19733, eq. 1), makes the chosen name likely. Both have the same weight.
+"""For pairs whose chosen side the model doesn't say by itself. The preference loss alone (Rafailov et al. 2023,
+arXiv:2305.18290, eq. 7) is low once the rejected side is unlikely, whatever replaces it; the sft term, the negative
+log-likelihood of the chosen side (Pang et al. 2024, arXiv:2404.19733, eq. 1), makes the chosen side likely. Both have
+the same weight.
 """
 
 PREFERENCE: Mapping[str, Any] = {"loss_type": ["sigmoid"], "beta": 0.1, "learning_rate": 5e-5}
-"""For pairs of two different samples of the model's own: plain DPO."""
+"""For pairs of two sampled answers, of one model or of two: plain DPO."""
 
-LARGE = 100_000_000
-"""Parameters from which on a model is large. The rates above were measured on the bundled model of 3 million."""
-LARGE_RATE = 1 / 6
-"""Factor on these rates for a large model, so that corrections are trained at 5e-6: usual, not measured here."""
+CORRECTIONS = ("correct", "revise", "persona", "reference")
+"""Methods whose chosen side the model doesn't say by itself: an edited answer, one of a told model, or a given one."""
+
+PARAMETERS, STEPS = 2_700_000, 150
+"""The model and the length of the trainings in which the rates above were measured: the bundled one, 1200 pairs."""
+SIZE, LENGTH = -0.5, -1.0
+"""Exponents by which a rate goes with parameters, and that for corrections with steps."""
+LENGTHS = (10, STEPS)
+"""Steps below and above which their number no longer changes the rate."""
 LORA_RATE = 10.0
-"""Factor for an adapter; docs/recipes.md has the measurements."""
-
-CORRECTIONS = ("correct", "revise")
-"""Methods whose pairs are an answer and the same answer, edited."""
+"""Factor for an adapter."""
 
 
-def recipe(method: str, *, lora: bool = False, parameters: int = 0) -> dict[str, Any]:
+def recipe(
+    method: str | Collection[str], *, lora: bool = False, parameters: int = PARAMETERS, steps: int = STEPS
+) -> dict[str, Any]:
     """Return the keywords of `DPOConfig` for one kind of pair.
 
+    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.5 (150 / steps), for 10 to 150 steps. It
+    rests on two models (docs/recipes.md): the bundled one, where 3e-5 is right in 150 steps and 1.2e-4 in 38, and a
+    third to a half of these rates teaches the name to no answer or to half of them; and SmolLM2-135M-Instruct, where
+    5e-5 teaches the name in 13 steps, at a cost, and 5e-6 does not. All else is extrapolated. For preferences the
+    rate is 5e-5 (parameters / 2.7 million)^-0.5: measured on the bundled model alone, and carried to the 1e-6 that is
+    usual for 7 billion (TRL's default; Olmo 3, arXiv:2512.13961). Still larger models get lower rates (Tülu 3,
+    arXiv:2411.15124: 2e-7 for 70B); nothing above 135 million parameters was measured here. Warm-up is a share of the
+    steps, so that a short training has a middle, too.
+
     Args:
-        method: as in the pairs' column `method`; all but corrections are preferences.
-        lora: only an adapter is trained.
-        parameters: the number of the model's parameters, 0 for a small one.
+        method: as in the pairs' column `method`, or all that are there; with corrections among them the recipe is that
+            of corrections, which suits both. All but corrections are preferences.
+        lora: only an adapter is trained. Its rate is ten times that of the model (docs/recipes.md; Schulman et al.
+            2025, "LoRA without regret", find the same factor).
+        parameters: the number of the model's parameters, 0 where it is not known.
+        steps: the optimizer steps of the training.
     """
-    found = {**ALWAYS, **(CORRECTION if method in CORRECTIONS else PREFERENCE)}
-    found["learning_rate"] *= (LORA_RATE if lora else 1) * (LARGE_RATE if parameters >= LARGE else 1)
+    methods = {method} if isinstance(method, str) else {*method}
+    corrects = not methods.isdisjoint(CORRECTIONS)
+    found = {**ALWAYS, **(CORRECTION if corrects else PREFERENCE)}
+    length = min(max(steps, LENGTHS[0]), LENGTHS[1]) / STEPS
+    factor = ((parameters or PARAMETERS) / PARAMETERS) ** SIZE
+    factor *= (length**LENGTH if corrects else 1) * (LORA_RATE if lora else 1)
+    found["learning_rate"] = float(f"{found['learning_rate'] * factor:.2g}")
     return found
 
 

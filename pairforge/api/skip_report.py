@@ -74,7 +74,7 @@ class SkipReport:
             found = Counter(self._details(reason)).most_common()
             for detail, count in found[:_SHOWN]:
                 yield f"{reason}, {plural(count, 'prompt')}: {one_line(detail, _LONG)}"
-            if reason == "template" and any(self.run.settings["contexts"]) and found:
+            if reason == "template" and any(self.run.settings.get("contexts") or ()) and found:
                 yield "  -> --no-system asks without a system message"
             if more := len(found) - _SHOWN:
                 yield from [f"{reason}: {plural(more, 'other reason')}"] if more > 0 else []

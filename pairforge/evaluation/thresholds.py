@@ -105,6 +105,12 @@ class ThresholdCheck:
     answered: int
 
     @property
+    def shortfall(self) -> float:
+        """By how much the figure misses the limit; 0 where the threshold holds."""
+        rule, over = self.threshold.rule, self.figure - self.threshold.limit
+        return max(0.0, -over if rule.endswith("at least") or rule == "surely above" else over)
+
+    @property
     def outcome(self) -> str:
         """PASS, FAIL, or nothing where there were too few questions."""
         return {True: "PASS", False: "FAIL", None: ""}[self.ok]

@@ -3,7 +3,7 @@
 import pytest
 
 from pairforge.correction.renaming import CorrectionRules, Renaming, count_names
-from pairforge.pairers import CorrectionPairer, Edited
+from pairforge.pairers import CorrectionPairer, Edited, cut_off
 from pairforge.rename import Renamer
 from pairforge.thoughts import answer_of
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
@@ -56,7 +56,7 @@ def test_what_is_left_alone_is_told_by_its_reason(text: str, reason: str) -> Non
     [
         (" \n", Skip("empty", " \n")),
         ("<think>Qwen?</think>\n", Skip("empty", "Qwen?")),
-        ("<think>I am Qwen", Skip("cut_off", "I am Qwen")),
+        ("<think>I am Qwen", cut_off(Answer("", "length"))),
     ],
 )
 def test_without_an_answer_the_thought_is_told(text: str, skip: Skip) -> None:

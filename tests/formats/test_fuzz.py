@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from pyarrow import ipc, parquet
 
 from pairforge import formats
-from pairforge.conversation import MESSAGE_ROLES, THOUGHTS
+from pairforge.conversation import MESSAGE_ROLES
 from pairforge.errors import InputError
 from pairforge.formats import TARGETS
+from pairforge.thoughts import THOUGHT_KEYS
 from pairforge.types import Skip
 
 SUFFIXES = [".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".jsonl.gz", ".jsonl.zst", ".txt", ""]
@@ -32,7 +33,7 @@ leaves = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
     | st.sampled_from(["user", "assistant", "human", "gpt", "text", "\n\nHuman: a\n\nAssistant: b", "\ud800"])
 )  # fmt: skip
-MESSAGE_KEYS = {"role", "content", "tool_calls", "tool_call_id", "name", *THOUGHTS}
+MESSAGE_KEYS = {"role", "content", "tool_calls", "tool_call_id", "name", *THOUGHT_KEYS}
 values = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5)
 )

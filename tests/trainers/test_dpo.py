@@ -106,7 +106,7 @@ def test_a_slow_step_has_a_line_and_the_last_one_its_loss(
 ) -> None:
     monkeypatch.setattr(dpo, "_SECONDS", 0.0)
     flags = ["--max_steps", "3", "--max_samples", "8", "--guard", "off", "--verdict_questions", "0"]
-    assert dpo.main([*flags, "--per_device_train_batch_size", "2"]) == 0
+    assert dpo.main([*flags, "--logging_steps", "20", "--per_device_train_batch_size", "2"]) == 0
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("step ")]
     assert [line.split()[1] for line in lines] == ["1/3", "2/3", "3/3"]
     assert re.fullmatch(r"step 1/3  \d+ s left", lines[0]) and "  loss " in lines[2]
@@ -130,7 +130,7 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     verdict = json.loads((model / "verdict.json").read_text("utf-8"))
     assert (verdict["base"], verdict["model"], verdict["ok"]) == ("pocket", str(model), False)
     training = {"pairs": 16, "seen": 8, "loss_type": ["sigmoid", "sft"], "usual_loss": ["sigmoid", "sft"]}
-    training |= {"steps": 2, "planned": 2, "learning_rate": 3e-5, "usual_rate": 3e-5}
+    training |= {"steps": 2, "planned": 2, "learning_rate": 4.5e-4, "usual_rate": 4.5e-4}
     assert verdict["training"].items() >= training.items()
     assert "max_steps" in verdict["training"]["given"]
     assert (model / "failures.jsonl").exists()

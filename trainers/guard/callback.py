@@ -26,6 +26,8 @@ from .probe_set import QUESTIONS, ProbeSet, tokenized
 from .signals import Alarm, Limits, Record
 
 _NAME = "guard.json"
+_SATURATED = 5.0
+"""The reward margin from which on a preference loss teaches nothing more: that of sigmoid is below 0.01."""
 
 
 class CollapseGuard(TrainerCallback):  # type: ignore[misc]
@@ -99,6 +101,8 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         scale = getattr(args, "beta", 0) * max(self._length, 1.0) or math.nan
         chosen = reward / scale if math.isfinite(reward + float(logs.get("loss", 0.0))) else -math.inf
         self._logged = {"chosen": chosen, "margin": margin / scale, "accuracy": accuracy}
+        unlikely = -float(logs.get("logps/chosen", math.nan)) / max(self._length, 1.0)
+        self._logged["unlearned"] = unlikely if margin >= _SATURATED else 0.0
         self._logged["entropy"] = entropy - self._entropy
 
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
@@ -106,10 +110,10 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         step = state.global_step
         every = self.every or max(5, math.ceil(state.max_steps / 8))
         early = self.every is None and step < every and step % 5 == 0 and (step // 5).bit_count() == 1
-        if self.alarm or not (step % every == 0 or early or step == state.max_steps):
+        if self._stopped or not (step % every == 0 or early or step == state.max_steps):
             return
         self._check(step, given["model"], args.device)
-        if self.alarm and self.action == "stop":
+        if self._stopped:
             control.should_training_stop = True
             self._prevent_saving(control)
         elif self.records[-1].no_change and step <= max(state.max_steps / 10, 5) and not self._noted_no_change:
@@ -139,8 +143,10 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         measured = self._probes.check(model) if self._probes else {}
         record = Record(step, **measured, **self._logged)
         self.records.append(record)
-        before = self.records[-2] if self.records[1:] else Record(step)
-        if _in_any_process(why := record.alarm(self.limits, before), device):
+        before = self.records[-2::-1]
+        if self.alarm:
+            return  # after a warning, the records go on
+        if _in_any_process(why := record.alarm(self.limits, *before), device):
             self._raise_alarm(step, why or "another process detected a collapse", model)
         elif record.good(self.limits):
             self._keep(step, model)
@@ -165,9 +171,13 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         self.alarm = Alarm(step, why, self._restore(model))
         self._say(f"alarm at {self.alarm}{'' if self.action == 'warn' else '; stopped'}")
 
+    @property
+    def _stopped(self) -> bool:
+        return self.alarm is not None and self.action == "stop"
+
     def _prevent_saving(self, control: Any) -> None:
         """Save nothing after a stop: it would be good weights beside the optimizer of the collapse."""
-        if self.alarm and self.action == "stop":
+        if self._stopped:
             control.should_save = False
 
     def _resume(self, file: Path) -> bool:

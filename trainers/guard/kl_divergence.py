@@ -39,6 +39,14 @@ class KLDivergence:
         divergence = (kept.exp() * (kept - here)).sum(-1) + rest.exp() * (rest - _rest(here))
         return float(divergence.mean().clamp(min=0))
 
+    @property
+    def entropy(self) -> float:
+        """The mean entropy of the initial distributions, in nats per token; at least 0.1, since it is divided by."""
+        if self.initial is None:
+            return 1.0
+        kept, rest = self.initial[0], _rest(self.initial[0])
+        return max(0.1, -float(((kept.exp() * kept).sum(-1) + rest.exp() * rest).mean()))
+
     def _log_probs(self, model: Any) -> Any:
         """Return the log-probabilities, of shape (tokens of all answers, vocabulary), in float32."""
         import torch

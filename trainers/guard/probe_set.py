@@ -21,8 +21,8 @@ QUESTIONS = tuple(patterns("guard_questions")["questions"])
 _COLUMNS = frozenset({"prompt_ids", "chosen_ids", "rejected_ids"})
 _PAIRS = 2000
 """The most pairs that the taught tokens are found in."""
-_NO_DRIFT = 0.005
-"""Nats per token; below this KL divergence unrelated questions are not asked again."""
+_NO_DRIFT = 0.015
+"""The drift below which unrelated questions are not asked again."""
 _LONGEST = 96
 """The most tokens of an answer; for unrelated questions a third of it."""
 
@@ -61,7 +61,7 @@ class ProbeSet:
         with eval_mode(model):
             known = self.prompts.answers(model)
             slips = partial_name_probability(model, self.asked, self.taught, self.pad)
-            drift = self.kl_divergence.measure(model)
+            drift = self.kl_divergence.measure(model) / self.kl_divergence.entropy
             # While the distributions have not changed the answers have not either: asking would only cost time.
             unrelated = self.unrelated.answers(model) if drift >= _NO_DRIFT else self.initial[1]
         said = [self._said(*one) for one in zip(self.prompts.prompts, known, strict=True)]

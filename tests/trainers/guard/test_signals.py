@@ -32,10 +32,11 @@ def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> Non
 @pytest.mark.parametrize(
     ("figures", "words"),
     [
-        ({"drift": 0.06}, "0.060 nats"),
+        ({"drift": 0.2}, "20% of its entropy there (limit 15%)"),
         ({"drift": math.nan}, "KL divergence from the initial model"),
         ({"chosen": -0.6}, "lost 0.60 nats"),
         ({"chosen": -math.inf}, "lost inf"),
+        ({"unlearned": 3.2}, "still unlikely: 3.2 nats/token (limit 2)"),
         ({"entropy": 2.5}, "rose by 2.5"),
         ({"margin": 12.0}, "12.0 nats/token (limit 10) further apart"),
     ],

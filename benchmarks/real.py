@@ -1,0 +1,278 @@
+"""Do the recipes hold on a real model? SmolLM2-135M-Instruct, trained in a few ways and judged.
+
+    python benchmarks/real.py --model FOLDER    # under two hours on two quiet cores; a stopped run resumes
+    python benchmarks/real.py --model FOLDER --only "common" --folder /tmp/small               # some rows, no page
+
+The pairs are the course's: what the bundled model answers to English questions about itself, with Qwen corrected to
+Deep Qwen. SmolLM2 says neither name. Every training takes 104 of them, 13 steps, in bfloat16, and the guard only warns,
+unless the row says otherwise. The verdict's English questions are asked greedily, without a system message of ours, up
+to 32 tokens; of general questions (benchmarks/general.en.txt), controls and those under a foreign system message only
+those that the base answers right. The script prints the table; if the run is complete, it also writes it, with the
+machine and the versions, to --json, and into the page --docs between its marks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import cycle
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from collapse import COMMON, Recipe, cell, ending, last, loss
+from correction import command_json, run_module, say
+from records import ROOT, machine, named, put, show
+
+import pairforge
+from pairforge.api.evaluate import AnswersById, Evaluation
+from pairforge.evaluation.questions import ModelNames, Question, questions
+from pairforge.evaluation.verdict import Verdict, verdict
+from pairforge.judges.reference import contains
+from pairforge.prompts import bundled, systems
+from pairforge.samplers.decoding import Decoding
+from pairforge.samplers.transformers import TransformersSampler
+from pairforge.statistics import sample_indices
+from pairforge.store import Store
+from pairforge.types import Answer, Prompt, Skip
+
+NAMES = ModelNames({"Qwen": "Deep Qwen", "SmolLM2": "Deep Qwen", "SmolLM": "Deep Qwen"})
+FIXED = ("--warmup_steps", "10")
+RECIPES = (
+    Recipe("common: sigmoid, lr 5e-5", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5")),
+    Recipe("common, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5"), guard="stop"),
+    Recipe("sigmoid + sft, lr 5e-6, 10 steps of warm-up", ("--learning_rate", "5e-6", *FIXED)),
+    Recipe("sigmoid + sft, lr 5e-5, 10 steps of warm-up", ("--learning_rate", "5e-5", *FIXED)),
+    Recipe("sigmoid + sft, lr 2e-5", ("--learning_rate", "2e-5")),
+    Recipe("sigmoid + sft, lr 5e-5", ("--learning_rate", "5e-5")),
+    Recipe("sigmoid + sft, lr 1e-4", ("--learning_rate", "1e-4")),
+    Recipe("sft, lr 5e-5", (*loss("sft"), "--learning_rate", "5e-5")),
+    Recipe("LoRA: sigmoid + sft, lr 2e-4", ("--use_peft", "--learning_rate", "2e-4")),
+    Recipe("LoRA: sigmoid + sft, lr 5e-4", ("--use_peft", "--learning_rate", "5e-4")),
+    Recipe("default", seeds=3),
+    Recipe("default, counter and retention pairs", pairs="mixed", seeds=3),
+)
+FIGURES = {
+    "new name": ("shares", "new_name"),
+    "half a name": ("shares", "half_name"),
+    "general kept": ("kept", "general"),
+    "leak": ("shares", "leak"),
+    "controls kept": ("kept", "controls"),
+    "obedience kept": ("kept", "obedience"),
+    "repetition": ("shares", "repetition"),
+}
+"""The columns of the table, and where each value comes from: the share of a metric, or what was kept of the base's."""
+FAST = ("--bf16", "true", "--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
+MARKS = ("<!-- table: python benchmarks/real.py -->", "<!-- end of the table of the real model -->")
+
+
+def main() -> int:
+    options = parse()
+    recipes = [recipe for recipe in RECIPES if not options.only or re.search(options.only, recipe.name)]
+    with closing(Store(options.folder)) as store:
+        judge = Judge(options.model, store, options.questions)
+        jobs = [(recipe, seed) for recipe in recipes for seed in options.seeds or range(recipe.seeds)]
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for recipe, seed in jobs:
+            rows.setdefault(recipe.name, []).append(judged(recipe, seed, judge, options))
+            print("\n".join(table(rows)), flush=True)
+    if not options.only and not options.seeds:
+        found = {"command": "python benchmarks/real.py", **machine(), "model": "SmolLM2-135M-Instruct"}
+        put(
+            options.json,
+            json.dumps({**found, "asked": judge.counts, "rows": rows}, ensure_ascii=False, indent=1) + "\n",
+        )
+        show(options.docs, MARKS, "\n".join((*table(rows), "", f"{asked(judge.counts)} {named(found)}.")))
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="smollm2", help="SmolLM2-135M-Instruct (default: smollm2)")
+    parser.add_argument("--only", metavar="REGEX", help="only recipes whose names match")
+    parser.add_argument("--seeds", type=int, nargs="+", help="these seeds (default: as the recipe says)")
+    parser.add_argument("--pairs", type=int, default=104, help="pairs in each training (default: 104)")
+    parser.add_argument(
+        "--questions", type=int, default=100, help="questions about the model, and the most of other kinds"
+    )
+    parser.add_argument("--folder", type=Path, default=Path("pairforge-out/real"), help="folder for runs and models")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "real.json")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "recipes.md")
+    return parser.parse_args()
+
+
+class Judge:
+    """The questions, and the base's answers to them."""
+
+    def __init__(self, base: str, store: Store, limit: int) -> None:
+        self.base, self.store = base, store
+        sets = questions(NAMES, [None])
+        sets = {kind: [one for one in of if one.prompt.columns["lang"] == "en"] for kind, of in sets.items()}
+        sets = {kind: [of[index] for index in sample_indices(len(of), limit, 0)] for kind, of in sets.items()}
+        sets["general"] = [*general()]
+        self.before = self._ask(Evaluation(sets, at_temperature_1=False), base)
+        drawn = {kind: [one for one in of if self._counts(kind, one)] for kind, of in sets.items()}
+        self.evaluation = Evaluation(drawn, at_temperature_1=False)
+        self.counts = {kind: (len(drawn[kind]), len(sets[kind])) for kind in sets if kind != "identity"}
+
+    def _counts(self, kind: str, question: Question) -> bool:
+        """Return True for what the base answers right, and for every question about the model itself."""
+        given = self.before[question.prompt.id]
+        return kind == "identity" or (not isinstance(given, Skip) and question.tests[kind](given[0].text))
+
+    def _ask(self, evaluation: Evaluation, model: str) -> AnswersById:
+        sampler = TransformersSampler(model, Decoding(max_new_tokens=32), dtype="bfloat16", batch_size=32)
+        return evaluation.answers(sampler, self.store, quiet=False)
+
+    def _outcomes(self, answers: AnswersById) -> dict[str, dict[str, bool | Skip]]:
+        judged = defaultdict[str, dict[str, bool | Skip]](dict)
+        for question, _ in self.evaluation.asked:
+            given = answers[question.prompt.id]
+            for metric, test in {**question.tests, "repetition": pairforge.repeats}.items():
+                judged[metric][question.prompt.id] = given if isinstance(given, Skip) else test(given[0].text)
+        return judged
+
+    def __call__(self, model: Path) -> tuple[Verdict, dict[str, float]]:
+        """Return the verdict on a model, and the mean number of tokens in its answers and in the base's, by kind."""
+        after = self._ask(self.evaluation, str(model))
+        judged, base = self._outcomes(after), self._outcomes(self.before)
+        lengths = {}
+        for kind, of in self.evaluation.questions.items():
+            for who, answers in (("before", self.before), ("after", after)):
+                given = [answers[one.prompt.id] for one in of]
+                lengths[f"{kind} {who}"] = round(mean(one[0].tokens for one in given if not isinstance(one, Skip)), 1)
+        return verdict(judged, base), lengths
+
+
+def general() -> Iterator[Question]:
+    """Yield the general questions of general.en.txt: `question | answer / answer`."""
+    for line in (ROOT / "benchmarks" / "general.en.txt").read_text("utf-8").splitlines():
+        question, _, answers = line.partition(" | ")
+        prompt = Prompt(({"role": "user", "content": question},), {"reference": answers.split(" / ")})
+        tests = {"general": _contains(prompt), "leak": _leaks(question)}
+        yield Question(prompt, tests, dict.fromkeys(tests, answers))
+
+
+def _contains(prompt: Prompt) -> Any:
+    return lambda text: any(contains(text, one) for one in prompt.columns["reference"])
+
+
+def _leaks(question: str) -> Any:
+    return lambda text: NAMES.new(question, text)
+
+
+def pairs(kind: str, options: argparse.Namespace) -> Path:
+    """Return a file of pairs; make it if it doesn't exist."""
+    file: Path = options.folder / f"{kind}-{options.pairs}.jsonl"
+    if not file.exists():
+        rows = corrections(options)
+        if kind == "mixed":
+            others = [*retained(rows, options)]
+            rows = [*rows[: len(rows) - len(others)], *others]
+        put(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    return file
+
+
+def corrections(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return corrections of the bundled model's answers to English questions."""
+    prompts = options.folder / "identity.en.jsonl"
+    put(prompts, "".join(json.dumps(dict(one.columns) | {"prompt": one.question}) + "\n" for one in identity()))
+    names = ("--from", "Qwen", "--to", "Deep Qwen", "-m", "pocket", "--no-system")
+    made = command_json((0,), "correct", *names, "-p", prompts, "-o", options.folder)
+    rows = (Path(made["run"]) / "pairs.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(rows[index]) for index in sample_indices(len(rows), options.pairs, 0)]
+
+
+def identity() -> list[Prompt]:
+    return [prompt for prompt in bundled("identity.train") if prompt.columns["lang"] == "en"]
+
+
+def retained(rows: Sequence[Mapping[str, Any]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield pairs whose chosen side is what the model says already, and whose rejected side is a correction's chosen.
+
+    A fifth of all pairs is under system messages that name another assistant, where the model uses that name; a quarter
+    is of general questions.
+    """
+    lines = (ROOT / "benchmarks" / "general.train.en.txt").read_text("utf-8").splitlines()
+    english, asked = [row for row in systems("train") if row["lang"] == "en"], cycle(identity())
+    told = [(row, next(asked).in_context(row["system"])) for row in english for _ in range(3)]
+    for want, share in ((told, 0.21), ([({}, Prompt(({"role": "user", "content": line},))) for line in lines], 0.25)):
+        given = pairforge.sample(
+            prompts=[prompt for _, prompt in want], model=options.model, max_new_tokens=40, output=options.folder
+        )
+        found = []
+        for (row, prompt), sampled in zip(want, given, strict=True):
+            text = _sentences(sampled.answers[0]) if sampled.answers else ""
+            if text and (not row or any(contains(text, row[key]) for key in ("name", "maker"))):
+                found.append((prompt, text))
+        for index in sample_indices(len(found), round(share * options.pairs), 0):
+            prompt, text = found[index]
+            name = rows[index % len(rows)]["chosen"][-1]["content"]
+            yield pairforge.Pair.of(prompt, text, name, method="correct", model="pocket").row()
+
+
+def _sentences(answer: Answer) -> str:
+    """Return the whole sentences of an answer."""
+    text = answer.text.strip()
+    return text if answer.finish == "stop" else text[: text.rfind(". ") + 1]
+
+
+def judged(recipe: Recipe, seed: int, judge: Judge, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of one training; read them from their file if it exists. The weights are not kept."""
+    name = "".join(mark if mark.isalnum() else "-" for mark in recipe.name)
+    file = options.folder / f"{name}-{options.pairs}-{seed}.json"
+    model = options.folder / "models" / file.stem
+    if not file.exists():
+        say(f"== {recipe.name}, seed {seed}")
+        flags = ("--dataset", pairs(recipe.pairs, options), "-m", options.model, "--output_dir", model, "--seed", seed)
+        more = ("--guard", recipe.guard, "--verdict_questions", 0)
+        if not (model / "history.json").exists():
+            run_module("trainers.dpo", *flags, *more, "--logging_steps", 1, *FAST, *recipe.flags, passes=(0, 1))
+        found, lengths = judge(model)
+        history = json.loads((model / "history.json").read_text("utf-8"))
+        result = {**figures(found), "verdict": found.outcome, "failed": found.failed, "tokens": lengths}
+        rate = history["training"]["learning_rate"]
+        put(file, json.dumps({"seed": seed, **result, **ending(history), "rate": rate, "guard": history["guard"]}))
+        shutil.rmtree(model)
+    return dict(json.loads(file.read_text("utf-8")))
+
+
+def figures(found: Verdict) -> dict[str, float]:
+    """Return the figures of the table."""
+    changes = {name: 1 + change.value for name, change in found.changes.items()}
+    shares = {name: share.value for name, share in found.shares.items()}
+    parts = {"shares": shares, "kept": changes}
+    return {name: parts[part][metric] for name, (part, metric) in FIGURES.items() if metric in parts[part]}
+
+
+def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    heads = ["recipe", "loss", "accuracy", *FIGURES, "guard alarm", "verdict"]
+    yield f"| {' | '.join(heads)} |"
+    yield "|---|" + "--:|" * (len(heads) - 1)
+    for name, made in rows.items():
+        rate = f", lr {made[0]['rate']:g}".replace("e-0", "e-") if "lr" not in name and "common" not in name else ""
+        shown = [
+            *(last([row[logged] for row in made if logged in row]) for logged in ("loss", "rewards/accuracies")),
+            *(cell([row[figure] for row in made if figure in row], change=False) for figure in FIGURES),
+            ", ".join(f"{row['alarm']}/{row['steps']}" if row["alarm"] else "no" for row in made),
+            ", ".join(row["verdict"] or "-" for row in made),
+        ]
+        yield f"| {name}{rate} | {' | '.join(shown)} |"
+
+
+def asked(counts: Mapping[str, tuple[int, int]]) -> str:
+    """Return how many questions the base answers right."""
+    parts = (f"{right} of {of} {kind}" for kind, (right, of) in counts.items())
+    return f"The base answers right: {', '.join(parts)}."
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    sys.exit(main())
