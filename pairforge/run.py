@@ -176,7 +176,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name that the user gave the run; empty where it has none, or the file, which may be given, holds another."""
+        """The name that the user gave the run; empty where it has none, or one that can't be given."""
         file = self.path / _NAME
         with suppress(OSError, ValueError):
             name = "" if file.is_symlink() else file.read_text("utf-8").strip()

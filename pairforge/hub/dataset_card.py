@@ -140,7 +140,7 @@ def _parts(card: str) -> tuple[dict[str, Any], str]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return False for a value of YAML whose anchors make it too large to be written out, or with keys that are no text."""
+    """Return False for a value of YAML that anchors make too large to be written, or with keys that are no text."""
     left, seen = [value], 0
     while left and seen <= _LARGEST_HEADER:
         one, seen = left.pop(), seen + 1

@@ -188,5 +188,5 @@ def _validator() -> Any:
     from jsonschema import Draft202012Validator, validators
 
     whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)  # 2.0 is none
-    kind = validators.extend(Draft202012Validator, type_checker=whole)
+    kind: Any = validators.extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
     return kind(json.loads(resource("schemas", "manifest.schema.json").read_text("utf-8")))

@@ -215,8 +215,8 @@ class Repository:
             operations = plan(head)
             given: dict[str, Any] = {"repo_type": self.kind, "revision": self.revision, "num_threads": 2}
             given |= {"create_pr": self.pull_request is not None}
+            self._upload(operations, **given)
             try:
-                self._upload(operations, **given)
                 given |= {"commit_message": message, "parent_commit": head.sha}
                 made = self.api.create_commit(self.name, operations, **given)
                 url = self.url if made.pr_url is None else str(made.pr_url)

@@ -83,7 +83,9 @@ def test_the_header_names_data_and_origin() -> None:
     assert "synthetic" not in strange["tags"] and not {"source_models", "language", "license"} & {*strange}
 
 
-@pytest.mark.parametrize("more", ["tags: *a9", "configs: *a9", "configs: &r [*r]", "configs: {1: 2, a: 3}", "x: " + "[" * 5000 + "]" * 5000])
+@pytest.mark.parametrize(
+    "more", ["tags: *a9", "configs: *a9", "configs: &r [*r]", "configs: {1: 2, a: 3}", "x: " + "[" * 5000 + "]" * 5000]
+)
 def test_a_header_that_grows_when_it_is_read_is_none(more: str) -> None:
     lines = ["a0: &a0 [" + "x," * 9 + "]"]
     lines += [f"a{k}: &a{k} [" + f"*a{k - 1}," * 9 + "]" for k in range(1, 10)]

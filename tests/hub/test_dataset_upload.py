@@ -218,8 +218,7 @@ def test_a_storage_that_refuses_is_no_matter_of_the_token(hub: FakeHub, worker: 
     result = push(worker)
     assert result["exit"] == 4
     assert "the storage of the Hub refuses the upload: Request has expired" in result["error"]
-    assert "token" not in result["error"] + worker.said
-    assert "Signature" not in result["error"] + worker.said
+    assert "token" not in result["error"] and "Signature" not in result["error"]
     assert len(hub.repos["me/pairs"].commits) == 1
 
 
