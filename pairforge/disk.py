@@ -40,7 +40,8 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that gets its name once it is complete: temporary file, fsync, replace, fsync of the folder."""
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temp, "wb") as file:
+        temp.unlink(missing_ok=True)  # a link may be there, in a folder that somebody gave
+        with open(temp, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

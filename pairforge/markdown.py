@@ -24,6 +24,12 @@ _PATH = re.compile(
     |[^\s/]+/[^\s/]+/\S*\Z  # deeper than the name of a repository""",
     re.VERBOSE,
 )
+_LOCAL = re.compile(rf"\A/(?:home|Users|root|tmp|mnt|media|scratch|private)/|\A/[^/]+/.*\.(?:{_FILES})(?::\w+)?\Z")
+_END = r"""[^\s"'`,;()\[\]{}<>|]"""
+_INSIDE = re.compile(
+    rf"""(?<![^\s"'=,:;([{{<])/{_END}+|https?://(?:[\d.]+(?=[/:\s]|\Z)|[^\s/:.]+(?=[/:\s]|\Z)|[^\s/:]+:\d){_END}*"""
+)
+"""Absolute paths, and addresses of servers of a network, within a text."""
 _SERVER = re.compile(r"(?:localhost|[\w.-]+\.\w+|\[[0-9a-f:]+\]):\d{2,5}(?:/\S*)?")
 
 
@@ -54,7 +60,7 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 def without_places(value: Any) -> Any:
     """Return JSON data without the folders and servers of whoever made it: see `public_name`."""
     if isinstance(value, Mapping):
-        return {str(key): without_places(item) for key, item in value.items()}
+        return {public_name(str(key)): without_places(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [without_places(item) for item in value]
     return public_name(value) if isinstance(value, str) else value
@@ -63,10 +69,14 @@ def without_places(value: Any) -> Any:
 def public_name(text: str) -> str:
     """Return a text for a public card: of a local path its last part, of a URL nothing but a well-known public server.
 
-    A name such as `org/model` that exists on this disk is a path; every other text stays as it is.
+    A name such as `org/model` that exists on this disk is a path. Within every other text what is plainly a file, in
+    the home of a user, or a server of a network is replaced alike.
     """
+    if " + " in text and "\n" not in text:  # the names of the judges of a jury, with their weights
+        parts = (re.match(r"(\d\S* x )?(.*)", part) for part in text.split(" + "))
+        return " + ".join(f"{part[1] or ''}{public_name(part[2])}" for part in parts if part)
     if "\n" in text or len(text) > _LONGEST_PATH:
-        return text
+        return _INSIDE.sub(lambda found: _without_folder(found[0]), text)
     if found := re.match(r"([a-z][a-z0-9+.-]*)://+([^/?#\s]*)[^?#\s]*", text, re.IGNORECASE):
         if found[1].lower() == "file":
             return PurePath(found[0].replace("\\", "/")).name
@@ -74,9 +84,15 @@ def public_name(text: str) -> str:
         return found[0] if public else PRIVATE_SERVER
     if _SERVER.fullmatch(text):
         return PRIVATE_SERVER
-    if _PATH.match(text) or (re.fullmatch(r"\S+/\S+", text) and os.path.exists(text)):
+    if _PATH.match(text) or (re.fullmatch(r"\S*/\S+", text) and os.path.exists(text)):
         return PurePath(text.replace("\\", "/")).name
-    return text
+    return _INSIDE.sub(lambda found: _without_folder(found[0]), text)
+
+
+def _without_folder(place: str) -> str:
+    if not place.startswith("/"):
+        return PRIVATE_SERVER
+    return PurePath(place).name if _LOCAL.search(place) else place
 
 
 def _longest_ticks(text: str) -> int:

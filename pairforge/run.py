@@ -21,7 +21,7 @@ from typing import Any
 
 from .disk import atomic, json_object, write_atomic, write_errors
 from .errors import InputError
-from .text import visible
+from .text import outside_json, visible
 from .types import Prompt, Skip, digest
 
 LATEST = re.compile(r"latest(?:~(\d+))?")
@@ -130,7 +130,7 @@ class Run:
         """Load the finished run in a folder. Raises InputError where there is none, or it can't be read."""
         file = path / "run.json"
         try:
-            value = json.loads(file.read_text("utf-8"))
+            value = outside_json(file.read_text("utf-8"))
             run = cls(path, str(value["command"]), dict(value["settings"]), dict(value["counts"]))
             run.argv = tuple(map(str, value.get("argv") or ()))
             counted = [run.counts["pairs"], *dict(run.counts["skips"]).values()]
@@ -187,9 +187,11 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name that the user gave the run; empty where it has none."""
+        """The name that the user gave the run; empty where it has none, or one that can't be given."""
+        file = self.path / _NAME
         with suppress(OSError, ValueError):
-            return (self.path / _NAME).read_text("utf-8").strip()
+            name = "" if file.is_symlink() else file.read_text("utf-8").strip()
+            return name if _CAN_BE_NAMED.fullmatch(name) else ""
         return ""
 
     @classmethod

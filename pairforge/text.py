@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import traceback
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,23 @@ def escaped(text: str) -> str:
 def one_line(text: object, length: int = 120) -> str:
     """Return what comes from outside, cut and made safe for a message of one line."""
     return visible(" ".join(str(text).split())[:length])
+
+
+def outside_json(text: str) -> Any:
+    """Return the value of a JSON text that anybody may have written.
+
+    Raises ValueError also for what can't be written again: numbers that are not finite, half characters, and more than
+    64 levels.
+    """
+    value = json.loads(text)
+    level = [value]
+    for _ in range(65):
+        inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [*chain.from_iterable(inside)]
+    if level:
+        raise ValueError("more than 64 levels")
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
 
 
 def plural(count: float, noun: str) -> str:

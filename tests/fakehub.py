@@ -7,7 +7,8 @@
 
 Faults, one for each commit request: "lost" (lands, then the connection closes), "raced" (somebody else commits first),
 "html" (lands, answered with a page), an int (refused with that status). `hub.stumbles` refuses the next requests whose
-path holds a text with a status, once each. `hub.served` is what a path is answered with in place of its content.
+path holds a text with a status, once each. `hub.retry_after`
+is how long each refusal asks to wait, in seconds. `hub.served` is what a path is answered with in place of its content.
 `hub.down` is for every request: a status, 200 for the page of a captive portal, 0 for a connection that closes without
 an answer.
 """
@@ -68,6 +69,7 @@ class FakeHub:
         self.blobs: dict[str, bytes] = {}
         self.faults: list[str | int] = []
         self.stumbles: list[tuple[str, int, str]] = []
+        self.retry_after: int | None = None
         self.down: int | None = None
         self.served: dict[str, bytes] = {}
         self.requests: list[tuple[str, str, str]] = []
@@ -129,6 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         except _RefusedError as refused:
             status, code, message = refused.args
             headers = {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
+            headers |= {"Retry-After": str(self.hub.retry_after)} if self.hub.retry_after else {}
             self._answer({"error": message, "url": self.hub.url}, status, headers)
 
     def _route(self, path: str) -> None:
@@ -286,7 +289,7 @@ class _Handler(BaseHTTPRequestHandler):
         objects = [{"oid": item["oid"], "size": item["size"]} for item in json.loads(self.body)["objects"]]
         for item in objects:
             if item["oid"] not in self.hub.blobs:
-                item["actions"] = {"upload": {"href": f"{self.hub.url}/lfs/{item['oid']}"}}
+                item["actions"] = {"upload": {"href": f"{self.hub.url}/storage/{item['oid']}?X-Amz-Signature=secret"}}
         self._answer({"transfer": "basic", "objects": objects})
 
     def lfs_put(self, oid: str) -> None:
@@ -363,5 +366,5 @@ _ROUTES: list[tuple[str, Callable[..., None]]] = [
     (_API + _NAME, _Handler.info),
     (r"(?:/datasets)?/" + _NAME + r"\.git/info/lfs/objects/batch", _Handler.lfs_batch),
     (r"(?:/datasets)?/" + _NAME + r"/resolve" + _REV + r"/(?P<path>.+)", _Handler.resolve),
-    (r"/lfs/(?P<oid>[0-9a-f]{64})", _Handler.lfs_put),
+    (r"/storage/(?P<oid>[0-9a-f]{64})", _Handler.lfs_put),
 ]

@@ -23,6 +23,14 @@ def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
         write_atomic(tmp_path / "plain" / "x", "one")
 
 
+def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / f".x.{os.getpid()}.tmp").symlink_to(mine)
+    write_atomic(tmp_path / "x", "one")
+    assert (mine.read_text(), (tmp_path / "x").read_text()) == ("mine", "one")
+
+
 def full_after(size: int) -> None:
     """In a child: files can't grow beyond `size` bytes, as on a disk that is full."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

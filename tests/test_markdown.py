@@ -70,10 +70,15 @@ def test_long_texts_are_shortened() -> None:
         ("s3://acme-private/p.parquet", "(a private server)"),
         ("https://api.openai.com/v1?key=1", "https://api.openai.com/v1"),
         ("and/or", "and/or"),
+        ("2 x /home/ann/j.py:f + rm:org/model + clients/acme/k.py:g", "2 x j.py:f + rm:org/model + k.py:g"),
+        ('{"x": "/home/ann/y"}', '{"x": "y"}'),
+        ("see\n/home/ann/x.md, or http://10.0.0.7:80/v1", "see\nx.md, or (a private server)"),
+        ("we are at http://acme.com/help", "we are at http://acme.com/help"),
+        ("qwen@http://gpu7/v1", "qwen@(a private server)"),
         ("I am Qwen/Qwen3, made by Alibaba.", "I am Qwen/Qwen3, made by Alibaba."),
         ("name: value", "name: value"),
     ],
 )
 def test_of_a_local_path_the_last_part_is_left(value: str, public: str) -> None:
     assert without_places(value) == public
-    assert without_places({"a": [value, 1]}) == {"a": [public, 1]}
+    assert without_places({"a": [value, 1], value: 2}) == {"a": [public, 1], public: 2}

@@ -102,6 +102,17 @@ def test_a_broken_run_is_made_again_and_passed_over(tmp_path: Path) -> None:
         Run.load(broken.path)
 
 
+@pytest.mark.parametrize(
+    "value", ["NaN", "1e999", '"\\ud800"', '{"a":' * 65 + "1" + "}" * 65, "[" * 10**5 + "]" * 10**5]
+)
+def test_what_can_not_be_written_again_is_no_run(tmp_path: Path, value: str) -> None:
+    Run.of(tmp_path, "correct", A).finish([], [], {**COUNTS, "more": "HERE"})
+    file = Run.of(tmp_path, "correct", A).path / "run.json"
+    file.write_text(file.read_text().replace('"HERE"', value))
+    with pytest.raises(InputError, match=r"run\.json can't be read"):
+        Run.load(file.parent)
+
+
 def test_what_another_try_may_mend_leaves_a_run_open(tmp_path: Path) -> None:
     for reason, complete in {"failed": False, "unjudged": False, "tie": True}.items():
         Run.of(tmp_path, reason, A).finish([], [], COUNTS | {"skips": {reason: 1}})
@@ -116,6 +127,17 @@ def test_a_name_that_could_mean_something_else_is_refused(tmp_path: Path, name: 
     with pytest.raises(InputError, match="--name"):
         run.give_name(name)
     assert run.name == "" and not run.path.exists()
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "a b", "../x", "latest run", "x" * 65])
+def test_a_name_that_somebody_gave_is_one_or_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "name.txt").write_text(text)
+    assert Run(tmp_path / "run", "", {}).name == ""
+    (tmp_path / "secret").write_text("hf_token")
+    (tmp_path / "run" / "name.txt").unlink()
+    (tmp_path / "run" / "name.txt").symlink_to(tmp_path / "secret")
+    assert Run(tmp_path / "run", "", {}).name == ""
 
 
 def test_two_runs_never_have_the_same_name(tmp_path: Path) -> None:

@@ -74,12 +74,23 @@ class CheckedRows:
         self.methods: set[str] = set()
         self.facts: dict[str, Any] = {}
         self._source, self._checked = source, False
+        self._size = self._file_size()
 
     def __call__(self) -> Iterator[Mapping[str, Any]]:
-        """Return the rows."""
+        """Return the rows. Raises InputError where the file is another one than was checked."""
         rows = self._source.pairs()
         yield from rows if self._checked else self._check(rows)
         self._checked = True
+        if self._size != self._file_size():
+            raise InputError(f"{self._source.name} was changed while it was read", fix="run the same command again")
+
+    def _file_size(self) -> tuple[int, int] | None:
+        """Return the size of the file and when it was written; None for rows of another kind."""
+        with suppress(OSError):
+            if self._source.path is not None:
+                found = os.stat(self._source.path)
+                return found.st_size, found.st_mtime_ns
+        return None
 
     @property
     def findings(self) -> list[Finding]:
@@ -211,7 +222,7 @@ def _how(run: Run | None) -> dict[str, Any]:
     if run is None:
         return {}
     told = {"argv": tuple(without_places(run.argv)), "settings": without_places(run.settings)}
-    return {"run": run.path.name, "command": run.command, "counts": run.counts} | told
+    return {"run": run.path.name, "command": run.command, "counts": without_places(run.counts)} | told
 
 
 def _found(rows: CheckedRows, pairs: DataConfig, run: Run | None, license: str | None) -> dict[str, Any]:

@@ -174,8 +174,9 @@ class PairInput:
         settings = self.run.settings if self.run else {}
         rules, fill, persona = (settings.get(name) for name in ("rules", "fill", "persona"))
         named = [value for found in (rules, fill) if isinstance(found, Mapping) for value in found.values()]
-        told = [*persona["names"], *persona["makers"]] if isinstance(persona, Mapping) else []
-        return list(dict.fromkeys([*named, *told]))
+        told = [persona.get("names"), persona.get("makers")] if isinstance(persona, Mapping) else []
+        named += chain.from_iterable(one for one in told if isinstance(one, list | tuple))
+        return list(dict.fromkeys(one for one in named if isinstance(one, str)))  # the run may be a stranger's
 
     def raw(self, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
         """Return the rows as they are, a Skip where it can't be read; the arguments are those of `formats.rows`."""

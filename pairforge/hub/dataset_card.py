@@ -30,6 +30,7 @@ _KEYS = {
     "dataset_info", *_LICENSE,
 }  # fmt: skip
 """The keys of the header that a push writes; all others are the user's own."""
+_LARGEST_HEADER = 100_000  # values
 _OFTEN_ADDED = ("language", *_LICENSE)
 """Keys that the user may have added where a push wrote none."""
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
@@ -147,9 +148,24 @@ def _parts(card: str) -> tuple[dict[str, Any], str]:
         return {}, text
     try:
         read: Any = RepoCard(text, ignore_metadata_errors=True)
-        return dict(read.data.to_dict()), str(read.text)
-    except (yaml.YAMLError, ValueError, TypeError):
+        header = dict(read.data.to_dict())
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return {}, text
+    return (header, str(read.text)) if _is_plain(header) else ({}, text)
+
+
+def _is_plain(value: Any) -> bool:
+    """Return False for a value of YAML that anchors make too large to be written, or with keys that are no text."""
+    left, seen = [value], 0
+    while left and seen <= _LARGEST_HEADER:
+        one, seen = left.pop(), seen + 1
+        if isinstance(one, Mapping):
+            if not all(isinstance(key, str) for key in one):
+                return False
+            left += one.values()
+        elif isinstance(one, list | tuple):
+            left += one
+    return not left
 
 
 def _fingerprint(header: Mapping[str, Any], body: str) -> str:

@@ -254,6 +254,11 @@ class DatasetUpload:
             for path, file in ((file.path, file) for file in placed.files)
             if path in local and there.head.files.get(path) != file.sha256
         ]
+        built = {file.path: file.sha256 for file in placed.files}
+        if other := next(
+            (one.path_in_repo for one in made if one.upload_info.sha256.hex() != built[one.path_in_repo]), ""
+        ):
+            raise InputError(f"{local[other]} was changed after it was built", fix="run the same command again")
         made += [CommitOperationAdd(path_in_repo=path, path_or_fileobj=text.encode()) for path, text in texts.items()]
         stale = {file.path for config in there.configs.values() for file in config.files} & there.head.files.keys()
         stale -= {file.path for file in placed.files}

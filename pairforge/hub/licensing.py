@@ -69,7 +69,7 @@ def _named_in(card: Path) -> str | None:
     try:
         text = card.read_text("utf-8")
         data: Any = RepoCard(text, ignore_metadata_errors=True).data if text.startswith("---") else None
-    except (OSError, ValueError, TypeError, yaml.YAMLError):
+    except (OSError, ValueError, TypeError, RecursionError, yaml.YAMLError):
         return None
     named = getattr(data, "license", None)
     return named if named in patterns("licenses")["hub"] and named not in ("other", "unknown") else None

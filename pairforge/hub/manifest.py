@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from ..errors import InputError
 from ..resources import installed_versions, resource
-from ..text import one_line
+from ..text import one_line, outside_json
 
 FILE = "pairforge.json"
 VERSION = 1
@@ -91,7 +91,7 @@ class Manifest:
     def read(cls, text: str, where: str) -> Manifest:
         """Read a manifest that anybody may have written. Raises InputError that begins with `where` if it is wrong."""
         try:
-            value = json.loads(text)
+            value = outside_json(text)
             wrong = next(_validator().iter_errors(value), None)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: {FILE} is not JSON: {one_line(error, 200)}", fix=_FIX) from error
@@ -185,6 +185,8 @@ def _frozen(value: Any) -> Any:
 
 @cache
 def _validator() -> Any:
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, validators
 
-    return Draft202012Validator(json.loads(resource("schemas", "manifest.schema.json").read_text("utf-8")))
+    whole = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)  # 2.0 is none
+    kind: Any = validators.extend(Draft202012Validator, type_checker=whole)  # type: ignore[no-untyped-call]
+    return kind(json.loads(resource("schemas", "manifest.schema.json").read_text("utf-8")))

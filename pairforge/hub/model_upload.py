@@ -229,7 +229,7 @@ def _is_ours(target: Repository, head: Head) -> bool:
         return False
     try:
         return "pairforge" in (ModelCard(target.text(_CARD, head), ignore_metadata_errors=True).data.tags or ())
-    except (yaml.YAMLError, ValueError, TypeError):
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return False
 
 

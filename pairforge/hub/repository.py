@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -24,7 +25,7 @@ from ..console import note
 from ..errors import InputError, OutsideError, PairforgeError
 from ..samplers.openai_client import http_library
 from ..samplers.retry import LONGEST_WAIT, backoff, retry_after
-from ..text import visible
+from ..text import plural, visible
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperation, HfApi
@@ -36,22 +37,23 @@ _TRIES = 5
 _CONFLICT = {409, 412}
 _TRANSIENT = {408, 425, 429}  # and those from 500 on, but 507: no room
 _FULL = re.compile(r"storage|quota|\blimit", re.IGNORECASE)
+_SIGNED = re.compile(r"[?&][\w-]*sig(?:nature)?=", re.IGNORECASE)
 _PLAIN = {
     401: ("the Hub doesn't know your token: expired, revoked or mistyped", "{login}"),
     403: ("your token may not write to {repo}: {reason}", "{login}"),
     404: ("the Hub has no {repo} that you may write to", "{login}"),
     409: ("{repo} is being written to by others: nothing was pushed", "run the same command again"),
     412: ("{repo} is being written to by others: nothing was pushed", "run the same command again"),
-    429: ("the Hub asks to slow down (429): nothing was pushed", "run the same command again in some minutes"),
+    429: ("the Hub asks to slow down (429): nothing was pushed", "run the same command again {later}"),
 }
-_OTHER = ("can't push to {repo}, and nothing was pushed: {reason}", "run it again later")
+_OTHER = ("can't push to {repo}, and nothing was pushed: {reason}", "run it again {later}")
 _READING = {
     401: _PLAIN[401],
     403: ("{repo} may not be read with your token: {reason}", "ask for access on its page, or {login}"),
     404: ("the Hub has no data set {repo} that you may read, or not this revision", "check the name, or {login}"),
-    429: ("the Hub asks to slow down (429)", "run the same command again in some minutes"),
+    429: ("the Hub asks to slow down (429)", "run the same command again {later}"),
 }
-_UNREAD = ("can't read {repo} on the Hub: {reason}", "run it again later")
+_UNREAD = ("can't read {repo} on the Hub: {reason}", "run it again {later}")
 
 
 @dataclass(frozen=True)
@@ -213,27 +215,27 @@ class Repository:
             operations = plan(head)
             given: dict[str, Any] = {"repo_type": self.kind, "revision": self.revision, "num_threads": 2}
             given |= {"create_pr": self.pull_request is not None}
+            self._upload(operations, **given)
             try:
-                self._upload(operations, **given)
                 given |= {"commit_message": message, "parent_commit": head.sha}
                 made = self.api.create_commit(self.name, operations, **given)
                 url = self.url if made.pr_url is None else str(made.pr_url)
                 return Commit(str(made.oid), url, made.oid != head.sha, head.private)
             except api_failures() as error:
                 cause, status = _cause(error)
-                if not (status is None or status in _CONFLICT or _passes(status)):
+                if not (status is None or status in _CONFLICT or _passes(status) or _is_signed(cause)):
                     raise
                 if self.pull_request and (opened := self.of_pull_request(self.pull_request)).revision:
                     return replace(opened.commit(plan, holds, message), new=True)
                 now = self._after(cause)
                 if holds(now):
                     return Commit(now.sha, self.url, True, now.private)
-                if failures == _TRIES:
+                if failures == _TRIES or _wait_asked_for(cause) > LONGEST_WAIT:
                     if status in _PLAIN:
                         raise
                     raise OutsideError(
                         f"the commit to {self.name} failed and its head doesn't hold the content: {reason_of(cause)}",
-                        fix="run the same command again",
+                        fix=f"run the same command again {_later(cause)}".removesuffix(" later"),
                     ) from error
                 if now.sha == head.sha:
                     self._wait(failures, cause)
@@ -245,7 +247,7 @@ class Repository:
     def _upload(self, operations: Sequence[CommitOperation], **given: Any) -> None:
         """Upload the content of large files, one after the other."""
         for one in operations:
-            if isinstance(getattr(one, "path_or_fileobj", None), Path):
+            if isinstance(getattr(one, "path_or_fileobj", None), str | Path):  # the client makes a text of a path
                 upload = partial(self.api.preupload_lfs_files, self.name, [one], free_memory=False, **given)
                 self._patiently(upload)
 
@@ -275,16 +277,14 @@ class Repository:
             except api_failures() as error:
                 cause, status = _cause(error)
                 lost = any(isinstance(one, http_library().TransportError) for one in _chain(error))
-                transient = lost if status is None else _passes(status)
-                if not transient or failures == _TRIES:
+                transient = lost if status is None else _passes(status) or _is_signed(cause)
+                if not transient or failures == _TRIES or _wait_asked_for(cause) > LONGEST_WAIT:
                     raise
                 self._wait(failures, cause)
         raise AssertionError("the tries have an end")
 
     def _wait(self, failures: int, cause: BaseException) -> None:
-        response = getattr(cause, "response", None)
-        asked = retry_after(response.headers.get("retry-after")) if response is not None else 0.0
-        seconds = min(max(backoff(failures), asked), LONGEST_WAIT)
+        seconds = max(backoff(failures), _wait_asked_for(cause))
         if not self.quiet:
             note(f"the Hub: {reason_of(cause)}; trying again in {seconds:.0f} s")
         time.sleep(seconds)
@@ -314,6 +314,8 @@ def connected(
 
     session: Any = get_session()
     before = session.timeout
+    hooks = session.event_hooks["response"]
+    hooks.append(_refuse_long_wait)
     session.timeout = type(before)(_READ_SECONDS, connect=_CONNECT_SECONDS)
     try:
         yield Repository(HfApi(library_name="pairforge", token=token or get_token()), name, kind, quiet, revision)
@@ -321,6 +323,7 @@ def connected(
         raise _outside(error, name, writes) from error
     finally:
         session.timeout = before
+        hooks.remove(_refuse_long_wait)
 
 
 def api_failures() -> tuple[type[Exception], ...]:
@@ -347,6 +350,8 @@ def _outside(error: Exception, repo: str, writes: bool = True) -> PairforgeError
     if writes and status in (402, 403, 413, 507) and _FULL.search(reason):
         what = f"the Hub has no room for more in {repo}: {reason}"
         return OutsideError(what, fix="free storage there, or ask the Hub for more")
+    if status == 403 and _is_signed(cause):
+        return OutsideError(f"the storage of the Hub refuses the upload: {reason}", fix="run the same command again")
     if not writes and isinstance(error, RepositoryNotFoundError):  # 401, where there is no token
         status = 404
     what, fix = (_PLAIN if writes else _READING).get(status or 0, _OTHER if writes else _UNREAD)
@@ -354,9 +359,8 @@ def _outside(error: Exception, repo: str, writes: bool = True) -> PairforgeError
         if status is None and (value := os.environ.get(name)) not in (None, "", "0"):
             fix = f"check the network, and {name}, which is {value}"
             break
-    return OutsideError(
-        what.format(repo=repo, reason=reason), fix=fix.format(login=login_advice("write" if writes else "read"))
-    )
+    login = login_advice("write" if writes else "read")
+    return OutsideError(what.format(repo=repo, reason=reason), fix=fix.format(login=login, later=_later(cause)))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -378,6 +382,31 @@ def _cause(error: BaseException) -> tuple[BaseException, int | None]:
 def status_of(error: BaseException) -> int | None:
     """Return the status of the server's response to a request that failed, if there was one."""
     return _cause(error)[1]
+
+
+def _wait_asked_for(error: BaseException) -> float:
+    """Return the seconds that the response which an error carries asks to wait for."""
+    response = getattr(error, "response", None)
+    return 0.0 if response is None else retry_after(response.headers.get("retry-after"))
+
+
+def _later(error: BaseException) -> str:
+    asked = _wait_asked_for(error)
+    return f"in {plural(ceil(asked / 60), 'minute')}" if asked > LONGEST_WAIT else "later"
+
+
+def _refuse_long_wait(response: Any) -> None:
+    """Raise the error of a response that asks for a longer wait than is made here: the Hub's client would sleep."""
+    from huggingface_hub.utils import hf_raise_for_status
+
+    if response.status_code >= 400 and retry_after(response.headers.get("retry-after")) > LONGEST_WAIT:
+        hf_raise_for_status(response)
+
+
+def _is_signed(error: BaseException) -> bool:
+    """Return True for the response of a signed storage address, which expires: the Hub gives a new one when asked."""
+    request = getattr(getattr(error, "response", None), "request", None)
+    return bool(_SIGNED.search(str(getattr(request, "url", ""))))
 
 
 def _passes(status: int) -> bool:

@@ -18,8 +18,11 @@ _USER, _SYSTEM, _THOUGHT, _ANSWER = "a1b2user", "c3d4system", "e5f6thought", "g7
 
 def read_template(path: str) -> str:
     """Return the Jinja template of a file. Raises InputError where it can't be read."""
+    file = Path(path)
     try:
-        return Path(path).read_text("utf-8")
+        if file.exists() and not file.is_dir() and not file.is_file():
+            raise InputError(f"--chat-template {path} is a device or a pipe", fix="give a Jinja file in UTF-8")
+        return file.read_text("utf-8")
     except FileNotFoundError:
         raise InputError(f"--chat-template {path}: no such file", fix="give the path of a Jinja file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from datasets import load_dataset
-from support import pair, prompt
+from support import pair, prompt, write_jsonl
 
 from pairforge import formats
+from pairforge.api.dataset_build import CheckedRows
+from pairforge.api.inputs import PairInput
 from pairforge.api.push import push
 from pairforge.errors import InputError
 from pairforge.formats import shape_of
@@ -219,3 +221,12 @@ def test_the_line_of_the_card_loads_what_trl_reads(out: Path, tmp_path: Path) ->
     trainer = DPOTrainer(model, args=given, train_dataset=pairs, processing_class=tokenizer)
     assert len(trainer.train_dataset) == 8
     assert trainer.train().global_step == 1
+
+
+def test_rows_that_change_after_they_were_checked_are_not_published(tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "p.jsonl", [pair("I am A.", "I am B.", "Who are you?")])
+    rows = CheckedRows(PairInput(str(file)), {})
+    assert [*rows()] == [*rows()]
+    write_jsonl(tmp_path / "p.jsonl", [pair("I am A, with the key.", "I am B.", "Who are you?")])
+    with pytest.raises(InputError, match=r"p\.jsonl was changed while it was read"):
+        [*rows()]

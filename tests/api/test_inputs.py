@@ -124,6 +124,15 @@ def test_a_run_knows_its_new_names(tmp_path: Path) -> None:
     assert PairInput([PAIR]).run is None and PairInput([PAIR]).new_names == []
 
 
+@pytest.mark.parametrize(
+    "part", [{"rules": {"a": ["x"]}}, {"fill": {"a": {}}}, {"persona": {}}, {"persona": {"names": 3}}]
+)
+def test_the_names_of_a_run_that_somebody_gave_are_texts(tmp_path: Path, part: dict[str, Any]) -> None:
+    run = Run.of(tmp_path, "correct", {"model": "m", **part})
+    run.finish([PAIR], [], {"prompts": 1, "pairs": 1, "skips": {}})
+    assert PairInput(run.pairs).new_names == []
+
+
 def test_where_a_file_may_be_written(tmp_path: Path) -> None:
     file, folder = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     file.write_text(json.dumps(PAIR) + "\n")

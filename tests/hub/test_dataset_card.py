@@ -83,6 +83,17 @@ def test_the_header_names_data_and_origin() -> None:
     assert "synthetic" not in strange["tags"] and not {"source_models", "language", "license"} & {*strange}
 
 
+@pytest.mark.parametrize(
+    "more", ["tags: *a9", "configs: *a9", "configs: &r [*r]", "configs: {1: 2, a: 3}", "x: " + "[" * 5000 + "]" * 5000]
+)
+def test_a_header_that_grows_when_it_is_read_is_none(more: str) -> None:
+    lines = ["a0: &a0 [" + "x," * 9 + "]"]
+    lines += [f"a{k}: &a{k} [" + f"*a{k - 1}," * 9 + "]" for k in range(1, 10)]
+    there = "\n".join(["---", *lines, "pairforge: {card: x}", more, "---", "hi"])
+    assert card.stamp(there) is None
+    assert len(card.with_own_parts(render(), there)) < 2 * len(render()) + 2 * len(there)
+
+
 def test_it_says_how_the_pairs_were_made_and_what_was_found() -> None:
     text = render(repo="me/pairs")
     assert "4 preference pairs, made with pairforge from a model's own answers." in text

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from support import pair, write_jsonl
 
 from pairforge.errors import InputError
 from pairforge.formats import to_dataset
-from pairforge.hub.dataset_upload import check_repo
-from pairforge.hub.repository import _outside
+from pairforge.hub import manifest
+from pairforge.hub.dataset_upload import BuiltDataset, DatasetUpload, _There, check_repo
+from pairforge.hub.repository import Head, _outside
 from pairforge.run import Run
 from pairforge.store import Store
 from pairforge.types import Answer
@@ -117,7 +119,7 @@ def hub(server: FakeHub) -> FakeHub:
     server.requests.clear()
     server.stumbles.clear()
     server.served.clear()
-    server.down = None
+    server.down = server.retry_after = None
     return server
 
 
@@ -193,7 +195,7 @@ def test_a_commit_that_fails_for_a_moment_is_tried_again(hub: FakeHub, worker: W
     assert len(hub.repos["me/pairs"].commits) == 2
 
 
-STEPS = ["auth-check", "repos/create", "/api/datasets/me/pairs", "preupload", "info/lfs", "/lfs/", "/commit/"]
+STEPS = ["auth-check", "repos/create", "/api/datasets/me/pairs", "preupload", "info/lfs", "/storage/", "/commit/"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -204,6 +206,43 @@ def test_each_step_that_fails_for_a_moment_is_tried_again(hub: FakeHub, worker: 
     assert push(worker)["pushed"]
     assert hub.stumbles == []
     assert len(hub.repos["me/pairs"].commits) == 2
+
+
+def test_an_address_of_the_storage_that_has_expired_is_asked_for_again(hub: FakeHub, worker: Worker) -> None:
+    hub.blobs.clear()
+    hub.stumbles.append(("/storage/", 403, "Request has expired"))
+    result = push(worker)
+    assert result.get("pushed"), result
+    assert len(hub.repos["me/pairs"].commits) == 2
+
+
+def test_a_storage_that_refuses_is_no_matter_of_the_token(hub: FakeHub, worker: Worker) -> None:
+    hub.blobs.clear()
+    hub.stumbles += [("/storage/", 403, "Request has expired")] * 5
+    result = push(worker)
+    assert result["exit"] == 4
+    assert "the storage of the Hub refuses the upload: Request has expired" in result["error"]
+    assert "token" not in result["error"] and "Signature" not in result["error"]
+    assert len(hub.repos["me/pairs"].commits) == 1
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_wait_of_an_hour_is_not_waited_for(hub: FakeHub, worker: Worker, step: str) -> None:
+    hub.blobs.clear()
+    hub.retry_after = 3600
+    hub.stumbles += [(step, 429, "slow down")] * 2
+    result = push(worker)
+    assert len(hub.stumbles) == 1
+    assert result["exit"] == 4
+    assert "asks to slow down (429): nothing was pushed (run the same command again in 60 minutes)" in result["error"]
+
+
+def test_a_commit_that_is_to_wait_for_an_hour_says_so(hub: FakeHub, worker: Worker) -> None:
+    hub.retry_after = 3600
+    hub.stumbles.append(("/commit/", 503, "at work"))
+    result = push(worker)
+    assert result["exit"] == 4
+    assert "(run the same command again in 60 minutes)" in result["error"]
 
 
 @pytest.mark.parametrize("status", [500, 503, 409])
@@ -471,6 +510,17 @@ def test_a_full_storage_is_no_matter_of_the_token(hub: FakeHub, worker: Worker, 
     assert "token" not in result["error"] and "login" not in result["error"]
 
 
+def test_a_file_that_changed_after_it_was_built_is_not_uploaded(hub: FakeHub, worker: Worker) -> None:
+    folder = Path(push(worker, token="", repo=None)["folder"])
+    built = BuiltDataset(folder, manifest.Manifest.read((folder / manifest.FILE).read_text(), "built"))
+    upload, there = DatasetUpload(built, "me/pairs"), _There(SimpleNamespace(name="me/pairs"), Head("a", True, {}), "")  # type: ignore[arg-type]
+    assert upload._plan(there, None)
+    file = folder / next(built.manifest.files).path
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(InputError, match="was changed after it was built"):
+        upload._plan(there, None)
+
+
 def test_private_pairs_do_not_go_to_a_public_dataset(hub: FakeHub, worker: Worker) -> None:
     hub.put("me/pairs", {}, private=False)
     refused = push(worker)
@@ -549,7 +599,7 @@ def test_the_token_goes_to_the_hub_alone(hub: FakeHub, worker: Worker) -> None:
     push(worker)
     folder = Path(push(worker)["folder"])
     # What the client asks for itself, once in a process, needs no token; nor do signed addresses.
-    own = ("/lfs/", "/api/agent-harnesses")
+    own = ("/storage/", "/api/agent-harnesses")
     assert {given for _, path, given in hub.requests if not path.startswith(own)} == {f"Bearer {WRITER}"}
     assert all(WRITER.encode() not in file.read_bytes() for file in folder.rglob("*") if file.is_file())
 

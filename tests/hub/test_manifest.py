@@ -40,11 +40,25 @@ def test_a_wrong_manifest_is_one_line(change: dict[str, Any], said: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["../x-00000-of-00001.parquet", "/etc/passwd", "README.md", "a/b/c-00000-of-00001.parquet", "a/b.parquet"]
+    "path",
+    [
+        "../x-00000-of-00001.parquet",
+        "/etc/passwd",
+        "README.md",
+        "a/b/c-00000-of-00001.parquet",
+        "a/b.parquet",
+        "data/a-00000-of-00001.parquet\\n",
+    ],
 )
 def test_only_data_files_are_named(path: str) -> None:
     with pytest.raises(InputError, match="does not match"):
         Manifest.read(MANIFEST.text().replace(FILE.path, path), "me/p")
+
+
+@pytest.mark.parametrize("rows", ["3.0", "1e400", "-1", "true", "9" * 30, "NaN"])
+def test_a_number_of_rows_is_one_that_a_file_can_have(rows: str) -> None:
+    with pytest.raises(InputError, match="me/p"):
+        Manifest.read(MANIFEST.text().replace('"rows": 3', f'"rows": {rows}'), "me/p")
 
 
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "[]", "\x00"])
