@@ -89,10 +89,10 @@ _STORED = "Run of `onpolicy`, by default the latest."
 
 @options
 class JudgeOptions(PickOptions, JudgeModelOptions, BudgetOptions, RunOptions):
-    """Judge the answers of a run by another judge, without sampling again; or examine a judge.
+    """Score the answers of a run by another judge.
 
-    Makes the run that `onpolicy` with this judge would have made. With --gold or --probe it makes no pairs, and says
-    what the judge is worth.
+    No answers are sampled: it makes the run that `onpolicy` with this judge would have made. With --gold or --probe it
+    makes no pairs, and says what the judge is worth.
     """
 
     heading: ClassVar = "Examination"
@@ -120,7 +120,10 @@ class JudgeOptions(PickOptions, JudgeModelOptions, BudgetOptions, RunOptions):
 
 @options
 class SelectOptions(PickOptions, RunOptions):
-    """Pick pairs again from the answers and scores of a run, without asking a model or a judge."""
+    """Pick other pairs of the answers of a run.
+
+    The scores of the run are used: no model and no judge is asked.
+    """
 
     heading: ClassVar = "Pairs"
     run: str | PathLike[str] | None = option(_STORED, default=None, argument=True, metavar="[RUN]", kw_only=False)

@@ -155,7 +155,7 @@ class BalanceOptions(DataArgument, AuditOptions):
 
 @options
 class FixOptions(DataArgument):
-    """Write sound pairs of one shape: the one command for what `validate` finds.
+    """Repair what `validate` finds: write a new file.
 
     Reads any known shape and writes message lists. Rows with errors, rows that were there before and rows that
     contradict each other are dropped. Each row that was dropped or changed is kept, with the reason: for OUT
