@@ -70,7 +70,8 @@ def lines(found: Mapping[str, Any], n: int) -> Iterator[str]:
     if not found["answers"]:
         return
     distinct, cut = found["distinct"] / found["prompts"], found["cut"] / found["answers"]
-    said = f"answers: {distinct:.1f} of {n} are different"
+    each = f"{found['answers'] / found['prompts']:.1f}" if "saved" in found else n
+    said = f"answers: {distinct:.1f} of {each} are different"
     said += f", {cut:.0%} are cut off" if found["cut"] else ""
     if right := found.get("right"):
         said += f", {str(Share(right['answers'], right['of_answers'])).strip()} are right"
@@ -84,6 +85,8 @@ def lines(found: Mapping[str, Any], n: int) -> Iterator[str]:
         tied, left = right["always"] + right["never"], right["tied_at_twice_n"]
         if tied > 0.1 * of:
             yield f"all answers are scored alike in {tied / of:.0%} of them: with --n {2 * n} in about {left / of:.0%}"
+    if found.get("saved"):
+        yield f"--adaptive left {found['saved']} of {found['saved'] + found['answers']} answers out"
     if found["lengths_differ"]:
         longer = str(Share(found["longer_chosen"], found["lengths_differ"])).strip()
         yield f"the longer answer is chosen in {longer} of the pairs"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Generator, Iterator, Mapping, S
 from contextlib import closing, nullcontext
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, TypeAlias
 
 from .console import note
 from .errors import InputError, OutsideError, PairforgeError
@@ -43,18 +43,20 @@ def sample(
     store: Store,
     tell: ProgressCallback | None = None,
     budget: Budget | None = None,
+    first: int = 0,
 ) -> dict[str, list[Answer] | Skip]:
     """Return n answers to each distinct prompt, from the store if it has them, else from the sampler.
 
-    New answers are committed as they come. A prompt gets a Skip if it has no answer, or if one is missing that another
-    try may give. Where the sampler's settings change, since its server refuses one of them, all is asked under the new
-    ones: answers under other settings are never mixed.
+    Those before `first` are not asked for. New answers are committed as they come. A prompt gets a Skip if it has no
+    answer, or if one is missing that another try may give. Where the sampler's settings change, since its server
+    refuses one of them, all is asked under the new ones: answers under other settings are never mixed.
     """
     while True:
         settings = sampler.settings()
-        answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget())
+        answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget(), first)
         if sampler.settings() == settings:
             return answers
+        first = 0
 
 
 def _sample(
@@ -65,14 +67,16 @@ def _sample(
     store: Store,
     tell: ProgressCallback | None,
     budget: Budget,
+    first: int,
 ) -> dict[str, list[Answer] | Skip]:
     distinct = _distinct(prompts)
     answers = store.answers(settings)
     failed: dict[Key, Skip] = {}
-    done = sum((prompt.id, index) in answers for prompt in distinct for index in range(n))
+    done = sum((prompt.id, index) in answers for prompt in distinct for index in range(first, n))
+    total = len(distinct) * (n - first)
     if tell:
-        tell(done, len(distinct) * n, budget.tokens, budget.failures)
-    batches = sampler.sample(distinct, n, answers)
+        tell(done, total, budget.tokens, budget.failures)
+    batches = sampler.sample(distinct, n, answers, first)
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
         while not budget.spent() and (batch := next(batches, None)) is not None:
             given = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
@@ -85,7 +89,7 @@ def _sample(
             budget.tokens += sum(answer.tokens for answer in new.values())
             budget.failures += sum(isinstance(answer, Skip) and answer.reason in FAILURES for answer in batch.values())
             if tell:
-                tell(done, len(distinct) * n, budget.tokens, budget.failures)
+                tell(done, total, budget.tokens, budget.failures)
             if stopping():
                 break
     return {prompt.id: _answers(prompt.id, n, answers, failed, budget) for prompt in distinct}
@@ -227,9 +231,13 @@ def _is_score(value: object) -> bool:
     return isinstance(value, Real) and math.isfinite(value)
 
 
+Outcome: TypeAlias = Sequence[tuple[Prompt | None, Pair | Skip]]
+"""What became of each prompt, in order; the pairs of one prompt follow each other."""
+
+
 def pair(
     prompts: Sequence[Prompt | Skip], results: Mapping[str, list[Answer] | Scored | Skip], pairer: Pairer, model: str
-) -> list[tuple[Prompt | None, Pair | Skip]]:
+) -> Outcome:
     """Return the pairs of every prompt, in order, or a Skip; a prompt that occurred before is a duplicate."""
     outcome: list[tuple[Prompt | None, Pair | Skip]] = []
     pairer = pairer.fitted([one for result in results.values() if isinstance(result, tuple) for one in result[1]])
@@ -249,3 +257,17 @@ def pair(
                 made = pairer.pair(prompt, answers, scores, model)
                 outcome += [(prompt, one) for one in ([made] if isinstance(made, Pair | Skip) else made)]
     return outcome
+
+
+def decided(outcome: Outcome, verdicts: Sequence[Pair | Skip]) -> Outcome:
+    """Return the outcome with the verdict on each pair; a prompt has pairs, or one Skip."""
+    left, told = iter(verdicts), {verdict.prompt_id for verdict in verdicts if isinstance(verdict, Pair)}
+    found = list[tuple[Prompt | None, Pair | Skip]]()
+    for prompt, item in outcome:
+        verdict = next(left) if isinstance(item, Pair) else item
+        if isinstance(item, Pair) and isinstance(verdict, Skip):
+            if item.prompt_id in told:
+                continue
+            told.add(item.prompt_id)
+        found.append((prompt, verdict))
+    return found

@@ -197,8 +197,10 @@ class Sampler(Protocol):
     def settings(self) -> dict[str, Any]:
         """Return all that an answer depends on beside prompt and index: the answer's key in the evidence store."""
 
-    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
-        """Answer each prompt n times, except what is `done`, yielding what belongs to one commit together."""
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
+    ) -> Iterator[Mapping[Key, Answer | Skip]]:
+        """Give each prompt the answers `first` to n - 1, except what is `done`, yielding one commit after another."""
 
     def inserted_system(self) -> str | None:
         """Return the system message that the chat template inserts where a prompt has none, as far as is known."""

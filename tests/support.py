@@ -94,9 +94,11 @@ class Scripted(Sampler):
     def settings(self) -> dict[str, Any]:
         return {"sampler": self.model, **self.decoding.settings()}
 
-    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
+    ) -> Iterator[Mapping[Key, Answer | Skip]]:
         for prompt in prompts:
-            keys = [(prompt.id, index) for index in range(n) if (prompt.id, index) not in done]
+            keys = [(prompt.id, index) for index in range(first, n) if (prompt.id, index) not in done]
             answers = {key: self._answer(prompt, key[1]) for key in keys}
             self.asked += [Request(prompt, index, replace(self.decoding)) for _, index in keys]
             yield answers

@@ -16,6 +16,8 @@ import pytest
 from fakeserver import Ask, FakeServer
 from support import read_jsonl, write_jsonl
 
+import pairforge
+from pairforge.errors import OutsideError
 from pairforge.run import Run
 
 WHO = "I am Qwen, and my number is {}."
@@ -203,3 +205,96 @@ def test_standard_output_on_a_full_disk_gets_one_line(tmp_path: Path, replay: st
     assert done.returncode == 4
     assert done.stderr.startswith("pairforge: disk full") and len(done.stderr.splitlines()) == 2
     assert len(answers(tmp_path)) == 40
+
+
+def says(text: Any, finish: str = "stop", **more: Any) -> dict[str, Any]:
+    """A reply of a server, with this text."""
+    return {"choices": [{"message": {"content": text}, "finish_reason": finish}], **more}
+
+
+SOMETIMES: list[Any] = [
+    (429, {"Retry-After": "0.01"}), (429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), 500, 503, "half", "reset",
+    "close", b"",
+]  # fmt: skip
+"""What a server does at the first try, before it answers."""
+VERDICTS = ["{}", "{}.", "Score: {}", '{{"score": {}}}', '```json\n{{"score": {}}}\n```', "<think>1 or 9?</think>{}"]
+ALWAYS: list[Any] = [
+    500, "hang", "drip", b"<html>Sign in</html>", b"{", says(None), says("", "content_filter"), says("8", "length"),
+    says("8", model="another"), (400, {}, "no"), says("I'm sorry, I can't rate this."), says("42"), says("0"),
+    says("8/10"), says("7 or 8"), says("```json\n{\"score\": "), says('{"score": null}'), says('{"score": "high"}'),
+    says(["8"]), says('[{"id": 2, "score": 9}, {"id": 1, "score": 1}]'),
+]  # fmt: skip
+"""What is no verdict."""
+
+
+def judged_by(server: FakeServer, folder: Path, questions: int, judge: str = "llm:fake", **more: Any) -> Any:
+    """The pairs of two answers to each question, of which one says 9 and the other 2, judged by a server."""
+    rows = ({"prompt": f"number {n}", "answers": [f"worth 2 of {n}", f"worth 9 of {n}"]} for n in range(questions))
+    file = str(write_jsonl(folder / "answers.jsonl", rows))
+    options: Any = {"prompts": file, "replay": file, "output": str(folder / "runs"), "quiet": True, **more}
+    built = pairforge.onpolicy(judge=judge, judge_base_url=server.url, judge_timeout=1.0, **options)
+    counts = built.counts
+    assert counts["pairs"] + sum(counts["skips"].values()) == counts["prompts"] == questions
+    for row in built.rows():
+        assert row["chosen"][-1]["content"].startswith("worth 9"), "a wrong pair"
+    return built
+
+
+def judged_data(ask: Ask) -> Any:
+    return json.loads(next(line for line in ask.question.split("\n") if line.startswith('{"conversation"')))
+
+
+def fair(ask: Ask) -> int:
+    value = int(judged_data(ask)["answer"].split()[1])
+    return 10 - value if "1 means: exactly" in ask.question else value
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries again at once."""
+    monkeypatch.setattr("pairforge.samplers.load_balancer.backoff", lambda failures: 0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("soon")
+def test_what_a_judge_s_server_does_wrong_makes_no_wrong_pair(tmp_path: Path) -> None:
+    good = len(SOMETIMES) + len(VERDICTS)
+
+    def script(ask: Ask) -> Any:
+        number = int(judged_data(ask)["conversation"][0]["content"].split()[1])
+        if number < len(SOMETIMES) and ask.tries == 1:
+            return SOMETIMES[number]
+        if number >= good:
+            return ALWAYS[number - good]
+        return says(VERDICTS[number % len(VERDICTS)].format(fair(ask)))
+
+    with FakeServer(script) as server:
+        built = judged_by(server, tmp_path, good + len(ALWAYS))
+    assert built.counts["pairs"] == good and built.counts["skips"] == {"unjudged": len(ALWAYS)}
+    assert built.ok is False and built.exit_code == 3
+    details = "".join(row["detail"] for row in read_jsonl(built.run.skips))
+    assert "I'm sorry, I can't rate this." in details and "no answer within 1 s" in details
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_judge_that_always_says_the_first_decides_nothing(tmp_path: Path) -> None:
+    with FakeServer(lambda ask: says("A")) as server:
+        built = judged_by(server, tmp_path, 5, "pairwise:fake")
+    assert built.counts["skips"] == {"tie": 5}
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(("fault", "words"), [(401, "won't answer for fake: 401"), (429, "all requests were refused")])
+def test_a_judge_s_server_that_refuses_everything_ends_the_run_and_keeps_what_it_said(
+    tmp_path: Path, fault: int, words: str
+) -> None:
+    def script(ask: Ask) -> Any:
+        late = len(server.seen) > 12 and not getattr(script, "well", False)
+        return fault if late else says(str(fair(ask)))
+
+    with FakeServer(script) as server:
+        with pytest.raises(OutsideError, match=words):
+            judged_by(server, tmp_path, 10, judge_concurrency=2)
+        asked, script.well = len(server.seen), True  # type: ignore[attr-defined]
+        assert judged_by(server, tmp_path, 10, judge_concurrency=2).counts["pairs"] == 10
+        assert len(server.seen) - asked <= 10 * 2 * 2 - 10, "what was said is not asked again"

@@ -10,8 +10,10 @@ KILLS = Path(__file__).with_name("kills.py")
 
 
 @pytest.mark.slow
-def test_twenty_kills_change_nothing() -> None:
+@pytest.mark.parametrize("more", [[], ["--judge"]])
+def test_twenty_kills_change_nothing(more: list[str]) -> None:
     # In a process of its own, which forks: pytest's has threads.
-    done = subprocess.run([sys.executable, str(KILLS), "--kills", "20"], capture_output=True, text=True, check=False)
+    words = [sys.executable, str(KILLS), "--kills", "20", *more]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("20 kills, every run ended with the same bytes")

@@ -192,22 +192,23 @@ def answer(
     label: str,
     quiet: bool,
     budget: Budget | None = None,
+    first: int = 0,
 ) -> dict[str, list[Answer] | Skip]:
-    """Sample n answers to each prompt through the store, with progress and the sampler's warnings on stderr."""
-    first: tuple[int, ...] = ()
+    """Return n answers to each prompt, as `stages.sample`, with progress and the sampler's warnings on stderr."""
+    start: tuple[int, ...] = ()
     last: tuple[int, ...] = ()
 
     def count(done: int, total: int, tokens: int, failed: int) -> None:
-        nonlocal first, last
+        nonlocal start, last
         last = done, failed
-        first = first or last
+        start = start or last
         if tell:
             tell(done, total, tokens, failed)
 
     with progress(label, quiet) as tell:
-        answers = sample(prompts, sampler, n, store, count, budget)
-    if first and first[0] and not quiet:
-        note(f"{label}: {plural(first[0], 'answer')} from the store, {sum(last) - sum(first)} asked")
+        answers = sample(prompts, sampler, n, store, count, budget, first)
+    if start and start[0] and not quiet:
+        note(f"{label}: {plural(start[0], 'answer')} from the store, {sum(last) - sum(start)} asked")
     for warning in sampler.warnings:
         note(f"warning: {warning}")
     sampler.warnings.clear()

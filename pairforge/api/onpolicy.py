@@ -8,19 +8,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..jury import Jury
-from ..options.declaration import keywords
+from ..options.declaration import keywords, part_of
 from ..options.judging import JudgeModelOptions, OnpolicyOptions, PickOptions
 from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer
 from ..plugins import load
+from ..samplers.replay import ReplaySampler
 from ..text import did_you_mean, one_line
-from ..types import Judge, Prompt, Skip
+from ..types import Judge, Prompt, Sampler, Skip
 from .models import contexts_of, open_sampler
 from .pipeline import BuildJob, BuildResult, build, prepare, source_name
+
+if TYPE_CHECKING:
+    from .hard_pairs import HardPairs
 
 BUILT_IN = "reference"
 """The judge whose name may come from a file: the others are code, which is run only where a user names it."""
@@ -62,6 +66,8 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         judge,
         check=partial(try_judge, judge, prompts),
         confirm=open_confirm(options),
+        adaptive=options.adaptive,
+        drop_hard=open_hard_pairs(options.drop_hard, sampler),
         notes=partial(family_warning, judge, sampler.model),
     )
     return build(job, options, options.fresh)
@@ -105,14 +111,17 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
     """Return the judge: one by its name, a reward function, or a `Judge`. Code that is named is run.
 
     Args:
-        judge: `reference`, `reference:MATCH`, `rm:MODEL`, `llm:MODEL`, `pairwise:MODEL`, `checklist:MODEL`, a reward of
-            TRL's (`trl:NAME`), `module:attr`, `file.py:attr`; the toys `length` and `regex:PATTERN`; or an object.
+        judge: `reference`, `reference:MATCH`, `replay`, `rm:MODEL`, `llm:MODEL`, `pairwise:MODEL`, `checklist:MODEL`, a
+            reward of TRL's (`trl:NAME`), `module:attr`, `file.py:attr`; the toys `length` and `regex:PATTERN`; or an
+            object.
         options: for language models.
     """
     from ..judges.function import FunctionJudge
     from ..judges.reference import LengthJudge, PatternJudge, ReferenceJudge
 
     kind, _, model = judge.partition(":") if isinstance(judge, str) else ("", "", "")
+    if judge == "replay":
+        return _replay_judge(options)
     if kind == BUILT_IN:
         return ReferenceJudge(*filter(None, [model]))
     if kind in ("length", "regex"):
@@ -144,6 +153,21 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
     return FunctionJudge(given, name)
 
 
+def _replay_judge(options: Any) -> Judge:
+    from ..judges.reference import ReplayJudge
+
+    if not (replay := getattr(options, "replay", None)):
+        raise InputError(
+            "--judge replay reads the scores of --replay, and no file is given",
+            fix="pairforge onpolicy --judge replay --replay FILE",
+        )
+    sampler = open_sampler(part_of(options, SamplerOptions), quiet=True)
+    assert isinstance(sampler, ReplaySampler)
+    if not sampler.scores:
+        raise InputError(f"--judge replay: no answer in {replay} has a score or a rank", fix="name another judge")
+    return ReplayJudge(sampler.scores)
+
+
 def _language_model_judge(name: str, kind: str, model: str, options: JudgeModelOptions) -> Judge:
     from ..judges.language_model import ChecklistJudge, LanguageModelJudge, PairwiseJudge
     from ..judges.rubric import Rubric
@@ -151,6 +175,7 @@ def _language_model_judge(name: str, kind: str, model: str, options: JudgeModelO
     given = SamplerOptions(model=model or None, max_new_tokens=THINKING_TOKENS)
     if options.judge_base_url:
         given.base_url, given.api_key_env = options.judge_base_url, options.judge_api_key_env
+        given.concurrency, given.timeout = options.judge_concurrency, options.judge_timeout
     else:
         given.chat_template_kwargs = {"enable_thinking": False}  # templates that don't know it ignore it
     sampler, rubric = open_sampler(given, quiet=True), Rubric.named(options.rubric)
@@ -168,6 +193,20 @@ def open_confirm(options: JudgeModelOptions) -> Judge | None:
         what = f"--confirm {one_line(options.confirm)} is not a language model"
         raise InputError(what, fix="write --confirm llm:MODEL")
     return _language_model_judge(f"pairwise:{model}", "pairwise", model, options)
+
+
+def open_hard_pairs(share: float, sampler: Sampler, model: str | None = None) -> HardPairs | None:
+    """Return what leaves out hard pairs, by the model of a sampler, or by another one. Raises as `open_sampler`."""
+    if not share:
+        return None
+    from ..samplers.transformers import LocalModel
+    from .hard_pairs import HardPairs
+
+    local: LocalModel | None = None if model else getattr(sampler, "local", None)
+    if local is None:
+        local = LocalModel(name=model or sampler.model, revision=None if model else sampler.revision)
+        local.check()
+    return HardPairs(share, local)
 
 
 def judges_of(judge: Judge | Jury) -> Sequence[Judge]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .. import diagnostics
 from ..console import HtmlRepr, note, outcome, table
@@ -22,7 +22,7 @@ from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
 from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
-from ..stages import Scored, judge_groups, pair, score
+from ..stages import Outcome, Scored, decided, judge_groups, pair, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
@@ -34,6 +34,8 @@ from .skip_report import SkipReport
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from .hard_pairs import HardPairs
 
 
 @dataclass(repr=False)
@@ -190,11 +192,13 @@ class Builder:
     quiet: bool
     retryable: Counter[str] = field(default_factory=Counter)
 
-    def ask(self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None) -> Answers:
-        """Sample n answers to each prompt, with the job's sampler or another."""
+    def ask(
+        self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None, first: int = 0
+    ) -> Answers:
+        """Return n answers to each prompt, with the job's sampler or another; those before `first` were asked for."""
         sampler = sampler or self.job.sampler
         label = f"{self.job.command}: {kind or sampler.model}"
-        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget)
+        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first)
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
 
@@ -206,9 +210,7 @@ class Builder:
         """Ask a judge's model."""
         return self.ask(prompts, kind="judge", sampler=sampler)
 
-    def confirmed(
-        self, results: Sequence[tuple[Prompt | None, Pair | Skip]], judge: Judge
-    ) -> list[tuple[Prompt | None, Pair | Skip]]:
+    def confirmed(self, results: Outcome, judge: Judge) -> Outcome:
         """Return the results, with a Skip for each pair of which the judge does not find the chosen answer better."""
         groups = [
             AnswerGroup(prompt, [pair.chosen[-1]["content"], pair.rejected[-1]["content"]])
@@ -216,9 +218,7 @@ class Builder:
             if prompt and isinstance(pair, Pair)
         ]
         scores = iter(zip(groups, judge_groups(groups, judge, self.store, self.ask_judge), strict=True))
-        return [
-            (prompt, _confirmed(item, *next(scores)) if isinstance(item, Pair) else item) for prompt, item in results
-        ]
+        return decided(results, [_confirmed(item, *next(scores)) for _, item in results if isinstance(item, Pair)])
 
     def knows(self, prompts: Iterable[Prompt]) -> bool:
         """Return True if the store has every answer."""
@@ -255,6 +255,9 @@ class BuildJob:
         account: Returns more counts.
         notes: Returns warnings that are shown before anything is asked.
         confirm: A groupwise judge that has to find the chosen answer of each pair better, too.
+        adaptive: Ask for two answers first, and for more only where these make no pair; "stored": of a run that did so,
+            the answers that are there.
+        drop_hard: Says which pairs are too hard to be kept.
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
         keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
         by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
@@ -275,6 +278,8 @@ class BuildJob:
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
     confirm: Judge | None = None
+    adaptive: bool | Literal["stored"] = False
+    drop_hard: HardPairs | None = None
     keeps: Callable[[str], bool] = bool
     by_default: bool = False
 
@@ -282,6 +287,11 @@ class BuildJob:
     def asked(self) -> list[Prompt | Skip]:
         """Return every prompt in every context."""
         return list(in_contexts(self.prompts, self.contexts))
+
+    @property
+    def rounds(self) -> list[int]:
+        """The numbers of answers that are asked for, one after the other: n, or 2, 4, 8 ... n."""
+        return [*(2**power for power in range(1, (self.n - 1).bit_length()) if self.adaptive is True), self.n]
 
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""
@@ -296,6 +306,8 @@ class BuildJob:
             "prompts": {"source": self.source, "rows": len(rows), "digest": digest(rows)},
             **({"judge": self.judge.settings()} if self.judge else {}),
             **({"confirm": self.confirm.settings()} if self.confirm else {}),
+            **({"adaptive": self.adaptive} if self.adaptive else {}),
+            **({"drop_hard": self.drop_hard.settings()} if self.drop_hard else {}),
             **{kind: extra.settings() for kind, extra in self.extras.items()},
             **self.pairer.settings(),
         }
@@ -346,32 +358,63 @@ def differences(run: Run, other: Run) -> str:
     return " and ".join(filter(None, [", ".join(most[:-1]), *most[-1:]]))
 
 
+_OPEN = ("tie", "below_margin", "identical", "length_gap", "one_answer", "cut_off", "empty")
+"""The reasons of skips that more answers may resolve."""
+
+
+def _paired(builder: Builder) -> tuple[Answers, dict[str, Scored | Skip], Outcome, dict[str, int]]:
+    """Return answers, scores and pairs; and for an adaptive run, how many answers were not needed.
+
+    In each round, only prompts that have no pair yet are asked for more answers.
+    """
+    job, asked = builder.job, builder.job.asked
+    real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
+    answers, open_, first, saved = dict[str, list[Answer] | Skip](), real, 0, 0
+    for n in job.rounds:
+        answers |= builder.ask(open_, n, first=first)
+        results, outcome = _judged(builder, answers)
+        answered = {prompt.id for prompt in open_ if not isinstance(answers[prompt.id], Skip)}
+        open_ = [prompt for prompt, item in outcome if prompt and isinstance(item, Skip) and item.reason in _OPEN]
+        saved, first = saved + (job.n - n) * (len(answered) - len(open_)), n
+        if not open_:
+            break
+    return answers, results, outcome, {"saved": saved} if job.adaptive is True else {}
+
+
+def _judged(builder: Builder, answers: Answers) -> tuple[dict[str, Scored | Skip], Outcome]:
+    """Return the scores of the answers, if there is a judge, and the pairs."""
+    job, asked = builder.job, builder.job.asked
+    real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
+    pairer = job.refine(answers, builder) if job.refine else job.pairer
+    if not job.judge:
+        return {}, pair(asked, answers, pairer, job.sampler.model)
+    if not isinstance(job.judge, Jury):
+        results = builder.score(real, answers, job.judge)
+        return results, pair(asked, results, pairer, job.sampler.model)
+    ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
+    results = ballots.combined()
+    outcome = pair(asked, results, pairer, job.sampler.model)
+    return results, [
+        (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
+        for prompt, item in outcome
+    ]
+
+
 def _fill(run: Run, builder: Builder) -> None:
     if builder.job.by_default and any(builder.job.contexts) and not builder.job.sampler.takes_system():
         builder = replace(builder, job=replace(builder.job, contexts=[None]))
         if not builder.quiet:
             note(f"{NO_SYSTEM_ROLE.format(visible(builder.job.sampler.model))}: asked without one only")
-    job, asked = builder.job, builder.job.asked
-    real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    if not builder.quiet and not builder.knows(real):
+    job = builder.job
+    if not builder.quiet and not builder.knows(prompt for prompt in job.asked if isinstance(prompt, Prompt)):
         for line in job.notes():
             note(f"warning: {line}")
-    answers = builder.ask(real, job.n)
-    pairer = job.refine(answers, builder) if job.refine else job.pairer
-    ballots, results = None, dict[str, Scored | Skip]()
-    if isinstance(job.judge, Jury):
-        ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
-        results = ballots.combined()
-    elif job.judge:
-        results = builder.score(real, answers, job.judge)
-    results_by_prompt = pair(asked, results if job.judge else answers, pairer, job.sampler.model)
-    if ballots:
-        results_by_prompt = [
-            (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
-            for prompt, item in results_by_prompt
-        ]
+    answers, results, results_by_prompt, saved = _paired(builder)
     if job.confirm:
         results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
+    if job.drop_hard:
+        made = [item for _, item in results_by_prompt if isinstance(item, Pair)]
+        results_by_prompt = decided(results_by_prompt, job.drop_hard(made))
     finish = PairFinisher(job.sampler, job.keeps)
     before, pairs, skips = finish.all(results_by_prompt)
     skip_rows = (
@@ -388,7 +431,7 @@ def _fill(run: Run, builder: Builder) -> None:
         "pairs": len(pairs),
         **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
-        **({"diagnostics": diagnose(answers, results, pairs)} if job.judge else {}),
+        **({"diagnostics": diagnose(answers, results, pairs) | saved} if job.judge else {}),
         **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
         **({"thoughts": finish.thoughts} if finish.thoughts else {}),
         **{kind: len(made) for kind, made in extra.items()},

@@ -24,7 +24,16 @@ from ..store import Store
 from ..types import AnswerGroup, Judge, Prompt, Skip
 from .inputs import PairInput, check_output, latest_run, run_folder
 from .judge_exam import JudgeExam, JudgeProbes, exam, probe
-from .onpolicy import check_judge, family_warning, judges_of, open_confirm, open_judges, open_pairer, try_judge
+from .onpolicy import (
+    check_judge,
+    family_warning,
+    judges_of,
+    open_confirm,
+    open_hard_pairs,
+    open_judges,
+    open_pairer,
+    try_judge,
+)
 from .pipeline import BuildJob, BuildResult, build, in_contexts
 
 
@@ -100,10 +109,13 @@ def _run_with_answers(name: str | PathLike[str] | None, output: str | None, quie
 
 def _job(run: Run, judge: Judge | Jury, options: JudgeOptions | SelectOptions, budget: Budget) -> BuildJob:
     """Return the inputs of a run with the answers of another one."""
+    if options.model and not options.drop_hard:
+        raise InputError("--model has no effect without --drop-hard", fix="leave it out")
     settings = run.settings
+    sampler = StoredSampler(settings["sampling"], settings["model"], settings.get("revision"), dict(_skips(run)))
     return BuildJob(
         run.command,
-        StoredSampler(settings["sampling"], settings["model"], settings.get("revision"), dict(_skips(run))),
+        sampler,
         budget,
         open_pairer(part_of(options, PickOptions), judge.name),
         settings["prompts"]["source"],
@@ -111,12 +123,16 @@ def _job(run: Run, judge: Judge | Jury, options: JudgeOptions | SelectOptions, b
         settings["contexts"],
         settings["n"],
         judge,
+        adaptive="stored" if settings.get("adaptive") else False,
+        drop_hard=open_hard_pairs(options.drop_hard, sampler, options.model),
     )
 
 
 def _skips(run: Run) -> Iterator[tuple[str, Skip]]:
-    """Yield why a prompt of the run has no answer, by its id."""
+    """Yield why a prompt of the run has no answer, by its id; one that is unjudged has some."""
     for row in read_rows(run.skips):
+        if row.get("reason") == "unjudged":
+            continue
         yield str(row.get("prompt_id")), Skip(str(row.get("reason")), str(row.get("detail")))
 
 

@@ -19,6 +19,7 @@ LEAST_MASS = 0.1
 """The probability that all labels must have together: else the model did not answer what it was asked."""
 RAW_CHARACTERS = 4096
 """Of an answer that is not a verdict, so much is kept."""
+_FENCE = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
 _NUMBER = re.compile(r"\W*(?:(?:score|rating|评分|分数)\W*)?([1-9])(?:\s*/\s*9)?\W*", re.IGNORECASE)
 _WORD = re.compile(r"\W*(?:(?:answer|回答)\W*)?([a-z]+)\W*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
@@ -165,12 +166,12 @@ def rating(reply: str | Skip) -> float | Skip:
     """Return the rating from 1 to 9 in a reply: the expected number, or the one that is written."""
     if isinstance(reply, Skip):
         return reply
-    if probabilities := label_probabilities.read(reply):
+    if probabilities := label_probabilities.read(reply, SCALE):
         shares = [probabilities.get(label, 0.0) for label in SCALE]
         if (mass := sum(shares)) < LEAST_MASS:
             return Skip("unjudged", f"the judge gives a number with probability {mass:.3f}")
         return sum(int(label) * share for label, share in zip(SCALE, shares, strict=True)) / mass
-    found = _NUMBER.fullmatch(reply.strip())
+    found = _NUMBER.fullmatch(_bare(reply))
     return float(found[1]) if found else _no_verdict(reply)
 
 
@@ -178,15 +179,21 @@ def preference(reply: str | Skip, labels: Sequence[str] = LETTERS) -> float | Sk
     """Return how much a reply prefers the first of two labels, from 0 to 1."""
     if isinstance(reply, Skip):
         return reply
-    if probabilities := label_probabilities.read(reply):
+    if probabilities := label_probabilities.read(reply, labels):
         first, second = (probabilities.get(label, 0.0) for label in labels)
         if first + second < LEAST_MASS:
             return Skip("unjudged", f"the judge says {' or '.join(labels)} with probability {first + second:.3f}")
         return first / (first + second)
-    found = _WORD.fullmatch(reply.strip())
+    found = _WORD.fullmatch(_bare(reply))
     said = found[1].casefold() if found else ""
     known = [label.casefold() for label in labels]
     return float(said == known[0]) if said in known else _no_verdict(reply)
+
+
+def _bare(reply: str) -> str:
+    """Return a reply without a code fence around it."""
+    fenced = _FENCE.fullmatch(reply.strip())
+    return fenced[1] if fenced else reply.strip()
 
 
 def _no_verdict(reply: str) -> Skip:

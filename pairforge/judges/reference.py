@@ -1,4 +1,4 @@
-"""Score an answer by a reference, 1.0 or 0.0; and two toys, by length and by a pattern."""
+"""Score an answer by a reference, by a score that it has, or, as toys, by its length or a pattern."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import regex
 
 from ..errors import InputError
 from ..text import did_you_mean, one_line
-from ..types import Judge, Prompt, Skip
+from ..types import Judge, Prompt, Skip, digest
 
 _NUMBER = re.compile(r"-?(?:\d[\d,]*)?(?:\.\d+|\d)")
 _CHOICE = re.compile(r"(?<![^\W_])([A-J])(?![^\W_])", re.ASCII)
@@ -119,6 +119,24 @@ def _require_math_verify() -> None:
     except ImportError as error:
         what = "--judge reference:math needs math-verify, which is not installed"
         raise InputError(what, fix='pip install "pairforge[math]"') from error
+
+
+class ReplayJudge(Judge):
+    """Judge by the scores that replayed answers have, of people or of another judge: see `ReplaySampler.scores`."""
+
+    name = "replay"
+
+    def __init__(self, scores: Mapping[tuple[str, str], float]) -> None:
+        self.warnings: list[str] = []
+        self._scores = scores
+
+    def settings(self) -> dict[str, Any]:
+        return {"judge": self.name, "scores": digest(sorted([*key, score] for key, score in self._scores.items()))}
+
+    def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
+        """Return the score of each answer; a Skip where it has none."""
+        none = Skip("not_applicable", "the replayed answer has no score")
+        return [self._scores.get((prompt.id, answer), none) for answer in answers]
 
 
 class LengthJudge(Judge):

@@ -32,13 +32,21 @@ class PickOptions:
         "The two answers may differ by so many tokens in length.", default=None, type=int, metavar="TOKENS", at_least=0
     )
     per_prompt: int = option("Make at most K pairs of a prompt.", default=1, metavar="K", at_least=1)
+    drop_hard: float = option(
+        "Leave out this share of the pairs, those in which learning would most lower the probability of the chosen "
+        "answer, too: the highest CHES.",
+        default=0.0,
+        metavar="SHARE",
+        at_least=0,
+        at_most=1,
+    )
 
 
 _JUDGE = (
     "Score answers by the prompts' own references (reference), your reward function (FILE.py:FUNCTION or "
     "MODULE:FUNCTION; in Python also the function itself), a reward model (rm:MODEL), or a language model that rates "
-    "each answer (llm:MODEL), compares every two (pairwise:MODEL) or goes by a checklist (checklist:MODEL). Several "
-    "make a jury; NAME=2 counts twice."
+    "each answer (llm:MODEL), compares every two (pairwise:MODEL) or goes by a checklist (checklist:MODEL), or the "
+    "scores or ranks in the file of --replay (replay). Several make a jury; NAME=2 counts twice."
 )
 
 
@@ -50,6 +58,10 @@ class JudgeModelOptions:
     )
     judge_api_key_env: str | None = option(
         "This environment variable holds the key of that server.", default=None, metavar="VARIABLE"
+    )
+    judge_concurrency: int = option("At most N requests are sent to it at once.", default=32, metavar="N", at_least=1)
+    judge_timeout: float = option(
+        "A request to it is given up after this many seconds.", default=120.0, metavar="SECONDS", above=0
     )
     rubric: str = option(
         "What a language model judges by: helpfulness, correctness, identity (each also with _zh, in Chinese), or a "
@@ -80,15 +92,26 @@ class OnpolicyOptions(PickOptions, JudgeModelOptions, BuildOptions):
     heading: ClassVar = "Pairs"
     prompts: PromptSource = prompts_option("general.train")
     n: int = option("The model gives this many answers to each prompt.", default=4)
+    adaptive: bool = option(
+        "Ask for two answers first, and for more, up to --n, only where these make no pair.", default=False
+    )
     judge: Any = option(_JUDGE, default=(), metavar="NAME", shown="reference")
     temperature: float = option("The sampling temperature.", default=1.0)
 
 
-_STORED = "Run of `onpolicy`, by default the latest."
+@options
+class StoredAnswersOptions(PickOptions, RunOptions):
+    heading: ClassVar = "Pairs"
+    run: str | PathLike[str] | None = option(
+        "Run of `onpolicy`, by default the latest.", default=None, argument=True, metavar="[RUN]", kw_only=False
+    )
+    model: str | None = option(
+        "The model by which --drop-hard measures.", default=None, flags=("-m", "--model"), shown="the run's"
+    )
 
 
 @options
-class JudgeOptions(PickOptions, JudgeModelOptions, BudgetOptions, RunOptions):
+class JudgeOptions(StoredAnswersOptions, JudgeModelOptions, BudgetOptions):
     """Score the answers of a run by another judge.
 
     No answers are sampled: it makes the run that `onpolicy` with this judge would have made. With --gold or --probe it
@@ -114,16 +137,12 @@ class JudgeOptions(PickOptions, JudgeModelOptions, BudgetOptions, RunOptions):
         metavar="N",
         at_least=1,
     )
-    run: str | PathLike[str] | None = option(_STORED, default=None, argument=True, metavar="[RUN]", kw_only=False)
     judge: Any = option(_JUDGE, default=(), metavar="NAME")
 
 
 @options
-class SelectOptions(PickOptions, RunOptions):
+class SelectOptions(StoredAnswersOptions):
     """Pick other pairs of the answers of a run.
 
     The scores of the run are used: no model and no judge is asked.
     """
-
-    heading: ClassVar = "Pairs"
-    run: str | PathLike[str] | None = option(_STORED, default=None, argument=True, metavar="[RUN]", kw_only=False)

@@ -6,7 +6,6 @@ Such an answer is written as JSON, `{"1": 0.2, "2": 0.7}`: what is missing to 1 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -41,11 +40,11 @@ def written(probabilities: Mapping[str, float]) -> str:
     return json.dumps({label: round(value, 6) for label, value in probabilities.items()})
 
 
-def read(text: str) -> dict[str, float] | None:
-    """Return the probabilities in the text of an answer; None where it is another text."""
+def read(text: str, labels: Sequence[str]) -> dict[str, float] | None:
+    """Return the probabilities of labels in the text of an answer; None where it is another text."""
     with suppress(ValueError, RecursionError):
         found = json.loads(text)
-        if isinstance(found, dict) and found and all(type(value) in (int, float) for value in found.values()):
-            values = {str(label): float(value) for label, value in found.items()}
-            return values if all(math.isfinite(value) and 0 <= value <= 1 for value in values.values()) else None
+        if isinstance(found, dict) and found and {*found} <= {*labels}:
+            numbers = all(type(one) in (int, float) and 0 <= one <= 1 for one in found.values())  # NaN is not
+            return {label: float(value) for label, value in found.items()} if numbers else None
     return None

@@ -140,12 +140,14 @@ class EndpointSampler(Sampler):
         other.decoding = replace(self.decoding, **changes)
         return other
 
-    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
+    ) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield what has come since the last time, in any order; end early where a server refuses a parameter."""
         wanted: list[tuple[Prompt, Key]] = []
         skips: dict[Key, Skip] = {}
         for prompt in prompts:
-            keys = [key for key in ((prompt.id, index) for index in range(n)) if key not in done]
+            keys = [key for key in ((prompt.id, index) for index in range(first, n)) if key not in done]
             if problem := not_in_utf8(prompt.messages):
                 skips |= dict.fromkeys(keys, problem)
             else:

@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import count
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class ReplaySampler(Sampler):
         """The prompts that were asked, by id, as far as they are known."""
         self.skips: dict[str, Skip] = {}
         """Why a prompt has no answer, by its id."""
+        self.scores: dict[tuple[str, str], float] = {}
+        """What the file says of an answer, by the prompt's id and the text: its score, or its negative rank."""
 
     @classmethod
     def from_file(cls, path: str | Path, model: str | None = None, option: str = "--replay") -> ReplaySampler:
@@ -40,6 +43,7 @@ class ReplaySampler(Sampler):
         answers: dict[Key, Answer] = {}
         prompts, skips, models = dict[str, Prompt](), dict[str, Skip](), set[str]()
         next_index: dict[str, count[int]] = defaultdict(count)
+        marks: dict[str, dict[tuple[str, str], float]] = {"score": {}, "rank": {}}
         try:
             lines = Path(path).read_text("utf-8-sig").split("\n")
         except FileNotFoundError:
@@ -54,8 +58,12 @@ class ReplaySampler(Sampler):
             try:
                 row = json.loads(line)
                 prompt, given = answers_in_row(row)
-                for answer in given:
+                for item, answer in zip(_items(row), given, strict=True):
                     answers[prompt.id, next(next_index[prompt.id])] = answer
+                    for name, found in marks.items():
+                        mark: Any = item.get(name) if isinstance(item, dict) else None
+                        if type(mark) in (int, float) and isfinite(mark):
+                            found.setdefault((prompt.id, answer.text), float(mark))
                 if prompt.messages:
                     prompts[prompt.id] = prompt
                 if isinstance(skip := row.get("skip"), dict):
@@ -69,6 +77,7 @@ class ReplaySampler(Sampler):
         names = models - {""}
         made = cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
         made.prompts, made.skips = prompts, skips
+        made.scores = marks["score"] or {key: -rank for key, rank in marks["rank"].items()}
         return made
 
     def joined(self, other: ReplaySampler) -> ReplaySampler:
@@ -77,6 +86,9 @@ class ReplaySampler(Sampler):
         later = {(name, counted[name] + index): answer for (name, index), answer in other.answers.items()}
         made = ReplaySampler({**self.answers, **later}, self.model)
         made.prompts, made.skips = self.prompts | other.prompts, other.skips | self.skips
+        both = counted.keys() & {name for name, _ in other.answers}  # scores of two files can't be compared
+        scores = self.scores | other.scores
+        made.scores = {key: score for key, score in scores.items() if key[0] not in both}
         return made
 
     def settings(self) -> dict[str, Any]:
@@ -84,9 +96,11 @@ class ReplaySampler(Sampler):
         texts = sorted([*key, written(answer), answer.finish] for key, answer in self.answers.items())
         return {"sampler": "replay", "model": self.model, "answers": digest(texts)}
 
-    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
+    ) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield all answers at once."""
-        keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
+        keys = [(prompt.id, index) for prompt in prompts for index in range(first, n)]
         yield {key: self.answers.get(key, self.skips.get(key[0], MISSING)) for key in keys if key not in done}
 
 
@@ -108,9 +122,11 @@ class StoredSampler(Sampler):
     def settings(self) -> dict[str, Any]:
         return self._settings
 
-    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
+    ) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield why each missing answer is missing."""
-        keys = [(prompt.id, index) for prompt in prompts for index in range(n)]
+        keys = [(prompt.id, index) for prompt in prompts for index in range(first, n)]
         yield {key: self._skips.get(key[0], MISSING) for key in keys if key not in done}
 
 
@@ -119,8 +135,12 @@ def answers_in_row(row: Mapping[str, Any]) -> tuple[Prompt, list[Answer]]:
     asked = row["prompt"] if "prompt" in row else row["messages"]
     turns = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
     prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
+    return prompt, [_answer(item) for item in _items(row)]
+
+
+def _items(row: Mapping[str, Any]) -> list[Any]:
     given = next(row[key] for key in _TEXTS if key in row)
-    return prompt, [_answer(item) for item in (given if isinstance(given, list) else [given])]
+    return given if isinstance(given, list) else [given]
 
 
 def _answer(value: Any) -> Answer:

@@ -205,22 +205,25 @@ class TransformersSampler(Sampler):
     def _label_tokens(self) -> dict[str, list[int]]:
         return label_tokens(self.local.chat.tokenizer, self.labels, self.model)
 
-    def sample(self, prompts: Sequence[Prompt], n: int, done: Container[Key]) -> Iterator[Mapping[Key, Answer | Skip]]:
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
+    ) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield one batch after another.
 
-        The batches depend on the prompts alone, not on what is done, so that a resumed run has the same padding, and
-        the same floating-point results, as one that was never stopped.
+        The batches depend on the prompts, `first` and n alone, not on what is done, so that a resumed run has the same
+        padding, and the same floating-point results, as one that was never stopped.
         """
-        if all((prompt.id, index) in done for prompt in prompts for index in range(n)):
+        indices = range(first, n)
+        if all((prompt.id, index) in done for prompt in prompts for index in indices):
             return
         rows = {prompt.id: self._encode(prompt) for prompt in prompts}
-        yield {(name, index): row for name, row in rows.items() if isinstance(row, Skip) for index in range(n)}
+        yield {(name, index): row for name, row in rows.items() if isinstance(row, Skip) for index in indices}
         ids = {name: row for name, row in rows.items() if not isinstance(row, Skip)}
-        if all((name, index) in done for name in ids for index in range(n)):
+        if all((name, index) in done for name in ids for index in indices):
             return
         looping = 0
         try:
-            for batch in self._batches(ids, n):
+            for batch in self._batches(ids, indices):
                 if any(key not in done for key in batch):
                     generated = self._generate(batch, [ids[name] for name, _ in batch])
                     answers = {key: self._read(row, ids[key[0]]) for key, row in zip(batch, generated, strict=True)}
@@ -233,8 +236,8 @@ class TransformersSampler(Sampler):
             if looping:
                 self.warnings.append(f"answers that repeat themselves until they are cut: {looping}")
 
-    def _batches(self, ids: Mapping[str, Sequence[int]], n: int) -> Iterator[list[Key]]:
-        """Yield batches: rows of similar length together, a prompt's n samples in one batch.
+    def _batches(self, ids: Mapping[str, Sequence[int]], indices: Sequence[int]) -> Iterator[list[Key]]:
+        """Yield batches: rows of similar length together, a prompt's samples in one batch.
 
         All rows of a batch may generate equally many tokens, so that none is cut because of its neighbours.
         """
@@ -242,10 +245,10 @@ class TransformersSampler(Sampler):
         for new_tokens, names in groupby(order, key=lambda name: self._max_new_tokens(ids[name])):
             batch: list[Key] = []
             for name in names:
-                if batch and len(batch) + n > self.local.batch_plan.rows_of(len(ids[name]) + new_tokens):
+                if batch and len(batch) + len(indices) > self.local.batch_plan.rows_of(len(ids[name]) + new_tokens):
                     yield batch
                     batch = []
-                batch += [(name, index) for index in range(n)]
+                batch += [(name, index) for index in indices]
             yield batch
 
     def _max_new_tokens(self, ids: Sequence[int]) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Scripted, read_jsonl
+from support import Scripted, read_jsonl, write_jsonl
 
 import pairforge
 from pairforge.api.onpolicy import family_warning
@@ -213,3 +214,66 @@ def test_a_judge_of_the_model_s_own_family_is_a_warning(judge: str, model: str, 
 
     said = [*family_warning(Named(), model)]
     assert bool(said) is warned and all("one family" in line for line in said)
+
+
+def right(completions: Any, **_: Any) -> list[float]:
+    return [float(made[0]["content"].startswith("right")) for made in completions]
+
+
+def test_adaptive_asks_for_more_only_where_there_is_no_pair_yet(asked: Any) -> None:
+    """Of prompt k, only answer k % 5 is right: two answers make a pair for 0 and 1, four for 2 and 3, none for 4."""
+    asked.sampler.say = lambda prompt, index, _: (
+        f"{'right' if int(prompt.question.split()[-1]) % 5 == index else 'wrong'} {index}"
+    )
+    built = asked(right, n=4, adaptive=True)
+    drawn = [(one.prompt.id, one.index) for one in asked.sampler.asked]
+    assert len(drawn) == len(set(drawn)) == 10 * 2 + 14 * 4
+    assert built.counts["pairs"] == 20 and built.counts["skips"] == {"tie": 4}
+    assert "--adaptive left 20 of 96 answers out" in "\n".join(map(str, built.__rich_console__()))
+    whole = asked(right, n=4)
+    assert [*whole.rows()] == [*built.rows()] and whole.run.path != built.run.path
+    assert len(asked.sampler.asked) == 96, "the other answers alone were asked for"
+    again = pairforge.select(built.run.path, pick="best-second", quiet=True)
+    assert again.run.settings["adaptive"] == "stored" and again.counts["pairs"] == 20
+
+
+def test_adaptive_within_a_budget_goes_on_with_the_same_command(asked: Any) -> None:
+    asked.sampler.say = lambda prompt, index, _: "same" if index < 2 else f"other {'a' * index}"
+    stopped = asked(longer, n=8, adaptive=True, max_tokens=60)
+    assert stopped.counts["skips"]["not_asked"] + stopped.counts["pairs"] == 24 and not stopped.ok
+    built = asked(longer, n=8, adaptive=True)
+    assert built.run.path == stopped.run.path and built.counts["pairs"] == 24
+    assert len(asked.sampler.asked) == 24 * 4 and built.counts["diagnostics"]["saved"] == 24 * 4
+
+
+def _groups(turns: list[dict[str, str]], message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield each question of a tree of messages, in which people ranked the replies, with these."""
+    said = [*turns, {"role": {"prompter": "user"}.get(message["role"], "assistant"), "content": message["text"]}]
+    if message["role"] == "prompter" and len(message["replies"]) > 1:
+        yield {"prompt": said, "answers": [{"text": one["text"], "rank": one["rank"]} for one in message["replies"]]}
+    for reply in message["replies"]:
+        yield from _groups(said, reply)
+
+
+def test_the_best_and_the_worst_of_ranked_answers_are_those_of_the_ranks(tmp_path: Path) -> None:
+    def reply(text: str, rank: int | None, *replies: Any) -> dict[str, Any]:
+        return {"text": text, "role": "assistant", "rank": rank, "replies": list(replies)}
+
+    further = {"text": "And then?", "role": "prompter", "replies": [reply("x", 1), reply("y", 0), reply("z", None)]}
+    tree = {"text": "How?", "role": "prompter", "replies": [reply("b", 1, further), reply("a", 0), reply("c", 2)]}
+    none = {"text": "Why?", "role": "prompter", "replies": [reply("d", None), reply("e", None)]}
+    rows = [*_groups([], tree), *_groups([], none)]
+    file = write_jsonl(tmp_path / "ranked.jsonl", rows)
+    options: Any = {"prompts": str(file), "replay": str(file), "output": str(tmp_path), "quiet": True}
+    options["history"] = "full"
+    built = pairforge.onpolicy(judge="replay", **options)
+    sides = [(row["chosen"][-1]["content"], row["rejected"][-1]["content"]) for row in built.rows()]
+    assert sides == [("a", "c"), ("y", "x")] and built.counts["skips"] == {"not_applicable": 1}
+    write_jsonl(file, [row | {"answers": [{"text": "a", "score": 1}, {"text": "b", "score": 2.5}]} for row in rows[:1]])
+    [row] = pairforge.onpolicy(judge="replay", **options).rows()
+    assert (row["chosen_score"], row["rejected_score"]) == (2.5, 1.0)
+    write_jsonl(file, [{"prompt": "How?", "answers": ["a", {"text": "b", "score": "good"}]}])
+    with pytest.raises(InputError, match="has a score or a rank"):
+        pairforge.onpolicy(judge="replay", **options)
+    with pytest.raises(InputError, match="no file is given"):
+        pairforge.onpolicy(judge="replay", output=str(tmp_path))

@@ -13,6 +13,7 @@ from fakeserver import FakeServer
 
 import pairforge
 from pairforge import InputError
+from pairforge.api.difficulty import difficulty
 from pairforge.api.pipeline import BuildResult
 
 QUESTIONS = ["What is 2 + 3?", "What is 12 - 7?", "Give the opposite of happy.", "What is 9 + 9?"]
@@ -130,3 +131,22 @@ def test_a_run_whose_prompts_are_gone_says_so(run: BuildResult, tmp_path: Path) 
     with pytest.raises(InputError, match=r"prompts.jsonl can't be read") as raised:
         pairforge.select(copy)
     assert raised.value.fix == "run the command that made the run again"
+
+
+@pytest.mark.parametrize("per_prompt", [1, 3])
+def test_hard_pairs_are_left_out(run: BuildResult, per_prompt: int) -> None:
+    options: Any = {"pick": "all-pairs", "per_prompt": per_prompt, "quiet": True}
+    every = [*pairforge.select(run.run.path, **options).rows()]
+    made = pairforge.select(run.run.path, drop_hard=0.5, **options)
+    hardest = difficulty(every).riskiest(len(every) // 2)
+    assert [*made.rows()] == [row for number, row in enumerate(every) if number not in hardest]
+    left = {row["prompt_id"] for row in made.rows()}
+    gone = {row["prompt_id"] for row in every} - left
+    assert made.counts["skips"].get("hard", 0) == len(gone)
+    assert len(left) + sum(made.counts["skips"].values()) == len(QUESTIONS)
+    assert pairforge.select(run.run.path, drop_hard=0.5, model="pocket", **options).run.path == made.run.path
+
+
+def test_a_model_is_only_for_hard_pairs(run: BuildResult) -> None:
+    with pytest.raises(InputError, match="--model has no effect without --drop-hard"):
+        pairforge.select(run.run.path, model="pocket")

@@ -50,8 +50,8 @@ def scores(judge: Any, groups: Sequence[AnswerGroup], folder: Path) -> list[dict
 @pytest.mark.parametrize(
     ("reply", "score"),
     [
-        ("7", 7.0), (" 7.", 7.0), ("Score: 3", 3.0), ('{"score": 8}', 8.0), ("```json\n{\"score\": 8}\n```", None),
-        ("评分：6", 6.0), ("5/9", 5.0),
+        ("7", 7.0), (" 7.", 7.0), ("Score: 3", 3.0), ('{"score": 8}', 8.0), ('{"score": 1}', 1.0),
+        ("```json\n{\"score\": 8}\n```", 8.0), ("评分：6", 6.0), ("5/9", 5.0),
         ('{"7": 0.5, "9": 0.5}', 8.0), ('{"1": 0.25, "2": 0.25, "9": 0.0}', 1.5), ('{"1": 0.05}', None),
         ('{"1": NaN}', None), ("", None), ("10", None), ("0", None), ("6 or 8", None), ("I say 7", None),
         ("<think>7", None), ("I'm sorry, I can't judge this.", None), ("7 8", None),

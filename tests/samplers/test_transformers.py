@@ -318,3 +318,10 @@ def test_a_model_that_cannot_be_used_gets_one_line(tmp_path: Path, monkeypatch: 
     for temperature in (-1.0, math.nan, math.inf):
         with pytest.raises(InputError, match="temperature"):
             pocket(temperature=temperature)
+
+
+def test_later_answers_are_those_of_all_and_the_first_ones_are_not_drawn_again() -> None:
+    whole = answers(pocket(temperature=1.0, max_new_tokens=8), PROMPTS[:3], 4)
+    drawn = pocket(temperature=1.0, max_new_tokens=8).sample(PROMPTS[:3], 4, (), 2)
+    later = {key: answer for batch in drawn for key, answer in batch.items()}
+    assert later == {key: answer for key, answer in whole.items() if key[1] >= 2}
