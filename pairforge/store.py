@@ -99,7 +99,7 @@ class Store:
         """Return the stored answers to one prompt, in order."""
         query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? ORDER BY idx"
         with write_errors(self.path):
-            return [Answer(*found) for found in self._db.execute(query, (digest(settings), prompt))]
+            return [answer_of(*found) for found in self._db.execute(query, (digest(settings), prompt))]
 
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
         """Remove the answers of one sampling setting, unless `dry`, and return how many they are."""

@@ -14,7 +14,7 @@ from shutil import rmtree
 from typing import Any, TypeAlias
 
 from .. import formats
-from ..checks.gate import Gate
+from ..checks.gate import Gate, allowances
 from ..checks.row import well_shaped
 from ..checks.rule import RULES
 from ..checks.runner import RowChecker
@@ -27,20 +27,21 @@ from ..disk import write_atomic
 from ..errors import InputError, PairforgeError
 from ..formats import TARGETS
 from ..hub import croissant, dataset_card, manifest
-from ..hub.data_files import write_config
+from ..hub.data_files import sha256_of, write_config
 from ..hub.dataset_upload import CARD_FILE, DATA_FOLDER, BuiltDataset
 from ..hub.language import LanguageCounter
 from ..hub.licensing import licenses
-from ..hub.manifest import DataConfig, Manifest
-from ..markdown import without_places
+from ..hub.manifest import DataConfig, Manifest, RowsDigest
+from ..markdown import public_name, without_places
 from ..options.hub import PushOptions
 from ..pairers import usable
 from ..prompts import BUNDLED, read_prompts
-from ..resources import resource
+from ..readers import files_of
+from ..resources import installed_versions, resource
 from ..run import Run
 from ..store import Store
 from ..text import byte_size, plural
-from ..types import Finding, Prompt, Skip, digest
+from ..types import Answer, Finding, Prompt, Skip, digest
 from .inputs import PairInput
 
 CANDIDATES = "candidates"
@@ -120,13 +121,8 @@ class CheckedRows:
                 "unintended": found,
             }
 
-    @property
-    def pocket(self) -> bool:
-        """Whether there are pairs of the bundled model."""
-        return any(map(_is_pocket, self.models))
 
-
-def _is_pocket(model: str) -> bool:
+def is_pocket(model: str) -> bool:
     """Return True for a name or a path of the bundled model."""
     if model == "pocket":
         return True
@@ -171,9 +167,44 @@ def build_dataset(
         return None
     built = BuiltDataset(folder, Manifest(configs, name).as_read())
     write_atomic(folder / manifest.FILE, built.manifest.text())
-    write_atomic(folder / CARD_FILE, dataset_card.render(built.manifest, options.repo))
-    write_atomic(folder / croissant.FILE, croissant.text(built.manifest, options.repo))
+    write_card(built, options.repo)
     return built
+
+
+def write_card(built: BuiltDataset, repo: str | None) -> None:
+    """Write what follows from the manifest, for this repository."""
+    write_atomic(built.folder / CARD_FILE, dataset_card.render(built.manifest, repo))
+    write_atomic(built.folder / croissant.FILE, croissant.text(built.manifest, repo))
+
+
+def inputs_digest(source: PairInput, options: PushOptions, license: str | None) -> str | None:
+    """Return a digest of all from which a data set is built: the files, the run and its answers, and the options.
+
+    None where the rows are not in files here. Only the licences that the cards of models name are not in it.
+    """
+    if source.path is None or not source.path.exists():
+        return None
+    run, answers = source.run, RowsDigest()
+    try:
+        paths = files_of(source.name, formats.PAIRS)
+        if not all(map(Path.is_file, paths)):  # a pipe is read once
+            return None
+        files = [(str(file), sha256_of(file)) for file in paths]
+        for row in _answers(run) if run and options.candidates and _sampled_several(run) else ():
+            answers.add(row)
+    except (PairforgeError, OSError):  # which is said when they are built
+        return None
+    of_run = [run.path.name, run.command, run.argv, run.settings, run.counts] if run else []
+    given = [license, allowances(options.allow), dict(source.columns.parts), options.config_name, options.test_size]
+    given += [options.candidates, options.also, installed_versions("pairforge")]
+    return digest([files, answers.hexdigest(), of_run, given], 64)
+
+
+def licenses_of(run: Run | None, models: Iterable[str], license: str | None) -> dict[str, str | None]:
+    """Return the licences of the prompts of a run, of models, and of the set: see `licenses`."""
+    asked = run.settings.get("prompts") if run else None
+    source = asked.get("source") if isinstance(asked, Mapping) else None
+    return licenses(source if isinstance(source, str) else None, models, license)
 
 
 def _how(run: Run | None) -> dict[str, Any]:
@@ -186,10 +217,8 @@ def _how(run: Run | None) -> dict[str, Any]:
 def _found(rows: CheckedRows, pairs: DataConfig, run: Run | None, license: str | None) -> dict[str, Any]:
     """Return what the checks say of the pairs, and their licences."""
     facts = dict(rows.facts)
-    asked = run.settings.get("prompts") if run else None
-    source = asked.get("source") if isinstance(asked, Mapping) else None
     return {
-        "licenses": licenses(source if isinstance(source, str) else None, rows.models, license),
+        "licenses": licenses_of(run, rows.models, license),
         "findings": rows.gate.findings_json(),
         "allowed": rows.gate.allowed_json(),
         "shortcuts": facts.pop("shortcuts", None),
@@ -242,14 +271,12 @@ def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: Split) -> Da
 
 def _candidates(run: Run, gate: Gate, folder: Path, split: Split) -> DataConfig | None:
     """Write the config of all answers of a run, where it sampled several; None, and a word, where that can't be."""
-    n, sampling = run.settings.get("n"), run.settings.get("sampling")
-    if type(n) is not int or n < 2 or not isinstance(sampling, dict):
+    if not _sampled_several(run):
         return None
     why = "there is no evidence.db beside the run"
     if (run.path.parent / "evidence.db").exists():
         try:
-            with closing(Store(run.path.parent)) as store:
-                made = write_config(lambda: _checked(_answers(run, store), gate), "candidates", folder, split)
+            made = write_config(lambda: _checked(_answers(run), gate), "candidates", folder, split)
             size = sum(file.bytes for file in made.files)
             if made.rows and size <= _MOST_CANDIDATES:
                 return made
@@ -261,6 +288,11 @@ def _candidates(run: Run, gate: Gate, folder: Path, split: Split) -> DataConfig 
     return None
 
 
+def _sampled_several(run: Run) -> bool:
+    n = run.settings.get("n")
+    return type(n) is int and n > 1 and isinstance(run.settings.get("sampling"), dict)
+
+
 def _checked(rows: Iterable[Mapping[str, Any]], gate: Gate) -> Iterator[Mapping[str, Any]]:
     for index, row in enumerate(rows):
         gate.take(_SECRETS.see(index, row))
@@ -268,27 +300,44 @@ def _checked(rows: Iterable[Mapping[str, Any]], gate: Gate) -> Iterator[Mapping[
             yield row
 
 
-def _answers(run: Run, store: Store) -> Iterator[Mapping[str, Any]]:
-    """Yield for each prompt of a run all of its answers, with their scores where they were judged."""
-    settings, judge = run.settings, run.settings.get("judge")
-    columns = _columns_of(run) if isinstance(judge, dict) and "given" not in judge else {}
+def _answers(run: Run) -> Iterator[Mapping[str, Any]]:
+    """Yield for each prompt of a run all of its answers that are kept, with their scores where they were judged."""
+    settings: Mapping[str, Any] = run.settings
+    if not (run.path.parent / "evidence.db").exists():
+        return
+    judge = settings["judge"] if isinstance(settings.get("judge"), dict) else {}
+    columns = _columns_of(run) if judge and "given" not in judge else {}
+    jury = judge.get("judges")
+    judges = [one for one in jury if isinstance(one, dict)] if isinstance(jury, list) else [judge]
     seen = set[str]()
-    for name, prompt in _prompts(run):
-        found = store.answers_to(settings["sampling"], name)[: settings["n"]]
-        if name in seen or len(found) < 2:
-            continue
-        seen.add(name)
-        row = {"prompt_id": name, "prompt": prompt, "responses": [answer.text for answer in found]}
-        row["finish"] = [answer.finish for answer in found]
-        row["model"] = settings["model"]
-        if isinstance(judge, dict):
-            key = digest([name, columns.get(name, {})])
-            whole = [] if isinstance(kept := usable(found), Skip) else kept
-            compared = digest([key, sorted(answer.text for answer in whole)])  # by a judge that compares answers
-            scores = {answer: score for (_, answer), score in store.scores(judge, [compared, key]).items()}
-            row["scores"] = [scores.get(digest(answer.text)) for answer in found]
-            row["judge"] = str(judge.get("judge", ""))
-        yield row
+    with closing(Store(run.path.parent)) as store:
+        for name, prompt in _prompts(run):
+            found = store.answers_to(settings["sampling"], name)[: settings["n"]]
+            if name in seen or len(found) < 2:
+                continue
+            seen.add(name)
+            row: dict[str, Any] = {"prompt_id": name, "prompt": prompt, "responses": [answer.text for answer in found]}
+            row["finish"] = [answer.finish for answer in found]
+            row["model"] = settings["model"]
+            if judge:
+                key = digest([name, columns.get(name, {})])
+                whole = [] if isinstance(kept := usable(found), Skip) else kept
+                compared = digest([key, sorted(answer.text for answer in whole)])  # by a judge that compares answers
+                given = [_scores(store, one, (compared, key), found) for one in judges]
+                row["judge"] = str(judge.get("judge", ""))
+                if isinstance(jury, list):  # whose scores are combined over the whole set
+                    row["judges"] = [public_name(str(one.get("judge"))) for one in judges]
+                    row["weights"] = judge.get("weights")
+                    row["judge_scores"] = given
+                else:
+                    [row["scores"]] = given
+            yield row
+
+
+def _scores(store: Store, judge: Mapping[str, Any], keys: Iterable[str], answers: Iterable[Answer]) -> list[Any]:
+    """Return the scores that a judge gave to answers, None where there is none."""
+    scores = {answer: score for (_, answer), score in store.scores(judge, keys).items()}
+    return [scores.get(digest(answer.text)) for answer in answers]
 
 
 def _prompts(run: Run) -> Iterator[tuple[str, list[Any]]]:

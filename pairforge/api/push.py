@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import re
 import shlex
@@ -20,9 +20,10 @@ from uuid import uuid4
 from .. import formats
 from ..checks.gate import allowances
 from ..console import note, table
-from ..disk import write_errors
-from ..errors import InputError, OutsideError
+from ..disk import write_atomic, write_errors
+from ..errors import InputError, OutsideError, PairforgeError
 from ..hub import croissant, manifest
+from ..hub.data_files import sha256_of
 from ..hub.dataset_upload import (
     CARD_FILE,
     DATA_FOLDER,
@@ -32,19 +33,21 @@ from ..hub.dataset_upload import (
     check_repo,
     check_right,
 )
+from ..hub.manifest import Manifest
 from ..hub.model_upload import ModelUpload, why_not
 from ..hub.repository import Commit, connected, logged_in, login_advice, status_of
 from ..options.declaration import keywords
 from ..options.hub import PushOptions
 from ..resources import patterns
-from ..run import TrainedModel, out_dir
+from ..run import Run, TrainedModel, out_dir
 from ..text import did_you_mean, plural, visible
 from ..types import Finding
-from .dataset_build import CheckedRows, build_dataset
+from .dataset_build import CheckedRows, build_dataset, inputs_digest, is_pocket, licenses_of, write_card
 from .inputs import PairInput
 
 _SHOWN = 10  # errors
 _OLD = 24 * 3600  # seconds after which a folder that a push built in was left by one that was killed
+_MARK = ".hub.json"  # beside the folder that was built: from what
 _CONFIG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 _REF = re.compile(r"[A-Za-z0-9][\w./-]{0,100}", re.ASCII)
 _POCKET = "these pairs were made by the bundled pocket model: figures on it are not figures of a real model"
@@ -61,8 +64,7 @@ class BuiltFile:
     @classmethod
     def of(cls, name: str, file: Path) -> BuiltFile:
         """Return the description of a file on this disk."""
-        content = file.read_bytes()
-        return cls(name, len(content), hashlib.sha256(content).hexdigest())
+        return cls(name, file.stat().st_size, sha256_of(file))
 
 
 @dataclass(frozen=True)
@@ -129,9 +131,11 @@ def push(options: PushOptions) -> PushOutcome:
         return _push_model(Path(options.data), options)
     license = known_license(options.license)
     _check_names(options)
-    from .correct import default_run
+    data = options.data
+    if data is None:
+        from .correct import default_run
 
-    data = options.data if options.data is not None else default_run(options.output, options.quiet)
+        data = default_run(options.output, options.quiet)
     with PairInput(data, options.output, quiet=options.quiet, columns=options.columns) as source:
         return _build_and_upload(source, license, options)
 
@@ -200,9 +204,18 @@ def _bars_off(quiet: bool) -> Iterator[None]:
 def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
     if options.repo and not (options.dry_run or options.create_pr) and logged_in():
         check_right(options.repo)  # before minutes of work
-    run, rows = source.run, CheckedRows(source, allowances(options.allow))
+    run, inputs = source.run, inputs_digest(source, options, license)
     own = run and os.access(run.path, os.W_OK)  # it may be another user's
     root = run.path if run and own else out_dir(options.output)
+    for base in [root] if own else root.glob("push-*"):
+        if inputs and _mark(base).get("inputs") == inputs:
+            with _locked(base, options.quiet):
+                if kept := _built_before(base, inputs, run, license):
+                    if not options.quiet:
+                        note(f"{kept.folder} was built from these pairs and settings before")
+                    write_card(kept, options.repo)
+                    return _upload(kept, options, source, _mark(base)["models"])
+    rows = CheckedRows(source, allowances(options.allow))
     with _folder_for(root) as folder:
         built = build_dataset(source, rows, folder, options, license)
         if built is None:
@@ -214,14 +227,35 @@ def _build_and_upload(source: PairInput, license: str | None, options: PushOptio
             said += f"; where it is meant: --allow {rows.findings[0].code}=REASON"
             return PushOutcome(said, repo=options.repo, findings=tuple(rows.findings))
         name = built.manifest.configs[built.manifest.default].digest
-        base = root if run and own else root / f"push-{name[:10]}"
-        with _locked(base, options.quiet), _bars_off(options.quiet):
+        base = root if own else root / f"push-{name[:10]}"
+        with _locked(base, options.quiet):
             built = replace(built, folder=_put(folder, base / "hub"))
-            files = _files(built)
+            write_atomic(base / _MARK, json.dumps({"inputs": inputs, "models": sorted(rows.models)}))
             if not options.quiet:
-                note(preview(built.folder, files))
-            made = PushOutcome("", built.folder, files, options.repo)
-            return _upload(built, made, options, source, rows.pocket)
+                note(preview(built.folder, _files(built)))
+            return _upload(built, options, source, rows.models)
+
+
+def _mark(base: Path) -> dict[str, Any]:
+    """Return from what the data set beside it was built, as far as that is known."""
+    with suppress(OSError, ValueError):
+        found = json.loads((base / _MARK).read_bytes())
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _built_before(base: Path, inputs: str, run: Run | None, license: str | None) -> BuiltDataset | None:
+    """Return the data set that an earlier push built from the same, if it is whole and would be built so again."""
+    mark, folder = _mark(base), base / "hub"
+    if mark.get("inputs") != inputs or folder.is_symlink():
+        return None
+    try:
+        made = Manifest.read((folder / manifest.FILE).read_text("utf-8"), str(folder))
+        whole = all(sha256_of(folder / file.path) == file.sha256 for file in made.files)
+    except (OSError, PairforgeError):
+        return None
+    known = made.configs[made.default].licenses == licenses_of(run, mark["models"], license)
+    return BuiltDataset(folder, made) if whole and known else None
 
 
 @contextmanager
@@ -246,6 +280,7 @@ def _put(built: Path, place: Path) -> Path:
     if place.is_symlink():  # of a run that somebody gave: what it points to would be moved
         raise InputError(f"{place} is a symbolic link, and nothing is written there", fix=f"rm {place}")
     with write_errors(place):
+        place.with_name(_MARK).unlink(missing_ok=True)
         if place.exists():
             place.rename(built.with_name("old"))
         built.rename(place)
@@ -259,9 +294,8 @@ def _files(built: BuiltDataset) -> tuple[BuiltFile, ...]:
     return (*texts, *data)
 
 
-def _upload(
-    built: BuiltDataset, made: PushOutcome, options: PushOptions, source: PairInput, pocket: bool
-) -> PushOutcome:
+def _upload(built: BuiltDataset, options: PushOptions, source: PairInput, models: Iterable[str]) -> PushOutcome:
+    pocket, made = any(map(is_pocket, models)), PushOutcome("", built.folder, _files(built), options.repo)
     how = _command(options, options.repo or "YOUR-NAME/YOUR-DATASET", pocket)
     to_upload = f"to upload: {how}"
     if not logged_in():
@@ -285,11 +319,12 @@ def _upload(
         options.revision, options.create_pr, options.tag, options.message,
     )  # fmt: skip
     made = replace(made, repo=repo)
-    if options.dry_run:
-        there = upload.compare()
-        said = f"not uploaded: {'; '.join((there.text, *there.refusals))}; {to_upload}"
-        return replace(made, note=said, changes=there.changes)
-    return _uploaded(made, upload.run(), options, upload.changes, upload.unread)
+    with _bars_off(options.quiet):
+        if options.dry_run:
+            there = upload.compare()
+            said = f"not uploaded: {'; '.join((there.text, *there.refusals))}; {to_upload}"
+            return replace(made, note=said, changes=there.changes)
+        return _uploaded(made, upload.run(), options, upload.changes, upload.unread)
 
 
 def _user() -> str:

@@ -22,7 +22,7 @@ MAX_DEPTH = 64
 INSTRUCTS = frozenset(("system", "developer"))
 """The roles of a message that says how to answer; newer models call it the developer's."""
 TEXTS = ("id", "prompt_id", "method", "model", "judge")
-NUMBERS = ("chosen_score", "rejected_score")
+NUMBERS = ("chosen_score", "rejected_score", "confidence")
 _PARTS = frozenset(("text", "image", "image_url", "audio", "input_audio", "video"))
 KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *THOUGHT_KEYS))
 """The keys of a message that chat templates read."""

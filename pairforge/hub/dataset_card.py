@@ -102,8 +102,27 @@ def with_own_parts(card: str, there: str) -> str:
     return f"---\n{CardData(**{**new, **extra}).to_yaml()}\n---\n{body}" + (f"\n{mine}\n" if mine else "")
 
 
+def changed_parts(card: str, there: str) -> list[str]:
+    """Return the keys of the header, and the headings, at which a card differs from the card that is there."""
+    (new, body), (old, text) = _parts(card), _parts(there)
+    keys = [key for key in {**old, **new} if key != "pairforge" and new.get(key) != old.get(key)]
+    sections, before = (
+        {part.partition("\n")[0].strip("# "): part.strip() for part in _sections(one)} for one in (body, text)
+    )
+    return keys + [title for title in {**sections, **before} if sections.get(title) != before.get(title)]
+
+
 def _own_sections(text: str) -> Iterator[str]:
-    """Yield the sections with headings that no card of pairforge's has; a heading in a fence is none."""
+    """Yield the sections with headings that no card of pairforge's has."""
+    titles = {f"## {title}" for title in _SECTIONS} | {"# Preference pairs"}
+    for part in _sections(text)[1:]:
+        title = part.partition("\n")[0].strip()
+        if title not in titles and not title.startswith("## Config "):
+            yield part.strip()
+
+
+def _sections(text: str) -> list[str]:
+    """Return what is before the first heading, and each section; a heading in a fence is none."""
     parts, fenced = [""], ""
     for line in text.splitlines(keepends=True):
         if ticks := re.match("`{3,}", line):
@@ -111,11 +130,7 @@ def _own_sections(text: str) -> Iterator[str]:
         if not fenced and re.match("#{1,2} ", line):
             parts.append("")
         parts[-1] += line
-    titles = {f"## {title}" for title in _SECTIONS} | {"# Preference pairs"}
-    for part in parts[1:]:
-        title = part.partition("\n")[0].strip()
-        if title not in titles and not title.startswith("## Config "):
-            yield part.strip()
+    return parts
 
 
 def _listed(value: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from ..console import note
 from ..errors import InputError, OutsideError
 from ..formats.target_formats import dataset_info
 from ..text import byte_size, escaped, plural, visible
@@ -180,7 +181,12 @@ class DatasetUpload:
                 return PushComparison(f"{self.repo} holds these pairs already, at {head.sha[:7]}", RowChanges())
             changes = self._changes(there)
             refusals, _ = self._refusals(there, changes)
-        text = f"{self.repo} at {head.sha[:7]}: {changes}; the card would be {'replaced' if there.card else 'added'}"
+            texts = there.texts(there.placed(self.built), self.repo)
+        parts = dataset_card.changed_parts(texts[CARD_FILE], there.card)
+        card = f"the card changes: {', '.join(parts)}" if parts else "the card stays"
+        text = f"{self.repo} at {head.sha[:7]}: {changes}; {card if there.card else 'a card would be added'}"
+        if gone := there.gone(self.built):
+            text += f"; without the config {', '.join(gone)}, which this push lacks"
         splits = [f"{config} {split} {old} -> {new}" for config, split, old, new in self._splits(there) if old != new]
         if splits:
             text += f"; rows by split: {', '.join(splits)}"
@@ -234,6 +240,8 @@ class DatasetUpload:
         refusals, fix = self._refusals(there, self.changes)
         if refusals and (self.confirm is None or self._is_public(there) or not self.confirm("; ".join(refusals))):
             raise InputError("; ".join(refusals), fix=fix)
+        if (gone := there.gone(self.built)) and not self.quiet:
+            note(f"the config {', '.join(gone)} of an earlier push goes: this one lacks it")
         placed = there.placed(self.built)
         local = {
             new.path: self.built.folder / old.path
@@ -265,7 +273,7 @@ class DatasetUpload:
             return (f"{self.repo} is public on the Hub",), "push there with --public, or to another --repo"
         if self.yes:
             return (), ""
-        found = []
+        found = [f"the config {name} of {self.repo} would be removed" for name in there.gone(self.built)]
         if foreign := there.foreign:
             names = ", ".join(escaped(name) for name in foreign[:_SHOWN])
             more = " ..." if len(foreign) > _SHOWN else ""
@@ -371,7 +379,15 @@ class _There:
         """Return the manifest that the dataset gets: the configs that are built, and those that are there."""
         default = self.manifest.default if self.manifest else built.manifest.default
         directories = {name: DATA_FOLDER if name == default else name for name in built.manifest.configs}
-        return Manifest({**self.configs, **built.at(directories).configs}, default).as_read()
+        kept = {name: config for name, config in self.configs.items() if name not in self.gone(built)}
+        return Manifest({**kept, **built.at(directories).configs}, default).as_read()
+
+    def gone(self, built: BuiltDataset) -> list[str]:
+        """Return the configs of all answers whose pairs the push replaces, while it has no answers itself."""
+        replaced = {config.evidence for name, config in self.configs.items() if name in built.manifest.configs}
+        kept = {config.evidence for name, config in self.configs.items() if name not in built.manifest.configs}
+        named = (replaced - kept) & self.configs.keys() - built.manifest.configs.keys()
+        return sorted(name for name in named if name and self.configs[name].kind == "candidates")
 
     def texts(self, placed: Manifest, repo: str) -> dict[str, str]:
         """Return the files that follow from the manifest."""

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
+from random import Random
 
 from ..resources import patterns
 
@@ -13,6 +14,7 @@ _KANA, _HANGUL, _HAN = re.compile("[\u3041-\u30ff]"), re.compile("[\uac00-\ud7a3
 _WORD = re.compile(r"[^\W\d_]+")
 _SHARE = 0.05
 """A language of fewer of the texts is not named: a few words of it prove little."""
+_TEXTS = 2000
 _MOST = 400
 """Characters of a text that are looked at."""
 
@@ -43,17 +45,23 @@ def language_of(text: str) -> str | None:
 
 
 class LanguageCounter:
-    """Counts the languages of texts."""
+    """Counts the languages of texts: of all, or of a random sample of 2,000, always the same one."""
 
     def __init__(self) -> None:
-        self._found: Counter[str | None] = Counter()
+        self._sample: list[str] = []
+        self._count, self._random = 0, Random(0)
 
     def add(self, texts: Iterable[str]) -> None:
-        self._found.update(map(language_of, texts))
+        for text in texts:
+            self._count += 1
+            if len(self._sample) < _TEXTS:
+                self._sample.append(text[:_MOST])
+            elif (place := self._random.randrange(self._count)) < _TEXTS:
+                self._sample[place] = text[:_MOST]
 
     def languages(self) -> tuple[str, ...]:
         """Return the languages of at least a twentieth of the texts, where half of all are sure."""
-        total = self._found.total()
-        if self._found[None] * 2 > total:
+        found, total = Counter(map(language_of, self._sample)), len(self._sample)
+        if found[None] * 2 > total:
             return ()
-        return tuple(sorted(one for one, count in self._found.items() if one and count >= _SHARE * total))
+        return tuple(sorted(one for one, count in found.items() if one and count >= _SHARE * total))

@@ -12,6 +12,7 @@ import pytest
 from datasets import load_dataset
 from support import pair, prompt
 
+from pairforge import formats
 from pairforge.api.push import push
 from pairforge.errors import InputError
 from pairforge.formats import shape_of
@@ -57,6 +58,27 @@ def test_all_answers_of_a_run_go_along(run: Run, tmp_path: Path) -> None:
     assert first["judge"] == "j.py:f"
     assert shape_of([first, second]).name not in ("unknown", "no rows")
     assert len(loaded(made.folder, "onpolicy", tmp_path)) == 1
+
+
+def test_the_scores_of_each_judge_of_a_jury_go_along(run: Run, tmp_path: Path) -> None:
+    judges = [JUDGE, {"judge": "length"}]
+    jury = {"judge": "j + 2 x length", "judges": judges, "weights": [1.0, 2.0], "vote": False}
+    with closing(Store(run.path.parent)) as store:
+        for one in ("Who are you?", "And now?"):
+            store.add_scores(judges[1], {(digest([prompt(one).id, {}]), "answer 3"): 7.0})
+    of_jury = Run.of(run.path.parent, "onpolicy", run.settings | {"judge": jury})
+    of_jury.finish(formats.read_rows(run.pairs), [], run.counts)
+    [row] = loaded(push(of_jury.path, quiet=True).folder, "candidates", tmp_path)
+    assert row["judge_scores"] == [[0.0, 0.5, 1.0, None], [None, None, None, 7.0]]
+    assert (row["judges"], row["weights"]) == (["j.py:f", "length"], [1.0, 2.0])
+
+
+def test_new_scores_are_built_anew(run: Run, tmp_path: Path) -> None:
+    push(quiet=True)
+    with closing(Store(run.path.parent)) as store:
+        store.add_scores(JUDGE, {(digest([prompt("And now?").id, {}]), "answer 3"): 9.0})
+    second = loaded(push(quiet=True).folder, "candidates", tmp_path)[1]
+    assert second["scores"] == [0.0, 0.5, 1.0, 9.0]
 
 
 def test_candidates_may_stay_here(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

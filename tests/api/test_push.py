@@ -66,6 +66,51 @@ def test_the_same_pairs_are_built_to_the_same_bytes(run: Run) -> None:
     assert push(run.pairs, quiet=True).files == first
 
 
+def test_the_same_pairs_and_settings_are_not_built_again(
+    run: Run, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def again(**given: Any) -> bool:
+        made = push(**given)
+        assert made.folder and {file.path for file in made.files} >= {"README.md", "pairforge.json"}
+        assert all((made.folder / file.path).stat().st_size == file.size for file in made.files)
+        return "was built from these pairs and settings before" in capsys.readouterr().err
+
+    assert [again(), again(), again(repo="me/x", dry_run=True)] == [False, True, True]
+    assert 'load_dataset("me/x"' in (run.path / "hub" / "README.md").read_text()
+    options: list[dict[str, Any]] = [{"license": "mit"}, {"test_size": 0.2}, {"config_name": "mine"}]
+    for given in [*options, {"also": "llamafactory"}, {"allow": "PF103=meant"}, {"candidates": False}]:
+        assert [again(**given), again(**given)] == [False, True]
+    assert not again()
+    (data,) = (run.path / "hub" / "data").glob("*.parquet")
+    data.write_bytes(data.read_bytes() + b"x")
+    assert [again(), again()] == [False, True]
+    run.finish(pairs(5), [], run.counts)
+    assert [again(), again()] == [False, True]
+    run.finish(pairs(5), [], run.counts | {"prompts": 6})
+    assert not again()
+    file = tmp_path / "mine.jsonl"
+    for count in (4, 6):
+        write_jsonl(file, pairs(count))
+        assert [again(data=file), again(data=file)] == [False, True]
+    assert [again(data=iter(pairs(6))), again(data=iter(pairs(6)))] == [False, False]
+
+
+def test_a_licence_that_a_model_s_card_names_later_is_found(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    file = tmp_path / "mine.jsonl"
+    write_jsonl(file, pairs(model=str(tmp_path / "model")))
+
+    def known() -> str | None:
+        folder = push(file, quiet=True).folder
+        assert folder
+        config = json.loads((folder / "pairforge.json").read_text())["configs"]["correction"]
+        return dict(config["licenses"])["models"]
+
+    assert known() is None
+    (tmp_path / "model" / "README.md").write_text("---\nlicense: mit\n---\n")
+    assert known() == "mit"
+
+
 def test_a_file_or_rows_are_built_beside_the_runs(out: Path, tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     write_jsonl(file, pairs())
@@ -202,6 +247,18 @@ def test_folders_of_this_machine_are_not_published(out: Path, tmp_path: Path) ->
     loaded = load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache")).to_list()
     assert {(row["model"], row["judge"]) for row in loaded} == {("mine", "j.py:score")}
     assert str(tmp_path) not in (folder / "README.md").read_text()
+
+
+def test_the_command_is_published_without_its_places(out: Path, tmp_path: Path) -> None:
+    run = Run.of(out, "correct", {"model": "org/model"})
+    words = ["--prompts", f"{tmp_path}/asked.jsonl", "--base-url", "http://gpu7.corp.example:8000/v1?key=abc"]
+    run.argv = ("pairforge", "correct", *words, "--from", "Qwen", "--to", "Deep Qwen")
+    run.finish(pairs(), [], {"prompts": 4, "contexts": 1, "pairs": 4, "skips": {}})
+    folder = push(quiet=True).folder
+    assert folder
+    published = "".join((folder / name).read_text() for name in ("README.md", "pairforge.json", "croissant.json"))
+    assert "pairforge correct --prompts asked.jsonl --base-url '(a private server)' --from Qwen" in published
+    assert str(tmp_path) not in published and "gpu7" not in published and "key=abc" not in published
 
 
 def test_dates_and_bytes_are_columns_as_others(out: Path) -> None:

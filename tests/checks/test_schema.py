@@ -82,7 +82,7 @@ ROW = st.fixed_dictionaries(
     {"chosen": mostly(MESSAGES), "rejected": mostly(MESSAGES)},
     optional={
         "prompt": MESSAGES | TEXT, "id": TEXT, "prompt_id": TEXT, "method": TEXT, "model": TEXT, "judge": TEXT,
-        "chosen_score": NUMBER, "rejected_score": NUMBER, "other": JSON,
+        "chosen_score": NUMBER, "rejected_score": NUMBER, "confidence": NUMBER, "other": JSON,
     },
 )  # fmt: skip
 

@@ -28,15 +28,17 @@ PAIRS = [
 
 def test_pair_schema_and_features_agree() -> None:
     schema = json.loads(resource("schemas", "pair.schema.json").read_text("utf-8"))
+    every = [field.name for field in fields(Pair)]
     names = [field.name for field in fields(Pair) if field.default is MISSING]
-    assert [name for name in schema["properties"] if name in names] == names == list(formats.features())
+    assert [name for name in schema["properties"] if name in every] == every
+    assert names == list(formats.features())
     hints, of_type = get_type_hints(Pair), {str: ("string", "string"), float: ("number", "double")}
     message = {"role": "string", "content": "string"}
     for name, feature in formats.features().items():
         if name in ("chosen", "rejected"):
             assert schema["properties"][name] == {"$ref": "#/$defs/messages"}
             assert {key: value.dtype for key, value in feature.feature.items()} == message
-            assert schema["$defs"]["message"]["required"] == ["role"] and list(message) == list(get_type_hints(Message))
+            assert schema["$defs"]["message"]["required"] == ["role"] and message.keys() == Message.__required_keys__
         else:
             type_, pa_type = of_type[hints[name]]
             assert schema["properties"][name]["type"] in (type_, [type_, "null"]) and feature.pa_type == pa_type

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from pairforge.errors import InputError
 from pairforge.formats import to_dataset
 from pairforge.hub.dataset_upload import check_repo
 from pairforge.hub.repository import _outside
+from pairforge.run import Run
+from pairforge.store import Store
+from pairforge.types import Answer
 
 WORKER = """
 import json, os, sys
@@ -300,6 +304,34 @@ def test_a_dry_run_compares_and_writes_nothing(hub: FakeHub, worker: Worker) -> 
     assert "15 rows of me/pairs would be removed" in result["note"]
     assert {method for method, _, _ in hub.requests} == {"GET", "HEAD"}
     assert "holds these pairs already" in push(worker, data=rows(20), dry_run=True)["note"]
+    assert "the card changes: license, Licence;" in push(worker, data=rows(20), dry_run=True, license="mit")["note"]
+    assert "the card changes: Preference pairs, Statistics" in push(worker, data=rows(21), dry_run=True)["note"]
+
+
+def test_answers_of_an_earlier_run_go_with_its_pairs(hub: FakeHub, worker: Worker, tmp_path: Path) -> None:
+    def run(name: str, n: int) -> str:
+        made = Run.of(tmp_path, "onpolicy", {"model": "org/model", "sampling": {"sampler": name}, "n": n})
+        held = [row | {"prompt_id": row["id"]} for row in rows(2)]
+        with closing(Store(tmp_path)) as store:
+            answers = {
+                (row["prompt_id"], index): Answer(f"{name} {index}", "stop", 1) for row in held for index in "01"
+            }
+            store.add_answers({"sampler": name}, {(key, int(index)): one for (key, index), one in answers.items()})
+        made.finish(held, [], {"prompts": 2, "pairs": 2, "skips": {}})
+        return str(made.path)
+
+    first, other = run("a", 2), run("b", 1)
+    push(worker, data=first)
+    assert "candidates/train-00000-of-00001.parquet" in hub.repos["me/pairs"].files
+    dry = push(worker, data=other, dry_run=True)["note"]
+    assert "without the config candidates, which this push lacks" in dry
+    assert "the config candidates of me/pairs would be removed" in push(worker, data=other)["error"]
+    assert push(worker, data=other, yes=True)["pushed"]
+    assert "the config candidates of an earlier push goes" in worker.said
+    files = hub.repos["me/pairs"].files
+    assert not [name for name in files if name.startswith("candidates")]
+    assert list(json.loads(files["pairforge.json"])["configs"]) == ["onpolicy"]
+    assert worker("load", repo="me/pairs")
 
 
 DATA = "data/train-00000-of-00001.parquet"

@@ -42,6 +42,7 @@ def test_a_set_has_those_that_are_sure_and_not_rare() -> None:
     assert counted(*[english] * 30, chinese) == ("en",)
     assert counted(english, "2 + 2", "3 + 3") == ()
     assert counted() == ()
+    assert counted(*[chinese] * 4000, *[english] * 4000) == ("en", "zh")
 
 
 def test_the_bundled_prompts_are_of_their_languages() -> None:
