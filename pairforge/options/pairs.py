@@ -171,7 +171,7 @@ class FixOptions(DataArgument):
 
 @options
 class ShowOptions(DataArgument, TokenizerOptions):
-    """Show pairs with their differences marked, or one pair in tokens.
+    """Show pairs with marked differences, or one in tokens.
 
     [-a word-] is only in the rejected answer, {+a word+} only in the chosen one. Answers that have little in common are
     shown one below the other.
