@@ -25,7 +25,7 @@ _ALIKE = 0.5
 """A word diff reads well where the answers have at least this share of their words in common."""
 _LOOKED_AT = 2_000  # words of each answer that decide on that
 _SHORT = 200  # words up to which a diff is quick, whatever they are
-_RULES = ("rename", "revise")
+_RULES = ("rename", "revise", "persona")
 """What is in the column `judge` of a correction: its scores are always 1 and 0."""
 _MOST = 500_000  # steps that one search for the longest common run may take
 
@@ -133,7 +133,7 @@ class PairView:
     def _scores(self) -> Iterator[str]:
         """Yield the scores and the margin, where a judge gave them, and the easiness, where it was computed."""
         chosen, rejected = (self.row.get(f"{side}_score") for side in ("chosen", "rejected"))
-        by_rule = self.row.get("judge") in _RULES
+        by_rule = self.row.get("judge") in _RULES or self.row.get("method") == "reference"
         if isinstance(chosen, (int, float)) and isinstance(rejected, (int, float)) and not by_rule:
             yield f"scores {chosen:.4g} and {rejected:.4g}, margin {chosen - rejected:.4g}"
         if self.easiness is not None:

@@ -315,6 +315,10 @@ def _answered(
         found.append(replace(prompt, columns={"reference": own}) if isinstance(prompt, Prompt) else prompt)
     if not any(isinstance(prompt, Prompt) and prompt.columns["reference"] for prompt in found):
         fix = f"name its column: --columns reference=COLUMN; looked for: {', '.join(_ANSWERS)}"
+        if name == "identity.train":
+            raise InputError(
+                "the bundled prompts have no answers of their own", fix="add -p FILE, with a column of answers"
+            )
         raise InputError(f"{name}: no row has an answer of its own", fix=fix)
     return found
 

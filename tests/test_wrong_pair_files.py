@@ -164,6 +164,14 @@ def test_errors_are_few_lines_in_the_result_of_a_push(capsys: pytest.CaptureFixt
     assert "to leave them out: pairforge fix same.jsonl fixed.jsonl" in said
 
 
+def test_a_push_of_an_empty_file_offers_no_repair(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty.jsonl").touch()
+    with pytest.raises(SystemExit):
+        main(["push", "empty.jsonl"])
+    said = capsys.readouterr().out
+    assert said.rstrip().endswith("not pushed: PF201: no rows")
+
+
 @pytest.mark.parametrize("name", ["by_row.json", "by_column.json", "lists.json"])
 def test_all_rows_in_one_object_are_read(name: str, tmp_path: Path) -> None:
     file = tmp_path / name

@@ -118,7 +118,10 @@ class JudgeProbes(HtmlRepr):
         rows = [(name.replace("_", " "), str(share).strip(), str(share.of)) for name, share in self.raised.items()]
         yield table("", ("change", "raises the score of", "answers"), rows)
         yield ""
-        yield visible(f"{self.judge}: a judge that can't be fooled raises none of these scores")
+        yield visible(f"No change makes an answer better, so {self.judge} should raise no score.")
+        if not self.ok:
+            name, share = max(self.raised.items(), key=lambda item: item[1].value)
+            yield visible(f"It raises {str(share).strip()} of them after the change '{name.replace('_', ' ')}'.")
 
 
 def asking(store: Store, quiet: bool) -> Callable[[Sequence[Prompt], Sampler], Mapping[str, list[Answer] | Skip]]:

@@ -18,7 +18,7 @@ from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer
 from ..plugins import load
 from ..samplers.replay import ReplaySampler
-from ..text import one_line
+from ..text import did_you_mean, one_line
 from ..types import Judge, Prompt, Sampler, Skip
 from .models import contexts_of, open_sampler
 from .pipeline import BuildJob, BuildResult, build, prepare, source_name
@@ -137,6 +137,9 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
         return RewardModelJudge(model, label or None)
     if kind in MODELS:
         return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
+    built_in = (BUILT_IN, "length", "regex", *MODELS)
+    if isinstance(judge, str) and ":" not in judge and (meant := did_you_mean(judge, built_in)):
+        raise InputError(f"no judge is called '{one_line(judge)}'", fix=meant)
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)
     if isinstance(given, type) and hasattr(given, "score"):
         fix = f"give an object of it: {given.__name__}()"

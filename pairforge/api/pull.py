@@ -203,7 +203,7 @@ def hub_name(text: str) -> tuple[str, list[str]]:
     """Return the id of a data set, and the config and split that are named behind it. Raises InputError for others."""
     found = _HUB_ID.fullmatch(text)
     repo = found[1] if found else text
-    check_repo(repo, "HUB_ID")
+    check_repo(repo, "the data set")
     return repo, [part for part in (found[2] if found else "").split(":") if part]
 
 

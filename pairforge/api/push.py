@@ -220,6 +220,8 @@ def _build_and_upload(source: PairInput, license: str | None, options: PushOptio
         built = build_dataset(source, rows, folder, options, license)
         if built is None:
             said = f"not pushed: {'; '.join(rows.gate.refusals)}"
+            if rows.findings[0].code == "PF201":
+                return PushOutcome(said, repo=options.repo, findings=tuple(rows.findings))
             if any(one.code[:3] not in ("PF3", "PF5") for one in rows.findings):
                 said += f"; to leave them out: pairforge fix {source.word} fixed.jsonl"
             said += f"; where it is meant: --allow {rows.findings[0].code}=REASON"

@@ -87,6 +87,9 @@ class Recipe:
             if isinstance(pulled, Mapping) and (folder / FILE).is_file():
                 return cls.of_manifest((folder / FILE).read_text("utf-8"), str(pulled.get("config")), run.path.name)
             return cls(run.path.name, run.argv, run.settings, run.counts, published_digest(run))
+        if "/" not in str(options.source):
+            fix = "see: pairforge runs list; a data set on the Hub is written OWNER/NAME"
+            raise InputError(f"no run is called '{one_line(str(options.source))}'", fix=fix)
         repo, _ = hub_name(options.source)
         with connected(repo, "dataset", quiet=options.quiet, revision=options.revision, writes=False) as target:
             head = target.head()

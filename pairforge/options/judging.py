@@ -112,10 +112,10 @@ class StoredAnswersOptions(PickOptions, RunOptions):
 
 @options
 class JudgeOptions(StoredAnswersOptions, JudgeModelOptions, BudgetOptions):
-    """Judge the answers of a run by another judge, without sampling again; or examine a judge.
+    """Score the answers of a run by another judge.
 
-    Makes the run that `onpolicy` with this judge would have made. With --gold or --probe it makes no pairs, and says
-    what the judge is worth.
+    No answers are sampled: it makes the run that `onpolicy` with this judge would have made. With --gold or --probe it
+    makes no pairs, and says what the judge is worth.
     """
 
     heading: ClassVar = "Examination"
@@ -142,4 +142,7 @@ class JudgeOptions(StoredAnswersOptions, JudgeModelOptions, BudgetOptions):
 
 @options
 class SelectOptions(StoredAnswersOptions):
-    """Pick pairs again from the answers and scores of a run, without asking a model or a judge."""
+    """Pick other pairs of the answers of a run.
+
+    The scores of the run are used: no model and no judge is asked.
+    """

@@ -69,7 +69,9 @@ class RemoveRunsOptions(OutputOptions):
 
 @options
 class DoctorOptions(OutputOptions):
-    """Check this machine: Python, packages, processors, Hub, disk and settings, with what to do about each.
+    """Check this machine, and say what to change.
+
+    Looks at Python, packages, processors, Hub, disk and settings.
 
     Exits with 1 only where something can't work.
     """

@@ -155,7 +155,7 @@ class BalanceOptions(DataArgument, AuditOptions):
 
 @options
 class FixOptions(DataArgument):
-    """Write sound pairs of one shape: the one command for what `validate` finds.
+    """Repair what `validate` finds: write a new file.
 
     Reads any known shape and writes message lists. Rows with errors, rows that were there before and rows that
     contradict each other are dropped. Each row that was dropped or changed is kept, with the reason: for OUT
@@ -171,7 +171,7 @@ class FixOptions(DataArgument):
 
 @options
 class ShowOptions(DataArgument, TokenizerOptions):
-    """Show pairs with their differences marked, or one pair in tokens.
+    """Show pairs with marked differences, or one in tokens.
 
     [-a word-] is only in the rejected answer, {+a word+} only in the chosen one. Answers that have little in common are
     shown one below the other.

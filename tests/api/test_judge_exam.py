@@ -78,3 +78,5 @@ def test_probes_find_what_fools_a_judge(tmp_path: Path) -> None:
     sound = pairforge.judge(run, judge="regex:^never$", probe=3, output=str(tmp_path), quiet=True)
     assert isinstance(sound, JudgeProbes) and sound.ok and not any(s.value for s in sound.raised.values())
     assert "filler" in fooled.as_json()["raised"] and "100.0%" in fooled.brief
+    said = str(list(fooled.__rich_console__())[-1])
+    assert said.startswith("It raises 100.0%") and "It raises" not in str(list(sound.__rich_console__())[-1])

@@ -208,7 +208,7 @@ def test_how_a_data_set_is_named(text: str, repo: str, behind: list[str]) -> Non
 
 @pytest.mark.parametrize("text", ["../../x", "a", "a/b/c", "a/b@v", "a/b:c:d:e", "/a/b", "a/\x1b[2J"])
 def test_what_can_t_be_a_data_set(text: str) -> None:
-    with pytest.raises(InputError, match="HUB_ID"):
+    with pytest.raises(InputError, match="the data set"):
         hub_name(text)
 
 
