@@ -98,7 +98,7 @@ def described(template: str) -> list[str]:
     user = Message(role="user", content=_QUESTION)
     asked = chat.render([user])
     if not isinstance(asked, str):
-        return ["", "", "", "", f"not tried: {asked.detail[:60]}"]
+        return ["", "", "", "", "refuses a plain question, e.g. as it needs tools: not tried"]
     if not _end(chat):
         return ["", "", "", "", "texts as typed parts only: not tried"]
     inserted, form = chat.inserted_system(), chat.thought_form()
