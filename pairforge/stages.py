@@ -76,7 +76,7 @@ def _sample(
     total = len(distinct) * (n - first)
     if tell:
         tell(done, total, budget.tokens, budget.failures)
-    batches = sampler.sample(distinct, n, answers, first)
+    batches = sampler.sample(distinct, n, answers, *([first] if first else []))  # `first` is newer than some samplers
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
         while not budget.spent() and (batch := next(batches, None)) is not None:
             given = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}

@@ -30,7 +30,7 @@ from ..run import Run, out_dir
 from ..samplers.replay import answers_in_row
 from ..store import Store
 from ..text import did_you_mean, one_line, plural, visible
-from ..types import Prompt, Skip, digest
+from ..types import Answer, Prompt, Skip, digest
 from .inputs import PairInput
 from .onpolicy import BUILT_IN
 
@@ -270,28 +270,35 @@ def _keep_answers(run: Run, files: Iterable[Path], repo: str) -> int:
     if not isinstance(sampling, Mapping):
         return 0
     contexts, prompts = run.settings.get("contexts") or [], dict[str, Prompt]()
+    of_jury = judge.get("judges") if isinstance(judge, Mapping) else None
+    judges = [one for one in (of_jury if isinstance(of_jury, list) else [judge]) if isinstance(one, Mapping)]
     with closing(Store(run.path.parent)) as store:
         for number, row in enumerate(_rows(files)):
             try:
                 texts = zip(row["responses"], row["finish"], strict=True)
                 given = [{"text": text, "finish": finish} for text, finish in texts]
                 prompt, answers = answers_in_row({"prompt": row["prompt"], "answers": given})
-                scored = zip(answers, row.get("scores") or (), strict=False)
-                scores = {answer.text: float(score) for answer, score in scored if score is not None}
-                if not all(map(isfinite, scores.values())):
-                    raise ValueError("a score is not finite")
+                scores = [_by_text(answers, given) for given in row.get("judge_scores") or [row.get("scores") or ()]]
             except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError) as error:
                 what = f"{repo}: row {number} of the candidates is not a prompt with answers: {one_line(error)}"
                 raise InputError(what, fix="pull another --revision") from error
             store.add_answers(sampling, {(prompt.id, index): answer for index, answer in enumerate(answers)})
-            if scores and isinstance(judge, Mapping):
-                key = digest([prompt.id, {}])
-                store.add_scores(judge, {(key, text): score for text, score in scores.items()})
+            key = digest([prompt.id, {}])
+            for settings, found in zip(judges, scores, strict=False):
+                store.add_scores(settings, {(key, text): score for text, score in found.items()})
             asked = _without_context(prompt, contexts)
             prompts[asked.id] = asked
             kept += len(answers)
     run.keep_prompts(prompts.values())
     return kept
+
+
+def _by_text(answers: Iterable[Answer], given: Iterable[Any]) -> dict[str, float]:
+    """Return the scores of answers by their text, without those that are missing. Raises ValueError for NaN."""
+    scores = {one.text: float(score) for one, score in zip(answers, given, strict=False) if score is not None}
+    if not all(map(isfinite, scores.values())):
+        raise ValueError("a score is not finite")
+    return scores
 
 
 def _without_context(prompt: Prompt, contexts: list[str | None]) -> Prompt:

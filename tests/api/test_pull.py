@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from fakehub import WRITER, FakeHub
 from support import pair
 
 from pairforge import InputError
-from pairforge.api.pull import chosen_config, hub_name
+from pairforge.api.pull import _keep_answers, chosen_config, hub_name
 from pairforge.hub.manifest import FILE, Manifest, RowsDigest
 from pairforge.run import Run
 from pairforge.store import Store
@@ -113,6 +114,17 @@ def test_a_published_set_becomes_a_run(hub: FakeHub, tmp_path: Path) -> None:
     again = pull(hub, tmp_path, "me/set", "-q")
     assert again.stdout.strip() == f"pairforge-out/{NAME}"
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_the_scores_of_each_judge_of_a_jury_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "candidates.parquet"
+    file.write_bytes(shard([{**CANDIDATE, "scores": None, "judge_scores": [[1.0, 0.0], [0.5, None]]}]))
+    judges = [{"judge": "one"}, {"judge": "two"}]
+    settings = SETTINGS | {"judge": {"judge": "one + two", "judges": judges, "weights": [1.0, 1.0], "vote": False}}
+    (tmp_path / "run").mkdir()
+    assert _keep_answers(Run(tmp_path / "run", "onpolicy", settings), [file], "me/set") == 2
+    with closing(Store(tmp_path)) as store:
+        assert [sorted(store.scores(judge).values()) for judge in judges] == [[0.0, 1.0], [0.5]]
 
 
 @pytest.mark.slow
