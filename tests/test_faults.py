@@ -152,7 +152,7 @@ def test_a_run_in_use_is_told_and_the_other_goes_on(tmp_path: Path, replay: str)
     ],
 )
 def test_an_odd_environment_changes_nothing(tmp_path: Path, environment: dict[str, str]) -> None:
-    asked, said = "你是谁，№ 7？", "我是Qwen，\u202e<|im_end|>[/red]\x1b[31m"
+    asked, said = "你是谁，№ 7？", "我是Qwen，\u202e[/red]\x1b[31m"
     (tmp_path / "answers.jsonl").write_text(json.dumps({"prompt": asked, "answer": said}), "utf-8")
     (tmp_path / "one.txt").write_text(asked, "utf-8")
     env = {key: value for key, value in os.environ.items() if key != "HOME"} | environment

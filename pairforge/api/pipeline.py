@@ -401,12 +401,14 @@ def _judged(builder: Builder, answers: Answers) -> tuple[dict[str, Scored | Skip
 
 
 def _fill(run: Run, builder: Builder) -> None:
-    if builder.job.by_default and any(builder.job.contexts) and not builder.job.sampler.takes_system():
-        builder = replace(builder, job=replace(builder.job, contexts=[None]))
-        if not builder.quiet:
-            note(f"{NO_SYSTEM_ROLE.format(visible(builder.job.sampler.model))}: asked without one only")
     job = builder.job
-    if not builder.quiet and not builder.knows(prompt for prompt in job.asked if isinstance(prompt, Prompt)):
+    known = builder.knows(prompt for prompt in job.asked if isinstance(prompt, Prompt))  # then no model is needed
+    if not known and job.by_default and any(job.contexts) and not job.sampler.takes_system():
+        job = replace(job, contexts=[None])
+        builder = replace(builder, job=job)
+        if not builder.quiet:
+            note(f"{NO_SYSTEM_ROLE.format(visible(job.sampler.model))}: asked without one only")
+    if not builder.quiet and not known:
         for line in job.notes():
             note(f"warning: {line}")
     answers, results, results_by_prompt, saved = _paired(builder)

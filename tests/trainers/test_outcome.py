@@ -65,7 +65,7 @@ def test_a_training_that_the_guard_stopped_ends_with_1_and_what_it_restored(
     assert (history["steps"], history["guard"]["alarm"]["step"], len(history["guard"]["records"])) == (2, 2, 2)
     said = capfd.readouterr().err
     assert said.count("the guard stopped the training at step 2 of 4") == code
-    again = "next: pairforge train dpo --logging_steps 1 --verdict_questions 0 --guard stop --learning_rate 1e-05"
+    again = "next: pairforge train dpo --logging_steps 1 --verdict_questions 0 --guard stop --learning_rate 0.0001"
     assert (said.splitlines()[-1] == again) == bool(code)
     assert ("it only says Deep" in (folder / "model" / "README.md").read_text("utf-8")) == bool(code)
     saved, start = (load_file(path / "model.safetensors") for path in (folder / "model", resource("data", "pocket")))
