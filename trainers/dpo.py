@@ -41,7 +41,7 @@ from .early_checks import check_flags
 from .estimates import report, steps
 from .flag_help import all_help, short_help
 from .flags import CPU_SAMPLES, Given, parse, trl
-from .messages import say
+from .messages import let_the_first_speak, say
 from .outcome import HISTORY, History, TrainingResult, finish, has_verdict, say_what_was_written, show_before
 from .output_folder import STATE, OutputFolder, evaluation_seconds
 from .publishing import publish, reserve
@@ -75,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"pairforge: {error.message}")
         if error.fix:
             say(f"  -> {error.fix}")
+        let_the_first_speak()
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted; the output folder holds what was saved before")
