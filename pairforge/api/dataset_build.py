@@ -23,11 +23,11 @@ from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..console import note
 from ..conversation import context_of, written
-from ..disk import write_atomic
+from ..disk import sha256_of, write_atomic
 from ..errors import InputError, PairforgeError
 from ..formats import TARGETS
 from ..hub import croissant, dataset_card, manifest
-from ..hub.data_files import sha256_of, write_config
+from ..hub.data_files import write_config
 from ..hub.dataset_upload import CARD_FILE, DATA_FOLDER, BuiltDataset
 from ..hub.language import LanguageCounter
 from ..hub.licensing import licenses

@@ -32,10 +32,10 @@ from ..stages import judge_groups
 from ..statistics import Wins, sample_indices
 from ..store import Store
 from ..text import did_you_mean, escaped, plural, without_surrogates
-from ..types import Answer, AnswerGroup, Ask, Judge, Prompt, Sampler, Skip
+from ..types import Answer, AnswerGroup, Ask, Judge, Sampler, Skip
 from .comparison import Comparison, find_comparison
 from .inputs import check_output
-from .models import NO_SYSTEM_ROLE, answer, as_asked, as_tuple, shared_sampler
+from .models import NO_SYSTEM_ROLE, answer, as_asked, as_tuple, asking, shared_sampler
 from .onpolicy import BUILT_IN, open_judge, try_judge
 
 FAILURES = "failures.jsonl"
@@ -79,7 +79,7 @@ def _judged(options: EvaluateOptions) -> Verdict:
     sets, seed = questions(ModelNames(compared.rules), compared.contexts), options.seed
     if options.replay:
         sets = {kind: of for kind, of in sets.items() if kind not in KINDS}
-    drawn = {kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()}
+    drawn = _drawn(sets, options.limit, seed)
     evaluation = Evaluation(drawn, at_temperature_1=not (options.greedy or options.replay))
     suites = _suites(options)
     scorer = _scorer(options, compared, compares=bool(base and evaluation.at_temperature_1))
@@ -92,9 +92,7 @@ def _judged(options: EvaluateOptions) -> Verdict:
         compared = replace(compared, contexts=[None])
         without = questions(ModelNames(compared.rules), compared.contexts)
         sets = {kind: of for kind, of in without.items() if all(one.prompt.system is None for one in of)}
-        drawn = {
-            kind: [of[index] for index in sample_indices(len(of), options.limit, seed)] for kind, of in sets.items()
-        }
+        drawn = _drawn(sets, options.limit, seed)
         evaluation = replace(evaluation, questions=drawn)
         said = NO_SYSTEM_ROLE.format(escaped(unable[0]))
         note(f"{said}: asked are questions without one, and obedience is not measured")
@@ -106,16 +104,13 @@ def _judged(options: EvaluateOptions) -> Verdict:
     if scorer:
         try_judge(scorer, [question.prompt for question in drawn["general"]])
     with closing(Store(out_dir(options.output))) as store:
-
-        def ask(prompts: Sequence[Prompt], sampler: Sampler) -> AnswersById:
-            return answer(prompts, sampler, 1, store, f"evaluate: judge {sampler.model}", options.quiet)
-
         answers: dict[str, AnswersById] = {}
         of_suites: dict[str, Judged] = {}
         for name, one in _each_ready(samplers):
             again = seed + 1 if name == (base or model) else None
             answers[name] = evaluation.answers(one, store, options.quiet, again)
             of_suites[name] = suite_outcomes(one, suites, options.limit, store) if suites else {}
+        ask = asking(store, "evaluate: judge", options.quiet)
         after, before, wins = evaluation.judge(answers[model], answers[base] if base else None, scorer, store, ask)
     about = compared.as_json() | ({"judge": scorer.name} if scorer else {})
     about |= {"temperatures": [0, 1] if evaluation.at_temperature_1 else [0], "seed": seed}
@@ -133,6 +128,11 @@ def _judged(options: EvaluateOptions) -> Verdict:
         evaluation.with_answers(answers[model], answers[base] if base else {}),
     )
     return replace(found, failing=failing)
+
+
+def _drawn(sets: Mapping[str, Sequence[Question]], limit: int | None, seed: int) -> dict[str, list[Question]]:
+    """Return a random sample of the questions of each kind."""
+    return {kind: [of[index] for index in sample_indices(len(of), limit, seed)] for kind, of in sets.items()}
 
 
 @dataclass(frozen=True)

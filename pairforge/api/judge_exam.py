@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,17 +21,14 @@ from ..stages import judge_groups
 from ..statistics import Z95, Share
 from ..store import Store
 from ..text import plural, visible
-from ..types import Answer, AnswerGroup, Judge, Message, Prompt, Sampler, Skip
+from ..types import AnswerGroup, Judge, Message, Prompt, Skip
 from .inputs import PairInput
-from .models import answer
+from .models import asking
 
 PROBES = ("filler", "rubric_echo", "claim", "flattery", "empty")
 """What is done to an answer: words that say nothing, the words of the rubric, the claim to be right, a compliment, and
 no answer at all."""
 _HALF_WIDTH = 0.05  # of an interval that is narrow enough
-
-Scores = Sequence[Mapping[str, "float | Skip"]]
-Score = Callable[[Sequence[AnswerGroup]], Scores]
 
 
 @dataclass(repr=False)
@@ -124,11 +121,6 @@ class JudgeProbes(HtmlRepr):
             yield visible(f"It raises {str(share).strip()} of them after the change '{name.replace('_', ' ')}'.")
 
 
-def asking(store: Store, quiet: bool) -> Callable[[Sequence[Prompt], Sampler], Mapping[str, list[Answer] | Skip]]:
-    """Return what a judge that is a model asks with."""
-    return lambda prompts, sampler: answer(prompts, sampler, 1, store, f"judge: {sampler.model}", quiet)
-
-
 def exam(judge: Judge, source: PairInput, output: str | None, quiet: bool, verdicts: Path | None) -> JudgeExam:
     """Let a judge score both answers of each labelled pair; `verdicts` is a file for its score of each.
 
@@ -143,7 +135,7 @@ def exam(judge: Judge, source: PairInput, output: str | None, quiet: bool, verdi
     if not groups:
         raise InputError(f"{source.name or 'the gold set'} has no pairs of texts", fix="see: pairforge validate FILE")
     with closing(Store(out_dir(output))) as store:
-        scores = judge_groups(groups, judge, store, asking(store, quiet))
+        scores = judge_groups(groups, judge, store, asking(store, "judge:", quiet))
     lines, unjudged = list[dict[str, Any]](), dict[str, int]()
     for number, (group, found) in enumerate(zip(groups, scores, strict=True)):
         chosen, rejected = (found[text] for text in group.answers)
@@ -181,7 +173,7 @@ def probe(judge: Judge, groups: Sequence[AnswerGroup], count: int, output: str |
         AnswerGroup(group.prompt, [group.answers[0], *_changed(group.answers[0])]) for group in islice(groups, count)
     ]
     with closing(Store(out_dir(output))) as store:
-        scores = judge_groups(tried, judge, store, asking(store, quiet))
+        scores = judge_groups(tried, judge, store, asking(store, "judge:", quiet))
     rises: dict[str, list[float]] = {name: [] for name in PROBES}
     for group, found in zip(tried, scores, strict=True):
         before, *after = (found[text] for text in group.answers)

@@ -29,7 +29,7 @@ from ..stages import sample
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural
-from ..types import Answer, Prompt, Sampler, Skip
+from ..types import Answer, Ask, Prompt, Sampler, Skip
 from .inputs import find_run, like_a_run
 
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
@@ -213,6 +213,11 @@ def answer(
         note(f"warning: {warning}")
     sampler.warnings.clear()
     return answers
+
+
+def asking(store: Store, label: str, quiet: bool) -> Ask:
+    """Return what a judge that is a model asks with, through the store; progress is shown under the label."""
+    return lambda prompts, sampler: answer(prompts, sampler, 1, store, f"{label} {sampler.model}", quiet)
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
-    for one in judges_of(judge):
-        check_judge(one, prompts, source)
+    check_judge(judge, prompts, source)
     sampler = open_sampler(options, options.quiet)
     job = BuildJob(
         "onpolicy",
@@ -229,15 +228,17 @@ def family(model: str) -> str:
     return found[0] if found else ""
 
 
-def check_judge(judge: Judge, prompts: Sequence[Prompt | Skip], source: str) -> None:
-    """Raise InputError where the judge needs references and no prompt has one, or can't be called for the prompts."""
+def check_judge(judge: Judge | Jury, prompts: Sequence[Prompt | Skip], source: str) -> None:
+    """Raise InputError where a judge needs references and no prompt has one, or can't be called for the prompts."""
     from ..judges.function import FunctionJudge
     from ..judges.reference import ReferenceJudge
 
     asked = [prompt for prompt in prompts if isinstance(prompt, Prompt)]
-    if isinstance(judge, FunctionJudge) and asked:
-        judge.check_call(asked[0])
-    if isinstance(judge, ReferenceJudge) and asked and not any(map(judge.references, asked)):
+    for one in judges_of(judge) if asked else ():
+        if isinstance(one, FunctionJudge):
+            one.check_call(asked[0])
+        if not isinstance(one, ReferenceJudge) or any(map(one.references, asked)):
+            continue
         columns = list(dict.fromkeys(name for prompt in asked for name in prompt.columns))
         found = f"it has only {one_line(', '.join(columns))}" if columns else "it has none"
         example = next((name for name in ("answer", "solution", "target", "label") if name in columns), "COLUMN")

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .. import diagnostics
 from ..console import HtmlRepr, note, outcome, table
-from ..diagnostics import diagnose
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
@@ -283,9 +283,9 @@ class BuildJob:
     keeps: Callable[[str], bool] = bool
     by_default: bool = False
 
-    @property
+    @cached_property
     def asked(self) -> list[Prompt | Skip]:
-        """Return every prompt in every context."""
+        """Every prompt in every context."""
         return list(in_contexts(self.prompts, self.contexts))
 
     @property
@@ -402,8 +402,10 @@ def _judged(builder: Builder, answers: Answers) -> tuple[dict[str, Scored | Skip
 
 def _fill(run: Run, builder: Builder) -> None:
     job = builder.job
-    known = builder.knows(prompt for prompt in job.asked if isinstance(prompt, Prompt))  # then no model is needed
-    if not known and job.by_default and any(job.contexts) and not job.sampler.takes_system():
+    may_refuse = job.by_default and any(job.contexts)
+    known = not may_refuse and builder.quiet  # nothing depends on it then
+    known = known or builder.knows(prompt for prompt in job.asked if isinstance(prompt, Prompt))
+    if not known and may_refuse and not job.sampler.takes_system():  # with all answers stored, no model is needed
         job = replace(job, contexts=[None])
         builder = replace(builder, job=job)
         if not builder.quiet:
@@ -433,7 +435,7 @@ def _fill(run: Run, builder: Builder) -> None:
         "pairs": len(pairs),
         **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
-        **({"diagnostics": diagnose(answers, results, pairs) | saved} if job.judge else {}),
+        **({"diagnostics": diagnostics.diagnose(answers, results, pairs) | saved} if job.judge else {}),
         **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
         **({"thoughts": finish.thoughts} if finish.thoughts else {}),
         **{kind: len(made) for kind, made in extra.items()},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -17,7 +16,7 @@ from typing import Any
 
 from .. import formats, readers
 from ..console import HtmlRepr, outcome
-from ..disk import write_atomic
+from ..disk import sha256_of, write_atomic
 from ..errors import InputError
 from ..formats.writers import fault
 from ..hub.dataset_upload import check_repo
@@ -90,11 +89,7 @@ class Published:
         if self.head.sizes.get(file.path) != file.bytes:
             raise InputError(f"{where} is not the file that {FILE} names", fix="pull another --revision")
         path = self.target.download(file.path, self.head)
-        with path.open("rb") as opened:
-            sha256 = hashlib.sha256()
-            while block := opened.read(2**20):
-                sha256.update(block)
-        if sha256.hexdigest() != file.sha256:
+        if sha256_of(path) != file.sha256:
             raise InputError(f"{where} has another SHA-256 than {FILE} says", fix="pull another --revision")
         return path
 

@@ -20,10 +20,9 @@ from uuid import uuid4
 from .. import formats
 from ..checks.gate import allowances
 from ..console import note, table
-from ..disk import write_atomic, write_errors
+from ..disk import sha256_of, write_atomic, write_errors
 from ..errors import InputError, OutsideError, PairforgeError
 from ..hub import croissant, manifest
-from ..hub.data_files import sha256_of
 from ..hub.dataset_upload import (
     CARD_FILE,
     DATA_FOLDER,

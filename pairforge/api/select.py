@@ -27,7 +27,6 @@ from .judge_exam import JudgeExam, JudgeProbes, exam, probe
 from .onpolicy import (
     check_judge,
     family_warning,
-    judges_of,
     open_confirm,
     open_hard_pairs,
     open_judges,
@@ -71,8 +70,7 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes:
     prompts = run.read_prompts()
     if options.probe is not None:
         return probe(_one(named), list(_answered(run)), options.probe, options.output, options.quiet)
-    for one in judges_of(named):
-        check_judge(one, prompts, run.path.name)
+    check_judge(named, prompts, run.path.name)
     job = _job(run, named, options, part_of(options, Budget))
     job = replace(job, check=partial(try_judge, named, prompts), confirm=open_confirm(options))
     if not options.quiet:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from statistics import fmean, stdev
 from typing import Any
 
@@ -52,11 +53,16 @@ def other_language(lang: str) -> Callable[[str], bool]:
         if lang == "zh":
             return han < 0.3 * letters
         words = text.casefold().split()
-        known = {word for line in patterns("english")["words"] for word in line.split()}
-        foreign = len(words) >= _FEW and not known.intersection(word.strip(".,;:!?\"'()*") for word in words)
+        foreign = len(words) >= _FEW and not _english().intersection(word.strip(".,;:!?\"'()*") for word in words)
         return foreign or len(_LATIN.findall(text)) < 0.7 * letters
 
     return other
+
+
+@cache
+def _english() -> frozenset[str]:
+    """Return words of which an English text of some length has at least one."""
+    return frozenset(word for line in patterns("english")["words"] for word in line.split())
 
 
 def agrees(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from array import array
 from collections import Counter
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from ..conversation import context_of, written
-from ..disk import write_errors
+from ..disk import sha256_of, write_errors
 from ..formats.table import TableSchema
 from ..markdown import public_name, shortened
 from .manifest import ConfigKind, DataConfig, DataFile, DataSplit, RowsDigest, canonical
@@ -248,12 +247,3 @@ def _feature(kind: Any) -> dict[str, Any]:
         inner = _feature(kind.value_type)
         return {"list": inner.get("dtype") or inner.get("struct") or inner}
     return {"dtype": {"double": "float64", "float": "float32"}.get(str(kind), str(kind))}
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(1 << 20):
-            found.update(part)
-    return found.hexdigest()

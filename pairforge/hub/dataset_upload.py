@@ -15,11 +15,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ..console import note
+from ..disk import sha256_of
 from ..errors import InputError, OutsideError
 from ..formats.target_formats import dataset_info
 from ..text import byte_size, escaped, plural, visible
 from . import croissant, dataset_card, manifest
-from .data_files import read_back, sha256_of
+from .data_files import read_back
 from .manifest import DataConfig, DataFile, DataSplit, Manifest, canonical
 from .repository import Commit, Head, Repository, api_failures, connected, reason_of
 

@@ -25,7 +25,23 @@ _WORD = re.compile(r"\W*(?:(?:answer|回答)\W*)?([a-z]+)\W*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
 
 
-class LanguageModelJudge(Judge):
+class _AskedJudge(Judge):
+    """What judges share that ask a language model for one of `labels`; `about` tells their settings apart."""
+
+    labels: Sequence[str]
+    about: Mapping[str, Any]
+
+    def __init__(self, name: str, sampler: Sampler, rubric: Rubric) -> None:
+        self.name, self.rubric = name, rubric
+        self.sampler = sampler.with_labels(self.labels)
+        self.warnings: list[str] = self.sampler.warnings
+
+    def settings(self) -> dict[str, Any]:
+        """Return the rubric and the model with its settings."""
+        return {"judge": self.name, "rubric": self.rubric.id, **self.about, "sampling": self.sampler.settings()}
+
+
+class LanguageModelJudge(_AskedJudge):
     """Judge by a language model that rates each answer from 1 to 9.
 
     The score is the expected number over the probabilities of the nine, where the sampler gives them (the mean of the
@@ -34,14 +50,7 @@ class LanguageModelJudge(Judge):
     no rating is a Skip with the model's words. What is judged is data between marks that no answer can know.
     """
 
-    def __init__(self, name: str, sampler: Sampler, rubric: Rubric) -> None:
-        self.name, self.rubric = name, rubric
-        self.sampler = sampler.with_labels(SCALE)
-        self.warnings: list[str] = self.sampler.warnings
-
-    def settings(self) -> dict[str, Any]:
-        """Return the rubric and the model with its settings."""
-        return {"judge": self.name, "rubric": self.rubric.id, "scale": 9, "sampling": self.sampler.settings()}
+    labels, about = SCALE, {"scale": 9}
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the scores of all answers, after asking for those that are not stored."""
@@ -57,7 +66,7 @@ class LanguageModelJudge(Judge):
             yield {key: high if isinstance(high, Skip) else low if isinstance(low, Skip) else (high + 10 - low) / 2}
 
 
-class PairwiseJudge(Judge):
+class PairwiseJudge(_AskedJudge):
     """Judge by a language model that compares every two answers to a prompt, in both orders.
 
     The score of an answer is the number of comparisons that it wins, by which a full round is ordered as by the
@@ -66,14 +75,7 @@ class PairwiseJudge(Judge):
 
     groupwise = True
 
-    def __init__(self, name: str, sampler: Sampler, rubric: Rubric) -> None:
-        self.name, self.rubric = name, rubric
-        self.sampler = sampler.with_labels(LETTERS)
-        self.warnings: list[str] = self.sampler.warnings
-
-    def settings(self) -> dict[str, Any]:
-        """Return the rubric and the model with its settings."""
-        return {"judge": self.name, "rubric": self.rubric.id, "compare": True, "sampling": self.sampler.settings()}
+    labels, about = LETTERS, {"compare": True}
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the wins in each group, after asking for the comparisons that are not stored."""
@@ -91,20 +93,21 @@ class PairwiseJudge(Judge):
             yield {(number, index): _wins(number, index, count, preferred) for index in range(count)}
 
 
-class ChecklistJudge(Judge):
+class ChecklistJudge(_AskedJudge):
     """Judge by a checklist that a language model makes of each prompt (Viswanathan et al. 2025, arXiv:2507.18624).
 
     The score is the share of the items that the answer fulfils: the mean probability of Yes over the items.
     """
 
+    labels, about = YES_NO, {"items": True}
+
     def __init__(self, name: str, sampler: Sampler, rubric: Rubric) -> None:
-        self.name, self.rubric = name, rubric
-        self.writer, self.sampler = sampler, sampler.with_labels(YES_NO)
-        self.warnings: list[str] = self.sampler.warnings
+        super().__init__(name, sampler, rubric)
+        self.writer = sampler
 
     def settings(self) -> dict[str, Any]:
-        """Return the rubric and the model with its settings."""
-        return {"judge": self.name, "rubric": self.rubric.id, "items": True, "sampling": self.writer.settings()}
+        """Return the rubric and the model with its settings, those by which it writes checklists."""
+        return super().settings() | {"sampling": self.writer.settings()}
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the scores of all answers, after asking for the checklists and the items that are not stored."""

@@ -7,7 +7,6 @@ code of that package is run, only its file is read.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ..disk import write_errors
+from ..disk import sha256_of, write_errors
 from ..errors import InputError
 from ..text import error_line, one_line
 
@@ -84,11 +83,7 @@ def gguf_digest(file: Path) -> str:
 
 @lru_cache
 def _digest(file: Path, size: int, changed: int) -> str:
-    total = hashlib.sha256()
-    with open(file, "rb") as stream:
-        while block := stream.read(2**20):
-            total.update(block)
-    return total.hexdigest()
+    return sha256_of(file)
 
 
 def is_converted(model: str) -> bool:

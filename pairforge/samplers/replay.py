@@ -104,7 +104,7 @@ class ReplaySampler(Sampler):
         yield {key: self.answers.get(key, self.skips.get(key[0], MISSING)) for key in keys if key not in done}
 
 
-class StoredSampler(Sampler):
+class StoredSampler(ReplaySampler):
     """The model of a run, by its settings: its answers are in the evidence store, and it gives no others.
 
     `skips` say why a prompt, by its id, has no answer.
@@ -113,21 +113,11 @@ class StoredSampler(Sampler):
     def __init__(
         self, settings: Mapping[str, Any], model: str, revision: str | None, skips: Mapping[str, Skip]
     ) -> None:
-        self.model = model
-        self.revision = revision
-        self.warnings: list[str] = []
-        self._settings = dict(settings)
-        self._skips = skips
+        super().__init__({}, model)
+        self.revision, self.skips, self._settings = revision, dict(skips), dict(settings)
 
     def settings(self) -> dict[str, Any]:
         return self._settings
-
-    def sample(
-        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
-    ) -> Iterator[Mapping[Key, Answer | Skip]]:
-        """Yield why each missing answer is missing."""
-        keys = [(prompt.id, index) for prompt in prompts for index in range(first, n)]
-        yield {key: self._skips.get(key[0], MISSING) for key in keys if key not in done}
 
 
 def answers_in_row(row: Mapping[str, Any]) -> tuple[Prompt, list[Answer]]:
