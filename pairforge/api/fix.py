@@ -100,17 +100,21 @@ def fix(options: FixOptions) -> FixedPairs:
     Raises InputError where the source holds no pairs, nothing would be left, and where `out` exists (without
     `overwrite`) or is the source itself.
     """
-    path = Path(options.out)
-    record = path.with_name(f"{path.stem}.fixes.jsonl")
     source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    with source:
+        return fix_input(source, Path(options.out), options.drop_cut, options.overwrite)
+
+
+def fix_input(source: PairInput, path: Path, drop_cut: bool = False, overwrite: bool = False) -> FixedPairs:
+    """Write the pairs of a source whose rows can be read again, as `fix` does."""
+    record = path.with_name(f"{path.stem}.fixes.jsonl")
     for written in (path, record):
-        check_output(written, (".jsonl", ".ndjson"), source, overwrite=options.overwrite)
+        check_output(written, (".jsonl", ".ndjson"), source, overwrite=overwrite)
     with ExitStack() as stack:
-        stack.enter_context(source)
         shape, start = source.recognised()
         _require_pairs(shape, source, list(islice(start, formats.LOOKED_AT)))
         log = ChangeLog()
-        fixed = stack.enter_context(RowSpool(_fixed(source, shape, options.drop_cut, log)))
+        fixed = stack.enter_context(RowSpool(_fixed(source, shape, drop_cut, log)))
         made = FixedPairs(path, record, shape.name, len(fixed), len(fixed) - len(log.dropped), log)
         if not made.written:
             first = next(iter(log.dropped.values()), ("", "there are no rows"))[1]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .. import checks, formats, prompts
 from ..checks.dataset import TEXTS_ONLY
-from ..checks.fixes import Fixes
 from ..checks.labels import LabelChecker
 from ..checks.row import Sides, well_shaped
 from ..checks.rule import ON_REQUEST, WITH_MODEL, Observer, rules_over
@@ -20,17 +18,17 @@ from ..checks.runner import RowChecker
 from ..checks.schema import unknown_shape
 from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
-from ..disk import atomic, write_errors
 from ..errors import InputError
-from ..formats import kto, writers
+from ..formats import kto
 from ..options.common import PairData
 from ..options.declaration import keywords
 from ..options.pairs import ValidateOptions
 from ..types import Finding, Message, Prompt, Skip
 from .baseline import worse_than
-from .inputs import PairInput, check_output
+from .fix import fix_input
+from .inputs import PairInput
 from .models import as_tuple, open_tokenizer
-from .validate_result import Explanation, Findings, Fixed, near_codes
+from .validate_result import Explanation, Findings, near_codes
 
 FORMATS = ("table", "github")
 
@@ -41,7 +39,7 @@ def validate(options: ValidateOptions) -> Findings:
 
     Rows of a foreign shape are checked as the pairs they become. A row that can't be read is a finding, too. With
     `model` the rows are also checked as training on this model sees them (PF4xx); what `against` holds must not be
-    trained on (PF209, PF211). `fix` never changes the source.
+    trained on (PF209, PF211). With `fix`, what the function `fix` writes is in `fixed`.
 
     Raises InputError for a source or an option that can't be used.
     """
@@ -60,12 +58,25 @@ def validate(options: ValidateOptions) -> Findings:
         observers.append(reader.checker(options.max_length))
     observers += [LineNotes(noted), *_on_request(codes, source)]
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
-    path = (
-        None
-        if options.fix is None
-        else check_output(Path(options.fix), (".jsonl",), source, overwrite=None, option="--fix ")
-    )
-    shape, rows = source.recognised(options.max_row_bytes, noted)
+    with ExitStack() as stack:
+        if options.fix is not None:
+            findings.fixed = fix_input(stack.enter_context(source), Path(options.fix))
+        _look(source, findings, observers, codes, options.max_row_bytes, noted)
+    if options.baseline is not None:
+        findings.worse = worse_than(options.baseline, findings.as_json(), findings.source)
+    return findings
+
+
+def _look(
+    source: PairInput,
+    findings: Findings,
+    observers: list[Observer],
+    codes: frozenset[str],
+    max_row_bytes: int,
+    noted: set[str],
+) -> None:
+    """Show the rows to the observers as the shape of the source asks, and take what they find."""
+    shape, rows = source.recognised(max_row_bytes, noted)
     findings.shape = shape.name
     if shape.name == kto.NAME:
         rows = map(shape.names.view, rows)
@@ -77,10 +88,7 @@ def validate(options: ValidateOptions) -> Findings:
     rows = formats.presented(rows, shape)
     if shape.name == "unknown":
         rows = _noting_prompts(rows, findings)
-    _observed(rows, observers, codes, findings, path)
-    if options.baseline is not None:
-        findings.worse = worse_than(options.baseline, findings.as_json(), findings.source)
-    return findings
+    _observed(rows, observers, codes, findings)
 
 
 def _noting_prompts(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
@@ -96,28 +104,20 @@ def _observed(
     observers: list[Observer],
     codes: frozenset[str],
     findings: Findings,
-    path: Path | None,
 ) -> None:
     """Show all rows to the observers, and take what they find."""
     with ExitStack() as stack:
-        if path is not None:
-            stack.enter_context(write_errors(path))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fixer = FixWriter(stack.enter_context(atomic(path)))
-            observers = [fixer, *observers]
         for observer in observers:
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
         start = list(islice(rows, formats.LOOKED_AT))
         if findings.shape == "unknown" and (strange := unknown_shape(start)):
             findings.take([strange] if strange.code in codes else [])
-            observers = [one for one in observers if isinstance(one, FixWriter | LineNotes)]
+            observers = [one for one in observers if isinstance(one, LineNotes)]
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
             if _is_tie(row):
                 findings.ties += row.reason == "tie"
-                if path is not None:
-                    fixer.see(index, row)
                 continue
             for observer in observers:
                 if found := observer.see(index, row):
@@ -126,10 +126,6 @@ def _observed(
             found = (one for one in observer.findings() if one.code in codes)
             findings.take(one for one in found if one.code != "PF201" or not findings.ties)
     findings.sort_by_row()
-    if path is not None:
-        counts = fixer.fixes.kept, fixer.fixes.dropped, fixer.fixes.changed
-        changed = findings.shape not in (*formats.NATIVE, kto.NAME, "unknown")
-        findings.fixed = Fixed(str(path), *counts, shape="trl" if changed else findings.shape)
 
 
 def _is_tie(row: Any) -> bool:
@@ -151,27 +147,6 @@ def _parallel_checker(codes: frozenset[str], other: checks.Against | None, jobs:
     # Other processes can't import a rule that the caller's script defines.
     own = any(checks.RULES[code].see.__module__ == "__main__" for code in codes)
     return RowChecker(codes, other) if own else ParallelRowChecker(codes, other, jobs or os.cpu_count() or 1)
-
-
-class FixWriter(Observer):
-    """Writes what `Fixes` makes of each row."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.fixes = Fixes()
-        self._file = file
-
-    def see(self, index: int, row: Any) -> tuple[()]:
-        if _is_tie(row):
-            joined = row.reason == formats.JOINED
-            self.fixes.dropped["read together with another" if joined else "no answer is better than another"] += 1
-            return ()
-        if (fixed := self.fixes.apply(row)) is not None:
-            try:
-                line = writers.encoded(fixed)
-            except (ValueError, TypeError):  # NaN, half a surrogate pair: as it was, for the next check to report again
-                line = json.dumps(fixed, default=str).encode()
-            self._file.write(line + b"\n")
-        return ()
 
 
 class ShapeNote(Observer):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,34 +28,12 @@ _GITHUB = {"error": "error", "warning": "warning", "info": "notice"}
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 
-@dataclass(frozen=True)
-class Fixed:
-    """The outcome of `--fix`: where it wrote, how many rows, and by reason how many were dropped and changed.
-
-    `shape` is that of the rows that were written.
-    """
-
-    output: str
-    rows: int
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    changed: Mapping[str, int] = field(default_factory=dict)
-    shape: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        return dict(vars(self))
-
-    def __str__(self) -> str:
-        done = [f"{count} dropped: {reason}" for reason, count in sorted(self.dropped.items())]
-        done += [f"{count} changed: {reason}" for reason, count in sorted(self.changed.items())]
-        return " · ".join([f"wrote {self.output}: {plural(self.rows, 'row')}", *(done or ["nothing to fix"])])
-
-
 class Findings(HtmlRepr, list[Finding]):
     """Findings, in the order of the rows. Empty: nothing is wrong.
 
     `rows` counts those that were looked at, `counts` the findings by code: of one code at most `KEPT` are in the list.
     `source` names what was looked at, `shape` is its shape (docs/formats.md), `format` is "table" or "github", `fixed`
-    says what `--fix` wrote. `ties` counts the rows in which no answer is better than another: they are not pairs.
+    is the `FixedPairs` of `--fix`. `ties` counts the rows in which no answer is better than another: they are no pairs.
     `fixable` is False where the rows are not pairs, and `prompts` is true where they are prompts. `worse` has a line
     for each rate that is worse than in the report of `baseline`.
     """
@@ -76,7 +53,7 @@ class Findings(HtmlRepr, list[Finding]):
         super().__init__()
         self.counts: Counter[str] = Counter()
         self.rows, self.strict, self.source, self.format = rows, strict, source, format
-        self.fixed: Fixed | None = None
+        self.fixed: Any = None
         self.shape, self.ties = "", 0
         self.take(found)
         self.sort_by_row()
@@ -145,8 +122,7 @@ class Findings(HtmlRepr, list[Finding]):
         yield from map(visible, self.worse)
         yield self._summary()
         if self.fixed:
-            changed = self.fixed.shape != self.shape
-            yield visible(f"{self.fixed}{f' · shape changed: {self.shape} -> {self.fixed.shape}' if changed else ''}")
+            yield self.fixed
         elif remedy := self._remedy(by_code):
             yield visible(remedy)
 

@@ -50,9 +50,9 @@ To accept what there is now: `pairforge validate pairs.jsonl --json > validate.j
 
 
 _DELETES = {
-    "PF001": "`--fix`", "PF003": "`--fix`", "PF004": "`--fix`", "PF104": "`--fix`, `balance`",
-    "PF105": "`--fix`, `balance`", "PF106": "`balance`", "PF107": "`balance`",
-    "PF111": "`balance`, where one side is cut", "PF202": "`--fix`", "PF203": "`balance`", "PF205": "`balance`",
+    "PF001": "`fix`", "PF003": "`fix`", "PF004": "`fix`", "PF104": "`fix`, `balance`",
+    "PF105": "`fix`, `balance`", "PF106": "`balance`", "PF107": "`balance`",
+    "PF111": "`balance`, where one side is cut", "PF202": "`fix`", "PF203": "`balance`", "PF205": "`balance`",
 }  # fmt: skip
 """What leaves out the rows in which a check finds something."""
 

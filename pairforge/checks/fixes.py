@@ -1,69 +1,15 @@
-"""Fixes of single rows.
-
-`validate --fix` drops rows, or a column that says nothing new, and changes no text (`Fixes`). `balance` also takes off
-what is left at the edges of answers (`fix_row`).
-"""
+"""Fixes of single rows: what `fix` and `balance` take off the edges of answers, and why they leave a row out."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..text import LEFTOVER_TOKEN
-from ..types import Skip
-from . import schema
-from .duplicates import key
 from .preference import cut_off, empty_answer, error_sentinel, identical, nearly_identical
 from .row import Sides
-
-
-class Fixes:
-    """Fixes rows one after the other. `dropped` and `changed` count by reason, `kept` counts the rows that stay."""
-
-    def __init__(self) -> None:
-        self.kept = 0
-        self.dropped: Counter[str] = Counter()
-        self.changed: Counter[str] = Counter()
-        self._seen: set[int] = set()
-
-    def apply(self, row: Any) -> Mapping[str, Any] | None:
-        """Return the row as it stays, or None if it is dropped."""
-        if reason := self._reason(row):
-            self.dropped[reason] += 1
-            return None
-        self.kept += 1
-        return self._without_prompt(row)
-
-    def _reason(self, row: Any) -> str:
-        """Return why a row is dropped, if it is."""
-        if isinstance(row, Skip) or not isinstance(row, Mapping):
-            return "not readable"
-        if any(schema.over_limits(row)):
-            return "nested too deeply"
-        if not schema.is_pair(row):
-            return ""
-        sides = Sides.of(dict(row))
-        if any(DROPS["same"](sides)):
-            return "the same on both sides"
-        pair = key("\x1d".join(f"{turn['role']}\x1f{turn['content']}" for turn in (*sides.chosen, *sides.rejected)))
-        if pair in self._seen:
-            return "there before"
-        self._seen.add(pair)
-        return ""
-
-    def _without_prompt(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the row without a text as prompt, where the conversations hold that text already."""
-        prompt = row.get("prompt")
-        if type(prompt) is not str or not schema.is_pair(row):
-            return row
-        if prompt.strip() not in {turn["content"].strip() for turn in Sides.of(dict(row)).context}:
-            return row
-        self.changed["a text as prompt taken out"] += 1
-        return {name: value for name, value in row.items() if name != "prompt"}
-
 
 Texts: TypeAlias = tuple[str, str]
 """The chosen and the rejected answer."""

@@ -89,7 +89,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
         "Pairs or prompts that must not be trained on, e.g. an evaluation set.", default=None, metavar="RUN|FILE|SET"
     )
     fix: str | PathLike[str] | None = option(
-        "Write the pairs to a new file, with everything that can be fixed automatically.", default=None, metavar="OUT"
+        "Also write what `pairforge fix` makes of the pairs.", default=None, metavar="OUT"
     )
     max_row_bytes: int = option("Report longer rows as errors.", default=2**24, at_least=1)
     jobs: int = option("Number of processes; 0: one for each core.", default=1, metavar="N", at_least=0)

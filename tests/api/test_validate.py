@@ -213,18 +213,6 @@ def test_a_row_that_does_not_fit_is_blamed_on_the_right_cause(tmp_path: Path) ->
     }
 
 
-def test_fix_says_that_the_shape_changes(tmp_path: Path) -> None:
-    rows = [{"prompt": f"q{n}", "responses": ["a", "b"], "scores": [n, 1]} for n in range(3)]
-    findings = validate(rows, quiet=True, fix=tmp_path / "fixed.jsonl")
-    assert findings.fixed is not None
-    assert (findings.fixed.rows, findings.fixed.dropped) == (2, {"no answer is better than another": 1})
-    assert "shape changed: ranked -> trl" in printed(findings)
-    (tmp_path / "fixed.jsonl").unlink()
-    said = ({"role": "user", "content": "q"}, {"role": "assistant", "content": "a"})
-    same = [{"chosen": [*said], "rejected": [said[0], {**said[1], "content": "b"}]}]
-    assert "shape changed" not in printed(validate(same, quiet=True, fix=tmp_path / "fixed.jsonl"))
-
-
 def test_texts_of_a_chat_template_are_named_as_such() -> None:
     rows = [{"prompt": "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n", "chosen": "a", "rejected": "b"}]
     (one,) = (one for one in validate(rows, quiet=True) if one.severity == "error")
