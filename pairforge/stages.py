@@ -142,17 +142,20 @@ def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored
 def judge_groups(groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask) -> list[dict[str, float | Skip]]:
     """Return the scores of each group by the text of the answer, from the store or else from the judge.
 
-    New scores are committed as they come, and the judge's warnings are printed. Raises InputError or OutsideError for a
-    judge that is wrong.
+    New scores are committed as they come, and the judge's warnings are printed. Where the judge's settings change, since
+    its server refuses one of them, all are its scores under the new ones. Raises InputError or OutsideError for a judge
+    that is wrong.
     """
-    scores: list[dict[str, float | Skip]] = []
-    with finish_batch_on_signal() as stopping:
-        for first in range(0, len(groups), _CHUNK):
-            chunk = groups[first : first + _CHUNK]
-            scores += _judge_chunk(chunk, judge, store, ask, stopping)
-            if stopping():
-                break
-    return scores
+    while True:
+        settings, scores = judge.settings(), list[dict[str, float | Skip]]()
+        with finish_batch_on_signal() as stopping:
+            for first in range(0, len(groups), _CHUNK):
+                chunk = groups[first : first + _CHUNK]
+                scores += _judge_chunk(chunk, judge, store, ask, stopping)
+                if stopping():
+                    break
+        if judge.settings() == settings:
+            return scores
 
 
 def _judge_chunk(
@@ -179,10 +182,10 @@ def _judge_chunk(
             if stopping():
                 break
             if time.monotonic() - last > _COMMIT_SECONDS:
-                store.add_scores(settings, uncommitted)
+                store.add_scores(judge.settings(), uncommitted)
                 uncommitted, last = {}, time.monotonic()
     finally:
-        store.add_scores(settings, uncommitted)
+        store.add_scores(judge.settings(), uncommitted)
     return scores
 
 

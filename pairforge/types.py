@@ -225,6 +225,10 @@ class Sampler(Protocol):
         """Return a sampler whose answers are the probabilities of these labels as JSON, or else one of them."""
         return self
 
+    def with_schema(self, schema: Mapping[str, Any]) -> Sampler:
+        """Return a sampler whose answers are JSON of this schema, where it can see to that."""
+        return self
+
 
 Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Mapping[str, "list[Answer] | Skip"]]
 """Asks a model one answer to each prompt, through the evidence store and within the budget; by the prompt's id."""

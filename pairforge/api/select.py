@@ -47,6 +47,8 @@ def select(options: SelectOptions) -> BuildResult:
         what = f"{run.path.name} has no scores: {run.command} asks no judge"
         raise InputError(what, fix="make a run with them: pairforge onpolicy")
     job = _job(run, _stored(run.settings["judge"]), options, Budget())
+    known = run.counts.get("diagnostics", {})
+    job = replace(job, measured={name: known[name] for name in ("judges", "agree") if name in known})
     return build(job, replace(options, output=str(run.path.parent)))
 
 
