@@ -1,4 +1,4 @@
-"""What the answers and the judge of an on-policy run are like, and what would give more pairs: lines below the counts."""
+"""What the answers and the judge of an on-policy run are like, and what would give more pairs: a few lines."""
 
 from __future__ import annotations
 
@@ -195,8 +195,7 @@ def lines(found: Mapping[str, Any], n: int) -> Iterator[str]:
         if tied > 0.1 * of:
             yield f"all answers are scored alike in {tied / of:.0%} of them: with --n {2 * n} in about {left / of:.0%}"
     if found.get("saved"):
-        left = found["saved"], found["saved"] + found["answers"]
-        yield f"{left[0]} of {left[1]} answers were not needed: their prompts had a pair before (--n-fixed asks them, too)"
+        yield f"--adaptive left {found['saved']} of {found['saved'] + found['answers']} answers out"
     if found["lengths_differ"]:
         longer = str(Share(found["longer_chosen"], found["lengths_differ"])).strip()
         yield f"the longer answer is chosen in {longer} of the pairs"

@@ -142,9 +142,9 @@ def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored
 def judge_groups(groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask) -> list[dict[str, float | Skip]]:
     """Return the scores of each group by the text of the answer, from the store or else from the judge.
 
-    New scores are committed as they come, and the judge's warnings are printed. Where the judge's settings change, since
-    its server refuses one of them, all are its scores under the new ones. Raises InputError or OutsideError for a judge
-    that is wrong.
+    New scores are committed as they come, and the judge's warnings are printed. Where the judge's settings change,
+    since its server refuses one of them, all scores are those under the new ones. Raises InputError or OutsideError for
+    a judge that is wrong.
     """
     while True:
         settings, scores = judge.settings(), list[dict[str, float | Skip]]()

@@ -386,9 +386,8 @@ def _paired(builder: Builder) -> tuple[Answers, Judged, dict[str, int]]:
         answers |= builder.ask(open_, n, first=first)
         judged = _judged(builder, answers)
         answered = {prompt.id for prompt in open_ if not isinstance(answers[prompt.id], Skip)}
-        open_ = [
-            prompt for prompt, item in judged.outcome if prompt and isinstance(item, Skip) and item.reason in _OPEN
-        ]
+        unpaired = ((prompt, item.reason) for prompt, item in judged.outcome if isinstance(item, Skip))
+        open_ = [prompt for prompt, reason in unpaired if prompt and reason in _OPEN]
         saved, first = saved + (job.n - n) * (len(answered) - len(open_)), n
         if not open_:
             break
@@ -421,7 +420,7 @@ def _diagnosed(builder: Builder, answers: Answers, judged: Judged, pairs: Sequen
     real = (prompt for prompt in job.asked if isinstance(prompt, Prompt))
     authors = job.sampler.authors() if isinstance(job.sampler, ReplaySampler) else {}
     measured = job.measured or diagnostics.measure(judged.by_judge, real, answers, builder.store, authors)
-    return diagnostics.diagnose(answers, judged.results, pairs) | measured
+    return {**diagnostics.diagnose(answers, judged.results, pairs), **measured}
 
 
 def _fill(run: Run, builder: Builder) -> None:

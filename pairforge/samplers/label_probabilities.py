@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -76,7 +75,7 @@ def _verdict(labels: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def of_tokens(tokens: Any, text: str, labels: Sequence[str]) -> dict[str, float] | None:
-    """Return the probabilities of labels in an answer's own place of the label, out of what a server says of its tokens.
+    """Return the probabilities of labels where an answer has its label, out of what a server says of its tokens.
 
     Args:
         tokens: is `logprobs.content` of a chat completion, in which any part may be missing or of another type.
@@ -90,9 +89,9 @@ def of_tokens(tokens: Any, text: str, labels: Sequence[str]) -> dict[str, float]
         for one in tokens:
             at += len(one["token"])
             if at > start and said and label_in(one["token"], labels) == said:
-                found = Counter[str]()
+                found = dict[str, float]()
                 for other in one["top_logprobs"]:
                     if label := label_in(other["token"], labels):
-                        found[label] += math.exp(other["logprob"])
+                        found[label] = found.get(label, 0.0) + math.exp(other["logprob"])
                 return {label: min(share, 1.0) for label, share in found.items()} if found else None
     return None
