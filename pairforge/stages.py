@@ -76,6 +76,7 @@ def _sample(
     total = len(distinct) * (n - first)
     if tell:
         tell(done, total, budget.tokens, budget.failures)
+    before = budget.cost - cost_of(sampler)
     batches = sampler.sample(distinct, n, answers, *([first] if first else []))  # `first` is newer than some samplers
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
         while not budget.spent() and (batch := next(batches, None)) is not None:
@@ -86,6 +87,7 @@ def _sample(
             answers |= store.add_answers(settings, new)
             failed |= {key: answer for key, answer in batch.items() if isinstance(answer, Skip)}
             done += len(new)
+            budget.cost = before + cost_of(sampler)
             budget.tokens += sum(answer.tokens for answer in new.values())
             budget.failures += sum(isinstance(answer, Skip) and answer.reason in FAILURES for answer in batch.values())
             if tell:
@@ -93,6 +95,11 @@ def _sample(
             if stopping():
                 break
     return {prompt.id: _answers(prompt.id, n, answers, failed, budget) for prompt in distinct}
+
+
+def cost_of(sampler: Sampler) -> float:
+    """Return what a sampler, with all that are made of it, has cost in this process; older ones don't say."""
+    return getattr(sampler, "cost", None) or 0.0
 
 
 def _answers(

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
 from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
-from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
+from ..options.declaration import GIVEN_IN_PYTHON, words_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
@@ -30,7 +30,7 @@ from ..text import one_line, plural, visible
 from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
 from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
-from .models import NO_SYSTEM_ROLE, answer, as_tuple
+from .models import NO_SYSTEM_ROLE, answer, as_tuple, open_budget
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def prepare(
     out_dir(options.output)
     if options.name is not None:
         check_run_name(options.name)
-    budget = part_of(options, Budget)
+    budget = open_budget(options)
     return load_prompts(options, source, fill), budget
 
 
@@ -463,6 +463,7 @@ def _fill(run: Run, builder: Builder) -> None:
         **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
         **({"thoughts": finish.thoughts} if finish.thoughts else {}),
         **{kind: len(made) for kind, made in extra.items()},
+        **{name: run.counts[name] for name in ("exams",) if name in run.counts},
     }
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
     run.settings = job.settings()  # a server may have refused a part of those that name the run

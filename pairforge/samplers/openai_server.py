@@ -69,6 +69,7 @@ class EndpointSampler(Sampler):
         api_key: goes to these servers alone; for a provider it is a Hub token, by default that of `hf auth login`.
         concurrency: the most running requests of one server, which has fewer while it refuses some.
         timeout: seconds of one request.
+        price: of a million tokens, input and output.
         chat_template_kwargs: arguments of the chat template.
     """
 
@@ -82,6 +83,7 @@ class EndpointSampler(Sampler):
         api_key: str | None = None,
         concurrency: int = 32,
         timeout: float = 120.0,
+        price: tuple[float, float] | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         given = [base_url] if isinstance(base_url, str) else base_url
@@ -110,7 +112,7 @@ class EndpointSampler(Sampler):
         self._sent_as: dict[str, str | None] = {}
         self._give_logprobs: set[str] = set()
         self.usage = Counter[str]()
-        self._timeout = timeout
+        self._timeout, self._price = timeout, price
         self._given_model = model
         # Kept from one call to the next, with the load that each can take.
         self._servers = {Server(server_name(url), concurrency): url for url in urls}
@@ -137,6 +139,12 @@ class EndpointSampler(Sampler):
             return names[0]
         has = f"has several models: {shown_names(names)}" if names else "has no model"
         raise InputError(f"{next(iter(self._servers)).name} {has}", fix="name one with --model")
+
+    @property
+    def cost(self) -> float | None:
+        """What the tokens of all replies cost, also of those that were no answer."""
+        tokens = self.usage["input"], self.usage["output"]
+        return self._price and sum(one * price for one, price in zip(tokens, self._price, strict=True)) / 1e6
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store. Servers after the first are replicas: no answer depends on which one gave it."""

@@ -12,6 +12,7 @@ from support import pair
 import pairforge
 from pairforge import InputError
 from pairforge.api.judge_exam import PROBES, JudgeExam, JudgeProbes
+from pairforge.run import Run
 
 LLMBAR = [
     {"input": f"Question {n}?", "output_1": "short", "output_2": "a much longer text", "label": 1 + (n % 4 == 0)}
@@ -42,6 +43,21 @@ def test_the_accuracy_is_that_of_the_labels(tmp_path: Path) -> None:
     said = "\n".join(str(line) for line in found.__rich_console__())
     assert "length: right in 25.0%" in said and "289 labelled pairs would give" in said
     assert found.as_json()["accuracy"]["share"] == 0.25
+
+
+def test_an_exam_is_kept_with_the_runs_that_the_judge_has_judged(tmp_path: Path) -> None:
+    runs = {
+        judge: pairforge.onpolicy(prompts=["What is 2 + 3?"], n=4, judge=judge, output=str(tmp_path), quiet=True).run
+        for judge in ("length", "regex:never")
+    }
+    before = runs["length"].path / "run.json"
+    made = before.stat().st_mtime_ns
+    examined(gold=written(tmp_path, LLMBAR), judge="length", output=str(tmp_path))
+    kept, other = (Run.load(run.path).counts for run in runs.values())
+    assert kept["exams"]["length"]["accuracy"]["hits"] == 10 and kept["exams"]["length"]["gold"] == "gold.jsonl"
+    assert "exams" not in other and before.stat().st_mtime_ns == made
+    said = "\n".join(map(str, pairforge.runs.show(str(runs["length"].path)).__rich_console__()))
+    assert "exam of length: right in 25.0%" in said and "judge length: " in said
 
 
 def test_lists_on_both_sides_are_all_their_pairs(tmp_path: Path) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakeserver import Ask as Request
+from fakeserver import FakeServer, Seen
 from support import Scripted, prompt
 
+from pairforge.api.onpolicy import open_judge
 from pairforge.judges.language_model import (
     ChecklistJudge,
     LanguageModelJudge,
@@ -20,6 +24,7 @@ from pairforge.judges.language_model import (
     rating,
 )
 from pairforge.judges.rubric import Rubric
+from pairforge.options.judging import JudgeModelOptions
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.stages import judge_groups
 from pairforge.store import Store
@@ -213,3 +218,75 @@ def test_what_is_no_checklist_is_no_score(tmp_path: Path) -> None:
     assert all(isinstance(one, Skip) and "I can't do that" in one.detail for one in found.values())
     assert checklist("- A?\n- A?\n* B？\nC.") == ["A?", "B？"]
     assert checklist(Skip("unjudged", "x")) == Skip("unjudged", "x")
+
+
+def served(server: FakeServer, kind: str = "llm") -> Any:
+    return open_judge(f"{kind}:fake", JudgeModelOptions(judge_base_url=server.url))
+
+
+def reply(text: str, shares: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """Return what a server says, where `shares` are the probabilities in the place of its only token."""
+    top = [{"token": label, "logprob": math.log(share)} for label, share in (shares or {}).items()]
+    logprobs = {"logprobs": {"content": [{"token": text, "top_logprobs": top}]}} if shares else {}
+    return {"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop", **logprobs}]}
+
+
+def asked_by(seen: Sequence[Seen], name: str) -> list[bool]:
+    """Return of each request whether it had this parameter."""
+    return [name in one.body for one in seen if one.method == "POST"]
+
+
+def test_a_server_s_probabilities_give_the_expected_rating(tmp_path: Path) -> None:
+    def rate(ask: Request) -> dict[str, Any]:
+        return (
+            reply("8", {"8": 0.5, " 6": 0.3, "x": 0.1})
+            if "9 means: exactly" in ask.question
+            else reply("2", {"2": 1.0})
+        )
+
+    with FakeServer(rate) as server:
+        judge = served(server)
+        [found] = scores(judge, [AnswerGroup(prompt("Q?"), ["a"])], tmp_path)
+    assert found["a"] == pytest.approx(((8 * 0.5 + 6 * 0.3) / 0.8 + 8) / 2)
+    assert all(asked_by(server.seen, "logprobs")) and judge.settings()["sampling"]["labels"] == [*"123456789"]
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+@pytest.mark.parametrize("kind", ["llm", "pairwise", "checklist"])
+def test_a_server_without_probabilities_is_noticed_once(kind: str, refuses: bool, tmp_path: Path) -> None:
+    """Some refuse the parameter, some leave it unread; scores of both ways have different keys."""
+
+    def rate(ask: Request) -> Any:
+        if refuses and (name := next((one for one in ("response_format", "top_logprobs") if one in ask.body), "")):
+            return 400, {}, f"Unsupported parameter: '{name}' is not supported with this model."
+        if "checklist" in ask.question:
+            return reply("Is it good?")
+        return reply({"llm": "7", "pairwise": "A", "checklist": "Yes"}[kind])
+
+    with FakeServer(rate) as server:
+        judge = served(server, kind)
+        before = judge.settings()
+        store = Store(tmp_path)
+        groups = [AnswerGroup(prompt(f"Q{number}?"), ["a", "bb"]) for number in range(6)]
+        found = judge_groups(groups, judge, store, asks(judge.sampler, store))
+    expected = {"llm": 5.0, "pairwise": 0.5, "checklist": 1.0}[kind]
+    assert [*found[0].values(), *found[5].values()] == [expected] * 4
+    assert sum(asked_by(server.seen, "logprobs")) <= 3 and not asked_by(server.seen, "logprobs")[-1]
+    assert asked_by(server.seen, "response_format")[-1] is (not refuses and kind != "llm")
+    assert not store.scores(before) and len(store.scores(judge.settings())) == 12
+
+
+def test_flips_are_told_by_the_margin(tmp_path: Path) -> None:
+    def uneven(question: Prompt, *_: Any) -> str:
+        """Finds ccc best on both scales, and a better than bb on one of them alone."""
+        down, text = "1 means: exactly" in question.question, judged_data(question)["answer"]
+        return {"a": "5", "bb": "5" if down else "4", "ccc": "1" if down else "9"}[text]
+
+    store = Store(tmp_path)
+    judge = LanguageModelJudge("llm:x", Scripted(uneven), RUBRIC)
+    groups = [AnswerGroup(prompt("Q?"), ["a", "bb", "ccc"])]
+    [found] = judge_groups(groups, judge, store, asks(judge.sampler, store))
+    assert found == {"a": 5.0, "bb": 4.5, "ccc": 9.0}
+    assert sorted(judge.flips(groups, asks(judge.sampler, store))) == [(0.5, True), (4.0, False), (4.5, False)]
+    first = PairwiseJudge("pairwise:y", Scripted(lambda *_: "A"), RUBRIC)
+    assert [*first.flips(groups, asks(first.sampler, store))] == [(0.0, True)] * 3
