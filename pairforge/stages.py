@@ -53,6 +53,11 @@ def sample(
     """
     while True:
         settings = sampler.settings()
+        if (
+            refused := getattr(sampler, "sent_as", None)
+        ) is not None:  # what its server refused in another process, too
+            refused |= store.sent_as(settings)
+            settings = sampler.settings()
         answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget(), first)
         if sampler.settings() == settings:
             return answers

@@ -95,7 +95,8 @@ class PairwiseJudge(_AskedJudge):
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the wins in each group, after asking for the comparisons that are not stored."""
-        open_ = [number for number in range(len(groups)) if (number, 0) not in done]  # a group is judged whole
+        every = [[(number, index) for index in range(len(group.answers))] for number, group in enumerate(groups)]
+        open_ = [number for number, keys in enumerate(every) if any(key not in done for key in keys)]  # whole groups
         won = self._won(groups, ask, open_)
         for number in open_:
             places = range(len(groups[number].answers))

@@ -199,7 +199,7 @@ class ChatClient:
                 return await self._read_error(status, response.content, 0.0, body)
             answer = self._read_reply(reply)
             if self.labels and "logprobs" in body and isinstance(answer, Answer) and answer.finish == "stop":
-                return self._with_probabilities(answer, _get(reply, "choices", 0, "logprobs", "content"))
+                return self._with_probabilities(answer, _get(reply, "choices", 0, "logprobs", "content"), key)
             return answer
         except (ValueError, RecursionError):
             page = response.content.lstrip().startswith(b"<")
@@ -259,7 +259,7 @@ class ChatClient:
         # Some servers give the thought in the text as well.
         return replace(answer_of(answer.text, answer.finish, answer.tokens), thought=answer.thought)
 
-    def _with_probabilities(self, answer: Answer, tokens: Any) -> Answer | RequestError:
+    def _with_probabilities(self, answer: Answer, tokens: Any, key: Key) -> Answer | RequestError:
         """Return the answer with the probabilities of the labels as its text; one that is no label as it is.
 
         Raises RefusedParameterError where the server has not given any so far: it leaves the parameter unread.
@@ -272,7 +272,7 @@ class ChatClient:
             return replace(answer, text=label_probabilities.written(found))
         if self.name in self.give_logprobs:
             return RequestError("failed", "a verdict without its log-probabilities")
-        raise RefusedParameterError("logprobs", None, f"{self.name} gives none")
+        raise RefusedParameterError("logprobs", None, f"{self.name} gives none", (key, answer))
 
     def _is_of_another_model(self, name: Any) -> bool:
         if self.any_model or not isinstance(name, str) or not name:
@@ -287,11 +287,14 @@ class ChatClient:
 
 
 class RefusedParameterError(Exception):
-    """A server does not take a parameter; `renamed` is the name that it takes instead, None where there is none."""
+    """A server does not take a parameter; `renamed` is the name that it takes instead, None where there is none.
 
-    def __init__(self, name: str, renamed: str | None, detail: str) -> None:
+    `answer` is what it gave all the same, as it would have without the parameter.
+    """
+
+    def __init__(self, name: str, renamed: str | None, detail: str, answer: tuple[Key, Answer] | None = None) -> None:
         super().__init__(detail)
-        self.name, self.renamed = name, renamed
+        self.name, self.renamed, self.answer = name, renamed, answer
 
 
 def refused_parameter(content: bytes, body: Mapping[str, Any]) -> str | None:

@@ -108,9 +108,10 @@ class EndpointSampler(Sampler):
         self.schema: Mapping[str, Any] = {}
         self._warned_of: set[str] = set()
         # What the samplers made of this one share: the parameters that a server has refused, and their new names; the
-        # servers that give log-probabilities; the tokens of all replies.
-        self._sent_as: dict[str, str | None] = {}
+        # servers that give log-probabilities; what one that gives none has answered; the tokens of all replies.
+        self.sent_as: dict[str, str | None] = {}
         self._give_logprobs: set[str] = set()
+        self._answered: dict[Key, Answer] = {}
         self.usage = Counter[str]()
         self._timeout, self._price = timeout, price
         self._given_model = model
@@ -151,7 +152,7 @@ class EndpointSampler(Sampler):
         more: dict[str, Any] = {"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}
         said = {*self._parameters(), *(["seed"] if self.decoding.temperature else [])}
         more |= {name: value for name, value in (("labels", list(self.labels)), ("schema", self.schema)) if value}
-        if sent_as := {name: new for name, new in self._sent_as.items() if name in said}:
+        if sent_as := {name: new for name, new in self.sent_as.items() if name in said}:
             more["sent_as"] = sent_as
         where = {"sampler": "endpoint", "server": next(iter(self._servers)).name, "model": self.model}
         return {**where, **self.decoding.settings(), **more}
@@ -187,12 +188,14 @@ class EndpointSampler(Sampler):
                 skips |= dict.fromkeys(keys, problem)
             else:
                 wanted += [(prompt, key) for key in keys]
-        if skips:
-            yield skips
-        if self.labels and wanted and "logprobs" not in self._sent_as and not self._give_logprobs:
-            refused = len(self._sent_as)
+        if early := {key: self._answered.pop(key) for _, key in wanted if key in self._answered}:
+            wanted = [one for one in wanted if one[1] not in early]
+        if skips or early:
+            yield skips | early
+        if self.labels and wanted and "logprobs" not in self.sent_as and not self._give_logprobs:
+            refused = len(self.sent_as)
             yield from self._sample(wanted[:1])  # one answer shows whether it gives them
-            if len(self._sent_as) > refused:
+            if len(self.sent_as) > refused:
                 return
             wanted = wanted[1:]
         if wanted:
@@ -212,7 +215,7 @@ class EndpointSampler(Sampler):
                 for server, url in self._servers.items():
                     name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
                     # A provider has names of its own for the Hub's models.
-                    how = self.decoding, parameters, dict(self._sent_as), bool(self.provider)
+                    how = self.decoding, parameters, dict(self.sent_as), bool(self.provider)
                     shared = self.labels, self.usage, self._give_logprobs
                     clients[server] = ChatClient(server.name, url, key, http, name, *how, *shared)
                 await balancer.run()
@@ -245,9 +248,10 @@ class EndpointSampler(Sampler):
         try:
             running.result()
         except RefusedParameterError as refused:
-            self._sent_as[refused.name] = refused.renamed
+            self.sent_as[refused.name] = refused.renamed
+            self._answered |= dict(filter(None, [refused.answer]))
             if "logprobs" in refused.name:
-                self._sent_as |= {"logprobs": None, "top_logprobs": None}
+                self.sent_as |= {"logprobs": None, "top_logprobs": None}
             without = f"left out: {_WITHOUT.get(refused.name, 'the value of the server holds')}"
             how = f"sent as `{refused.renamed}`" if refused.renamed else without
             self.warnings.append(f"`{refused.name}` is {how} ({refused})")

@@ -178,6 +178,20 @@ def test_wins_belong_to_the_answers_that_were_compared(tmp_path: Path) -> None:
         assert found["bb"] == wins
 
 
+def test_a_comparison_that_failed_is_asked_again(tmp_path: Path) -> None:
+    def fails_once(question: Prompt, *_: Any) -> str | Skip:
+        data = judged_data(question)
+        return Skip("failed", "503") if failing and "a" not in (data["A"], data["B"]) else _longer(data)
+
+    judge = PairwiseJudge("pairwise:x", Scripted(fails_once), RUBRIC)
+    failing = True
+    [found] = scores(judge, [AnswerGroup(prompt("Q?"), ["a", "bb", "ccc"])], tmp_path)
+    assert found["a"] == 0.0 and isinstance(found["bb"], Skip) and isinstance(found["ccc"], Skip)
+    failing = False
+    [found] = scores(judge, [AnswerGroup(prompt("Q?"), ["a", "bb", "ccc"])], tmp_path)
+    assert found == {"a": 0.0, "bb": 1.0, "ccc": 2.0}
+
+
 def _longer(data: Mapping[str, str]) -> str:
     return "A" if len(data["A"]) > len(data["B"]) else "B"
 
@@ -271,8 +285,14 @@ def test_a_server_without_probabilities_is_noticed_once(kind: str, refuses: bool
         found = judge_groups(groups, judge, store, asks(judge.sampler, store))
     expected = {"llm": 5.0, "pairwise": 0.5, "checklist": 1.0}[kind]
     assert [*found[0].values(), *found[5].values()] == [expected] * 4
+    questions = [json.dumps(one.body["messages"]) for one in server.seen]
+    assert refuses or len({*questions}) == len(questions), "what was answered was asked again"
     assert sum(asked_by(server.seen, "logprobs")) <= 3 and not asked_by(server.seen, "logprobs")[-1]
     assert asked_by(server.seen, "response_format")[-1] is (not refuses and kind != "llm")
+    with FakeServer() as server:  # the store knows that the server gives none
+        again = served(server, kind)
+        again.sampler._servers = judge.sampler._servers
+        assert judge_groups(groups, again, store, asks(again.sampler, store)) == found and not server.seen
     assert not store.scores(before) and len(store.scores(judge.settings())) == 12
 
 
