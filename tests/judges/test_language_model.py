@@ -283,16 +283,14 @@ def test_a_server_without_probabilities_is_noticed_once(kind: str, refuses: bool
         store = Store(tmp_path)
         groups = [AnswerGroup(prompt(f"Q{number}?"), ["a", "bb"]) for number in range(6)]
         found = judge_groups(groups, judge, store, asks(judge.sampler, store))
+        asked, again = len(server.seen), served(server, kind)  # which knows from the store what the server refuses
+        assert judge_groups(groups, again, store, asks(again.sampler, store)) == found and len(server.seen) == asked
     expected = {"llm": 5.0, "pairwise": 0.5, "checklist": 1.0}[kind]
     assert [*found[0].values(), *found[5].values()] == [expected] * 4
     questions = [json.dumps(one.body["messages"]) for one in server.seen]
     assert refuses or len({*questions}) == len(questions), "what was answered was asked again"
     assert sum(asked_by(server.seen, "logprobs")) <= 3 and not asked_by(server.seen, "logprobs")[-1]
     assert asked_by(server.seen, "response_format")[-1] is (not refuses and kind != "llm")
-    with FakeServer() as server:  # the store knows that the server gives none
-        again = served(server, kind)
-        again.sampler._servers = judge.sampler._servers
-        assert judge_groups(groups, again, store, asks(again.sampler, store)) == found and not server.seen
     assert not store.scores(before) and len(store.scores(judge.settings())) == 12
 
 
@@ -300,7 +298,7 @@ def test_flips_are_told_by_the_margin(tmp_path: Path) -> None:
     def uneven(question: Prompt, *_: Any) -> str:
         """Finds ccc best on both scales, and a better than bb on one of them alone."""
         down, text = "1 means: exactly" in question.question, judged_data(question)["answer"]
-        return {"a": "5", "bb": "5" if down else "4", "ccc": "1" if down else "9"}[text]
+        return {"a": "3", "bb": "5" if down else "4", "ccc": "1" if down else "9"}[text]
 
     store = Store(tmp_path)
     judge = LanguageModelJudge("llm:x", Scripted(uneven), RUBRIC)
