@@ -164,10 +164,8 @@ def _judge_lines(found: Mapping[str, Any]) -> Iterator[str]:
         if said:
             yield visible(f"judge {name}: {', '.join(said)}")
         if flips := of.get("flips"):
-            each = [
-                f"below {edge} apart {one['flipped'] / one['of']:.0%} of {one['of']}" for edge, one in flips.items()
-            ]
-            yield f"its order of two answers turns round when it is asked the other way: {', '.join(each)}"
+            each = [f"{one['flipped'] / one['of']:.0%} of {one['of']} below {edge}" for edge, one in flips.items()]
+            yield f"asked the other way round, it turns its order of two, by how far apart they are: {', '.join(each)}"
     for names, one in found.get("agree", {}).items():
         if one["of"]:
             yield visible(f"{names} agree in {str(Share(one['alike'], one['of'])).strip()} of two answers")

@@ -264,7 +264,7 @@ class ChatClient:
 
         Raises RefusedParameterError where the server has not given any so far: it leaves the parameter unread.
         """
-        if label_probabilities.label_in(answer.text, self.labels) is None:
+        if (tokens or self.name in self.give_logprobs) and not label_probabilities.label_in(answer.text, self.labels):
             return answer
         found = label_probabilities.of_tokens(tokens, answer.text, self.labels)
         if found:
