@@ -158,16 +158,15 @@ def judge_groups(groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask:
     since its server refuses one of them, all scores are those under the new ones. Raises InputError or OutsideError for
     a judge that is wrong.
     """
-    while True:
-        settings, scores = judge.settings(), list[dict[str, float | Skip]]()
-        with finish_batch_on_signal() as stopping:
-            for first in range(0, len(groups), _CHUNK):
-                chunk = groups[first : first + _CHUNK]
-                scores += _judge_chunk(chunk, judge, store, ask, stopping)
-                if stopping():
-                    break
-        if judge.settings() == settings:
-            return scores
+    settings, scores = judge.settings(), list[dict[str, float | Skip]]()
+    with finish_batch_on_signal() as stopping:
+        while len(scores) < len(groups) and not stopping():
+            chunk = groups[len(scores) : len(scores) + _CHUNK]
+            known = bool(scores)
+            scores += _judge_chunk(chunk, judge, store, ask, stopping)
+            if settings != (settings := judge.settings()) and known:
+                scores = []  # all but those of this chunk are of the old settings
+    return scores
 
 
 def _judge_chunk(

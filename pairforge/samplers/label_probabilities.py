@@ -64,7 +64,13 @@ def read(text: str, labels: Sequence[str]) -> dict[str, float] | None:
 def label_in(text: str, labels: Iterable[str]) -> str | None:
     """Return the label that a text is, by itself, under a name (`Score: 7`, `{"verdict": "A"}`), or in a code fence."""
     fenced = _FENCE.fullmatch(text.strip())
-    found = _verdict(tuple(labels)).fullmatch(fenced[1] if fenced else text)
+    text = fenced[1] if fenced else text
+    if text.lstrip().startswith("{"):
+        try:
+            [text] = map(str, json.loads(text).values())
+        except (ValueError, RecursionError):
+            return None
+    found = _verdict(tuple(labels)).fullmatch(text)
     return next((label for label in labels if found and label.casefold() == found[1].casefold()), None)
 
 

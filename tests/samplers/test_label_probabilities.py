@@ -45,7 +45,20 @@ def test_what_gives_no_probabilities_is_none(tokens: Any) -> None:
 
 def test_a_text_that_is_no_verdict_has_no_label() -> None:
     assert of_tokens([token("I"), token(" say"), token(" 7", **{"7": 1.0})], "I say 7", SCALE) is None
-    for text in ("-3", "3.5", "8/10", "0", "10", "7 8", "A", '{"score": 3, "why": "x"}', "I am 7"):
+    for text in (
+        "-3",
+        "3.5",
+        "8/10",
+        "0",
+        "10",
+        "7 8",
+        "A",
+        '{"score": 3, "why": "x"}',
+        '{"score": 3',
+        '{"score": [3]}',
+        '{"score": 3}, {"score": 3}',
+        "I am 7",
+    ):
         assert label_in(text, SCALE) is None, text
     for text in ("A/B", "A B", "C", "neither", '{"A": 1, "B": 2}', "B is bad, A"):
         assert label_in(text, LETTERS) is None, text
