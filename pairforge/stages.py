@@ -197,6 +197,8 @@ def _judge_chunk(
                 uncommitted, last = {}, time.monotonic()
     finally:
         store.add_scores(judge.settings(), uncommitted)
+    if done and judge.settings() != settings:  # what was stored is of the old settings
+        return _judge_chunk(groups, judge, store, ask, stopping)
     return scores
 
 
