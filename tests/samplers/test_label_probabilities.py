@@ -55,7 +55,6 @@ def test_a_text_that_is_no_verdict_has_no_label() -> None:
         "A",
         '{"score": 3, "why": "x"}',
         '{"score": 3',
-        '{"score": [3]}',
         '{"score": 3}, {"score": 3}',
         "I am 7",
     ):
