@@ -155,9 +155,9 @@ def exam(judge: Judge, source: PairInput, output: str | None, quiet: bool, verdi
     longer = Share(sum((one > other) + (one >= other) for one, other in lengths) / 2, len(lengths))
     if verdicts:
         write_atomic(verdicts, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-    found = JudgeExam(judge.name, right, ties, longer, unjudged, unread, lines)
-    _keep(found, judge, out_dir(output), one_line(source.name or GIVEN_IN_PYTHON))
-    return found
+    made = JudgeExam(judge.name, right, ties, longer, unjudged, unread, lines)
+    _keep(made, judge, out_dir(output), one_line(source.name or GIVEN_IN_PYTHON))
+    return made
 
 
 def _keep(found: JudgeExam, judge: Judge, out: Path, gold: str) -> None:

@@ -191,7 +191,7 @@ class EndpointSampler(Sampler):
         if early := {key: self._answered.pop(key) for _, key in wanted if key in self._answered}:
             wanted = [one for one in wanted if one[1] not in early]
         if skips or early:
-            yield skips | early
+            yield {**skips, **early}
         if self.labels and wanted and "logprobs" not in self.sent_as and not self._give_logprobs:
             refused = len(self.sent_as)
             yield from self._sample(wanted[:1])  # one answer shows whether it gives them
