@@ -308,3 +308,33 @@ def test_flips_are_told_by_the_margin(tmp_path: Path) -> None:
     assert sorted(judge.flips(groups, asks(judge.sampler, store))) == [(0.5, True), (4.0, False), (4.5, False)]
     first = PairwiseJudge("pairwise:y", Scripted(lambda *_: "A"), RUBRIC)
     assert [*first.flips(groups, asks(first.sampler, store))] == [(0.0, True)] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["llm", "pairwise"])
+def test_whatever_a_server_does_no_score_is_wrong(kind: str, tmp_path: Path) -> None:
+    """Each question meets another fault at its first try; the replies to some answers are never a verdict."""
+    passing = [429, 500, b"<html>", "half", "close", {"choices": []}, None]
+    no_verdicts = ["8/10", '{"verdict": "A", ', '{"id": "other", "verdict": "A"}', "-3", "A or B", "11"]
+
+    def judges(ask: Request) -> Any:
+        data, number = judged_data(Prompt(tuple(ask.body["messages"]))), len(ask.question) % len(passing)
+        if ask.tries == 1 and passing[number] is not None:
+            return passing[number]
+        if "odd" in data.values():
+            return reply(no_verdicts[number % len(no_verdicts)])
+        if kind == "pairwise":
+            return reply("```json\n" + json.dumps({"verdict": _longer(data)}) + "\n```")
+        rated = len(data["answer"])
+        return reply(str(10 - rated if "1 means: exactly" in ask.question else rated))
+
+    with FakeServer(judges) as server:
+        judge = served(server, kind)
+        groups = [AnswerGroup(prompt(f"Q{'?' * n}"), ["x", "xxx", "odd"][: 2 + n % 2]) for n in range(7)]
+        found = scores(judge, groups, tmp_path)
+    for number, of in enumerate(found):
+        assert isinstance(of.get("odd", Skip("")), Skip)
+        if number % 2 == 0 or kind == "llm":
+            assert (of["x"], of["xxx"]) == {"llm": (1.0, 3.0), "pairwise": (0.0, 1.0)}[kind]
+        else:
+            assert all(isinstance(one, Skip) for one in of.values())
