@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -108,11 +108,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 @contextmanager
-def progress(label: str, quiet: bool = False) -> Iterator[ProgressCallback | None]:
+def progress(label: str, quiet: bool = False, more: Callable[[], str] = str) -> Iterator[ProgressCallback | None]:
     """Show a bar with ETA and speed on a terminal, elsewhere a line every ten seconds; yield the function to report to.
 
     What an earlier process had done counts neither as speed nor as time, and nor does the first batch, during which the
-    model is loaded: before the second one there is nothing to tell.
+    model is loaded: before the second one there is nothing to tell. `more` returns what else is said, if anything.
     """
     if quiet:
         yield None
@@ -134,6 +134,7 @@ def progress(label: str, quiet: bool = False) -> Iterator[ProgressCallback | Non
         words = [f"{failed} failed"] if failed else []
         if tokens > tokens_then:
             words.insert(0, f"{(tokens - tokens_then) / max(now - began, 0.001):.0f} tokens/s")
+        words += filter(None, [more()])
         if on_terminal:
             bar.update(task, completed=done, total=total, speed=", ".join(words))
         elif len(reports) > 2 and now - last >= _EVERY:

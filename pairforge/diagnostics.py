@@ -1,14 +1,19 @@
-"""What the answers of an on-policy run are like, and what would give more pairs: a few lines beside the counts."""
+"""What the answers and the judge of an on-policy run are like, and what would give more pairs: a few lines."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
+from .pairers import usable
 from .stages import Scored
 from .statistics import Share
-from .types import Answer, Message, Pair, Skip
+from .store import Store
+from .text import visible
+from .types import Answer, AnswerGroup, Judge, Message, Pair, Prompt, Sampler, Skip
 
 
 def diagnose(
@@ -65,8 +70,110 @@ def tied_at_twice(hits: int, of: int) -> float:
     return math.prod((of + 0.5 + more) / (of + 1 + more) for more in range(of))
 
 
+Results = Mapping[str, Scored | Skip]
+
+
+def measure(
+    judges: Sequence[tuple[Judge, Results]],
+    prompts: Iterable[Prompt],
+    sampled: Mapping[str, list[Answer] | Skip],
+    store: Store,
+    authors: Mapping[tuple[str, str], str],
+) -> dict[str, Any]:
+    """Return what is kept in `run.json` of judges: numbers of answers, and of comparisons of two answers to a prompt.
+
+    `judges` by name, and how many comparisons each two of a jury decide alike, under `agree`. Nothing is asked: what a
+    language model said is in the store. `authors` are the models that wrote an answer, by the prompt's id and the text.
+    """
+
+    def ask(asked: Sequence[Prompt], sampler: Sampler) -> dict[str, list[Answer] | Skip]:
+        known = store.answers(sampler.settings())
+        return {one.id: [known[one.id, 0]] for one in asked if (one.id, 0) in known}
+
+    groups = list[AnswerGroup]()
+    for prompt in {one.id: one for one in prompts}.values():
+        kept = usable(given) if isinstance(given := sampled[prompt.id], list) else given
+        if isinstance(kept, list) and len(kept) > 1:
+            groups.append(AnswerGroup(prompt, [answer.text for answer in kept]))
+    found: dict[str, Any] = {"judges": {}}
+    for judge, results in judges:
+        figures = _of_scores(groups, results, judge.name.partition(":")[2], authors)
+        if flips := getattr(judge, "flips", None):
+            figures["flips"] = _by_margin(flips(groups, ask))
+        found["judges"][judge.name] = figures
+    agree = {f"{a.name} and {b.name}": _agreement(one, other) for (a, one), (b, other) in combinations(judges, 2)}
+    return found | ({"agree": agree} if agree else {})
+
+
+def _of_scores(
+    groups: Sequence[AnswerGroup], results: Results, model: str, authors: Mapping[tuple[str, str], str]
+) -> dict[str, Any]:
+    found = Counter[str](dict.fromkeys(("answers", "unjudged", "compared", "ties", "longer", "lengths_differ"), 0))
+    for group in groups:
+        scores = _scores(results.get(group.prompt.id))
+        found["answers"] += len(group.answers)
+        found["unjudged"] += len(group.answers) - len(scores)
+        for one, other in combinations(scores, 2):
+            higher, longer = scores[one] - scores[other], len(one) - len(other)
+            found["compared"] += 1
+            found["ties"] += not higher
+            found["lengths_differ"] += bool(higher and longer)
+            found["longer"] += higher * longer > 0
+            own = [authors.get((group.prompt.id, text)) == model for text in (one, other)]
+            if model and own[0] != own[1]:
+                found["own_or_other"] += 1
+                found["own"] += (higher > 0) == own[0] if higher else 0.5  # type: ignore[assignment]
+    return dict(found)
+
+
+def _scores(result: Scored | Skip | None) -> dict[str, float]:
+    return {answer.text: score for answer, score in zip(*result, strict=True)} if isinstance(result, tuple) else {}
+
+
+def _by_margin(flips: Iterable[tuple[float, bool]]) -> dict[str, dict[str, int]]:
+    """Return how many comparisons there are, and how many flip, by how far the scores are apart: below 0.5, 1, 2 ..."""
+    of, flipped = Counter[float](), Counter[float]()
+    for margin, flip in flips:
+        below = 2.0 ** max(math.frexp(margin)[1], -1)
+        of[below] += 1
+        flipped[below] += flip
+    return {f"{below:g}": {"flipped": flipped[below], "of": of[below]} for below in sorted(of)}
+
+
+def _agreement(results: Results, others: Results) -> dict[str, int]:
+    """Return how many comparisons two judges decide in the same way, of those in which both decide."""
+    alike = of = 0
+    for name, result in results.items():
+        scores, other = _scores(result), _scores(others.get(name))
+        for one, two in combinations(scores.keys() & other.keys(), 2):
+            sign = (scores[one] - scores[two]) * (other[one] - other[two])
+            alike, of = alike + (sign > 0), of + (sign != 0)
+    return {"alike": alike, "of": of}
+
+
+def _judge_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what `measure` found for a reader."""
+    for name, of in found.get("judges", {}).items():
+        said = [f"{of['ties'] / of['compared']:.0%} of two answers tie"] if of["compared"] else []
+        if of["lengths_differ"]:
+            said.append(f"the longer one scores higher in {str(Share(of['longer'], of['lengths_differ'])).strip()}")
+        if of["unjudged"]:
+            said.append(f"{of['unjudged']} of {of['answers']} answers have no score")
+        if of.get("own_or_other"):
+            said.append(f"its own answer beats another's in {str(Share(of['own'], of['own_or_other'])).strip()}")
+        if said:
+            yield visible(f"judge {name}: {', '.join(said)}")
+        if flips := of.get("flips"):
+            each = [f"{one['flipped'] / one['of']:.0%} of {one['of']} below {edge}" for edge, one in flips.items()]
+            yield f"asked the other way round, it turns its order of two, by how far apart they are: {', '.join(each)}"
+    for names, one in found.get("agree", {}).items():
+        if one["of"]:
+            yield visible(f"{names} agree in {str(Share(one['alike'], one['of'])).strip()} of two answers")
+
+
 def lines(found: Mapping[str, Any], n: int) -> Iterator[str]:
-    """Yield what `diagnose` found for a reader."""
+    """Yield what `diagnose` and `measure` found for a reader."""
+    yield from _judge_lines(found)
     if not found["answers"]:
         return
     distinct, cut = found["distinct"] / found["prompts"], found["cut"] / found["answers"]

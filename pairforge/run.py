@@ -304,6 +304,14 @@ class Run:
         value = {"command": self.command, **argv, "settings": self.settings, "counts": counts}
         write_atomic(self.path / "run.json", json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
+    def add_count(self, name: str, value: Any) -> None:
+        """Add to the counts of a finished run what was found later; it gets no later time by that."""
+        file, self.counts[name] = self.path / "run.json", value
+        time = file.stat().st_mtime_ns
+        found = json_object(file)
+        write_atomic(file, json.dumps(found | {"counts": self.counts}, ensure_ascii=False, indent=2) + "\n")
+        os.utime(file, ns=(time, time))
+
     @contextmanager
     def lock(self) -> Iterator[str | None]:
         """Lock the run folder for this process and remove what a killed one left; yield which process that was, if any.

@@ -53,6 +53,11 @@ def sample(
     """
     while True:
         settings = sampler.settings()
+        if (
+            refused := getattr(sampler, "sent_as", None)
+        ) is not None:  # what its server refused in another process, too
+            refused |= store.sent_as(settings)
+            settings = sampler.settings()
         answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget(), first)
         if sampler.settings() == settings:
             return answers
@@ -76,6 +81,7 @@ def _sample(
     total = len(distinct) * (n - first)
     if tell:
         tell(done, total, budget.tokens, budget.failures)
+    before = budget.cost - cost_of(sampler)
     batches = sampler.sample(distinct, n, answers, *([first] if first else []))  # `first` is newer than some samplers
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
         while not budget.spent() and (batch := next(batches, None)) is not None:
@@ -86,6 +92,7 @@ def _sample(
             answers |= store.add_answers(settings, new)
             failed |= {key: answer for key, answer in batch.items() if isinstance(answer, Skip)}
             done += len(new)
+            budget.cost = before + cost_of(sampler)
             budget.tokens += sum(answer.tokens for answer in new.values())
             budget.failures += sum(isinstance(answer, Skip) and answer.reason in FAILURES for answer in batch.values())
             if tell:
@@ -93,6 +100,11 @@ def _sample(
             if stopping():
                 break
     return {prompt.id: _answers(prompt.id, n, answers, failed, budget) for prompt in distinct}
+
+
+def cost_of(sampler: Sampler) -> float:
+    """Return what a sampler, with all that are made of it, has cost in this process; older ones don't say."""
+    return getattr(sampler, "cost", None) or 0.0
 
 
 def _answers(
@@ -142,16 +154,18 @@ def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored
 def judge_groups(groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask) -> list[dict[str, float | Skip]]:
     """Return the scores of each group by the text of the answer, from the store or else from the judge.
 
-    New scores are committed as they come, and the judge's warnings are printed. Raises InputError or OutsideError for a
-    judge that is wrong.
+    New scores are committed as they come, and the judge's warnings are printed. Where the judge's settings change,
+    since its server refuses one of them, all scores are those under the new ones. Raises InputError or OutsideError for
+    a judge that is wrong.
     """
-    scores: list[dict[str, float | Skip]] = []
+    settings, scores = judge.settings(), list[dict[str, float | Skip]]()
     with finish_batch_on_signal() as stopping:
-        for first in range(0, len(groups), _CHUNK):
-            chunk = groups[first : first + _CHUNK]
+        while len(scores) < len(groups) and not stopping():
+            chunk = groups[len(scores) : len(scores) + _CHUNK]
+            known = bool(scores)
             scores += _judge_chunk(chunk, judge, store, ask, stopping)
-            if stopping():
-                break
+            if settings != (settings := judge.settings()) and known:
+                scores = []  # all but those of this chunk are of the old settings
     return scores
 
 
@@ -179,10 +193,12 @@ def _judge_chunk(
             if stopping():
                 break
             if time.monotonic() - last > _COMMIT_SECONDS:
-                store.add_scores(settings, uncommitted)
+                store.add_scores(judge.settings(), uncommitted)
                 uncommitted, last = {}, time.monotonic()
     finally:
-        store.add_scores(settings, uncommitted)
+        store.add_scores(judge.settings(), uncommitted)
+    if done and judge.settings() != settings:  # what was stored is of the old settings
+        return _judge_chunk(groups, judge, store, ask, stopping)
     return scores
 
 

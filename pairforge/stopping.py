@@ -19,14 +19,15 @@ GRACE = 5.0  # seconds in which the current batch may be finished after a signal
 
 @dataclass(kw_only=True)
 class Budget(BudgetOptions):
-    """Limits of a run in this process, and what is used of them: generated tokens, failed answers, time since start."""
+    """Limits of a run in this process, and what is used of them: tokens, money, failed answers, time since start."""
 
     tokens: int = 0
+    cost: float = 0.0
     failures: int = 0
     start: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        for option in ("minutes", "tokens", "failures"):
+        for option in ("minutes", "tokens", "cost", "failures"):
             value = getattr(self, f"max_{option}")
             if value is not None and not (value > 0 or (value == 0 and option == "failures")):
                 least = "at least 0" if option == "failures" else "above 0"
@@ -38,6 +39,8 @@ class Budget(BudgetOptions):
             return f"--max-minutes {self.max_minutes:g}"
         if self.max_tokens is not None and self.tokens >= self.max_tokens:
             return f"--max-tokens {self.max_tokens}"
+        if self.max_cost is not None and self.cost >= self.max_cost:
+            return f"--max-cost {self.max_cost:g}"
         if self.max_failures is not None and self.failures > self.max_failures:
             return f"--max-failures {self.max_failures}"
         return None

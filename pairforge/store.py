@@ -95,6 +95,14 @@ class Store:
         with write_errors(self.path):
             return {(p, a): score for one in asked for p, a, score in self._db.execute(query, one)}
 
+    def sent_as(self, settings: Mapping[str, Any]) -> dict[str, str | None]:
+        """Return how a server takes the parameters of these settings, as far as answers under such settings show it."""
+        with write_errors(self.path):
+            rows = self._db.execute("SELECT json FROM settings WHERE json LIKE '%sent_as%'")
+            stored = [json.loads(text) for (text,) in rows]
+        same = [one["sent_as"] for one in stored if one == {**settings, "sent_as": one.get("sent_as")}]
+        return max(same, key=len, default={})
+
     def answers_to(self, settings: Mapping[str, Any], prompt: str) -> list[Answer]:
         """Return the stored answers to one prompt, in order."""
         query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? ORDER BY idx"

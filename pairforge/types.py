@@ -194,6 +194,11 @@ class Sampler(Protocol):
     revision: str | None = None
     chat_template: str | None = None
 
+    @property
+    def cost(self) -> float | None:
+        """What was paid for answers in this process, by the price that the user gave; None without one."""
+        return None
+
     def settings(self) -> dict[str, Any]:
         """Return all that an answer depends on beside prompt and index: the answer's key in the evidence store."""
 
@@ -223,6 +228,10 @@ class Sampler(Protocol):
 
     def with_labels(self, labels: Sequence[str]) -> Sampler:
         """Return a sampler whose answers are the probabilities of these labels as JSON, or else one of them."""
+        return self
+
+    def with_schema(self, schema: Mapping[str, Any]) -> Sampler:
+        """Return a sampler whose answers are JSON of this schema, where it can see to that."""
         return self
 
 

@@ -1,6 +1,6 @@
 """Each stage gives a result or a Skip, costs no answer twice, and the counts add up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from pairforge.judges.function import FunctionJudge
 from pairforge.pairers import BestWorstPairer, CorrectionPairer
 from pairforge.rename import Renamer
 from pairforge.samplers.decoding import Decoding
-from pairforge.stages import pair, sample, score
+from pairforge.stages import judge_groups, pair, sample, score
 from pairforge.store import Store
-from pairforge.types import Answer, Key, Pair, Prompt, Skip
+from pairforge.types import Answer, AnswerGroup, Ask, Judge, Key, Pair, Prompt, Skip, Verdicts
 
 
 def scripted(table: Mapping[str, Sequence[Answer | Skip]], stop_after: int = 10**9) -> Scripted:
@@ -89,6 +89,32 @@ def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> 
         assert results[prompt("one").id] == Skip("one_answer", "a")
         assert results[prompt("none").id] == Skip("failed")
     assert asked == ["a", "bbb"]
+
+
+class Learns(Judge):
+    """A judge whose server refuses a parameter at one of its calls, from which on it scores otherwise."""
+
+    def __init__(self, at: int) -> None:
+        self.name, self.warnings, self.calls, self.at = "learns", list[str](), 0, at
+
+    def settings(self) -> dict[str, Any]:
+        return {"refused": self.calls >= self.at}
+
+    def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
+        self.calls += 1
+        keys = [(number, index) for number, group in enumerate(groups) for index in range(len(group.answers))]
+        yield {key: float(self.calls >= self.at) for key in keys if key not in done}
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_scores_of_two_settings_are_never_mixed(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairforge.stages._CHUNK", 2)
+    store, groups = Store(tmp_path), [AnswerGroup(prompt(f"Q{number}?"), ["x", "y"]) for number in range(5)]
+    store.add_scores({"refused": False}, {(groups[0].key, "x"): 0.0})
+    judge = Learns(at)
+    assert judge_groups(groups, judge, store, asks_nobody) == [{"x": 1.0, "y": 1.0}] * 5
+    assert {*store.scores({"refused": True}).values()} == {1.0} and len(store.scores({"refused": True})) == 10
+    assert {*store.scores({"refused": False}).values()} == {0.0}
 
 
 def test_answers_without_two_scores_are_unjudged(tmp_path: Path) -> None:

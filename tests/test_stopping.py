@@ -22,6 +22,7 @@ def test_no_limit_is_never_reached() -> None:
 @given(st.integers(1, 100), st.integers(0, 100))
 def test_limits_are_reached_where_they_say(limit: int, used: int) -> None:
     assert (Budget(max_tokens=limit, tokens=used).spent() is not None) == (used >= limit)
+    assert (Budget(max_cost=limit / 100, cost=used / 100).spent() is not None) == (used >= limit)
     assert (Budget(max_failures=limit, failures=used).spent() is not None) == (used > limit)
     begun = time.monotonic() - used * 60
     assert (Budget(max_minutes=limit + 0.5, start=begun).spent() is not None) == (used > limit)
@@ -31,7 +32,7 @@ def test_what_was_reached_is_said_as_its_option() -> None:
     assert Budget(max_tokens=5, tokens=5).spent() == "--max-tokens 5"
 
 
-@pytest.mark.parametrize("name", ["max_minutes", "max_tokens", "max_failures"])
+@pytest.mark.parametrize("name", ["max_minutes", "max_tokens", "max_cost", "max_failures"])
 @pytest.mark.parametrize("value", [-1, math.nan])
 def test_a_budget_of_nothing_is_refused(name: str, value: float) -> None:
     with pytest.raises(InputError, match="--max-"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,12 +15,13 @@ from ..console import HtmlRepr, table
 from ..conversation import context_of, written
 from ..disk import write_atomic
 from ..errors import InputError
+from ..options.declaration import GIVEN_IN_PYTHON
 from ..resources import patterns
-from ..run import out_dir
+from ..run import Run, out_dir
 from ..stages import judge_groups
 from ..statistics import Z95, Share
 from ..store import Store
-from ..text import plural, visible
+from ..text import one_line, plural, visible
 from ..types import AnswerGroup, Judge, Message, Prompt, Skip
 from .inputs import PairInput
 from .models import asking
@@ -154,7 +155,29 @@ def exam(judge: Judge, source: PairInput, output: str | None, quiet: bool, verdi
     longer = Share(sum((one > other) + (one >= other) for one, other in lengths) / 2, len(lengths))
     if verdicts:
         write_atomic(verdicts, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-    return JudgeExam(judge.name, right, ties, longer, unjudged, unread, lines)
+    made = JudgeExam(judge.name, right, ties, longer, unjudged, unread, lines)
+    _keep(made, judge, out_dir(output), one_line(source.name or GIVEN_IN_PYTHON))
+    return made
+
+
+def _keep(found: JudgeExam, judge: Judge, out: Path, gold: str) -> None:
+    """Keep the figures with the runs that this judge has judged."""
+    figures = {name: value for name, value in found.as_json().items() if name not in ("command", "ok", "judge")}
+    settings = json.loads(json.dumps(judge.settings()))
+    for run in filter(None, (Run.find(file.parent) for file in sorted(out.glob("*/run.json")))):
+        given = run.settings.get("judge")
+        if isinstance(given, dict) and settings in (given, *given.get("judges", ())):
+            exams = run.counts.get("exams", {})
+            run.add_count("exams", exams | {judge.name: {"gold": Path(gold).name, **figures}})
+
+
+def exam_lines(exams: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each exam of a run's judges."""
+    for judge, found in exams.items():
+        with suppress(KeyError, TypeError):
+            right = Share(found["accuracy"]["hits"], found["accuracy"]["of"])
+            told = f"right in {str(right).strip()} of {plural(right.of, 'labelled pair')} ({found['gold']})"
+            yield visible(f"exam of {judge}: {told}, kappa {found['kappa'][0]:.2f}")
 
 
 def _pair(row: Any) -> AnswerGroup | None:

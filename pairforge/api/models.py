@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -15,7 +16,7 @@ from typing import Any
 from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
-from ..options.common import ContextOptions
+from ..options.common import BudgetOptions, ContextOptions
 from ..options.declaration import part_of
 from ..options.sampling import LocalModelOptions, SamplerOptions
 from ..run import Run
@@ -25,7 +26,7 @@ from ..samplers.gguf_models import is_converted, is_gguf
 from ..samplers.model_loading import POCKET, generation_settings, load_tokenizer, resolve_model
 from ..samplers.model_names import check_model
 from ..samplers.replay import ReplaySampler
-from ..stages import sample
+from ..stages import cost_of, sample
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural
@@ -76,7 +77,8 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
     from ..samplers.openai_server import EndpointSampler
 
     server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
-    return EndpointSampler(named, decoding, **server, api_key=_key(options.api_key_env), chat_template_kwargs=kwargs)
+    key, price = _key(options.api_key_env), _price(options.price)
+    return EndpointSampler(named, decoding, **server, api_key=key, price=price, chat_template_kwargs=kwargs)
 
 
 def as_asked(options: SamplerOptions, known: Mapping[str, Any]) -> SamplerOptions:
@@ -107,7 +109,7 @@ def shared_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
 
 
 _LOCAL_ONLY = tuple(one.name for one in fields(LocalModelOptions) if one.name != "chat_template_kwargs")
-_SERVER_ONLY = ("api_key_env", "concurrency", "timeout")
+_SERVER_ONLY = ("api_key_env", "concurrency", "timeout", "price")
 
 
 def _check_combination(options: SamplerOptions) -> None:
@@ -149,6 +151,26 @@ def _json_or(text: str, default: Any) -> Any:
     with suppress(ValueError):
         return json.loads(text)
     return default
+
+
+def _price(given: str | None) -> tuple[float, float] | None:
+    """Read the price of a million tokens: of input and output, or one number for both."""
+    if given is None:
+        return None
+    with suppress(ValueError):
+        prices = [float(part) for part in str(given).split("/")]
+        if len(prices) <= 2 and all(0 <= one < math.inf for one in prices):
+            return prices[0], prices[-1]
+    raise InputError(f"--price {one_line(str(given))} is no price of a million tokens", fix="e.g. --price 0.15/0.60")
+
+
+def open_budget(options: BudgetOptions) -> Budget:
+    """Return the limits that the options name. Raises InputError for a cost where no price is given."""
+    budget = part_of(options, Budget)
+    prices = [getattr(options, name, None) for name in ("price", "judge_price")]
+    if budget.max_cost is not None and not any(prices):
+        raise InputError("--max-cost needs the price of a million tokens", fix="add --price IN/OUT, or --judge-price")
+    return budget
 
 
 def _key(variable: str | None) -> str | None:
@@ -205,10 +227,17 @@ def answer(
         if tell:
             tell(done, total, tokens, failed)
 
-    with progress(label, quiet) as tell:
+    paid = cost_of(sampler)
+
+    def spent() -> str:
+        return f"{now - paid:.4g} spent" if (now := cost_of(sampler)) > paid else ""
+
+    with progress(label, quiet, spent) as tell:
         answers = sample(prompts, sampler, n, store, count, budget, first)
     if start and start[0] and not quiet:
         note(f"{label}: {plural(start[0], 'answer')} from the store, {sum(last) - sum(start)} asked")
+    if not quiet and spent():
+        note(f"{label}: {spent()}")
     for warning in sampler.warnings:
         note(f"warning: {warning}")
     sampler.warnings.clear()

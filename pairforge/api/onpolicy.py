@@ -175,6 +175,7 @@ def _language_model_judge(name: str, kind: str, model: str, options: JudgeModelO
     if options.judge_base_url:
         given.base_url, given.api_key_env = options.judge_base_url, options.judge_api_key_env
         given.concurrency, given.timeout = options.judge_concurrency, options.judge_timeout
+        given.price = options.judge_price
     else:
         given.chat_template_kwargs = {"enable_thinking": False}  # templates that don't know it ignore it
     sampler, rubric = open_sampler(given, quiet=True), Rubric.named(options.rubric)

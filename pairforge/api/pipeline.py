@@ -17,11 +17,12 @@ from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
 from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
-from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
+from ..options.declaration import GIVEN_IN_PYTHON, words_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
 from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
+from ..samplers.replay import ReplaySampler
 from ..stages import Outcome, Scored, decided, judge_groups, pair, score
 from ..stopping import Budget
 from ..store import Store
@@ -29,7 +30,7 @@ from ..text import one_line, plural, visible
 from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
 from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
-from .models import NO_SYSTEM_ROLE, answer, as_tuple
+from .models import NO_SYSTEM_ROLE, answer, as_tuple, open_budget
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def prepare(
     out_dir(options.output)
     if options.name is not None:
         check_run_name(options.name)
-    budget = part_of(options, Budget)
+    budget = open_budget(options)
     return load_prompts(options, source, fill), budget
 
 
@@ -258,6 +259,7 @@ class BuildJob:
         adaptive: Ask for two answers first, and for more only where these make no pair; "stored": of a run that did so,
             the answers that are there.
         drop_hard: Says which pairs are too hard to be kept.
+        measured: What was measured of the judges, where that is known.
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
         keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
         by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
@@ -280,6 +282,7 @@ class BuildJob:
     confirm: Judge | None = None
     adaptive: bool | Literal["stored"] = False
     drop_hard: HardPairs | None = None
+    measured: Mapping[str, Any] = field(default_factory=dict)
     keeps: Callable[[str], bool] = bool
     by_default: bool = False
 
@@ -362,7 +365,16 @@ _OPEN = ("tie", "below_margin", "identical", "length_gap", "one_answer", "cut_of
 """The reasons of skips that more answers may resolve."""
 
 
-def _paired(builder: Builder) -> tuple[Answers, dict[str, Scored | Skip], Outcome, dict[str, int]]:
+@dataclass(frozen=True)
+class Judged:
+    """What became of the answers: the scores, those of each judge, and the pairs."""
+
+    results: Mapping[str, Scored | Skip]
+    by_judge: Sequence[tuple[Judge, Mapping[str, Scored | Skip]]]
+    outcome: Outcome
+
+
+def _paired(builder: Builder) -> tuple[Answers, Judged, dict[str, int]]:
     """Return answers, scores and pairs; and for an adaptive run, how many answers were not needed.
 
     In each round, only prompts that have no pair yet are asked for more answers.
@@ -372,32 +384,43 @@ def _paired(builder: Builder) -> tuple[Answers, dict[str, Scored | Skip], Outcom
     answers, open_, first, saved = dict[str, list[Answer] | Skip](), real, 0, 0
     for n in job.rounds:
         answers |= builder.ask(open_, n, first=first)
-        results, outcome = _judged(builder, answers)
+        judged = _judged(builder, answers)
         answered = {prompt.id for prompt in open_ if not isinstance(answers[prompt.id], Skip)}
-        open_ = [prompt for prompt, item in outcome if prompt and isinstance(item, Skip) and item.reason in _OPEN]
+        unpaired = ((prompt, item.reason) for prompt, item in judged.outcome if isinstance(item, Skip))
+        open_ = [prompt for prompt, reason in unpaired if prompt and reason in _OPEN]
         saved, first = saved + (job.n - n) * (len(answered) - len(open_)), n
         if not open_:
             break
-    return answers, results, outcome, {"saved": saved} if job.adaptive is True else {}
+    return answers, judged, {"saved": saved} if job.adaptive is True else {}
 
 
-def _judged(builder: Builder, answers: Answers) -> tuple[dict[str, Scored | Skip], Outcome]:
+def _judged(builder: Builder, answers: Answers) -> Judged:
     """Return the scores of the answers, if there is a judge, and the pairs."""
     job, asked = builder.job, builder.job.asked
     real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
     pairer = job.refine(answers, builder) if job.refine else job.pairer
     if not job.judge:
-        return {}, pair(asked, answers, pairer, job.sampler.model)
+        return Judged({}, [], pair(asked, answers, pairer, job.sampler.model))
     if not isinstance(job.judge, Jury):
         results = builder.score(real, answers, job.judge)
-        return results, pair(asked, results, pairer, job.sampler.model)
+        return Judged(results, [(job.judge, results)], pair(asked, results, pairer, job.sampler.model))
     ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
     results = ballots.combined()
     outcome = pair(asked, results, pairer, job.sampler.model)
-    return results, [
+    outcome = [
         (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
         for prompt, item in outcome
     ]
+    return Judged(results, [*zip(job.judge.judges, ballots.of_judges, strict=True)], outcome)
+
+
+def _diagnosed(builder: Builder, answers: Answers, judged: Judged, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Return what is said of the answers and of the judges, if there are some."""
+    job = builder.job
+    real = (prompt for prompt in job.asked if isinstance(prompt, Prompt))
+    authors = job.sampler.authors() if isinstance(job.sampler, ReplaySampler) else {}
+    measured = job.measured or diagnostics.measure(judged.by_judge, real, answers, builder.store, authors)
+    return {**diagnostics.diagnose(answers, judged.results, pairs), **measured}
 
 
 def _fill(run: Run, builder: Builder) -> None:
@@ -413,7 +436,8 @@ def _fill(run: Run, builder: Builder) -> None:
     if not builder.quiet and not known:
         for line in job.notes():
             note(f"warning: {line}")
-    answers, results, results_by_prompt, saved = _paired(builder)
+    answers, judged, saved = _paired(builder)
+    results_by_prompt = judged.outcome
     if job.confirm:
         results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
     if job.drop_hard:
@@ -435,10 +459,11 @@ def _fill(run: Run, builder: Builder) -> None:
         "pairs": len(pairs),
         **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
         "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
-        **({"diagnostics": diagnostics.diagnose(answers, results, pairs) | saved} if job.judge else {}),
+        **({"diagnostics": _diagnosed(builder, answers, judged, pairs) | saved} if job.judge else {}),
         **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
         **({"thoughts": finish.thoughts} if finish.thoughts else {}),
         **{kind: len(made) for kind, made in extra.items()},
+        **{name: run.counts[name] for name in ("exams",) if name in run.counts},
     }
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
     run.settings = job.settings()  # a server may have refused a part of those that name the run

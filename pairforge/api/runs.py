@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from .. import diagnostics
 from ..console import HtmlRepr, outcome, table
 from ..disk import write_errors
 from ..errors import InputError
@@ -24,6 +25,7 @@ from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOpt
 from ..run import Run, TrainedModel, made, out_dir
 from ..text import plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
+from .judge_exam import exam_lines
 
 STATES = {
     "open": "some prompts have no answer or score yet; the same command asks them again",
@@ -106,6 +108,9 @@ class RunView(HtmlRepr):
                 yield visible(f"{'':{width + 11}}{how}")
         if self.run.counts:
             yield visible(outcome(self.run.counts))
+            if found := self.run.counts.get("diagnostics"):
+                yield from diagnostics.lines(found, self.run.settings["n"])
+            yield from exam_lines(self.run.counts.get("exams", {}))
         if line["state"] != "complete":
             yield f"{line['state']}: {STATES[line['state']]}"
         if line["resume"] and line["state"] == "stopped":

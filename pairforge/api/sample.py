@@ -12,7 +12,7 @@ from typing import Any
 
 from ..console import note
 from ..options.asking import SampleOptions
-from ..options.declaration import keywords, part_of
+from ..options.declaration import keywords
 from ..prompts import prompts_given
 from ..readers import is_given
 from ..run import out_dir
@@ -20,7 +20,7 @@ from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural
 from ..types import Answer, Prompt, Sampler, Skip
-from .models import answer, contexts_of, open_sampler
+from .models import answer, contexts_of, open_budget, open_sampler
 from .pipeline import in_contexts, load_prompts, parse_columns
 
 
@@ -106,9 +106,8 @@ def sample(options: SampleOptions) -> Samples:
     else:
         given = load_prompts(options, prompts)
     asked = in_contexts(islice(given, options.limit), contexts)
-    return Samples(
-        _sample(asked, options, open_sampler(options, options.quiet), part_of(options, Budget)), options.quiet
-    )
+    budget = open_budget(options)
+    return Samples(_sample(asked, options, open_sampler(options, options.quiet), budget), options.quiet)
 
 
 def _sample(

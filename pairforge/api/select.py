@@ -24,6 +24,7 @@ from ..store import Store
 from ..types import AnswerGroup, Judge, Prompt, Skip
 from .inputs import PairInput, check_output, latest_run, run_folder
 from .judge_exam import JudgeExam, JudgeProbes, exam, probe
+from .models import open_budget
 from .onpolicy import (
     check_judge,
     family_warning,
@@ -47,6 +48,8 @@ def select(options: SelectOptions) -> BuildResult:
         what = f"{run.path.name} has no scores: {run.command} asks no judge"
         raise InputError(what, fix="make a run with them: pairforge onpolicy")
     job = _job(run, _stored(run.settings["judge"]), options, Budget())
+    known = run.counts.get("diagnostics", {})
+    job = replace(job, measured={name: known[name] for name in ("judges", "agree") if name in known})
     return build(job, replace(options, output=str(run.path.parent)))
 
 
@@ -71,7 +74,7 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes:
     if options.probe is not None:
         return probe(_one(named), list(_answered(run)), options.probe, options.output, options.quiet)
     check_judge(named, prompts, run.path.name)
-    job = _job(run, named, options, part_of(options, Budget))
+    job = _job(run, named, options, open_budget(options))
     job = replace(job, check=partial(try_judge, named, prompts), confirm=open_confirm(options))
     if not options.quiet:
         for line in family_warning(named, job.sampler.model):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from itertools import permutations
+from contextlib import suppress
+from itertools import combinations, permutations
 from statistics import fmean
 from typing import Any
 
@@ -19,9 +21,6 @@ LEAST_MASS = 0.1
 """The probability that all labels must have together: else the model did not answer what it was asked."""
 RAW_CHARACTERS = 4096
 """Of an answer that is not a verdict, so much is kept."""
-_FENCE = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
-_NUMBER = re.compile(r"\W*(?:(?:score|rating|评分|分数)\W*)?([1-9])(?:\s*/\s*9)?\W*", re.IGNORECASE)
-_WORD = re.compile(r"\W*(?:(?:answer|回答)\W*)?([a-z]+)\W*", re.IGNORECASE)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s*")
 
 
@@ -54,6 +53,13 @@ class LanguageModelJudge(_AskedJudge):
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the scores of all answers, after asking for those that are not stored."""
+        for key, (high, low) in self._rated(groups, ask, done).items():
+            yield {key: high if isinstance(high, Skip) else low if isinstance(low, Skip) else (high + low) / 2}
+
+    def _rated(
+        self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]
+    ) -> dict[tuple[int, int], list[float | Skip]]:
+        """Return both ratings of each answer, the one with 1 as the best turned round."""
         asked = {
             (number, index): [self.rubric.rating(group.prompt, answer, descending) for descending in (False, True)]
             for number, group in enumerate(groups)
@@ -61,9 +67,17 @@ class LanguageModelJudge(_AskedJudge):
             if (number, index) not in done
         }
         replies = ask([prompt for both in asked.values() for prompt in both], self.sampler)
-        for key, (up, down) in asked.items():
-            high, low = (rating(reply_to(prompt, replies)) for prompt in (up, down))
-            yield {key: high if isinstance(high, Skip) else low if isinstance(low, Skip) else (high + 10 - low) / 2}
+        rated = {key: [rating(reply_to(prompt, replies)) for prompt in both] for key, both in asked.items()}
+        return {key: [high, low if isinstance(low, Skip) else 10 - low] for key, (high, low) in rated.items()}
+
+    def flips(self, groups: Sequence[AnswerGroup], ask: Ask) -> Iterator[tuple[float, bool]]:
+        """Yield of every two answers how far their scores are apart, and whether one scale turns their order round."""
+        rated = self._rated(groups, ask, ())
+        for number, group in enumerate(groups):
+            both = [found for index in range(len(group.answers)) if (found := _numbers(rated[number, index]))]
+            for one, other in combinations(both, 2):
+                up, down = (first - second for first, second in zip(one, other, strict=True))
+                yield abs(up + down) / 2, up * down < 0
 
 
 class PairwiseJudge(_AskedJudge):
@@ -74,12 +88,25 @@ class PairwiseJudge(_AskedJudge):
     """
 
     groupwise = True
-
     labels, about = LETTERS, {"compare": True}
+
+    def __init__(self, name: str, sampler: Sampler, rubric: Rubric) -> None:
+        super().__init__(name, sampler.with_schema(_one_of(LETTERS)), rubric)
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the wins in each group, after asking for the comparisons that are not stored."""
-        open_ = [number for number in range(len(groups)) if (number, 0) not in done]  # a group is judged whole
+        every = [[(number, index) for index in range(len(group.answers))] for number, group in enumerate(groups)]
+        open_ = [number for number, keys in enumerate(every) if any(key not in done for key in keys)]  # whole groups
+        won = self._won(groups, ask, open_)
+        for number in open_:
+            places = range(len(groups[number].answers))
+            wins = {i: [won[number, i, other] for other in places if other != i] for i in places}
+            yield {(number, i): _failed(found) or sum(_numbers(found)) for i, found in wins.items()}
+
+    def _won(
+        self, groups: Sequence[AnswerGroup], ask: Ask, open_: Sequence[int]
+    ) -> dict[tuple[int, int, int], float | Skip]:
+        """Return whether an answer is better than another one, 1 or 0; 0.5 where the two orders do not agree."""
         asked = {
             (number, first, second): self.rubric.comparison(groups[number].prompt, answers[first], answers[second])
             for number in open_
@@ -87,10 +114,22 @@ class PairwiseJudge(_AskedJudge):
             for first, second in permutations(range(len(answers)), 2)
         }
         replies = ask([*asked.values()], self.sampler)
-        preferred = {key: preference(reply_to(prompt, replies)) for key, prompt in asked.items()}
-        for number in open_:
-            count = len(groups[number].answers)
-            yield {(number, index): _wins(number, index, count, preferred) for index in range(count)}
+        ahead = {key: preference(reply_to(prompt, replies)) for key, prompt in asked.items()}
+        won = dict[tuple[int, int, int], float | Skip]()
+        for number, first, second in ahead:
+            one, other = both = ahead[number, first, second], ahead[number, second, first]
+            won[number, first, second] = _failed(both) or ((one > 0.5) + (other < 0.5)) / 2  # type: ignore[operator]
+        return won
+
+    def flips(self, groups: Sequence[AnswerGroup], ask: Ask) -> Iterator[tuple[float, bool]]:
+        """Yield of every two answers how many wins they are apart, and whether the other order turns theirs round."""
+        won = self._won(groups, ask, range(len(groups)))
+        for number, group in enumerate(groups):
+            places = range(len(group.answers))
+            wins = [sum(_numbers([won[number, i, other] for other in places if other != i])) for i in places]
+            for one, other in combinations(places, 2):
+                if not isinstance(found := won[number, one, other], Skip):
+                    yield abs(wins[one] - wins[other]), found == 0.5
 
 
 class ChecklistJudge(_AskedJudge):
@@ -102,12 +141,12 @@ class ChecklistJudge(_AskedJudge):
     labels, about = YES_NO, {"items": True}
 
     def __init__(self, name: str, sampler: Sampler, rubric: Rubric) -> None:
-        super().__init__(name, sampler, rubric)
-        self.writer = sampler
+        super().__init__(name, sampler.with_schema(_one_of(YES_NO)), rubric)
+        self.writer = sampler.with_schema(_ITEMS)
 
     def settings(self) -> dict[str, Any]:
-        """Return the rubric and the model with its settings, those by which it writes checklists."""
-        return super().settings() | {"sampling": self.writer.settings()}
+        """Return the rubric and the model with its settings, also those by which it writes checklists."""
+        return super().settings() | {"writing": self.writer.settings()}
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the scores of all answers, after asking for the checklists and the items that are not stored."""
@@ -129,30 +168,43 @@ class ChecklistJudge(_AskedJudge):
                 yield {key: items}
                 continue
             shares = [preference(reply_to(prompt, replies), YES_NO) for prompt in asked[key]]
-            failed = next((share for share in shares if isinstance(share, Skip)), None)
-            yield {key: failed or fmean(share for share in shares if not isinstance(share, Skip))}
+            yield {key: _failed(shares) or fmean(_numbers(shares))}
+
+
+def _one_of(labels: Sequence[str]) -> dict[str, Any]:
+    """Return the JSON schema of a verdict that is one of these labels."""
+    return _schema("verdict", {"type": "string", "enum": [*labels]})
+
+
+def _schema(name: str, kind: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: kind}, "required": [name], "additionalProperties": False}
+
+
+_ITEMS = _schema("questions", {"type": "array", "items": {"type": "string"}})
 
 
 def checklist(reply: str | Skip) -> list[str] | Skip:
-    """Return the items in a reply: its lines that end in a question mark, at most `MOST_ITEMS`."""
+    """Return the items in a reply: its lines, or the texts in its JSON, that end in a question mark.
+
+    They are at most `MOST_ITEMS`.
+    """
     if isinstance(reply, Skip):
         return reply
-    lines = [_BULLET.sub("", line).strip() for line in reply.splitlines()]
+    lines = reply.splitlines()
+    with suppress(ValueError, RecursionError, KeyError, TypeError):
+        lines = [line for line in json.loads(reply)["questions"] if isinstance(line, str)]
+    lines = [_BULLET.sub("", line).strip() for line in lines]
     items = [line for line in dict.fromkeys(lines) if line.endswith(("?", "？"))][:MOST_ITEMS]
     return items or _no_verdict(reply)
 
 
-def _wins(number: int, index: int, count: int, preferred: Mapping[tuple[int, int, int], float | Skip]) -> float | Skip:
-    """Return how many of the others an answer is better than: the mean of both orders, 1, 0.5 or 0, of each."""
-    wins = 0.0
-    for other in range(count):
-        if other == index:
-            continue
-        ahead, behind = preferred[number, index, other], preferred[number, other, index]
-        if isinstance(ahead, Skip) or isinstance(behind, Skip):
-            return ahead if isinstance(ahead, Skip) else behind
-        wins += ((ahead > 0.5) + (behind < 0.5)) / 2
-    return wins
+def _failed(found: Sequence[float | Skip]) -> Skip | None:
+    return next((one for one in found if isinstance(one, Skip)), None)
+
+
+def _numbers(found: Sequence[float | Skip]) -> list[float]:
+    """Return the numbers; none where one of them is missing."""
+    return [] if _failed(found) else [one for one in found if not isinstance(one, Skip)]
 
 
 def reply_to(prompt: Prompt, replies: Mapping[str, list[Answer] | Skip]) -> str | Skip:
@@ -167,36 +219,26 @@ def reply_to(prompt: Prompt, replies: Mapping[str, list[Answer] | Skip]) -> str 
 
 def rating(reply: str | Skip) -> float | Skip:
     """Return the rating from 1 to 9 in a reply: the expected number, or the one that is written."""
-    if isinstance(reply, Skip):
-        return reply
-    if probabilities := label_probabilities.read(reply, SCALE):
-        shares = [probabilities.get(label, 0.0) for label in SCALE]
-        if (mass := sum(shares)) < LEAST_MASS:
-            return Skip("unjudged", f"the judge gives a number with probability {mass:.3f}")
-        return sum(int(label) * share for label, share in zip(SCALE, shares, strict=True)) / mass
-    found = _NUMBER.fullmatch(_bare(reply))
-    return float(found[1]) if found else _no_verdict(reply)
+    shares = _shares(reply, SCALE)
+    return shares if isinstance(shares, Skip) else sum(int(label) * share for label, share in shares.items())
 
 
 def preference(reply: str | Skip, labels: Sequence[str] = LETTERS) -> float | Skip:
     """Return how much a reply prefers the first of two labels, from 0 to 1."""
+    shares = _shares(reply, labels)
+    return shares if isinstance(shares, Skip) else shares.get(labels[0], 0.0)
+
+
+def _shares(reply: str | Skip, labels: Sequence[str]) -> dict[str, float] | Skip:
+    """Return the probabilities of the labels in a reply, which add up to 1."""
     if isinstance(reply, Skip):
         return reply
-    if probabilities := label_probabilities.read(reply, labels):
-        first, second = (probabilities.get(label, 0.0) for label in labels)
-        if first + second < LEAST_MASS:
-            return Skip("unjudged", f"the judge says {' or '.join(labels)} with probability {first + second:.3f}")
-        return first / (first + second)
-    found = _WORD.fullmatch(_bare(reply))
-    said = found[1].casefold() if found else ""
-    known = [label.casefold() for label in labels]
-    return float(said == known[0]) if said in known else _no_verdict(reply)
-
-
-def _bare(reply: str) -> str:
-    """Return a reply without a code fence around it."""
-    fenced = _FENCE.fullmatch(reply.strip())
-    return fenced[1] if fenced else reply.strip()
+    found = label_probabilities.read(reply, labels)
+    if found is None:
+        return _no_verdict(reply)
+    if (mass := sum(found.values())) < LEAST_MASS:
+        return Skip("unjudged", f"the judge says one of {', '.join(labels)} with probability {mass:.3f}")
+    return {label: share / mass for label, share in found.items()}
 
 
 def _no_verdict(reply: str) -> Skip:

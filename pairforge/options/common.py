@@ -49,6 +49,9 @@ class BudgetOptions:
     max_tokens: int | None = option(
         "The run stops after this many generated tokens in total (exit 3).", default=None, type=int
     )
+    max_cost: float | None = option(
+        "The run stops after this much money, by --price and --judge-price (exit 3).", default=None, type=float
+    )
     max_failures: int | None = option(
         "The run stops when more than this many answers have failed (exit 3).", default=None, type=int
     )

@@ -63,6 +63,9 @@ class JudgeModelOptions:
     judge_timeout: float = option(
         "A request to it is given up after this many seconds.", default=120.0, metavar="SECONDS", above=0
     )
+    judge_price: str | None = option(
+        "What a million tokens of the judge's model cost, as --price.", default=None, metavar="IN/OUT"
+    )
     rubric: str = option(
         "What a language model judges by: helpfulness, correctness, identity (each also with _zh, in Chinese), or a "
         "file of your own.",

@@ -38,6 +38,11 @@ class ServerOptions:
     )
     concurrency: int = option("At most N requests are sent at once.", default=32, metavar="N")
     timeout: float = option("A request is given up after this many seconds.", default=120.0, metavar="SECONDS")
+    price: str | None = option(
+        "What a million tokens cost, input and output, e.g. 0.15/0.60: progress then says what was spent.",
+        default=None,
+        metavar="IN/OUT",
+    )
     replay: str | Sequence[str] = option(
         "Take the answers from a run, or from what `sample` wrote, and ask no model, e.g. --replay answers.jsonl.",
         default=(),

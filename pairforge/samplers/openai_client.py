@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -18,6 +18,7 @@ from ..resources import compiled
 from ..text import one_line, visible, without_surrogates
 from ..thoughts import THOUGHT_KEYS, answer_of
 from ..types import Answer, Key, Prompt, Skip
+from . import label_probabilities
 from .decoding import Decoding
 from .load_balancer import REJECTED
 from .retry import BUSY_STATUS, RETRIABLE_STATUS, RequestError, retry_after
@@ -45,7 +46,10 @@ _FINISH: dict[str, Literal["stop", "length"]] = {
     **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
 }
 _WITHHELD = ("content_filter", "safety", "refusal", "tool_calls", "function_call")
-_CAN_BE_LEFT_OUT = ("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "chat_template_kwargs")
+_CAN_BE_LEFT_OUT = (
+    "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "chat_template_kwargs", "logprobs",
+    "top_logprobs", "response_format",
+)  # fmt: skip
 _RENAMED = {"max_tokens": "max_completion_tokens"}  # what a server that refuses the first takes, as OpenAI's own
 _OWN_NAME = 3  # replies under one other name and none under the requested one: then it is the server's own name for it
 
@@ -145,6 +149,10 @@ class ChatClient:
         parameters: are sent with each request, beside `model`, `messages` and `seed`.
         sent_as: under which names some of them are sent, None for those that are left out.
         any_model: take a reply under whatever name.
+        labels: where `logprobs` are asked for, the text of an answer is the probabilities of these; see
+            `label_probabilities`.
+        usage: counts the tokens of all replies, under "input" and "output".
+        give_logprobs: the names of the servers that have given log-probabilities.
     """
 
     name: str
@@ -156,6 +164,9 @@ class ChatClient:
     parameters: Mapping[str, Any]
     sent_as: Mapping[str, str | None] = field(default_factory=dict)
     any_model: bool = False
+    labels: Sequence[str] = ()
+    usage: Counter[str] = field(default_factory=Counter)
+    give_logprobs: set[str] = field(default_factory=set)
     _other_names: Counter[str] = field(default_factory=Counter)
     _named_as_requested: bool = False
 
@@ -186,7 +197,10 @@ class ChatClient:
             reply = response.json()
             if status := error_status(reply):
                 return await self._read_error(status, response.content, 0.0, body)
-            return self._read_reply(reply)
+            answer = self._read_reply(reply)
+            if self.labels and "logprobs" in body and isinstance(answer, Answer) and answer.finish == "stop":
+                return self._with_probabilities(answer, _get(reply, "choices", 0, "logprobs", "content"), key)
+            return answer
         except (ValueError, RecursionError):
             page = response.content.lstrip().startswith(b"<")
             return RequestError("failed", "a web page in place of a reply" if page else "a reply that is not JSON")
@@ -215,6 +229,9 @@ class ChatClient:
 
     def _read_reply(self, reply: Any) -> Answer | Skip | RequestError:
         """Read a parsed body, in which any part may be missing or of another type: then it is an error."""
+        for kind, name in (("input", "prompt_tokens"), ("output", "completion_tokens")):
+            if type(spent := _get(reply, "usage", name)) is int and spent > 0:
+                self.usage[kind] += spent
         finish = str(_get(reply, "choices", 0, "finish_reason")).lower()
         message = _get(reply, "choices", 0, "message")
         text, thoughts = _text_of(_get(message, "content")), [_get(message, key) for key in THOUGHT_KEYS]
@@ -242,6 +259,21 @@ class ChatClient:
         # Some servers give the thought in the text as well.
         return replace(answer_of(answer.text, answer.finish, answer.tokens), thought=answer.thought)
 
+    def _with_probabilities(self, answer: Answer, tokens: Any, key: Key) -> Answer | RequestError:
+        """Return the answer with the probabilities of the labels as its text; one that is no label as it is.
+
+        Raises RefusedParameterError where the server has not given any so far: it leaves the parameter unread.
+        """
+        if (tokens or self.name in self.give_logprobs) and not label_probabilities.label_in(answer.text, self.labels):
+            return answer
+        found = label_probabilities.of_tokens(tokens, answer.text, self.labels)
+        if found:
+            self.give_logprobs.add(self.name)
+            return replace(answer, text=label_probabilities.written(found))
+        if self.name in self.give_logprobs:
+            return RequestError("failed", "a verdict without its log-probabilities")
+        raise RefusedParameterError("logprobs", None, f"{self.name} gives none", (key, answer))
+
     def _is_of_another_model(self, name: Any) -> bool:
         if self.any_model or not isinstance(name, str) or not name:
             return False
@@ -255,11 +287,14 @@ class ChatClient:
 
 
 class RefusedParameterError(Exception):
-    """A server does not take a parameter; `renamed` is the name that it takes instead, None where there is none."""
+    """A server does not take a parameter; `renamed` is the name that it takes instead, None where there is none.
 
-    def __init__(self, name: str, renamed: str | None, detail: str) -> None:
+    `answer` is what it gave all the same, as it would have without the parameter.
+    """
+
+    def __init__(self, name: str, renamed: str | None, detail: str, answer: tuple[Key, Answer] | None = None) -> None:
         super().__init__(detail)
-        self.name, self.renamed = name, renamed
+        self.name, self.renamed, self.answer = name, renamed, answer
 
 
 def refused_parameter(content: bytes, body: Mapping[str, Any]) -> str | None:
@@ -270,7 +305,7 @@ def refused_parameter(content: bytes, body: Mapping[str, Any]) -> str | None:
     sent = [name for name in body if name in _CAN_BE_LEFT_OUT]
     text = error_message(content)
     if compiled("refused_parameters", "out_of_range").search(text.lower()):
-        return None
+        return "logprobs" if "logprobs" in sent and "logprobs" in text.lower() else None  # no user can change those
     with suppress(ValueError, RecursionError):
         error = _get(json.loads(content), "error")
         text = f"{text} {_get(error, 'code')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,8 +36,12 @@ _WITHOUT = {
     "seed": "samples can't be drawn again the same way",
     "temperature": "answers are drawn at the server's own temperature",
     "stop": "answers are cut at it here",
+    "logprobs": "a verdict is the one that is written, not the expected one",
+    "response_format": "a verdict is read out of what is written",
 }
 """What it means that a parameter is left out; of others, the server's own value holds."""
+_TOP_LOGPROBS = 20
+"""The most that OpenAI's own API gives, and vLLM where it is not told otherwise."""
 _COLLECT = 0.01  # seconds; answers that come within them are stored together
 
 
@@ -51,6 +56,9 @@ class EndpointSampler(Sampler):
     A parameter that a server refuses is left out from then on, or renamed, and `settings` say so: `sample` ends, and is
     to be called again with what is done under these settings.
 
+    With `labels` an answer is how probable each of them is, where the server says so (`logprobs`); else the text. With
+    a `schema` the text is JSON of this schema, where the server can see to it (`response_format`).
+
     Raises InputError for options that don't go together.
 
     Args:
@@ -61,6 +69,7 @@ class EndpointSampler(Sampler):
         api_key: goes to these servers alone; for a provider it is a Hub token, by default that of `hf auth login`.
         concurrency: the most running requests of one server, which has fewer while it refuses some.
         timeout: seconds of one request.
+        price: of a million tokens, input and output.
         chat_template_kwargs: arguments of the chat template.
     """
 
@@ -74,6 +83,7 @@ class EndpointSampler(Sampler):
         api_key: str | None = None,
         concurrency: int = 32,
         timeout: float = 120.0,
+        price: tuple[float, float] | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         given = [base_url] if isinstance(base_url, str) else base_url
@@ -94,9 +104,16 @@ class EndpointSampler(Sampler):
         self.provider = provider
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         self.warnings: list[str] = []
+        self.labels: tuple[str, ...] = ()
+        self.schema: Mapping[str, Any] = {}
         self._warned_of: set[str] = set()
-        self._sent_as: dict[str, str | None] = {}  # parameters that a server has refused, and their new names
-        self._timeout = timeout
+        # What the samplers made of this one share: the parameters that a server has refused, and their new names; the
+        # servers that give log-probabilities; what one that gives none has answered; the tokens of all replies.
+        self.sent_as: dict[str, str | None] = {}
+        self._give_logprobs: set[str] = set()
+        self._answered: dict[Key, Answer] = {}
+        self.usage = Counter[str]()
+        self._timeout, self._price = timeout, price
         self._given_model = model
         # Kept from one call to the next, with the load that each can take.
         self._servers = {Server(server_name(url), concurrency): url for url in urls}
@@ -124,11 +141,18 @@ class EndpointSampler(Sampler):
         has = f"has several models: {shown_names(names)}" if names else "has no model"
         raise InputError(f"{next(iter(self._servers)).name} {has}", fix="name one with --model")
 
+    @property
+    def cost(self) -> float | None:
+        """What the tokens of all replies cost, also of those that were no answer."""
+        tokens = self.usage["input"], self.usage["output"]
+        return self._price and sum(one * price for one, price in zip(tokens, self._price, strict=True)) / 1e6
+
     def settings(self) -> dict[str, Any]:
         """Return the key of the store. Servers after the first are replicas: no answer depends on which one gave it."""
         more: dict[str, Any] = {"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}
         said = {*self._parameters(), *(["seed"] if self.decoding.temperature else [])}
-        if sent_as := {name: new for name, new in self._sent_as.items() if name in said}:
+        more |= {name: value for name, value in (("labels", list(self.labels)), ("schema", self.schema)) if value}
+        if sent_as := {name: new for name, new in self.sent_as.items() if name in said}:
             more["sent_as"] = sent_as
         where = {"sampler": "endpoint", "server": next(iter(self._servers)).name, "model": self.model}
         return {**where, **self.decoding.settings(), **more}
@@ -138,6 +162,18 @@ class EndpointSampler(Sampler):
         self.model  # noqa: B018 - so that a server is asked for its only model once
         other = copy.copy(self)
         other.decoding = replace(self.decoding, **changes)
+        return other
+
+    def with_labels(self, labels: Sequence[str]) -> EndpointSampler:
+        """Return a sampler of the same model whose answers are the probabilities of these labels."""
+        other = self.with_decoding()
+        other.labels = tuple(labels)
+        return other
+
+    def with_schema(self, schema: Mapping[str, Any]) -> EndpointSampler:
+        """Return a sampler of the same model whose answers are JSON of this schema."""
+        other = self.with_decoding()
+        other.schema = schema
         return other
 
     def sample(
@@ -152,8 +188,16 @@ class EndpointSampler(Sampler):
                 skips |= dict.fromkeys(keys, problem)
             else:
                 wanted += [(prompt, key) for key in keys]
-        if skips:
-            yield skips
+        if early := {key: self._answered.pop(key) for _, key in wanted if key in self._answered}:
+            wanted = [one for one in wanted if one[1] not in early]
+        if skips or early:
+            yield {**skips, **early}
+        if self.labels and wanted and "logprobs" not in self.sent_as and not self._give_logprobs:
+            refused = len(self.sent_as)
+            yield from self._sample(wanted[:1])  # one answer shows whether it gives them
+            if len(self.sent_as) > refused:
+                return
+            wanted = wanted[1:]
         if wanted:
             yield from self._sample(wanted)
 
@@ -171,8 +215,9 @@ class EndpointSampler(Sampler):
                 for server, url in self._servers.items():
                     name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
                     # A provider has names of its own for the Hub's models.
-                    about = self.decoding, parameters, dict(self._sent_as), bool(self.provider)
-                    clients[server] = ChatClient(server.name, url, key, http, name, *about)
+                    how = self.decoding, parameters, dict(self.sent_as), bool(self.provider)
+                    shared = self.labels, self.usage, self._give_logprobs
+                    clients[server] = ChatClient(server.name, url, key, http, name, *how, *shared)
                 await balancer.run()
 
         servers = list(self._servers)
@@ -203,7 +248,10 @@ class EndpointSampler(Sampler):
         try:
             running.result()
         except RefusedParameterError as refused:
-            self._sent_as[refused.name] = refused.renamed
+            self.sent_as[refused.name] = refused.renamed
+            self._answered |= dict(filter(None, [refused.answer]))
+            if "logprobs" in refused.name:
+                self.sent_as |= {"logprobs": None, "top_logprobs": None}
             without = f"left out: {_WITHOUT.get(refused.name, 'the value of the server holds')}"
             how = f"sent as `{refused.renamed}`" if refused.renamed else without
             self.warnings.append(f"`{refused.name}` is {how} ({refused})")
@@ -219,6 +267,11 @@ class EndpointSampler(Sampler):
             sent |= {name: getattr(decoding, name) for name in ("top_k", "min_p") if getattr(decoding, name)}
         if self.chat_template_kwargs:
             sent["chat_template_kwargs"] = self.chat_template_kwargs
+        if self.labels:
+            sent |= {"logprobs": True, "top_logprobs": _TOP_LOGPROBS}
+        if self.schema:
+            form = {"name": "verdict", "strict": True, "schema": self.schema}
+            sent["response_format"] = {"type": "json_schema", "json_schema": form}
         return sent
 
     def _key(self) -> str:

@@ -33,6 +33,8 @@ class ReplaySampler(Sampler):
         """Why a prompt has no answer, by its id."""
         self.scores: dict[tuple[str, str], float] = {}
         """What the file says of an answer, by the prompt's id and the text: its score, or its negative rank."""
+        self._author = ""
+        self._other_authors: dict[tuple[str, str], str] = {}
 
     @classmethod
     def from_file(cls, path: str | Path, model: str | None = None, option: str = "--replay") -> ReplaySampler:
@@ -42,6 +44,7 @@ class ReplaySampler(Sampler):
         """
         answers: dict[Key, Answer] = {}
         prompts, skips, models = dict[str, Prompt](), dict[str, Skip](), set[str]()
+        first_author, other_authors = None, dict[tuple[str, str], str]()
         next_index: dict[str, count[int]] = defaultdict(count)
         marks: dict[str, dict[tuple[str, str], float]] = {"score": {}, "rank": {}}
         try:
@@ -58,8 +61,12 @@ class ReplaySampler(Sampler):
             try:
                 row = json.loads(line)
                 prompt, given = answers_in_row(row)
+                author = str(row.get("model", ""))
+                first_author = author if first_author is None else first_author
                 for item, answer in zip(_items(row), given, strict=True):
                     answers[prompt.id, next(next_index[prompt.id])] = answer
+                    if author != first_author:
+                        other_authors[prompt.id, answer.text] = author
                     for name, found in marks.items():
                         mark: Any = item.get(name) if isinstance(item, dict) else None
                         if type(mark) in (int, float) and isfinite(mark):
@@ -68,7 +75,7 @@ class ReplaySampler(Sampler):
                     prompts[prompt.id] = prompt
                 if isinstance(skip := row.get("skip"), dict):
                     skips[prompt.id] = Skip(str(skip.get("reason", "failed")), str(skip.get("detail", "")))
-                models.add(str(row.get("model", "")))
+                models.add(author)
             except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
                 why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else f"{error!r:.120}"
                 if isinstance(error, StopIteration | KeyError):
@@ -77,6 +84,7 @@ class ReplaySampler(Sampler):
         names = models - {""}
         made = cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
         made.prompts, made.skips = prompts, skips
+        made._author, made._other_authors = first_author or "", other_authors
         made.scores = marks["score"] or {key: -rank for key, rank in marks["rank"].items()}
         return made
 
@@ -89,7 +97,16 @@ class ReplaySampler(Sampler):
         both = counted.keys() & {name for name, _ in other.answers}  # scores of two files can't be compared
         scores = self.scores | other.scores
         made.scores = {key: score for key, score in scores.items() if key[0] not in both}
+        made._author = self._author
+        theirs = {(name, answer.text): other._author for (name, _), answer in other.answers.items()}
+        made._other_authors = theirs | other._other_authors | self._other_authors
         return made
+
+    def authors(self) -> dict[tuple[str, str], str]:
+        """Return the models that wrote the answers, by the prompt's id and the text; empty where it is one alone."""
+        if not self._other_authors:
+            return {}
+        return {(name, answer.text): self._author for (name, _), answer in self.answers.items()} | self._other_authors
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store: the answers by content."""

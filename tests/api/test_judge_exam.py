@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import pair
+from support import pair, write_jsonl
 
 import pairforge
 from pairforge import InputError
 from pairforge.api.judge_exam import PROBES, JudgeExam, JudgeProbes
+from pairforge.run import Run
 
 LLMBAR = [
     {"input": f"Question {n}?", "output_1": "short", "output_2": "a much longer text", "label": 1 + (n % 4 == 0)}
@@ -44,10 +45,49 @@ def test_the_accuracy_is_that_of_the_labels(tmp_path: Path) -> None:
     assert found.as_json()["accuracy"]["share"] == 0.25
 
 
+def test_an_exam_is_kept_with_the_runs_that_the_judge_has_judged(tmp_path: Path) -> None:
+    answers = write_jsonl(tmp_path / "answers.jsonl", [{"prompt": "Q?", "answers": ["a", "bb"]}])
+    stored: dict[str, Any] = {"prompts": answers, "replay": str(answers), "n": 2}
+    runs = {
+        judge: pairforge.onpolicy(judge=judge, output=str(tmp_path), quiet=True, **stored).run
+        for judge in ("length", "regex:never")
+    }
+    before = runs["length"].path / "run.json"
+    made = before.stat().st_mtime_ns
+    examined(gold=written(tmp_path, LLMBAR), judge="length", output=str(tmp_path))
+    kept, other = (Run.load(run.path).counts for run in runs.values())
+    assert kept["exams"]["length"]["accuracy"]["hits"] == 10 and kept["exams"]["length"]["gold"] == "gold.jsonl"
+    assert "exams" not in other and before.stat().st_mtime_ns == made
+    said = "\n".join(map(str, pairforge.show_run(str(runs["length"].path)).__rich_console__()))
+    assert "exam of length: right in 25.0%" in said and "judge length: " in said
+
+
 def test_lists_on_both_sides_are_all_their_pairs(tmp_path: Path) -> None:
     rm_bench = [{"prompt": f"Q{n}?", "chosen": ["a", "bb", "ccc"], "rejected": ["d", "ee", "fff"]} for n in range(4)]
     found = examined(gold=written(tmp_path, rm_bench), judge="length", output=str(tmp_path))
     assert found.right.of + found.unread in (4, 12, 36) and found.right.of
+
+
+PANDALM = {"instruction": "Do it.", "input": float("nan"), "response1": "A", "response2": "BB", "cmp_key": "a_b"}
+AUTO_J = {"scenario": "x", "prompt": "Q?", "response 1": "A", "response 2": "BB"}
+RM_BENCH = {"id": "chat/1", "prompt": "Q?", "chosen": ["A"] * 3, "rejected": ["BB", "CC", "A"], "domain": "chat"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "right", "pairs"),
+    [
+        ([LLMBAR[0], LLMBAR[1], LLMBAR[2]], 1, 3),
+        ([PANDALM | dict(zip(("annotator1", "annotator2", "annotator3"), votes, strict=True))
+          for votes in ((2, 1, 2), (1, 1, 2), (0, 0, 1), (0, 1, 2))], 1, 2),  # the votes of the others are a tie
+        ([AUTO_J | {"label": label} for label in (0, 1, 1, 2)], 2, 3),
+        ([RM_BENCH], 0, 6),  # each with each; three are of the same text
+    ],
+)  # fmt: skip
+def test_labels_are_read_as_their_file_means_them(
+    rows: list[dict[str, Any]], right: int, pairs: int, tmp_path: Path
+) -> None:
+    found = examined(gold=written(tmp_path, rows), judge="length", output=str(tmp_path))
+    assert (found.right.hits, found.right.of) == (right, pairs)
 
 
 def test_a_tie_is_half_right_and_what_has_no_score_is_none(tmp_path: Path) -> None:

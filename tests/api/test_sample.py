@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from fakeserver import FakeServer
 from support import prompt, write_jsonl
 
 import pairforge
@@ -103,3 +104,23 @@ def test_what_sample_writes_replay_reads(tmp_path: Path, answers: str) -> None:
         ["question 7", "none"], n=2, replay=str(tmp_path / "written.jsonl"), output=str(tmp_path), quiet=True
     )
     assert [item.answers for item in again] == [item.answers for item in wanted]
+
+
+def test_what_a_server_costs_is_said_and_ends_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server says that each answer took 3 tokens in and 7 out."""
+    asked = {"prompts": [f"Q{number}?" for number in range(20)], "output": str(tmp_path), "concurrency": 1}
+    with FakeServer() as server:
+        options = {"base_url": server.url, "price": "1e5/1e6", **asked}
+        first = [*pairforge.sample(max_cost=30, **options)]  # type: ignore[arg-type]
+        answered = sum(bool(one.answers) for one in first)
+        assert 4 < answered < 20 and len(server.seen) >= answered
+        assert {one.skip.detail for one in first if one.skip} == {"--max-cost 30"}
+        [*_] = pairforge.sample(**options)  # type: ignore[arg-type]
+        assert all(one.answers for one in pairforge.sample(**options))  # type: ignore[arg-type]
+    said = [line for line in capsys.readouterr().err.splitlines() if "spent" in line]
+    assert len(said) == 2 and said[-1] == f"sample: fake: {7.3 * (20 - answered):.4g} spent"
+    with pytest.raises(InputError, match="--max-cost needs the price"):
+        pairforge.sample(base_url="http://x", max_cost=1)
+    for price in ("free", "1/2/3", "-1", "nan"):
+        with pytest.raises(InputError, match="is no price of a million tokens"):
+            pairforge.sample(base_url="http://x", price=price)

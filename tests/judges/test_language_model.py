@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakeserver import Ask as Request
+from fakeserver import FakeServer, Seen
 from support import Scripted, prompt
 
+from pairforge.api.onpolicy import open_judge
 from pairforge.judges.language_model import (
     ChecklistJudge,
     LanguageModelJudge,
@@ -20,6 +24,7 @@ from pairforge.judges.language_model import (
     rating,
 )
 from pairforge.judges.rubric import Rubric
+from pairforge.options.judging import JudgeModelOptions
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.stages import judge_groups
 from pairforge.store import Store
@@ -173,6 +178,20 @@ def test_wins_belong_to_the_answers_that_were_compared(tmp_path: Path) -> None:
         assert found["bb"] == wins
 
 
+def test_a_comparison_that_failed_is_asked_again(tmp_path: Path) -> None:
+    def fails_once(question: Prompt, *_: Any) -> str | Skip:
+        data = judged_data(question)
+        return Skip("failed", "503") if failing and "a" not in (data["A"], data["B"]) else _longer(data)
+
+    judge = PairwiseJudge("pairwise:x", Scripted(fails_once), RUBRIC)
+    failing = True
+    [found] = scores(judge, [AnswerGroup(prompt("Q?"), ["a", "bb", "ccc"])], tmp_path)
+    assert found["a"] == 0.0 and isinstance(found["bb"], Skip) and isinstance(found["ccc"], Skip)
+    failing = False
+    [found] = scores(judge, [AnswerGroup(prompt("Q?"), ["a", "bb", "ccc"])], tmp_path)
+    assert found == {"a": 0.0, "bb": 1.0, "ccc": 2.0}
+
+
 def _longer(data: Mapping[str, str]) -> str:
     return "A" if len(data["A"]) > len(data["B"]) else "B"
 
@@ -213,3 +232,109 @@ def test_what_is_no_checklist_is_no_score(tmp_path: Path) -> None:
     assert all(isinstance(one, Skip) and "I can't do that" in one.detail for one in found.values())
     assert checklist("- A?\n- A?\n* B？\nC.") == ["A?", "B？"]
     assert checklist(Skip("unjudged", "x")) == Skip("unjudged", "x")
+
+
+def served(server: FakeServer, kind: str = "llm") -> Any:
+    return open_judge(f"{kind}:fake", JudgeModelOptions(judge_base_url=server.url))
+
+
+def reply(text: str, shares: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """Return what a server says, where `shares` are the probabilities in the place of its only token."""
+    top = [{"token": label, "logprob": math.log(share)} for label, share in (shares or {}).items()]
+    logprobs = {"logprobs": {"content": [{"token": text, "top_logprobs": top}]}} if shares else {}
+    return {"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop", **logprobs}]}
+
+
+def asked_by(seen: Sequence[Seen], name: str) -> list[bool]:
+    """Return of each request whether it had this parameter."""
+    return [name in one.body for one in seen if one.method == "POST"]
+
+
+def test_a_server_s_probabilities_give_the_expected_rating(tmp_path: Path) -> None:
+    def rate(ask: Request) -> dict[str, Any]:
+        return (
+            reply("8", {"8": 0.5, " 6": 0.3, "x": 0.1})
+            if "9 means: exactly" in ask.question
+            else reply("2", {"2": 1.0})
+        )
+
+    with FakeServer(rate) as server:
+        judge = served(server)
+        [found] = scores(judge, [AnswerGroup(prompt("Q?"), ["a"])], tmp_path)
+    assert found["a"] == pytest.approx(((8 * 0.5 + 6 * 0.3) / 0.8 + 8) / 2)
+    assert all(asked_by(server.seen, "logprobs")) and judge.settings()["sampling"]["labels"] == [*"123456789"]
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+@pytest.mark.parametrize("kind", ["llm", "pairwise", "checklist"])
+def test_a_server_without_probabilities_is_noticed_once(kind: str, refuses: bool, tmp_path: Path) -> None:
+    """Some refuse the parameter, some leave it unread; scores of both ways have different keys."""
+
+    def rate(ask: Request) -> Any:
+        if refuses and (name := next((one for one in ("response_format", "top_logprobs") if one in ask.body), "")):
+            return 400, {}, f"Unsupported parameter: '{name}' is not supported with this model."
+        if "checklist" in ask.question:
+            return reply("Is it good?")
+        return reply({"llm": "7", "pairwise": "A", "checklist": "Yes"}[kind])
+
+    with FakeServer(rate) as server:
+        judge = served(server, kind)
+        before = judge.settings()
+        store = Store(tmp_path)
+        groups = [AnswerGroup(prompt(f"Q{number}?"), ["a", "bb"]) for number in range(6)]
+        found = judge_groups(groups, judge, store, asks(judge.sampler, store))
+        asked, again = len(server.seen), served(server, kind)  # which knows from the store what the server refuses
+        assert judge_groups(groups, again, store, asks(again.sampler, store)) == found and len(server.seen) == asked
+    expected = {"llm": 5.0, "pairwise": 0.5, "checklist": 1.0}[kind]
+    assert [*found[0].values(), *found[5].values()] == [expected] * 4
+    questions = [json.dumps(one.body["messages"]) for one in server.seen]
+    assert refuses or len({*questions}) == len(questions), "what was answered was asked again"
+    assert sum(asked_by(server.seen, "logprobs")) <= 3 and not asked_by(server.seen, "logprobs")[-1]
+    assert asked_by(server.seen, "response_format")[-1] is (not refuses and kind != "llm")
+    assert not store.scores(before) and len(store.scores(judge.settings())) == 12
+
+
+def test_flips_are_told_by_the_margin(tmp_path: Path) -> None:
+    def uneven(question: Prompt, *_: Any) -> str:
+        """Finds ccc best on both scales, and a better than bb on one of them alone."""
+        down, text = "1 means: exactly" in question.question, judged_data(question)["answer"]
+        return {"a": "3", "bb": "5" if down else "4", "ccc": "1" if down else "9"}[text]
+
+    store = Store(tmp_path)
+    judge = LanguageModelJudge("llm:x", Scripted(uneven), RUBRIC)
+    groups = [AnswerGroup(prompt("Q?"), ["a", "bb", "ccc"])]
+    [found] = judge_groups(groups, judge, store, asks(judge.sampler, store))
+    assert found == {"a": 5.0, "bb": 4.5, "ccc": 9.0}
+    assert sorted(judge.flips(groups, asks(judge.sampler, store))) == [(0.5, True), (4.0, False), (4.5, False)]
+    first = PairwiseJudge("pairwise:y", Scripted(lambda *_: "A"), RUBRIC)
+    assert [*first.flips(groups, asks(first.sampler, store))] == [(0.0, True)] * 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["llm", "pairwise"])
+def test_whatever_a_server_does_no_score_is_wrong(kind: str, tmp_path: Path) -> None:
+    """Each question meets another fault at its first try; the replies to some answers are never a verdict."""
+    passing = [429, 500, b"<html>", "half", "close", {"choices": []}, None]
+    no_verdicts = ["8/10", '{"verdict": "A", ', '{"id": "other", "verdict": "A"}', "-3", "A or B", "11"]
+
+    def judges(ask: Request) -> Any:
+        data, number = judged_data(Prompt(tuple(ask.body["messages"]))), len(ask.question) % len(passing)
+        if ask.tries == 1 and passing[number] is not None:
+            return passing[number]
+        if "odd" in data.values():
+            return reply(no_verdicts[number % len(no_verdicts)])
+        if kind == "pairwise":
+            return reply("```json\n" + json.dumps({"verdict": _longer(data)}) + "\n```")
+        rated = len(data["answer"])
+        return reply(str(10 - rated if "1 means: exactly" in ask.question else rated))
+
+    with FakeServer(judges) as server:
+        judge = served(server, kind)
+        groups = [AnswerGroup(prompt(f"Q{'?' * n}"), ["x", "xxx", "odd"][: 2 + n % 2]) for n in range(7)]
+        found = scores(judge, groups, tmp_path)
+    for number, of in enumerate(found):
+        assert isinstance(of.get("odd", Skip("")), Skip)
+        if number % 2 == 0 or kind == "llm":
+            assert (of["x"], of["xxx"]) == {"llm": (1.0, 3.0), "pairwise": (0.0, 1.0)}[kind]
+        else:
+            assert all(isinstance(one, Skip) for one in of.values())

@@ -80,6 +80,16 @@ def test_why_there_is_no_answer_is_kept_and_several_files_are_joined(tmp_path: P
     assert [made[ASKED.id, index] for index in range(2)] == [Answer("A", "stop"), Answer("B", "stop")]
 
 
+def test_who_wrote_an_answer_is_known_where_it_is_not_always_the_same(tmp_path: Path) -> None:
+    rows = [{"prompt": "P", "answer": "A", "model": "m"}, {"prompt": "P", "answer": "B", "model": "other"}]
+    both = ReplaySampler.from_file(written(tmp_path, *rows))
+    name = next(iter(both.prompts))
+    assert both.authors() == {(name, "A"): "m", (name, "B"): "other"}
+    one = ReplaySampler.from_file(written(tmp_path, rows[0]))
+    assert one.authors() == {} and one.joined(one).authors() == {(name, "A"): "m"}
+    assert one.joined(ReplaySampler.from_file(written(tmp_path, rows[1]))).authors() == both.authors()
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such run or file"):
         ReplaySampler.from_file(tmp_path / "nothing.jsonl")
