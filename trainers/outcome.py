@@ -22,12 +22,12 @@ from pairforge.disk import write_atomic
 from pairforge.evaluation.hints import after_stop, hints
 from pairforge.evaluation.training_facts import TrainingFacts
 from pairforge.hub.model_upload import PICTURE
+from pairforge.learning_curves import draw
 from pairforge.run import Run, latest, out_dir
 from pairforge.text import plural
 
 from .data import TrainingJob, pairs_digest
 from .flags import QUESTIONS
-from .learning_curves import draw
 from .messages import say
 from .model_card import render
 from .output_folder import OutputFolder
@@ -88,7 +88,10 @@ class History:
         return str(alarm.message) if alarm else ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return `{"steps", "training", "log": [...], "guard": {"action", "alarm", "records"}}`; NaN becomes null."""
+        """Return the content of `history.json`; NaN becomes null.
+
+        That is `{"steps", "beta", "training", "log": [...], "guard": {"action", "alarm", "records"}}`.
+        """
         alarm = self.guard.alarm if self.guard else None
         records: list[Any] = self.guard.records if self.guard else []
         guard = {
@@ -104,6 +107,7 @@ class History:
         }
         return {
             "steps": self.steps,
+            "beta": self.beta,
             "training": dict(self.training),
             "log": _finite(list(self.log)),
             "guard": _finite(guard),
@@ -337,7 +341,11 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
         run, revision, suite = str(job.run), how.get("revision"), script.suite or ()
         verdict = judged(model, base=base, run=run, limit=limit, judge=judge, revision=revision, suite=suite)
     gc.collect()  # training, or the next model, needs the memory
-    return verdict
+    if not base:
+        return verdict
+    before, now = (asked.answers[name] for name in (base, model))
+    answers = [{"question": question, "before": before[question], "now": now[question]} for question in now]
+    return replace(verdict, about={**verdict.about, "answers": answers})
 
 
 def _show(*results: Any) -> None:

@@ -201,7 +201,7 @@ def inputs_digest(source: PairInput, options: PushOptions, license: str | None) 
         if not all(map(Path.is_file, paths)):  # a pipe is read once
             return None
         files = [(str(file), sha256_of(file)) for file in paths]
-        for row in _answers(run) if run and options.candidates and _sampled_several(run) else ():
+        for row in answers_of(run) if run and options.candidates and _sampled_several(run) else ():
             answers.add(row)
     except (PairforgeError, OSError):  # which is said when they are built
         return None
@@ -287,7 +287,7 @@ def _candidates(run: Run, gate: Gate, folder: Path, split: Split) -> DataConfig 
     why = "there is no evidence.db beside the run"
     if (run.path.parent / "evidence.db").exists():
         try:
-            made = write_config(lambda: _checked(_answers(run), gate), "candidates", folder, split)
+            made = write_config(lambda: _checked(answers_of(run), gate), "candidates", folder, split)
             size = sum(file.bytes for file in made.files)
             if made.rows and size <= _MOST_CANDIDATES:
                 return made
@@ -311,7 +311,7 @@ def _checked(rows: Iterable[Mapping[str, Any]], gate: Gate) -> Iterator[Mapping[
             yield row
 
 
-def _answers(run: Run) -> Iterator[Mapping[str, Any]]:
+def answers_of(run: Run) -> Iterator[Mapping[str, Any]]:
     """Yield for each prompt of a run all of its answers that are kept, with their scores where they were judged."""
     settings: Mapping[str, Any] = run.settings
     if not (run.path.parent / "evidence.db").exists():
