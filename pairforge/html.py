@@ -40,7 +40,10 @@ def table(columns: Sequence[object], rows: Iterable[Sequence[object]], caption: 
         "number" if rows and all(_NUMBER.fullmatch(str(row[place])) for row in rows) else "text"
         for place in range(len(columns))
     ]
-    head = [element("th", name, scope="col", class_=kind) for name, kind in zip(columns, kinds, strict=True)]
+    head = [
+        element("th", name, scope="col", class_=kind) if name else element("td")
+        for name, kind in zip(columns, kinds, strict=True)
+    ]
     body = [
         element("tr", element("th", first, scope="row", class_=kinds[0], dir="auto"), *(
             element("td", cell, class_=kind, dir="auto") for cell, kind in zip(rest, kinds[1:], strict=True)

@@ -23,7 +23,7 @@ from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..console import note
 from ..conversation import context_of, written
-from ..disk import sha256_of, write_atomic
+from ..disk import git_id, sha256_of, write_atomic
 from ..errors import InputError, PairforgeError
 from ..formats import TARGETS
 from ..hub import croissant, dataset_card, manifest
@@ -144,11 +144,17 @@ def is_pocket(model: str) -> bool:
 
 
 def build_dataset(
-    source: PairInput, rows: CheckedRows, folder: Path, options: PushOptions, license: str | None
+    source: PairInput,
+    rows: CheckedRows,
+    folder: Path,
+    options: PushOptions,
+    license: str | None,
+    report: str = "",
 ) -> BuiltDataset | None:
     """Build the data set in a folder that is not there; None where `rows` then has findings.
 
-    The same pairs and settings give the same bytes. Raises InputError where a column mixes types.
+    `report` is the HTML of the report that is put beside the pairs, if any. The same pairs and settings give the same
+    bytes. Raises InputError where a column mixes types.
     """
     run = source.run
     split = _split_by(options.test_size)
@@ -164,6 +170,9 @@ def build_dataset(
     name = options.config_name or next((_CONFIGS[one] for one in made if len(made) == 1 and one in _CONFIGS), "pairs")
     pairs = replace(pairs, **_how(run), **_found(rows, pairs, run, license))
     pairs = replace(pairs, models=tuple(_with_revision(model, run) for model in pairs.models))
+    if report:
+        write_atomic(folder / DATA_FOLDER / manifest.REPORT, report)
+        pairs = replace(pairs, report=git_id(report.encode()))
     configs = {name: pairs}
     prefix = f"{options.config_name}-" if options.config_name else ""
     there = f"{prefix}{CANDIDATES}"
@@ -188,8 +197,8 @@ def write_card(built: BuiltDataset, repo: str | None) -> None:
     write_atomic(built.folder / croissant.FILE, croissant.text(built.manifest, repo))
 
 
-def inputs_digest(source: PairInput, options: PushOptions, license: str | None) -> str | None:
-    """Return a digest of all from which a data set is built: the files, the run and its answers, and the options.
+def inputs_digest(source: PairInput, options: PushOptions, license: str | None, report: str = "") -> str | None:
+    """Return a digest of all from which a data set is built: the files, the run, its answers and report, the options.
 
     None where the rows are not in files here. Only the licences that the cards of models name are not in it.
     """
@@ -207,6 +216,7 @@ def inputs_digest(source: PairInput, options: PushOptions, license: str | None) 
         return None
     of_run = [run.path.name, run.command, run.argv, run.settings, run.counts] if run else []
     given = [license, allowances(options.allow), dict(source.columns.parts), options.config_name, options.test_size]
+    given += [report] * bool(report)
     given += [options.candidates, options.also, installed_versions("pairforge")]
     return digest([files, answers.hexdigest(), of_run, given], 64)
 

@@ -14,6 +14,7 @@ from ..console import HtmlRepr, note
 from ..disk import write_atomic
 from ..errors import InputError, PairforgeError
 from ..html import element, joined
+from ..hub.manifest import REPORT
 from ..markdown import public_name
 from ..options.declaration import keywords
 from ..options.pairs import ReportOptions
@@ -27,9 +28,6 @@ from .dataset_build import answers_of
 from .inputs import PairInput, check_output
 from .shortcuts import shortcuts
 from .validate import validate
-
-FILE = "report.html"
-"""The report in the folder of a run."""
 
 NO_FIGURES = 'Tables stand in place of figures: matplotlib is not installed; pip install "pairforge[plot]"'
 
@@ -124,6 +122,6 @@ def _path(named: str | None, source: PairInput) -> Path:
     """Return where to write: a report may be replaced, and no other file."""
     if named is None and source.run is None:
         raise InputError("there is no folder of a run to write the report to", fix="name a file: --html report.html")
-    path = Path(named) if named else source.run.path / FILE  # type: ignore[union-attr]
+    path = Path(named) if named else source.run.path / REPORT  # type: ignore[union-attr]
     ours = path.is_file() and not path.is_symlink() and GENERATOR in path.read_text("utf-8", "replace")[:2000]
     return check_output(path, (".html", ".htm"), source, overwrite=ours or None, option="--html " if named else "")

@@ -61,9 +61,12 @@ class Verdict(HtmlRepr, Figures):
 
     def as_html(self) -> str:
         """Return the outcome and a table of the measures, for a notebook."""
-        from .verdict_html import failing_html, verdict_html
+        from .verdict_html import answers_html, failing_html, verdict_html
 
-        return verdict_html(self.as_json()) + failing_html(answer.as_json() for answer in self.failing[:_SHOWN])
+        said = self.as_json()
+        return (
+            verdict_html(said) + answers_html(said) + failing_html(answer.as_json() for answer in self.failing[:_SHOWN])
+        )
 
     def to_pandas(self) -> Any:
         """Return the measures as a `pandas.DataFrame`, a row for each, with the ends of the intervals."""

@@ -80,7 +80,7 @@ def measures(said: Mapping[str, Any]) -> Iterator[Measure]:
 
 
 def verdict_html(said: Mapping[str, Any]) -> Markup:
-    """Return the outcome with its reason, a table of the measures, and answers before and after where they are known."""
+    """Return the outcome with its reason, and a table of the measures."""
     found = [*measures(said)]
     failed = [one.name for one in found if one.ok is False]
     outcome = "FAIL" if said.get("ok") is False or failed else "PASS" if said.get("verdict") == "PASS" else ""
@@ -97,8 +97,13 @@ def verdict_html(said: Mapping[str, Any]) -> Markup:
         terms = ((element("dt", name), element("dd", METRICS[name])) for name in shown if name in METRICS)
         meant = element("dl", *(part for term in terms for part in term))
         parts.append(element("details", element("summary", "What each measure counts"), meant))
-    asked = dict(zip(names := ("question", "before", "now"), names, strict=True))
-    return joined([*parts, _texts(_list(said.get("answers")), asked, "Answers before and after")])
+    return joined(parts)
+
+
+def answers_html(said: Mapping[str, Any]) -> Markup:
+    """Return a table of answers before the training and after it, where a verdict has them."""
+    columns = {name: name for name in ("question", "before", "now")}
+    return _texts(_list(said.get("answers")), columns, "Answers before and after")
 
 
 def failing_html(answers: Iterable[Any]) -> Markup:

@@ -36,7 +36,7 @@ _OFTEN_ADDED = ("language", *_LICENSE)
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _SECTIONS = (
     "How to use it", "What is meant to differ", "How it was made", "From prompts to pairs", "Statistics", "Checks",
-    "Example", "Known limits", "Licence",
+    "Report", "Example", "Known limits", "Licence",
 )  # fmt: skip
 """The headings of a card; a section with another heading is the user's own."""
 _ASKED = {"prompts": "prompts", "contexts": "contexts in which each is asked"}
@@ -323,6 +323,11 @@ def _about(config: DataConfig, repo: str, level: str) -> Iterator[str]:
         yield f"{level} Statistics\n\n{_statistics(config.statistics)}"
     yield f"{level} Checks"
     yield from _checks(config)
+    if config.report_path:
+        yield (
+            f"{level} Report\n\n[{config.report_path}]({config.report_path}) shows all this, and more, as figures and "
+            "tables: download it, and open it in\na browser. It runs nothing and loads nothing."
+        )
     if config.examples:
         turns = "\n".join(f"{role:>9}: {text}" for role, text in config.examples[0])
         yield f"{level} Example\n\n{fence(turns, 'text')}"

@@ -82,6 +82,7 @@ def _histogram(values: Mapping[str, Sequence[float]], unit: str, axes: Any) -> N
         axes.hist(np.clip(of, low, edges[-1]), edges, histtype="stepfilled", color=f"{color}55")
         axes.hist(np.clip(of, low, edges[-1]), edges, histtype="step", color=color, label=visible(name))
     axes.set(xlabel=unit, ylabel="pairs" if set(values) <= {*_COLORS, "margin"} else "answers")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     if len(values) > 1:
         handles = [axes.plot([], [], color=_COLORS.get(name, OTHER), label=name)[0] for name in values]
         axes.legend(handles=handles)
@@ -91,6 +92,7 @@ def _intervals(measures: Sequence[Measure], axes: Any) -> None:
     axes.set(xlim=(-0.55, 1.02), ylim=(0.4 - len(measures), 0.7), yticks=[], xticks=[0, 0.25, 0.5, 0.75, 1])
     axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_bounds(0, 1)
     axes.grid(axis="y", visible=False)
     for place, one in enumerate(measures):
         color = ALARM if one.ok is False else CHOSEN

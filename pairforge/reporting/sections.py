@@ -21,7 +21,7 @@ from ..checks.shortcuts.plot import draw_panel
 from ..disk import json_object
 from ..errors import PairforgeError
 from ..evaluation.training_facts import TrainingFacts
-from ..evaluation.verdict_html import Measure, failing_html, measures, verdict_html
+from ..evaluation.verdict_html import Measure, answers_html, failing_html, measures, verdict_html
 from ..html import element, joined, paragraphs, table
 from ..hub.dataset_card import funnel, other_counts
 from ..learning_curves import panels
@@ -107,7 +107,7 @@ def _funnel(data: ReportData) -> Iterator[object]:
     bars = [Bar("asked: prompts x contexts", asked), Bar("pairs", numbers.get("pairs", 0), CHOSEN)]
     bars += [Bar(f"skipped: {why.replace('_', ' ')}", count) for why, count in skips[:_BARS]]
     rows = [(f"{what}{why.replace('_', ' ')}", _shown(count)) for what, why, count in steps]
-    counted = table(("", "number"), rows, "From prompts to pairs")
+    counted = table(("", "number"), rows, "The same as numbers")
     yield _beside(data.charts.bars("What became of what was asked", bars), counted)
     if more := [(name.replace("_", " "), _shown(value)) for name, value in other_counts(data.counts)]:
         counted = table(("", "number"), more, "What else was counted")
@@ -151,7 +151,8 @@ def _scores(data: ReportData) -> Iterator[object]:
     counted = table(("", "mean", "median", "least", "most"), rows, "Scores of the pairs")
     if len(few) <= 2:
         yield f"The scores of all pairs are {' and '.join(f'{one:g}' for one in sorted(few))}: no margin to draw."
-    yield _beside(*shown, counted) if len(few) > 2 else counted
+    yield _beside(*shown) if len(few) > 2 else ""
+    yield counted
 
 
 def _four(values: Sequence[float]) -> list[str]:
@@ -237,7 +238,7 @@ def _training(data: ReportData) -> Iterator[object]:
     beta = float(beta) if isinstance(beta, (int, float)) else 0.0
     drawn = panels(log, records, step if type(step) is int else None, beta=beta)
     if drawn:
-        yield element("h3", f"Training of {data.model.path.name}")
+        yield element("h3", f"The last training: {data.model.path.name}")
     yield _beside(*(data.charts.draw(title, _untitled(panel), (3.4, 2.1)) for title, panel in drawn.items()))
     if said := TrainingFacts.of_history(history).stop:
         yield said
@@ -263,11 +264,12 @@ def _verdict(data: ReportData) -> Iterator[object]:
     answers = said.get("answers")
     said["answers"] = [one for one in answers if publishable(one)] if isinstance(answers, list) else []
     found = [one for one in measures(said) if "/" not in one.name]
-    yield f"The verdict on {data.model.path.name}, with questions that were not in the pairs."
+    yield f"The verdict on the last one, {data.model.path.name}, with questions that were not in the pairs:"
     yield Markup(verdict_html(said))
     if found:
         title = "Before (ring) and now (dot) with its 95 % interval; red: the limit does not hold"
         yield _beside(data.charts.intervals(title, found))
+    yield answers_html(said)
     yield failing_html(_failing(data.model, found))
 
 
@@ -290,9 +292,8 @@ def tiles(data: ReportData) -> dict[str, object]:
         shown["prompts"] = f"{asked:,}"
     if isinstance(data.audited, Report):
         known = data.audited.unintended or data.audited.predictability
-        shown["told apart without the prompt"] = joined(
-            [f"{known.value:.0%}", element("small", f"shortcuts: {data.audited.verdict}; 50% is chance")]
-        )
+        said = f"{known.value:.0%} told apart without the prompt; 50% is chance"
+        shown["shortcuts"] = joined([data.audited.verdict, element("small", said)])
     if data.model:
         outcome = data.model.outcome
         shown["verdict of the training"] = element("span", outcome, class_=outcome.lower().replace(" ", "-"))
