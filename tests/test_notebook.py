@@ -60,7 +60,7 @@ def results(tmp_path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "cells"),
     [
-        ("run", ["cut off</th>", "<ins>", "43 prompts x 1 context"]),
+        ("run", ["cut off</th>", 'class="turn chosen"', "43 prompts x 1 context"]),
         ("findings", ["PF206", "PF901", "9 rows: 1 error, 1 warning"]),
         ("shortcuts", ["athene", "verdict"]),
         ("verdict", ["new_name", "FAIL", "91.7%", "at least 95%", "+91.7 ["]),
