@@ -62,14 +62,14 @@ def results(tmp_path: Path) -> dict[str, Any]:
     [
         ("run", ["cut off</th>", 'class="turn chosen"', "43 prompts x 1 context"]),
         ("findings", ["PF206", "PF901", "9 rows: 1 error, 1 warning"]),
-        ("shortcuts", ["athene", "verdict"]),
+        ("shortcuts", ["Qwen", "verdict"]),
         ("verdict", ["new_name", "FAIL", "91.7%", "at least 95%", "+91.7 ["]),
     ],
 )
 def test_the_main_results_are_tables(tmp_path: Path, name: str, cells: list[str]) -> None:
     shown = results(tmp_path)[name]._repr_html_()
     assert shown.startswith("<style>") and shown.count("<table>") >= 1 and shown.count("<script") == 0
-    assert "&lt;script&gt;" in shown and all(cell.lower() in shown.lower() for cell in cells)
+    assert ("&lt;script&gt;" in shown or name == "shortcuts") and all(cell.lower() in shown.lower() for cell in cells)
 
 
 def test_an_explanation_is_shown_in_words() -> None:
@@ -81,7 +81,7 @@ def test_the_main_results_become_data_frames(tmp_path: Path) -> None:
     frames = {name: result.to_pandas() for name, result in results(tmp_path).items()}
     assert len(frames["run"]) == 40 and {"chosen", "rejected", "judge"} <= {*frames["run"].columns}
     assert frames["findings"]["code"].tolist() == ["PF206", "PF901"]
-    assert "athene" in " ".join(frames["shortcuts"]["feature"]).lower()
+    assert frames["shortcuts"]["feature"].tolist() == ["I am Qwen"]
     measured = frames["verdict"].set_index("measure").loc["new_name"]
     assert measured["now"] == pytest.approx(110 / 120, abs=1e-4) and measured["before"] == 0
     assert measured["now_low"] < measured["now"] < measured["now_high"] and not measured["ok"]

@@ -148,12 +148,15 @@ def test_a_report_has_all_parts_and_the_same_bytes_each_time(out: Path) -> None:
 
 def test_no_place_and_no_key_of_this_machine_is_in_a_report(out: Path) -> None:
     key = "hf_" + "aB3" * 12
+    longest = f"My key is {key}, and this is by far the longest of all answers"
     run = judged_run(
-        out, ["Paris", f"My key is {key} and it is by far the longest answer of all", "ann@gmail.com", "Rome"]
+        out, ["Paris", longest, "ann@gmail.com", "Rome"], name=f"{out}/model", judge=f"{out}/reward.py:score"
     )
     text = pairforge.report(run.path, quiet=True).path.read_text("utf-8")
-    assert str(out) not in text and "/home/ann" not in text and key not in text and "ann@gmail.com" not in text
-    assert "prompts.csv" in text
+    assert str(out) not in text and "/home/ann" not in text and key not in text
+    assert "ann@gmail.com" not in text.partition("Example pairs</h2>")[2].partition("<h2")[0]
+    assert "prompts.csv" in text and "reward.py:score" in text
+    assert text.count("what looks like a key") == 1, "the part with the measures, of which one has the key in its name"
 
 
 def test_no_text_in_a_report_acts(out: Path) -> None:
