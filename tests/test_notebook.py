@@ -11,6 +11,7 @@ from support import prompt
 
 from pairforge import Finding, InputError, Pair, Skip
 from pairforge.api.pipeline import BuildResult
+from pairforge.api.runs import RunView
 from pairforge.api.validate_result import Explanation, Findings
 from pairforge.checks.shortcuts import audit
 from pairforge.console import HtmlRepr, table
@@ -80,6 +81,7 @@ def test_the_main_results_become_data_frames(tmp_path: Path) -> None:
     pytest.importorskip("pandas", reason="needs pandas")
     frames = {name: result.to_pandas() for name, result in results(tmp_path).items()}
     assert len(frames["run"]) == 40 and {"chosen", "rejected", "judge"} <= {*frames["run"].columns}
+    assert len(RunView(built(tmp_path).run).to_pandas()) == 40
     assert frames["findings"]["code"].tolist() == ["PF206", "PF901"]
     assert frames["shortcuts"]["feature"].tolist() == ["I am Qwen"]
     measured = frames["verdict"].set_index("measure").loc["new_name"]

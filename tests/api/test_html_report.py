@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -205,7 +206,7 @@ def test_where_there_is_nothing_a_part_says_what_would_make_it(out: Path, tmp_pa
 
 def test_without_matplotlib_tables_stand_alone(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = judged_run(out, ["Paris", "Rome", "Oslo"])
-    monkeypatch.setattr("pairforge.reporting.charts.can_draw", lambda: False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     made = pairforge.report(run.path, quiet=True)
     text = made.path.read_text("utf-8")
     assert "<svg" not in text and "skipped: tie" in text
