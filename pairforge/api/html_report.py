@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ..checks.shortcuts import Report
 from ..console import HtmlRepr, note
@@ -103,7 +103,10 @@ def report_text(source: PairInput, *, quiet: bool) -> tuple[str, Charts]:
         )
     first, _, rest = found.summary.partition(": ")[2].partition(", ")
     tiles = sections.tiles(data) | {"checks": joined([first, element("small", rest)])}
-    return page(f"Preference pairs: {data.name}", [*sections.lead(data)], tiles, parts, end), data.charts
+    text = page(f"Preference pairs: {data.name}", [*sections.lead(data)], tiles, parts, end)
+    for place in filter(None, (source.name and source.word, source.name)):  # as commands and findings name it
+        text = text.replace(escape(place), escape(data.name))
+    return text, data.charts
 
 
 def _name(run: Run | None, source: PairInput) -> str:

@@ -188,6 +188,7 @@ def test_no_text_in_a_report_acts(out: Path) -> None:
         assert all((attrs.get(name) or "#").startswith("#") for name in ("href", "xlink:href")), (tag, attrs)
         assert attrs.get("http-equiv") in (None, "Content-Security-Policy")
     assert "unsafe" not in text.partition("</head>")[0] and "default-src 'none'" in text
+    assert f"pairforge balance {run.path.name}" in text and str(run.path) not in text
 
 
 def test_where_there_is_nothing_a_part_says_what_would_make_it(out: Path, tmp_path: Path) -> None:
