@@ -12,6 +12,7 @@ from ..html import element, joined, paragraphs, table
 from ..markdown import shortened
 from .metrics import BRIEF, METRICS, SAMPLED, base_name
 
+_NOTHING = Markup("")
 _LONGEST = 400  # characters of an answer
 
 
@@ -47,10 +48,8 @@ class Measure:
     @property
     def brief(self) -> str:
         """What the measure is, in a few words."""
-        whole, _, part = self.name.partition("/")
-        said = BRIEF.get(base_name(whole), "")
-        sampled = ", at temperature 1" if SAMPLED in whole else ""
-        return f"{said}{sampled}{f' ({part})' if part else ''}" if said else ""
+        said = BRIEF.get(base_name(self.name), "")
+        return f"{said}, at temperature 1" if said and SAMPLED in self.name.partition("/")[0] else said
 
     def row(self) -> dict[str, Any]:
         """Return the measure as a row of a table: `now`, `now_low`, `now_high`, `before` ..."""
@@ -79,8 +78,8 @@ def measures(said: Mapping[str, Any]) -> Iterator[Measure]:
             )
 
 
-def verdict_html(said: Mapping[str, Any]) -> Markup:
-    """Return the outcome with its reason, and a table of the measures."""
+def verdict_html(said: Mapping[str, Any], figure: Markup = _NOTHING) -> Markup:
+    """Return the outcome with its reason, the figure, and a table of the measures."""
     found = [*measures(said)]
     failed = [one.name for one in found if one.ok is False]
     outcome = "FAIL" if said.get("ok") is False or failed else "PASS" if said.get("verdict") == "PASS" else ""
@@ -90,9 +89,16 @@ def verdict_html(said: Mapping[str, Any]) -> Markup:
         parts.append(
             paragraphs([f"{name}: {_mapping(hint)[name]}" for name in ("why", "fix") if name in _mapping(hint)])
         )
-    columns = ("measure", "what it says", "before", "now", "95 %", "change, in points", "limit", "")
+    parts.append(figure)
+    columns = ("measure", "what it says", "before", "now", "change, in points", "limit", "")
     if found:
-        parts.append(table(columns, map(_cells, found), "Measures: the share of answers, before the training and now"))
+        parts.append(
+            table(
+                columns,
+                map(_cells, found),
+                "Measures: the share of answers before the training and now, with 95 % intervals",
+            )
+        )
         shown = dict.fromkeys(base_name(one.name) for one in found)
         terms = ((element("dt", name), element("dd", METRICS[name])) for name in shown if name in METRICS)
         meant = element("dl", *(part for term in terms for part in term))
@@ -117,16 +123,16 @@ def failing_html(answers: Iterable[Any]) -> Markup:
 def _texts(rows: Iterable[Any], columns: Mapping[str, str], caption: str) -> Markup:
     """Return a table of texts, whose columns are the keys of the rows with their titles; nothing without rows."""
     cells = [[shortened(str(row.get(name) or ""), _LONGEST) for name in columns] for row in map(_mapping, rows)]
-    return table([*columns.values()], cells, caption) if cells else Markup("")
+    return table([*columns.values()], cells, caption) if cells else _NOTHING
 
 
 def _cells(one: Measure) -> list[object]:
     before = f"{one.before.value:.1%}" if one.before else ""
-    interval = f"{100 * one.now.low:.1f} to {100 * one.now.high:.1f}"
+    now = f"{one.now.value:.1%} [{100 * one.now.low:.1f}, {100 * one.now.high:.1f}]"
     change = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * part for part in one.change)) if one.change else ""
     outcome = "" if one.ok is None else "PASS" if one.ok else "FAIL"
     mark = element("strong", outcome, class_=outcome.lower()) if outcome else ""
-    return [one.name, one.brief, before, f"{one.now.value:.1%}", interval, change, one.limit, mark]
+    return [one.name, one.brief, before, now, change, one.limit, mark]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -56,7 +56,7 @@ class Charts:
 
     def intervals(self, title: str, measures: Sequence[Measure]) -> Markup:
         """Draw the share of each measure before and now, with the interval of the latter."""
-        return self.draw(title, lambda axes: _intervals(measures, axes), (6.0, 0.9 + _LINE * len(measures)))
+        return self.draw(title, lambda axes: _intervals(measures, axes), (6.0, 0.9 + 0.24 * len(measures)))
 
 
 def _bars(bars: Sequence[Bar], axes: Any) -> None:

@@ -267,10 +267,8 @@ def _verdict(data: ReportData) -> Iterator[object]:
     said["answers"] = [one for one in answers if publishable(one)] if isinstance(answers, list) else []
     found = [one for one in measures(said) if "/" not in one.name]
     yield f"The verdict on the last one, {data.model.path.name}, with questions that were not in the pairs:"
-    yield Markup(verdict_html(said))
-    if found:
-        title = "Before (ring) and now (dot) with its 95 % interval; red: the limit does not hold"
-        yield _beside(data.charts.intervals(title, found))
+    title = "Before (ring) and now (dot) with its 95 % interval; red: the limit does not hold"
+    yield verdict_html(said, _beside(data.charts.intervals(title, found)) if found else Markup(""))
     yield answers_html(said)
     yield failing_html(_failing(data.model, found))
 
