@@ -69,14 +69,17 @@ class History:
 
     @classmethod
     def load(cls, folder: Path, beta: float) -> History:
-        """Read the history that was saved beside a model. Raises InputError where it can't be read."""
+        """Read the history that was saved beside a model, of an older version without its beta.
+
+        Raises InputError where it can't be read.
+        """
         try:
             saved = json.loads((folder / HISTORY).read_text("utf-8"))
             guard, adapter = saved["guard"], (folder / "adapter_config.json").exists()
             records, alarm = guard["records"], guard["alarm"] and SimpleNamespace(**guard["alarm"])
             seen = SimpleNamespace(alarm=alarm, records=records)
             training = saved.get("training", {})
-            return cls(saved["log"], saved["steps"], adapter, guard["action"], seen, beta, training)
+            return cls(saved["log"], saved["steps"], adapter, guard["action"], seen, saved.get("beta", beta), training)
         except (OSError, ValueError, KeyError, TypeError) as error:
             fix = "choose another --output_dir"
             raise pairforge.InputError(f"{folder / HISTORY} can't be read: {error!r}", fix=fix) from error
