@@ -124,6 +124,7 @@ def _answers(run: Run | None) -> Iterator[Any]:
 def _path(named: str | None, source: PairInput) -> Path:
     """Return where to write: a report may be replaced, and no other file."""
     if named is None and source.run is None:
+        next(iter(source), None)  # which says what is wrong with the pairs, if it is that
         raise InputError("there is no folder of a run to write the report to", fix="name a file: --html report.html")
     path = Path(named) if named else source.run.path / REPORT  # type: ignore[union-attr]
     ours = path.is_file() and not path.is_symlink() and GENERATOR in path.read_text("utf-8", "replace")[:2000]

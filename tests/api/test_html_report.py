@@ -194,6 +194,8 @@ def test_no_text_in_a_report_acts(out: Path) -> None:
 def test_where_there_is_nothing_a_part_says_what_would_make_it(out: Path, tmp_path: Path) -> None:
     rows = [{"prompt": f"Q{n}?", "chosen": f"yes {n}", "rejected": f"no, {n}"} for n in range(8)]
     file = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    with pytest.raises(InputError, match="no_such_run"):
+        pairforge.report("no_such_run", quiet=True)
     with pytest.raises(InputError, match="no folder of a run") as error:
         pairforge.report(file, quiet=True)
     assert "--html" in str(error.value.fix)
