@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .api.doctor import doctor
     from .api.evaluate import evaluate
     from .api.fix import fix
+    from .api.html_report import report
     from .api.inputs import latest_run, pairs_file, read_pairs
     from .api.onpolicy import onpolicy
     from .api.pair import pair
@@ -36,8 +37,8 @@ __all__ = [
     "PLAIN_TEMPLATE", "Answer", "Finding", "InputError", "Judge", "Message", "OutsideError", "Pair", "Pairer",
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
     "diff_runs", "difficulty", "doctor", "evaluate", "fix", "judge", "latest_run", "list_runs", "model_source",
-    "onpolicy", "pair", "pairs_file", "pull", "push", "read_pairs", "remove_runs", "repeats", "reproduce", "sample",
-    "select", "shortcuts", "show", "show_run", "train", "validate",
+    "onpolicy", "pair", "pairs_file", "pull", "push", "read_pairs", "remove_runs", "repeats", "report", "reproduce",
+    "sample", "select", "shortcuts", "show", "show_run", "train", "validate",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",
@@ -46,6 +47,7 @@ _MODULES = {
     "judge": "api.select",
     "model_source": "samplers.model_loading",
     "repeats": "repetition",
+    "report": "api.html_report",
 }
 """Where a function is, if not in the file of its own name in `api/`."""
 

@@ -65,6 +65,11 @@ def sha256_of(path: Path) -> str:
     return found.hexdigest()
 
 
+def git_id(content: bytes) -> str:
+    """Return the id that git gives to a file with this content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
 def json_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file; an empty one where the file is missing, damaged, or holds something else."""
     try:

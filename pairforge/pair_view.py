@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -16,8 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from .console import Block
+from .markdown import shortened
 from .text import common_prefix, edit_distance, visible
 from .types import Message
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _WORDS = re.compile(r"\s+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[^\W\u2e80-\u9fff]+|.", re.DOTALL)
 _OLD, _NEW = "red strike", "green bold"
@@ -98,6 +102,16 @@ class Diff:
                 made.append(f"{{+{visible(added)}+}}" if marks else visible(added), style=_NEW)
         return made
 
+    def as_html(self) -> Markup:
+        """Return the same as one paragraph, in which what is only rejected is deleted, and what is chosen inserted."""
+        from .html import element
+
+        parts: list[object] = []
+        for removed, added, same in changes(words(self.rejected), words(self.chosen)):
+            marked = [element("del", removed)] * bool(removed) + [element("ins", added)] * bool(added)
+            parts += [removed] if same else marked
+        return element("p", *parts, class_="turn", dir="auto")
+
 
 @dataclass(frozen=True)
 class PairView:
@@ -130,11 +144,26 @@ class PairView:
             for name, text, style in (("chosen", diff.chosen, "green"), ("rejected", diff.rejected, "red")):
                 yield Block(Text.assemble((f"{name}: ", f"{style} bold"), visible(text)), 2)
 
+    def as_html(self, longest: int = 5_000) -> Markup:
+        """Return the pair as parts of a page: context, and a word difference or both answers, cut where too long."""
+        from .html import element, joined
+
+        context, chosen, rejected = sides_of(self.row)
+        diff = Diff(*(shortened(text_of_turns(side), longest) for side in (rejected, chosen)))
+        turns = [(turn["role"], shortened(turn["content"], longest), "turn context") for turn in context]
+        shown = [diff.as_html()]
+        if not alike(diff.rejected, diff.chosen):
+            turns += [("chosen", diff.chosen, "turn chosen"), ("rejected", diff.rejected, "turn rejected")]
+            shown = []
+        if said := ", ".join(self._scores()):
+            shown.append(element("p", said, class_="note"))
+        said_by = (element("p", element("b", f"{role} "), text, class_=kind, dir="auto") for role, text, kind in turns)
+        return joined([*said_by, *shown])
+
     def _scores(self) -> Iterator[str]:
         """Yield the scores and the margin, where a judge gave them, and the easiness, where it was computed."""
         chosen, rejected = (self.row.get(f"{side}_score") for side in ("chosen", "rejected"))
-        by_rule = self.row.get("judge") in _RULES or self.row.get("method") == "reference"
-        if isinstance(chosen, (int, float)) and isinstance(rejected, (int, float)) and not by_rule:
+        if isinstance(chosen, (int, float)) and isinstance(rejected, (int, float)) and not by_rule(self.row):
             yield f"scores {chosen:.4g} and {rejected:.4g}, margin {chosen - rejected:.4g}"
         if self.easiness is not None:
             yield f"easiness {self.easiness:g} bits"
@@ -164,6 +193,24 @@ def text_of_turns(turns: Sequence[Message]) -> str:
     if len(turns) == 1:
         return turns[0]["content"]
     return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
+
+
+def by_rule(row: Mapping[str, Any]) -> bool:
+    """Return whether the scores of a pair say only which side is which."""
+    return row.get("judge") in _RULES or row.get("method") == "reference"
+
+
+def margin(row: Mapping[str, Any]) -> float | None:
+    """Return by how much the chosen answer is scored higher; None where there are no scores."""
+    chosen, rejected = (row.get(f"{side}_score") for side in ("chosen", "rejected"))
+    return chosen - rejected if type(chosen) in (int, float) and type(rejected) in (int, float) else None  # type: ignore[operator]
+
+
+def lengths_of(row: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the characters of the chosen and of the rejected answer."""
+    _, *answers = sides_of(row)
+    chosen, rejected = (len(text_of_turns(answer)) for answer in answers)
+    return chosen, rejected
 
 
 def _columns(diff: Diff, marks: bool, width: int) -> Table:

@@ -22,12 +22,12 @@ from pairforge.disk import write_atomic
 from pairforge.evaluation.hints import after_stop, hints
 from pairforge.evaluation.training_facts import TrainingFacts
 from pairforge.hub.model_upload import PICTURE
+from pairforge.learning_curves import draw
 from pairforge.run import Run, latest, out_dir
 from pairforge.text import plural
 
 from .data import TrainingJob, pairs_digest
 from .flags import QUESTIONS
-from .learning_curves import draw
 from .messages import say
 from .model_card import render
 from .output_folder import OutputFolder
@@ -69,14 +69,17 @@ class History:
 
     @classmethod
     def load(cls, folder: Path, beta: float) -> History:
-        """Read the history that was saved beside a model. Raises InputError where it can't be read."""
+        """Read the history that was saved beside a model, of an older version without its beta.
+
+        Raises InputError where it can't be read.
+        """
         try:
             saved = json.loads((folder / HISTORY).read_text("utf-8"))
             guard, adapter = saved["guard"], (folder / "adapter_config.json").exists()
             records, alarm = guard["records"], guard["alarm"] and SimpleNamespace(**guard["alarm"])
             seen = SimpleNamespace(alarm=alarm, records=records)
             training = saved.get("training", {})
-            return cls(saved["log"], saved["steps"], adapter, guard["action"], seen, beta, training)
+            return cls(saved["log"], saved["steps"], adapter, guard["action"], seen, saved.get("beta", beta), training)
         except (OSError, ValueError, KeyError, TypeError) as error:
             fix = "choose another --output_dir"
             raise pairforge.InputError(f"{folder / HISTORY} can't be read: {error!r}", fix=fix) from error
@@ -88,7 +91,10 @@ class History:
         return str(alarm.message) if alarm else ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return `{"steps", "training", "log": [...], "guard": {"action", "alarm", "records"}}`; NaN becomes null."""
+        """Return the content of `history.json`; NaN becomes null.
+
+        That is `{"steps", "beta", "training", "log": [...], "guard": {"action", "alarm", "records"}}`.
+        """
         alarm = self.guard.alarm if self.guard else None
         records: list[Any] = self.guard.records if self.guard else []
         guard = {
@@ -104,6 +110,7 @@ class History:
         }
         return {
             "steps": self.steps,
+            "beta": self.beta,
             "training": dict(self.training),
             "log": _finite(list(self.log)),
             "guard": _finite(guard),
@@ -337,7 +344,11 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
         run, revision, suite = str(job.run), how.get("revision"), script.suite or ()
         verdict = judged(model, base=base, run=run, limit=limit, judge=judge, revision=revision, suite=suite)
     gc.collect()  # training, or the next model, needs the memory
-    return verdict
+    if not base:
+        return verdict
+    before, now = (asked.answers[name] for name in (base, model))
+    answers = [{"question": question, "before": before[question], "now": now[question]} for question in now]
+    return replace(verdict, about={**verdict.about, "answers": answers})
 
 
 def _show(*results: Any) -> None:

@@ -23,7 +23,7 @@ from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..console import note
 from ..conversation import context_of, written
-from ..disk import sha256_of, write_atomic
+from ..disk import git_id, sha256_of, write_atomic
 from ..errors import InputError, PairforgeError
 from ..formats import TARGETS
 from ..hub import croissant, dataset_card, manifest
@@ -144,11 +144,17 @@ def is_pocket(model: str) -> bool:
 
 
 def build_dataset(
-    source: PairInput, rows: CheckedRows, folder: Path, options: PushOptions, license: str | None
+    source: PairInput,
+    rows: CheckedRows,
+    folder: Path,
+    options: PushOptions,
+    license: str | None,
+    report: str = "",
 ) -> BuiltDataset | None:
     """Build the data set in a folder that is not there; None where `rows` then has findings.
 
-    The same pairs and settings give the same bytes. Raises InputError where a column mixes types.
+    `report` is the HTML of the report that is put beside the pairs, if any. The same pairs and settings give the same
+    bytes. Raises InputError where a column mixes types.
     """
     run = source.run
     split = _split_by(options.test_size)
@@ -164,6 +170,9 @@ def build_dataset(
     name = options.config_name or next((_CONFIGS[one] for one in made if len(made) == 1 and one in _CONFIGS), "pairs")
     pairs = replace(pairs, **_how(run), **_found(rows, pairs, run, license))
     pairs = replace(pairs, models=tuple(_with_revision(model, run) for model in pairs.models))
+    if report:
+        write_atomic(folder / DATA_FOLDER / manifest.REPORT, report)
+        pairs = replace(pairs, report=git_id(report.encode()))
     configs = {name: pairs}
     prefix = f"{options.config_name}-" if options.config_name else ""
     there = f"{prefix}{CANDIDATES}"
@@ -188,8 +197,8 @@ def write_card(built: BuiltDataset, repo: str | None) -> None:
     write_atomic(built.folder / croissant.FILE, croissant.text(built.manifest, repo))
 
 
-def inputs_digest(source: PairInput, options: PushOptions, license: str | None) -> str | None:
-    """Return a digest of all from which a data set is built: the files, the run and its answers, and the options.
+def inputs_digest(source: PairInput, options: PushOptions, license: str | None, report: str = "") -> str | None:
+    """Return a digest of all from which a data set is built: the files, the run, its answers and report, the options.
 
     None where the rows are not in files here. Only the licences that the cards of models name are not in it.
     """
@@ -201,12 +210,13 @@ def inputs_digest(source: PairInput, options: PushOptions, license: str | None) 
         if not all(map(Path.is_file, paths)):  # a pipe is read once
             return None
         files = [(str(file), sha256_of(file)) for file in paths]
-        for row in _answers(run) if run and options.candidates and _sampled_several(run) else ():
+        for row in answers_of(run) if run and options.candidates and _sampled_several(run) else ():
             answers.add(row)
     except (PairforgeError, OSError):  # which is said when they are built
         return None
     of_run = [run.path.name, run.command, run.argv, run.settings, run.counts] if run else []
     given = [license, allowances(options.allow), dict(source.columns.parts), options.config_name, options.test_size]
+    given += [report] * bool(report)
     given += [options.candidates, options.also, installed_versions("pairforge")]
     return digest([files, answers.hexdigest(), of_run, given], 64)
 
@@ -287,7 +297,7 @@ def _candidates(run: Run, gate: Gate, folder: Path, split: Split) -> DataConfig 
     why = "there is no evidence.db beside the run"
     if (run.path.parent / "evidence.db").exists():
         try:
-            made = write_config(lambda: _checked(_answers(run), gate), "candidates", folder, split)
+            made = write_config(lambda: _checked(answers_of(run), gate), "candidates", folder, split)
             size = sum(file.bytes for file in made.files)
             if made.rows and size <= _MOST_CANDIDATES:
                 return made
@@ -311,7 +321,7 @@ def _checked(rows: Iterable[Mapping[str, Any]], gate: Gate) -> Iterator[Mapping[
             yield row
 
 
-def _answers(run: Run) -> Iterator[Mapping[str, Any]]:
+def answers_of(run: Run) -> Iterator[Mapping[str, Any]]:
     """Yield for each prompt of a run all of its answers that are kept, with their scores where they were judged."""
     settings: Mapping[str, Any] = run.settings
     if not (run.path.parent / "evidence.db").exists():

@@ -23,7 +23,7 @@ from .config_file import config_file
 
 _OPTIONAL = {
     "peft": ("LoRA training", "peft"),
-    "matplotlib": ("--svg of shortcuts, and training.svg", "pairforge[plot]"),
+    "matplotlib": ("the figures of report, --svg of shortcuts, and training.svg", "pairforge[plot]"),
 }
 """Packages that are not installed with pairforge: what they are for, and what to install."""
 _LOW_DISK = 5e9  # bytes: a model of a billion parameters and its checkpoints take about as much

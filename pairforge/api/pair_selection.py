@@ -18,7 +18,7 @@ import regex
 
 from ..errors import InputError
 from ..options.pairs import ShowOptions
-from ..pair_view import sides_of, text_of_turns
+from ..pair_view import lengths_of, margin, sides_of
 from ..text import did_you_mean, one_line
 from .models import as_tuple
 
@@ -28,23 +28,12 @@ _COUNTED = 20_000
 _SECONDS = 2.0  # that a regular expression may take for one message
 
 
-def _margin(row: Row) -> float | None:
-    scores = [row.get("chosen_score"), row.get("rejected_score")]
-    return scores[0] - scores[1] if all(type(score) in (int, float) for score in scores) else None  # type: ignore[operator]
-
-
-def _lengths(row: Row) -> tuple[int, int]:
-    _, *answers = sides_of(row)
-    chosen, rejected = (len(text_of_turns(answer)) for answer in answers)
-    return chosen, rejected
-
-
 DERIVED: Mapping[str, Callable[[Row], float | None]] = {
-    "margin": _margin,
-    "chosen_length": lambda row: _lengths(row)[0],
-    "rejected_length": lambda row: _lengths(row)[1],
-    "length": lambda row: sum(_lengths(row)),
-    "length_gap": lambda row: _lengths(row)[0] - _lengths(row)[1],
+    "margin": margin,
+    "chosen_length": lambda row: lengths_of(row)[0],
+    "rejected_length": lambda row: lengths_of(row)[1],
+    "length": lambda row: sum(lengths_of(row)),
+    "length_gap": lambda row: lengths_of(row)[0] - lengths_of(row)[1],
 }
 """Columns that are computed: the difference of the scores, and characters of the answers."""
 

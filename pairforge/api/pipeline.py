@@ -16,6 +16,7 @@ from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
+from ..notebook import data_frame
 from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, words_of
 from ..pair_view import PairView
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from .hard_pairs import HardPairs
+
+
+_SHOWN = 3  # pairs
 
 
 @dataclass(repr=False)
@@ -77,9 +81,17 @@ class BuildResult(HtmlRepr):
 
     def to_pandas(self) -> Any:
         """Return the pairs as a `pandas.DataFrame`, a row for each pair."""
-        import pandas
+        return data_frame(self.rows())
 
-        return pandas.DataFrame([*self.rows()])
+    def as_html(self) -> str:
+        """Return the counts and the first pairs, for a notebook."""
+        from ..html import element, joined
+        from ..html import table as html_table
+
+        rows = [(name, count) for name, count in self._outcomes()]
+        pairs = (PairView(row, number).as_html() for number, row in islice(enumerate(self.rows()), _SHOWN))
+        counted = html_table((self._asked, "answers"), rows, "What became of the prompts")
+        return joined([counted, *(element("article", pair) for pair in pairs), element("p", self.run.pairs)])
 
     def __repr__(self) -> str:
         skips = sum(self.counts["skips"].values())
@@ -96,15 +108,22 @@ class BuildResult(HtmlRepr):
         """The path of the pairs."""
         return visible(str(self.run.pairs))
 
+    @property
+    def _asked(self) -> str:
+        return f"{plural(self.counts['prompts'], 'prompt')} x {plural(self.counts['contexts'], 'context')}"
+
+    def _outcomes(self) -> Iterator[tuple[str, str]]:
+        """Yield how many pairs there are, and how many prompts have none, by reason."""
+        counts = self.counts
+        yield "pairs", str(counts["pairs"])
+        yield from ((reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items())
+        yield from ((f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts)
+
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         counts = self.counts
-        rows = [("pairs", str(counts["pairs"]))]
-        rows += [(reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items()]
-        rows += [(f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts]
-        asked = f"{plural(counts['prompts'], 'prompt')} x {plural(counts['contexts'], 'context')}"
-        yield table("", (asked, "answers"), rows)
+        yield table("", (self._asked, "answers"), self._outcomes())
         yield ""
-        for number, row in islice(enumerate(self.rows()), 3):
+        for number, row in islice(enumerate(self.rows()), _SHOWN):
             yield PairView(row, number)
             yield ""
         yield outcome(counts)

@@ -20,7 +20,7 @@ from uuid import uuid4
 from .. import formats
 from ..checks.gate import allowances
 from ..console import note, table
-from ..disk import sha256_of, write_atomic, write_errors
+from ..disk import git_id, sha256_of, write_atomic, write_errors
 from ..errors import InputError, OutsideError, PairforgeError
 from ..hub import croissant, manifest
 from ..hub.dataset_upload import (
@@ -32,7 +32,7 @@ from ..hub.dataset_upload import (
     check_repo,
     check_right,
 )
-from ..hub.manifest import Manifest
+from ..hub.manifest import DataConfig, Manifest
 from ..hub.model_upload import ModelUpload, why_not
 from ..hub.repository import Commit, connected, logged_in, login_advice, status_of
 from ..options.declaration import keywords
@@ -42,6 +42,7 @@ from ..run import Run, TrainedModel, out_dir
 from ..text import did_you_mean, plural, visible
 from ..types import Finding
 from .dataset_build import CheckedRows, build_dataset, inputs_digest, is_pocket, licenses_of, write_card
+from .html_report import report_text
 from .inputs import PairInput
 
 _SHOWN = 10  # errors
@@ -154,7 +155,7 @@ def _check_names(options: PushOptions) -> None:
 
 
 def _push_model(folder: Path, options: PushOptions) -> PushOutcome:
-    for name in ("license", "columns", "allow", "allow_pocket"):
+    for name in ("license", "columns", "allow", "allow_pocket", "report"):
         if getattr(options, name):
             raise InputError(f"--{name.replace('_', '-')} has no effect on a model", fix="leave it out")
     upload = ModelUpload(folder, options.repo or "YOUR-NAME/YOUR-MODEL", options.private, quiet=options.quiet)
@@ -203,7 +204,8 @@ def _bars_off(quiet: bool) -> Iterator[None]:
 def _build_and_upload(source: PairInput, license: str | None, options: PushOptions) -> PushOutcome:
     if options.repo and not (options.dry_run or options.create_pr) and logged_in():
         check_right(options.repo)  # before minutes of work
-    run, inputs = source.run, inputs_digest(source, options, license)
+    text = report_text(source, quiet=options.quiet)[0] if options.report else ""
+    run, inputs = source.run, inputs_digest(source, options, license, text)
     own = run and os.access(run.path, os.W_OK)  # it may be another user's
     root = run.path if run and own else out_dir(options.output)
     for base in [root] if own else root.glob("push-*"):
@@ -216,7 +218,7 @@ def _build_and_upload(source: PairInput, license: str | None, options: PushOptio
                     return _upload(kept, options, source, _mark(base)["models"])
     rows = CheckedRows(source, allowances(options.allow))
     with _folder_for(root) as folder:
-        built = build_dataset(source, rows, folder, options, license)
+        built = build_dataset(source, rows, folder, options, license, text)
         if built is None:
             said = f"not pushed: {'; '.join(rows.gate.refusals)}"
             if rows.findings[0].code == "PF201":
@@ -251,10 +253,15 @@ def _built_before(base: Path, inputs: str, run: Run | None, license: str | None)
     try:
         made = Manifest.read((folder / manifest.FILE).read_text("utf-8"), str(folder))
         whole = all(sha256_of(folder / file.path) == file.sha256 for file in made.files)
+        whole &= all(git_id((folder / one.report_path).read_bytes()) == one.report for one in _reported(made))
     except (OSError, PairforgeError):
         return None
     known = made.configs[made.default].licenses == licenses_of(run, mark["models"], license)
     return BuiltDataset(folder, made) if whole and known else None
+
+
+def _reported(made: Manifest) -> list[DataConfig]:
+    return [config for config in made.configs.values() if config.report_path]
 
 
 @contextmanager
@@ -290,7 +297,8 @@ def _files(built: BuiltDataset) -> tuple[BuiltFile, ...]:
     """Return what is in the folder, the card first."""
     texts = (BuiltFile.of(name, built.folder / name) for name in (CARD_FILE, manifest.FILE, croissant.FILE))
     data = (BuiltFile(file.path, file.bytes, file.sha256) for file in built.manifest.files)
-    return (*texts, *data)
+    reports = (BuiltFile.of(one.report_path, built.folder / one.report_path) for one in _reported(built.manifest))
+    return (*texts, *data, *reports)
 
 
 def _upload(built: BuiltDataset, options: PushOptions, source: PairInput, models: Iterable[str]) -> PushOutcome:
@@ -378,7 +386,8 @@ def _command(options: PushOptions, repo: str, pocket: bool = False) -> str:
     for code, reason in allowances(options.allow).items():
         words += ["--allow", f"{code}={reason}"]
     flags = {"--public": not options.private, "--no-candidates": not options.candidates, "--yes": options.yes}
-    flags |= {"--create-pr": options.create_pr, "--allow-pocket": pocket or options.allow_pocket}
+    flags |= {"--report": options.report, "--create-pr": options.create_pr}
+    flags |= {"--allow-pocket": pocket or options.allow_pocket}
     return shlex.join([*words, *(flag for flag, on in flags.items() if on)])
 
 

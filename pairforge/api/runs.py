@@ -20,6 +20,8 @@ from ..console import HtmlRepr, outcome, table
 from ..disk import write_errors
 from ..errors import InputError
 from ..evaluation.training_facts import TrainingFacts
+from ..formats import read_rows
+from ..notebook import data_frame
 from ..options.declaration import keywords
 from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..run import Run, TrainedModel, made, out_dir
@@ -93,6 +95,10 @@ class RunView(HtmlRepr):
     def as_json(self) -> dict[str, Any]:
         said = {"command": "runs show", "ok": self.ok, **_line(self.run.path)}
         return said | {"settings": self.run.settings, "counts": self.run.counts}
+
+    def to_pandas(self) -> Any:
+        """Return the pairs as a `pandas.DataFrame`, a row for each."""
+        return data_frame(read_rows(self.run.pairs))
 
     def __rich_console__(self, *_: object) -> Iterator[Any]:
         line = _line(self.run.path)

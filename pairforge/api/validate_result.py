@@ -12,6 +12,7 @@ from .. import checks
 from ..checks.rule import FIX
 from ..console import HtmlRepr, table
 from ..errors import InputError
+from ..notebook import data_frame
 from ..text import and_others, did_you_mean, plural, visible
 from ..types import Finding
 from .baseline import EXIT_CODE
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 KEPT = 10_000
 """How many findings of each code are kept; all are counted."""
 _ROWS_SHOWN = 5
+_COLUMNS = ("code", "severity", "rows", "which", "what")
 _OF_ROWS = ("value", "schema", "row")
 _GITHUB = {"error": "error", "warning": "warning", "info": "notice"}
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -107,30 +109,50 @@ class Findings(HtmlRepr, list[Finding]):
                 yield f"::{kind} {','.join([*place, f'title={title}'])}::{_escaped(visible(row + finding.message))}"
             yield from (f"::error title=baseline::{_escaped(visible(line))}" for line in self.worse)
             return
-        by_code: dict[str, list[Finding]] = {}
-        for finding in self:
-            by_code.setdefault(finding.code, []).append(finding)
+        by_code = self._by_code()
         if by_code:
-            lines = [self._line(by_code[code]) for code in sorted(by_code)]
-            yield table("", ("code", "severity", "rows", "which", "what"), lines)
+            yield table("", _COLUMNS, map(self._line, by_code.values()))
             fixes: dict[str, list[str]] = {}
-            for code in sorted(by_code):
+            for code in by_code:
                 if (fix := checks.RULES[code].fix if code in checks.RULES else "") and fix != FIX:
                     fixes.setdefault(fix.format(data=shlex.quote(self.source or "PAIRS")), []).append(code)
             yield from (f"{', '.join(codes)}: {visible(command)}" for command, codes in fixes.items())
             yield "why each matters: pairforge validate --explain CODE"
         yield from map(visible, self.worse)
-        yield self._summary()
+        yield self.summary
         if self.fixed:
             yield self.fixed
         elif remedy := self._remedy(by_code):
             yield visible(remedy)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self._summary()}>"
+    def as_html(self) -> str:
+        """Return a table with a line for each code, and the counts, for a notebook and a report."""
+        from ..html import element, joined, paragraphs
+        from ..html import table as html_table
 
-    def _summary(self) -> str:
-        """Return the counts: `13 rows: 8 errors, 2 warnings`."""
+        rows = [
+            (element("span", code, title=checks.RULES[code].why) if code in checks.RULES else code, *cells)
+            for code, *cells in map(self._line, self._by_code().values())
+        ]
+        shown = [html_table(_COLUMNS, rows, "Findings of the checks")] if rows else []
+        return joined([paragraphs([self.summary, *self.worse]), *shown])
+
+    def to_pandas(self) -> Any:
+        """Return the findings as a `pandas.DataFrame`, a row for each."""
+        return data_frame(finding.as_json() for finding in self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.summary}>"
+
+    def _by_code(self) -> dict[str, list[Finding]]:
+        found: dict[str, list[Finding]] = {}
+        for finding in self:
+            found.setdefault(finding.code, []).append(finding)
+        return dict(sorted(found.items()))
+
+    @property
+    def summary(self) -> str:
+        """The counts: `13 rows: 8 errors, 2 warnings`."""
         kinds = Counter(dict.fromkeys(_GITHUB, 0))
         for code, severity in {one.code: one.severity for one in self}.items():
             kinds[severity] += self.counts[code]
@@ -177,6 +199,11 @@ class Explanation(Findings):
         one = checks.RULES[self.code]
         about = {"code": one.code, "severity": one.severity, "why": one.why, "mend": one.fix}
         return {"command": "validate", "ok": True, **about}
+
+    def as_html(self) -> str:
+        from ..html import paragraphs
+
+        return paragraphs(checks.explain(self.code).split("\n\n"))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield checks.explain(self.code)

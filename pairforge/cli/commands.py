@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, type]] = {
     "pair": ("pair", correction.DeltaOptions),
     "pull": ("pull", hub.PullOptions),
     "push": ("push", hub.PushOptions),
+    "report": ("report", pairs.ReportOptions),
     "reproduce": ("reproduce", hub.ReproduceOptions),
     "runs diff": ("diff_runs", management.DiffRunsOptions),
     "runs list": ("list_runs", management.ListRunsOptions),

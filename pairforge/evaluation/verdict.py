@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..markdown import code_span, public_name
-from ..notebook import HtmlRepr
+from ..notebook import HtmlRepr, data_frame
 from ..statistics import Wins
 from .figures import Figures
 from .hints import hints
@@ -29,6 +29,7 @@ _INTERVALS = (
     "question."
 )
 _SAMPLED = " `@t1` marks answers sampled at temperature 1; all others are greedy."
+_SHOWN = 12  # failing answers in a notebook
 _span = partial(code_span, longest=200)
 
 
@@ -57,6 +58,21 @@ class Verdict(HtmlRepr, Figures):
             "why": [hint.as_json() for hint in hints(self)],
             "failures": self.failures,
         }
+
+    def as_html(self) -> str:
+        """Return the outcome and a table of the measures, for a notebook."""
+        from .verdict_html import answers_html, failing_html, verdict_html
+
+        said = self.as_json()
+        return (
+            verdict_html(said) + answers_html(said) + failing_html(answer.as_json() for answer in self.failing[:_SHOWN])
+        )
+
+    def to_pandas(self) -> Any:
+        """Return the measures as a `pandas.DataFrame`, a row for each, with the ends of the intervals."""
+        from .verdict_html import measures
+
+        return data_frame(one.row() for one in measures(self.as_json()))
 
     def as_markdown(self) -> str:
         """Return a section `## Verdict` for a model card; texts from outside are in code spans."""

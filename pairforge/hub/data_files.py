@@ -176,7 +176,7 @@ class _ConfigWriter:
             models=tuple({"name": name, "revision": None} for name in tally.named("model")),
             judges=tally.named("judge"),
             methods=tally.named("method"),
-            statistics=tally.statistics() if kind == "pairs" else {},
+            statistics=tally.lengths.statistics() if kind == "pairs" else {},
             examples=tally.examples() if kind == "pairs" else (),
         )
 
@@ -188,12 +188,35 @@ class _ConfigWriter:
 
 
 @dataclass
+class AnswerLengths:
+    """The characters of the last turn of each side of pairs, and how many turns their conversations have."""
+
+    characters: dict[str, array[int]] = field(default_factory=dict)
+    turns: Counter[int] = field(default_factory=Counter)
+
+    def add(self, row: Row) -> None:
+        """Count a row, if it is a pair."""
+        for side in ("chosen", "rejected"):
+            if isinstance(turns := row.get(side), list) and turns:
+                self.characters.setdefault(side, array("L")).append(len(written(turns[-1])))
+        if isinstance(turns := row.get("chosen"), list):
+            self.turns[len(turns)] += 1
+
+    def statistics(self) -> dict[str, Any]:
+        """Return mean and median of each side, and the number of pairs by turns."""
+        made: dict[str, Any] = {}
+        for side, lengths in self.characters.items():
+            middle = sorted(lengths)[len(lengths) // 2]
+            made[f"{side}_characters"] = {"mean": round(sum(lengths) / len(lengths), 1), "median": middle}
+        return made | {"turns": {str(number): self.turns[number] for number in sorted(self.turns)}}
+
+
+@dataclass
 class _Tally:
     """Running counts of rows: names, lengths, and those rows with the smallest checksums as examples."""
 
     names: dict[str, Counter[str]] = field(default_factory=dict)
-    characters: dict[str, array[int]] = field(default_factory=dict)
-    turns: Counter[int] = field(default_factory=Counter)
+    lengths: AnswerLengths = field(default_factory=AnswerLengths)
     chosen: list[tuple[int, int, Row]] = field(default_factory=list)
     count: int = 0
 
@@ -202,11 +225,7 @@ class _Tally:
         for name in ("model", "judge", "method"):
             if value := row.get(name):
                 self.names.setdefault(name, Counter())[str(value)] += 1
-        for side in ("chosen", "rejected"):
-            if isinstance(turns := row.get(side), list) and turns:
-                self.characters.setdefault(side, array("L")).append(len(written(turns[-1])))
-        if isinstance(turns := row.get("chosen"), list):
-            self.turns[len(turns)] += 1
+        self.lengths.add(row)
         item = (-crc32(line), -self.count, row)
         if len(self.chosen) < _EXAMPLES:
             heapq.heappush(self.chosen, item)
@@ -215,13 +234,6 @@ class _Tally:
 
     def named(self, column: str) -> tuple[str, ...]:
         return tuple(sorted(self.names.get(column, ()))[:_NAMES])
-
-    def statistics(self) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        for side, lengths in self.characters.items():
-            middle = sorted(lengths)[len(lengths) // 2]
-            made[f"{side}_characters"] = {"mean": round(sum(lengths) / len(lengths), 1), "median": middle}
-        return made | {"turns": {str(number): self.turns[number] for number in sorted(self.turns)}}
 
     def examples(self) -> tuple[tuple[tuple[str, str], ...], ...]:
         return tuple(_example(row) for *_, row in sorted(self.chosen, key=lambda item: -item[1]))

@@ -36,7 +36,7 @@ _OFTEN_ADDED = ("language", *_LICENSE)
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _SECTIONS = (
     "How to use it", "What is meant to differ", "How it was made", "From prompts to pairs", "Statistics", "Checks",
-    "Example", "Known limits", "Licence",
+    "Report", "Example", "Known limits", "Licence",
 )  # fmt: skip
 """The headings of a card; a section with another heading is the user's own."""
 _ASKED = {"prompts": "prompts", "contexts": "contexts in which each is asked"}
@@ -323,6 +323,11 @@ def _about(config: DataConfig, repo: str, level: str) -> Iterator[str]:
         yield f"{level} Statistics\n\n{_statistics(config.statistics)}"
     yield f"{level} Checks"
     yield from _checks(config)
+    if config.report_path:
+        yield (
+            f"{level} Report\n\n[{config.report_path}]({config.report_path}) shows all this, and more, as figures and "
+            "tables: download it, and open it in\na browser. It runs nothing and loads nothing."
+        )
     if config.examples:
         turns = "\n".join(f"{role:>9}: {text}" for role, text in config.examples[0])
         yield f"{level} Example\n\n{fence(turns, 'text')}"
@@ -337,28 +342,38 @@ def _made(config: DataConfig, repo: str, level: str) -> Iterator[str]:
     settings = json.dumps(without_places(config.settings), indent=2, ensure_ascii=False, sort_keys=True)
     yield f"Made{by}, with these settings of prompts, model, decoding and judge:\n\n{fence(settings, 'json')}"
     yield f"To make it again, and to compare: `pairforge reproduce {repo}`"
-    counts, skips = config.counts, config.counts.get("skips")
-    listed = sorted(skips.items()) if isinstance(skips, Mapping) else []
-    rows = [(said, _number(counts[name])) for name, said in _ASKED.items() if name in counts]
-    rows += [(f"skipped: {code_span(why, cell=True)}", _number(count)) for why, count in listed]
-    rows += [(said, _number(counts[name])) for name, said in _MADE.items() if name in counts]
-    more = sorted(counts.keys() - {*_ASKED, *_MADE, "skips", "rules"})
-    rows += [row for name in more for row in _figures(name, counts[name])]
+    counts = config.counts
+    rows = [(what + (code_span(why, cell=True) if why else ""), _number(count)) for what, why, count in funnel(counts)]
+    rows += [(code_span(name, cell=True), _number(value)) for name, value in other_counts(counts)]
     yield f"{level} From prompts to pairs\n\n{_table(('', 'number'), [*rows, ('rows in this config', config.rows)])}"
 
 
-def _figures(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Yield the figures of a run under their names, such as those of its answers and of its judge."""
+def funnel(counts: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield what was asked, what was skipped and what was made: in words, the reason of a skip, and the number."""
+    skips = counts.get("skips")
+    skipped = sorted(skips.items()) if isinstance(skips, Mapping) else []
+    yield from ((said, "", counts[name]) for name, said in _ASKED.items() if name in counts)
+    yield from (("skipped: ", why, count) for why, count in skipped)
+    yield from ((said, "", counts[name]) for name, said in _MADE.items() if name in counts)
+
+
+def other_counts(counts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the other figures of a run under their names, such as those of its answers and of its judge."""
+    for name in sorted(counts.keys() - {*_ASKED, *_MADE, "skips", "rules"}):
+        yield from _figures(name, counts[name])
+
+
+def _figures(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and name.count(": ") < 3:
         for key, inner in value.items():
             yield from _figures(f"{name}: {str(key).replace('_', ' ')}", inner)
     else:
-        yield code_span(name, cell=True), str(value) if type(value) is float else _number(value)
+        yield name, value
 
 
 def _number(count: Any) -> str:
     """Return a count of a run, which may be a run that somebody gave."""
-    return str(count) if type(count) is int else code_span(json.dumps(count, default=str), cell=True)
+    return str(count) if type(count) in (int, float) else code_span(json.dumps(count, default=str), cell=True)
 
 
 def _statistics(found: Mapping[str, Any]) -> str:

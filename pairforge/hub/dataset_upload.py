@@ -245,24 +245,25 @@ class DatasetUpload:
             note(f"the config {', '.join(gone)} of an earlier push goes: this one lacks it")
         placed = there.placed(self.built)
         local = {
-            new.path: self.built.folder / old.path
+            new: self.built.folder / old
             for name, config in self.built.manifest.configs.items()
-            for new, old in zip(placed.configs[name].files, config.files, strict=True)
+            for new, old in zip(placed.configs[name].digests, config.digests, strict=True)
         }
         texts = {path: text for path, text in there.texts(placed, self.repo).items() if there.held(path) != text}
         made = [
             CommitOperationAdd(path_in_repo=path, path_or_fileobj=local[path])
-            for path, file in ((file.path, file) for file in placed.files)
-            if path in local and there.head.files.get(path) != file.sha256
+            for path, digest in placed.digests.items()
+            if path in local and there.head.files.get(path) != digest
         ]
         built = {file.path: file.sha256 for file in placed.files}
+        data = [one for one in made if one.path_in_repo in built]
         if other := next(
-            (one.path_in_repo for one in made if one.upload_info.sha256.hex() != built[one.path_in_repo]), ""
+            (one.path_in_repo for one in data if one.upload_info.sha256.hex() != built[one.path_in_repo]), ""
         ):
             raise InputError(f"{local[other]} was changed after it was built", fix="run the same command again")
         made += [CommitOperationAdd(path_in_repo=path, path_or_fileobj=text.encode()) for path, text in texts.items()]
-        stale = {file.path for config in there.configs.values() for file in config.files} & there.head.files.keys()
-        stale -= {file.path for file in placed.files}
+        stale = {path for config in there.configs.values() for path in config.digests} & there.head.files.keys()
+        stale -= placed.digests.keys()
         return [*made, *(CommitOperationDelete(path_in_repo=path) for path in sorted(stale))]
 
     def _refuse_tag(self, tagged: str | None) -> None:
@@ -379,7 +380,7 @@ class _There:
 
     def has(self, config: DataConfig) -> bool:
         """Return True if the files of a config are there as its manifest says."""
-        return all(self.head.files.get(file.path) == file.sha256 for file in config.files)
+        return all(self.head.files.get(path) == digest for path, digest in config.digests.items())
 
     def placed(self, built: BuiltDataset) -> Manifest:
         """Return the manifest that the dataset gets: the configs that are built, and those that are there."""
@@ -417,7 +418,7 @@ class _There:
     def foreign(self) -> list[str]:
         """The files that pairforge didn't make, and its own card if that was edited since."""
         mark = dataset_card.stamp(self.card)
-        ours = {file.path for config in self.configs.values() for file in config.files}
+        ours = {path for config in self.configs.values() for path in config.digests}
         if self.manifest:
             ours |= {manifest.FILE, croissant.FILE, TRAINER_FILE}
         if mark and not mark.edited:

@@ -18,6 +18,7 @@ from ..resources import installed_versions, resource
 from ..text import one_line, outside_json
 
 FILE = "pairforge.json"
+REPORT = "report.html"
 VERSION = 1
 
 ConfigKind: TypeAlias = Literal["pairs", "candidates", "llamafactory"]
@@ -49,7 +50,7 @@ class DataConfig:
     order of keys nor on the version of pyarrow. `features` is the list under that name in a card's `dataset_info`.
     An example is a list of turns (role and text, shortened), with `chosen` and `rejected` as the last two roles.
     `allowed` are the codes of findings that were allowed, each with the reason. `evidence` is where the candidates are:
-    the name of a config, or the address of a bucket.
+    the name of a config, or the address of a bucket. `report` is the id that git gives to the report beside the files.
     """
 
     kind: ConfigKind
@@ -71,6 +72,7 @@ class DataConfig:
     allowed: Mapping[str, str] = field(default_factory=dict)
     shortcuts: Mapping[str, Any] | None = None
     evidence: str | None = None
+    report: str | None = None
     examples: tuple[tuple[tuple[str, str], ...], ...] = ()
 
     @property
@@ -78,6 +80,18 @@ class DataConfig:
         """The files of all splits."""
         for split in self.splits.values():
             yield from split.files
+
+    @property
+    def report_path(self) -> str:
+        """Where the report is in the repository; empty where there is none."""
+        first = next(iter(self.files), None) if self.report else None
+        return f"{first.path.partition('/')[0]}/{REPORT}" if first else ""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each file by its path, as the Hub lists it: SHA-256, and of the report the id of git."""
+        found = {file.path: file.sha256 for file in self.files}
+        return found | ({self.report_path: self.report} if self.report and self.report_path else {})
 
 
 @dataclass(frozen=True)
@@ -122,6 +136,11 @@ class Manifest:
         """The data files of all configs."""
         for config in self.configs.values():
             yield from config.files
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of each file of all configs: see `DataConfig.digests`."""
+        return {path: digest for config in self.configs.values() for path, digest in config.digests.items()}
 
 
 class RowsDigest:

@@ -39,6 +39,11 @@ class PushOptions(DataArgument):
     candidates: bool = option(
         "Add all answers of the run, with scores.", default=True, flags=("--candidates/--no-candidates",)
     )
+    report: bool = option(
+        "Add the report (pairforge report) beside the pairs; the card links it. It has example pairs and, of a run, "
+        "the verdict on the model that was trained last.",
+        default=False,
+    )
     also: str | None = option("Add a config for this trainer.", default=None, choices=("llamafactory",))
     message: str | None = option("Message of the commit.", default=None, metavar="TEXT")
     revision: str | None = option("Branch to push to, made where it is missing.", default=None, metavar="BRANCH")

@@ -130,6 +130,21 @@ class ShortcutsOptions(DataArgument, AuditOptions):
 
 
 @options
+class ReportOptions(DataArgument):
+    """Write one HTML file about a run, with figures and tables.
+
+    It has the way from prompts to pairs, lengths, scores, the judge's figures, shortcuts, findings, example pairs, the
+    training and the verdict. It opens without a server and can be mailed: it runs nothing, loads nothing, and names no
+    folder of this machine.
+    """
+
+    heading: ClassVar = "Report"
+    html: str | None = option(
+        "File to write.", default=None, metavar="FILE", shown="report.html in the folder of the run"
+    )
+
+
+@options
 class BalanceOptions(DataArgument, AuditOptions):
     """Reduce the shortcuts that `shortcuts` finds.
 

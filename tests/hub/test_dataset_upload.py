@@ -173,6 +173,19 @@ def test_other_pairs_or_another_licence_make_one(hub: FakeHub, worker: Worker) -
     assert worker("load", repo="me/pairs") == rows(2)
 
 
+@pytest.mark.slow
+def test_a_report_comes_and_goes_with_its_pairs(hub: FakeHub, worker: Worker) -> None:
+    assert push(worker, report=True)["pushed"]
+    repo = hub.repos["me/pairs"]
+    assert repo.files["data/report.html"].startswith(b"<!DOCTYPE html>")
+    assert b"(data/report.html)" in repo.files["README.md"]
+    assert not push(worker, report=True)["pushed"]
+    hub.put("me/pairs", {"data/report.html": b"another"})
+    assert push(worker, report=True)["pushed"] and repo.files["data/report.html"].startswith(b"<!DOCTYPE html>")
+    assert push(worker)["pushed"] and "data/report.html" not in repo.files
+    assert b"report.html" not in repo.files["README.md"]
+
+
 def test_a_damaged_data_file_is_pushed_again(hub: FakeHub, worker: Worker) -> None:
     push(worker)
     hub.put("me/pairs", {"data/train-00000-of-00001.parquet": b"broken"})

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...svg import figure_svg
+from ...svg import ALARM, OTHER, REJECTED, figure_svg
 from ...text import visible
 from .false_discovery_rate import Discoveries
 from .feature_matrix import FeatureMatrix
@@ -30,39 +31,40 @@ class Point(NamedTuple):
 
 
 def draw(points: Sequence[Point], threshold: float, title: str) -> str:
-    """Return the plot as SVG text. Raises InputError where matplotlib is not installed.
+    """Return the plot as SVG text. Raises InputError where matplotlib is not installed."""
+    return figure_svg(title, [partial(draw_panel, points, threshold)], columns=1, size=(11.0, 5.8))
+
+
+def draw_panel(points: Sequence[Point], threshold: float, axes: Any) -> None:
+    """Draw the plot on matplotlib's axes.
 
     x: prompts in which a feature is on one side only (log); y: share of them where that side is chosen. The curves are
     1/2 ± z / (2 sqrt n) at the z from which a feature is significant (`threshold`). Findings have a name.
     """
     most = max(10, *(point.n for point in points)) if points else 10
-
-    def draw_panel(axes: Any) -> None:
-        axes.set(xscale="log", xlim=(1, 1.05 * most), ylim=(0, 1))
-        axes.set(xlabel="prompts that the feature tells apart", ylabel="share that it wins for chosen")
-        axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-        axes.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
-        n = np.geomspace(max(1.0, threshold**2), max(most, threshold**2), 100)
-        for sign, gid in ((1, "upper"), (-1, "lower")):
-            axes.plot(n, 0.5 + sign * threshold / (2 * np.sqrt(n)), color="#c0392b", gid=f"significance-{gid}")
-        cells = {(round(math.log10(one.n), 2), round(one.win_rate, 2), one.significant): one for one in points}
-        for significant, color in ((False, "#8899aa66"), (True, "#e08e45")):
-            places = [one[:2] for one in cells.values() if one.significant == significant and not one.name]
-            axes.plot(*np.reshape(places, (-1, 2)).T, "o", ms=3.5, mew=0, color=color, clip_on=False)
-        taken: list[tuple[float, float]] = []
-        for number, point in enumerate(sorted((one for one in points if one.name), key=lambda one: -one.n)):
-            x, y = axes.transData.transform(point[:2])
-            height = y
-            while any(abs(height - other) < 12 and abs(x - at) < 190 for at, other in taken):
-                height += -12 if point.win_rate >= 0.5 else 12
-            taken.append((x, height))
-            axes.plot(*point[:2], "o", ms=8, color="#c0392b", clip_on=False, gid=f"finding-{number}")
-            name = visible(point.name if len(point.name) < 32 else point.name[:31] + "…")
-            at_right = x > 0.75 * axes.bbox.x1
-            offset, align = (-9 if at_right else 9, height - y), "right" if at_right else "left"
-            axes.annotate(name, point[:2], offset, textcoords="offset points", ha=align, va="center", weight="bold")
-
-    return figure_svg(title, [draw_panel], columns=1, size=(11.0, 5.8))
+    axes.set(xscale="log", xlim=(1, 1.05 * most), ylim=(0, 1))
+    axes.set(xlabel="prompts that the feature tells apart", ylabel="share that it wins for chosen")
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.xaxis.set_major_formatter(lambda n, _: f"{n:,.0f}")
+    n = np.geomspace(max(1.0, threshold**2), max(most, threshold**2), 100)
+    for sign, gid in ((1, "upper"), (-1, "lower")):
+        axes.plot(n, 0.5 + sign * threshold / (2 * np.sqrt(n)), color=ALARM, gid=f"significance-{gid}")
+    cells = {(round(math.log10(one.n), 2), round(one.win_rate, 2), one.significant): one for one in points}
+    for significant, color in ((False, f"{OTHER}66"), (True, REJECTED)):
+        places = [one[:2] for one in cells.values() if one.significant == significant and not one.name]
+        axes.plot(*np.reshape(places, (-1, 2)).T, "o", ms=3.5, mew=0, color=color, clip_on=False)
+    taken: list[tuple[float, float]] = []
+    for number, point in enumerate(sorted((one for one in points if one.name), key=lambda one: -one.n)):
+        x, y = axes.transData.transform(point[:2])
+        height = y
+        while any(abs(height - other) < 12 and abs(x - at) < 190 for at, other in taken):
+            height += -12 if point.win_rate >= 0.5 else 12
+        taken.append((x, height))
+        axes.plot(*point[:2], "o", ms=8, color=ALARM, clip_on=False, gid=f"finding-{number}")
+        name = visible(point.name if len(point.name) < 32 else point.name[:31] + "…")
+        at_right = x > 0.75 * axes.bbox.x1
+        offset, align = (-9 if at_right else 9, height - y), "right" if at_right else "left"
+        axes.annotate(name, point[:2], offset, textcoords="offset points", ha=align, va="center", weight="bold")
 
 
 def points(matrix: FeatureMatrix, significant: Discoveries, selected: Sequence[SelectedFeature]) -> tuple[Point, ...]:

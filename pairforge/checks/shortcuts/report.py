@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ...notebook import HtmlRepr
+from ...notebook import HtmlRepr, data_frame
 from ...statistics import Share
 from ...text import plural, visible
 from ...types import Finding
@@ -164,6 +164,19 @@ class Report(HtmlRepr):
             **({"difficulty": self.difficulty.as_json()} if self.difficulty else {}),
         }
 
+    def as_html(self) -> str:
+        """Return the numbers, the verdict and a table of the cues, for a notebook and a report."""
+        from ...html import joined, paragraphs, table
+
+        cells = [_cells(cue) for cue in self.cues]
+        rows = [[*one.values()] for one in cells]
+        shown = [table([*cells[0]], rows, "Features that tell chosen from rejected")] if cells else []
+        return joined([paragraphs(self._numbers()), *shown, paragraphs(self._findings())])
+
+    def to_pandas(self) -> Any:
+        """Return the cues as a `pandas.DataFrame`, a row for each: see `Cue`."""
+        return data_frame(map(asdict, self.cues))
+
     def svg(self) -> str:
         """Plot the share won by chosen against the prompts distinguished, with the curves of significance.
 
@@ -199,6 +212,9 @@ class Report(HtmlRepr):
 
     def __str__(self) -> str:
         """Return the report for a reader: the numbers, a line for each finding, the verdict last."""
+        return "\n".join(map(visible, [*self._numbers(), *self._findings()]))
+
+    def _numbers(self) -> list[str]:
         (low, high), rest = self.predictability.interval, self.unintended
         by = ", ".join(f"{share.value:.0%} by {KIND_NAMES.get(kind, kind)} alone" for kind, share in self.by.items())
         picks = f"a simple classifier picks the chosen answer in {self.separability:.1%} of pairs"
@@ -218,12 +234,14 @@ class Report(HtmlRepr):
         else:
             needed = f"{sample}, and at least {self.sensitivity} are needed"
             lines.append(f"No shortcut can be detected in so few prompts: {needed}")
-        lines += str(self.difficulty).splitlines() if self.difficulty else []
-        lines += [*map(_line, self.findings), *self.worse, self.conclusion]
+        return lines + (str(self.difficulty).splitlines() if self.difficulty else [])
+
+    def _findings(self) -> list[str]:
+        lines = [*map(_line, self.findings), *self.worse, self.conclusion]
         for kind, report in self.kinds.items():
             lines.append(f"the {plural(report.rows, 'pair')} of method {kind!r} alone: {report.conclusion}")
             lines += [f"  {_line(finding)}" for finding in report.findings if not report.ok]
-        return "\n".join(map(visible, [*lines, *filter(None, [self.next_step])]))
+        return [*lines, *filter(None, [self.next_step])]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Show a table with a line for each cue, where there is a terminal, and the text below it."""

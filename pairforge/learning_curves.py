@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pairforge.svg import figure_svg
-from pairforge.text import visible
+from .svg import ALARM, CHOSEN, REJECTED, figure_svg
+from .text import visible
 
-_COLORS = ("#2b6cb0", "#e08e45")
-_ALARM = "#c0392b"
 Points = Sequence[tuple[float, float]]
 
 
@@ -47,13 +45,24 @@ def draw(
             divided by beta it is the change since step 0, at which the model is the reference. 0 draws none.
         limits: The limits of the guard's signals, drawn as lines.
     """
-    panels = [*_log_panels(log, beta), *_guard_panels(records, limits or {})]
-    shown = [panel for panel in panels if panel.lines]
-    last = max((x for panel in shown for points in panel.lines.values() for x, _ in points), default=1.0)
     what = "stopped by the guard" if stopped else "guard alarm"
     parts = ["Training", title, f"{what} at step {alarm}" if alarm is not None else ""]
-    drawn = [partial(_draw_panel, number, panel, max(last, 1), alarm) for number, panel in enumerate(shown)]
-    return figure_svg(visible(", ".join(filter(None, parts))), drawn)
+    drawn = panels(log, records, alarm, beta=beta, limits=limits)
+    return figure_svg(visible(", ".join(filter(None, parts))), [*drawn.values()])
+
+
+def panels(
+    log: Sequence[Mapping[str, Any]],
+    records: Sequence[Mapping[str, Any]],
+    alarm: int | None,
+    *,
+    beta: float = 0.0,
+    limits: Mapping[str, float] | None = None,
+) -> dict[str, Callable[[Any], None]]:
+    """Return the function that draws each panel for which there are values, by its title: see `draw`."""
+    shown = [panel for panel in (*_log_panels(log, beta), *_guard_panels(records, limits or {})) if panel.lines]
+    last = max((x for panel in shown for points in panel.lines.values() for x, _ in points), default=1.0)
+    return {panel.title: partial(_draw_panel, number, panel, max(last, 1), alarm) for number, panel in enumerate(shown)}
 
 
 def _log_panels(log: Sequence[Mapping[str, Any]], beta: float) -> list[Panel]:
@@ -92,14 +101,14 @@ def _draw_panel(number: int, panel: Panel, last: float, alarm: int | None, axes:
         axes.plot(
             *zip(*points, strict=True),
             marker="o" if len(points) == 1 else None,
-            color=_COLORS[index],
+            color=(CHOSEN, REJECTED)[index],
             label=name.rpartition("/")[2],
             gid=f"line-{number}-{index}",
         )
     if panel.limit is not None:
-        axes.axhline(panel.limit, color=_ALARM, ls=":", lw=1, gid=f"limit-{number}")
+        axes.axhline(panel.limit, color=ALARM, ls=":", lw=1, gid=f"limit-{number}")
     if alarm is not None:
-        axes.axvline(alarm, color=_ALARM, ls="--", lw=1, gid=f"alarm-{number}")
+        axes.axvline(alarm, color=ALARM, ls="--", lw=1, gid=f"alarm-{number}")
     values = [y for points in panel.lines.values() for _, y in points]
     top = max(*values, panel.limit or 0.0, 0.0)
     if panel.share and panel.limit is None:

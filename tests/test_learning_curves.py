@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 import pytest
 
 from pairforge import InputError
+from pairforge.learning_curves import draw
 from trainers.guard.signals import Limits, Record
-from trainers.learning_curves import draw
 
 SVG = "{http://www.w3.org/2000/svg}"
 LOG = [
@@ -95,7 +95,7 @@ def test_each_panel_of_the_guard_is_in_the_docs() -> None:
     picture = draw([], [dict.fromkeys(names, 0.5) | {"step": 1}])
     guards = {text.split()[1] for text in words(picture) if text.startswith("guard")}
     assert {*vars(Limits())} <= guards
-    text = (Path(__file__).parents[2] / "docs" / "guard.md").read_text("utf-8")
+    text = (Path(__file__).parents[1] / "docs" / "guard.md").read_text("utf-8")
     assert not [name for name in guards if f"| {name} |" not in text]
 
 

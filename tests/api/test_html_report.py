@@ -1,0 +1,270 @@
+"""The report: whole, the same bytes each time, without places of this machine, and nothing in it acts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import prompt, write_jsonl
+
+import pairforge
+from pairforge import InputError, Pair, Skip
+from pairforge.evaluation.verdict import verdict
+from pairforge.run import Run
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>",
+    "</style><script>alert(1)",
+    "</title><script>alert(1)</script>",
+    "<iframe src='javascript:alert(1)'></iframe>",
+    "<a href='javascript:alert(1)'>a</a>",
+    "<body onload=alert(1)>",
+    "<input autofocus onfocus=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<math><mi//xlink:href='data:x,<script>alert(1)</script>'>",
+    "<object data='javascript:alert(1)'>",
+    "<embed src='//evil.example/x'>",
+    "<link rel=stylesheet href='//evil.example/x'>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<base href='//evil.example/'>",
+    "<form action='//evil.example'><button>",
+    "<video src=x onerror=alert(1)>",
+    "<audio src=x onerror=alert(1)>",
+    "<template><script>alert(1)</script></template>",
+    '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+    "<!--><script>alert(1)</script>-->",
+    "<![CDATA[<script>alert(1)</script>]]>",
+    "<style>@import '//evil.example/x'</style>",
+    "<p style='background:url(//evil.example/x)'>",
+    '" onmouseover=alert(1) x="',
+    "' onmouseover=alert(1) x='",
+    '"><script>alert(1)</script>',
+    "'><script>alert(1)</script>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;alert(1)&#60;/script&#62;",
+    "\\x3cscript\\x3ealert(1)\\x3c/script\\x3e",
+    "{{7*7}}${7*7}<%= 7*7 %>",
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "![x](//evil.example/x.png) [y](javascript:alert(1))",
+    "\u202e<script>alert(1)</script>",
+    "\x00<script>alert(1)</script>",
+    "<ScRiPt\n>alert(1)</sCrIpT\t>",
+    "<svg><use href='//evil.example/x#y'/></svg>",
+    "<img srcset='//evil.example/x 1x'>",
+    "$\\alpha$ % #{x}",
+]
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def judged_run(out: Path, texts: list[str], *, name: str = "trained", judge: str = "reward.py:score") -> Run:
+    """Return a run with pairs and skips of these texts, and a model that was trained and judged."""
+    settings = {"model": f"org/{name}", "n": 4, "judge": {"judge": judge}, "rules": {texts[0]: texts[-1]}}
+    run = Run.of(out, "onpolicy", settings)
+    rows = [
+        Pair.of(
+            prompt(f"{text} {index}?"),
+            f"{text} is right",
+            f"{text}, no",
+            method="best_worst",
+            model=name,
+            judge=judge,
+            chosen_score=index / 10,
+            rejected_score=-index / 20,
+        ).row()
+        for index, text in enumerate(texts)
+    ]
+    skips = {"tie": 3, "identical": 1, texts[0]: 2}
+    run.argv = ("pairforge", "onpolicy", "-p", "/home/ann/secret/prompts.csv", "-o", str(out))
+    run.finish(rows, [], {"prompts": len(rows) + 6, "contexts": 1, "pairs": len(rows), "skips": skips})
+    model = run.path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "verdict.json").write_text(json.dumps(verdict_of(texts) | {"model": str(model)}))
+    log = [{"step": step, "loss": 1 / step, "rewards/margins": step / 9} for step in range(1, 9)]
+    guard = {"action": "stop", "alarm": None, "records": [{"step": 4, "broken": 0.1}]}
+    (model / "history.json").write_text(json.dumps({"steps": 8, "beta": 0.1, "log": log, "guard": guard}))
+    failing = [{"metric": "new_name", "question": text, "answer": text, "expected": text} for text in texts]
+    write_jsonl(model / "failures.jsonl", failing)
+    return run
+
+
+def verdict_of(texts: list[str]) -> dict[str, Any]:
+    after: dict[str, dict[str, bool | Skip]] = {
+        "new_name": {str(n): n % 3 > 0 for n in range(120)},
+        "general": {str(n): n % 9 > 0 for n in range(120)},
+        **{text: {"1": True} for text in texts},
+    }
+    before = {**after, "new_name": {str(n): False for n in range(120)}}
+    answers = [{"question": text, "before": text, "now": text} for text in texts]
+    return verdict(after, before, about={"answers": answers}).as_json()
+
+
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PAIRFORGE_OUT", str(tmp_path / "home" / "ann"))
+    return tmp_path / "home" / "ann"
+
+
+def test_a_report_has_all_parts_and_the_same_bytes_each_time(out: Path) -> None:
+    run = judged_run(out, ["Paris", "Berlin", "巴黎", "مرحبا", "Rome"])
+    made = pairforge.report(run.path, quiet=True)
+    assert made.path == run.path / "report.html" and made.as_json()["figures"]
+    text = made.path.read_text("utf-8")
+    elements = Elements(text).found
+    headings = text.split("<h2")[1:]
+    assert [one.partition(">")[2].partition("<")[0] for one in headings] == [
+        "From prompts to pairs", "Lengths", "Scores and margins", "The judge", "Shortcuts", "Checks", "Example pairs",
+        "Training", "Verdict",
+    ]  # fmt: skip
+    anchors = {attrs["id"] for tag, attrs in elements if tag == "section"}
+    assert {f"#{anchor}" for anchor in anchors} == {attrs["href"] for tag, attrs in elements if tag == "a"}
+    assert all(words in text for words in ("skipped: identical", "widest margin", "FAIL", "Answers before and after"))
+    ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
+    assert len(ids) == len({*ids})
+    assert all(attrs.get("aria-labelledby") in ids for tag, attrs in elements if tag == "svg")
+    assert pairforge.report(run.path, quiet=True).path.read_text("utf-8") == text
+    shutil.copytree(run.path, moved := out.parent / "elsewhere" / run.path.name)
+    assert pairforge.report(moved, quiet=True).path.read_text("utf-8") == text
+
+
+def test_no_place_and_no_key_of_this_machine_is_in_a_report(out: Path) -> None:
+    key = "hf_" + "aB3" * 12
+    longest = f"My key is {key}, and this is by far the longest of all answers"
+    run = judged_run(
+        out, ["Paris", longest, "ann@gmail.com", "Rome"], name=f"{out}/model", judge=f"{out}/reward.py:score"
+    )
+    text = pairforge.report(run.path, quiet=True).path.read_text("utf-8")
+    assert str(out) not in text and "/home/ann" not in text and key not in text
+    assert "ann@gmail.com" not in text.partition("Example pairs</h2>")[2].partition("<h2")[0]
+    assert "prompts.csv" in text and "reward.py:score" in text
+    assert text.count("what looks like a key") == 1, "the part with the measures, of which one has the key in its name"
+
+
+def test_no_text_in_a_report_acts(out: Path) -> None:
+    run = judged_run(out, HOSTILE, name=HOSTILE[0], judge=HOSTILE[1])
+    (run.path / "model").rename(run.path / "model-<img src=x onerror=alert(1)>")
+    text = pairforge.report(run.path, quiet=True).path.read_text("utf-8")
+    allowed = {"a", "div", "p", "table", "svg", "section", "style", "meta", "title", "article", "del", "ins"}
+    found = Elements(text).found
+    assert allowed <= {tag for tag, _ in found}
+    active = {
+        "script",
+        "iframe",
+        "object",
+        "embed",
+        "link",
+        "base",
+        "form",
+        "input",
+        "img",
+        "video",
+        "audio",
+        "template",
+    }
+    assert not active & {tag for tag, _ in found}
+    assert sum(tag == "style" for tag, _ in found) == 1 and sum(tag == "title" for tag, _ in found) > 1
+    for tag, attrs in found:
+        assert not [name for name in attrs if name.startswith("on") or name in ("src", "srcset", "style", "action")]
+        assert all((attrs.get(name) or "#").startswith("#") for name in ("href", "xlink:href")), (tag, attrs)
+        assert attrs.get("http-equiv") in (None, "Content-Security-Policy")
+    assert "unsafe" not in text.partition("</head>")[0] and "default-src 'none'" in text
+    assert f"pairforge balance {run.path.name}" in text and str(run.path) not in text
+
+
+def test_where_there_is_nothing_a_part_says_what_would_make_it(out: Path, tmp_path: Path) -> None:
+    rows = [{"prompt": f"Q{n}?", "chosen": f"yes {n}", "rejected": f"no, {n}"} for n in range(8)]
+    file = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    with pytest.raises(InputError, match="no_such_run"):
+        pairforge.report("no_such_run", quiet=True)
+    with pytest.raises(InputError, match="no folder of a run") as error:
+        pairforge.report(file, quiet=True)
+    assert "--html" in str(error.value.fix)
+    made = pairforge.report(file, html=str(tmp_path / "r.html"), quiet=True)
+    text = made.path.read_text("utf-8")
+    assert "a file and no run" in text and "The pairs have no scores." in text and "pairforge train dpo" in text
+    (tmp_path / "mine.html").write_text("<p>mine")
+    with pytest.raises(InputError, match="exists"):
+        pairforge.report(file, html=str(tmp_path / "mine.html"), quiet=True)
+
+
+def test_without_matplotlib_tables_stand_alone(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = judged_run(out, ["Paris", "Rome", "Oslo"])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    made = pairforge.report(run.path, quiet=True)
+    text = made.path.read_text("utf-8")
+    assert "<svg" not in text and "skipped: tie" in text
+    assert text.count("matplotlib is not installed") == 1 and made.without_figures
+
+
+@pytest.mark.parametrize(
+    "damage", ["[]", "{", '{"metrics": {"x": 3}, "thresholds": [], "why": [1], "answers": [2]}', '{"log": 1}']
+)
+def test_files_that_somebody_gave_may_be_anything(out: Path, damage: str) -> None:
+    run = judged_run(out, ["Paris", "Rome"])
+    for name in ("verdict.json", "history.json", "failures.jsonl"):
+        (run.path / "model" / name).write_text(damage)
+    assert "Verdict" in pairforge.report(run.path, quiet=True).path.read_text("utf-8")
+
+
+def test_a_push_has_the_report_where_it_is_asked_for(out: Path) -> None:
+    run = judged_run(out, ["Paris", "Rome", "Oslo"])
+    without = pairforge.push(run.path, quiet=True)
+    assert without.folder and not [*without.folder.rglob("*.html")]
+    made = pairforge.push(run.path, report=True, quiet=True)
+    assert made.folder and "data/report.html" in {file.path for file in made.files}
+    page = made.folder / "data" / "report.html"
+    assert page.read_text("utf-8") == pairforge.report(run.path, quiet=True).path.read_text("utf-8")
+    assert "[data/report.html](data/report.html)" in (made.folder / "README.md").read_text("utf-8")
+    page.write_text("another")
+    assert pairforge.push(run.path, report=True, quiet=True).files == made.files
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("needs chromium: apt-get install chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.slow
+def test_a_browser_opens_it_from_disk_and_nothing_happens(out: Path, browser: Any) -> None:
+    run = judged_run(out, HOSTILE, name=HOSTILE[0], judge=HOSTILE[1])
+    file = pairforge.report(run.path, quiet=True).path
+    said: list[str] = []
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.on("dialog", lambda dialog: (said.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("console", lambda message: said.append(f"{message.type} {message.text}"))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url))
+    page.goto(file.as_uri())
+    page.mouse.move(200, 400)
+    page.keyboard.press("Tab")
+    assert said == [file.as_uri()]
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390, "nothing is cut off on a phone"
+    assert page.evaluate("getComputedStyle(document.querySelector('.tiles')).display") == "grid", "the style is allowed"
