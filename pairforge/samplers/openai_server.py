@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,6 +38,7 @@ _WITHOUT = {
     "stop": "answers are cut at it here",
 }
 """What it means that a parameter is left out; of others, the server's own value holds."""
+_NAME, _NAMED = re.compile(r"\w[\w.:-]*"), "e.g. --served-as qwen-7b"
 _COLLECT = 0.01  # seconds; answers that come within them are stored together
 
 
@@ -62,6 +64,7 @@ class EndpointSampler(Sampler):
         concurrency: the most running requests of one server, which has fewer while it refuses some.
         timeout: seconds of one request.
         chat_template_kwargs: arguments of the chat template.
+        served_as: what the answers are stored under in place of the first server's URL; those under the URL are found.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class EndpointSampler(Sampler):
         concurrency: int = 32,
         timeout: float = 120.0,
         chat_template_kwargs: Mapping[str, Any] | None = None,
+        served_as: str | None = None,
     ) -> None:
         given = [base_url] if isinstance(base_url, str) else base_url
         urls = list(dict.fromkeys(map(chat_url, given)))
@@ -85,6 +89,8 @@ class EndpointSampler(Sampler):
             "--provider needs --model": (bool(model or urls), f"add -m ORG/MODEL: --provider {provider} -m ORG/MODEL"),
             f"--concurrency {concurrency} must be 1 or more": (concurrency >= 1, "e.g. --concurrency 32"),
             f"--timeout {timeout} must be more than 0": (0 < timeout < float("inf"), "e.g. --timeout 120"),
+            "--served-as is a name, not a URL": (served_as is None or bool(_NAME.fullmatch(served_as)), _NAMED),
+            "--served-as needs a server": (served_as is None or bool(urls), "add --base-url URL, or leave it out"),
             "the API key may only hold ASCII characters and no spaces": (valid_key, "copy the key again"),
         }
         for message, (met, fix) in requirements.items():
@@ -92,6 +98,7 @@ class EndpointSampler(Sampler):
                 raise InputError(message, fix=fix)
         self.decoding = decoding
         self.provider = provider
+        self.served_as = served_as
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         self.warnings: list[str] = []
         self._warned_of: set[str] = set()
@@ -130,8 +137,16 @@ class EndpointSampler(Sampler):
         said = {*self._parameters(), *(["seed"] if self.decoding.temperature else [])}
         if sent_as := {name: new for name, new in self._sent_as.items() if name in said}:
             more["sent_as"] = sent_as
-        where = {"sampler": "endpoint", "server": next(iter(self._servers)).name, "model": self.model}
+        where = {"sampler": "endpoint", "server": self.served_as or self._first_server, "model": self.model}
         return {**where, **self.decoding.settings(), **more}
+
+    def same_settings(self) -> list[dict[str, Any]]:
+        """Return the key of the first server's URL, where another name takes its place."""
+        return [{**self.settings(), "server": self._first_server}] if self.served_as else []
+
+    @property
+    def _first_server(self) -> str:
+        return next(iter(self._servers)).name
 
     def with_decoding(self, **changes: Any) -> EndpointSampler:
         """Return a sampler of the same model on the same servers, with another decoding."""
