@@ -55,8 +55,8 @@ class ContinuousBatchingSampler(TransformersSampler):
     backend: ClassVar[str]
     module: ClassVar[str]
     """The library that is to be installed."""
-    unused: ClassVar[Mapping[str, Any]]
-    """The options that have no effect, with the values that are allowed beside the default."""
+    devices: ClassVar[tuple[str, ...]]
+    """Those that `--device` may name."""
     at_once = 1024
     """Requests that the engine has, so that it always finds enough of them to batch."""
 
@@ -65,10 +65,9 @@ class ContinuousBatchingSampler(TransformersSampler):
             what = f"--backend {self.backend} needs a package that is not installed"
             raise InputError(what, fix=f'pip install "pairforge[{self.backend}]"')
         super().__init__(model, decoding, **options)
-        for name, allowed in self.unused.items():
-            if getattr(self.local, name) not in allowed:
-                given = f"--{name.replace('_', '-')} {getattr(self.local, name)}".removesuffix(" True")
-                raise InputError(f"{given} has no effect with --backend {self.backend}", fix="leave it out")
+        if self.local.device not in self.devices:
+            what = f"--backend {self.backend} does not run on --device {self.local.device}"
+            raise InputError(what, fix=f"use --device {' or '.join(self.devices)}")
         self._engines: list[BatchingEngine] = []  # at most one, which `with_decoding` shares
 
     def settings(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class OpenVinoSampler(ContinuousBatchingSampler):
 
     backend = "openvino"
     module = "openvino_genai"
-    unused = {"device": ("auto", "cpu")}
+    devices = ("auto", "cpu")
     at_once = 256
 
     def start(self) -> BatchingEngine:

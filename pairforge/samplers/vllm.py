@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..disk import json_object
 from ..errors import InputError
@@ -27,7 +27,7 @@ class VllmSampler(ContinuousBatchingSampler):
 
     backend = "vllm"
     module = "vllm"
-    unused = {"device": ("auto", "cuda")}
+    devices = ("auto", "cuda")
 
     def __init__(
         self, model: str = POCKET, decoding: Decoding = GREEDY, *, tensor_parallel: int = 1, **options: Any
@@ -101,7 +101,7 @@ class VllmEngine:
         for output in self.llm.llm_engine.step():
             if output.finished:
                 (answer,) = output.outputs
-                finish = "length" if answer.finish_reason == "length" else "stop"
+                finish: Literal["stop", "length"] = "length" if answer.finish_reason == "length" else "stop"
                 found[self._keys.pop(_number(output.request_id))] = list(answer.token_ids), finish
         return found
 
@@ -123,5 +123,7 @@ def _rank(adapter: Path) -> int:
     ranks: Sequence[Any] = [config.get("r"), *(patterns.values() if isinstance(patterns, Mapping) else ())]
     most = max((rank for rank in ranks if isinstance(rank, int)), default=8)
     if most > _RANKS[-1]:
-        raise InputError(f"the adapter {adapter} has rank {most}, vLLM takes {_RANKS[-1]}", fix="--backend transformers")
+        raise InputError(
+            f"the adapter {adapter} has rank {most}, vLLM takes {_RANKS[-1]}", fix="--backend transformers"
+        )
     return next(rank for rank in _RANKS if rank >= most)

@@ -1,6 +1,6 @@
 """Writes vllm_interface.json: the signatures of vLLM that `pairforge/samplers/vllm.py` uses, read without running it.
 
-    pip download --no-deps vllm && python tests/samplers/record_vllm.py vllm-*.whl
+pip download --no-deps vllm && python tests/samplers/record_vllm.py vllm-*.whl
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def classes(source: str) -> dict[str, ast.ClassDef]:
 
 def parameters(function: ast.FunctionDef) -> dict[str, Any]:
     given, defaults = [one.arg for one in function.args.args][1:], len(function.args.defaults)
-    optional = [one.arg for one, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True) if value]
+    optional = [
+        one.arg for one, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True) if value
+    ]
     return {
         "required": given[: len(given) - defaults],
         "optional": given[len(given) - defaults :],
@@ -52,12 +54,18 @@ def interface(wheel: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"version": wheel.name.split("-")[1], "called": {}, "fields": {}}
     for name, (path, method) in CALLED.items():
         body = classes(source[path])[name.partition(".")[0]].body
-        found["called"][name] = next(parameters(one) for one in body if isinstance(one, ast.FunctionDef) and one.name == method)
+        found["called"][name] = next(
+            parameters(one) for one in body if isinstance(one, ast.FunctionDef) and one.name == method
+        )
     for name, path in FIELDS.items():
         body = classes(source[path])[name].body
         found["fields"][name] = [ast.unparse(one.target) for one in body if isinstance(one, ast.AnnAssign)]
     strings = {node.value for node in ast.walk(names) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    found["environment"] = sorted(one for one in strings if one.startswith(("VLLM_LOGGING", "VLLM_NO_USAGE", "VLLM_ENABLE_V1_MULTI")) and one.isupper())
+    found["environment"] = sorted(
+        one
+        for one in strings
+        if one.startswith(("VLLM_LOGGING", "VLLM_NO_USAGE", "VLLM_ENABLE_V1_MULTI")) and one.isupper()
+    )
     return found
 
 

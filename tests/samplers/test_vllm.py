@@ -10,7 +10,7 @@ from collections.abc import Callable
 from inspect import Parameter
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -54,7 +54,7 @@ def record(name: str) -> Callable[..., Any]:
 class FakeLLM:
     """Ends one request in each step, the last one first, with its seed as the answer."""
 
-    made: list[FakeLLM] = []
+    made: ClassVar[list[FakeLLM]] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check("LLM", *args, **kwargs)
@@ -195,7 +195,7 @@ def test_labels_have_probabilities_by_transformers(fake: type[FakeLLM]) -> None:
 def test_what_has_no_effect_or_is_not_installed_is_refused(
     fake: type[FakeLLM], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InputError, match="--device cpu has no effect with --backend vllm"):
+    with pytest.raises(InputError, match="--backend vllm does not run on --device cpu"):
         VllmSampler("pocket", device="cpu")
     monkeypatch.setattr("pairforge.samplers.continuous_batching.find_spec", lambda name: None)
     with pytest.raises(InputError) as error:
