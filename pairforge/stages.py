@@ -75,6 +75,8 @@ def _sample(
     first: int,
 ) -> dict[str, list[Answer] | Skip]:
     distinct = _distinct(prompts)
+    for same in getattr(sampler, "same_settings", tuple)():  # newer than some samplers
+        store.copy_answers(same, settings)
     answers = store.answers(settings)
     failed: dict[Key, Skip] = {}
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(first, n))

@@ -77,6 +77,13 @@ class Store:
             found = self._db.execute(query, (digest(settings),))
             return {(prompt, index): answer_of(*rest) for prompt, index, *rest in found}
 
+    def copy_answers(self, source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+        """Store the answers of one sampling setting under another one, too; those that are there are kept."""
+        columns = "prompt, idx, text, finish, tokens"
+        query = f"INSERT OR IGNORE INTO answers SELECT ?, {columns} FROM answers WHERE settings = ?"
+        with write_errors(self.path), self._db:
+            self._db.execute(query, (self._name(target), digest(source)))
+
     def add_scores(self, settings: Mapping[str, Any], scores: Mapping[tuple[str, str], float]) -> None:
         """Commit scores in one transaction, given by the key of the prompt and the text of the answer."""
         with write_errors(self.path), self._db:

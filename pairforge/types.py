@@ -207,6 +207,10 @@ class Sampler(Protocol):
     ) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Give each prompt the answers `first` to n - 1, except what is `done`, yielding one commit after another."""
 
+    def same_settings(self) -> Sequence[Mapping[str, Any]]:
+        """Return other keys of the store whose answers count as this sampler's."""
+        return ()
+
     def inserted_system(self) -> str | None:
         """Return the system message that the chat template inserts where a prompt has none, as far as is known."""
         return None

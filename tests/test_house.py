@@ -68,6 +68,7 @@ FOR_TRAINERS = {
     "readers",
     "samplers.chat_template",
     "samplers.gguf_models",
+    "samplers.hardware",
     "samplers.model_loading",
     "samplers.model_names",
 }

@@ -23,6 +23,15 @@ def test_answers_come_back_and_the_first_one_stands(tmp_path: Path) -> None:
     assert again.answers({**SETTINGS, "temperature": 1.0}) == {}
 
 
+def test_answers_are_copied_to_another_setting_where_it_has_none(tmp_path: Path) -> None:
+    store, other = Store(tmp_path), {"model": "other"}
+    store.add_answers(SETTINGS, {("p", 0): Answer("a", "stop", 3), ("p", 1): Answer("b", "length")})
+    store.add_answers(other, {("p", 0): Answer("own", "stop")})
+    store.copy_answers(SETTINGS, other)
+    assert store.answers(other) == {("p", 0): Answer("own", "stop"), ("p", 1): Answer("b", "length")}
+    assert len(store.answers(SETTINGS)) == 2
+
+
 def test_scores_go_by_prompt_and_answer(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.add_scores(SETTINGS, {("p", "a"): 0.5})

@@ -30,6 +30,7 @@ import pairforge
 from pairforge.api.models import open_tokenizer
 from pairforge.errors import is_disk_full
 from pairforge.run import TrainedModel
+from pairforge.samplers.hardware import thread_count, thread_note
 from pairforge.samplers.model_loading import out_of_memory
 from pairforge.statistics import sample_indices
 from pairforge.text import plural
@@ -341,6 +342,7 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
     if config.disable_tqdm:
         _print_log_lines(trainer)
     with _trl_errors():  # what TRL has against a batch, or finds on the way
+        _set_threads(trainer)
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = History.of(trainer, script.guard, guard, plan.about())
@@ -419,6 +421,16 @@ def _set_hardware_options(job: TrainingJob, config: Any) -> None:
     # with gradient checkpointing transformers decides.
     if config.world_size > 1 and config.ddp_find_unused_parameters is None:
         config.ddp_find_unused_parameters = None if has_experts(job) else False
+
+
+def _set_threads(trainer: Any) -> None:
+    """Take the faster number of threads on the CPU, where they are not set and not shared with other processes."""
+    import torch
+
+    if trainer.args.device.type == "cpu" and trainer.args.world_size == 1:
+        if line := thread_note(trainer.model):
+            say(line)
+        torch.set_num_threads(thread_count(trainer.model))
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from ..console import note, progress
 from ..errors import InputError
 from ..options.common import BudgetOptions, ContextOptions
 from ..options.declaration import part_of
-from ..options.sampling import LocalModelOptions, SamplerOptions
+from ..options.sampling import BackendOptions, LocalModelOptions, SamplerOptions
 from ..run import Run
+from ..samplers.backends import pick_backend, sampler_class
 from ..samplers.chat_template import ChatTemplate, read_template
 from ..samplers.decoding import Decoding
 from ..samplers.gguf_models import is_converted, is_gguf
@@ -62,21 +63,25 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
         return reduce(ReplaySampler.joined, opened)
     kwargs = _template_kwargs(options.chat_template_kwargs)
     if not (options.base_url or options.provider):
-        from ..samplers.transformers import TransformersSampler
-
         local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
         model = POCKET if options.model is None else options.model
         if options.model is None and options.revision:
             raise InputError("--revision has no effect without --model", fix="add -m ORG/MODEL, or leave it out")
         once = ", which is converted first, once" if is_gguf(model) and not is_converted(model) else ""
-        on_load = None if quiet else partial(note, f"loading the model {model}{once}")
-        sampler = TransformersSampler(model, decoding, on_load=on_load, **vars(local))
+        backend = pick_backend(options.backend, model, options.device)
+        if options.tensor_parallel != 1 and backend != "vllm":
+            what = f"--tensor-parallel has no effect with --backend {backend}"
+            raise InputError(what, fix="leave it out, or add --backend vllm")
+        through = "" if backend == "transformers" else f" into {backend}"
+        on_load = None if quiet else partial(note, f"loading the model {model}{through}{once}")
+        parallel = {"tensor_parallel": options.tensor_parallel} if backend == "vllm" else {}
+        sampler = sampler_class(backend)(model, decoding, on_load=on_load, **parallel, **vars(local))
         if options.model is None and not quiet:
             note(NO_MODEL)
         return sampler
     from ..samplers.openai_server import EndpointSampler
 
-    server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout")}
+    server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout", "served_as")}
     key, price = _key(options.api_key_env), _price(options.price)
     return EndpointSampler(named, decoding, **server, api_key=key, price=price, chat_template_kwargs=kwargs)
 
@@ -108,8 +113,10 @@ def shared_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
     return opened[key]
 
 
-_LOCAL_ONLY = tuple(one.name for one in fields(LocalModelOptions) if one.name != "chat_template_kwargs")
-_SERVER_ONLY = ("api_key_env", "concurrency", "timeout", "price")
+_LOCAL_ONLY = tuple(
+    one.name for one in (*fields(LocalModelOptions), *fields(BackendOptions)) if one.name != "chat_template_kwargs"
+)
+_SERVER_ONLY = ("api_key_env", "concurrency", "timeout", "price", "served_as")
 
 
 def _check_combination(options: SamplerOptions) -> None:

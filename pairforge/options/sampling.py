@@ -33,6 +33,11 @@ class ServerOptions:
     provider: str | None = option(
         "Ask this inference provider of Hugging Face, e.g. together, or auto.", default=None, metavar="NAME"
     )
+    served_as: str | None = option(
+        "Keep the answers of a server under this name in place of its URL, so that they are found on another host.",
+        default=None,
+        metavar="NAME",
+    )
     api_key_env: str | None = option(
         "This environment variable holds the server's key, e.g. OPENAI_API_KEY.", default=None, metavar="VARIABLE"
     )
@@ -78,6 +83,17 @@ class LocalModelOptions:
 
 
 @options
+class BackendOptions:
+    heading: ClassVar = "Model"
+    backend: str = option(
+        "Run a local model through this library; auto takes vLLM on a GPU where it is installed, else transformers.",
+        default="auto",
+        choices=("auto", "transformers", "vllm", "openvino"),
+    )
+    tensor_parallel: int = option("vLLM splits each layer over N GPUs.", default=1, at_least=1, metavar="N")
+
+
+@options
 class TemperatureOption:
     heading: ClassVar = "Decoding"
     temperature: float = option(
@@ -86,7 +102,7 @@ class TemperatureOption:
 
 
 @options
-class SourceOptions(LocalModelOptions, DecodingOptions, ServerOptions):
+class SourceOptions(LocalModelOptions, BackendOptions, DecodingOptions, ServerOptions):
     """The options of every command that asks models."""
 
 

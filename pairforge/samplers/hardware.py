@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..disk import json_object, write_atomic
+from ..errors import InputError, PairforgeError
 from ..text import did_you_mean, one_line
+from .conversion_cache import cache_folder
 
 _TINY = 50_000_000  # parameters; for a smaller model a second thread costs more than it gains
+_MEASURED = 0.2  # seconds that are measured, or a little more
+_KEPT = 24 * 3600  # seconds
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla", "mtia", "maia", "musa", "meta")
 _DTYPES = ("float32", "bfloat16", "float16")
 _ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
@@ -66,18 +72,81 @@ def pick_dtype(name: str, device: Any, saved: Any) -> Any:
 def threads(model: Any) -> Iterator[None]:
     """Set the number of torch threads that suits the model, and restore it afterwards: it holds for the whole process.
 
-    One for a tiny model, else one for each physical core that the process may use, but no more than torch's default.
-    It is not changed where OMP_NUM_THREADS is set, or the model does not run on the CPU.
+    It is not changed where the model does not run on the CPU.
     """
     import torch
 
     before = torch.get_num_threads()
-    if model.device.type == "cpu" and not os.environ.get("OMP_NUM_THREADS"):
-        torch.set_num_threads(1 if model.num_parameters() < _TINY else min(before, cores()))
+    if model.device.type == "cpu":
+        torch.set_num_threads(thread_count(model))
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def thread_count(model: Any) -> int:
+    """Return the number of torch threads that suits a model on the CPU.
+
+    One for a tiny model; else the faster of one and one for each physical core that the process may use: where others
+    use the cores, too, threads wait for each other. A number that the user has set, by OMP_NUM_THREADS or a lower one
+    by torch.set_num_threads, is kept.
+    """
+    import torch
+
+    found = torch.get_num_threads()
+    most = cores()
+    if os.environ.get("OMP_NUM_THREADS") or found < most:
+        return int(found)
+    return 1 if most == 1 or model.num_parameters() < _TINY else _measured(model, most)
+
+
+def thread_note(model: Any) -> str | None:
+    """Return a line for the user where one thread is taken since more were slower."""
+    import torch
+
+    if model.device.type != "cpu" or model.num_parameters() < _TINY or thread_count(model) != 1:
+        return None
+    if not 1 < cores() <= torch.get_num_threads():
+        return None
+    return f"one thread is used, as {cores()} were slower when measured (OMP_NUM_THREADS={cores()} takes them anyway)"
+
+
+def _measured(model: Any, most: int) -> int:
+    """Return the faster number of threads, 1 or `most`.
+
+    It is measured once a day, and kept: sums in other threads differ in their last bits, and a run that is continued is
+    to have the same ones.
+    """
+    kept, name = cache_folder("threads.json"), f"{model.num_parameters()} parameters, {most} threads"
+    known = {}
+    with suppress(OSError):
+        known = json_object(kept) if time.time() - kept.stat().st_mtime < _KEPT else {}
+    if known.get(name) not in (1, most):
+        known[name] = _faster(model, most)
+        with suppress(PairforgeError):  # it is measured again the next time
+            write_atomic(kept, json.dumps(known))
+    return int(known[name])
+
+
+def _faster(model: Any, most: int) -> int:
+    """Return which number of threads, 1 or `most`, a short forward pass takes less time with."""
+    import torch
+
+    tokens, before = torch.ones(1, 8, dtype=torch.long), torch.get_num_threads()
+    spent = {1: 0.0, most: 0.0}
+    try:
+        with torch.inference_mode(), torch.random.fork_rng(devices=[]):  # dropout draws numbers
+            model(input_ids=tokens)  # the first one takes longer
+            while sum(spent.values()) < _MEASURED:
+                for count in spent:
+                    torch.set_num_threads(count)
+                    start = time.monotonic()
+                    model(input_ids=tokens)
+                    spent[count] += time.monotonic() - start
+    finally:
+        torch.set_num_threads(before)
+    return min(spent, key=lambda count: spent[count])
 
 
 def cores(root: Path = Path("/")) -> int:

@@ -202,12 +202,16 @@ def load_model(model: str, revision: str | None, dtype: Any, allow_pickle: bool 
             )
         if not loaded.can_generate() or not _is_causal(loaded):
             raise _not_causal(source)
-        ends = generation_settings(source, revision).eos_token_id
-        if ends is None:
-            ends = getattr(loaded.config.get_text_config(decoder=True), "eos_token_id", None)
-        ends = [token for token in (ends if isinstance(ends, list) else [ends]) if isinstance(token, int)]
-        loaded.generation_config = GenerationConfig(eos_token_id=ends)
+        loaded.generation_config = GenerationConfig(eos_token_id=end_tokens(source, revision, loaded.config))
         return loaded
+
+
+def end_tokens(model: str, revision: str | None, config: Any) -> list[int]:
+    """Return the tokens that end an answer, as the model's authors recommend them, else as its config names them."""
+    ends = generation_settings(model, revision).eos_token_id
+    if ends is None:
+        ends = getattr(config.get_text_config(decoder=True), "eos_token_id", None)
+    return [token for token in (ends if isinstance(ends, list) else [ends]) if isinstance(token, int)]
 
 
 def _read_weights(source: str, revision: str | None, dtype: Any, allow_pickle: bool) -> Any:

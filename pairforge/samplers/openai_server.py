@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ _WITHOUT = {
 """What it means that a parameter is left out; of others, the server's own value holds."""
 _TOP_LOGPROBS = 20
 """The most that OpenAI's own API gives, and vLLM where it is not told otherwise."""
+_NAME, _NAMED = re.compile(r"\w[\w.:-]*"), "e.g. --served-as qwen-7b"
 _COLLECT = 0.01  # seconds; answers that come within them are stored together
 
 
@@ -71,6 +73,7 @@ class EndpointSampler(Sampler):
         timeout: seconds of one request.
         price: of a million tokens, input and output.
         chat_template_kwargs: arguments of the chat template.
+        served_as: what the answers are stored under in place of the first server's URL; those under the URL are found.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class EndpointSampler(Sampler):
         timeout: float = 120.0,
         price: tuple[float, float] | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
+        served_as: str | None = None,
     ) -> None:
         given = [base_url] if isinstance(base_url, str) else base_url
         urls = list(dict.fromkeys(map(chat_url, given)))
@@ -95,6 +99,8 @@ class EndpointSampler(Sampler):
             "--provider needs --model": (bool(model or urls), f"add -m ORG/MODEL: --provider {provider} -m ORG/MODEL"),
             f"--concurrency {concurrency} must be 1 or more": (concurrency >= 1, "e.g. --concurrency 32"),
             f"--timeout {timeout} must be more than 0": (0 < timeout < float("inf"), "e.g. --timeout 120"),
+            "--served-as is a name, not a URL": (served_as is None or bool(_NAME.fullmatch(served_as)), _NAMED),
+            "--served-as needs a server": (served_as is None or bool(urls), "add --base-url URL, or leave it out"),
             "the API key may only hold ASCII characters and no spaces": (valid_key, "copy the key again"),
         }
         for message, (met, fix) in requirements.items():
@@ -102,6 +108,7 @@ class EndpointSampler(Sampler):
                 raise InputError(message, fix=fix)
         self.decoding = decoding
         self.provider = provider
+        self.served_as = served_as
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         self.warnings: list[str] = []
         self.labels: tuple[str, ...] = ()
@@ -154,8 +161,16 @@ class EndpointSampler(Sampler):
         more |= {name: value for name, value in (("labels", list(self.labels)), ("schema", self.schema)) if value}
         if sent_as := {name: new for name, new in self.sent_as.items() if name in said}:
             more["sent_as"] = sent_as
-        where = {"sampler": "endpoint", "server": next(iter(self._servers)).name, "model": self.model}
+        where = {"sampler": "endpoint", "server": self.served_as or self._first_server, "model": self.model}
         return {**where, **self.decoding.settings(), **more}
+
+    def same_settings(self) -> list[dict[str, Any]]:
+        """Return the key of the first server's URL, where another name takes its place."""
+        return [{**self.settings(), "server": self._first_server}] if self.served_as else []
+
+    @property
+    def _first_server(self) -> str:
+        return next(iter(self._servers)).name
 
     def with_decoding(self, **changes: Any) -> EndpointSampler:
         """Return a sampler of the same model on the same servers, with another decoding."""

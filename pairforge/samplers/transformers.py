@@ -19,7 +19,7 @@ from ..types import Answer, Key, Prompt, Sampler, Skip, ThoughtForm, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
 from .gguf_models import gguf_file, is_converted, is_gguf
-from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, threads
+from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, thread_note, threads
 from .label_probabilities import label_probabilities, label_tokens
 from .model_loading import (
     POCKET,
@@ -149,7 +149,9 @@ class LocalModel(LocalModelOptions):
         if resolved.adapter:
             model = apply_adapter(model, resolved.adapter, self.allow_pickle).get_base_model()
         with load_errors(self.name):
-            return model.to(device).eval()
+            model = model.to(device).eval()
+        self.warnings += filter(None, [thread_note(model)])
+        return model
 
 
 class TransformersSampler(Sampler):

@@ -156,3 +156,16 @@ def test_several_replays_are_one_model_or_the_model_is_named(tmp_path: Path) -> 
         Answer("a", "stop"),
         Answer("b", "stop"),
     ]
+
+
+def test_a_backend_is_checked_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="--tensor-parallel has no effect with --backend transformers"):
+        open_sampler(SamplerOptions(tensor_parallel=2))
+    with pytest.raises(InputError, match="--backend has no effect with --base-url"):
+        open_sampler(SamplerOptions(base_url="http://127.0.0.1:1", backend="vllm"))
+    with pytest.raises(InputError, match="--served-as has no effect with a local model"):
+        open_sampler(SamplerOptions(served_as="a"))
+    monkeypatch.setattr("pairforge.samplers.continuous_batching.find_spec", lambda name: None)
+    with pytest.raises(InputError) as error:
+        open_sampler(SamplerOptions(backend="vllm"))
+    assert error.value.fix == 'pip install "pairforge[vllm]"'

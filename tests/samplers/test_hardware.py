@@ -1,9 +1,12 @@
 """What the machine offers: types by device, threads by quota, rows by memory."""
 
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -11,7 +14,15 @@ import torch
 from pairforge.errors import InputError
 from pairforge.samplers import hardware
 from pairforge.samplers.decoding import Decoding
-from pairforge.samplers.hardware import BatchSizer, cores, pick_device, pick_dtype, threads, usable_processors
+from pairforge.samplers.hardware import (
+    BatchSizer,
+    cores,
+    pick_device,
+    pick_dtype,
+    thread_note,
+    threads,
+    usable_processors,
+)
 from pairforge.samplers.transformers import TransformersSampler
 
 
@@ -100,25 +111,83 @@ def test_cores_are_those_that_the_process_may_use(
     assert usable_processors(tmp_path) == (2 * found if two_threads else found)
 
 
-def test_threads_are_set_for_the_time_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    def during(parameters: int, device: str = "cpu") -> int:
-        model = SimpleNamespace(device=torch.device(device), num_parameters=lambda: parameters)
-        with threads(model):
-            return int(torch.get_num_threads())
-
+@pytest.fixture
+def three_cores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(hardware, "cores", lambda: 3)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path))
     before = torch.get_num_threads()
     torch.set_num_threads(4)
-    try:
-        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-        assert (during(10**6), during(10**9), during(10**9, "cuda")) == (1, 3, 4)
-        assert torch.get_num_threads() == 4
-        torch.set_num_threads(2)
-        assert during(10**9) == 2
-        monkeypatch.setenv("OMP_NUM_THREADS", "2")
-        assert during(10**6) == 2
-    finally:
-        torch.set_num_threads(before)
+    yield
+    torch.set_num_threads(before)
+
+
+def slow_with(threads: int, parameters: int = 10**9, device: str = "cpu") -> Any:
+    """A model on whose forward pass the clock stands still, but with so many threads."""
+
+    def forward(input_ids: torch.Tensor) -> None:
+        if torch.get_num_threads() == threads:
+            hardware.time.now += 1.0  # type: ignore[attr-defined]
+        hardware.time.now += 0.1  # type: ignore[attr-defined]
+
+    model = Mock(side_effect=forward, device=torch.device(device), spec=["__call__", "device", "num_parameters"])
+    model.num_parameters = lambda: parameters
+    return model
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    found = SimpleNamespace(now=0.0, time=time.time)
+    found.monotonic = lambda: found.now
+    monkeypatch.setattr(hardware, "time", found)
+    return found
+
+
+def during(model: Any) -> int:
+    with threads(model):
+        return int(torch.get_num_threads())
+
+
+@pytest.mark.usefixtures("three_cores", "clock")
+def test_the_faster_number_of_threads_is_set_for_the_time_of_a_batch() -> None:
+    assert during(slow_with(3, parameters=10**9)) == 1
+    assert during(slow_with(1, parameters=2 * 10**9)) == 3
+    assert during(slow_with(1, parameters=10**6)) == 1
+    assert during(slow_with(1, device="cuda")) == 4
+    assert torch.get_num_threads() == 4
+    assert str(thread_note(slow_with(3))).startswith("one thread is used, as 3 were slower")
+    assert thread_note(slow_with(1, parameters=2 * 10**9)) is None
+    assert thread_note(slow_with(1, parameters=10**6)) is None
+
+
+@pytest.mark.usefixtures("three_cores", "clock")
+def test_a_measured_number_of_threads_is_kept_for_a_day(tmp_path: Path) -> None:
+    first, again, later = slow_with(3), slow_with(1), slow_with(1)
+    assert (during(first), during(first), during(again)) == (1, 1, 1)
+    assert again.call_count == 0 < first.call_count
+    (kept,) = tmp_path.glob("pairforge/*.json")
+    os.utime(kept, (0, 0))
+    assert during(later) == 3
+    kept.write_text("[]")
+    assert during(slow_with(3)) == 1
+
+
+@pytest.mark.usefixtures("three_cores", "clock")
+def test_a_number_of_threads_that_the_user_has_set_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(2)
+    model = slow_with(2)
+    assert during(model) == 2 and thread_note(model) is None
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    torch.set_num_threads(4)
+    assert during(slow_with(4)) == 4 and thread_note(slow_with(4)) is None
+    assert not model.call_count
+
+
+def test_measuring_threads_takes_no_random_numbers() -> None:
+    layer = torch.nn.Dropout(0.5)
+    state = torch.random.get_rng_state()
+    hardware._faster(lambda input_ids: layer(input_ids.float()), 1 + torch.get_num_threads())
+    assert torch.equal(state, torch.random.get_rng_state())
 
 
 def model_on(device: str, **config: Any) -> Any:

@@ -641,6 +641,29 @@ def test_a_server_that_goes_down_in_the_middle_is_waited_for(fault: Any) -> None
     assert made == expected(asked) and next(left, None) is None
 
 
+# Answers under a name
+
+
+def test_answers_are_found_under_a_name_on_another_host(tmp_path: Path) -> None:
+    asked, store = prompts(3), Store(tmp_path)
+    with FakeServer() as first, FakeServer() as second:
+        unnamed = stages.sample(asked, sampler(first), 1, store)
+        more = stages.sample(asked, sampler(first, served_as="fake-7b"), 2, store)
+        assert len(first.seen) == 6 and all(more[name][:1] == given for name, given in unnamed.items())  # type: ignore[index]
+        there = sampler(second, served_as="fake-7b")
+        assert stages.sample(asked, there, 2, store) == more and not second.seen
+        assert there.settings()["server"] == "fake-7b"
+        stages.sample(asked, sampler(second), 1, store)
+        assert len(second.seen) == 3
+
+
+def test_a_name_is_not_a_url_and_needs_a_server() -> None:
+    with pytest.raises(InputError, match="not a URL"):
+        sampler(base_url=["http://h"], served_as="http://g")
+    with pytest.raises(InputError, match="needs a server"):
+        sampler(provider="novita", served_as="a")
+
+
 # Concurrency and replicas
 
 

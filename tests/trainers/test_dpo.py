@@ -11,9 +11,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from support import read_jsonl, write_jsonl
 
 import pairforge
@@ -463,3 +465,16 @@ print(code, *{"torch", "trl", "transformers", "datasets", "numpy"} & {*sys.modul
     ):
         done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
         assert done.stdout.splitlines()[-1] == str(expected), done.stdout + done.stderr
+
+
+def test_training_takes_the_faster_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_to: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", set_to.append)
+    monkeypatch.setattr(dpo, "thread_count", lambda model: 1)
+    monkeypatch.setattr(dpo, "thread_note", lambda model: "one thread is used")
+    for device, processes in (("cpu", 1), ("cpu", 2), ("cuda", 1)):
+        args = SimpleNamespace(device=torch.device(device), world_size=processes)
+        dpo._set_threads(SimpleNamespace(args=args, model=None))
+    assert set_to == [1] and capsys.readouterr().err == "one thread is used\n"
