@@ -242,7 +242,8 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
 
 def _usual(given: Given, job: TrainingJob, parameters: int, steps: int = STEPS) -> dict[str, Any]:
     """Return the recipe for these pairs, this model and this many steps."""
-    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters, steps=steps)
+    taught = math.ceil(steps * job.correcting)
+    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters, steps=taught)
 
 
 def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob) -> tuple[Any, Any, Any]:
