@@ -5,10 +5,11 @@
 
 The pairs are the course's: what the bundled model answers to English questions about itself, with Qwen corrected to
 Deep Qwen. SmolLM2 says neither name. Every training takes 104 of them, 13 steps, in bfloat16, and the guard only warns,
-unless the row says otherwise. The verdict's English questions are asked greedily, without a system message of ours, up
-to 32 tokens; of general questions (benchmarks/general.en.txt), controls and those under a foreign system message only
-those that the base answers right. The script prints the table; if the run is complete, it also writes it, with the
-machine and the versions, to --json, and into the page --docs between its marks.
+unless the row says otherwise. Mixed pairs have 1.45 for each correction beside them, of what SmolLM2 says already. The
+verdict's English questions are asked greedily, without a system message of ours, up to 32 tokens; of general questions
+(benchmarks/general.en.txt) those that the base answers right under a system message. The script prints the table; if
+the run is complete, it also writes it, with the machine and the versions, to --json, and into the page --docs between
+its marks.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ from records import ROOT, machine, named, put, show
 import pairforge
 from pairforge.api.evaluate import AnswersById, Evaluation
 from pairforge.api.models import HELPFUL_SYSTEM_MESSAGE
+from pairforge.evaluation.metrics import Measured
 from pairforge.evaluation.questions import ModelNames, Question, questions
-from pairforge.evaluation.verdict import Verdict, verdict
+from pairforge.evaluation.verdict import verdict
 from pairforge.judges.reference import contains
 from pairforge.prompts import bundled, systems
 from pairforge.samplers.decoding import Decoding
@@ -62,20 +64,17 @@ RECIPES = (
     Recipe("default, mixed pairs", pairs="mixed", seeds=3),
     Recipe("LoRA, mixed pairs, lr 1e-3", ("--use_peft", "--learning_rate", "1e-3"), pairs="mixed"),
 )
-FIGURES = {
-    "new name": ("shares", "new_name"),
-    "half a name": ("shares", "half_name"),
-    "general kept": ("kept", "general"),
-    "leak": ("shares", "leak"),
-    "controls kept": ("kept", "controls"),
-    "obedience kept": ("kept", "obedience"),
-    "repetition": ("shares", "repetition"),
-}
-"""The columns of the table, and where each value comes from: the share of a metric, or what was kept of the base's."""
-FAST = ("--bf16", "true", "--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
-FAST += ("--attn_implementation", "eager")
 KINDS = ("identity", "general", "controls", "obedience")
 """The kinds of questions that are asked."""
+SHARES = {"new name": "new_name", "half a name": "half_name", "leak": "leak", "repetition": "repetition"}
+"""The figures that are the share of a metric."""
+FIGURES = (
+    *("new name", "half a name", "general", "general kept", "leak"),
+    *("controls kept", "obedience kept", "repetition"),
+)
+"""The columns of the table; `general` is a change, and kept is a share of what the base answers right."""
+FAST = ("--bf16", "true", "--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
+FAST += ("--attn_implementation", "eager")
 BESIDE = {"general": 0.75, "controls": 0.25, "told": 0.45}
 """Pairs for each correction, in a mixed set, of what the model says already."""
 SCORES: dict[str, Any] = {"judge": "own", "chosen_score": 1.0, "rejected_score": 0.0}
@@ -150,8 +149,8 @@ class Judge:
                 judged[metric][question.prompt.id] = given if isinstance(given, Skip) else test(given[0].text)
         return judged
 
-    def __call__(self, model: Path) -> tuple[Verdict, dict[str, float]]:
-        """Return the verdict on a model, and the mean number of tokens in its answers and in the base's, by kind."""
+    def __call__(self, model: Path) -> dict[str, Any]:
+        """Return the figures of a model, its verdict, and the mean number of tokens in its and the base's answers."""
         after = self._ask(self.evaluation, str(model))
         judged, base = self._outcomes(after), self._outcomes(self.before)
         lengths = {}
@@ -159,7 +158,16 @@ class Judge:
             for who, answers in (("before", self.before), ("after", after)):
                 given = [answers[one.prompt.id] for one in of]
                 lengths[f"{kind} {who}"] = round(mean(one[0].tokens for one in given if not isinstance(one, Skip)), 1)
-        return verdict(judged, base), lengths
+        found = verdict(judged, base)
+        measured = Measured(judged, base)
+        return {
+            **{figure: found.shares[metric].value for figure, metric in SHARES.items()},
+            "general": found.changes["general"].value,
+            **{f"{kind} kept": kept.value for kind in KINDS[1:] if (kept := measured.kept(kind))},
+            "verdict": found.outcome,
+            "failed": found.failed,
+            "tokens": lengths,
+        }
 
 
 def _right(question: Question, answers: AnswersById) -> bool:
@@ -265,21 +273,12 @@ def judged(recipe: Recipe, seed: int, judge: Callable[[], Judge], options: argpa
         more = ("--guard", recipe.guard, "--verdict_questions", 0)
         if not (model / "history.json").exists():
             run_module("trainers.dpo", *flags, *more, "--logging_steps", 1, *FAST, *recipe.flags, passes=(0, 1))
-        found, lengths = judge()(model)
+        result = judge()(model)
         history = json.loads((model / "history.json").read_text("utf-8"))
-        result = {**figures(found), "verdict": found.outcome, "failed": found.failed, "tokens": lengths}
         rate = history["training"]["learning_rate"]
         put(file, json.dumps({"seed": seed, **result, **ending(history), "rate": rate, "guard": history["guard"]}))
         shutil.rmtree(model)
     return dict(json.loads(file.read_text("utf-8")))
-
-
-def figures(found: Verdict) -> dict[str, float]:
-    """Return the figures of the table."""
-    changes = {name: 1 + change.value for name, change in found.changes.items()}
-    shares = {name: share.value for name, share in found.shares.items()}
-    parts = {"shares": shares, "kept": changes}
-    return {name: parts[part][metric] for name, (part, metric) in FIGURES.items() if metric in parts[part]}
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
@@ -290,7 +289,7 @@ def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
         rate = f", lr {made[0]['rate']:g}".replace("e-0", "e-") if "lr" not in name and "common" not in name else ""
         shown = [
             *(last([row[logged] for row in made if logged in row]) for logged in ("loss", "rewards/accuracies")),
-            *(cell([row[figure] for row in made if figure in row], change=False) for figure in FIGURES),
+            *(cell([row[figure] for row in made if figure in row], change=figure == "general") for figure in FIGURES),
             ", ".join(f"{row['alarm']}/{row['steps']}" if row["alarm"] else "no" for row in made),
             ", ".join(row["verdict"] or "-" for row in made),
         ]
