@@ -61,8 +61,8 @@ RECIPES = (
     Recipe("LoRA: sigmoid + sft, lr 2e-4", ("--use_peft", "--learning_rate", "2e-4")),
     Recipe("LoRA: sigmoid + sft, lr 5e-4", ("--use_peft", "--learning_rate", "5e-4")),
     Recipe("default", seeds=3),
-    Recipe("default, mixed pairs", pairs="mixed", seeds=3),
-    Recipe("LoRA, mixed pairs, lr 1e-3", ("--use_peft", "--learning_rate", "1e-3"), pairs="mixed"),
+    Recipe("mixed pairs: sigmoid + sft, lr 4.6e-5", ("--learning_rate", "4.6e-5"), pairs="mixed", seeds=3),
+    Recipe("mixed pairs, LoRA: sigmoid + sft, lr 1e-3", ("--use_peft", "--learning_rate", "1e-3"), pairs="mixed"),
 )
 KINDS = ("identity", "general", "controls", "obedience")
 """The kinds of questions that are asked."""

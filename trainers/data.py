@@ -72,12 +72,6 @@ class TrainingJob:
         methods = {str(row.get("method")) for row in self.rows}
         return next((name for name in CORRECTIONS if name in methods), min(methods))
 
-    @property
-    def correcting(self) -> float:
-        """The share of corrections among the pairs; 1 where there are none."""
-        share = sum(row.get("method") in CORRECTIONS for row in self.rows) / len(self.rows)
-        return share or 1.0
-
 
 def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     """Read the pairs, and find the model that they came from.

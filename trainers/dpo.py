@@ -242,8 +242,7 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
 
 def _usual(given: Given, job: TrainingJob, parameters: int, steps: int = STEPS) -> dict[str, Any]:
     """Return the recipe for these pairs, this model and this many steps."""
-    taught = math.ceil(steps * job.correcting)
-    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters, steps=taught)
+    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters, steps=steps)
 
 
 def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob) -> tuple[Any, Any, Any]:

@@ -63,8 +63,7 @@ def recipe(
         lora: only an adapter is trained. Its rate is ten times that of the model (docs/recipes.md; Schulman et al.
             2025, "LoRA without regret", find the same factor).
         parameters: the number of the model's parameters, 0 where it is not known.
-        steps: the optimizer steps of the training; where other pairs are among corrections, the corrections' share of
-            the steps, since the others teach nothing new.
+        steps: the optimizer steps of the training.
     """
     methods = {method} if isinstance(method, str) else {*method}
     corrects = not methods.isdisjoint(CORRECTIONS)

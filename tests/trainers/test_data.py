@@ -13,7 +13,6 @@ import pairforge
 from trainers import dpo
 from trainers.data import find_training_job, from_here, trl_dataset
 from trainers.flags import Given
-from trainers.recipes import recipe
 
 
 @pytest.fixture
@@ -109,12 +108,3 @@ def test_calls_and_tools_reach_trl_as_they_are() -> None:
     plain = trl_dataset([{"chosen": answer, "rejected": asked, "id": "x"}])
     assert plain.to_list() == [{"chosen": answer, "rejected": asked}]
     assert plain.features["chosen"].feature.keys() == {"role", "content"}
-
-
-def test_the_share_of_corrections_sets_the_length_by_which_the_rate_goes(run: Path) -> None:
-    job, given = found(run), Given.of([])
-    assert job.correcting == 1.0 and dpo._usual(given, job, 0, 40) == recipe("correct", steps=40)
-    job.rows = [*job.rows, *({**row, "method": "retain"} for row in job.rows)]
-    assert job.correcting == 0.5 and dpo._usual(given, job, 0, 40) == recipe("correct", steps=20)
-    job.rows = [{**row, "method": "best_worst"} for row in job.rows]
-    assert job.correcting == 1.0 and dpo._usual(given, job, 0, 40) == recipe("best_worst")
