@@ -282,14 +282,15 @@ def judged(recipe: Recipe, seed: int, judge: Callable[[], Judge], options: argpa
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    heads = ["recipe", "loss", "accuracy", *FIGURES, "guard alarm", "verdict"]
+    figures = [figure for figure in FIGURES if any(figure in row for made in rows.values() for row in made)]
+    heads = ["recipe", "loss", "accuracy", *figures, "guard alarm", "verdict"]
     yield f"| {' | '.join(heads)} |"
     yield "|---|" + "--:|" * (len(heads) - 1)
     for name, made in rows.items():
         rate = f", lr {made[0]['rate']:g}".replace("e-0", "e-") if "lr" not in name and "common" not in name else ""
         shown = [
             *(last([row[logged] for row in made if logged in row]) for logged in ("loss", "rewards/accuracies")),
-            *(cell([row[figure] for row in made if figure in row], change=figure == "general") for figure in FIGURES),
+            *(cell([row[figure] for row in made if figure in row], change=figure == "general") for figure in figures),
             ", ".join(f"{row['alarm']}/{row['steps']}" if row["alarm"] else "no" for row in made),
             ", ".join(row["verdict"] or "-" for row in made),
         ]
