@@ -5,10 +5,11 @@
 
 The pairs are the course's: what the bundled model answers to English questions about itself, with Qwen corrected to
 Deep Qwen. SmolLM2 says neither name. Every training takes 104 of them, 13 steps, in bfloat16, and the guard only warns,
-unless the row says otherwise. The verdict's English questions are asked greedily, without a system message of ours, up
-to 32 tokens; of general questions (benchmarks/general.en.txt), controls and those under a foreign system message only
-those that the base answers right. The script prints the table; if the run is complete, it also writes it, with the
-machine and the versions, to --json, and into the page --docs between its marks.
+unless the row says otherwise. Mixed pairs have 1.45 for each correction beside them, of what SmolLM2 says already. The
+verdict's English questions are asked greedily, without a system message of ours, up to 32 tokens; of general questions
+(benchmarks/general.en.txt) those that the base answers right under a system message. The script prints the table; if
+the run is complete, it also writes it, with the machine and the versions, to --json, and into the page --docs between
+its marks.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import re
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 from statistics import mean
@@ -33,8 +35,10 @@ from records import ROOT, machine, named, put, show
 
 import pairforge
 from pairforge.api.evaluate import AnswersById, Evaluation
+from pairforge.api.models import HELPFUL_SYSTEM_MESSAGE
+from pairforge.evaluation.metrics import Measured
 from pairforge.evaluation.questions import ModelNames, Question, questions
-from pairforge.evaluation.verdict import Verdict, verdict
+from pairforge.evaluation.verdict import verdict
 from pairforge.judges.reference import contains
 from pairforge.prompts import bundled, systems
 from pairforge.samplers.decoding import Decoding
@@ -57,19 +61,23 @@ RECIPES = (
     Recipe("LoRA: sigmoid + sft, lr 2e-4", ("--use_peft", "--learning_rate", "2e-4")),
     Recipe("LoRA: sigmoid + sft, lr 5e-4", ("--use_peft", "--learning_rate", "5e-4")),
     Recipe("default", seeds=3),
-    Recipe("default, counter and retention pairs", pairs="mixed", seeds=3),
+    Recipe("mixed pairs: sigmoid + sft, lr 4.6e-5", ("--learning_rate", "4.6e-5"), pairs="mixed", seeds=3),
+    Recipe("mixed pairs, LoRA: sigmoid + sft, lr 1e-3", ("--use_peft", "--learning_rate", "1e-3"), pairs="mixed"),
 )
-FIGURES = {
-    "new name": ("shares", "new_name"),
-    "half a name": ("shares", "half_name"),
-    "general kept": ("kept", "general"),
-    "leak": ("shares", "leak"),
-    "controls kept": ("kept", "controls"),
-    "obedience kept": ("kept", "obedience"),
-    "repetition": ("shares", "repetition"),
-}
-"""The columns of the table, and where each value comes from: the share of a metric, or what was kept of the base's."""
+KINDS = ("identity", "general", "controls", "obedience")
+"""The kinds of questions that are asked."""
+SHARES = {"new name": "new_name", "half a name": "half_name", "leak": "leak", "repetition": "repetition"}
+"""The figures that are the share of a metric."""
+FIGURES = (
+    *("new name", "half a name", "general", "general kept", "leak"),
+    *("controls kept", "obedience kept", "repetition"),
+)
+"""The columns of the table; `general` is a change, and kept is a share of what the base answers right."""
 FAST = ("--bf16", "true", "--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
+FAST += ("--attn_implementation", "eager")
+BESIDE = {"general": 0.75, "controls": 0.25, "told": 0.45}
+"""Pairs for each correction, in a mixed set, of what the model says already."""
+SCORES: dict[str, Any] = {"judge": "own", "chosen_score": 1.0, "rejected_score": 0.0}
 MARKS = ("<!-- table: python benchmarks/real.py -->", "<!-- end of the table of the real model -->")
 
 
@@ -77,7 +85,7 @@ def main() -> int:
     options = parse()
     recipes = [recipe for recipe in RECIPES if not options.only or re.search(options.only, recipe.name)]
     with closing(Store(options.folder)) as store:
-        judge = Judge(options.model, store, options.questions)
+        judge = cache(lambda: Judge(options.model, store, options.questions))
         jobs = [(recipe, seed) for recipe in recipes for seed in options.seeds or range(recipe.seeds)]
         rows: dict[str, list[dict[str, Any]]] = {}
         for recipe, seed in jobs:
@@ -87,9 +95,9 @@ def main() -> int:
         found = {"command": "python benchmarks/real.py", **machine(), "model": "SmolLM2-135M-Instruct"}
         put(
             options.json,
-            json.dumps({**found, "asked": judge.counts, "rows": rows}, ensure_ascii=False, indent=1) + "\n",
+            json.dumps({**found, "asked": judge().counts, "rows": rows}, ensure_ascii=False, indent=1) + "\n",
         )
-        show(options.docs, MARKS, "\n".join((*table(rows), "", f"{asked(judge.counts)} {named(found)}.")))
+        show(options.docs, MARKS, "\n".join((*table(rows), "", f"{asked(judge().counts)} {named(found)}.")))
     return 0
 
 
@@ -109,23 +117,25 @@ def parse() -> argparse.Namespace:
 
 
 class Judge:
-    """The questions, and the base's answers to them."""
+    """The questions, and the base's answers to them.
+
+    General questions are those that the base answers right under a system message of ours; they are asked without one.
+    So its answers there are no better than chance has them: where questions are chosen by the very answers that are
+    counted, a model that is only different loses some, and can gain none.
+    """
 
     def __init__(self, base: str, store: Store, limit: int) -> None:
         self.base, self.store = base, store
-        sets = questions(NAMES, [None])
+        sets = {kind: of for kind, of in questions(NAMES, [None]).items() if kind in KINDS}
         sets = {kind: [one for one in of if one.prompt.columns["lang"] == "en"] for kind, of in sets.items()}
         sets = {kind: [of[index] for index in sample_indices(len(of), limit, 0)] for kind, of in sets.items()}
-        sets["general"] = [*general()]
-        self.before = self._ask(Evaluation(sets, at_temperature_1=False), base)
-        drawn = {kind: [one for one in of if self._counts(kind, one)] for kind, of in sets.items()}
-        self.evaluation = Evaluation(drawn, at_temperature_1=False)
-        self.counts = {kind: (len(drawn[kind]), len(sets[kind])) for kind in sets if kind != "identity"}
-
-    def _counts(self, kind: str, question: Question) -> bool:
-        """Return True for what the base answers right, and for every question about the model itself."""
-        given = self.before[question.prompt.id]
-        return kind == "identity" or (not isinstance(given, Skip) and question.tests[kind](given[0].text))
+        helped, bare = ([*general(context)] for context in (HELPFUL_SYSTEM_MESSAGE, None))
+        first = self._ask(Evaluation({"general": helped}, at_temperature_1=False), base)
+        sets["general"] = [one for one, other in zip(bare, helped, strict=True) if _right(other, first)]
+        self.evaluation = Evaluation(sets, at_temperature_1=False)
+        self.before = self._ask(self.evaluation, base)
+        right = {kind: sum(_right(one, self.before) for one in of) for kind, of in sets.items() if kind != "identity"}
+        self.counts = {kind: (count, len(sets[kind])) for kind, count in right.items()}
 
     def _ask(self, evaluation: Evaluation, model: str) -> AnswersById:
         sampler = TransformersSampler(model, Decoding(max_new_tokens=32), dtype="bfloat16", batch_size=32)
@@ -139,8 +149,8 @@ class Judge:
                 judged[metric][question.prompt.id] = given if isinstance(given, Skip) else test(given[0].text)
         return judged
 
-    def __call__(self, model: Path) -> tuple[Verdict, dict[str, float]]:
-        """Return the verdict on a model, and the mean number of tokens in its answers and in the base's, by kind."""
+    def __call__(self, model: Path) -> dict[str, Any]:
+        """Return the figures of a model, its verdict, and the mean number of tokens in its and the base's answers."""
         after = self._ask(self.evaluation, str(model))
         judged, base = self._outcomes(after), self._outcomes(self.before)
         lengths = {}
@@ -148,16 +158,31 @@ class Judge:
             for who, answers in (("before", self.before), ("after", after)):
                 given = [answers[one.prompt.id] for one in of]
                 lengths[f"{kind} {who}"] = round(mean(one[0].tokens for one in given if not isinstance(one, Skip)), 1)
-        return verdict(judged, base), lengths
+        found = verdict(judged, base)
+        measured = Measured(judged, base)
+        return {
+            **{figure: found.shares[metric].value for figure, metric in SHARES.items()},
+            "general": found.changes["general"].value,
+            **{f"{kind} kept": kept.value for kind in KINDS[1:] if (kept := measured.kept(kind))},
+            "verdict": found.outcome,
+            "failed": found.failed,
+            "tokens": lengths,
+        }
 
 
-def general() -> Iterator[Question]:
-    """Yield the general questions of general.en.txt: `question | answer / answer`."""
+def _right(question: Question, answers: AnswersById) -> bool:
+    """Return True if an answer is right."""
+    given, test = answers[question.prompt.id], next(iter(question.tests.values()))
+    return not isinstance(given, Skip) and test(given[0].text)
+
+
+def general(context: str | None) -> Iterator[Question]:
+    """Yield the general questions of general.en.txt, `question | answer / answer`, in a context."""
     for line in (ROOT / "benchmarks" / "general.en.txt").read_text("utf-8").splitlines():
         question, _, answers = line.partition(" | ")
         prompt = Prompt(({"role": "user", "content": question},), {"reference": answers.split(" / ")})
         tests = {"general": _contains(prompt), "leak": _leaks(question)}
-        yield Question(prompt, tests, dict.fromkeys(tests, answers))
+        yield Question(prompt.in_context(context), tests, dict.fromkeys(tests, answers))
 
 
 def _contains(prompt: Prompt) -> Any:
@@ -169,13 +194,11 @@ def _leaks(question: str) -> Any:
 
 
 def pairs(kind: str, options: argparse.Namespace) -> Path:
-    """Return a file of pairs; make it if it doesn't exist."""
+    """Return a file of pairs; make it if it doesn't exist. "mixed" has what the model says already beside them."""
     file: Path = options.folder / f"{kind}-{options.pairs}.jsonl"
     if not file.exists():
         rows = corrections(options)
-        if kind == "mixed":
-            others = [*retained(rows, options)]
-            rows = [*rows[: len(rows) - len(others)], *others]
+        rows += retained(options) if kind == "mixed" else ()
         put(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return file
 
@@ -183,39 +206,54 @@ def pairs(kind: str, options: argparse.Namespace) -> Path:
 def corrections(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return corrections of the bundled model's answers to English questions."""
     prompts = options.folder / "identity.en.jsonl"
-    put(prompts, "".join(json.dumps(dict(one.columns) | {"prompt": one.question}) + "\n" for one in identity()))
+    put(
+        prompts,
+        "".join(json.dumps(dict(one.columns) | {"prompt": one.question}) + "\n" for one in _english("identity.train")),
+    )
     names = ("--from", "Qwen", "--to", "Deep Qwen", "-m", "pocket", "--no-system")
     made = command_json((0,), "correct", *names, "-p", prompts, "-o", options.folder)
     rows = (Path(made["run"]) / "pairs.jsonl").read_text("utf-8").splitlines()
     return [json.loads(rows[index]) for index in sample_indices(len(rows), options.pairs, 0)]
 
 
-def identity() -> list[Prompt]:
-    return [prompt for prompt in bundled("identity.train") if prompt.columns["lang"] == "en"]
+def retained(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield pairs of what the model says already: chosen is its answer, rejected its answer to another prompt.
 
-
-def retained(rows: Sequence[Mapping[str, Any]], options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield pairs whose chosen side is what the model says already, and whose rejected side is a correction's chosen.
-
-    A fifth of all pairs is under system messages that name another assistant, where the model uses that name; a quarter
-    is of general questions.
+    They are general, about others, and about the model itself under system messages that name another assistant, where
+    it uses that name.
     """
     lines = (ROOT / "benchmarks" / "general.train.en.txt").read_text("utf-8").splitlines()
-    english, asked = [row for row in systems("train") if row["lang"] == "en"], cycle(identity())
-    told = [(row, next(asked).in_context(row["system"])) for row in english for _ in range(3)]
-    for want, share in ((told, 0.21), ([({}, Prompt(({"role": "user", "content": line},))) for line in lines], 0.25)):
-        given = pairforge.sample(
-            prompts=[prompt for _, prompt in want], model=options.model, max_new_tokens=40, output=options.folder
+    english, others = [row for row in systems("train") if row["lang"] == "en"], cycle(_english("identity.train"))
+    told = [(next(others).in_context(row["system"]), (row["name"], row["maker"])) for row in english for _ in range(9)]
+    asked: dict[str, list[tuple[Prompt, Sequence[str]]]] = {
+        "general": [(Prompt(({"role": "user", "content": line},)), ()) for line in lines],
+        "controls": [(prompt, ()) for prompt in _english("controls.train", 0.4 * options.pairs)],
+        "told": told,
+    }
+    asked["general"] += [(prompt, ()) for prompt in _english("general.train", 0.6 * options.pairs)]
+    for kind, share in BESIDE.items():
+        sampled = pairforge.sample(
+            prompts=[prompt for prompt, _ in asked[kind]],
+            model=options.model,
+            max_new_tokens=32,
+            dtype="bfloat16",
+            output=options.folder,
         )
-        found = []
-        for (row, prompt), sampled in zip(want, given, strict=True):
-            text = _sentences(sampled.answers[0]) if sampled.answers else ""
-            if text and (not row or any(contains(text, row[key]) for key in ("name", "maker"))):
+        found = list[tuple[Prompt, str]]()
+        for (prompt, names), given in zip(asked[kind], sampled, strict=True):
+            text = _sentences(given.answers[0]) if given.answers else ""
+            if text and (not names or any(contains(text, name) for name in names)):
                 found.append((prompt, text))
         for index in sample_indices(len(found), round(share * options.pairs), 0):
-            prompt, text = found[index]
-            name = rows[index % len(rows)]["chosen"][-1]["content"]
-            yield pairforge.Pair.of(prompt, text, name, method="correct", model="pocket").row()
+            (prompt, text), (_, other) = found[index], found[(index + len(found) // 2) % len(found)]
+            if other != text:
+                yield pairforge.Pair.of(prompt, text, other, method="retain", model="pocket", **SCORES).row()
+
+
+def _english(name: str, limit: float | None = None) -> list[Prompt]:
+    """Return a random sample of the English prompts of a bundled set."""
+    found = [prompt for prompt in bundled(name) if prompt.columns["lang"] == "en"]
+    return [found[index] for index in sample_indices(len(found), limit and round(limit), 0)]
 
 
 def _sentences(answer: Answer) -> str:
@@ -224,7 +262,7 @@ def _sentences(answer: Answer) -> str:
     return text if answer.finish == "stop" else text[: text.rfind(". ") + 1]
 
 
-def judged(recipe: Recipe, seed: int, judge: Judge, options: argparse.Namespace) -> dict[str, Any]:
+def judged(recipe: Recipe, seed: int, judge: Callable[[], Judge], options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one training; read them from their file if it exists. The weights are not kept."""
     name = "".join(mark if mark.isalnum() else "-" for mark in recipe.name)
     file = options.folder / f"{name}-{options.pairs}-{seed}.json"
@@ -235,32 +273,24 @@ def judged(recipe: Recipe, seed: int, judge: Judge, options: argparse.Namespace)
         more = ("--guard", recipe.guard, "--verdict_questions", 0)
         if not (model / "history.json").exists():
             run_module("trainers.dpo", *flags, *more, "--logging_steps", 1, *FAST, *recipe.flags, passes=(0, 1))
-        found, lengths = judge(model)
+        result = judge()(model)
         history = json.loads((model / "history.json").read_text("utf-8"))
-        result = {**figures(found), "verdict": found.outcome, "failed": found.failed, "tokens": lengths}
         rate = history["training"]["learning_rate"]
         put(file, json.dumps({"seed": seed, **result, **ending(history), "rate": rate, "guard": history["guard"]}))
         shutil.rmtree(model)
     return dict(json.loads(file.read_text("utf-8")))
 
 
-def figures(found: Verdict) -> dict[str, float]:
-    """Return the figures of the table."""
-    changes = {name: 1 + change.value for name, change in found.changes.items()}
-    shares = {name: share.value for name, share in found.shares.items()}
-    parts = {"shares": shares, "kept": changes}
-    return {name: parts[part][metric] for name, (part, metric) in FIGURES.items() if metric in parts[part]}
-
-
 def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    heads = ["recipe", "loss", "accuracy", *FIGURES, "guard alarm", "verdict"]
+    figures = [figure for figure in FIGURES if any(figure in row for made in rows.values() for row in made)]
+    heads = ["recipe", "loss", "accuracy", *figures, "guard alarm", "verdict"]
     yield f"| {' | '.join(heads)} |"
     yield "|---|" + "--:|" * (len(heads) - 1)
     for name, made in rows.items():
         rate = f", lr {made[0]['rate']:g}".replace("e-0", "e-") if "lr" not in name and "common" not in name else ""
         shown = [
             *(last([row[logged] for row in made if logged in row]) for logged in ("loss", "rewards/accuracies")),
-            *(cell([row[figure] for row in made if figure in row], change=False) for figure in FIGURES),
+            *(cell([row[figure] for row in made if figure in row], change=figure == "general") for figure in figures),
             ", ".join(f"{row['alarm']}/{row['steps']}" if row["alarm"] else "no" for row in made),
             ", ".join(row["verdict"] or "-" for row in made),
         ]

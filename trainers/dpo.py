@@ -52,6 +52,7 @@ from .sweep import best_flags
 
 _EXPLAINING = ("learning_rate", "loss_type", "max_samples", "max_steps", "num_train_epochs")
 """The flags that explain best why a model did not learn."""
+_TOO_HIGH = 20  # times the recipe's learning rate
 _SECONDS = 10.0
 """The longest time between two lines about the steps of a training."""
 _SMALL = 100 * 2**20  # bytes of weights; below, a second thread makes it slower
@@ -172,13 +173,17 @@ def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult 
         how = f"{'+'.join(config.loss_type)}, lr {config.learning_rate:g}"
         say(f"training on {plural(len(rows), 'pair')}{fewer} -> {output.path}; {how}")
         if not output.trained:
-            _warn_of_few_steps(config, len(rows))
+            _warn(config, len(rows), known["learning_rate"])
         return _train_and_judge(Plan(argv, given, job, rows, numbers, script, config, chosen, training, output, known))
     finally:
         output.close()
 
 
-def _warn_of_few_steps(config: Any, pairs: int) -> None:
+def _warn(config: Any, pairs: int, usual_rate: float) -> None:
+    """Warn of a learning rate that no model survives, and of too few steps."""
+    if (times := config.learning_rate / usual_rate) > _TOO_HIGH:
+        rates = f"{config.learning_rate:g} is {times:.0f} times the recipe's {usual_rate:g}"
+        say(f"warning: --learning_rate {rates}: models collapse at such a rate")
     ahead = steps(config, pairs)
     if ahead < LENGTHS[0]:  # below, the recipe raises the rate no more
         say(f"warning: {plural(ahead, 'step')} {'is' if ahead == 1 else 'are'} too few to learn anything")

@@ -43,14 +43,13 @@ _TRACKERS: dict[str, tuple[str, ...]] = dict.fromkeys(
 _TRACKERS |= {"tensorboard": ("tensorboard", "tensorboardX"), "flyte": ("flytekit",), "azure_ml": ("azureml",)}
 """The trackers that --report_to names, with the modules of each where those are called otherwise."""
 _LOOKED_AT = 100  # pairs
-_TOO_HIGH = 20  # times the recipe's learning rate
 
 
 def check_flags(given: Given, job: TrainingJob) -> None:
     """Refuse flags that can't work, together or on this machine. Raises InputError."""
     check_model(job.model, job.revision, ask_hub=True)
     check_output_folder(given, job)
-    _check_numbers(given, job.method)
+    _check_numbers(given)
     _check_losses(given, job.method)
     _check_lora(given)
     _check_files(given)
@@ -84,7 +83,7 @@ def _check_judge(judge: str | None, job: TrainingJob) -> None:
         say(f"the judge {name} made these pairs; for a win rate in the verdict, add --judge {name}")
 
 
-def _check_numbers(given: Given, method: str) -> None:
+def _check_numbers(given: Given) -> None:
     for name, least in _AT_LEAST.items():
         value = given.number(name)
         if value is None or (name == "num_train_epochs" and (given.number("max_steps") or -1) > 0):
@@ -95,11 +94,6 @@ def _check_numbers(given: Given, method: str) -> None:
     steps = given.number("max_steps")
     if steps is not None and steps <= 0 and steps != -1:
         raise pairforge.InputError(f"--max_steps {steps:g} must be above 0", fix="leave it out to train by epochs")
-    usual = recipe(method, lora=given.on("use_peft"))["learning_rate"]
-    rate = given.number("learning_rate")
-    if rate and rate > _TOO_HIGH * usual:
-        times = f"{rate / usual:.0f} times the recipe's {usual:g}"
-        say(f"warning: --learning_rate {rate:g} is {times}: models collapse at such a rate")
 
 
 def _check_losses(given: Given, method: str) -> None:

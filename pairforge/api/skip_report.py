@@ -52,6 +52,8 @@ class SkipReport:
             yield "  -> correct the cause and run the same command again: what was made is kept"
         else:
             yield from self._same_scores()
+            if most == "persona_failed":
+                yield "  -> show how it answers, by lines user: and assistant: in a persona file; or --chosen reference"
         yield from self.names()
 
     @property

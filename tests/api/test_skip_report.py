@@ -38,6 +38,13 @@ def test_the_name_that_the_model_says_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_persona_that_no_answer_fits_gets_advice(tmp_path: Path) -> None:
+    *_, advice = report(
+        tmp_path, [("persona_failed", "it refuses: No.")] * 3, persona={"text": "You are X."}
+    ).conclusion()
+    assert advice.startswith("  -> show how it answers") and "--chosen reference" in advice
+
+
 def test_another_spelling_is_named(tmp_path: Path) -> None:
     made = report(tmp_path, [("nothing_to_correct", "I'm Qwen.")] * 3, rules={"qwen": "Athene"})
     assert [*made.names()] == ["the model writes 'Qwen', not 'qwen'", "  -> --from Qwen, or --case smart"]

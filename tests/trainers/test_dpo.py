@@ -58,6 +58,14 @@ def test_the_user_s_flags_win_over_the_recipe_and_a_config_file_too(tmp_path: Pa
     assert (config.beta, config.num_train_epochs, config.loss_type) == (0.3, 3, ["sigmoid", "sft"])
 
 
+def test_a_rate_far_above_the_recipe_s_for_this_model_and_length_is_warned_of(capfd: Any) -> None:
+    config = config_of("--learning_rate", "5e-4")
+    dpo._warn(config, 1200, 3e-5)
+    assert capfd.readouterr().err == ""
+    dpo._warn(config, 1200, 4.2e-6)
+    assert "warning: --learning_rate 0.0005 is 119 times the recipe's 4.2e-06" in capfd.readouterr().err
+
+
 def test_this_machine_can_train() -> None:
     import torch
 

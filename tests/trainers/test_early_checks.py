@@ -88,14 +88,6 @@ def test_what_works_is_not_refused(
     assert capfd.readouterr().err == ""
 
 
-def test_an_absurd_learning_rate_is_warned_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    check("--learning_rate", "0.1")
-    assert "warning: --learning_rate 0.1 is 3333 times the recipe's 3e-05" in capfd.readouterr().err
-
-
 def test_a_model_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("q.txt").write_text("")
