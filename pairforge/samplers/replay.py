@@ -21,7 +21,7 @@ MISSING = Skip("not_replayed", "no stored answer to this prompt")
 _READ = f"a row needs prompt (a text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
 
 
-class AnswerTable(Mapping[Key, Answer]):
+class AnswersOnDisk(Mapping[Key, Answer]):
     """Answers in a temporary file, by prompt and by their order there; it lasts as long as this object."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class ReplaySampler(Sampler):
     @cached_property
     def prompts(self) -> dict[str, Prompt]:
         """The prompts that were asked, by id, as far as they are known."""
-        return self.answers.prompts() if isinstance(self.answers, AnswerTable) else {}
+        return self.answers.prompts() if isinstance(self.answers, AnswersOnDisk) else {}
 
     @classmethod
     def from_file(cls, path: str | Path, model: str | None = None, option: str = "--replay") -> ReplaySampler:
@@ -85,7 +85,7 @@ class ReplaySampler(Sampler):
 
         The model that the pairs will name is `model`, else the one that all rows name, else the file's name.
         """
-        answers, skips, models = AnswerTable(), dict[str, Skip](), set[str]()
+        answers, skips, models = AnswersOnDisk(), dict[str, Skip](), set[str]()
         marks: dict[str, dict[tuple[str, str], float]] = {"score": {}, "rank": {}}
         for number, line in enumerate(_lines(path, option), 1):
             if not line.strip():
@@ -131,7 +131,7 @@ class ReplaySampler(Sampler):
 
     @cached_property
     def _digest(self) -> str:
-        keys = self.answers if isinstance(self.answers, AnswerTable) else sorted(self.answers)
+        keys = self.answers if isinstance(self.answers, AnswersOnDisk) else sorted(self.answers)
         given = ((key, self.answers[key]) for key in keys)
         return digest_of_all([*key, written(answer), answer.finish] for key, answer in given)
 
