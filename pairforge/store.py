@@ -99,10 +99,12 @@ class Store:
         query = "SELECT prompt, answer, score FROM scores WHERE settings = ?"
         return {(p, a): score for p, a, score in self._of_prompts(query, digest(settings), prompts)}
 
-    def seen_before(self, prompts: Iterable[str]) -> set[str]:
-        """Return which of these ids an earlier call was given; they are on disk for as long as the store is open."""
+    def seen_before(self, prompts: Iterable[str], *, new: bool = False) -> set[str]:
+        """Return which of these ids a call was given since the last `new` one; they are on disk, for now."""
         query = "INSERT OR IGNORE INTO seen VALUES (?)"
         with write_errors(self.path), self._db:
+            if new:
+                self._db.execute("DROP TABLE IF EXISTS temp.seen")
             self._db.execute("CREATE TEMP TABLE IF NOT EXISTS seen (prompt TEXT PRIMARY KEY) WITHOUT ROWID")
             return {one for one in dict.fromkeys(prompts) if not self._db.execute(query, (one,)).rowcount}
 

@@ -113,3 +113,4 @@ def test_answers_are_returned_by_prompt_and_an_id_is_seen_once(tmp_path: Path) -
     assert store.answers(SETTINGS, ["c", "x", "a"]) == {(name, 0): Answer(name, "stop") for name in "ca"}
     assert store.seen_before(["a", "b", "a"]) == set()
     assert store.seen_before(["b", "c"]) == {"b"} and Store(tmp_path).seen_before(["b"]) == set()
+    assert store.seen_before(["b"], new=True) == set()

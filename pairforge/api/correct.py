@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -78,7 +79,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         by_default=not (options.system or options.no_system),
         refine=refine,
         extras=_extra_pairs(options, rules, sampler),
-        names=None if options.persona or fill is not None else NameCounts(rules),
+        names=None if options.persona or fill is not None else partial(NameCounts, rules),
         keeps=rules.keeps,
         notes=notes,
     )

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from .. import diagnostics
 from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
-from ..jury import Ballots, Jury, scale, scores_in
+from ..jury import Jury
 from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
 from ..pair_view import PairView
@@ -24,7 +23,7 @@ from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
 from ..readers.spool import RowSpool, batched, spooled
 from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
-from ..stages import Outcome, Scored, decided, judge_groups, pair, score
+from ..stages import Outcome, Scored, decided, judge_groups, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
@@ -32,6 +31,7 @@ from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, S
 from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
 from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple
+from .run_parts import Answers, Judged, fitted, without_hard
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
@@ -179,8 +179,6 @@ def named_values(given: PromptColumns, option: str, example: str, form: str = "N
     return {name.strip(): value.strip() for name, _, value in parts}
 
 
-Answers = Mapping[str, list[Answer] | Skip]
-"""By prompt id."""
 CHUNK = 4096
 """Prompts that are asked, judged and paired together; no more of a run is in memory."""
 
@@ -276,7 +274,7 @@ class BuildJob:
         contexts: The system messages to ask under, None for none.
         refine: Returns the final pairer of some prompts, after asking for the further answers that it needs.
         extras: Make added pairs, by kind, which are counted apart.
-        names: Counts the names that were replaced.
+        names: Returns what counts the names that were replaced.
         notes: Returns warnings that are shown before anything is asked.
         confirm: A groupwise judge that has to find the chosen answer of each pair better, too.
         adaptive: Ask for two answers first, and for more only where these make no pair; "stored": of a run that did so,
@@ -298,7 +296,7 @@ class BuildJob:
     judge: Judge | Jury | None = None
     refine: Callable[[Sequence[Prompt], Answers, Builder], Pairer] | None = None
     extras: Mapping[str, ExtraPairs] = field(default_factory=dict)
-    names: NameCounts | None = None
+    names: Callable[[], NameCounts] | None = None
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
     confirm: Judge | None = None
@@ -391,47 +389,11 @@ _OPEN = ("tie", "below_margin", "identical", "length_gap", "one_answer", "cut_of
 """The reasons of skips that more answers may resolve."""
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A part of a run: its prompts, their answers, the scores of each judge, and what became of each prompt.
-
-    `before` holds the ids of prompts that occurred in an earlier part; `saved` answers were not needed.
-    """
-
-    asked: Sequence[Prompt | Skip]
-    before: Container[str]
-    answers: Answers
-    of_judges: Sequence[Mapping[str, Scored | Skip]] = ()
-    results: Mapping[str, Scored | Skip] = field(default_factory=dict)
-    outcome: Outcome = ()
-    saved: int = 0
-
-    @property
-    def pairs(self) -> list[Pair]:
-        return [item for _, item in self.outcome if isinstance(item, Pair)]
-
-    def paired(self, job: BuildJob, pairer: Pairer, scales: Sequence[tuple[float, float]] = ()) -> Judged:
-        """Return the part with the pairs; a jury's scores are combined by the `scales` of its judges."""
-        if not isinstance(job.judge, Jury):
-            results = self.of_judges[0] if self.of_judges else {}
-            given = results if job.judge else self.answers
-            return replace(
-                self, results=results, outcome=pair(self.asked, given, pairer, job.sampler.model, self.before)
-            )
-        ballots = Ballots(job.judge, self.of_judges)
-        results = ballots.combined(scales)
-        outcome = pair(self.asked, results, pairer, job.sampler.model, self.before)
-        outcome = [
-            (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
-            for prompt, item in outcome
-        ]
-        return replace(self, results=results, outcome=outcome)
-
-
 def _parts(builder: Builder) -> Iterator[Judged]:
     """Yield the run part by part, so that no more of it is in memory."""
-    for asked in batched(builder.job.asked(), CHUNK):
-        before = builder.store.seen_before(prompt.id for prompt in asked if isinstance(prompt, Prompt))
+    for number, asked in enumerate(batched(builder.job.asked(), CHUNK)):
+        ids = (prompt.id for prompt in asked if isinstance(prompt, Prompt))
+        before = builder.store.seen_before(ids, new=not number)
         yield _in_rounds(builder, asked, before)
 
 
@@ -446,7 +408,9 @@ def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Contain
     for n in job.rounds:
         answers |= builder.ask(open_, n, first=first)
         pairer = job.refine(real, answers, builder) if job.refine else job.pairer
-        judged = Judged(asked, before, answers, builder.scores(real, answers)).paired(job, pairer)
+        judged = Judged(asked, before, answers, builder.scores(real, answers)).paired(
+            job.judge, pairer, job.sampler.model
+        )
         answered = {prompt.id for prompt in open_ if not isinstance(answers[prompt.id], Skip)}
         unpaired = ((prompt, item.reason) for prompt, item in judged.outcome if isinstance(item, Skip))
         open_ = [prompt for prompt, reason in unpaired if prompt and reason in _OPEN]
@@ -454,41 +418,6 @@ def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Contain
         if not open_:
             break
     return replace(judged, saved=saved)
-
-
-def _fitted(job: BuildJob, parts: Iterator[Judged]) -> Iterator[Judged]:
-    """Yield the parts, paired again by what the scores of all of them show: the scale of each judge, and the margin."""
-    start = [*islice(parts, 2)]
-    if len(start) < 2 or not (isinstance(job.judge, Jury) or job.pairer.fitted([]) is not job.pairer):
-        yield from chain(start, parts)
-        return
-    found: list[array[float]] = []
-
-    def scored() -> Iterator[Judged]:
-        for part in chain(start, parts):
-            found.extend(array("d") for _ in part.of_judges[len(found) :])
-            for scores, results in zip(found, part.of_judges, strict=True):
-                scores.extend(scores_in(results))
-            yield replace(part, outcome=())
-
-    with RowSpool(scored()) as kept:
-        scales = [scale(scores) for scores in found] if isinstance(job.judge, Jury) else []
-        combined = found[0]
-        if scales and job.pairer.fitted([]) is not job.pairer:
-            combined = array("d")
-            for part in kept:
-                combined.extend(scores_in(part.paired(job, job.pairer, scales).results))
-        pairer = job.pairer.fitted(combined)
-        for part in kept:
-            yield part.paired(job, pairer, scales)
-
-
-def _without_hard(hard: HardPairs, parts: Iterator[Judged]) -> Iterator[Judged]:
-    """Yield the parts without the hard pairs, which are known when all have been measured."""
-    with RowSpool(parts) as kept:
-        verdicts = iter(hard([item for part in kept for item in part.pairs]))
-        for part in kept:
-            yield replace(part, outcome=decided(part.outcome, [*islice(verdicts, len(part.pairs))]))
 
 
 def _may_be_asked(builder: Builder) -> Builder:
@@ -511,16 +440,18 @@ def _may_be_asked(builder: Builder) -> Builder:
 def _fill(run: Run, builder: Builder) -> None:
     builder = _may_be_asked(builder)
     job = builder.job
-    parts = _fitted(job, _parts(builder))
+    parts = fitted(job.judge, job.pairer, job.sampler.model, _parts(builder))
     if confirm := job.confirm:
         parts = (replace(part, outcome=builder.confirmed(part.outcome, confirm)) for part in parts)
     if job.drop_hard:
-        parts = _without_hard(job.drop_hard, parts)
-    finish = PairFinisher(job.sampler, job.keeps)
+        parts = without_hard(job.drop_hard, parts)
+    finish, names = PairFinisher(job.sampler, job.keeps), job.names() if job.names else None
+    asked_with: dict[str, Any] = {}
     skips, found = Counter[str](), dict[str, Any]()
     pairs = paired = saved = 0
     with run.writing() as (write_pair, write_skip):
         for part in parts:
+            asked_with = asked_with or job.sampler.settings()
             made = list[Pair]()
             for prompt, item in part.outcome:
                 stored = finish(item) if isinstance(item, Pair) else item
@@ -530,8 +461,8 @@ def _fill(run: Run, builder: Builder) -> None:
                 else:
                     write_skip(_skip_row(prompt, stored))
                     skips[stored.reason] += 1
-                if job.names:
-                    job.names.add(item if isinstance(stored, Pair) else stored)
+                if names:
+                    names.add(item if isinstance(stored, Pair) else stored)
             pairs, saved = pairs + len(made), saved + part.saved
             paired += len({item.prompt_id for item in made})
             found = diagnostics.joined(found, diagnostics.diagnose_part(part.answers, part.results, made))
@@ -542,6 +473,9 @@ def _fill(run: Run, builder: Builder) -> None:
                     write_pair(stored.row())
                     extra[kind] += 1
     builder.say_counts()
+    if asked_with and asked_with != job.sampler.settings():  # a server refused one of them late: all is asked as now
+        _fill(run, Builder(job, builder.store, builder.quiet))
+        return
     counts: dict[str, Any] = {
         "prompts": len(job.prompts),
         "contexts": len(job.contexts),
@@ -549,7 +483,7 @@ def _fill(run: Run, builder: Builder) -> None:
         **({"paired": paired} if paired < pairs else {}),
         "skips": dict(sorted(skips.items())),
         **({"diagnostics": diagnostics.finished(found)} if job.judge else {}),
-        **(job.names.counts() if job.names else {}),
+        **(names.counts() if names else {}),
         **({"thoughts": finish.thoughts} if finish.thoughts else {}),
         **extra,
     }
