@@ -30,7 +30,8 @@ from ..text import one_line
 from ..types import Answer, Pair, Prompt, Sampler, Skip, digest
 from .inputs import DEFAULT_RUN, latest_run
 from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
-from .pipeline import Answers, Builder, BuildJob, BuildResult, ExtraPairs, build, named_values, prepare, source_name
+from .pipeline import Builder, BuildJob, BuildResult, ExtraPairs, build, named_values, prepare, source_name
+from .run_parts import Answers
 
 _CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _NO_SYSTEM = ("template", "rejected")  # skips of a template or server that may only refuse the system message
