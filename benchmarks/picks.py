@@ -35,6 +35,9 @@ from pairforge.prompts import bundled
 from pairforge.statistics import Z95, sample_indices
 
 ANSWERS = 4  # to each held-out question
+TOLD = """\
+Each rule was trained, and its model judged by the right answers that it samples (`python benchmarks/picks.py`). The judge of all
+rows but the default's also says how wrong a wrong answer is, as where all wrong answers score 0 most rules pick the same:"""
 MARKS = ("<!-- table: python benchmarks/picks.py -->", "<!-- end of the table of picks -->")
 
 
@@ -162,7 +165,7 @@ def write(rows: Mapping[str, Any], before: Mapping[str, Any], options: argparse.
     found = {"command": "python benchmarks/picks.py", **machine(), "model": options.model}
     base = {"right": fmean(before["right"]), "tokens": before["tokens"]}
     put(options.json, json.dumps({**found, "before": base, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
-    show(options.docs, MARKS, "\n".join((*table(rows, before), "", f"{named(found)}.")))
+    show(options.docs, MARKS, "\n".join((TOLD, "", *table(rows, before), "", f"{named(found)}.")))
     say(f"{options.json}\n{options.docs}")
 
 
