@@ -35,8 +35,8 @@ from pairforge.prompts import bundled
 from pairforge.statistics import Z95, sample_indices
 
 ANSWERS = 4  # to each held-out question
-TOLD = """Each rule was trained, and its model judged by the right answers that it samples: `python benchmarks/picks.py`.
-The judge of all rows but the default's also says how wrong a wrong answer is, as where all wrong answers score 0 most rules
+TOLD = """Each rule was trained, its model judged by the right answers that it samples: `python benchmarks/picks.py`.
+The judge of all rows but the default's also says how wrong a wrong answer is, as where all of these score 0 most rules
 pick the same:"""
 MARKS = ("<!-- table: python benchmarks/picks.py -->", "<!-- end of the table of picks -->")
 
