@@ -4,7 +4,7 @@
     python benchmarks/picks.py --only "^n=4" --questions 50 --samples 80 --folder /tmp/small         # a quick test
 
 The bundled model answers its training questions at temperature 1, `pairforge onpolicy` and `pairforge select` make the
-pairs, `python -m trainers.dpo` trains on them. Rows that begin with "default" are what both do with no other option.
+pairs, `python -m trainers.dpo` trains on them. Rows that begin with "default" are what both do with no other option but the one that is named.
 In the others each training has the same number of pairs, and the judge is graded.py, which also says how wrong a wrong
 answer is. What counts is the share of right answers that
 the trained model samples at temperature 1 to questions it has not seen, four times each. The script prints the table;
@@ -43,11 +43,12 @@ MARKS = ("<!-- table: python benchmarks/picks.py -->", "<!-- end of the table of
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the table: its name, the options of `onpolicy` and those of `select`, and its seeds."""
+    """A row of the table: its name, the options of `onpolicy`, of `select` and of the training, and its seeds."""
 
     name: str
     sample: tuple[str, ...] = ("--judge", f"{Path(__file__).with_name('graded.py').resolve()}:graded")
     pick: tuple[str, ...] = ()
+    train: tuple[str, ...] = ()
     seeds: int = 1
 
     @property
@@ -66,6 +67,7 @@ def rules(n: int) -> Iterator[Rule]:
 FOUR = ("--n", "4", *Rule.sample)
 RULES = (
     Rule("default: --n 4, reference", ("--n", "4"), seeds=3),
+    Rule("default, --learning_rate 1e-4", ("--n", "4"), train=("--learning_rate", "1e-4"), seeds=3),
     *rules(8),
     *rules(4),
     Rule("n=4, best-worst, --margin 0.5", FOUR, ("--margin", "0.5")),
@@ -123,7 +125,7 @@ def judged(rule: Rule, seed: int, before: Mapping[str, Any], options: argparse.N
         if rule.pick:
             run = Path(command_json((0,), "select", run, *rule.pick)["run"])
         few = ("--max_samples", options.samples) if rule.fixed else ()
-        flags = ("--dataset_name", run, "--output_dir", model, "--seed", seed, "--guard", "warn", *few)
+        flags = ("--dataset_name", run, "--output_dir", model, "--seed", seed, "--guard", "warn", *few, *rule.train)
         run_module("trainers.dpo", *flags, "--verdict_questions", 0, passes=(0, 1))
         after, history = sampled(model, options), json.loads((model / "history.json").read_text("utf-8"))
         low, high = interval(before["right"], after["right"])
