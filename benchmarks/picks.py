@@ -1,14 +1,14 @@
 """Which of the judged answers should be chosen and rejected? Each rule of picking is trained, and the model is judged.
 
-    python benchmarks/picks.py                                   # under an hour on one core; a stopped run resumes
+    python benchmarks/picks.py                                   # some hours on one core; a stopped run resumes
     python benchmarks/picks.py --only "^n=4" --questions 50 --samples 80 --folder /tmp/small         # a quick test
 
 The bundled model answers its training questions at temperature 1, `pairforge onpolicy` and `pairforge select` make the
-pairs, `python -m trainers.dpo` trains on them. Rows that begin with "default" are what both do with no other option but the one that is named.
-In the others each training has the same number of pairs, and the judge is graded.py, which also says how wrong a wrong
-answer is. What counts is the share of right answers that
-the trained model samples at temperature 1 to questions it has not seen, four times each. The script prints the table;
-without an option that makes less of it, it also writes it, with the machine and the versions, to --json and --docs.
+pairs, `python -m trainers.dpo` trains on them. Rows that begin with "default" are what both do with no other option but
+the one that is named. In the others each training has the same number of pairs, and the judge is graded.py, which also
+says how wrong a wrong answer is. What counts is the share of right answers that the trained model samples at
+temperature 1 to questions it has not seen, four times each. The script prints the table; without an option that makes
+less of it, it also writes it, with the machine and the versions, to --json and --docs.
 """
 
 from __future__ import annotations
