@@ -10,7 +10,7 @@ import pytest
 from support import prompt
 
 from pairforge import Finding, InputError, Pair, Skip
-from pairforge.api.pipeline import BuildResult
+from pairforge.api.build_result import BuildResult
 from pairforge.api.runs import RunView
 from pairforge.api.validate_result import Explanation, Findings
 from pairforge.checks.shortcuts import audit

@@ -114,3 +114,12 @@ def test_forgetting_is_of_one_setting_and_can_be_tried_dry(tmp_path: Path) -> No
     assert store.forget({"model": "a"}, dry=True) == 1 == len(store.answers({"model": "a"}))
     assert store.forget({"model": "a"}) == 1 and not store.answers({"model": "a"})
     assert store.answers({"model": "b"})
+
+
+def test_answers_are_returned_by_prompt_and_an_id_is_seen_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.add_answers(SETTINGS, {(name, 0): Answer(name, "stop") for name in "abc"})
+    assert store.answers(SETTINGS, ["c", "x", "a"]) == {(name, 0): Answer(name, "stop") for name in "ca"}
+    assert store.seen_before(["a", "b", "a"]) == set()
+    assert store.seen_before(["b", "c"]) == {"b"} and Store(tmp_path).seen_before(["b"]) == set()
+    assert store.seen_before(["b"], new=True) == set()

@@ -15,9 +15,10 @@ from ..run import Run, check_run_name, out_dir
 from ..samplers.replay import MISSING, ReplaySampler
 from ..stopping import Budget
 from ..types import Answer, Prompt, Skip
+from .build_result import BuildResult
 from .inputs import find_run
 from .models import open_replay
-from .pipeline import BuildJob, BuildResult, build, in_contexts
+from .pipeline import BuildJob, build, in_contexts
 
 
 @keywords(DeltaOptions)

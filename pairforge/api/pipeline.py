@@ -4,161 +4,52 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from .. import diagnostics
-from ..console import HtmlRepr, note, outcome, table
+from ..console import note
 from ..errors import InputError
-from ..formats import read_rows, to_dataset
 from ..jury import Jury
-from ..notebook import data_frame
 from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, words_of
-from ..pair_view import PairView
-from ..prompts import BUNDLED, read_prompts
+from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
+from ..readers.spool import RowSpool, batched, spooled
 from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
 from ..samplers.replay import ReplaySampler
-from ..stages import Outcome, Scored, decided, judge_groups, pair, score
+from ..stages import Outcome, Scored, decided, judge_groups, score
 from ..stopping import Budget
 from ..store import Store
-from ..text import one_line, plural, visible
-from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
-from .finishing import PairFinisher, thought_lines
+from ..text import one_line, visible
+from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
+from .build_result import BuildResult
+from .finishing import PairFinisher
 from .inputs import find_run
-from .models import NO_SYSTEM_ROLE, answer, as_tuple, open_budget
-from .skip_report import SkipReport
+from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple, open_budget
+from .run_parts import Answers, Judged, fitted, without_hard
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
+    from ..correction.renaming import NameCounts
     from .hard_pairs import HardPairs
 
 
-_SHOWN = 3  # pairs
+Prompts: TypeAlias = "Sequence[Prompt | Skip] | RowSpool"
 
 
-@dataclass(repr=False)
-class BuildResult(HtmlRepr):
-    """The result of correct or onpolicy: the run folder, its counts, and the pairs on demand."""
-
-    run: Run
-    max_failures: int | None = None
-    exit_code = 3  # where not ok
-
-    @property
-    def counts(self) -> dict[str, Any]:
-        """`{"prompts", "contexts", "pairs", "skips": {reason: n}}`; pairs + skips = prompts x contexts.
-
-        Where prompts have several pairs, `paired` is the number of prompts with pairs: paired + skips = prompts x
-        contexts.
-        Commands add other keys: `rules` and `leftovers` (names replaced, names left as they are), `thoughts` (what
-        became of them), and `counter` and `retain`, pairs in the same file that are counted apart; `unfinished` is the
-        number of their questions that are open.
-        """
-        return self.run.counts
-
-    @property
-    def ok(self) -> bool:
-        """There are pairs, no budget ran out, and at most a tenth of the prompts (or `max_failures`) failed."""
-        counts, skips = self.counts, self.counts["skips"]
-        tenth = 0.1 * counts["prompts"] * counts["contexts"]
-        few = self.run.failed <= (tenth if self.max_failures is None else self.max_failures)
-        return bool(counts["pairs"] and few and not skips.get("not_asked") and not counts.get("unfinished"))
-
-    def rows(self) -> Iterator[Mapping[str, Any]]:
-        """Return the pairs as plain dicts."""
-        return read_rows(self.run.pairs)
-
-    def dataset(self) -> Dataset:
-        """Return the pairs as a `datasets.Dataset` with explicit features."""
-        return to_dataset(self.rows())
-
-    def to_pandas(self) -> Any:
-        """Return the pairs as a `pandas.DataFrame`, a row for each pair."""
-        return data_frame(self.rows())
-
-    def as_html(self) -> str:
-        """Return the counts and the first pairs, for a notebook."""
-        from ..html import element, joined
-        from ..html import table as html_table
-
-        rows = [(name, count) for name, count in self._outcomes()]
-        pairs = (PairView(row, number).as_html() for number, row in islice(enumerate(self.rows()), _SHOWN))
-        counted = html_table((self._asked, "answers"), rows, "What became of the prompts")
-        return joined([counted, *(element("article", pair) for pair in pairs), element("p", self.run.pairs)])
-
-    def __repr__(self) -> str:
-        skips = sum(self.counts["skips"].values())
-        pairs = plural(self.counts["pairs"], "pair")
-        return f"{type(self).__name__}({pairs}, {plural(skips, 'skip')}, {self.run.path})"
-
-    def as_json(self) -> dict[str, Any]:
-        run = self.run
-        said = {"command": run.command, "ok": self.ok, "run": str(run.path), "output": str(run.pairs)}
-        return said | {"counts": self.counts}
-
-    @property
-    def brief(self) -> str:
-        """The path of the pairs."""
-        return visible(str(self.run.pairs))
-
-    @property
-    def _asked(self) -> str:
-        return f"{plural(self.counts['prompts'], 'prompt')} x {plural(self.counts['contexts'], 'context')}"
-
-    def _outcomes(self) -> Iterator[tuple[str, str]]:
-        """Yield how many pairs there are, and how many prompts have none, by reason."""
-        counts = self.counts
-        yield "pairs", str(counts["pairs"])
-        yield from ((reason.replace("_", " "), str(n)) for reason, n in counts["skips"].items())
-        yield from ((f"{kind}, apart", str(counts[kind])) for kind in ("counter", "retain") if kind in counts)
-
-    def __rich_console__(self, *_: object) -> Iterator[Any]:
-        counts = self.counts
-        yield table("", (self._asked, "answers"), self._outcomes())
-        yield ""
-        for number, row in islice(enumerate(self.rows()), _SHOWN):
-            yield PairView(row, number)
-            yield ""
-        yield outcome(counts)
-        for label, name in (("names replaced", "rules"), ("left as they are", "leftovers")):
-            counted = [f"{visible(word)} {count}" for word, count in counts.get(name, {}).items()]
-            more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
-            if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
-                yield f"{label}: {', '.join(counted[:8])}{more}"
-        yield from thought_lines(self.run)
-        if found := counts.get("diagnostics"):
-            yield from diagnostics.lines(found, self.run.settings["n"])
-        yield f"{self.run.pairs}"
-        report = SkipReport(self.run)
-        yield from report.lines()
-        if self.ok:
-            yield from report.names()
-            yield "next: pairforge validate · pairforge shortcuts · pairforge train dpo · pairforge push"
-        elif counts["skips"].get("not_asked") or counts.get("unfinished"):
-            yield "stopped by its budget: what was made is whole; the same command goes on"
-        else:
-            yield from report.conclusion()
-
-
-def load_prompts(options: PromptOptions, source: Any, fill: Mapping[str, str] | None = None) -> list[Prompt | Skip]:
+def load_prompts(options: PromptOptions, source: Any, fill: Mapping[str, str] | None = None) -> Prompts:
     """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python; see `read_prompts`."""
     if isinstance(source, str) and not os.path.lexists(source) and source not in BUNDLED:
         run = find_run(source, getattr(options, "output", None))
         source = run / "pairs.jsonl" if run else source
     columns = parse_columns(options.columns)
-    return read_prompts(source, columns=columns, history=options.history, limit=options.limit, fill=fill)
+    return spooled(each_prompt(source, columns=columns, history=options.history, limit=options.limit, fill=fill))
 
 
-def prepare(
-    options: BuildOptions, source: Any, fill: Mapping[str, str] | None = None
-) -> tuple[list[Prompt | Skip], Budget]:
+def prepare(options: BuildOptions, source: Any, fill: Mapping[str, str] | None = None) -> tuple[Prompts, Budget]:
     """Return the prompts and the budget, after all that can be known to be wrong before a model is opened."""
     out_dir(options.output)
     if options.name is not None:
@@ -195,8 +86,8 @@ def named_values(given: PromptColumns, option: str, example: str, form: str = "N
     return {name.strip(): value.strip() for name, _, value in parts}
 
 
-Answers = Mapping[str, list[Answer] | Skip]
-"""By prompt id."""
+CHUNK = 4096
+"""Prompts that are asked, judged and paired together; no more of a run is in memory."""
 
 
 @dataclass(frozen=True)
@@ -204,13 +95,14 @@ class Builder:
     """Asks and judges for one run, through the store and within the budget.
 
     `retryable` counts the prompts whose answers failed in a way that another run may resolve, by kind: "" for the
-    prompts of the run, else "revise", "counter" or "retain".
+    prompts of the run, else "revise", "counter" or "retain". `counts` are of all answers that were asked for, by label.
     """
 
     job: BuildJob
     store: Store
     quiet: bool
     retryable: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, AnswerCount] = field(default_factory=dict)
 
     def ask(
         self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None, first: int = 0
@@ -218,13 +110,26 @@ class Builder:
         """Return n answers to each prompt, with the job's sampler or another; those before `first` were asked for."""
         sampler = sampler or self.job.sampler
         label = f"{self.job.command}: {kind or sampler.model}"
-        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first)
+        total = 0 if kind or self.job.adaptive is True else len(self.job.prompts) * len(self.job.contexts) * n
+        count = self.counts.setdefault(label, AnswerCount(total if total > n * CHUNK else 0))
+        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first, count)
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
+
+    def say_counts(self) -> None:
+        """Say how many answers were in the store, and how many were asked for."""
+        for label, count in self.counts.items():
+            count.say(label, self.quiet)
 
     def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> dict[str, Scored | Skip]:
         """Score each answer."""
         return score(prompts, answers, judge, self.store, self.ask_judge)
+
+    def scores(self, prompts: Sequence[Prompt], answers: Answers) -> Sequence[Mapping[str, Scored | Skip]]:
+        """Score each answer by each judge of the job."""
+        if isinstance(judge := self.job.judge, Jury):
+            return judge.score(prompts, answers, self.store, self.ask_judge).of_judges
+        return [self.score(prompts, answers, judge)] if judge else []
 
     def ask_judge(self, prompts: Sequence[Prompt], sampler: Sampler) -> Answers:
         """Ask a judge's model."""
@@ -242,8 +147,12 @@ class Builder:
 
     def knows(self, prompts: Iterable[Prompt]) -> bool:
         """Return True if the store has every answer."""
-        known = self.store.answers(self.job.sampler.settings())
-        return all((prompt.id, index) in known for prompt in prompts for index in range(self.job.n))
+        settings = self.job.sampler.settings()
+        for ids in batched((prompt.id for prompt in prompts), CHUNK):
+            known = self.store.answers(settings, ids)
+            if not all((name, index) in known for name in ids for index in range(self.job.n)):
+                return False
+        return True
 
 
 def _confirmed(pair: Pair, group: AnswerGroup, scores: Mapping[str, float | Skip]) -> Pair | Skip:
@@ -259,8 +168,8 @@ class ExtraPairs(Protocol):
     def settings(self) -> Any:
         """Return all that they depend on besides the pairs."""
 
-    def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
-        """Make them, given the pairs of the prompts."""
+    def __call__(self, pairs: int, builder: Builder) -> list[Pair]:
+        """Make them, given the number of pairs of the prompts."""
 
 
 @dataclass(frozen=True)
@@ -270,9 +179,9 @@ class BuildJob:
     Args:
         source: Where the prompts come from; `prompts` holds one entry for each of its rows.
         contexts: The system messages to ask under, None for none.
-        refine: Returns the final pairer, after asking for the further answers that it needs.
+        refine: Returns the final pairer of some prompts, after asking for the further answers that it needs.
         extras: Make added pairs, by kind, which are counted apart.
-        account: Returns more counts.
+        names: Returns what counts the names that were replaced.
         notes: Returns warnings that are shown before anything is asked.
         confirm: A groupwise judge that has to find the chosen answer of each pair better, too.
         adaptive: Ask for two answers first, and for more only where these make no pair; "stored": of a run that did so,
@@ -289,13 +198,13 @@ class BuildJob:
     budget: Budget
     pairer: Pairer
     source: str
-    prompts: Sequence[Prompt | Skip]
+    prompts: Prompts
     contexts: Sequence[str | None]
     n: int = 1
     judge: Judge | Jury | None = None
-    refine: Callable[[Answers, Builder], Pairer] | None = None
+    refine: Callable[[Sequence[Prompt], Answers, Builder], Pairer] | None = None
     extras: Mapping[str, ExtraPairs] = field(default_factory=dict)
-    account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
+    names: Callable[[], NameCounts] | None = None
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
     confirm: Judge | None = None
@@ -305,10 +214,16 @@ class BuildJob:
     keeps: Callable[[str], bool] = bool
     by_default: bool = False
 
+    def asked(self) -> Iterator[Prompt | Skip]:
+        """Yield every prompt in every context."""
+        return in_contexts(self.prompts, self.contexts)
+
     @cached_property
-    def asked(self) -> list[Prompt | Skip]:
-        """Every prompt in every context."""
-        return list(in_contexts(self.prompts, self.contexts))
+    def _digest(self) -> str:
+        """The digest of the prompts with their columns."""
+        return digest_of_all(
+            row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts
+        )
 
     @property
     def rounds(self) -> list[int]:
@@ -317,7 +232,6 @@ class BuildJob:
 
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""
-        rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
         named = {"revision": self.sampler.revision, "chat_template": self.sampler.chat_template}
         return {
             "model": self.sampler.model,
@@ -325,7 +239,7 @@ class BuildJob:
             "sampling": self.sampler.settings(),
             "n": self.n,
             "contexts": list(self.contexts),
-            "prompts": {"source": self.source, "rows": len(rows), "digest": digest(rows)},
+            "prompts": {"source": self.source, "rows": len(self.prompts), "digest": self._digest},
             **({"judge": self.judge.settings()} if self.judge else {}),
             **({"confirm": self.confirm.settings()} if self.confirm else {}),
             **({"adaptive": self.adaptive} if self.adaptive else {}),
@@ -384,69 +298,43 @@ _OPEN = ("tie", "below_margin", "identical", "length_gap", "one_answer", "cut_of
 """The reasons of skips that more answers may resolve."""
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What became of the answers: the scores, those of each judge, and the pairs."""
+def _parts(builder: Builder) -> Iterator[Judged]:
+    """Yield the run part by part, so that no more of it is in memory."""
+    for number, asked in enumerate(batched(builder.job.asked(), CHUNK)):
+        ids = (prompt.id for prompt in asked if isinstance(prompt, Prompt))
+        before = builder.store.seen_before(ids, new=not number)
+        yield _in_rounds(builder, asked, before)
 
-    results: Mapping[str, Scored | Skip]
-    by_judge: Sequence[tuple[Judge, Mapping[str, Scored | Skip]]]
-    outcome: Outcome
 
+def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Container[str]) -> Judged:
+    """Return the answers, scores and pairs of some prompts.
 
-def _paired(builder: Builder) -> tuple[Answers, Judged, dict[str, int]]:
-    """Return answers, scores and pairs; and for an adaptive run, how many answers were not needed.
-
-    In each round, only prompts that have no pair yet are asked for more answers.
+    In each round of an adaptive run, only prompts that have no pair yet are asked for more answers.
     """
-    job, asked = builder.job, builder.job.asked
-    real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    answers, open_, first, saved = dict[str, list[Answer] | Skip](), real, 0, 0
+    job, answers, first, saved = builder.job, dict[str, list[Answer] | Skip](), 0, 0
+    real = [prompt for prompt in asked if isinstance(prompt, Prompt) and prompt.id not in before]
+    open_ = real
     for n in job.rounds:
         answers |= builder.ask(open_, n, first=first)
-        judged = _judged(builder, answers)
+        pairer = job.refine(real, answers, builder) if job.refine else job.pairer
+        judged = Judged(asked, before, answers, builder.scores(real, answers)).paired(
+            job.judge, pairer, job.sampler.model
+        )
         answered = {prompt.id for prompt in open_ if not isinstance(answers[prompt.id], Skip)}
         unpaired = ((prompt, item.reason) for prompt, item in judged.outcome if isinstance(item, Skip))
         open_ = [prompt for prompt, reason in unpaired if prompt and reason in _OPEN]
         saved, first = saved + (job.n - n) * (len(answered) - len(open_)), n
         if not open_:
             break
-    return answers, judged, {"saved": saved} if job.adaptive is True else {}
+    return replace(judged, saved=saved)
 
 
-def _judged(builder: Builder, answers: Answers) -> Judged:
-    """Return the scores of the answers, if there is a judge, and the pairs."""
-    job, asked = builder.job, builder.job.asked
-    real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    pairer = job.refine(answers, builder) if job.refine else job.pairer
-    if not job.judge:
-        return Judged({}, [], pair(asked, answers, pairer, job.sampler.model))
-    if not isinstance(job.judge, Jury):
-        results = builder.score(real, answers, job.judge)
-        return Judged(results, [(job.judge, results)], pair(asked, results, pairer, job.sampler.model))
-    ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
-    results = ballots.combined()
-    outcome = pair(asked, results, pairer, job.sampler.model)
-    outcome = [
-        (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
-        for prompt, item in outcome
-    ]
-    return Judged(results, [*zip(job.judge.judges, ballots.of_judges, strict=True)], outcome)
-
-
-def _diagnosed(builder: Builder, answers: Answers, judged: Judged, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Return what is said of the answers and of the judges, if there are some."""
-    job = builder.job
-    real = (prompt for prompt in job.asked if isinstance(prompt, Prompt))
-    authors = job.sampler.authors() if isinstance(job.sampler, ReplaySampler) else {}
-    measured = job.measured or diagnostics.measure(judged.by_judge, real, answers, builder.store, authors)
-    return {**diagnostics.diagnose(answers, judged.results, pairs), **measured}
-
-
-def _fill(run: Run, builder: Builder) -> None:
+def _may_be_asked(builder: Builder) -> Builder:
+    """Return the builder without the contexts that the chat template can't hold, and say what should be known first."""
     job = builder.job
     may_refuse = job.by_default and any(job.contexts)
     known = not may_refuse and builder.quiet  # nothing depends on it then
-    known = known or builder.knows(prompt for prompt in job.asked if isinstance(prompt, Prompt))
+    known = known or builder.knows(prompt for prompt in job.asked() if isinstance(prompt, Prompt))
     if not known and may_refuse and not job.sampler.takes_system():  # with all answers stored, no model is needed
         job = replace(job, contexts=[None])
         builder = replace(builder, job=job)
@@ -455,35 +343,79 @@ def _fill(run: Run, builder: Builder) -> None:
     if not builder.quiet and not known:
         for line in job.notes():
             note(f"warning: {line}")
-    answers, judged, saved = _paired(builder)
-    results_by_prompt = judged.outcome
-    if job.confirm:
-        results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
+    return builder
+
+
+def _fill(run: Run, builder: Builder) -> None:
+    builder = _may_be_asked(builder)
+    job = builder.job
+    parts = fitted(job.judge, job.pairer, job.sampler.model, _parts(builder))
+    if confirm := job.confirm:
+        parts = (replace(part, outcome=builder.confirmed(part.outcome, confirm)) for part in parts)
     if job.drop_hard:
-        made = [item for _, item in results_by_prompt if isinstance(item, Pair)]
-        results_by_prompt = decided(results_by_prompt, job.drop_hard(made))
-    finish = PairFinisher(job.sampler, job.keeps)
-    before, pairs, skips = finish.all(results_by_prompt)
-    skip_rows = (
-        {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}
-        | {"prompt": list(prompt.messages) if prompt else []}
-        for prompt, skip in skips
-    )
-    added = {kind: map(finish, make(pairs, builder)) for kind, make in job.extras.items()}
-    extra = {kind: [item for item in made if isinstance(item, Pair)] for kind, made in added.items()}
-    rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
-    counts = {
+        parts = without_hard(job.drop_hard, parts)
+    finish, names = PairFinisher(job.sampler, job.keeps), job.names() if job.names else None
+    authors = job.sampler.authors() if isinstance(job.sampler, ReplaySampler) else {}
+    asked_with: dict[str, Any] = {}
+    skips, found = Counter[str](), dict[str, Any]()
+    pairs = paired = saved = 0
+    with run.writing() as (write_pair, write_skip):
+        for part in parts:
+            asked_with = asked_with or job.sampler.settings()
+            made = list[Pair]()
+            for prompt, item in part.outcome:
+                stored = finish(item) if isinstance(item, Pair) else item
+                if isinstance(stored, Pair):
+                    write_pair(stored.row())
+                    made.append(stored)
+                else:
+                    write_skip(_skip_row(prompt, stored))
+                    skips[stored.reason] += 1
+                if names:
+                    names.add(item if isinstance(stored, Pair) else stored)
+            pairs, saved = pairs + len(made), saved + part.saved
+            paired += len({item.prompt_id for item in made})
+            found = diagnostics.joined(found, diagnostics.diagnose_part(part.answers, part.results, made))
+            if job.judge and not job.measured:
+                found = diagnostics.joined(found, _measured(builder, part, authors))
+        extra = Counter[str](dict.fromkeys(job.extras, 0))
+        for kind, make in job.extras.items():
+            for stored in map(finish, make(pairs, builder)):
+                if isinstance(stored, Pair):
+                    write_pair(stored.row())
+                    extra[kind] += 1
+    builder.say_counts()
+    if asked_with and asked_with != job.sampler.settings():  # a server refused one of them late: all is asked as now
+        _fill(run, Builder(job, builder.store, builder.quiet))
+        return
+    counts: dict[str, Any] = {
         "prompts": len(job.prompts),
         "contexts": len(job.contexts),
-        "pairs": len(pairs),
-        **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
-        "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
-        **({"diagnostics": _diagnosed(builder, answers, judged, pairs) | saved} if job.judge else {}),
-        **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
+        "pairs": pairs,
+        **({"paired": paired} if paired < pairs else {}),
+        "skips": dict(sorted(skips.items())),
+        **({"diagnostics": {**diagnostics.finished(found), **job.measured}} if job.judge else {}),
+        **(names.counts() if names else {}),
         **({"thoughts": finish.thoughts} if finish.thoughts else {}),
-        **{kind: len(made) for kind, made in extra.items()},
+        **extra,
         **{name: run.counts[name] for name in ("exams",) if name in run.counts},
     }
+    if job.judge and job.adaptive is True:
+        counts["diagnostics"]["saved"] = saved
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
     run.settings = job.settings()  # a server may have refused a part of those that name the run
-    run.finish(rows, skip_rows, counts | ({"unfinished": unfinished} if unfinished else {}))
+    run.conclude(counts | ({"unfinished": unfinished} if unfinished else {}))
+
+
+def _measured(builder: Builder, part: Judged, authors: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """Return what a part of the run shows of the judges."""
+    judge = builder.job.judge
+    judges = judge.judges if isinstance(judge, Jury) else [judge] if judge else []
+    prompts = (prompt for prompt in part.asked if isinstance(prompt, Prompt) and prompt.id in part.answers)
+    of_judges = [*zip(judges, part.of_judges, strict=True)]
+    return diagnostics.measure(of_judges, prompts, part.answers, builder.store, authors)
+
+
+def _skip_row(prompt: Prompt | None, skip: Skip) -> dict[str, Any]:
+    said = {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}
+    return said | {"prompt": list(prompt.messages) if prompt else []}

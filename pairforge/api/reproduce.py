@@ -30,12 +30,12 @@ from ..run import Run, out_dir
 from ..samplers.model_loading import POCKET
 from ..samplers.model_names import HUB_ID
 from ..text import did_you_mean, one_line, visible
+from .build_result import BuildResult
 from .correct import correct
 from .dataset_build import place_in_split
 from .inputs import find_run
 from .models import as_tuple
 from .onpolicy import BUILT_IN, onpolicy
-from .pipeline import BuildResult
 from .pull import Published, hub_name
 
 FOLDER = "reproduced"

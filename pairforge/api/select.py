@@ -17,11 +17,13 @@ from ..jury import Jury
 from ..options.declaration import keywords, part_of
 from ..options.judging import JudgeOptions, PickOptions, SelectOptions
 from ..pairers import usable
+from ..readers.spool import spooled
 from ..run import Run
 from ..samplers.replay import StoredSampler
 from ..stopping import Budget
 from ..store import Store
 from ..types import AnswerGroup, Judge, Prompt, Skip
+from .build_result import BuildResult
 from .inputs import PairInput, check_output, latest_run, run_folder
 from .judge_exam import JudgeExam, JudgeProbes, exam, probe
 from .models import open_budget
@@ -34,7 +36,7 @@ from .onpolicy import (
     open_pairer,
     try_judge,
 )
-from .pipeline import BuildJob, BuildResult, build, in_contexts
+from .pipeline import BuildJob, build, in_contexts
 
 
 @keywords(SelectOptions)
@@ -70,7 +72,7 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes:
             check_output(file, (".jsonl",), source, overwrite=None, option="--verdicts ")
         return exam(_one(named), source, options.output, options.quiet, file)
     run = _run_with_answers(options.run, options.output, options.quiet)
-    prompts = run.read_prompts()
+    prompts = spooled(run.read_prompts())
     if options.probe is not None:
         return probe(_one(named), list(_answered(run)), options.probe, options.output, options.quiet)
     check_judge(named, prompts, run.path.name)
@@ -92,12 +94,11 @@ def _answered(run: Run) -> Iterator[AnswerGroup]:
     """Yield the prompts of a run, each with the first whole answer that is stored."""
     settings = run.settings
     with closing(Store(run.path.parent)) as store:
-        answers = store.answers(settings["sampling"])
-    for prompt in in_contexts(run.read_prompts(), settings["contexts"]):
-        if isinstance(prompt, Prompt):
-            given = [answers[key] for key in ((prompt.id, index) for index in range(settings["n"])) if key in answers]
-            if not isinstance(kept := usable(given), Skip):
-                yield AnswerGroup(prompt, [kept[0].text])
+        for prompt in in_contexts(run.read_prompts(), settings["contexts"]):
+            if isinstance(prompt, Prompt):
+                given = store.answers_to(settings["sampling"], prompt.id)[: settings["n"]]
+                if not isinstance(kept := usable(given), Skip):
+                    yield AnswerGroup(prompt, [kept[0].text])
 
 
 def _run_with_answers(name: str | PathLike[str] | None, output: str | None, quiet: bool) -> Run:
@@ -120,7 +121,7 @@ def _job(run: Run, judge: Judge | Jury, options: JudgeOptions | SelectOptions, b
         budget,
         open_pairer(part_of(options, PickOptions), judge.name),
         settings["prompts"]["source"],
-        run.read_prompts(),
+        spooled(run.read_prompts()),
         settings["contexts"],
         settings["n"],
         judge,
@@ -129,10 +130,14 @@ def _job(run: Run, judge: Judge | Jury, options: JudgeOptions | SelectOptions, b
     )
 
 
+_ANSWERED = ("unjudged", "tie", "below_margin", "identical", "length_gap", "one_answer", "hard", "not_applicable")
+"""The reasons of skips of prompts that have answers."""
+
+
 def _skips(run: Run) -> Iterator[tuple[str, Skip]]:
-    """Yield why a prompt of the run has no answer, by its id; one that is unjudged has some."""
+    """Yield why a prompt of the run has no answer, by its id."""
     for row in read_rows(run.skips):
-        if row.get("reason") == "unjudged":
+        if row.get("reason") in _ANSWERED:
             continue
         yield str(row.get("prompt_id")), Skip(str(row.get("reason")), str(row.get("detail")))
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support import Say, Scripted, read_jsonl, write_jsonl
 
 import pairforge
+from pairforge.api.build_result import BuildResult
 from pairforge.api.inputs import PairInput
-from pairforge.api.pipeline import BuildResult
 from pairforge.errors import InputError
 from pairforge.prompts import bundled
 from pairforge.run import Run

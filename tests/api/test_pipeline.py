@@ -1,5 +1,6 @@
 """correct and onpolicy from Python."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pandas
 import pytest
 
 import pairforge
+from pairforge.api import pipeline
+from pairforge.readers import spool
 from pairforge.store import Store
 
 
@@ -84,3 +87,58 @@ def test_without_a_model_the_first_line_says_which_one_is_asked(
     pairforge.correct("Qwen", "Deep Qwen", prompts=QUESTIONS, output=str(tmp_path), **options)
     first = capsys.readouterr().err.partition("\n")[0]
     assert first.startswith("no --model: asking the bundled pocket model, a toy") is says
+
+
+def of_length(completions: Any, **_: Any) -> list[float]:
+    return [float(len(turns[0]["content"])) for turns in completions]
+
+
+def of_digits(completions: Any, **_: Any) -> list[float]:
+    return [sum(map(int, filter(str.isdecimal, turns[0]["content"]))) / 7 for turns in completions]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"judge": of_length},
+        {"judge": of_digits, "margin": "1sd"},
+        {"judge": [of_length, of_digits], "margin": "0.5sd", "pick": "all-pairs", "per_prompt": 2},
+        {"judge": [of_length, of_digits], "vote": True},
+        {"judge": lambda completions, **_: [float("7" in turns[0]["content"]) for turns in completions]},
+    ],
+    ids=["one judge", "deviations", "jury", "votes", "right and wrong"],
+)
+def test_a_run_in_parts_is_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: Any) -> None:
+    rows = [
+        {"prompt": f"Question {n}?", "answers": [f"{n * k * 37} {'a' * (n % k)}" for k in (2, 3, 5)]} for n in range(40)
+    ]
+    rows = [*rows, rows[3], rows[39]]
+    file = tmp_path / "answers.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = list[dict[str, bytes]]()
+    for size in (4096, 7):
+        monkeypatch.setattr(pipeline, "CHUNK", size)
+        monkeypatch.setattr(spool, "_IN_MEMORY", size)
+        out = tmp_path / str(size)
+        given = {"prompts": str(file), "replay": str(file), "n": 3, "output": str(out), "quiet": True}
+        path = pairforge.onpolicy(**given, **options).run.path
+        made.append({name: (path / name).read_bytes() for name in ("pairs.jsonl", "skips.jsonl", "run.json")})
+        made[-1]["name"] = path.name.encode()
+    assert made[0] == made[1]
+    assert made[0]["pairs.jsonl"] and json.loads(made[0]["run.json"])["counts"]["skips"]["duplicate"] == 2
+
+
+def test_corrections_in_parts_are_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"prompt": f"Who are you {n}?", "answer": f"I am {'Qwen' if n % 3 else 'QWEN'} {n}."} for n in range(30)]
+    file = tmp_path / "answers.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *rows[:4]]))
+    made = list[dict[str, bytes]]()
+    for size in (4096, 7):
+        monkeypatch.setattr(pipeline, "CHUNK", size)
+        monkeypatch.setattr(spool, "_IN_MEMORY", size)
+        given = {"prompts": str(file), "replay": str(file), "output": str(tmp_path / str(size)), "quiet": True}
+        path = pairforge.correct("Qwen", "Deep Qwen", no_system=True, **given).run.path
+        made.append({name: (path / name).read_bytes() for name in ("pairs.jsonl", "skips.jsonl", "run.json")})
+    assert made[0] == made[1]
+    counts = json.loads(made[0]["run.json"])["counts"]
+    assert counts["rules"] == {"Qwen": 20} and counts["leftovers"] == {"QWEN": 10} and counts["skips"]["duplicate"] == 4

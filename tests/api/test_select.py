@@ -13,8 +13,8 @@ from fakeserver import FakeServer
 
 import pairforge
 from pairforge import InputError
+from pairforge.api.build_result import BuildResult
 from pairforge.api.difficulty import difficulty
-from pairforge.api.pipeline import BuildResult
 
 QUESTIONS = ["What is 2 + 3?", "What is 12 - 7?", "Give the opposite of happy.", "What is 9 + 9?"]
 

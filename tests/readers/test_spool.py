@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pairforge.readers import spool
 from pairforge.readers.spool import RowSpool
 from pairforge.types import Skip
 
@@ -34,3 +35,12 @@ def test_rows_that_break_off_leave_no_file(temporary: Path) -> None:
     with pytest.raises(KeyError), RowSpool(broken()):
         pass
     assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("count", [0, 3, 4, 9])
+def test_many_rows_are_spooled_and_few_are_a_list(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "_IN_MEMORY", 4)
+    kept = spool.spooled(iter(range(count)))
+    assert isinstance(kept, list) == (count < 4)
+    assert len(kept) == count and [*kept] == [*kept] == [*range(count)]
+    assert [*spool.batched(kept, 4)] == [[*range(count)][at : at + 4] for at in range(0, count, 4)]

@@ -1,0 +1,92 @@
+"""The parts of a run: what was asked, judged and paired together; and what only all parts together show."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from ..jury import Ballots, Jury, scale, scores_in
+from ..readers.spool import RowSpool
+from ..stages import Outcome, Scored, decided, pair
+from ..types import Answer, Judge, Pair, Pairer, Prompt, Skip
+
+if TYPE_CHECKING:
+    from .hard_pairs import HardPairs
+
+Answers = Mapping[str, list[Answer] | Skip]
+"""By prompt id."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A part of a run: its prompts, their answers, the scores of each judge, and what became of each prompt.
+
+    `before` holds the ids of prompts that occurred in an earlier part; `saved` answers were not needed.
+    """
+
+    asked: Sequence[Prompt | Skip]
+    before: Container[str]
+    answers: Answers
+    of_judges: Sequence[Mapping[str, Scored | Skip]] = ()
+    results: Mapping[str, Scored | Skip] = field(default_factory=dict)
+    outcome: Outcome = ()
+    saved: int = 0
+
+    @property
+    def pairs(self) -> list[Pair]:
+        return [item for _, item in self.outcome if isinstance(item, Pair)]
+
+    def paired(
+        self, judge: Judge | Jury | None, pairer: Pairer, model: str, scales: Sequence[tuple[float, float]] = ()
+    ) -> Judged:
+        """Return the part with the pairs; a jury's scores are combined by the `scales` of its judges."""
+        if not isinstance(judge, Jury):
+            results = self.of_judges[0] if self.of_judges else {}
+            given = results if judge else self.answers
+            return replace(self, results=results, outcome=pair(self.asked, given, pairer, model, self.before))
+        ballots = Ballots(judge, self.of_judges)
+        results = ballots.combined(scales)
+        outcome = pair(self.asked, results, pairer, model, self.before)
+        outcome = [
+            (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
+            for prompt, item in outcome
+        ]
+        return replace(self, results=results, outcome=outcome)
+
+
+def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterator[Judged]) -> Iterator[Judged]:
+    """Yield the parts, paired again by what the scores of all of them show: the scale of each judge, and the margin."""
+    start = [*islice(parts, 2)]
+    if len(start) < 2 or not (isinstance(judge, Jury) or pairer.fitted([]) is not pairer):
+        yield from chain(start, parts)
+        return
+    found: list[array[float]] = []
+
+    def scored() -> Iterator[Judged]:
+        for part in chain(start, parts):
+            found.extend(array("d") for _ in part.of_judges[len(found) :])
+            for scores, results in zip(found, part.of_judges, strict=True):
+                scores.extend(scores_in(results))
+            yield replace(part, outcome=())
+
+    with RowSpool(scored()) as kept:
+        scales = [scale(scores) for scores in found] if isinstance(judge, Jury) else []
+        combined = found[0]
+        if scales and pairer.fitted([]) is not pairer:
+            combined = array("d")
+            for part in kept:
+                combined.extend(scores_in(part.paired(judge, pairer, model, scales).results))
+        pairer = pairer.fitted(combined)
+        for part in kept:
+            yield part.paired(judge, pairer, model, scales)
+
+
+def without_hard(hard: HardPairs, parts: Iterator[Judged]) -> Iterator[Judged]:
+    """Yield the parts without the hard pairs, which are known when all have been measured."""
+    with RowSpool(parts) as kept:
+        verdicts = iter(hard([item for part in kept for item in part.pairs]))
+        for part in kept:
+            yield replace(part, outcome=decided(part.outcome, [*islice(verdicts, len(part.pairs))]))
