@@ -59,16 +59,6 @@ def test_the_same_prompts_in_python_are_the_same_run(tmp_path: Path, prompts: An
     assert again.run.path == built.run.path
 
 
-def test_a_result_is_short_to_read_and_its_pairs_are_a_table(tmp_path: Path) -> None:
-    built = pairforge.correct("Qwen", "Deep Qwen", prompts=QUESTIONS, output=str(tmp_path), quiet=True)
-    assert repr(built) == f"BuildResult(4 pairs, 2 skips, {built.run.path})"
-    assert "Deep" in built._repr_html_() and "<pre" in built._repr_html_()
-    table = built.to_pandas()
-    assert len(table) == 4 and table["chosen"][0][-1]["role"] == "assistant"
-    for data in (built, table, built.dataset(), [*built.rows()]):
-        assert pairforge.validate(data, quiet=True).ok
-
-
 def test_another_run_says_in_one_line_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = {"prompts": QUESTIONS, "output": str(tmp_path), "model": "pocket"}
     first = pairforge.correct("Qwen", "Deep Qwen", **given)
