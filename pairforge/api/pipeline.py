@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -16,7 +16,7 @@ from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Jury
-from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
+from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
@@ -30,7 +30,6 @@ from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, S
 from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
 from .models import NO_SYSTEM_ROLE, answer, as_tuple
-from .sharded import ShardedAnswers
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
@@ -192,7 +191,6 @@ class Builder:
     store: Store
     quiet: bool
     retryable: Counter[str] = field(default_factory=Counter)
-    sharded: ShardedAnswers | None = None
 
     def ask(
         self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None, first: int = 0
@@ -200,8 +198,6 @@ class Builder:
         """Return n answers to each prompt, with the job's sampler or another; those before `first` were asked for."""
         sampler = sampler or self.job.sampler
         label = f"{self.job.command}: {kind or sampler.model}"
-        if self.sharded and len(prompts) > 0:
-            sampler = self.sharded.fill(prompts, sampler, n, first, self.store, self.job.budget, label, self.quiet)
         answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first)
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
@@ -317,15 +313,11 @@ class BuildJob:
         }
 
 
-NOT_OF_THE_RUN = ("output", "quiet", "fresh", "name", *(one.name for one in fields(ExecutorOptions)))
-"""Options on which the pairs do not depend."""
-
-
 def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResult:
     """Make the run of a job, or find it made."""
     out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
-    run.argv = ("pairforge", job.command, *words_of(options, NOT_OF_THE_RUN))
+    run.argv = ("pairforge", job.command, *words_of(options, ("output", "quiet", "fresh", "name")))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)
@@ -341,7 +333,7 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
         else:
             if not run.prompts.exists():
                 run.keep_prompts(job.prompts)
-            _fill(run, Builder(job, store, quiet, sharded=ShardedAnswers.of(options)))
+            _fill(run, Builder(job, store, quiet))
         if options.name is not None:
             run.give_name(options.name)
     return BuildResult(run, job.budget.max_failures)
