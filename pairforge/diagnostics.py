@@ -19,6 +19,13 @@ def diagnose(
     `right` is there where all scores are 0 or 1: how many of the judged answers are 1, and of how many prompts at least
     one, all, or none are.
     """
+    return finished(diagnose_part(sampled, results, pairs))
+
+
+def diagnose_part(
+    sampled: Mapping[str, list[Answer] | Skip], results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]
+) -> dict[str, Any]:
+    """Return what `diagnose` does of a part of a run, to be `joined`; `right` is None where a score is another one."""
     answered = [given for given in sampled.values() if not isinstance(given, Skip)]
     answers = [answer for given in answered for answer in given]
     found: dict[str, Any] = {
@@ -30,7 +37,9 @@ def diagnose(
         "lengths_differ": sum(_length(pair.chosen) != _length(pair.rejected) for pair in pairs),
     }
     judged = {name: result for name, result in results.items() if not isinstance(result, Skip)}
-    if judged and {score for _, scores in judged.values() for score in scores} <= {0.0, 1.0}:
+    if judged and not {score for _, scores in judged.values() for score in scores} <= {0.0, 1.0}:
+        found["right"] = None
+    elif judged:
         right = [_right(sampled[name], result) for name, result in judged.items()]
         found["right"] = {
             "answers": sum(hits for hits, _ in right),
@@ -39,8 +48,27 @@ def diagnose(
             "at_least_once": sum(hits > 0 for hits, _ in right),
             "always": sum(hits == of for hits, of in right),
             "never": sum(hits == 0 for hits, _ in right),
-            "tied_at_twice_n": round(sum(tied_at_twice(hits, of) for hits, of in right), 2),
+            "tied_at_twice_n": sum(tied_at_twice(hits, of) for hits, of in right),
         }
+    return found
+
+
+def joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sums of the numbers of two parts; None where one of them has None."""
+    return {**one, **other} | {name: _sum(one[name], other[name]) for name in one if name in other}
+
+
+def _sum(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return None
+    return joined(one, other) if isinstance(one, Mapping) else one + other
+
+
+def finished(found: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of the joined parts."""
+    found = {name: value for name, value in found.items() if value is not None}
+    if right := found.get("right"):
+        found["right"] = right | {"tied_at_twice_n": round(right["tied_at_twice_n"], 2)}
     return found
 
 

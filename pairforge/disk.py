@@ -40,13 +40,17 @@ def write_errors(path: Path, needed: int = 0, fix: str = "choose another folder"
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that gets its name once it is complete: temporary file, fsync, replace, fsync of the folder."""
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with write_errors(path):
         temp.unlink(missing_ok=True)  # a link may be there, in a folder that somebody gave
-        with open(temp, "xb") as file:
+        file = open(temp, "xb")  # noqa: SIM115
+    try:
+        with file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temp, path)
+            with write_errors(path):
+                file.flush()
+                os.fsync(file.fileno())
+        with write_errors(path):
+            os.replace(temp, path)
     finally:
         temp.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)

@@ -48,9 +48,12 @@ class Ballots:
     jury: Jury
     of_judges: Sequence[Mapping[str, Scored | Skip]]
 
-    def combined(self) -> dict[str, Scored | Skip]:
-        """Return the combined scores of the answers that every judge has scored."""
-        scales = [_scale(results) for results in self.of_judges]
+    def combined(self, scales: Sequence[tuple[float, float]] = ()) -> dict[str, Scored | Skip]:
+        """Return the combined scores of the answers that every judge has scored.
+
+        `scales` are the mean and deviation of each judge's scores, by default of those that are here.
+        """
+        scales = scales or [scale(scores_in(results)) for results in self.of_judges]
         return {name: self._combined(name, scales) for name in self.of_judges[0]}
 
     def _combined(self, name: str, scales: Sequence[tuple[float, float]]) -> Scored | Skip:
@@ -88,9 +91,13 @@ def _by_text(result: Scored | Skip) -> dict[str, float]:
     return {answer.text: score for answer, score in zip(*result, strict=True)}
 
 
-def _scale(results: Mapping[str, Scored | Skip]) -> tuple[float, float]:
+def scores_in(results: Mapping[str, Scored | Skip]) -> list[float]:
+    """Return all scores."""
+    return [one for result in results.values() if not isinstance(result, Skip) for one in result[1]]
+
+
+def scale(scores: Sequence[float]) -> tuple[float, float]:
     """Return the mean and the standard deviation of all scores of a judge; 1 where all are the same."""
-    scores = [one for result in results.values() if not isinstance(result, Skip) for one in result[1]]
     return (fmean(scores), pstdev(scores) or 1.0) if scores else (0.0, 1.0)
 
 

@@ -8,10 +8,10 @@ import re
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from .errors import InputError
 from .options.common import History
 from .readers import Row, Unreadable, Wanted, hub_id, is_given, near_file, read, rows_given
 from .readers.source import missing
+from .readers.spool import spooled
 from .readers.stream import STDIN, name_of
 from .resources import resource
 from .text import a_type, common_prefix, did_you_mean, lone_surrogate, one_line, plural
@@ -212,7 +213,7 @@ def _json(text: str) -> Any:
     return None
 
 
-__all__ = ["BUNDLED", "bundled", "is_prompt", "prompt_of", "prompts_given", "read_prompts", "systems"]
+__all__ = ["BUNDLED", "bundled", "each_prompt", "is_prompt", "prompt_of", "prompts_given", "read_prompts", "systems"]
 
 BUNDLED = (
     *("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval"),
@@ -244,7 +245,19 @@ def read_prompts(
     limit: int | None = None,
     fill: Mapping[str, str] | None = None,
 ) -> list[Prompt | Skip]:
-    """Return all prompts of a source, one a row; a Skip for a row that holds none.
+    """Return all prompts of a source; see `each_prompt`."""
+    return [*each_prompt(source, columns=columns, history=history, limit=limit, fill=fill)]
+
+
+def each_prompt(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    history: History = "last",
+    limit: int | None = None,
+    fill: Mapping[str, str] | None = None,
+) -> Iterator[Prompt | Skip]:
+    """Yield all prompts of a source, one a row; a Skip for a row that holds none.
 
     `source` is what `readers.read` takes (a file, a folder, a data set of the Hub, `-`), one of the `BUNDLED` sets, or
     prompts in Python: a list of texts, message lists or rows, a DataFrame or a `datasets.Dataset`. For a conversation,
@@ -262,19 +275,34 @@ def read_prompts(
     if history not in ("last", "full"):
         raise InputError(f"--history {history}: unknown", fix="use last or full")
     if fill is not None:
-        return _answered(source, columns, history, limit, fill)
+        yield from _answered(source, columns, history, limit, fill)
+        return
     if source is None or is_given(source):
-        return list(islice(prompts_given(source, columns, history), limit)) or _no_prompts("prompts")
-    rows = list(_rows(source))  # what can't be read is reported first
-    found = [prompt_of(row, where, columns, history) for where, row in rows]
-    if not found:
-        _no_prompts(source)
-    names = dict.fromkeys(chain.from_iterable(row for _, row in rows if isinstance(row, Mapping)))
+        yield from _some(islice(prompts_given(source, columns, history), limit), "prompts")
+        return
+    names = dict[Any, None]()
+    rows = spooled(_rows(source))  # what can't be read is reported first
+    found = (prompt_of(row, where, columns, history) for where, row in _noting(rows, names))
+    for number, prompt in enumerate(_some(found, source)):
+        if limit is None or number < limit:
+            yield prompt
     if missing := [name for name in columns.values() if name not in names]:
         what = one_line(", ".join(map(str, names)) or "lines of text")
         fix = did_you_mean(missing[0], map(str, names)) or "name one of these"
         raise InputError(f"{name_of(source)}: no column {missing[0]!r}: found {what}", fix=fix)
-    return found[:limit]
+
+
+def _some(prompts: Iterator[Prompt | Skip], source: str | Path) -> Iterator[Prompt | Skip]:
+    """Yield the prompts. Raises InputError where there is none."""
+    yield next(prompts, None) or _no_prompts(source)
+    yield from prompts
+
+
+def _noting(rows: Iterable[Row], names: dict[Any, None]) -> Iterator[Row]:
+    """Yield the rows, and add the columns that there are to `names`."""
+    for where, row in rows:
+        names |= dict.fromkeys(row if isinstance(row, Mapping) else ())
+        yield where, row
 
 
 def prompts_given(values: Any, columns: Mapping[str, str], history: History) -> Iterator[Prompt | Skip]:

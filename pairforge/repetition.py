@@ -32,6 +32,8 @@ def repeats(text: str) -> bool:
 
 def _has_loop(tokens: Sequence[str], *, least: int, longest: int, skip_numbers: bool) -> bool:
     """Return True if up to `longest` tokens occur four times in a row, with at least `least` tokens in all."""
+    if len(tokens) < least:
+        return False
     counted_before = [0]
     for token in tokens:
         counted_before.append(counted_before[-1] + (not skip_numbers or not token.isnumeric()))

@@ -12,18 +12,20 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeAlias
 
 from .disk import atomic, json_object, write_atomic, write_errors
 from .errors import InputError
 from .text import outside_json, visible
 from .types import Prompt, Skip, digest
 
+WriteRow: TypeAlias = Callable[[Mapping[str, Any]], object]
 LATEST = re.compile(r"latest(?:~(\d+))?")
 """How the latest run is named, and the one that was made so many runs before it."""
 _OWNER = ".owner.json"
@@ -257,15 +259,16 @@ class Run:
             else {"messages": list(one.messages), "columns": one.columns}
             for one in prompts
         )
-        write_atomic(self.prompts, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        self.path.mkdir(parents=True, exist_ok=True)
+        with write_errors(self.prompts), atomic(self.prompts) as file:
+            file.writelines((json.dumps(row, ensure_ascii=False) + "\n").encode() for row in rows)
 
-    def read_prompts(self) -> list[Prompt | Skip]:
-        """Return the prompts that the run asked. Raises InputError where they are not there or can't be read."""
+    def read_prompts(self) -> Iterator[Prompt | Skip]:
+        """Yield the prompts that the run asked. Raises InputError where they are not there or can't be read."""
         try:
-            rows = map(json.loads, filter(None, self.prompts.read_text("utf-8").split("\n")))
-            return [
-                Skip(*row["skip"]) if "skip" in row else Prompt(tuple(row["messages"]), row["columns"]) for row in rows
-            ]
+            with open(self.prompts, encoding="utf-8", newline="\n") as file:
+                for row in map(json.loads, filter(str.strip, file)):
+                    yield Skip(*row["skip"]) if "skip" in row else Prompt(tuple(row["messages"]), row["columns"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             what = f"{self.prompts} can't be read: {error!r:.120}"
             raise InputError(what, fix="run the command that made the run again") from error
@@ -292,14 +295,21 @@ class Run:
         self, pairs: Iterable[Mapping[str, Any]], skips: Iterable[Mapping[str, Any]], counts: dict[str, Any]
     ) -> None:
         """Write the derived files, each whole, run.json last."""
-        from .formats.writers import encoded
+        with self.writing() as (pair, skip):
+            deque(map(pair, pairs), 0)
+            deque(map(skip, skips), 0)
+        self.conclude(counts)
 
-        self.counts = counts
+    @contextmanager
+    def writing(self) -> Iterator[tuple[WriteRow, WriteRow]]:
+        """Yield the functions that write the next pair and the next skip; at the end the files get their names."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for name, rows in (("pairs", pairs), ("skips", skips)):
-            path = self.path / f"{name}.jsonl"
-            with write_errors(path), atomic(path) as file:
-                file.writelines(encoded(row) + b"\n" for row in rows)
+        with atomic(self.skips) as skips, atomic(self.pairs) as pairs:
+            yield _row_writer(pairs, self.pairs), _row_writer(skips, self.skips)
+
+    def conclude(self, counts: dict[str, Any]) -> None:
+        """Write run.json, by which the run is finished."""
+        self.counts = counts
         argv = {"argv": [*map(_without_query, self.argv)]} if self.argv else {}
         value = {"command": self.command, **argv, "settings": self.settings, "counts": counts}
         write_atomic(self.path / "run.json", json.dumps(value, ensure_ascii=False, indent=2) + "\n")
@@ -367,6 +377,17 @@ class Run:
         argv, settings = owner.get("argv"), owner.get("settings")  # as damage may have left them
         owner["argv"] = [*map(str, argv)] if isinstance(argv, list) else []
         return owner | {"settings": settings if isinstance(settings, dict) else {}}
+
+
+def _row_writer(file: IO[bytes], path: Path) -> WriteRow:
+    from .formats.writers import encoded
+
+    def write(row: Mapping[str, Any]) -> None:
+        line = encoded(row) + b"\n"
+        with write_errors(path):
+            file.write(line)
+
+    return write
 
 
 def _without_query(word: str) -> str:

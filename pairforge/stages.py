@@ -70,7 +70,7 @@ def _sample(
     first: int,
 ) -> dict[str, list[Answer] | Skip]:
     distinct = _distinct(prompts)
-    answers = store.answers(settings)
+    answers = store.answers(settings, (prompt.id for prompt in distinct))
     failed: dict[Key, Skip] = {}
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(first, n))
     total = len(distinct) * (n - first)
@@ -236,16 +236,23 @@ Outcome: TypeAlias = Sequence[tuple[Prompt | None, Pair | Skip]]
 
 
 def pair(
-    prompts: Sequence[Prompt | Skip], results: Mapping[str, list[Answer] | Scored | Skip], pairer: Pairer, model: str
+    prompts: Sequence[Prompt | Skip],
+    results: Mapping[str, list[Answer] | Scored | Skip],
+    pairer: Pairer,
+    model: str,
+    before: Container[str] = (),
 ) -> Outcome:
-    """Return the pairs of every prompt, in order, or a Skip; a prompt that occurred before is a duplicate."""
+    """Return the pairs of every prompt, in order, or a Skip.
+
+    A prompt that occurred already, or whose id is in `before`, is a duplicate.
+    """
     outcome: list[tuple[Prompt | None, Pair | Skip]] = []
     pairer = pairer.fitted([one for result in results.values() if isinstance(result, tuple) for one in result[1]])
     seen: set[str] = set()
     for prompt in prompts:
         if isinstance(prompt, Skip):
             outcome.append((None, prompt))
-        elif prompt.id in seen:
+        elif prompt.id in seen or prompt.id in before:
             outcome.append((prompt, Skip("duplicate", prompt.question)))
         else:
             seen.add(prompt.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -70,12 +70,19 @@ class Store:
             query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? AND idx = ?"
             return {key: answer_of(*self._db.execute(query, (name, *key)).fetchone()) for key in answers}
 
-    def answers(self, settings: Mapping[str, Any]) -> dict[Key, Answer]:
-        """Return all stored answers of one sampling setting."""
+    def answers(self, settings: Mapping[str, Any], prompts: Iterable[str] | None = None) -> dict[Key, Answer]:
+        """Return the stored answers of one sampling setting, those to the `prompts` of these ids, or all."""
         query = "SELECT prompt, idx, text, finish, tokens FROM answers WHERE settings = ?"
+        found = self._of_prompts(query, digest(settings), prompts)
+        return {(prompt, index): answer_of(*rest) for prompt, index, *rest in found}
+
+    def _of_prompts(self, query: str, name: str, prompts: Iterable[str] | None) -> Iterator[Any]:
+        """Yield what a query finds for these prompts, or for all."""
+        asked = [(name,)] if prompts is None else [(name, prompt) for prompt in prompts]
+        query += "" if prompts is None else " AND prompt = ?"
         with write_errors(self.path):
-            found = self._db.execute(query, (digest(settings),))
-            return {(prompt, index): answer_of(*rest) for prompt, index, *rest in found}
+            for one in asked:
+                yield from self._db.execute(query, one)
 
     def add_scores(self, settings: Mapping[str, Any], scores: Mapping[tuple[str, str], float]) -> None:
         """Commit scores in one transaction, given by the key of the prompt and the text of the answer."""
@@ -89,11 +96,15 @@ class Store:
 
         They are those of the `prompts` of these keys, or all.
         """
-        name, query = digest(settings), "SELECT prompt, answer, score FROM scores WHERE settings = ?"
-        asked = [(name,)] if prompts is None else [(name, prompt) for prompt in prompts]
-        query += "" if prompts is None else " AND prompt = ?"
-        with write_errors(self.path):
-            return {(p, a): score for one in asked for p, a, score in self._db.execute(query, one)}
+        query = "SELECT prompt, answer, score FROM scores WHERE settings = ?"
+        return {(p, a): score for p, a, score in self._of_prompts(query, digest(settings), prompts)}
+
+    def seen_before(self, prompts: Iterable[str]) -> set[str]:
+        """Return which of these ids an earlier call was given; they are on disk for as long as the store is open."""
+        query = "INSERT OR IGNORE INTO seen VALUES (?)"
+        with write_errors(self.path), self._db:
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS seen (prompt TEXT PRIMARY KEY) WITHOUT ROWID")
+            return {one for one in dict.fromkeys(prompts) if not self._db.execute(query, (one,)).rowcount}
 
     def answers_to(self, settings: Mapping[str, Any], prompt: str) -> list[Answer]:
         """Return the stored answers to one prompt, in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, cast
@@ -36,8 +36,22 @@ def digest(value: Any, length: int = 16, default: Callable[[Any], Any] | None = 
 
     `default` converts what JSON lacks, such as dates; without it that is a TypeError.
     """
+    return hashlib.sha256(_canonical(value, default)).hexdigest()[:length]
+
+
+def digest_of_all(values: Iterable[Any], length: int = 16) -> str:
+    """Return the `digest` of the list of these values, of which one at a time is held."""
+    made, before = hashlib.sha256(b"["), b""
+    for value in values:
+        made.update(before + _canonical(value))
+        before = b","
+    made.update(b"]")
+    return made.hexdigest()[:length]
+
+
+def _canonical(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=default)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
+    return text.encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True)
@@ -133,7 +147,7 @@ class Pair:
 
     def row(self) -> dict[str, Any]:
         """Return the pair as a plain dict, ready for JSON."""
-        row = asdict(self) | {"chosen": list(self.chosen), "rejected": list(self.rejected)}
+        row = {**vars(self), "chosen": [*map(dict, self.chosen)], "rejected": [*map(dict, self.rejected)]}
         return {name: value for name, value in row.items() if value is not None}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +12,7 @@ from ..console import note
 from ..correction.counter_pairs import counter_pair_makers
 from ..correction.given_answer import ReferenceAnswer
 from ..correction.persona import Persona, ToldAnswer
-from ..correction.renaming import CorrectionRules, Renaming, count_names
+from ..correction.renaming import CorrectionRules, NameCounts, Renaming
 from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
@@ -79,7 +78,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         by_default=not (options.system or options.no_system),
         refine=refine,
         extras=_extra_pairs(options, rules, sampler),
-        account=None if options.persona or fill is not None else partial(count_names, rules),
+        names=None if options.persona or fill is not None else NameCounts(rules),
         keeps=rules.keeps,
         notes=notes,
     )
@@ -158,7 +157,7 @@ def _fill(options: CorrectOptions) -> dict[str, str] | None:
     return None
 
 
-Refine: TypeAlias = Callable[[Answers, Builder], CorrectionPairer]
+Refine: TypeAlias = Callable[[Sequence[Prompt], Answers, Builder], CorrectionPairer]
 
 
 def _told(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> tuple[CorrectionPairer, Refine]:
@@ -176,9 +175,9 @@ def _told(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> 
     edit = ToldAnswer(persona, rules, names, options.tries)
     drawn = options.temperature > 0
 
-    def refine(answers: Answers, builder: Builder) -> CorrectionPairer:
+    def refine(prompts: Sequence[Prompt], answers: Answers, builder: Builder) -> CorrectionPairer:
         told = dict[str, Sequence[Answer] | Skip]()
-        open_ = [prompt for prompt, own in _answered(answers, builder) if isinstance(edit.own(prompt, own[0]), str)]
+        open_ = [prompt for prompt, own in _answered(prompts, answers) if isinstance(edit.own(prompt, own[0]), str)]
         for turn in range(1 if options.replay else options.tries):
             again = sampler if drawn or not turn else sampler.with_decoding(temperature=1.0)
             found = _ask_told(persona, open_, turn + 1 if drawn else max(turn, 1), builder, again)
@@ -191,10 +190,10 @@ def _told(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> 
     return CorrectionPairer(edit), refine
 
 
-def _answered(answers: Answers, builder: Builder) -> Iterator[tuple[Prompt, list[Answer]]]:
+def _answered(prompts: Sequence[Prompt], answers: Answers) -> Iterator[tuple[Prompt, list[Answer]]]:
     """Yield each prompt that was answered, with its answers."""
-    for prompt in builder.job.asked:
-        if isinstance(prompt, Prompt) and isinstance(found := answers[prompt.id], list):
+    for prompt in prompts:
+        if isinstance(found := answers[prompt.id], list):
             yield prompt, found
 
 
@@ -236,8 +235,8 @@ def _pairer(
     by = {"model": reviser.model, **reviser.settings()}
     edit = Revision(rules, options.revise, options.max_edit, by)
 
-    def refine(answers: Answers, builder: Builder) -> CorrectionPairer:
-        requests = [edit.request(prompt, one) for prompt, found in _answered(answers, builder) for one in found]
+    def refine(prompts: Sequence[Prompt], answers: Answers, builder: Builder) -> CorrectionPairer:
+        requests = [edit.request(prompt, one) for prompt, found in _answered(prompts, answers) for one in found]
         asked = [request for request in requests if isinstance(request, Prompt)]
         revised = builder.ask(asked, kind="revise", sampler=reviser)
         by.update(reviser.settings())  # its server may have refused a part of them
@@ -268,8 +267,8 @@ class CounterPairs:
     def settings(self) -> float:
         return self.fraction
 
-    def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
-        count = round(self.fraction * len(pairs))
+    def __call__(self, pairs: int, builder: Builder) -> list[Pair]:
+        count = round(self.fraction * pairs)
         sampler, questions = builder.job.sampler, counter_pair_makers(self.rules, builder.job.contexts)
         if any(question.prompt.system for question in questions) and not sampler.takes_system():
             questions = [question for question in questions if question.prompt.system is None]
@@ -294,8 +293,8 @@ class RetentionPairs:
     def settings(self) -> dict[str, Any]:
         return {"fraction": self.fraction, "n": self.n, "sampling": self.sampler.settings()}
 
-    def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
-        count, made = round(self.fraction * len(pairs)), list[Pair]()
+    def __call__(self, pairs: int, builder: Builder) -> list[Pair]:
+        count, made = round(self.fraction * pairs), list[Pair]()
         judge = ReferenceJudge()
         general = sorted(bundled("general.train"), key=lambda prompt: digest(prompt.id))
         left = [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..run import Run
 from ..text import plural, visible
-from ..types import Pair, Prompt, Sampler, Skip, ThoughtForm
+from ..types import Pair, Sampler, Skip, ThoughtForm
 
 if TYPE_CHECKING:
     from ..checks.runner import RowChecker
@@ -34,10 +34,12 @@ class PairFinisher:
 
     @cached_property
     def checker(self) -> RowChecker:
-        """What finds errors in a pair."""
+        """What finds errors in a pair, and nothing that only a whole set shows."""
+        from ..checks.rule import RULES
         from ..checks.runner import RowChecker
 
-        return RowChecker()
+        of_rows = ("value", "schema", "row", "secrets")
+        return RowChecker([code for code, one in RULES.items() if one.over in of_rows and one.severity == "error"])
 
     def __call__(self, pair: Pair) -> Pair | Skip:
         """Return the pair, without thoughts where one of them may not be trained on; a Skip where it has an error."""
@@ -54,15 +56,6 @@ class PairFinisher:
         if self.form.empty and not kept:
             self.thoughts["empty"] = self.form.empty
         return made
-
-    def all(
-        self, results: Iterable[tuple[Prompt | None, Pair | Skip]]
-    ) -> tuple[list[Pair], list[Pair], list[tuple[Prompt | None, Skip]]]:
-        """Return the pairs that can be stored as they were, as they are stored, and the prompts without one."""
-        given = [(prompt, item, self(item) if isinstance(item, Pair) else item) for prompt, item in results]
-        kept = [(item, made) for _, item, made in given if isinstance(item, Pair) and isinstance(made, Pair)]
-        skips = [(prompt, made) for prompt, _, made in given if isinstance(made, Skip)]
-        return [item for item, _ in kept], [made for _, made in kept], skips
 
     def _error(self, pair: Pair) -> Skip | None:
         errors = (one for one in self.checker.see(0, pair.row()) if one.severity == "error")

@@ -184,6 +184,20 @@ def contexts_of(options: ContextOptions, default: list[str | None]) -> list[str 
     return [*([None] if options.no_system else []), *given] or default
 
 
+@dataclass
+class AnswerCount:
+    """The answers of several calls of `answer`, which are shown as one: all, done, and of these from the store."""
+
+    total: int = 0
+    done: int = 0
+    stored: int = 0
+
+    def say(self, label: str, quiet: bool) -> None:
+        """Say how many there are, unless none was in the store."""
+        if self.stored and not quiet:
+            note(f"{label}: {plural(self.stored, 'answer')} from the store, {self.done - self.stored} asked")
+
+
 def answer(
     prompts: Sequence[Prompt],
     sampler: Sampler,
@@ -193,22 +207,29 @@ def answer(
     quiet: bool,
     budget: Budget | None = None,
     first: int = 0,
+    count: AnswerCount | None = None,
 ) -> dict[str, list[Answer] | Skip]:
-    """Return n answers to each prompt, as `stages.sample`, with progress and the sampler's warnings on stderr."""
-    start: tuple[int, ...] = ()
-    last: tuple[int, ...] = ()
+    """Return n answers to each prompt, as `stages.sample`, with progress and the sampler's warnings on stderr.
 
-    def count(done: int, total: int, tokens: int, failed: int) -> None:
-        nonlocal start, last
+    With `count`, it is one of several calls: they are counted together, and its owner says how many there were.
+    """
+    counted = count or AnswerCount()
+    before, start, last = counted.done, list[tuple[int, int]](), (0, 0)
+
+    def report(done: int, total: int, tokens: int, failed: int) -> None:
+        nonlocal last
         last = done, failed
-        start = start or last
+        start.extend([last] if not start else [])
         if tell:
-            tell(done, total, tokens, failed)
+            tell(before + done, max(before + total, counted.total), tokens, failed)
 
     with progress(label, quiet) as tell:
-        answers = sample(prompts, sampler, n, store, count, budget, first)
-    if start and start[0] and not quiet:
-        note(f"{label}: {plural(start[0], 'answer')} from the store, {sum(last) - sum(start)} asked")
+        answers = sample(prompts, sampler, n, store, report, budget, first)
+    if start:
+        counted.stored += start[0][0]
+        counted.done += start[0][0] + sum(last) - sum(start[0])
+    if count is None:
+        counted.say(label, quiet)
     for warning in sampler.warnings:
         note(f"warning: {warning}")
     sampler.warnings.clear()

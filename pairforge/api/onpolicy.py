@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -228,18 +228,21 @@ def family(model: str) -> str:
     return found[0] if found else ""
 
 
-def check_judge(judge: Judge | Jury, prompts: Sequence[Prompt | Skip], source: str) -> None:
+def check_judge(judge: Judge | Jury, prompts: Iterable[Prompt | Skip], source: str) -> None:
     """Raise InputError where a judge needs references and no prompt has one, or can't be called for the prompts."""
     from ..judges.function import FunctionJudge
     from ..judges.reference import ReferenceJudge
 
-    asked = [prompt for prompt in prompts if isinstance(prompt, Prompt)]
-    for one in judges_of(judge) if asked else ():
-        if isinstance(one, FunctionJudge):
-            one.check_call(asked[0])
-        if not isinstance(one, ReferenceJudge) or any(map(one.references, asked)):
+    def asked() -> Iterator[Prompt]:
+        return (prompt for prompt in prompts if isinstance(prompt, Prompt))
+
+    first = next(asked(), None)
+    for one in judges_of(judge) if first else ():
+        if isinstance(one, FunctionJudge) and first:
+            one.check_call(first)
+        if not isinstance(one, ReferenceJudge) or any(map(one.references, asked())):
             continue
-        columns = list(dict.fromkeys(name for prompt in asked for name in prompt.columns))
+        columns = list(dict.fromkeys(name for prompt in asked() for name in prompt.columns))
         found = f"it has only {one_line(', '.join(columns))}" if columns else "it has none"
         example = next((name for name in ("answer", "solution", "target", "label") if name in columns), "COLUMN")
         raise InputError(
@@ -248,7 +251,7 @@ def check_judge(judge: Judge | Jury, prompts: Sequence[Prompt | Skip], source: s
         )
 
 
-def try_judge(judge: Judge | Jury, prompts: Sequence[Prompt | Skip]) -> None:
+def try_judge(judge: Judge | Jury, prompts: Iterable[Prompt | Skip]) -> None:
     """Call reward functions for the first prompt and two short texts. Raises InputError or OutsideError."""
     from ..judges.function import FunctionJudge
 

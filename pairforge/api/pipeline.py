@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from .. import diagnostics
 from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
-from ..jury import Jury
+from ..jury import Ballots, Jury, scale, scores_in
 from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
 from ..pair_view import PairView
-from ..prompts import BUNDLED, read_prompts
+from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
+from ..readers.spool import RowSpool, batched, spooled
 from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
 from ..stages import Outcome, Scored, decided, judge_groups, pair, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
-from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest
+from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
 from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
-from .models import NO_SYSTEM_ROLE, answer, as_tuple
+from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from ..correction.renaming import NameCounts
     from .hard_pairs import HardPairs
 
 
@@ -127,18 +130,19 @@ class BuildResult(HtmlRepr):
             yield from report.conclusion()
 
 
-def load_prompts(options: PromptOptions, source: Any, fill: Mapping[str, str] | None = None) -> list[Prompt | Skip]:
+Prompts: TypeAlias = "Sequence[Prompt | Skip] | RowSpool"
+
+
+def load_prompts(options: PromptOptions, source: Any, fill: Mapping[str, str] | None = None) -> Prompts:
     """Read the first `limit` prompts of a file or bundled set, or of prompts given in Python; see `read_prompts`."""
     if isinstance(source, str) and not os.path.lexists(source) and source not in BUNDLED:
         run = find_run(source, getattr(options, "output", None))
         source = run / "pairs.jsonl" if run else source
     columns = parse_columns(options.columns)
-    return read_prompts(source, columns=columns, history=options.history, limit=options.limit, fill=fill)
+    return spooled(each_prompt(source, columns=columns, history=options.history, limit=options.limit, fill=fill))
 
 
-def prepare(
-    options: BuildOptions, source: Any, fill: Mapping[str, str] | None = None
-) -> tuple[list[Prompt | Skip], Budget]:
+def prepare(options: BuildOptions, source: Any, fill: Mapping[str, str] | None = None) -> tuple[Prompts, Budget]:
     """Return the prompts and the budget, after all that can be known to be wrong before a model is opened."""
     out_dir(options.output)
     if options.name is not None:
@@ -177,6 +181,8 @@ def named_values(given: PromptColumns, option: str, example: str, form: str = "N
 
 Answers = Mapping[str, list[Answer] | Skip]
 """By prompt id."""
+CHUNK = 4096
+"""Prompts that are asked, judged and paired together; no more of a run is in memory."""
 
 
 @dataclass(frozen=True)
@@ -184,13 +190,14 @@ class Builder:
     """Asks and judges for one run, through the store and within the budget.
 
     `retryable` counts the prompts whose answers failed in a way that another run may resolve, by kind: "" for the
-    prompts of the run, else "revise", "counter" or "retain".
+    prompts of the run, else "revise", "counter" or "retain". `counts` are of all answers that were asked for, by label.
     """
 
     job: BuildJob
     store: Store
     quiet: bool
     retryable: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, AnswerCount] = field(default_factory=dict)
 
     def ask(
         self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None, first: int = 0
@@ -198,13 +205,26 @@ class Builder:
         """Return n answers to each prompt, with the job's sampler or another; those before `first` were asked for."""
         sampler = sampler or self.job.sampler
         label = f"{self.job.command}: {kind or sampler.model}"
-        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first)
+        total = 0 if kind or self.job.adaptive is True else len(self.job.prompts) * len(self.job.contexts) * n
+        count = self.counts.setdefault(label, AnswerCount(total if total > n * CHUNK else 0))
+        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first, count)
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
+
+    def say_counts(self) -> None:
+        """Say how many answers were in the store, and how many were asked for."""
+        for label, count in self.counts.items():
+            count.say(label, self.quiet)
 
     def score(self, prompts: Sequence[Prompt], answers: Answers, judge: Judge) -> dict[str, Scored | Skip]:
         """Score each answer."""
         return score(prompts, answers, judge, self.store, self.ask_judge)
+
+    def scores(self, prompts: Sequence[Prompt], answers: Answers) -> Sequence[Mapping[str, Scored | Skip]]:
+        """Score each answer by each judge of the job."""
+        if isinstance(judge := self.job.judge, Jury):
+            return judge.score(prompts, answers, self.store, self.ask_judge).of_judges
+        return [self.score(prompts, answers, judge)] if judge else []
 
     def ask_judge(self, prompts: Sequence[Prompt], sampler: Sampler) -> Answers:
         """Ask a judge's model."""
@@ -222,8 +242,12 @@ class Builder:
 
     def knows(self, prompts: Iterable[Prompt]) -> bool:
         """Return True if the store has every answer."""
-        known = self.store.answers(self.job.sampler.settings())
-        return all((prompt.id, index) in known for prompt in prompts for index in range(self.job.n))
+        settings = self.job.sampler.settings()
+        for ids in batched((prompt.id for prompt in prompts), CHUNK):
+            known = self.store.answers(settings, ids)
+            if not all((name, index) in known for name in ids for index in range(self.job.n)):
+                return False
+        return True
 
 
 def _confirmed(pair: Pair, group: AnswerGroup, scores: Mapping[str, float | Skip]) -> Pair | Skip:
@@ -239,8 +263,8 @@ class ExtraPairs(Protocol):
     def settings(self) -> Any:
         """Return all that they depend on besides the pairs."""
 
-    def __call__(self, pairs: Sequence[Pair], builder: Builder) -> list[Pair]:
-        """Make them, given the pairs of the prompts."""
+    def __call__(self, pairs: int, builder: Builder) -> list[Pair]:
+        """Make them, given the number of pairs of the prompts."""
 
 
 @dataclass(frozen=True)
@@ -250,9 +274,9 @@ class BuildJob:
     Args:
         source: Where the prompts come from; `prompts` holds one entry for each of its rows.
         contexts: The system messages to ask under, None for none.
-        refine: Returns the final pairer, after asking for the further answers that it needs.
+        refine: Returns the final pairer of some prompts, after asking for the further answers that it needs.
         extras: Make added pairs, by kind, which are counted apart.
-        account: Returns more counts.
+        names: Counts the names that were replaced.
         notes: Returns warnings that are shown before anything is asked.
         confirm: A groupwise judge that has to find the chosen answer of each pair better, too.
         adaptive: Ask for two answers first, and for more only where these make no pair; "stored": of a run that did so,
@@ -268,13 +292,13 @@ class BuildJob:
     budget: Budget
     pairer: Pairer
     source: str
-    prompts: Sequence[Prompt | Skip]
+    prompts: Prompts
     contexts: Sequence[str | None]
     n: int = 1
     judge: Judge | Jury | None = None
-    refine: Callable[[Answers, Builder], Pairer] | None = None
+    refine: Callable[[Sequence[Prompt], Answers, Builder], Pairer] | None = None
     extras: Mapping[str, ExtraPairs] = field(default_factory=dict)
-    account: Callable[[Sequence[Pair], Sequence[Skip]], Mapping[str, Any]] | None = None
+    names: NameCounts | None = None
     notes: Callable[[], Iterable[str]] = tuple
     check: Callable[[], None] | None = None
     confirm: Judge | None = None
@@ -283,10 +307,16 @@ class BuildJob:
     keeps: Callable[[str], bool] = bool
     by_default: bool = False
 
+    def asked(self) -> Iterator[Prompt | Skip]:
+        """Yield every prompt in every context."""
+        return in_contexts(self.prompts, self.contexts)
+
     @cached_property
-    def asked(self) -> list[Prompt | Skip]:
-        """Every prompt in every context."""
-        return list(in_contexts(self.prompts, self.contexts))
+    def _digest(self) -> str:
+        """The digest of the prompts with their columns."""
+        return digest_of_all(
+            row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts
+        )
 
     @property
     def rounds(self) -> list[int]:
@@ -295,7 +325,6 @@ class BuildJob:
 
     def settings(self) -> dict[str, Any]:
         """Return all that the pairs depend on: the name of the run is a hash of it."""
-        rows = [row.detail if isinstance(row, Skip) else [row.messages, row.columns] for row in self.prompts]
         named = {"revision": self.sampler.revision, "chat_template": self.sampler.chat_template}
         return {
             "model": self.sampler.model,
@@ -303,7 +332,7 @@ class BuildJob:
             "sampling": self.sampler.settings(),
             "n": self.n,
             "contexts": list(self.contexts),
-            "prompts": {"source": self.source, "rows": len(rows), "digest": digest(rows)},
+            "prompts": {"source": self.source, "rows": len(self.prompts), "digest": self._digest},
             **({"judge": self.judge.settings()} if self.judge else {}),
             **({"confirm": self.confirm.settings()} if self.confirm else {}),
             **({"adaptive": self.adaptive} if self.adaptive else {}),
@@ -362,49 +391,112 @@ _OPEN = ("tie", "below_margin", "identical", "length_gap", "one_answer", "cut_of
 """The reasons of skips that more answers may resolve."""
 
 
-def _paired(builder: Builder) -> tuple[Answers, dict[str, Scored | Skip], Outcome, dict[str, int]]:
-    """Return answers, scores and pairs; and for an adaptive run, how many answers were not needed.
+@dataclass(frozen=True)
+class Judged:
+    """A part of a run: its prompts, their answers, the scores of each judge, and what became of each prompt.
 
-    In each round, only prompts that have no pair yet are asked for more answers.
+    `before` holds the ids of prompts that occurred in an earlier part; `saved` answers were not needed.
     """
-    job, asked = builder.job, builder.job.asked
-    real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    answers, open_, first, saved = dict[str, list[Answer] | Skip](), real, 0, 0
+
+    asked: Sequence[Prompt | Skip]
+    before: Container[str]
+    answers: Answers
+    of_judges: Sequence[Mapping[str, Scored | Skip]] = ()
+    results: Mapping[str, Scored | Skip] = field(default_factory=dict)
+    outcome: Outcome = ()
+    saved: int = 0
+
+    @property
+    def pairs(self) -> list[Pair]:
+        return [item for _, item in self.outcome if isinstance(item, Pair)]
+
+    def paired(self, job: BuildJob, pairer: Pairer, scales: Sequence[tuple[float, float]] = ()) -> Judged:
+        """Return the part with the pairs; a jury's scores are combined by the `scales` of its judges."""
+        if not isinstance(job.judge, Jury):
+            results = self.of_judges[0] if self.of_judges else {}
+            given = results if job.judge else self.answers
+            return replace(
+                self, results=results, outcome=pair(self.asked, given, pairer, job.sampler.model, self.before)
+            )
+        ballots = Ballots(job.judge, self.of_judges)
+        results = ballots.combined(scales)
+        outcome = pair(self.asked, results, pairer, job.sampler.model, self.before)
+        outcome = [
+            (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
+            for prompt, item in outcome
+        ]
+        return replace(self, results=results, outcome=outcome)
+
+
+def _parts(builder: Builder) -> Iterator[Judged]:
+    """Yield the run part by part, so that no more of it is in memory."""
+    for asked in batched(builder.job.asked(), CHUNK):
+        before = builder.store.seen_before(prompt.id for prompt in asked if isinstance(prompt, Prompt))
+        yield _in_rounds(builder, asked, before)
+
+
+def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Container[str]) -> Judged:
+    """Return the answers, scores and pairs of some prompts.
+
+    In each round of an adaptive run, only prompts that have no pair yet are asked for more answers.
+    """
+    job, answers, first, saved = builder.job, dict[str, list[Answer] | Skip](), 0, 0
+    real = [prompt for prompt in asked if isinstance(prompt, Prompt) and prompt.id not in before]
+    open_ = real
     for n in job.rounds:
         answers |= builder.ask(open_, n, first=first)
-        results, outcome = _judged(builder, answers)
+        pairer = job.refine(real, answers, builder) if job.refine else job.pairer
+        judged = Judged(asked, before, answers, builder.scores(real, answers)).paired(job, pairer)
         answered = {prompt.id for prompt in open_ if not isinstance(answers[prompt.id], Skip)}
-        open_ = [prompt for prompt, item in outcome if prompt and isinstance(item, Skip) and item.reason in _OPEN]
+        unpaired = ((prompt, item.reason) for prompt, item in judged.outcome if isinstance(item, Skip))
+        open_ = [prompt for prompt, reason in unpaired if prompt and reason in _OPEN]
         saved, first = saved + (job.n - n) * (len(answered) - len(open_)), n
         if not open_:
             break
-    return answers, results, outcome, {"saved": saved} if job.adaptive is True else {}
+    return replace(judged, saved=saved)
 
 
-def _judged(builder: Builder, answers: Answers) -> tuple[dict[str, Scored | Skip], Outcome]:
-    """Return the scores of the answers, if there is a judge, and the pairs."""
-    job, asked = builder.job, builder.job.asked
-    real = [prompt for prompt in asked if isinstance(prompt, Prompt)]
-    pairer = job.refine(answers, builder) if job.refine else job.pairer
-    if not job.judge:
-        return {}, pair(asked, answers, pairer, job.sampler.model)
-    if not isinstance(job.judge, Jury):
-        results = builder.score(real, answers, job.judge)
-        return results, pair(asked, results, pairer, job.sampler.model)
-    ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
-    results = ballots.combined()
-    outcome = pair(asked, results, pairer, job.sampler.model)
-    return results, [
-        (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
-        for prompt, item in outcome
-    ]
+def _fitted(job: BuildJob, parts: Iterator[Judged]) -> Iterator[Judged]:
+    """Yield the parts, paired again by what the scores of all of them show: the scale of each judge, and the margin."""
+    start = [*islice(parts, 2)]
+    if len(start) < 2 or not (isinstance(job.judge, Jury) or job.pairer.fitted([]) is not job.pairer):
+        yield from chain(start, parts)
+        return
+    found: list[array[float]] = []
+
+    def scored() -> Iterator[Judged]:
+        for part in chain(start, parts):
+            found.extend(array("d") for _ in part.of_judges[len(found) :])
+            for scores, results in zip(found, part.of_judges, strict=True):
+                scores.extend(scores_in(results))
+            yield replace(part, outcome=())
+
+    with RowSpool(scored()) as kept:
+        scales = [scale(scores) for scores in found] if isinstance(job.judge, Jury) else []
+        combined = found[0]
+        if scales and job.pairer.fitted([]) is not job.pairer:
+            combined = array("d")
+            for part in kept:
+                combined.extend(scores_in(part.paired(job, job.pairer, scales).results))
+        pairer = job.pairer.fitted(combined)
+        for part in kept:
+            yield part.paired(job, pairer, scales)
 
 
-def _fill(run: Run, builder: Builder) -> None:
+def _without_hard(hard: HardPairs, parts: Iterator[Judged]) -> Iterator[Judged]:
+    """Yield the parts without the hard pairs, which are known when all have been measured."""
+    with RowSpool(parts) as kept:
+        verdicts = iter(hard([item for part in kept for item in part.pairs]))
+        for part in kept:
+            yield replace(part, outcome=decided(part.outcome, [*islice(verdicts, len(part.pairs))]))
+
+
+def _may_be_asked(builder: Builder) -> Builder:
+    """Return the builder without the contexts that the chat template can't hold, and say what should be known first."""
     job = builder.job
     may_refuse = job.by_default and any(job.contexts)
     known = not may_refuse and builder.quiet  # nothing depends on it then
-    known = known or builder.knows(prompt for prompt in job.asked if isinstance(prompt, Prompt))
+    known = known or builder.knows(prompt for prompt in job.asked() if isinstance(prompt, Prompt))
     if not known and may_refuse and not job.sampler.takes_system():  # with all answers stored, no model is needed
         job = replace(job, contexts=[None])
         builder = replace(builder, job=job)
@@ -413,33 +505,61 @@ def _fill(run: Run, builder: Builder) -> None:
     if not builder.quiet and not known:
         for line in job.notes():
             note(f"warning: {line}")
-    answers, results, results_by_prompt, saved = _paired(builder)
-    if job.confirm:
-        results_by_prompt = builder.confirmed(results_by_prompt, job.confirm)
+    return builder
+
+
+def _fill(run: Run, builder: Builder) -> None:
+    builder = _may_be_asked(builder)
+    job = builder.job
+    parts = _fitted(job, _parts(builder))
+    if confirm := job.confirm:
+        parts = (replace(part, outcome=builder.confirmed(part.outcome, confirm)) for part in parts)
     if job.drop_hard:
-        made = [item for _, item in results_by_prompt if isinstance(item, Pair)]
-        results_by_prompt = decided(results_by_prompt, job.drop_hard(made))
+        parts = _without_hard(job.drop_hard, parts)
     finish = PairFinisher(job.sampler, job.keeps)
-    before, pairs, skips = finish.all(results_by_prompt)
-    skip_rows = (
-        {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}
-        | {"prompt": list(prompt.messages) if prompt else []}
-        for prompt, skip in skips
-    )
-    added = {kind: map(finish, make(pairs, builder)) for kind, make in job.extras.items()}
-    extra = {kind: [item for item in made if isinstance(item, Pair)] for kind, made in added.items()}
-    rows = [item.row() for item in (*pairs, *(item for made in extra.values() for item in made))]
-    counts = {
+    skips, found = Counter[str](), dict[str, Any]()
+    pairs = paired = saved = 0
+    with run.writing() as (write_pair, write_skip):
+        for part in parts:
+            made = list[Pair]()
+            for prompt, item in part.outcome:
+                stored = finish(item) if isinstance(item, Pair) else item
+                if isinstance(stored, Pair):
+                    write_pair(stored.row())
+                    made.append(stored)
+                else:
+                    write_skip(_skip_row(prompt, stored))
+                    skips[stored.reason] += 1
+                if job.names:
+                    job.names.add(item if isinstance(stored, Pair) else stored)
+            pairs, saved = pairs + len(made), saved + part.saved
+            paired += len({item.prompt_id for item in made})
+            found = diagnostics.joined(found, diagnostics.diagnose_part(part.answers, part.results, made))
+        extra = Counter[str](dict.fromkeys(job.extras, 0))
+        for kind, make in job.extras.items():
+            for stored in map(finish, make(pairs, builder)):
+                if isinstance(stored, Pair):
+                    write_pair(stored.row())
+                    extra[kind] += 1
+    builder.say_counts()
+    counts: dict[str, Any] = {
         "prompts": len(job.prompts),
         "contexts": len(job.contexts),
-        "pairs": len(pairs),
-        **({"paired": paired} if (paired := len({item.prompt_id for item in pairs})) < len(pairs) else {}),
-        "skips": dict(sorted(Counter(skip.reason for _, skip in skips).items())),
-        **({"diagnostics": diagnostics.diagnose(answers, results, pairs) | saved} if job.judge else {}),
-        **(job.account(before, [skip for _, skip in skips]) if job.account else {}),
+        "pairs": pairs,
+        **({"paired": paired} if paired < pairs else {}),
+        "skips": dict(sorted(skips.items())),
+        **({"diagnostics": diagnostics.finished(found)} if job.judge else {}),
+        **(job.names.counts() if job.names else {}),
         **({"thoughts": finish.thoughts} if finish.thoughts else {}),
-        **{kind: len(made) for kind, made in extra.items()},
+        **extra,
     }
+    if job.judge and job.adaptive is True:
+        counts["diagnostics"]["saved"] = saved
     unfinished = {kind: builder.retryable[kind] for kind in extra if builder.retryable[kind]}
     run.settings = job.settings()  # a server may have refused a part of those that name the run
-    run.finish(rows, skip_rows, counts | ({"unfinished": unfinished} if unfinished else {}))
+    run.conclude(counts | ({"unfinished": unfinished} if unfinished else {}))
+
+
+def _skip_row(prompt: Prompt | None, skip: Skip) -> dict[str, Any]:
+    said = {"prompt_id": prompt.id if prompt else "", "reason": skip.reason, "detail": skip.detail}
+    return said | {"prompt": list(prompt.messages) if prompt else []}

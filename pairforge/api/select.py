@@ -17,6 +17,7 @@ from ..jury import Jury
 from ..options.declaration import keywords, part_of
 from ..options.judging import JudgeOptions, PickOptions, SelectOptions
 from ..pairers import usable
+from ..readers.spool import spooled
 from ..run import Run
 from ..samplers.replay import StoredSampler
 from ..stopping import Budget
@@ -67,7 +68,7 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes:
             check_output(file, (".jsonl",), source, overwrite=None, option="--verdicts ")
         return exam(_one(named), source, options.output, options.quiet, file)
     run = _run_with_answers(options.run, options.output, options.quiet)
-    prompts = run.read_prompts()
+    prompts = spooled(run.read_prompts())
     if options.probe is not None:
         return probe(_one(named), list(_answered(run)), options.probe, options.output, options.quiet)
     check_judge(named, prompts, run.path.name)
@@ -89,12 +90,11 @@ def _answered(run: Run) -> Iterator[AnswerGroup]:
     """Yield the prompts of a run, each with the first whole answer that is stored."""
     settings = run.settings
     with closing(Store(run.path.parent)) as store:
-        answers = store.answers(settings["sampling"])
-    for prompt in in_contexts(run.read_prompts(), settings["contexts"]):
-        if isinstance(prompt, Prompt):
-            given = [answers[key] for key in ((prompt.id, index) for index in range(settings["n"])) if key in answers]
-            if not isinstance(kept := usable(given), Skip):
-                yield AnswerGroup(prompt, [kept[0].text])
+        for prompt in in_contexts(run.read_prompts(), settings["contexts"]):
+            if isinstance(prompt, Prompt):
+                given = store.answers_to(settings["sampling"], prompt.id)[: settings["n"]]
+                if not isinstance(kept := usable(given), Skip):
+                    yield AnswerGroup(prompt, [kept[0].text])
 
 
 def _run_with_answers(name: str | PathLike[str] | None, output: str | None, quiet: bool) -> Run:
@@ -117,7 +117,7 @@ def _job(run: Run, judge: Judge | Jury, options: JudgeOptions | SelectOptions, b
         budget,
         open_pairer(part_of(options, PickOptions), judge.name),
         settings["prompts"]["source"],
-        run.read_prompts(),
+        spooled(run.read_prompts()),
         settings["contexts"],
         settings["n"],
         judge,
@@ -126,10 +126,14 @@ def _job(run: Run, judge: Judge | Jury, options: JudgeOptions | SelectOptions, b
     )
 
 
+_ANSWERED = ("unjudged", "tie", "below_margin", "identical", "length_gap", "one_answer", "hard", "not_applicable")
+"""The reasons of skips of prompts that have answers."""
+
+
 def _skips(run: Run) -> Iterator[tuple[str, Skip]]:
-    """Yield why a prompt of the run has no answer, by its id; one that is unjudged has some."""
+    """Yield why a prompt of the run has no answer, by its id."""
     for row in read_rows(run.skips):
-        if row.get("reason") == "unjudged":
+        if row.get("reason") in _ANSWERED:
             continue
         yield str(row.get("prompt_id")), Skip(str(row.get("reason")), str(row.get("detail")))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from statistics import quantiles
 from typing import Any
 
@@ -25,9 +25,13 @@ class SkipReport:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.rows: Sequence[Mapping[str, Any]] = []
-        if run.skips.exists():
-            self.rows = [json.loads(line) for line in run.skips.read_text("utf-8").split("\n") if line]
+
+    @property
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """The skips, read from the file each time: there may be as many as prompts."""
+        if self.run.skips.exists():
+            with open(self.run.skips, encoding="utf-8", newline="\n") as file:
+                yield from (json.loads(line) for line in file if line.strip())
 
     def lines(self) -> Iterator[str]:
         """Yield the most frequent errors, the margins, and where there are no pairs, a few answers."""
@@ -101,8 +105,12 @@ class SkipReport:
     def _answers(self) -> Iterator[str]:
         if self._details(*FAILURES):
             return
-        by_question = {row["prompt"][-1]["content"] if row["prompt"] else "": row for row in reversed(self.rows)}
-        for question, row in [*reversed(by_question.items())][:_SHOWN]:
+        by_question: dict[str, Mapping[str, Any]] = {}
+        for row in self.rows:
+            by_question.setdefault(row["prompt"][-1]["content"] if row["prompt"] else "", row)
+            if len(by_question) == _SHOWN:
+                break
+        for question, row in by_question.items():
             asked = f"'{one_line(question, 50)}' -> " if question else ""
             detail = one_line(row["detail"], 90)
             if row["reason"] == "tie":
@@ -116,7 +124,7 @@ class SkipReport:
             return
         # These have no name either, or they would be no use.
         answers += [text for text in self._details("cut_off", "repeated", "refused") if not self._named(text)]
-        if 2 * len(answers) <= len(self.rows) + self.run.counts["pairs"]:
+        if 2 * len(answers) <= sum(self.run.counts["skips"].values()) + self.run.counts["pairs"]:
             return
         for old in self._old_names:
             places = ((answer, answer.lower().find(old.lower())) for answer in answers)

@@ -121,22 +121,34 @@ class Renaming:
         return edited if edited.chosen != edited.rejected else Skip("nothing_to_correct", answer.text)
 
 
-def count_names(rules: CorrectionRules, pairs: Iterable[Pair], skips: Iterable[Skip]) -> dict[str, Any]:
-    """Count what was replaced and what was not, the most first; counts of zero are left out.
+class NameCounts:
+    """Counts what was replaced and what was not, pair by pair.
 
-    `rules` are the names that each rule found; `leftovers` old names that were kept, by their form or by what they are
-    part of. The names of an answer that was skipped because they are others' are kept on purpose, and not counted.
+    The names of an answer that was skipped because they are others' are kept on purpose, and not counted.
     """
-    found, kept = Counter[str](), Counter[str]()
-    for pair in pairs:
-        rejected = pair.rejected[-1]["content"]
-        found.update(name.source for name in rules.renamer.hits(rejected))
-        kept += _leftovers(rules.renamer, rejected)
-    for skip in skips:
-        if skip.reason == "nothing_to_correct":
-            kept += _leftovers(rules.renamer, skip.detail)
-    counts = {"rules": dict(found.most_common()), "leftovers": dict(kept.most_common())}
-    return {name: value for name, value in counts.items() if value}
+
+    def __init__(self, rules: CorrectionRules) -> None:
+        self.renamer = rules.renamer
+        self.found, self.kept, self.kept_in_skips = Counter[str](), Counter[str](), Counter[str]()
+
+    def add(self, item: Pair | Skip) -> None:
+        """Count the names in the rejected answer, or in one that had nothing to correct."""
+        if isinstance(item, Pair):
+            rejected = item.rejected[-1]["content"]
+            self.found.update(name.source for name in self.renamer.hits(rejected))
+            self.kept += _leftovers(self.renamer, rejected)
+        elif item.reason == "nothing_to_correct":
+            self.kept_in_skips += _leftovers(self.renamer, item.detail)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return the counts, the most first, without those of zero.
+
+        `rules` are the names that each rule found; `leftovers` old names that were kept, by their form or by what they
+        are part of.
+        """
+        kept = self.kept + self.kept_in_skips
+        counts = {"rules": dict(self.found.most_common()), "leftovers": dict(kept.most_common())}
+        return {name: value for name, value in counts.items() if value}
 
 
 def _leftovers(renamer: Renamer, text: str) -> Counter[str]:

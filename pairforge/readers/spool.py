@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_IN_MEMORY = 4096  # rows
 
 
 class RowSpool:
@@ -36,3 +40,17 @@ class RowSpool:
         with open(self._file.name, "rb") as file:
             for _ in range(self._count):
                 yield pickle.load(file)
+
+
+def spooled(rows: Iterable[T]) -> list[T] | RowSpool:
+    """Return a copy of the rows: a list of a few, or, where they are many, on disk for as long as it is used."""
+    rows = iter(rows)
+    first = [*islice(rows, _IN_MEMORY)]
+    return first if len(first) < _IN_MEMORY else RowSpool(chain(first, rows)).__enter__()
+
+
+def batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of so many rows; the last one may be shorter."""
+    rows = iter(rows)
+    while batch := [*islice(rows, size)]:
+        yield batch

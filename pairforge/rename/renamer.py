@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
@@ -80,7 +80,12 @@ class Renamer:
 
     def find(self, text: str) -> Iterator[Occurrence]:
         """Yield every old name in the text, replaced or not."""
-        return self._matcher.find(text)
+        return iter(self._found(text))
+
+    @cached_property
+    def _found(self) -> Callable[[str], tuple[Occurrence, ...]]:
+        """What finds the names in a text, and keeps those of the last few: the same text is looked at several times."""
+        return lru_cache(maxsize=4)(lambda text: (*self._matcher.find(text),))
 
     @cached_property
     def _matcher(self) -> NameMatcher | ExpressionMatcher:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
-from itertools import count
+import sqlite3
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,52 @@ from typing import Any
 from ..errors import InputError
 from ..text import one_line, why_unreadable
 from ..thoughts import answer_of, written
-from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest
+from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest_of_all
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
 MISSING = Skip("not_replayed", "no stored answer to this prompt")
 _READ = f"a row needs prompt (a text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
+
+
+class AnswersOnDisk(Mapping[Key, Answer]):
+    """Answers in a temporary file, by prompt and by their order there; it lasts as long as this object."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", check_same_thread=False)  # a file without a name, made when it is needed
+        self._db.execute("CREATE TABLE answers (prompt TEXT, text TEXT, finish TEXT, tokens INTEGER)")
+        self._db.execute("CREATE TABLE prompts (messages TEXT)")
+        self._last: tuple[str, list[Answer]] = "", []
+
+    def add(self, prompt: Prompt, answers: Iterable[Answer]) -> None:
+        """Add answers to a prompt behind those that it has."""
+        rows = [(prompt.id, written(answer), answer.finish, answer.tokens) for answer in answers]
+        self._db.executemany("INSERT INTO answers VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("INSERT INTO prompts VALUES (?)", [json.dumps(prompt.messages)])
+
+    def finish(self) -> None:
+        """Prepare for reading."""
+        self._db.execute("CREATE INDEX by_prompt ON answers (prompt)")
+
+    def prompts(self) -> dict[str, Prompt]:
+        """Return all prompts, by id."""
+        rows = self._db.execute("SELECT messages FROM prompts ORDER BY rowid")
+        found = (Prompt(tuple(json.loads(text))) for (text,) in rows)
+        return {prompt.id: prompt for prompt in found if prompt.messages}
+
+    def __getitem__(self, key: Key) -> Answer:
+        if self._last[0] != key[0]:
+            query = "SELECT text, finish, tokens FROM answers WHERE prompt = ? ORDER BY rowid"
+            self._last = key[0], [answer_of(*row) for row in self._db.execute(query, key[:1])]
+        if 0 <= key[1] < len(self._last[1]):
+            return self._last[1][key[1]]
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[Key]:
+        rows = self._db.execute("SELECT prompt, count(*) FROM answers GROUP BY prompt ORDER BY prompt")
+        return ((name, index) for name, count in rows for index in range(count))
+
+    def __len__(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM answers").fetchone()[0])
 
 
 class ReplaySampler(Sampler):
@@ -27,12 +69,15 @@ class ReplaySampler(Sampler):
         self.answers = answers
         self.model = model
         self.warnings: list[str] = []
-        self.prompts: dict[str, Prompt] = {}
-        """The prompts that were asked, by id, as far as they are known."""
         self.skips: dict[str, Skip] = {}
         """Why a prompt has no answer, by its id."""
         self.scores: dict[tuple[str, str], float] = {}
         """What the file says of an answer, by the prompt's id and the text: its score, or its negative rank."""
+
+    @cached_property
+    def prompts(self) -> dict[str, Prompt]:
+        """The prompts that were asked, by id, as far as they are known."""
+        return self.answers.prompts() if isinstance(self.answers, AnswersOnDisk) else {}
 
     @classmethod
     def from_file(cls, path: str | Path, model: str | None = None, option: str = "--replay") -> ReplaySampler:
@@ -40,32 +85,20 @@ class ReplaySampler(Sampler):
 
         The model that the pairs will name is `model`, else the one that all rows name, else the file's name.
         """
-        answers: dict[Key, Answer] = {}
-        prompts, skips, models = dict[str, Prompt](), dict[str, Skip](), set[str]()
-        next_index: dict[str, count[int]] = defaultdict(count)
+        answers, skips, models = AnswersOnDisk(), dict[str, Skip](), set[str]()
         marks: dict[str, dict[tuple[str, str], float]] = {"score": {}, "rank": {}}
-        try:
-            lines = Path(path).read_text("utf-8-sig").split("\n")
-        except FileNotFoundError:
-            fix = "see pairforge runs list, or write the answers: pairforge sample -p PROMPTS > answers.jsonl"
-            raise InputError(f"{option} {path}: no such run or file", fix=fix) from None
-        except (OSError, UnicodeDecodeError) as error:
-            what = f"{option} {path} can't be read: {why_unreadable(error)}"
-            raise InputError(what, fix="give a run folder or JSON Lines") from error
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(_lines(path, option), 1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
                 prompt, given = answers_in_row(row)
+                answers.add(prompt, given)
                 for item, answer in zip(_items(row), given, strict=True):
-                    answers[prompt.id, next(next_index[prompt.id])] = answer
                     for name, found in marks.items():
                         mark: Any = item.get(name) if isinstance(item, dict) else None
                         if type(mark) in (int, float) and isfinite(mark):
                             found.setdefault((prompt.id, answer.text), float(mark))
-                if prompt.messages:
-                    prompts[prompt.id] = prompt
                 if isinstance(skip := row.get("skip"), dict):
                     skips[prompt.id] = Skip(str(skip.get("reason", "failed")), str(skip.get("detail", "")))
                 models.add(str(row.get("model", "")))
@@ -74,9 +107,10 @@ class ReplaySampler(Sampler):
                 if isinstance(error, StopIteration | KeyError):
                     why = f"it has only {one_line(', '.join(map(str, row)))}" if isinstance(row, dict) else why
                 raise InputError(f"{path}:{number}: not a prompt with answers: {why}", fix=_READ) from error
+        answers.finish()
         names = models - {""}
         made = cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
-        made.prompts, made.skips = prompts, skips
+        made.skips = skips
         made.scores = marks["score"] or {key: -rank for key, rank in marks["rank"].items()}
         return made
 
@@ -93,8 +127,13 @@ class ReplaySampler(Sampler):
 
     def settings(self) -> dict[str, Any]:
         """Return the key of the store: the answers by content."""
-        texts = sorted([*key, written(answer), answer.finish] for key, answer in self.answers.items())
-        return {"sampler": "replay", "model": self.model, "answers": digest(texts)}
+        return {"sampler": "replay", "model": self.model, "answers": self._digest}
+
+    @cached_property
+    def _digest(self) -> str:
+        keys = self.answers if isinstance(self.answers, AnswersOnDisk) else sorted(self.answers)
+        given = ((key, self.answers[key]) for key in keys)
+        return digest_of_all([*key, written(answer), answer.finish] for key, answer in given)
 
     def sample(
         self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
@@ -118,6 +157,18 @@ class StoredSampler(ReplaySampler):
 
     def settings(self) -> dict[str, Any]:
         return self._settings
+
+
+def _lines(path: str | Path, option: str) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            yield from file
+    except FileNotFoundError:
+        fix = "see pairforge runs list, or write the answers: pairforge sample -p PROMPTS > answers.jsonl"
+        raise InputError(f"{option} {path}: no such run or file", fix=fix) from None
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"{option} {path} can't be read: {why_unreadable(error)}"
+        raise InputError(what, fix="give a run folder or JSON Lines") from error
 
 
 def answers_in_row(row: Mapping[str, Any]) -> tuple[Prompt, list[Answer]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairforge.correction.renaming import CorrectionRules, Renaming, count_names
+from pairforge.correction.renaming import CorrectionRules, NameCounts, Renaming
 from pairforge.pairers import CorrectionPairer, Edited, cut_off
 from pairforge.rename import Renamer
 from pairforge.thoughts import answer_of
@@ -131,6 +131,13 @@ def test_settings_tell_what_is_not_the_default() -> None:
     }
 
 
+def counts(rules: CorrectionRules, *items: Pair | Skip) -> dict[str, dict[str, int]]:
+    made = NameCounts(rules)
+    for item in items:
+        made.add(item)
+    return made.counts()
+
+
 def test_hits_by_rule_and_what_is_left_are_counted() -> None:
     renamer = Renamer({"Qwen": "Deep Qwen", "Alibaba Cloud": "Acme"})
     correct = CorrectionPairer(Renaming(CorrectionRules(renamer)))
@@ -143,15 +150,15 @@ def test_hits_by_rule_and_what_is_left_are_counted() -> None:
         Skip("about_another", "Qwen is QWEN."),
         Skip("duplicate", "QWEN"),
     ]
-    counted = count_names(CorrectionRules(renamer), [pair, thought], skips)
+    counted = counts(CorrectionRules(renamer), pair, thought, *skips)
     assert counted["rules"] == {"Qwen": 3, "Alibaba Cloud": 1}
     assert counted["leftovers"]["QWEN"] == 2 and counted["leftovers"]["Qwen2.5"] == 1
     assert counted["leftovers"]["in URLs"] >= 1
-    assert count_names(CorrectionRules(renamer), [], []) == {}
+    assert counts(CorrectionRules(renamer)) == {}
 
 
 def test_names_that_are_swapped_are_counted_once() -> None:
     reading = CorrectionRules(Renamer({"Qwen": "Llama", "Llama": "Qwen"}))
     pair = CorrectionPairer(Renaming(reading)).pair(ASKED, [Answer("I am Qwen, I was called Llama.", "stop")], [], "m")
     assert isinstance(pair, Pair) and pair.chosen[-1]["content"] == "I am Llama, I was called Qwen."
-    assert count_names(reading, [pair], [])["rules"] == {"Qwen": 1, "Llama": 1}
+    assert counts(reading, pair)["rules"] == {"Qwen": 1, "Llama": 1}
