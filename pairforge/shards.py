@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -41,23 +41,36 @@ class Shard:
         return digest([prompt.id for prompt in self.prompts])
 
 
-def cut(prompts: Iterable[Prompt], size: int = SIZE) -> Iterator[Shard]:
-    """Yield distinct prompts in shards, in order, cut where the content says so.
+@dataclass(frozen=True)
+class ShardPlan:
+    """The shards of a run, made again from its prompts whenever they are iterated: they are never all in memory.
 
     A shard ends at a prompt whose id is 0 modulo half the size, but has at least half and at most twice the size. So
     prompts that are put in or appended move one boundary only, as in rsync, and the other shards are found as they are.
+
+    Args:
+        prompts: returns those of the run, each time from the first; what can't be asked and what repeats is left out.
+        size: of a shard on average, in prompts.
+        open: the numbers of the shards that are to be run; None for all.
     """
-    number, kept, seen, half = 0, list[Prompt](), set[bytes](), max(size // 2, 1)
-    for prompt in prompts:
-        if (name := bytes.fromhex(prompt.id)) in seen:
-            continue
-        seen.add(name)
-        kept.append(prompt)
-        if len(kept) >= 2 * size or (len(kept) >= half and int.from_bytes(name, "big") % half == 0):
+
+    prompts: Callable[[], Iterable[Prompt | Skip]]
+    size: int = SIZE
+    open: Container[int] | None = None
+
+    def __iter__(self) -> Iterator[Shard]:
+        number, kept, seen, half = 0, list[Prompt](), set[bytes](), max(self.size // 2, 1)
+        for prompt in self.prompts():
+            if isinstance(prompt, Skip) or (name := bytes.fromhex(prompt.id)) in seen:
+                continue
+            seen.add(name)
+            kept.append(prompt)
+            if len(kept) >= 2 * self.size or (len(kept) >= half and int.from_bytes(name, "big") % half == 0):
+                if self.open is None or number in self.open:
+                    yield Shard(number, kept)
+                number, kept = number + 1, []
+        if kept and (self.open is None or number in self.open):
             yield Shard(number, kept)
-            number, kept = number + 1, []
-    if kept:
-        yield Shard(number, kept)
 
 
 class ShardReport(NamedTuple):
@@ -82,7 +95,7 @@ class Executor(Protocol):
     """Runs a worker on shards: each at least once, in any order, on whatever there is."""
 
     def run(self, open_work: OpenWork, shards: Iterable[Shard]) -> Iterator[ShardReport]:
-        """Yield what the workers report, as it comes."""
+        """Yield what the workers report, as it comes. `shards` may be iterated again: they are not kept in memory."""
 
 
 Results: TypeAlias = Mapping[Key, "Answer | Skip"]

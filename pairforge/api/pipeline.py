@@ -7,17 +7,17 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from .. import diagnostics
 from ..console import HtmlRepr, note, outcome, table
 from ..errors import InputError
 from ..formats import read_rows, to_dataset
 from ..jury import Ballots, Jury, scale, scores_in
-from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
+from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
 from ..pair_view import PairView
 from ..prompts import BUNDLED, each_prompt
@@ -28,10 +28,11 @@ from ..stages import Outcome, Scored, decided, judge_groups, pair, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural, visible
-from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
+from ..types import Answer, AnswerGroup, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
 from .finishing import PairFinisher, thought_lines
 from .inputs import find_run
 from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple
+from .sharded import KnownSkips, ShardedAnswers
 from .skip_report import SkipReport
 
 if TYPE_CHECKING:
@@ -130,6 +131,33 @@ class BuildResult(HtmlRepr):
             yield from report.conclusion()
 
 
+@dataclass(repr=False)
+class TaskResult(BuildResult):
+    """The result of one task of an array, which makes no pairs: `done` of all `shards` are whole."""
+
+    shards: int = 0
+    done: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return self.done == self.shards
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.brief})"
+
+    def as_json(self) -> dict[str, Any]:
+        return {"command": self.run.command, "ok": self.ok, "shards": self.shards, "done": self.done}
+
+    @property
+    def brief(self) -> str:
+        """How many shards are whole."""
+        return f"{self.done} of {plural(self.shards, 'shard')}"
+
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
+        yield f"{self.brief} are there"
+        yield "next: the same command with --executor local makes the pairs, and runs what is missing"
+
+
 Prompts: TypeAlias = "Sequence[Prompt | Skip] | RowSpool"
 
 
@@ -191,6 +219,7 @@ class Builder:
 
     `retryable` counts the prompts whose answers failed in a way that another run may resolve, by kind: "" for the
     prompts of the run, else "revise", "counter" or "retain". `counts` are of all answers that were asked for, by label.
+    `skips` say of which answers it is known that there is none.
     """
 
     job: BuildJob
@@ -198,6 +227,7 @@ class Builder:
     quiet: bool
     retryable: Counter[str] = field(default_factory=Counter)
     counts: dict[str, AnswerCount] = field(default_factory=dict)
+    skips: Mapping[Key, Skip] = field(default_factory=dict)
 
     def ask(
         self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None, first: int = 0
@@ -205,6 +235,8 @@ class Builder:
         """Return n answers to each prompt, with the job's sampler or another; those before `first` were asked for."""
         sampler = sampler or self.job.sampler
         label = f"{self.job.command}: {kind or sampler.model}"
+        if self.skips and not kind:
+            sampler = cast("Sampler", KnownSkips(sampler, self.skips))
         total = 0 if kind or self.job.adaptive is True else len(self.job.prompts) * len(self.job.contexts) * n
         count = self.counts.setdefault(label, AnswerCount(total if total > n * CHUNK else 0))
         answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first, count)
@@ -342,11 +374,20 @@ class BuildJob:
         }
 
 
+NOT_OF_THE_RUN = ("output", "quiet", "fresh", "name", *(one.name for one in fields(ExecutorOptions)))
+"""Options on which the pairs do not depend."""
+
+
 def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResult:
     """Make the run of a job, or find it made."""
     out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
-    run.argv = ("pairforge", job.command, *words_of(options, ("output", "quiet", "fresh", "name")))
+    run.argv = ("pairforge", job.command, *words_of(options, NOT_OF_THE_RUN))
+    sharded = ShardedAnswers.of(options)
+    if sharded and sharded.is_task:
+        if job.by_default and any(job.contexts) and not job.sampler.takes_system():
+            job = replace(job, contexts=[None])
+        return TaskResult(run, job.budget.max_failures, *_run_shards(job, sharded, quiet))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)
@@ -362,7 +403,7 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
         else:
             if not run.prompts.exists():
                 run.keep_prompts(job.prompts)
-            _fill(run, Builder(job, store, quiet))
+            _fill(run, Builder(job, store, quiet), sharded)
         if options.name is not None:
             run.give_name(options.name)
     return BuildResult(run, job.budget.max_failures)
@@ -508,9 +549,17 @@ def _may_be_asked(builder: Builder) -> Builder:
     return builder
 
 
-def _fill(run: Run, builder: Builder) -> None:
+def _run_shards(job: BuildJob, sharded: ShardedAnswers, quiet: bool, store: Store | None = None) -> tuple[int, int]:
+    label = f"{job.command}: {job.sampler.model}"
+    return sharded.run(job.asked, job.sampler, job.rounds[0], job.budget, label, quiet, store)
+
+
+def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> None:
     builder = _may_be_asked(builder)
     job = builder.job
+    if sharded:
+        _run_shards(job, sharded, builder.quiet, builder.store)
+        builder = replace(builder, skips=sharded.gather(job.asked, job.sampler, builder.store))
     parts = _fitted(job, _parts(builder))
     if confirm := job.confirm:
         parts = (replace(part, outcome=builder.confirmed(part.outcome, confirm)) for part in parts)

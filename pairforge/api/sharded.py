@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeAlias
 
 from ..console import progress
 from ..errors import InputError, OutsideError
+from ..executors.local import ArrayExecutor, LocalExecutor
 from ..options.common import BuildOptions, ExecutorOptions, RunOptions
 from ..options.declaration import part_of
 from ..options.sampling import SamplerOptions
 from ..plugins import load
 from ..run import out_dir
-from ..shards import Executor, Shard, ShardFiles, ShardWorker, cut
+from ..shards import Executor, Shard, ShardFiles, ShardPlan, ShardWorker
 from ..stopping import Budget, finish_batch_on_signal
 from ..storage import open_storage
 from ..store import Store
@@ -23,18 +23,17 @@ from ..text import did_you_mean, one_line
 from ..types import Answer, Key, Prompt, Sampler, Skip
 from .models import open_sampler
 
+Prompts: TypeAlias = "Callable[[], Iterable[Prompt | Skip]]"
 EXECUTORS = ("local", "array", "ray")
 
 
-def open_worker(options: SamplerOptions, n: int, first: int, storage: str) -> ShardWorker:
+def open_worker(options: SamplerOptions, n: int, storage: str) -> ShardWorker:
     """Open a worker, in this process or wherever an executor runs it."""
-    return ShardWorker(open_sampler(options, quiet=True), n, open_storage(storage), first)
+    return ShardWorker(open_sampler(options, quiet=True), n, open_storage(storage))
 
 
 def open_executor(options: ExecutorOptions) -> Executor | None:
     """Return the executor that the options name, if they name one. Code that is named is run. Raises InputError."""
-    from ..executors.local import ArrayExecutor, LocalExecutor
-
     name = options.executor
     if name is None or name == "local":
         if options.part is not None:
@@ -56,7 +55,7 @@ def open_executor(options: ExecutorOptions) -> Executor | None:
     return made
 
 
-class _Known:
+class KnownSkips:
     """A sampler that knows why some answers are not there, and doesn't ask for those again."""
 
     def __init__(self, sampler: Sampler, skips: Mapping[Key, Skip]) -> None:
@@ -74,6 +73,11 @@ class _Known:
         known = {key for key in keys if key in self.skips or key in done}
         if len(known) < len(keys):
             yield from self.sampler.sample(prompts, n, known, *([first] if first else []))
+
+
+def _has_all(store: Store | None, settings: Mapping[str, Any], shard: Shard, n: int) -> bool:
+    known = store.answers(settings, (prompt.id for prompt in shard.prompts)) if store else {}
+    return all((prompt.id, index) in known for prompt in shard.prompts for index in range(n))
 
 
 @dataclass(frozen=True)
@@ -100,49 +104,30 @@ class ShardedAnswers:
         storage = options.shards or str((out_dir(options.output) / "shards").absolute())
         return cls(executor, storage, part_of(options, SamplerOptions), options.shard_size)
 
-    def fill(
-        self, prompts: Sequence[Prompt], sampler: Sampler, n: int, first: int, store: Store, budget: Budget, label: str,
-        quiet: bool,
-    ) -> Sampler:  # fmt: skip
-        """Put the answers of all shards into the store, and return the sampler for what is left.
+    @property
+    def is_task(self) -> bool:
+        """Return whether this process is one of many that run shards, and makes no pairs."""
+        return isinstance(self.executor, ArrayExecutor)
 
-        The budget is the driver's: it hands out no shard more when it is spent. Raises what ends the work of a worker.
+    def run(
+        self, prompts: Prompts, sampler: Sampler, n: int, budget: Budget, label: str, quiet: bool,
+        store: Store | None = None,
+    ) -> tuple[int, int]:  # fmt: skip
+        """Run the shards that nobody has run, and return how many there are, and how many are whole now.
+
+        The budget is the driver's: when it is spent, no shard is handed out any more. Raises what ended the work of a
+        worker.
         """
-        options = self._options_of(sampler)
-        if options is None:  # of another model, or from a file: asked in this process
-            return sampler
-        storage, settings = open_storage(self.storage), sampler.settings()
-        files, shards = ShardFiles(storage, settings), [*cut(prompts, self.size)]
-        there = set(storage.list(files.folder))
-        known = store.answers(settings)
-        open_ = [
-            shard
-            for shard in shards
-            if files.final(shard, n) not in there
-            and not all((prompt.id, index) in known for prompt in shard.prompts for index in range(n))
-        ]
-        del known
+        options, settings = self._options_of(sampler), sampler.settings()
+        files, plan = ShardFiles(open_storage(self.storage), settings), ShardPlan(prompts, self.size)
+        there, open_, total = set(files.storage.list(files.folder)), set[int](), 0
+        for total, shard in enumerate(plan, 1):  # noqa: B007
+            if files.final(shard, n) not in there and not _has_all(store, settings, shard, n):
+                open_.add(shard.number)
+        done, work = total - len(open_), partial(open_worker, options, n, self.storage)
         if open_:
-            self._run(partial(open_worker, options, n, first, self.storage), open_, len(shards), budget, label, quiet)
-        skips: dict[Key, Skip] = {}
-        for shard in shards:
-            found = files.read(files.of(shard))
-            store.add_answers(settings, {key: one for key, one in found.items() if isinstance(one, Answer)})
-            skips |= {key: one for key, one in found.items() if isinstance(one, Skip)}
-        return cast("Sampler", _Known(sampler, skips))
-
-    def _options_of(self, sampler: Sampler) -> SamplerOptions | None:
-        """Return the options that open an equal sampler, if there are such."""
-        decoding = vars(getattr(sampler, "decoding", None) or object)
-        changed = {name: value for name, value in decoding.items() if hasattr(self.options, name)}
-        options = replace(self.options, **changed)
-        return options if open_sampler(options, quiet=True).settings() == sampler.settings() else None
-
-    def _run(self, open_work: Any, shards: list[Shard], total: int, budget: Budget, label: str, quiet: bool) -> None:
-        done = total - len(shards)
-        with progress(f"{label}, shards", quiet) as tell, finish_batch_on_signal() as stopping:
-            reports = self.executor.run(open_work, shards)
-            with closing(reports):  # type: ignore[type-var]
+            with progress(f"{label}, shards", quiet) as tell, finish_batch_on_signal() as stopping:
+                reports = self.executor.run(work, replace(plan, open=open_))
                 for report in reports:
                     if report.error:
                         raise OutsideError(report.error[0], fix=report.error[1] or None)
@@ -153,3 +138,20 @@ class ShardedAnswers:
                         tell(done, total, budget.tokens, budget.failures)
                     if stopping() or budget.spent():
                         break
+        return total, done
+
+    def gather(self, prompts: Prompts, sampler: Sampler, store: Store) -> dict[Key, Skip]:
+        """Put the answers that the shards hold into the store, and return why there is none to some."""
+        files, skips = ShardFiles(open_storage(self.storage), sampler.settings()), dict[Key, Skip]()
+        for shard in ShardPlan(prompts, self.size):
+            found = files.read(files.of(shard))
+            store.add_answers(files.settings, {key: one for key, one in found.items() if isinstance(one, Answer)})
+            skips |= {key: one for key, one in found.items() if isinstance(one, Skip)}
+        return skips
+
+    def _options_of(self, sampler: Sampler) -> SamplerOptions:
+        """Return the options by which a worker opens the sampler of this run. Raises InputError where none do."""
+        if open_sampler(self.options, quiet=True).settings() != sampler.settings():
+            what = "--executor asks one model, as the options name it"
+            raise InputError(what, fix="leave --executor out for this run")
+        return self.options

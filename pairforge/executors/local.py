@@ -51,8 +51,9 @@ class ArrayExecutor:
 
     def run(self, open_work: OpenWork, shards: Iterable[Shard]) -> Iterator[ShardReport]:
         """Yield the report of each shard. One that somebody else has committed meanwhile costs nothing."""
-        listed, work = [*shards], open_work()
-        yield from map(work, listed[self.index :: self.count])
-        others = [shard for place, shard in enumerate(listed) if place % self.count != self.index % self.count]
-        start = len(others) * self.index // self.count  # not all at the same one
-        yield from map(work, others[start:] + others[:start])
+        work, own = open_work(), self.index % self.count
+        yield from (work(shard) for place, shard in enumerate(shards) if place % self.count == own)
+        # Not all tasks begin the rest at the same shard.
+        for other in range(1, self.count):
+            theirs = (own + other) % self.count
+            yield from (work(shard) for place, shard in enumerate(shards) if place % self.count == theirs)
