@@ -173,6 +173,10 @@ class ShardFiles:
     def commit(self, shard: Shard, n: int, results: Results) -> None:
         """Commit a finished shard, unless somebody else did, and remove its parts."""
         self.storage.put_new(self.final(shard, n), encoded(results))
+        self.tidy(shard)
+
+    def tidy(self, shard: Shard) -> None:
+        """Remove the parts of a shard that is committed."""
         for name in self.of(shard):
             if ".part-" in name:
                 self.storage.remove(name)

@@ -31,6 +31,9 @@ class Storage(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file that is no longer needed, if it is there."""
 
+    def sweep(self, folder: str) -> None:
+        """Remove what writers that were killed left in a folder, where nobody writes any more."""
+
 
 class Folder:
     """A folder of this machine, or of a file system that several machines share (NFS, Lustre): `link` is atomic."""
@@ -78,6 +81,11 @@ class Folder:
         with suppress(OSError):
             (self.path / name).unlink(missing_ok=True)
 
+    def sweep(self, folder: str) -> None:
+        for temp in (self.path / folder).glob(".*.tmp"):
+            with suppress(OSError):
+                temp.unlink()
+
 
 class Bucket:
     """A folder of an object store, through fsspec: its conditional put adds a file only where there is none."""
@@ -114,6 +122,9 @@ class Bucket:
     def remove(self, name: str) -> None:
         with suppress(FileNotFoundError):
             self._call(self._files.rm_file, f"{self._root}/{name}")
+
+    def sweep(self, folder: str) -> None:
+        """Do nothing: what an object store has not taken whole is not there."""
 
     def _call(self, what: Any, *args: Any, **given: Any) -> Any:
         try:

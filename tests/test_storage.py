@@ -23,7 +23,17 @@ def test_files_are_added_listed_read_and_removed(storage: Storage) -> None:
     assert storage.get("a/two") == b"2"
     storage.remove("a/one")
     storage.remove("a/one")
+    storage.sweep("a")
     assert storage.list("a") == ["a/two"]
+
+
+def test_what_a_killed_writer_left_is_not_listed_and_is_swept(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.put_new("a/one", b"1")
+    (tmp_path / "a" / ".two.0.tmp").touch()
+    assert folder.list("a") == ["a/one"]
+    folder.sweep("a")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["one"]
 
 
 def test_a_file_is_never_replaced(storage: Storage) -> None:

@@ -559,7 +559,7 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
     job = builder.job
     if sharded:
         _run_shards(job, sharded, builder.quiet, builder.store)
-        builder = replace(builder, skips=sharded.gather(job.asked, job.sampler, builder.store))
+        builder = replace(builder, skips=sharded.gather(job.asked, job.sampler, job.rounds[0], builder.store))
     parts = _fitted(job, _parts(builder))
     if confirm := job.confirm:
         parts = (replace(part, outcome=builder.confirmed(part.outcome, confirm)) for part in parts)

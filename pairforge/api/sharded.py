@@ -140,13 +140,24 @@ class ShardedAnswers:
                         break
         return total, done
 
-    def gather(self, prompts: Prompts, sampler: Sampler, store: Store) -> dict[Key, Skip]:
-        """Put the answers that the shards hold into the store, and return why there is none to some."""
+    def gather(self, prompts: Prompts, sampler: Sampler, n: int, store: Store) -> dict[Key, Skip]:
+        """Put the answers that the shards hold into the store, and return why there is none to some.
+
+        What is left of work on shards that are whole now is removed.
+        """
         files, skips = ShardFiles(open_storage(self.storage), sampler.settings()), dict[Key, Skip]()
+        whole = True
         for shard in ShardPlan(prompts, self.size):
-            found = files.read(files.of(shard))
+            names = files.of(shard)
+            if (final := files.final(shard, n)) in names:
+                files.tidy(shard)
+                names = [final]
+            whole = whole and final in names
+            found = files.read(names)
             store.add_answers(files.settings, {key: one for key, one in found.items() if isinstance(one, Answer)})
             skips |= {key: one for key, one in found.items() if isinstance(one, Skip)}
+        if whole:
+            files.storage.sweep(files.folder)
         return skips
 
     def _options_of(self, sampler: Sampler) -> SamplerOptions:
