@@ -161,9 +161,16 @@ class ShardFiles:
                     found[key] = one
         return found
 
+    def by_shard(self) -> dict[str, list[str]]:
+        """Return the files that have something of a shard, by its name."""
+        found: dict[str, list[str]] = {}
+        for name in self.storage.list(self.folder):
+            found.setdefault(name.rpartition("/")[2].partition(".")[0], []).append(name)
+        return found
+
     def of(self, shard: Shard) -> list[str]:
-        """Return the files that have something of a shard."""
-        return [name for name in self.storage.list(self.folder) if name.startswith(f"{self.folder}/{shard.name}.")]
+        """Return the files that have something of one shard."""
+        return self.by_shard().get(shard.name, [])
 
     def put_part(self, shard: Shard, results: Results) -> None:
         """Keep what is there of a shard that is not finished."""
@@ -173,11 +180,11 @@ class ShardFiles:
     def commit(self, shard: Shard, n: int, results: Results) -> None:
         """Commit a finished shard, unless somebody else did, and remove its parts."""
         self.storage.put_new(self.final(shard, n), encoded(results))
-        self.tidy(shard)
+        self.remove_parts(self.of(shard))
 
-    def tidy(self, shard: Shard) -> None:
-        """Remove the parts of a shard that is committed."""
-        for name in self.of(shard):
+    def remove_parts(self, names: Iterable[str]) -> None:
+        """Remove the parts of a shard that is committed, of these files of it."""
+        for name in names:
             if ".part-" in name:
                 self.storage.remove(name)
 

@@ -146,11 +146,11 @@ class ShardedAnswers:
         What is left of work on shards that are whole now is removed.
         """
         files, skips = ShardFiles(open_storage(self.storage), sampler.settings()), dict[Key, Skip]()
-        whole = True
+        whole, there = True, files.by_shard()
         for shard in ShardPlan(prompts, self.size):
-            names = files.of(shard)
+            names = there.get(shard.name, [])
             if (final := files.final(shard, n)) in names:
-                files.tidy(shard)
+                files.remove_parts(names)
                 names = [final]
             whole = whole and final in names
             found = files.read(names)
