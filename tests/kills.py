@@ -25,10 +25,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+SHARDED = ("--executor", "local", "--shard-size", "10")
 COMMANDS = (
     ("correct", "--from", "Qwen", "--to", "Deep Qwen", "--limit", "150", "--batch-size", "8", "--counter", "0.2"),
     ("onpolicy", "--n", "4", "--limit", "60", "--batch-size", "16", "--max-new-tokens", "48"),
     ("onpolicy", "--n", "6", "--limit", "60", "--batch-size", "16", "--max-new-tokens", "48", "--adaptive"),
+    ("correct", "--from", "Qwen", "--to", "Q", "--limit", "150", "--batch-size", "8", *SHARDED),
 )
 EACH = 5  # kills of one run
 Evidence = list[tuple[object, ...]]
@@ -56,7 +58,9 @@ def start(command: Sequence[str], out: Path, spawn: bool) -> int:
 
 
 def committed(out: Path) -> int:
-    """How many answers are in the store."""
+    """How many answers are in the store; of a run in shards, at least as many as are in whole shards."""
+    if shards := [*out.glob("shards/*/*.parquet")]:
+        return 10 * len(shards)
     with suppress(sqlite3.Error):
         store = sqlite3.connect(f"file:{out / 'evidence.db'}?mode=ro", uri=True)
         try:
@@ -78,7 +82,7 @@ def derived(out: Path) -> dict[str, bytes]:
     """The bytes of every file that a run leaves, but the lock."""
     return {
         str(file.relative_to(out)): file.read_bytes()
-        for file in sorted(out.glob("*/*"))
+        for file in sorted({*out.glob("*/*"), *out.glob("shards/*/*")})
         if file.is_file() and file.name != ".lock"
     }
 

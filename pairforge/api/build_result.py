@@ -125,3 +125,30 @@ class BuildResult(HtmlRepr):
             yield "stopped by its budget: what was made is whole; the same command goes on"
         else:
             yield from report.conclusion()
+
+
+@dataclass(repr=False)
+class TaskResult(BuildResult):
+    """The result of one task of an array, which makes no pairs: `done` of all `shards` are whole."""
+
+    shards: int = 0
+    done: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return self.done == self.shards
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.brief})"
+
+    def as_json(self) -> dict[str, Any]:
+        return {"command": self.run.command, "ok": self.ok, "shards": self.shards, "done": self.done}
+
+    @property
+    def brief(self) -> str:
+        """How many shards are whole."""
+        return f"{self.done} of {plural(self.shards, 'shard')}"
+
+    def __rich_console__(self, *_: object) -> Iterator[Any]:
+        yield f"{self.brief} are there"
+        yield "next: the same command with --executor local makes the pairs, and runs what is missing"

@@ -6,15 +6,15 @@ import os
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from .. import diagnostics
 from ..console import note
 from ..errors import InputError
 from ..jury import Jury
-from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
+from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, words_of
 from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
@@ -25,12 +25,13 @@ from ..stages import Outcome, Scored, decided, judge_groups, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, visible
-from ..types import Answer, AnswerGroup, Judge, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
-from .build_result import BuildResult
+from ..types import Answer, AnswerGroup, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
+from .build_result import BuildResult, TaskResult
 from .finishing import PairFinisher
 from .inputs import find_run
 from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple, open_budget
 from .run_parts import Answers, Judged, fitted, without_hard
+from .sharded import KnownSkips, ShardedAnswers
 
 if TYPE_CHECKING:
     from ..correction.renaming import NameCounts
@@ -96,6 +97,7 @@ class Builder:
 
     `retryable` counts the prompts whose answers failed in a way that another run may resolve, by kind: "" for the
     prompts of the run, else "revise", "counter" or "retain". `counts` are of all answers that were asked for, by label.
+    `skips` say of which answers it is known that there is none.
     """
 
     job: BuildJob
@@ -103,6 +105,7 @@ class Builder:
     quiet: bool
     retryable: Counter[str] = field(default_factory=Counter)
     counts: dict[str, AnswerCount] = field(default_factory=dict)
+    skips: Mapping[Key, Skip] = field(default_factory=dict)
 
     def ask(
         self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None, first: int = 0
@@ -110,6 +113,8 @@ class Builder:
         """Return n answers to each prompt, with the job's sampler or another; those before `first` were asked for."""
         sampler = sampler or self.job.sampler
         label = f"{self.job.command}: {kind or sampler.model}"
+        if self.skips and not kind:
+            sampler = cast("Sampler", KnownSkips(sampler, self.skips))
         total = 0 if kind or self.job.adaptive is True else len(self.job.prompts) * len(self.job.contexts) * n
         count = self.counts.setdefault(label, AnswerCount(total if total > n * CHUNK else 0))
         answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first, count)
@@ -249,11 +254,20 @@ class BuildJob:
         }
 
 
+NOT_OF_THE_RUN = ("output", "quiet", "fresh", "name", *(one.name for one in fields(ExecutorOptions)))
+"""Options on which the pairs do not depend."""
+
+
 def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResult:
     """Make the run of a job, or find it made."""
     out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
-    run.argv = ("pairforge", job.command, *words_of(options, ("output", "quiet", "fresh", "name")))
+    run.argv = ("pairforge", job.command, *words_of(options, NOT_OF_THE_RUN))
+    sharded = ShardedAnswers.of(options)
+    if sharded and sharded.is_task:
+        if job.by_default and any(job.contexts) and not job.sampler.takes_system():
+            job = replace(job, contexts=[None])
+        return TaskResult(run, job.budget.max_failures, *_run_shards(job, sharded, quiet))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)
@@ -269,7 +283,7 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
         else:
             if not run.prompts.exists():
                 run.keep_prompts(job.prompts)
-            _fill(run, Builder(job, store, quiet))
+            _fill(run, Builder(job, store, quiet), sharded)
         if options.name is not None:
             run.give_name(options.name)
     return BuildResult(run, job.budget.max_failures)
@@ -346,9 +360,17 @@ def _may_be_asked(builder: Builder) -> Builder:
     return builder
 
 
-def _fill(run: Run, builder: Builder) -> None:
+def _run_shards(job: BuildJob, sharded: ShardedAnswers, quiet: bool, store: Store | None = None) -> tuple[int, int]:
+    label = f"{job.command}: {job.sampler.model}"
+    return sharded.run(job.asked, job.sampler, job.rounds[0], job.budget, label, quiet, store)
+
+
+def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> None:
     builder = _may_be_asked(builder)
     job = builder.job
+    if sharded:
+        _run_shards(job, sharded, builder.quiet, builder.store)
+        builder = replace(builder, skips=sharded.gather(job.asked, job.sampler, job.rounds[0], builder.store))
     parts = fitted(job.judge, job.pairer, job.sampler.model, _parts(builder))
     if confirm := job.confirm:
         parts = (replace(part, outcome=builder.confirmed(part.outcome, confirm)) for part in parts)

@@ -103,7 +103,27 @@ class RunOptions(RunNameOption, OutputOptions):
 
 
 @options
-class BuildOptions(PromptOptions, SamplerOptions, BudgetOptions, FreshOption, RunOptions):
+class ExecutorOptions:
+    """Options of a run on several processes or machines; its pairs do not depend on them."""
+
+    heading: ClassVar = "Several machines"
+    executor: str | None = option(
+        "What runs the shards of the answers: local, array (tasks of Slurm, Kubernetes or --part), ray, or an object.",
+        default=None,
+        metavar="NAME|FILE.py:ATTR",
+    )
+    part: str | None = option("The part of this task of an array, e.g. 3/64.", default=None, metavar="I/N")
+    workers: int = option("Number of Ray's workers; each holds a model.", default=1, metavar="N", at_least=1)
+    gpus: float = option("GPUs of each of Ray's workers.", default=0.0, at_least=0)
+    address: str | None = option("Address of the Ray cluster, e.g. auto.", default=None)
+    shards: str | None = option(
+        "Folder or URL (s3://bucket/folder) that all workers see.", default=None, shown="shards/ beside the runs"
+    )
+    shard_size: int = option("Prompts of a shard, on average.", default=2048, at_least=1)
+
+
+@options
+class BuildOptions(PromptOptions, SamplerOptions, ExecutorOptions, BudgetOptions, FreshOption, RunOptions):
     """The options of every command that makes pairs."""
 
 

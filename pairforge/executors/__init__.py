@@ -1,0 +1,1 @@
+"""What runs the shards of a run: this process, an array of processes, or a Ray cluster."""

@@ -1,0 +1,234 @@
+"""Shards: the unit of work of a run on several processes or machines.
+
+A shard holds about 2,048 prompts. What a worker makes of it, answers and scores, becomes one immutable Parquet file,
+committed by an exclusive create: the first one stands, and everybody reads that one. So a shard may be run twice, by a
+worker that was thought dead or by two drivers, and the run is the same. Pairs are made from committed files alone.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, TypeAlias
+from uuid import uuid4
+
+from .errors import OutsideError, PairforgeError
+from .run import RETRYABLE
+from .storage import Storage
+from .thoughts import answer_of, written
+from .types import Answer, Key, Prompt, Sampler, Skip, digest
+
+SIZE = 2048
+"""Prompts of a shard, on average."""
+PART_SECONDS = 30.0
+"""What a worker has made is put aside this often: a kill costs no more."""
+_COLUMNS = ("prompt", "idx", "text", "finish", "tokens", "reason", "detail")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some prompts of a run, which one worker asks. Its name is a hash of them: the same prompts, the same shard."""
+
+    number: int
+    prompts: Sequence[Prompt]
+
+    @cached_property
+    def name(self) -> str:
+        return digest([prompt.id for prompt in self.prompts])
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """The shards of a run, made again from its prompts whenever they are iterated: they are never all in memory.
+
+    A shard ends at a prompt whose id is 0 modulo half the size, but has at least half and at most twice the size. So
+    prompts that are put in or appended move one boundary only, as in rsync, and the other shards are found as they are.
+
+    Args:
+        prompts: returns those of the run, each time from the first; what can't be asked and what repeats is left out.
+        size: of a shard on average, in prompts.
+        open: the numbers of the shards that are to be run; None for all.
+    """
+
+    prompts: Callable[[], Iterable[Prompt | Skip]]
+    size: int = SIZE
+    open: Container[int] | None = None
+
+    def __iter__(self) -> Iterator[Shard]:
+        number, kept, seen, half = 0, list[Prompt](), set[bytes](), max(self.size // 2, 1)
+        for prompt in self.prompts():
+            if isinstance(prompt, Skip) or (name := bytes.fromhex(prompt.id)) in seen:
+                continue
+            seen.add(name)
+            kept.append(prompt)
+            if len(kept) >= 2 * self.size or (len(kept) >= half and int.from_bytes(name, "big") % half == 0):
+                if self.open is None or number in self.open:
+                    yield Shard(number, kept)
+                number, kept = number + 1, []
+        if kept and (self.open is None or number in self.open):
+            yield Shard(number, kept)
+
+
+class ShardReport(NamedTuple):
+    """What became of a shard: new answers, their tokens, failures, and whether another try may do more.
+
+    `error` is what went wrong with the worker itself, in words, and how to correct it.
+    """
+
+    number: int
+    answers: int = 0
+    tokens: int = 0
+    failures: int = 0
+    unfinished: bool = False
+    error: tuple[str, str] | None = None
+
+
+OpenWork: TypeAlias = Callable[[], Callable[[Shard], ShardReport]]
+"""Opens a worker, which then does one shard after the other. It can be pickled, and sent to another machine."""
+
+
+class Executor(Protocol):
+    """Runs a worker on shards: each at least once, in any order, on whatever there is."""
+
+    def run(self, open_work: OpenWork, shards: Iterable[Shard]) -> Iterator[ShardReport]:
+        """Yield what the workers report, as it comes. `shards` may be iterated again: they are not kept in memory."""
+
+
+Results: TypeAlias = Mapping[Key, "Answer | Skip"]
+
+
+def encoded(results: Results) -> bytes:
+    """Return answers, and why there is none, as a Parquet file."""
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = [
+        (*key, "", "", 0, one.reason, one.detail)
+        if isinstance(one, Skip)
+        else (*key, written(one), one.finish, one.tokens, "", "")
+        for key, one in sorted(results.items())
+    ]
+    columns = [*zip(*rows, strict=True)] or [()] * len(_COLUMNS)
+    kinds = [pyarrow.int64() if name in ("idx", "tokens") else pyarrow.string() for name in _COLUMNS]
+    arrays = [pyarrow.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table(arrays, names=list(_COLUMNS)), file, compression="zstd")
+    return file.getvalue()
+
+
+def decoded(data: bytes, where: str) -> dict[Key, Answer | Skip]:
+    """Return what `encoded` wrote. Raises OutsideError that names the file where it is something else."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        columns = [parquet.read_table(io.BytesIO(data), columns=[name]).column(0).to_pylist() for name in _COLUMNS]
+    except (pyarrow.ArrowException, KeyError, IndexError) as error:
+        raise OutsideError(
+            f"{where} is not a shard: {error}", fix="remove it, and run the same command again"
+        ) from error
+    return {
+        (prompt, index): Skip(reason, detail) if reason else answer_of(text, finish, tokens)
+        for prompt, index, text, finish, tokens, reason, detail in zip(*columns, strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class ShardFiles:
+    """The files of one sampling setting: `<settings>/<shard>.<n>.parquet`, and the parts of unfinished shards."""
+
+    storage: Storage
+    settings: Mapping[str, Any]
+
+    @cached_property
+    def folder(self) -> str:
+        return digest(self.settings)
+
+    def final(self, shard: Shard, n: int) -> str:
+        """Return the name of the file of a shard that has all it can have."""
+        return f"{self.folder}/{shard.name}.{n}.parquet"
+
+    def read(self, names: Iterable[str]) -> dict[Key, Answer | Skip]:
+        """Return what is in files; of answers to the same prompt with the same number, the first one."""
+        found: dict[Key, Answer | Skip] = {}
+        for name in sorted(names):
+            for key, one in decoded(self.storage.get(name), name).items():
+                if isinstance(found.get(key, Skip("")), Skip):
+                    found[key] = one
+        return found
+
+    def by_shard(self) -> dict[str, list[str]]:
+        """Return the files that have something of a shard, by its name."""
+        found: dict[str, list[str]] = {}
+        for name in self.storage.list(self.folder):
+            found.setdefault(name.rpartition("/")[2].partition(".")[0], []).append(name)
+        return found
+
+    def of(self, shard: Shard) -> list[str]:
+        """Return the files that have something of one shard."""
+        return self.by_shard().get(shard.name, [])
+
+    def put_part(self, shard: Shard, results: Results) -> None:
+        """Keep what is there of a shard that is not finished."""
+        if results:
+            self.storage.put_new(f"{self.folder}/{shard.name}.part-{uuid4().hex}.parquet", encoded(results))
+
+    def commit(self, shard: Shard, n: int, results: Results) -> None:
+        """Commit a finished shard, unless somebody else did, and remove its parts."""
+        self.storage.put_new(self.final(shard, n), encoded(results))
+        self.remove_parts(self.of(shard))
+
+    def remove_parts(self, names: Iterable[str]) -> None:
+        """Remove the parts of a shard that is committed, of these files of it."""
+        for name in names:
+            if ".part-" in name:
+                self.storage.remove(name)
+
+
+@dataclass(frozen=True)
+class ShardWorker:
+    """Asks one sampler for the answers of shards, one after the other, and commits each."""
+
+    sampler: Sampler
+    n: int
+    storage: Storage
+    first: int = 0
+
+    def __call__(self, shard: Shard) -> ShardReport:
+        """Ask what nobody has asked of a shard yet. An error that ends a run ends the work on this shard alone."""
+        try:
+            settings = None
+            while settings != self.sampler.settings():  # a server may refuse one of them: then all is asked again
+                settings = self.sampler.settings()
+                report = self._ask(shard, ShardFiles(self.storage, settings))
+            return report
+        except PairforgeError as error:
+            return ShardReport(shard.number, error=(error.message, error.fix or ""))
+
+    def _ask(self, shard: Shard, files: ShardFiles) -> ShardReport:
+        names = files.of(shard)
+        if files.final(shard, self.n) in names:
+            return ShardReport(shard.number)
+        known = {key: one for key, one in files.read(names).items() if isinstance(one, Answer)}
+        found, kept, last = dict[Key, Answer | Skip](), 0, time.monotonic()
+        try:
+            for batch in self.sampler.sample(shard.prompts, self.n, known, *([self.first] if self.first else [])):
+                found |= batch
+                if time.monotonic() - last > PART_SECONDS:
+                    files.put_part(shard, dict(islice(found.items(), kept, None)))
+                    kept, last = len(found), time.monotonic()
+        except BaseException:  # also of a signal: what is there is not asked for again
+            files.put_part(shard, dict(islice(found.items(), kept, None)))
+            raise
+        skips = [one for one in found.values() if isinstance(one, Skip)]
+        new = [one for one in found.values() if isinstance(one, Answer)]
+        unfinished = any(skip.reason in RETRYABLE for skip in skips)
+        if unfinished:
+            files.put_part(shard, dict(islice(found.items(), kept, None)))
+        else:
+            files.commit(shard, self.n, found | known)
+        return ShardReport(shard.number, len(new), sum(one.tokens for one in new), len(skips), unfinished)

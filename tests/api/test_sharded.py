@@ -1,0 +1,144 @@
+"""A run in shards is the run that one process makes: the same folder, the same bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import write_jsonl
+
+from pairforge import correct, onpolicy
+from pairforge.api.build_result import TaskResult
+from pairforge.errors import InputError, OutsideError
+from pairforge.run import Run
+from pairforge.shards import Executor, OpenWork, Shard, ShardReport
+
+COUNT = 60
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> dict[str, Any]:
+    """The options of a run of 60 prompts, of which one has no stored answer."""
+    questions = [f"Question {n}?" for n in range(COUNT)]
+    answers = [{"prompt": text, "answer": f"I am Qwen {n}.", "model": "m"} for n, text in enumerate(questions[:-1])]
+    return {
+        "prompts": str(write_jsonl(tmp_path / "prompts.jsonl", [{"prompt": text} for text in questions])),
+        "replay": str(write_jsonl(tmp_path / "answers.jsonl", answers)),
+        "no_system": True,
+        "quiet": True,
+    }
+
+
+def made(run: Run) -> tuple[str, bytes, bytes, dict[str, Any]]:
+    return run.path.name, run.pairs.read_bytes(), run.skips.read_bytes(), run.counts
+
+
+def test_local_and_array_make_the_run_that_one_process_makes(tmp_path: Path, given: dict[str, Any]) -> None:
+    alone = correct("Qwen", "Deep Qwen", output=str(tmp_path / "alone"), **given)
+    assert alone.counts["pairs"] == COUNT - 1 and alone.counts["skips"] == {"not_replayed": 1}
+    sharded = {"executor": "local", "shard_size": 10}
+    local = correct("Qwen", "Deep Qwen", output=str(tmp_path / "local"), **sharded, **given)
+    assert made(local.run) == made(alone.run)
+    tasks = {"output": str(tmp_path / "array"), "executor": "array", "shard_size": 10, **given}
+    parts = [correct("Qwen", "Deep Qwen", part=f"{number}/3", **tasks) for number in (2, 1, 3)]
+    assert all(isinstance(part, TaskResult) and part.ok for part in parts)
+    assert (
+        any("--executor local" in line for line in parts[0].__rich_console__())
+        and not (tmp_path / "array" / "evidence.db").exists()
+    )
+    assert made(correct("Qwen", "Deep Qwen", **tasks).run) == made(alone.run)
+    assert [one.suffix for one in (tmp_path / "array" / "shards").glob("*/*")].count(".parquet") == parts[0].shards
+
+
+def test_several_answers_are_judged_and_paired_as_by_one_process(tmp_path: Path, given: dict[str, Any]) -> None:
+    rows = [{"prompt": f"Question {n}?", "answers": [f"a{n}", f"bb{n}", "c"], "model": "m"} for n in range(COUNT)]
+    given["replay"] = str(write_jsonl(tmp_path / "three.jsonl", rows))
+    runs = [
+        onpolicy(n=3, judge="length", output=str(tmp_path / name), **more, **given).run
+        for name, more in (("alone", {}), ("local", {"executor": "local", "shard_size": 7}))
+    ]
+    assert made(runs[0]) == made(runs[1]) and runs[0].counts["pairs"] == COUNT
+
+
+def test_answers_that_are_in_the_store_are_not_asked_for(tmp_path: Path, given: dict[str, Any]) -> None:
+    given["prompts"] = str(write_jsonl(tmp_path / "few.jsonl", [{"prompt": f"Question {n}?"} for n in range(20)]))
+    correct("Qwen", "Deep Qwen", output=str(tmp_path), **given)
+    correct("Qwen", "Other Qwen", output=str(tmp_path), executor="local", **given)
+    assert not (tmp_path / "shards").exists()
+
+
+def test_where_a_budget_is_spent_no_more_shards_are_run(tmp_path: Path, given: dict[str, Any]) -> None:
+    options = {"output": str(tmp_path), "executor": "local", "shard_size": 4, **given}
+    stopped = correct("Qwen", "Deep Qwen", max_failures=0, **options)  # the last prompt has no answer
+    assert stopped.counts["pairs"] + sum(stopped.counts["skips"].values()) == COUNT
+
+
+class Recording(Executor):
+    """An executor of the user: it runs shards from the last to the first, each twice."""
+
+    shards: list[int]
+
+    def run(self, open_work: OpenWork, shards: Iterable[Shard]) -> Iterator[ShardReport]:
+        work, type(self).shards = open_work(), []
+        for shard in [*shards][::-1]:
+            self.shards.append(shard.number)
+            work(shard)
+            yield work(shard)
+
+
+class Broken:
+    def run(self, _: OpenWork, __: Iterable[Shard]) -> Iterator[ShardReport]:
+        yield ShardReport(0, error=("the node is gone", "hire another"))
+
+
+def test_an_executor_may_be_an_object_of_the_user(tmp_path: Path, given: dict[str, Any]) -> None:
+    alone = correct("Qwen", "Deep Qwen", output=str(tmp_path / "alone"), **given)
+    executor = f"{__file__}:Recording"
+    own = correct("Qwen", "Deep Qwen", output=str(tmp_path / "own"), executor=executor, shard_size=10, **given)
+    assert made(own.run) == made(alone.run)
+
+
+def test_what_ends_the_work_of_a_worker_ends_the_run_in_one_line(tmp_path: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(OutsideError) as told:
+        correct("Qwen", "Deep Qwen", output=str(tmp_path), executor=f"{__file__}:Broken", **given)
+    assert str(told.value) == "the node is gone (hire another)"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"executor": "locale"}, "no executor is called 'locale'"),
+        ({"executor": "array", "part": "4/3"}, "--part '4/3'"),
+        ({"part": "1/3"}, "--part has no effect"),
+        ({"executor": f"{__file__}:COUNT"}, "has no method `run`"),
+    ],
+)
+def test_what_can_t_be_used_is_said(tmp_path: Path, given: dict[str, Any], options: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says.replace("(", r"\(")):
+        correct("Qwen", "Deep Qwen", output=str(tmp_path), **options, **given)
+
+
+@pytest.mark.slow
+def test_the_tasks_of_slurm_are_processes_that_share_a_folder(tmp_path: Path, given: dict[str, Any]) -> None:
+    words = ["correct", "--from", "Qwen", "--to", "Deep Qwen", "-p", given["prompts"], "--replay", given["replay"]]
+    words += ["--no-system", "-q", "-o", str(tmp_path / "out"), "--executor", "array", "--shard-size", "10"]
+
+    tasks = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pairforge", *words],
+            env={**os.environ, "SLURM_ARRAY_TASK_ID": str(number), "SLURM_ARRAY_TASK_COUNT": "3"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    said = [task.communicate()[0] for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0, 0] and len(set(said)) == 1
+    alone = correct("Qwen", "Deep Qwen", output=str(tmp_path / "alone"), **given)
+    together = correct("Qwen", "Deep Qwen", output=str(tmp_path / "out"), executor="local", shard_size=10, **given)
+    assert made(together.run) == made(alone.run)
