@@ -13,166 +13,23 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, islice
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
 
 import torch
-from transformers import (
-    Cache,
-    DynamicCache,
-    GenerationConfig,
-    LogitsProcessorList,
-    MinPLogitsWarper,
-    StoppingCriteriaList,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
+from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from ..text import error_line
-from ..thoughts import split_tokens
-from ..types import Key
 from .decoding import Decoding
 from .hardware import BatchSizer, release
 from .model_loading import out_of_memory
+from .prefill import Computed, Prefill
+from .rows import Ending, GumbelSampling, Labels, Row
+from .whole_batches import WholeBatches
 
-_PREFILL, _PREFILL_TOKENS = 16, 8192  # prompts, and tokens, that are computed together
-_AHEAD = 256  # rows of which it is known, when a shared beginning is chosen, whether they have it
-_SHARED = 8  # tokens that a shared beginning has at least
 _LEFT = 0.75  # share of the rows below which the window is made smaller at the end: that copies it
-_MARGIN = 8  # tokens, beyond a stop string's length, that are searched for it: some tokens have no text
-
-
-@dataclass(eq=False)
-class Row:
-    """One answer: its prompt's tokens, at most how many it may have, and what was generated, without the end token.
-
-    `known` is the number of tokens of an answer that is not asked for, as it is stored. `finish` is "nan" where the
-    logits were not finite, "oom" where memory did not suffice, as `detail` says; with labels, `detail` is the answer.
-    """
-
-    key: Key
-    prompt: Sequence[int]
-    most: int
-    known: int | None = None
-    tokens: list[int] = field(default_factory=list)
-    finish: Literal["stop", "length", "nan", "oom"] | None = None
-    detail: str = ""
-    steps: int = 0
-
-    @property
-    def length(self) -> int:
-        """The most tokens of prompt and answer."""
-        return len(self.prompt) + self.most
-
-    @property
-    def over(self) -> bool:
-        """Whether its place is free. That follows from the number of its tokens: one more step says that it ends."""
-        tokens = len(self.tokens) if self.known is None else self.known
-        return self.finish == "nan" or self.steps >= min(tokens + 1, self.most)
-
-
-class GumbelSampling:
-    """Draws the next token of each row by `decoding`, each row from a generator of its own.
-
-    argmax(logits / T + G), where G = -log(E) with E from Exp(1) is standard Gumbel, is a draw from softmax(logits / T)
-    (Maddison, Tarlow and Minka 2014, "A* Sampling", section 2). The streams are those of the logits' device: another
-    kind of device draws other samples.
-    """
-
-    def __init__(self, decoding: Decoding, seeds: Sequence[int | None] = ()) -> None:
-        self.temperature = decoding.temperature
-        self.seeds = list(seeds)
-        self._generators: list[torch.Generator | None] = [None] * len(seeds)
-        # In the order in which transformers applies them.
-        self._warpers = [
-            *([TopKLogitsWarper(decoding.top_k)] if decoding.top_k else []),
-            *([TopPLogitsWarper(decoding.top_p)] if decoding.top_p < 1 else []),
-            *([MinPLogitsWarper(decoding.min_p)] if decoding.min_p else []),
-        ]
-
-    def draw(self, logits: torch.Tensor) -> tuple[torch.Tensor, list[bool]]:
-        """Return the token of each row of logits (rows, vocabulary), and whether they had NaN, +inf or nothing finite."""
-        tokens = logits.argmax(-1, keepdim=True)
-        highest = logits.gather(-1, tokens)  # NaN where there is one
-        if self.temperature:
-            # Relative to the highest, so that no temperature is too low for a float.
-            scores = (logits.float() - highest).div_(self.temperature)
-            for warper in self._warpers:
-                scores = warper(None, scores)
-            tokens = scores.sub_(self._noise(scores)).argmax(-1, keepdim=True)
-        return tokens[:, 0], (~highest.isfinite()).flatten().tolist()
-
-    def _noise(self, scores: torch.Tensor) -> torch.Tensor:
-        exponential = torch.ones_like(scores)
-        for i, seed in enumerate(self.seeds):
-            if seed is not None:
-                generator = self._generators[i] = self._generators[i] or torch.Generator(scores.device).manual_seed(
-                    seed
-                )
-                exponential[i].exponential_(generator=generator)
-        return exponential.log_()
-
-    def put(self, row: int, seed: int | None) -> None:
-        """Give a row another seed, or none."""
-        self.seeds[row], self._generators[row] = seed, None
-
-    def keep(self, rows: Sequence[int], count: int) -> None:
-        """Keep only these rows, and add others without a seed up to a number of rows."""
-        more = [None] * (count - len(rows))
-        self.seeds = [*(self.seeds[row] for row in rows), *more]
-        self._generators = [*(self._generators[row] for row in rows), *more]
-
-
-Labels = Callable[[torch.Tensor], list[str]]
-
-
-@dataclass
-class _Ending:
-    """What ends a row, and takes its tokens."""
-
-    ends: Sequence[int]
-    decoding: Decoding
-    tokenizer: Any
-    labels: Labels | None = None
-
-    def __post_init__(self) -> None:
-        self.window = max((len(stop.encode()) for stop in self.decoding.stop), default=0) + _MARGIN
-
-    def add(self, rows: Sequence[Row | None], logits: torch.Tensor, sampling: GumbelSampling) -> torch.Tensor:
-        """Draw a token for each row, add it to those that have not ended, and return all."""
-        labelled = self.labels(logits) if self.labels else None
-        tokens, bad = sampling.draw(logits)
-        drawn = tokens.tolist()
-        for i, row in enumerate(rows):
-            if row is None or row.finish or row.known is not None:
-                continue
-            if labelled:
-                row.detail, row.finish, row.tokens = labelled[i], "stop", [drawn[i]]
-            elif bad[i]:
-                row.finish = "nan"
-            elif drawn[i] in self.ends:
-                row.finish = "stop"
-            else:
-                row.tokens.append(drawn[i])
-                # First only the end, as the whole is long; then the whole, as a part may be decoded differently.
-                if self._has_stop(row.tokens[-self.window :]) and self._has_stop(row.tokens[self._start(row) :]):
-                    row.finish = "stop"
-                elif len(row.tokens) == row.most:
-                    row.finish = "length"
-        return tokens
-
-    def _has_stop(self, tokens: Sequence[int]) -> bool:
-        stops = self.decoding.stop
-        return (
-            bool(stops) and self.decoding.stop_at(self.tokenizer.decode(tokens, skip_special_tokens=True)) is not None
-        )
-
-    def _start(self, row: Row) -> int:
-        """Return how many of the tokens are before the answer: a stop string in a thought ends nothing."""
-        return split_tokens(self.tokenizer, row.prompt, row.tokens)[1]
 
 
 def generate(
@@ -189,12 +46,12 @@ def generate(
     - `limit` says how many rows there are at once. It shrinks when memory does not suffice, which ends a row as "oom"
       where it does not suffice for that row alone.
     """
-    ending = _Ending(model.generation_config.eos_token_id or [], decoding, tokenizer, labels)
+    ending = Ending(model.generation_config.eos_token_id or [], decoding, tokenizer, labels)
     plain, known = has_plain_cache(model), {row.key for row in rows if row.known is not None}
     for part in _parts(model, rows, limit, plain):
         left = list(part)
         while left:
-            batch = (_Window if plain else _Batch)(model, ending, limit)
+            batch = (_Window if plain else WholeBatches)(model, ending, limit)
             try:
                 yield from (row for row in batch.run(left) if row.key not in known)
                 break
@@ -247,52 +104,6 @@ def _parts(model: Any, rows: Sequence[Row], limit: BatchSizer, plain: bool) -> I
         part += [row] if row else []
 
 
-class _Batch:
-    """Rows of a model whose state can't be moved: they are generated by transformers, and all kept to the end."""
-
-    def __init__(self, model: Any, ending: _Ending, limit: BatchSizer) -> None:
-        self.model, self.ending, self.limit = model, ending, limit
-        self.flight: list[Row] = []
-
-    def run(self, rows: Sequence[Row]) -> Iterator[Row]:
-        """Yield the rows, in as few batches as memory allows."""
-        size = self.limit.rows_of(max(row.length for row in rows))
-        for start in range(0, len(rows), size):
-            self.flight = list(rows[start : start + size])
-            self._generate()
-            yield from self.flight
-
-    @torch.inference_mode()
-    def _generate(self) -> None:
-        rows, pad = self.flight, self.model.generation_config.pad_token_id
-        width = max(len(row.prompt) for row in rows)
-        ids = [[pad] * (width - len(row.prompt)) + list(row.prompt) for row in rows]
-        mask = [[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in rows]
-        sampling = GumbelSampling(self.ending.decoding, [self.ending.decoding.seed_of(row.key) for row in rows])
-
-        def add(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            tokens = self.ending.add(rows, scores, sampling)
-            return torch.full_like(scores, -torch.inf).scatter_(1, tokens[:, None], 0.0)
-
-        def ended(ids: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-            return torch.tensor([row.finish is not None for row in rows], device=ids.device)
-
-        self.model.generate(
-            torch.tensor(ids, device=self.model.device),
-            attention_mask=torch.tensor(mask, device=self.model.device),
-            generation_config=GenerationConfig(
-                max_new_tokens=max(row.most for row in rows),
-                do_sample=False,
-                num_beams=1,
-                num_return_sequences=1,
-                eos_token_id=sorted(self.ending.ends) or None,
-                pad_token_id=pad,
-            ),
-            logits_processor=LogitsProcessorList([add]),
-            stopping_criteria=StoppingCriteriaList([ended]),
-        )
-
-
 class _Layer(DynamicLayer):  # type: ignore[misc]
     """The keys and values of one layer of the window; of a layer with a sliding window also those outside of it."""
 
@@ -327,40 +138,32 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
         return self.window.end - self.window.low
 
 
-Computed = tuple[Any, int] | None  # the cache of some prompts, and one's place in it
-
-
 class _Window:
     """The rows that are being generated; None is a free place. Their columns go from `low` to before `end`.
 
     `starts` are the columns of the first token of each row, `feed` the tokens that come next.
     """
 
-    def __init__(self, model: Any, ending: _Ending, limit: BatchSizer) -> None:
+    def __init__(self, model: Any, ending: Ending, limit: BatchSizer) -> None:
         self.model, self.ending, self.limit = model, ending, limit
         self.rows: list[Row | None] = []
         self.starts: list[int] = []
         self.feed: list[int] = []
         self.low = self.end = self.capacity = 0
         self.sampling = GumbelSampling(ending.decoding)
-        self.depth = len(DynamicCache(config=model.config.get_text_config(decoder=True)).layers)
-        self.cache = Cache(layers=[_Layer(self) for _ in range(self.depth)])
-        self.queue: deque[Row] = deque()
+        self.prefill = Prefill(model, ())
+        self.cache = Cache(layers=[_Layer(self) for _ in range(self.prefill.depth)])
         self.ready: deque[tuple[Row, Computed]] = deque()
-        self.computing: list[Row] = []
-        self.head: list[int] = []
-        self.head_cache: Any = None
-        self.accepted = inspect.signature(model.forward).parameters
 
     @property
     def flight(self) -> list[Row]:
         """The rows that are being generated, and those whose prompts are being computed."""
-        return [row for row in self.rows if row] + self.computing
+        return [row for row in self.rows if row] + self.prefill.computing
 
     def run(self, rows: Sequence[Row]) -> Iterator[Row]:
         """Yield the rows as they end."""
-        self.queue.extend(rows)
-        while self.queue or self.ready or any(self.rows):
+        self.prefill.queue.extend(rows)
+        while self.prefill.queue or self.ready or any(self.rows):
             self._admit()
             before = [row for row in self.rows if row and not row.finish]
             self._step()
@@ -371,13 +174,13 @@ class _Window:
         live = [i for i, row in enumerate(self.rows) if row]
         longest = max((self._row(i).length for i in live), default=0)
         placed: list[tuple[Row, Computed]] = []
-        while following := self.ready[0][0] if self.ready else self.queue[0] if self.queue else None:
+        while following := self.ready[0][0] if self.ready else self.prefill.queue[0] if self.prefill.queue else None:
             longest = max(longest, following.length)
             count = len(live) + len(placed)
             if count and count >= self.limit.rows_of(longest):
                 break
             if not self.ready:
-                self._prefill(max(1, self.limit.rows_of(longest) - count))
+                self.ready.extend(self.prefill.compute(max(1, self.limit.rows_of(longest) - count)))
             placed.append(self.ready.popleft())
         width = max((len(row.prompt) - 1 for row, _ in placed), default=0)
         count = len(live) + len(placed)
@@ -428,7 +231,7 @@ class _Window:
         if any(row and row.known is None and not row.finish for row in self.rows):
             feed, starts = torch.tensor([self.feed, self.starts], device=self.model.device)
             mask = torch.arange(self.low, self.end + 1, device=starts.device) >= starts[:, None]
-            logits = self._forward(feed[:, None], mask, (self.end - starts)[:, None], self.cache)
+            logits = self.prefill.forward(feed[:, None], mask, (self.end - starts)[:, None], self.cache)
             self.feed = self.ending.add(self.rows, logits, self.sampling).tolist()
         self.end += 1
         for i, row in enumerate(self.rows):
@@ -443,70 +246,3 @@ class _Window:
         if row.finish == "nan":  # Zero times NaN would be NaN in the rows that come after it.
             for layer in self.cache.layers:
                 layer.write(i, slice(None), torch.zeros_like(layer.keys[i]), torch.zeros_like(layer.values[i]))
-
-    def _prefill(self, most: int) -> None:
-        """Compute the next prompts, at most so many, that begin alike."""
-        bodies: list[Sequence[int]] = []
-        begin = self._shared_beginning()
-        group: list[tuple[Row, int]] = []
-        while self.queue:
-            row = self.queue[0]
-            if not group or row.prompt != group[-1][0].prompt:
-                body = row.prompt[:-1]
-                longest = max(map(len, [*bodies, body])) - begin
-                full = len(bodies) >= min(_PREFILL, most) or longest * (len(bodies) + 1) > _PREFILL_TOKENS
-                if bodies and (full or list(body[:begin]) != self.head):
-                    break
-                bodies.append(body)
-            group.append((self.queue.popleft(), len(bodies) - 1))
-        self.computing = list({place: row for row, place in reversed(group)}.values())
-        wanted = any(row.known is None for row, _ in group)
-        cache = self._computed(bodies) if wanted else None
-        self.ready.extend((row, cache and (cache, place)) for row, place in group)
-        self.computing = []
-
-    def _shared_beginning(self) -> int:
-        """Choose the beginning that saves most for the next prompts, unless the next one has that of those before."""
-        ahead = list(dict.fromkeys(tuple(row.prompt[:-1]) for row in islice(self.queue, _AHEAD)))
-        first = ahead[0]
-        if not self.head or list(first[: len(self.head)]) != self.head:
-            shared, best, saved = len(first), 0, 0
-            for others, other in enumerate(ahead[1:], 1):
-                shared = next(
-                    (i for i, (a, b) in enumerate(zip(first[:shared], other)) if a != b), min(shared, len(other))
-                )
-                if shared >= _SHARED and shared * others > saved:
-                    best, saved = shared, shared * others
-            self.head, self.head_cache = list(first[:best]), None
-        return len(self.head)
-
-    @torch.inference_mode()
-    def _computed(self, bodies: Sequence[Sequence[int]]) -> Any:
-        """Return the cache of some prompts, left-aligned."""
-        begin, device = len(self.head), self.model.device
-        if self.head and self.head_cache is None:
-            self.head_cache = self._new_cache()
-            ids = torch.tensor([self.head], device=device)
-            self._forward(ids, torch.ones_like(ids), torch.arange(begin, device=device)[None], self.head_cache)
-        cache = self._new_cache()
-        if self.head:
-            for layer, made in zip(cache.layers, self.head_cache.layers, strict=True):
-                layer.update(*(kept.expand(len(bodies), -1, -1, -1) for kept in (made.keys, made.values)))
-        width = max(map(len, bodies))
-        if width > begin:
-            ids = torch.tensor([[*body[begin:], *[0] * (width - len(body))] for body in bodies], device=device)
-            lengths = torch.tensor([len(body) for body in bodies], device=device)
-            mask = torch.arange(width, device=device) < lengths[:, None]
-            self._forward(ids, mask, torch.arange(begin, width, device=device).expand_as(ids), cache)
-        return cache if width else None
-
-    def _new_cache(self) -> Cache:
-        return Cache(layers=[DynamicLayer() for _ in range(self.depth)])
-
-    def _forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Cache) -> torch.Tensor:
-        """Return the last token's logits (rows, vocabulary). Not every model takes positions or `logits_to_keep`."""
-        options = {"position_ids": positions, "logits_to_keep": 1}
-        options = {name: value for name, value in options.items() if name in self.accepted}
-        options |= {"past_key_values": cache, "use_cache": True}
-        logits: torch.Tensor = self.model(input_ids=ids, attention_mask=mask.long(), return_dict=True, **options).logits
-        return logits[:, -1]

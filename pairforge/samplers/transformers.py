@@ -34,7 +34,7 @@ from .model_loading import (
 from .model_names import check_model
 
 if TYPE_CHECKING:
-    from .engine import Row
+    from .rows import Row
 
 _COMMITS = 4  # times that answers are yielded while as many are generated as are generated at once
 
@@ -134,7 +134,7 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def model(self) -> Any:
         """The model with its adapter on its device; of its generation settings only the end and padding tokens."""
-        from . import engine
+        from .engine import has_plain_cache
 
         self._begin_to_load()
         resolved, device = self.resolved, pick_device(self.device)
@@ -151,7 +151,7 @@ class LocalModel(LocalModelOptions):
             model = apply_adapter(model, resolved.adapter, self.allow_pickle).get_base_model()
         with load_errors(self.name):
             model = model.to(device).eval()
-        if not engine.has_plain_cache(model):
+        if not has_plain_cache(model):
             what = "has no cache whose rows can be moved: its answers are generated in whole batches, more slowly"
             self.warnings.append(f"{self.name} {what}")
         return model
@@ -248,19 +248,18 @@ class TransformersSampler(Sampler):
 
         Those that are done keep their places among the others, as far as `done` says how long they are.
         """
-        from . import engine
+        from .engine import generate
+        from .rows import Row
 
         local, stored = self.local, done if isinstance(done, Mapping) else {}
         keys = [(name, index) for name in ids for index in indices]
         rows = [
-            engine.Row(
-                key, ids[key[0]], self._max_new_tokens(ids[key[0]]), stored[key].tokens if key in stored else None
-            )
+            Row(key, ids[key[0]], self._max_new_tokens(ids[key[0]]), stored[key].tokens if key in stored else None)
             for key in keys
             if key not in done or key in stored
         ]
         labels = partial(label_probabilities, labels=self._label_tokens) if self.labels else None
-        generated = engine.generate(local.model, rows, self.decoding, local.chat.tokenizer, local.memory_limit, labels)
+        generated = generate(local.model, rows, self.decoding, local.chat.tokenizer, local.memory_limit, labels)
         commit, made = max(1, local.batch_plan.rows // _COMMITS), {}
         while row := self._next(generated):
             made[row.key] = self._read(row)
