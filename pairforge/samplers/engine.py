@@ -107,6 +107,9 @@ def _parts(model: Any, rows: Sequence[Row], limit: BatchSizer, plain: bool) -> I
 class _Layer(DynamicLayer):  # type: ignore[misc]
     """The keys and values of one layer of the window; of a layer with a sliding window also those outside of it."""
 
+    keys: Any
+    values: Any
+
     def __init__(self, window: _Window) -> None:
         super().__init__()
         self.window = window
@@ -212,7 +215,7 @@ class _Window:
             layer.move(keep, source, target)
         self.low = target.start
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _put(self, i: int, row: Row, computed: Computed) -> None:
         """Put a row in a free place."""
         length = len(row.prompt) - 1
@@ -224,7 +227,7 @@ class _Window:
                 columns = slice(self.end - length, self.end)
                 layer.write(i, columns, made.keys[place, :, :length], made.values[place, :, :length])
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _step(self) -> None:
         """Add a token to each row, and free the places of those that are over."""
         self.starts = [start if row else self.end for row, start in zip(self.rows, self.starts, strict=True)]

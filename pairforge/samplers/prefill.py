@@ -69,16 +69,16 @@ class Prefill:
             self.head, self.head_cache = list(first[:best]), None
         return len(self.head)
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _computed(self, bodies: Sequence[Sequence[int]]) -> Any:
         """Return the cache of some prompts, left-aligned."""
         begin, device = len(self.head), self.model.device
-        if self.head and self.head_cache is None:
-            self.head_cache = self._new_cache()
-            ids = torch.tensor([self.head], device=device)
-            self.forward(ids, torch.ones_like(ids), torch.arange(begin, device=device)[None], self.head_cache)
         cache = self._new_cache()
         if self.head:
+            if self.head_cache is None:
+                self.head_cache = self._new_cache()
+                ids = torch.tensor([self.head], device=device)
+                self.forward(ids, torch.ones_like(ids), torch.arange(begin, device=device)[None], self.head_cache)
             for layer, made in zip(cache.layers, self.head_cache.layers, strict=True):
                 layer.update(*(kept.expand(len(bodies), -1, -1, -1) for kept in (made.keys, made.values)))
         width = max(map(len, bodies))

@@ -224,8 +224,9 @@ class TransformersSampler(Sampler):
         rows = {prompt.id: self._encode(prompt) for prompt in prompts}
         yield {(name, index): row for name, row in rows.items() if isinstance(row, Skip) for index in indices}
         systems = {prompt.id: prompt.messages[0]["content"] for prompt in prompts if len(prompt.messages) > 1}
-        order = sorted(rows, key=lambda name: (systems.get(name, ""), len(rows[name]), name))
-        ids = {name: row for name in order if not isinstance(row := rows[name], Skip)}
+        asked = {name: row for name, row in rows.items() if not isinstance(row, Skip)}
+        order = sorted(asked, key=lambda name: (systems.get(name, ""), len(asked[name]), name))
+        ids = {name: asked[name] for name in order}
         if all((name, index) in done for name in ids for index in indices):
             return
         looping = 0

@@ -27,7 +27,7 @@ class WholeBatches:
             self._generate()
             yield from self.flight
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def _generate(self) -> None:
         rows, pad = self.flight, self.model.generation_config.pad_token_id
         width = max(len(row.prompt) for row in rows)

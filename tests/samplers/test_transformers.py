@@ -243,12 +243,9 @@ def test_another_decoding_has_the_same_answers_as_a_sampler_of_its_own_and_the_s
 def test_logits_that_are_no_numbers_skip_their_row() -> None:
     sampler = pocket(max_new_tokens=8)
     usual = answers(sampler, PROMPTS[:3])
-    rows = iter([0])
 
     def spoil(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        if len(output) < 3:
-            return output
-        return output.index_fill(0, torch.tensor(list(rows), dtype=torch.long), torch.nan)
+        return output if len(output) < 3 else output.index_fill(0, torch.tensor([0]), torch.nan)
 
     hook = sampler.local.model.lm_head.register_forward_hook(spoil)
     made = answers(sampler, PROMPTS[:3])
