@@ -181,6 +181,8 @@ def by_continuous(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[i
         while made < len(asked):
             result = manager.get_result(timeout=1)
             made += bool(result and result.is_finished())
+            if result is None and not manager.is_running():
+                raise SystemExit("continuous batching has stopped")
 
 
 def by_engine(
