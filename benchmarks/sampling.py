@@ -171,10 +171,14 @@ def by_batches(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[int]
 
 
 def by_continuous(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[int]) -> None:
-    from transformers import GenerationConfig
+    from transformers import ContinuousBatchingConfig, GenerationConfig
 
+    # By default its cache takes nearly all memory, and the time to clear it would count.
+    room = ContinuousBatchingConfig(max_memory_percent=0.1)
     settings = GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0, max_new_tokens=max(wanted))
-    with model.continuous_batching_context_manager(generation_config=settings) as manager:
+    with model.continuous_batching_context_manager(
+        generation_config=settings, continuous_batching_config=room
+    ) as manager:
         for ids, length in zip(asked, wanted, strict=True):
             manager.add_request(list(ids), max_new_tokens=length)
         made = 0
