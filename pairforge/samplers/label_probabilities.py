@@ -33,11 +33,9 @@ def label_tokens(tokenizer: Any, labels: Sequence[str], model: str) -> dict[str,
     return found
 
 
-def label_probabilities(model: Any, prompts: Sequence[Sequence[int]], labels: Mapping[str, list[int]]) -> list[str]:
-    """Return the probabilities of the labels after each prompt, as JSON."""
-    from .generate import next_token_logits
-
-    probabilities = next_token_logits(model, prompts).softmax(-1)
+def label_probabilities(logits: Any, labels: Mapping[str, list[int]]) -> list[str]:
+    """Return the probabilities of the labels by the logits (rows, vocabulary) of the first token, as JSON."""
+    probabilities = logits.float().softmax(-1)
     rows = zip(*(probabilities[:, tokens].sum(-1).tolist() for tokens in labels.values()), strict=True)
     return [written(dict(zip(labels, row, strict=True))) for row in rows]
 

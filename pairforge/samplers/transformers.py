@@ -6,20 +6,18 @@ import copy
 import math
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import groupby
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError
 from ..options.sampling import LocalModelOptions
 from ..repetition import repeats
-from ..text import error_line
 from ..thoughts import answer_of_tokens
 from ..types import Answer, Key, Prompt, Sampler, Skip, ThoughtForm, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
 from .gguf_models import gguf_file, is_converted, is_gguf
-from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, release, thread_note, threads
+from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, thread_note, threads
 from .label_probabilities import label_probabilities, label_tokens
 from .model_loading import (
     POCKET,
@@ -31,13 +29,14 @@ from .model_loading import (
     load_errors,
     load_model,
     load_tokenizer,
-    out_of_memory,
     resolve_model,
 )
 from .model_names import check_model
 
 if TYPE_CHECKING:
-    from .generate import Generated
+    from .rows import Row
+
+_COMMITS = 4  # times that answers are yielded while as many are generated as are generated at once
 
 
 @dataclass(kw_only=True)
@@ -135,6 +134,8 @@ class LocalModel(LocalModelOptions):
     @cached_property
     def model(self) -> Any:
         """The model with its adapter on its device; of its generation settings only the end and padding tokens."""
+        from .engine import has_plain_cache
+
         self._begin_to_load()
         resolved, device = self.resolved, pick_device(self.device)
         dtype = pick_dtype(self.dtype, device, getattr(self.config, "dtype", None))
@@ -151,6 +152,9 @@ class LocalModel(LocalModelOptions):
         with load_errors(self.name):
             model = model.to(device).eval()
         self.warnings += filter(None, [thread_note(model)])
+        if not has_plain_cache(model):
+            what = "has no cache whose rows can be moved: its answers are generated in whole batches, more slowly"
+            self.warnings.append(f"{self.name} {what}")
         return model
 
 
@@ -210,48 +214,65 @@ class TransformersSampler(Sampler):
     def sample(
         self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
     ) -> Iterator[Mapping[Key, Answer | Skip]]:
-        """Yield one batch after another.
+        """Yield some answers after another, prompts of one system message and of similar length together.
 
-        The batches depend on the prompts, `first` and n alone, not on what is done, so that a resumed run has the same
-        padding, and the same floating-point results, as one that was never stopped.
+        Which answers are generated beside each other depends on the prompts, `first`, n and how long the answers are,
+        not on what is done, so that a resumed run has the same floating-point results as one that was never stopped.
         """
         indices = range(first, n)
         if all((prompt.id, index) in done for prompt in prompts for index in indices):
             return
         rows = {prompt.id: self._encode(prompt) for prompt in prompts}
         yield {(name, index): row for name, row in rows.items() if isinstance(row, Skip) for index in indices}
-        ids = {name: row for name, row in rows.items() if not isinstance(row, Skip)}
+        systems = {prompt.id: prompt.messages[0]["content"] for prompt in prompts if len(prompt.messages) > 1}
+        asked = {name: row for name, row in rows.items() if not isinstance(row, Skip)}
+        order = sorted(asked, key=lambda name: (systems.get(name, ""), len(asked[name]), name))
+        ids = {name: asked[name] for name in order}
         if all((name, index) in done for name in ids for index in indices):
             return
         looping = 0
         try:
-            for batch in self._batches(ids, indices):
-                if any(key not in done for key in batch):
-                    generated = self._generate(batch, [ids[name] for name, _ in batch])
-                    answers = {key: self._read(row, ids[key[0]]) for key, row in zip(batch, generated, strict=True)}
-                    new = [a for key, a in answers.items() if key not in done and isinstance(a, Answer)]
-                    looping += sum(
-                        answer.finish == "length" and repeats(answer.text or answer.thought) for answer in new
-                    )
-                    yield answers
+            for answers in self._answers(ids, indices, done):
+                looping += sum(
+                    answer.finish == "length" and repeats(answer.text or answer.thought)
+                    for answer in answers.values()
+                    if isinstance(answer, Answer)
+                )
+                yield answers
         finally:
             if looping:
                 self.warnings.append(f"answers that repeat themselves until they are cut: {looping}")
 
-    def _batches(self, ids: Mapping[str, Sequence[int]], indices: Sequence[int]) -> Iterator[list[Key]]:
-        """Yield batches: rows of similar length together, a prompt's samples in one batch.
+    def _answers(
+        self, ids: Mapping[str, list[int]], indices: Sequence[int], done: Container[Key]
+    ) -> Iterator[dict[Key, Answer | Skip]]:
+        """Yield the answers that are not done, some at a time.
 
-        All rows of a batch may generate equally many tokens, so that none is cut because of its neighbours.
+        Those that are done keep their places among the others, as far as `done` says how long they are.
         """
-        order = sorted(ids, key=lambda name: (len(ids[name]), name))
-        for new_tokens, names in groupby(order, key=lambda name: self._max_new_tokens(ids[name])):
-            batch: list[Key] = []
-            for name in names:
-                if batch and len(batch) + len(indices) > self.local.batch_plan.rows_of(len(ids[name]) + new_tokens):
-                    yield batch
-                    batch = []
-                batch += [(name, index) for index in indices]
-            yield batch
+        from .engine import generate
+        from .rows import Row
+
+        local, stored = self.local, done if isinstance(done, Mapping) else {}
+        keys = [(name, index) for name in ids for index in indices]
+        rows = [
+            Row(key, ids[key[0]], self._max_new_tokens(ids[key[0]]), stored[key].tokens if key in stored else None)
+            for key in keys
+            if key not in done or key in stored
+        ]
+        labels = partial(label_probabilities, labels=self._label_tokens) if self.labels else None
+        generated = generate(local.model, rows, self.decoding, local.chat.tokenizer, local.memory_limit, labels)
+        commit, made = max(1, local.batch_plan.rows // _COMMITS), {}
+        while row := self._next(generated):
+            made[row.key] = self._read(row)
+            if len(made) >= commit:
+                yield made
+                made = {}
+        yield made
+
+    def _next(self, generated: Iterator[Row]) -> Row | None:
+        with threads(self.local.model):
+            return next(generated, None)
 
     def _max_new_tokens(self, ids: Sequence[int]) -> int:
         most, limit = self.decoding.max_new_tokens, self.local.max_length
@@ -271,45 +292,13 @@ class TransformersSampler(Sampler):
             )
         return ids
 
-    def _generate(self, keys: Sequence[Key], ids: Sequence[list[int]]) -> list[Generated | Answer | Skip]:
-        """Return one row each; where memory did not suffice before, generated in smaller parts."""
-        new_tokens = self._max_new_tokens(ids[0])
-        length = max(map(len, ids)) + new_tokens
-        rows: list[Generated | Answer | Skip] = []
-        while len(rows) < len(keys):
-            part = slice(len(rows), len(rows) + self.local.memory_limit.rows_of(length))
-            rows += self._attempt(keys[part], ids[part], new_tokens, length)
-        return rows
-
-    def _attempt(
-        self, keys: Sequence[Key], ids: Sequence[list[int]], new_tokens: int, length: int
-    ) -> Sequence[Generated | Answer | Skip]:
-        """Return one row each; or, if memory does not suffice for so many, no row and smaller batches from now on."""
-        from . import generate
-
-        model, seeds = self.local.model, [self.decoding.seed_of(key) for key in keys]
-        try:
-            with threads(model):
-                if self.labels:
-                    return [Answer(text, "stop", 1) for text in label_probabilities(model, ids, self._label_tokens)]
-                decoding = replace(self.decoding, max_new_tokens=new_tokens)
-                return generate.generate(model, ids, seeds, decoding, self.local.chat.tokenizer)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-            reason = error_line(error)
-        # Not in the handler: there the error still holds the tensors.
-        release(model.device)
-        if len(keys) == 1:
-            return [Skip("oom", reason)]
-        self.local.memory_limit.shrink(len(keys), length)
-        return []
-
-    def _read(self, row: Generated | Answer | Skip, prompt: Sequence[int]) -> Answer | Skip:
-        if isinstance(row, Skip | Answer):
-            return row
+    def _read(self, row: Row) -> Answer | Skip:
+        if row.finish == "oom":
+            return Skip("oom", row.detail)
         if row.finish == "nan":
             return Skip("nan", "the logits were not finite")
+        if self.labels:
+            return Answer(row.detail, "stop", 1)
         finish: Literal["stop", "length"] = "stop" if row.finish == "stop" else "length"
-        answer = answer_of_tokens(self.local.chat.tokenizer, prompt, row.tokens, finish)
+        answer = answer_of_tokens(self.local.chat.tokenizer, row.prompt, row.tokens, finish)
         return replace(answer, text=answer.text[: self.decoding.stop_at(answer.text)].strip())

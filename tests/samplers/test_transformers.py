@@ -13,9 +13,9 @@ from support import prompt
 from pairforge.errors import InputError, OutsideError
 from pairforge.prompts import bundled
 from pairforge.resources import resource
-from pairforge.samplers import generate
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.hardware import BatchSizer
+from pairforge.samplers.rows import Row
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.types import Answer, Prompt, Skip
 
@@ -52,12 +52,16 @@ def test_samples_follow_their_seed_not_their_batch() -> None:
     assert sum(first[key] == other[key] for key in first) < len(first) / 2
 
 
-def test_what_is_done_is_not_asked_and_batches_stay_as_they_were() -> None:
-    sampler = pocket(max_new_tokens=8, batch_size=8)
-    batches = [set(batch) for batch in sampler.sample(PROMPTS, 1, ())]
-    rest = [set(batch) for batch in sampler.sample(PROMPTS, 1, batches[1])]
-    assert rest == [batch for batch in batches if batch != batches[1]]
-    assert list(sampler.sample(PROMPTS, 1, [(p.id, 0) for p in PROMPTS])) == []
+def test_what_is_done_is_not_asked_and_the_rest_is_as_it_would_have_been() -> None:
+    whole = answers(pocket(max_new_tokens=8, batch_size=8, temperature=1.0), PROMPTS)
+    done = dict(list(whole.items())[5:14])
+    rest = pocket(max_new_tokens=8, batch_size=8, temperature=1.0).sample(PROMPTS, 1, done)
+    assert {key: answer for batch in rest for key, answer in batch.items()} == {
+        key: answer for key, answer in whole.items() if key not in done
+    }
+    keys = [(p.id, 0) for p in PROMPTS]  # without their lengths
+    assert {key for batch in pocket(max_new_tokens=8).sample(PROMPTS, 1, keys[3:]) for key in batch} == {*keys[:3]}
+    assert list(pocket(max_new_tokens=8).sample(PROMPTS, 1, keys)) == []
 
 
 def test_a_cut_answer_says_so() -> None:
@@ -110,14 +114,6 @@ def test_a_row_has_the_room_it_has_alone_whoever_stands_beside_it(monkeypatch: p
         assert alone == {key: made[key] for key in alone}
 
 
-def test_batches_do_not_hang_on_what_is_done_even_where_room_is_short() -> None:
-    sampler = pocket(max_new_tokens=32, batch_size=4)
-    assert sampler.local.max_length
-    prompts = [*PROMPTS[:6], sized(sampler, sampler.local.max_length - 4)]
-    batches = [set(batch) for batch in sampler.sample(prompts, 1, ())]
-    assert [set(batch) for batch in sampler.sample(prompts, 1, batches[1])] == [b for b in batches if b != batches[1]]
-
-
 def test_a_template_that_refuses_a_prompt_skips_that_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     sampler = pocket(max_new_tokens=8)
     refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
@@ -138,7 +134,7 @@ def test_lone_surrogates_are_refused_and_never_answered(monkeypatch: pytest.Monk
     assert made[broken.id, 0] == Skip("encoding", "the prompt holds a lone surrogate, U+D800")
     assert isinstance(made[whole.id, 0], Answer)
     monkeypatch.setattr(sampler.local.chat.tokenizer, "decode", lambda *args, **kwargs: "a\udc00b\U0001f600\ud800")
-    read = sampler._read(generate.Generated([5], "stop"), [5])
+    read = sampler._read(Row(("", 0), [5], 8, tokens=[5], finish="stop"))
     assert isinstance(read, Answer) and read.text == "a\ufffdb\U0001f600\ufffd"
 
 
@@ -157,46 +153,39 @@ def test_a_batch_that_memory_does_not_hold_is_halved_and_stays_so(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = answers(pocket(max_new_tokens=16), PROMPTS[:7], 2)
-    sampler = pocket(max_new_tokens=16, batch_size=10)
-    generate_rows, sizes, most = generate.generate, [], 2
+    sampler, sizes, most = pocket(max_new_tokens=16, batch_size=10), list[int](), 3
 
-    def short(model: Any, prompts: Any, *args: Any) -> Any:
-        sizes.append(len(prompts))
-        if len(prompts) > most:
+    def short(module: Any, inputs: Any) -> None:
+        sizes.append(len(inputs[0]))
+        if len(inputs[0]) > most:
             raise error
-        return generate_rows(model, prompts, *args)
 
-    monkeypatch.setattr(generate, "generate", short)
+    sampler.local.model.get_input_embeddings().register_forward_pre_hook(short)
     assert answers(sampler, PROMPTS[:7], 2) == usual
-    # Then longer prompts, of which the memory that held two is not known to hold two.
-    assert sizes == [10, 5, 3, 2, 2, 2, 2, 2, 1, 1, 1, 1]
+    first = next(i for i, size in enumerate(sizes) if size > most)
+    assert max(sizes[first:]) == sizes[first] and all(size <= most for size in sizes[-10:])
+    assert sum(size > most for size in sizes) < 4
     most = 0
+    sampler.local.memory_limit.free = None
     made = answers(sampler, PROMPTS[:2])
     assert [answer.reason for answer in made.values() if isinstance(answer, Skip)] == ["oom", "oom"]
-    assert sizes[12:] == [2, 1, 1]
 
 
-def test_batches_are_planned_as_before_after_memory_ran_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_are_no_more_rows_at_once_than_memory_holds() -> None:
     sampler = pocket(max_new_tokens=8)
-    before = [set(batch) for batch in sampler.sample(PROMPTS, 1, ())]
-    sampler.local.memory_limit.shrink(4, 500)
-    assert [set(batch) for batch in sampler.sample(PROMPTS, 1, ())] == before
-
-
-def test_batches_have_no_more_rows_than_memory_holds() -> None:
-    sampler = pocket(max_new_tokens=8)
-    lengths = {p.id: len(ids) for p in PROMPTS if not isinstance(ids := sampler.local.chat.encode(p), Skip)}
-    sampler.local.__dict__["batch_plan"] = BatchSizer(rows=64, free=400, per_token=1, per_row=3)
-    batches = [list(batch) for batch in sampler.sample(PROMPTS, 2, ()) if batch]
-    assert all(len(batch) * (max(lengths[name] for name, _ in batch) + 8 + 3) <= 400 for batch in batches)
-    assert sum(map(len, batches)) == 2 * len(PROMPTS) > 2 * len(batches)
+    lengths = [len(ids) for p in PROMPTS if not isinstance(ids := sampler.local.chat.encode(p), Skip)]
+    sampler.local.__dict__["memory_limit"] = BatchSizer(rows=64, free=400, per_token=1, per_row=3)
+    sizes: list[int] = []
+    sampler.local.model.get_input_embeddings().register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    assert len(answers(sampler, PROMPTS, 2)) == 2 * len(PROMPTS)
+    assert max(sizes) <= 400 // (min(lengths) + 8 + 3) and min(sizes) > 0
 
 
 def test_other_errors_are_not_taken_for_want_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("expected scalar type Float")
 
-    monkeypatch.setattr(generate, "generate", fail)
+    monkeypatch.setattr("pairforge.samplers.engine.generate", fail)
     with pytest.raises(RuntimeError, match="scalar type"):
         answers(pocket(max_new_tokens=8), PROMPTS[:2])
 
@@ -254,10 +243,9 @@ def test_another_decoding_has_the_same_answers_as_a_sampler_of_its_own_and_the_s
 def test_logits_that_are_no_numbers_skip_their_row() -> None:
     sampler = pocket(max_new_tokens=8)
     usual = answers(sampler, PROMPTS[:3])
-    rows = iter([0])
 
     def spoil(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        return output.index_fill(0, torch.tensor(list(rows), dtype=torch.long), torch.nan)
+        return output if len(output) < 3 else output.index_fill(0, torch.tensor([0]), torch.nan)
 
     hook = sampler.local.model.lm_head.register_forward_hook(spoil)
     made = answers(sampler, PROMPTS[:3])
