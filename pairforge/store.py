@@ -28,8 +28,11 @@ CREATE TABLE IF NOT EXISTS scores (settings TEXT, prompt TEXT, answer TEXT, scor
 class Store:
     """The evidence: one SQLite file (WAL). What `add_answers` and `add_scores` returned from survives kill -9."""
 
-    def __init__(self, out: Path, fresh: bool = False) -> None:
+    def __init__(self, out: Path, fresh: bool = False, *, read_only: bool = False) -> None:
         self.path = out / "evidence.db"
+        if read_only:
+            self._open_to_read()
+            return
         with write_errors(self.path):
             out.mkdir(parents=True, exist_ok=True)
             if fresh:
@@ -44,6 +47,20 @@ class Store:
                 raise InputError(what, fix="update pairforge")
             if found < VERSION:
                 self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
+
+    def _open_to_read(self) -> None:
+        """Open the file to be read only; one in a folder that can't be written, too, as far as it was written back."""
+        with write_errors(self.path):
+            for how in ("mode=ro", "mode=ro&immutable=1"):
+                address = f"{self.path.absolute().as_uri()}?{how}"
+                self._db = sqlite3.connect(address, uri=True, timeout=60, check_same_thread=False)
+                try:
+                    self._db.execute("SELECT count(*) FROM settings").fetchone()
+                    return
+                except sqlite3.OperationalError as error:
+                    self._db.close()
+                    unreadable = error
+            raise unreadable
 
     def _set_aside(self) -> None:
         """Rename a store, with its write-ahead log; evidence is never deleted."""
@@ -100,6 +117,11 @@ class Store:
         query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? ORDER BY idx"
         with write_errors(self.path):
             return [answer_of(*found) for found in self._db.execute(query, (digest(settings), prompt))]
+
+    def settings(self) -> list[dict[str, Any]]:
+        """Return all settings of samplers and judges that have answers or scores here."""
+        with write_errors(self.path):
+            return [json.loads(text) for (text,) in self._db.execute("SELECT json FROM settings")]
 
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
         """Remove the answers of one sampling setting, unless `dry`, and return how many they are."""

@@ -40,6 +40,7 @@ LAYERS = (
     {"judges"},
     {"stages"},
     {"jury", "diagnostics", "correction", "evaluation", "hub", "pair_view", "token_view"},
+    {"page"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )
