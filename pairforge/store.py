@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS answers (settings TEXT, prompt TEXT, idx INTEGER,
 CREATE TABLE IF NOT EXISTS scores (settings TEXT, prompt TEXT, answer TEXT, score REAL NOT NULL,
     PRIMARY KEY (settings, prompt, answer)) WITHOUT ROWID;
 """
+_EVENTS = (
+    "CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, uuid TEXT UNIQUE NOT NULL, json TEXT NOT NULL)"
+)
 
 
 class Store:
@@ -117,6 +120,26 @@ class Store:
         query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? ORDER BY idx"
         with write_errors(self.path):
             return [answer_of(*found) for found in self._db.execute(query, (digest(settings), prompt))]
+
+    def add_events(self, events: Iterable[Mapping[str, Any]]) -> int:
+        """Append what people said, each under its `uuid`, and return how many are new; one that is there stays.
+
+        They are on the disk when this returns, even where the machine loses its power next.
+        """
+        rows = [(one["uuid"], json.dumps(one, ensure_ascii=False)) for one in events]
+        with write_errors(self.path):
+            self._db.execute("PRAGMA synchronous=FULL")  # answers can be asked for again, people can't
+            with self._db:
+                self._db.execute(_EVENTS)
+                query = "INSERT OR IGNORE INTO events (uuid, json) VALUES (?, ?)"
+                return self._db.executemany(query, rows).rowcount
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what people said, in the order in which it came."""
+        with write_errors(self.path):
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+                return []
+            return [json.loads(text) for (text,) in self._db.execute("SELECT json FROM events ORDER BY number")]
 
     def settings(self) -> list[dict[str, Any]]:
         """Return all settings of samplers and judges that have answers or scores here."""

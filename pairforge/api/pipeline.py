@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -18,6 +18,7 @@ from ..formats import read_rows, to_dataset
 from ..jury import Jury
 from ..options.common import BuildOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, part_of, words_of
+from ..options.viewing import AnnotationOptions
 from ..pair_view import PairView
 from ..prompts import BUNDLED, read_prompts
 from ..readers import is_given
@@ -122,7 +123,7 @@ class BuildResult(HtmlRepr):
             yield from report.names()
             yield "next: pairforge validate · pairforge shortcuts · pairforge train dpo · pairforge push"
         elif counts["skips"].get("not_asked") or counts.get("unfinished"):
-            yield "stopped by its budget: what was made is whole; the same command goes on"
+            yield "stopped before the end: what was made is whole; the same command goes on"
         else:
             yield from report.conclusion()
 
@@ -317,7 +318,7 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
     """Make the run of a job, or find it made."""
     out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
-    run.argv = ("pairforge", job.command, *words_of(options, ("output", "quiet", "fresh", "name")))
+    run.argv = ("pairforge", job.command, *words_of(options, _NO_PART))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)
@@ -339,6 +340,8 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
     return BuildResult(run, job.budget.max_failures)
 
 
+_NO_PART = ("output", "quiet", "fresh", "name", *(one.name for one in fields(AnnotationOptions)))
+"""The options on which no pairs depend."""
 _NAMED = {"model": "model", "n": "n", "sampling.temperature": "temperature", "judge.judge": "judge"}
 
 
@@ -390,12 +393,32 @@ def _judged(builder: Builder, answers: Answers) -> tuple[dict[str, Scored | Skip
         return {}, pair(asked, answers, pairer, job.sampler.model)
     if not isinstance(job.judge, Jury):
         results = builder.score(real, answers, job.judge)
-        return results, pair(asked, results, pairer, job.sampler.model)
+        edits: Mapping[str, str] = job.judge.settings().get("edits", {})  # what people made of the best answers
+        return results, _of_edits(pair(asked, _with_edits(results, edits), pairer, job.sampler.model), edits)
     ballots = job.judge.score(real, answers, builder.store, builder.ask_judge)
     results = ballots.combined()
     outcome = pair(asked, results, pairer, job.sampler.model)
     return results, [
         (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
+        for prompt, item in outcome
+    ]
+
+
+def _with_edits(results: Mapping[str, Scored | Skip], edits: Mapping[str, str]) -> dict[str, Scored | Skip]:
+    """Return the results with what a person made of the best answer as one more, scored 1 above it."""
+    edited = dict(results)
+    for name, text in edits.items():
+        if not isinstance(result := results.get(name, Skip("")), Skip):
+            edited[name] = [*result[0], Answer(text, "stop")], [*result[1], max(result[1]) + 1]
+    return edited
+
+
+def _of_edits(outcome: Outcome, edits: Mapping[str, str]) -> Outcome:
+    """Return the outcome; a pair whose chosen answer was written by a person says so in its column `method`."""
+    return [
+        (prompt, replace(item, method="human_edit"))
+        if isinstance(item, Pair) and edits.get(item.prompt_id) == item.chosen[-1]["content"]
+        else (prompt, item)
         for prompt, item in outcome
     ]
 

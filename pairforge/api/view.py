@@ -60,7 +60,7 @@ def _source(data: PairData, options: ViewOptions) -> tuple[PairInput, ViewSource
     name = (run.name or run.path.name) if run else (source.name or "rows")
     shape, rows = source.recognised()
     skips = _skips(source) if run else ()
-    made = ViewSource(name, formats.presented(rows, shape), skips, run and RunEvidence(run), source.new_names)
+    made = ViewSource(name, formats.presented(rows, shape), skips, RunEvidence(run) if run else None, source.new_names)
     return source, made
 
 

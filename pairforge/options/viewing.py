@@ -36,6 +36,43 @@ class PageOptions:
 
 
 @options
+class AnnotationOptions(PageOptions):
+    """How people judge. Pairs depend on their verdicts, not on these."""
+
+    heading: ClassVar = "People"
+    who: str | None = option(
+        "Who judges, if the address of the page does not say it (?who=NAME).",
+        default=None,
+        metavar="NAME",
+        shown="the name of the user",
+    )
+    guidelines: str | PathLike[str] | None = option(
+        "Show these guidelines to whoever judges: a file of Markdown.", default=None, metavar="FILE"
+    )
+    overlap: float = option(
+        "This share of the prompts is judged by everybody, each other one by one person.",
+        default=0.1,
+        metavar="SHARE",
+        at_least=0,
+        at_most=1,
+    )
+    repeat: float = option(
+        "This share of the prompts is shown again later, to see whether the verdict is the same.",
+        default=0.05,
+        metavar="SHARE",
+        at_least=0,
+        at_most=1,
+    )
+    attention: float = option(
+        "Of this share of the prompts, the best answer is shown again beside an answer to another question.",
+        default=0.02,
+        metavar="SHARE",
+        at_least=0,
+        at_most=1,
+    )
+
+
+@options
 class ViewOptions(PageOptions, DataArgument):
     """Look at pairs in a browser.
 

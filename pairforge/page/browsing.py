@@ -73,7 +73,7 @@ class PairBrowser:
             self.state = "ready"
         except PairforgeError as error:
             self.state, self.failure = "failed", str(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (the end of a thread: the page says it)
             if not self._closed:
                 self.state, self.failure = "failed", f"{type(error).__name__}: {error}"
 

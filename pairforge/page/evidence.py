@@ -11,11 +11,36 @@ from typing import Any
 
 from ..disk import json_object
 from ..errors import InputError
+from ..pairers import usable
 from ..run import Run
 from ..store import Store
-from ..types import AnswerGroup, Prompt, digest
+from ..types import AnswerGroup, Prompt, Skip, digest
 
 _CURVES = ("loss", "rewards/margins", "rewards/accuracies", "rewards/chosen", "rewards/rejected", "eval_loss")
+
+
+class StoredScores:
+    """The scores of all judges in a store; that of the run, whose settings are given, comes first."""
+
+    def __init__(self, store: Store, judge: Any = None) -> None:
+        self.store, self._own = store, judge
+
+    @cached_property
+    def judges(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The judges, each with its settings; of two with one name, the name has a digest of them behind it."""
+        listed = self._own.get("judges", [self._own]) if isinstance(self._own, Mapping) else []
+        known = {digest(one): one for one in (*listed, *self.store.settings()) if isinstance(one, Mapping)}
+        found = [(str(one["judge"]), one) for one in known.values() if "judge" in one and "judges" not in one]
+        names = [name for name, _ in found]
+        return [
+            (name if names.count(name) == 1 else f"{name} {digest(settings, 4)}", settings) for name, settings in found
+        ]
+
+    def of(self, group: AnswerGroup) -> dict[str, dict[str, float]]:
+        """Return the scores of a prompt's answers, by judge and by the digest of the answer."""
+        keys = {group.key, digest([group.key, sorted(group.answers)])}
+        found = ((name, self.store.scores(settings, keys)) for name, settings in self.judges)
+        return {name: {answer: score for (_, answer), score in scores.items()} for name, scores in found if scores}
 
 
 class RunEvidence:
@@ -40,16 +65,8 @@ class RunEvidence:
         return None
 
     @cached_property
-    def _judges(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """The judges whose scores are stored, each with its settings; that of the run comes first."""
-        own = self.run.settings.get("judge")
-        listed = own.get("judges", [own]) if isinstance(own, Mapping) else []
-        known = {digest(one): one for one in (*listed, *(self._store.settings() if self._store else ()))}
-        found = [(str(one["judge"]), one) for one in known.values() if isinstance(one, Mapping) and "judge" in one]
-        names = [name for name, _ in found]
-        return [
-            (name if names.count(name) == 1 else f"{name} {digest(settings, 4)}", settings) for name, settings in found
-        ]
+    def _scores(self) -> StoredScores | None:
+        return StoredScores(self._store, self.run.settings.get("judge")) if self._store else None
 
     def candidates(self, prompt_id: str) -> list[dict[str, Any]]:
         """Return all stored answers to a prompt, each with the scores that judges gave it."""
@@ -59,7 +76,7 @@ class RunEvidence:
         answers = self._store.answers_to(sampling, prompt_id)
         if type(n := self.run.settings.get("n")) is int:
             answers = answers[:n]
-        found = [
+        found: list[dict[str, Any]] = [
             {"text": one.text, "finish": one.finish, "tokens": one.tokens, "scores": {}}
             | ({"thought": one.thought} if one.thought else {})
             for one in answers
@@ -67,11 +84,9 @@ class RunEvidence:
         prompt = self._prompts.get(prompt_id)
         if prompt is None or len(answers) < 2:
             return found
-        texts = list(dict.fromkeys(one.text for one in answers if one.finish == "stop" and one.text.strip()))
-        key = AnswerGroup(prompt, texts).key
-        keys = {key, digest([key, sorted(texts)])}
-        for name, settings in self._judges:
-            scores = {answer: score for (_, answer), score in self._store.scores(settings, keys).items()}
+        kept = usable(answers)
+        group = AnswerGroup(prompt, [] if isinstance(kept, Skip) else [one.text for one in kept])
+        for name, scores in (self._scores.of(group) if self._scores else {}).items():
             for one in found:
                 if (score := scores.get(digest(one["text"]))) is not None:
                     one["scores"][name] = score

@@ -243,7 +243,7 @@ def _indexed(number: int, row: Any) -> tuple[dict[str, Any], str, str]:
     if content["kind"] == "pair":
         scores = [row.get(f"{side}_score") for side in ("chosen", "rejected")]
         if all(type(score) in (int, float) for score in scores):
-            values["margin"] = scores[0] - scores[1]  # type: ignore[operator]
+            values["margin"] = scores[0] - scores[1]
         values |= {"length_gap": len(chosen) - len(rejected), "length": len(chosen) + len(rejected)}
     searched = "\n".join([*turns, chosen, rejected, content["detail"]]).casefold()
     return _storable(values), _encodable(text), _encodable(searched)
@@ -274,7 +274,7 @@ def _content(row: Mapping[str, Any]) -> dict[str, Any]:
         detail = row.get("detail") or json.dumps(dict(row), ensure_ascii=False)
         said = {"reason": str(row.get("reason") or "not_a_pair"), "detail": str(detail)}
         return {"kind": "skip", "context": context, **said, "columns": columns}
-    context, chosen, rejected = sides_of(row)
+    before, chosen, rejected = sides_of(row)
     thoughts = {
         side: thought
         for side, turns in (("chosen", chosen), ("rejected", rejected))
@@ -282,7 +282,7 @@ def _content(row: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         "kind": "pair",
-        "context": [_turn(turn) for turn in context],
+        "context": [_turn(turn) for turn in before],
         "chosen": text_of_turns(chosen),
         "rejected": text_of_turns(rejected),
         "reason": None,

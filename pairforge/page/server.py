@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -111,11 +112,8 @@ def _bracketed(host: str) -> str:
 
 def require() -> None:
     """Raise InputError where the packages of the page are not installed."""
-    try:
-        import starlette
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise InputError(f"the page needs the package {error.name}", fix=MISSING) from None
+    if missing := next((name for name in ("starlette", "uvicorn") if not find_spec(name)), None):
+        raise InputError(f"the page needs the package {missing}", fix=MISSING)
 
 
 def application(access: Access, routes: Mapping[tuple[str, str], Handler]) -> Starlette:
