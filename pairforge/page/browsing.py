@@ -132,6 +132,7 @@ class PairBrowser:
             "verdict": first.evidence.verdicts() if first.evidence else [],
             "guidelines": None,
             "writable": self.save is not None,
+            **self.index.marks(),
         }
 
     def row(self, asked: Mapping[str, str], _: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,16 +77,28 @@ class RowIndex:
         with self._lock, self._db:
             self._db.execute("UPDATE rows SET mark = ? WHERE row = ?", (mark, row))
             self._version += 1
+        return self.marks()
+
+    def marks(self) -> dict[str, int]:
+        """Return how many rows have each mark."""
+        with self._lock:
             counts = dict(self._db.execute("SELECT mark, count(*) FROM rows WHERE mark IS NOT NULL GROUP BY mark"))
         return {"dropped": counts.get("drop", 0), "kept": counts.get("keep", 0)}
 
     def page(self, wanted: Mapping[str, str]) -> dict[str, Any]:
-        """Return the rows that a query asks for, and how many fulfil it. Raises InputError for one that is wrong."""
+        """Return the rows that a query asks for, and how many fulfil it; `at` asks for the place of a row among them.
+
+        Raises InputError for a query that is wrong.
+        """
         offset, limit = _whole(wanted, "offset", 0), min(_whole(wanted, "limit", 100), _MOST)
         with self._lock:
             found = self._found(wanted)
             rows = [self._listed(row) for row in found[offset : offset + limit]]
-        return {"total": len(found), "rows": rows}
+        answer = {"total": len(found), "rows": rows}
+        if wanted.get("at"):
+            row = _whole(wanted, "at", 0)
+            answer["index"] = found.index(row) if row in found else None
+        return answer
 
     def _found(self, wanted: Mapping[str, str]) -> array[int]:
         """Return the numbers of the rows that a query asks for; the latest lists are kept, so that paging is quick."""

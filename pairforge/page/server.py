@@ -33,8 +33,8 @@ Handler: TypeAlias = Callable[[Mapping[str, str], Mapping[str, Any]], Any]
 
 STATIC = Path(__file__).parent / "static"
 PORT = 8737
-_FILES = {"/": "index.html", "/style.css": "style.css", "/page.js": "page.js"}
-_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_FILES = {"/": "index.html", "/style.css": "style.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _BODY = 1 << 20  # bytes that a request may bring
 _TRIED = 20  # ports, the wanted one first
 _HEADERS = {

@@ -363,7 +363,7 @@ const list = {
 const current = (node, is) => { if (is) node.setAttribute('aria-current', 'true'); else node.removeAttribute('aria-current'); };
 
 function rowLine(row, index) {
-  const pair = row.kind === 'pair';
+  const measured = [['margin', 'margin'], ['length_gap', 'gap'], ['length', 'length']].find(([name]) => route.filters.get('sort') === name);
   const answer = (side, text) => el(`span.answer.${side}`, icon(side), el('bdi', text || '(empty)'));
   const link = el('a', {
     href: filtered({}, `row/${row.row}`),
@@ -372,8 +372,8 @@ function rowLine(row, index) {
   el('span.head', el('span.number', row.row), el('bdi.question', row.question || '(empty)'),
     row.mark && el(`span.mark.${row.mark}`, row.mark),
     row.findings.length > 0 && el('span.codes', row.findings.slice(0, 2).join(' ')),
-    typeof row.margin === 'number' && el('span.margin', { title: 'margin of the scores' }, figure(row.margin))),
-  pair ? [answer('chosen', row.chosen), answer('rejected', row.rejected)] : el('span.answer.skipped', `skipped: ${words(row.reason)}`));
+    measured && el('span.margin', `${measured[1]} ${figure(row[measured[0]])}`)),
+  row.kind === 'pair' ? [answer('chosen', row.chosen), answer('rejected', row.rejected)] : el('span.answer.skipped', `skipped: ${words(row.reason)}`));
   return el('li.line', { 'aria-posinset': index + 1, 'aria-setsize': list.total }, link);
 }
 
@@ -397,7 +397,7 @@ const busy = () => source.state === 'reading' || source.state === 'checking';
 
 function navigation() {
   const { rows, skips, dropped, kept, shortcuts, training, verdict, findings, skip_reasons: reasons, sources, judges } = source;
-  const entry = (label, number, changes, sign) => el('a.entry', { href: filtered(changes), 'data-filter': new URLSearchParams(changes) }, sign, el('span.name', label), number && el('span.count', count(number)));
+  const entry = (label, number, changes, sign) => el('a.entry', { href: filtered(changes), 'data-filter': new URLSearchParams(changes) }, sign, el('span.name', label), number > 0 && el('span.count', count(number)));
   const report = (name, label, state) => el('a.entry', { href: `#/${name}`, 'data-place': name }, el('span.name', label), state);
   const group = (title, ...entries) => nodes(entries).length > 0 && [el('h2', title), el('ul', nodes(entries).map((one) => el('li', one)))];
   return nodes([
@@ -555,19 +555,21 @@ async function copyLink() {
   } catch { tell(link); }
 }
 
+// Marks the row that is shown; its line in the list knows what it was before.
 async function mark(name) {
-  if (detail?.kind !== 'pair' || shown !== detail.row) return;
-  const row = detail;
-  const wanted = row.mark === name ? null : name;
+  const line = [...list.pages.values()].flat().find((one) => one.row === shown) ?? detail;
+  if (line?.kind !== 'pair') return;
+  const { row } = line;
+  const wanted = line.mark === name ? null : name;
   try {
-    const { dropped, kept } = await api('marks', { row: row.row, mark: wanted });
+    const { dropped, kept } = await api('marks', { row, mark: wanted });
     Object.assign(source, { dropped, kept });
-    row.mark = wanted;
-    for (const page of list.pages.values()) page.forEach((one, at) => { if (one.row === row.row) page[at] = { ...one, mark: wanted }; });
-    if (shown === row.row) drawRow();
+    for (const page of list.pages.values()) page.forEach((one, at) => { if (one.row === row) page[at] = { ...one, mark: wanted }; });
+    if (detail?.row === row) detail.mark = wanted;
+    if (shown === row && detail?.row === row) drawRow();
     list.draw();
     drawSource();
-    tell(wanted ? `Row ${row.row} is marked to ${wanted}.` : `Row ${row.row} has no mark any more.`);
+    tell(wanted ? `Row ${row} is marked to ${wanted}.` : `Row ${row} has no mark any more.`);
   } catch (error) { trouble(error); }
 }
 
@@ -936,7 +938,7 @@ function card({ text }, at, all) {
   const number = at + 1;
   const best = judge.best === number;
   const other = all[isPair() ? 1 - at : (judge.best ?? 1) - 1].text;
-  const label = best ? 'Best' : judge.best && !isPair() ? 'Worst' : `Answer ${number}`;
+  const label = best ? 'Best' : judge.best && !isPair() ? 'Worst?' : `Answer ${number}`;
   return el(`article.card.${best ? 'best' : 'other'}`, { 'aria-label': `Answer ${number}` },
     el('header', button([key(String(number)), label], () => press(number), { class: 'pick', 'aria-pressed': String(best), 'aria-label': `${label}${best ? ', take it back' : ''}: ${number}` }),
       best && judge.edit !== null && chip('edited', 'good')),
@@ -953,7 +955,7 @@ function drawItem(same = false) {
   document.body.classList.toggle('over', !item);
   drawProgress();
   const ask = !item ? judge.empty && judge.progress ? 'All items are judged.' : 'The next items are being loaded …'
-    : judge.editing === 'which' ? 'Which answer do you want to edit? Your text becomes the chosen one.'
+    : judge.editing ? judge.best ? 'Change the answer. Your text becomes the chosen one.' : 'Which answer do you want to edit?'
       : isPair() ? 'Which answer is better?' : judge.best ? 'And which is worst?' : 'Which answer is best?';
   $('main').replaceChildren(...nodes([item && el('section', { 'aria-label': 'Prompt' }, conversation(item.context, judge.text)), el('h2.ask', { tabindex: -1 }, ask),
     item ? el('div.cards', item.answers.map(card)) : judge.empty && el('p.empty', 'You can close this page, or take the last verdict back: ', key('u'))]));
