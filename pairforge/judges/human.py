@@ -31,7 +31,7 @@ class HumanEvent:
 
     uuid: str
     who: str
-    item: str
+    item: str = ""
     kind: Literal["verdict", "undo"] = "verdict"
     choice: Choice | None = None
     best: str | None = None

@@ -109,7 +109,7 @@ class Annotation:
         self._repeated: dict[str, tuple[str, Purpose]] = {}  # what is shown a second time, by the name that people see
         self._undone: set[tuple[str, str]] = set()
         self._judged_alone = 0  # items that only one person is asked, and that are judged
-        self._figures: tuple[float, int, Agreement | None] = (0.0, -1, None)
+        self._figures: tuple[float, int, Agreement] = (0.0, 0, Agreement())  # since when, of how many events
         self._scores = StoredScores(store)
         self.thread = threading.Thread(target=self.fill, daemon=True)
 
@@ -330,16 +330,15 @@ class Annotation:
 
     def progress(self, who: str, fresh: bool = False) -> dict[str, Any]:
         """Return how far a person is, and how far all agree, which is computed anew only with `fresh`."""
+        if fresh:
+            self._compute_agreement()
         with self._lock:
             person = self._person(who)
             asked = len(self.items) - (self._judged_alone - person.own)
-            done, total = (
-                len(person.verdicts),
-                asked + person.repeated + len(person.later) + sum(bool(purpose) for _, purpose in person.returned),
-            )
+            again = person.repeated + len(person.later) + sum(bool(purpose) for _, purpose in person.returned)
+            done, total = len(person.verdicts), asked + again
             pace = median(person.seconds) if person.seconds else None
             left = max(total - done, 0)
-            figures = self._agreement(fresh)
             return {
                 "done": done,
                 "total": total,
@@ -347,18 +346,22 @@ class Annotation:
                 "per_hour": round(3600 / pace) if pace else None,
                 "seconds_left": round(left * pace) if pace else None,
                 "last": [event.uuid for event in islice(reversed(person.verdicts.values()), 1)],
-                **(figures.as_json(who) if figures else {"agreement": None, "self_consistency": None}),
+                **self._figures[2].as_json(who),
             }
 
-    def _agreement(self, fresh: bool) -> Agreement | None:
-        since, count, known = self._figures
-        now = time.monotonic()
-        if fresh and count != len(self._events) and now - since > _REFRESH:
+    def _compute_agreement(self) -> None:
+        """Compute the figures of agreement where they are old; people go on judging meanwhile."""
+        with self._lock:
+            since, count, _ = self._figures
+            if count == len(self._events) or (count and time.monotonic() - since < _REFRESH):
+                return
             verdicts = [event for person in self._people.values() for event in person.verdicts.values()]
-            known = agreement(verdicts, {item.key: sorted(item.digests) for item in self._compared(verdicts)})
-            known = replace(known, judges=judge_agreement(self._scored(verdicts)))
-            self._figures = now, len(self._events), known
-        return known
+            answers = {item.key: sorted(item.digests) for item in self._compared(verdicts)}
+            scored = [*self._scored(verdicts)]
+            self._figures = time.monotonic(), len(self._events), self._figures[2]
+        found = replace(agreement(verdicts, answers), judges=judge_agreement(scored))
+        with self._lock:
+            self._figures = *self._figures[:2], found
 
     def _compared(self, verdicts: Sequence[HumanEvent]) -> Iterator[AnnotationItem]:
         keys = {event.item for event in verdicts if not event.purpose and len(self._takers.get(event.item, ())) > 1}
