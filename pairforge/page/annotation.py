@@ -18,7 +18,7 @@ from ..store import Store
 from ..types import AnswerGroup, digest
 from .agreement import Agreement, agreement, judge_agreement
 from .evidence import StoredScores
-from .server import ConflictError, Handler, MissingError
+from .server import ConflictError, Handler, MissingError, NotReadyError
 
 _LEASE = 600.0  # seconds for which what one person was given is not given to another
 _APART = 10  # verdicts between an item and its repetition, at least
@@ -147,6 +147,7 @@ class Annotation:
         """Return what there is to judge."""
         return {
             "mode": "judge",
+            "id": digest(sorted(self.by_key)) if self.state == "ready" else None,
             "title": self.title,
             "state": self.state,
             "failure": self.failure,
@@ -227,7 +228,7 @@ class Annotation:
         InputError for what is no verdict.
         """
         if self.state != "ready":
-            raise ConflictError("the answers are still being read", fix="try again in a moment")
+            raise NotReadyError("the answers are still being read", fix="try again in a moment")
         with self._lock:
             event = self._events.get(str(body.get("uuid"))) or self._event(body)
             if event.uuid not in self._events:

@@ -56,6 +56,10 @@ class ConflictError(PairforgeError):
     """What is asked for is against what is stored."""
 
 
+class NotReadyError(PairforgeError):
+    """What is asked for can be answered in a moment."""
+
+
 class MissingError(PairforgeError):
     """There is nothing of this name."""
 
@@ -192,7 +196,7 @@ def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
             body = await _body(request) if request.method == "POST" else {}
             return _json(await run_in_threadpool(handler, asked, body))
         except PairforgeError as error:
-            status = {ConflictError: 409, MissingError: 404, InputError: 400}.get(type(error), 500)
+            status = {ConflictError: 409, MissingError: 404, InputError: 400, NotReadyError: 503}.get(type(error), 500)
             return _json({"error": error.message, "fix": error.fix}, status)
 
     return endpoint
