@@ -67,6 +67,7 @@ class PairBrowser:
             for number, source in enumerate(self.sources):
                 self.index.add(number, self._until_closed(source.rows))
                 self.index.add(number, self._until_closed(source.skips))
+            self.index.sort()
             self.state = "checking"
             for number, source in enumerate(self.sources):
                 self._check(number, source)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from array import array
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,22 +19,29 @@ from ..text import one_line
 from ..types import Finding, Skip, digest
 
 _SCHEMA = """
-CREATE TABLE rows (row INTEGER PRIMARY KEY, source INTEGER, number INTEGER, kind TEXT, id TEXT, prompt TEXT,
-    question TEXT, chosen TEXT, rejected TEXT, margin REAL, length_gap INTEGER, length INTEGER, judge TEXT,
-    reason TEXT, mark TEXT, found INTEGER DEFAULT 0);
-CREATE TABLE texts (row INTEGER PRIMARY KEY, json TEXT, searched TEXT);
+PRAGMA page_size = 16384;
+PRAGMA cache_size = -65536;
+CREATE TABLE rows (row INTEGER PRIMARY KEY, source INTEGER, number INTEGER, kind TEXT, prompt TEXT, margin REAL,
+    length_gap INTEGER, length INTEGER, judge TEXT, reason TEXT, mark TEXT, found INTEGER DEFAULT 0);
+CREATE TABLE texts (row INTEGER PRIMARY KEY, id TEXT, question TEXT, chosen TEXT, rejected TEXT, json TEXT);
+CREATE TABLE searched (row INTEGER PRIMARY KEY, text TEXT);
 CREATE TABLE findings (row INTEGER, code TEXT, message TEXT);
 CREATE INDEX finding_rows ON findings (code, row);
 CREATE INDEX row_findings ON findings (row);
 CREATE INDEX prompts ON rows (prompt);
 """
+_FOUND_BY = ("source", "number", "kind", "prompt", "margin", "length_gap", "length", "judge", "reason")
+_TEXTS = ("id", "question", "chosen", "rejected", "json")
 _ORDERS = {
     "row": "row", "margin": "margin", "length_gap": "abs(length_gap)", "length": "length", "finding": "found",
 }  # fmt: skip
-_LISTED = ("row", "source", "number", "id", "kind", "question", "chosen", "rejected", "margin", "length_gap", "reason")
+_LISTED = (
+    "row", "source", "number", "id", "kind", "question", "chosen", "rejected", "margin", "length_gap", "reason", "mark",
+)  # fmt: skip
 _BATCH = 500  # rows that are added at once, between which the page is answered
 _KEPT = 16  # lists of row numbers
 _MOST = 500  # rows of one page
+_FRESH = 2.0  # seconds for which a list of row numbers is kept while rows are added
 MARKS = ("drop", "keep")
 
 
@@ -47,21 +55,27 @@ class RowIndex:
         self._db = sqlite3.connect("", check_same_thread=False)
         self._db.executescript(_SCHEMA)
         self._lock = threading.Lock()
-        self._lists: OrderedDict[tuple[Any, ...], array[int]] = OrderedDict()
-        self._version, self._count = 0, 0
+        self._lists: OrderedDict[tuple[Any, ...], tuple[int, float, array[int]]] = OrderedDict()
+        self._version, self._marked, self._checked, self.size = 0, 0, 0, 0
+        self._kinds, self._reasons, self._judges = Counter[tuple[int, str]](), Counter[str](), dict[str, None]()
+        self._codes: dict[str, tuple[int, str]] = {}
 
     def add(self, source: int, rows: Iterable[Any]) -> None:
         """Add the rows of a source: mappings, and a Skip for each that can't be read. A row is numbered as it comes."""
         numbered = enumerate(rows)
         while batch := list(islice(numbered, _BATCH)):
-            made = [_indexed(number, row) for number, row in batch]
+            made = [{"source": source, "number": number, **_indexed(row)} for number, row in batch]
             with self._lock, self._db:
-                for values, text, searched in made:
-                    columns = {"row": self._count, "source": source, **values}
-                    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-                    self._db.execute(f"INSERT INTO rows ({names}) VALUES ({marks})", [*columns.values()])
-                    self._db.execute("INSERT INTO texts VALUES (?, ?, ?)", (self._count, text, searched))
-                    self._count += 1
+                for row, one in enumerate(made, self.size):
+                    one["row"] = row
+                for table, columns in (("rows", ("row", *_FOUND_BY)), ("texts", ("row", *_TEXTS))):
+                    marks = ", ".join(f":{name}" for name in columns)
+                    self._db.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", made)
+                self._db.executemany("INSERT INTO searched VALUES (:row, :searched)", made)
+                self.size += len(made)
+                self._kinds.update((source, one["kind"]) for one in made)
+                self._reasons.update(one["reason"] for one in made if one["kind"] == "skip")
+                self._judges |= dict.fromkeys(one["judge"] for one in made if one["judge"])
                 self._version += 1
 
     def add_findings(self, found: Iterable[Finding]) -> None:
@@ -70,13 +84,16 @@ class RowIndex:
             rows = [(one.row, one.code, one.message) for one in found]
             self._db.executemany("INSERT INTO findings VALUES (?, ?, ?)", rows)
             self._db.executemany("UPDATE rows SET found = found + 1 WHERE row = ?", [(row,) for row, *_ in rows])
-            self._version += 1
+            for _, code, message in rows:
+                count, first = self._codes.get(code, (0, message))
+                self._codes[code] = count + 1, first
+            self._checked += 1
 
     def mark(self, row: int, mark: str | None) -> dict[str, int]:
         """Mark a row to drop or to keep, or take its mark away, and return how many rows have each mark."""
         with self._lock, self._db:
             self._db.execute("UPDATE rows SET mark = ? WHERE row = ?", (mark, row))
-            self._version += 1
+            self._marked += 1
         return self.marks()
 
     def marks(self) -> dict[str, int]:
@@ -100,27 +117,38 @@ class RowIndex:
             answer["index"] = found.index(row) if row in found else None
         return answer
 
-    def _found(self, wanted: Mapping[str, str]) -> array[int]:
+    def _found(self, wanted: Mapping[str, str]) -> Sequence[int]:
         """Return the numbers of the rows that a query asks for; the latest lists are kept, so that paging is quick."""
         where, values = _conditions(wanted)
         sort, order = wanted.get("sort") or "row", wanted.get("order") or "asc"
         if sort not in _ORDERS or order not in ("asc", "desc"):
             raise InputError(f"rows can't be sorted by {one_line(sort, 40)} {one_line(order, 40)}")
-        key = (self._version, where, *values, sort, order)
-        if key not in self._lists:
+        if not where and sort == "row":
+            return range(self.size)[:: 1 if order == "asc" else -1]
+        key = (where, *values, sort, order, self._marked if wanted.get("mark") else 0)
+        current = self._version + (self._checked if wanted.get("finding") or sort == "finding" else 0)
+        version, since, found = self._lists.get(key, (-1, 0.0, array("l")))
+        if version != current and (version < 0 or time.monotonic() - since > _FRESH):
             by = f"{_ORDERS[sort]} IS NULL, {_ORDERS[sort]} {order}, row" if sort != "row" else f"row {order}"
             query = f"SELECT row FROM rows {where and 'WHERE '}{where} ORDER BY {by}"
-            self._lists[key] = array("l", (row for (row,) in self._db.execute(query, values)))
+            found = array("l", (row for (row,) in self._db.execute(query, values)))
+            self._lists[key] = current, time.monotonic(), found
             if len(self._lists) > _KEPT:
                 self._lists.popitem(last=False)
         self._lists.move_to_end(key)
-        return self._lists[key]
+        return found
 
     def _listed(self, row: int) -> dict[str, Any]:
-        query = f"SELECT {', '.join(_LISTED)}, mark FROM rows WHERE row = ?"
-        values = dict(zip((*_LISTED, "mark"), self._db.execute(query, (row,)).fetchone(), strict=True))
+        query = f"SELECT {', '.join(_LISTED)} FROM rows JOIN texts USING (row) WHERE row = ?"
+        values = dict(zip(_LISTED, self._db.execute(query, (row,)).fetchone(), strict=True))
         codes = self._db.execute("SELECT DISTINCT code FROM findings WHERE row = ? ORDER BY code", (row,))
         return values | {"findings": [code for (code,) in codes]}
+
+    def sort(self) -> None:
+        """Sort the rows in every order before somebody asks for it."""
+        for sort in _ORDERS:
+            for order in ("asc", "desc"):
+                self.page({"sort": sort, "order": order, "limit": "0"})
 
     def row(self, row: int) -> dict[str, Any] | None:
         """Return all that is known of a row; None where there is none of this number."""
@@ -172,25 +200,12 @@ class RowIndex:
     def counts(self) -> dict[str, Any]:
         """Return how many rows of each kind there are, by source, and the reasons, findings and judges that occur."""
         with self._lock:
-            kinds = self._db.execute("SELECT source, kind, count(*) FROM rows GROUP BY source, kind").fetchall()
-            reasons = self._db.execute(
-                "SELECT reason, count(*) FROM rows WHERE kind = 'skip' GROUP BY reason ORDER BY 2 DESC, 1"
-            ).fetchall()
-            codes = self._db.execute(
-                "SELECT code, count(*), min(message) FROM findings GROUP BY code ORDER BY code"
-            ).fetchall()
-            judges = self._db.execute("SELECT DISTINCT judge FROM rows WHERE judge != '' ORDER BY judge").fetchall()
-        return {
-            "kinds": {(source, kind): count for source, kind, count in kinds},
-            "reasons": [{"reason": reason, "count": count} for reason, count in reasons],
-            "codes": codes,
-            "judges": [judge for (judge,) in judges],
-        }
-
-    @property
-    def size(self) -> int:
-        """How many rows there are."""
-        return self._count
+            return {
+                "kinds": dict(self._kinds),
+                "reasons": [{"reason": reason, "count": count} for reason, count in self._reasons.most_common()],
+                "codes": [(code, *self._codes[code]) for code in sorted(self._codes)],
+                "judges": sorted(self._judges),
+            }
 
     def close(self) -> None:
         with self._lock:
@@ -226,48 +241,51 @@ def _conditions(wanted: Mapping[str, str]) -> tuple[str, list[Any]]:
             except ValueError:
                 raise InputError(f"{name}={one_line(value, 40)} is not a number") from None
     if text := wanted.get("q"):
-        parts.append(("row IN (SELECT row FROM texts WHERE instr(searched, ?))", text.casefold()))
+        parts.append(("row IN (SELECT row FROM searched WHERE instr(text, ?))", text.casefold()))
     return " AND ".join(part for part, _ in parts), [value for _, value in parts]
 
 
-def _indexed(number: int, row: Any) -> tuple[dict[str, Any], str, str]:
-    """Return the columns by which a row is found, the row as JSON, and the text in which is searched."""
+def _indexed(row: Any) -> dict[str, Any]:
+    """Return what a row is found and listed by, the row as JSON, and the text that is searched."""
     if isinstance(row, Skip):
         row = {"reason": row.reason, "detail": row.detail}
     elif not isinstance(row, Mapping):
         row = {"reason": "not_a_row", "detail": json.dumps(row, default=str)[:1000]}
-    text = json.dumps(row, ensure_ascii=False, default=str)
-    row = json.loads(text)
+    try:
+        text = json.dumps(row, ensure_ascii=False)
+    except TypeError:  # dates and the like, as tables hold them
+        row = json.loads(text := json.dumps(row, ensure_ascii=False, default=str))
     content = _content(row)
     chosen, rejected = content.get("chosen", ""), content.get("rejected", "")
-    turns = [str(turn["content"]) for turn in content["context"]]
+    turns = [turn["content"] for turn in content["context"]]
     values = {
-        "number": number,
         "kind": content["kind"],
         "id": one_line(row.get("id") or row.get("prompt_id") or "", 80),
         "prompt": str(row.get("prompt_id") or digest(content["context"])),
-        "question": one_line(turns[-1] if turns else content["detail"]),
-        "chosen": one_line(chosen),
-        "rejected": one_line(rejected),
+        "question": _shortened(turns[-1] if turns else content["detail"]),
+        "chosen": _shortened(chosen),
+        "rejected": _shortened(rejected),
         "judge": one_line(row.get("judge") or "", 80),
         "reason": content["reason"],
+        "json": text,
+        "searched": "\n".join([*turns, chosen, rejected, content["detail"]]).casefold(),
     }
-    if content["kind"] == "pair":
-        scores = [row.get(f"{side}_score") for side in ("chosen", "rejected")]
-        if all(type(score) in (int, float) for score in scores):
-            values["margin"] = scores[0] - scores[1]
-        values |= {"length_gap": len(chosen) - len(rejected), "length": len(chosen) + len(rejected)}
-    searched = "\n".join([*turns, chosen, rejected, content["detail"]]).casefold()
-    return _storable(values), _encodable(text), _encodable(searched)
+    values = {name: _encodable(value) if isinstance(value, str) else value for name, value in values.items()}
+    if content["kind"] != "pair":
+        return values | dict.fromkeys(("margin", "length_gap", "length"))
+    scores = [row.get(f"{side}_score") for side in ("chosen", "rejected")]
+    margin = scores[0] - scores[1] if all(type(score) in (int, float) for score in scores) else None
+    lengths = len(chosen), len(rejected)
+    return values | {"margin": margin, "length_gap": lengths[0] - lengths[1], "length": sum(lengths)}
+
+
+def _shortened(text: str) -> str:
+    return one_line(text[:400], 160)
 
 
 def _encodable(text: str) -> str:
     """Return a text as SQLite can hold it: halves of surrogate pairs are replaced."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _storable(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _encodable(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 _OWN = frozenset(("chosen", "rejected", "prompt", "id", "reason", "detail"))
