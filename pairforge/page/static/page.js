@@ -1,4 +1,4 @@
-// The page of `pairforge view` and `pairforge judge`. Every text that comes from a data set becomes a text node.
+// The page of `pairforge view` and `pairforge judge`. Texts of a data set become text nodes, nothing else.
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const search = new URLSearchParams(location.search);
@@ -217,9 +217,8 @@ function differences(other, text) {
 const marked = (runs, ...sides) => el('div.text', { dir: 'auto' }, runs.map(([kind, text]) => kind === 'same' ? text
 	: sides.includes(kind) && el({ rejected: 'del', chosen: 'ins', new: 'mark' }[kind], text)));
 
-const ROLES = { user: 'User', assistant: 'Assistant', system: 'System' };
 function conversation(context, text) {
-	const turns = context.map(({ role, content }) => el(`div.turn.${role in ROLES ? role : 'other'}`, el('span.role', ROLES[role] ?? words(role)), text(content)));
+	const turns = context.map(({ role, content }) => el('div.turn', el('span.role', words(role)), text(content)));
 	const older = turns.length > 5 ? turns.splice(0, turns.length - 3) : [];
 	return el('div.context', older.length > 0 && el('details', el('summary', `${older.length} earlier turns`), older), turns);
 }
@@ -237,7 +236,7 @@ function readRoute() {
 	return { place: path.split('/'), filters };
 }
 const address = (path, filters) => `#/${path}${filters.size ? `?${filters}` : ''}`;
-// The address of the list with these filters; a filter of NARROW takes the place of the others of NARROW.
+// The address of the list with other filters. Of those in NARROW there is one at a time.
 function filtered(changes, path = '') {
 	const filters = new URLSearchParams(route.filters);
 	if (NARROW.some((name) => name in changes)) NARROW.forEach((name) => filters.delete(name));
@@ -292,7 +291,7 @@ const list = {
 		return this.load(0);
 	},
 
-	// The rows of a page; none if the server does not answer or the list has changed meanwhile.
+	// The rows of a page; none where the list has changed meanwhile.
 	async load(number) {
 		const { pages } = this;
 		if (pages.has(number)) return pages.get(number);
@@ -312,7 +311,7 @@ const list = {
 		return (await this.load(Math.floor(index / PAGE)))[index % PAGE];
 	},
 
-	// Rows per pixel of scrolling: a browser can't draw a list as high as that of a million rows.
+	// Rows per pixel of scrolling: no browser draws a list as high as a million rows.
 	rate(box) {
 		const whole = Math.min(this.total * HEIGHT, TALLEST);
 		return whole > box.clientHeight ? (this.total - box.clientHeight / HEIGHT) / (whole - box.clientHeight) : 1 / HEIGHT;
@@ -381,7 +380,6 @@ const outcome = (name) => name && chip(name, { PASS: 'good', FAIL: 'bad' }[name]
 const grade = ({ verdict: name, enough }) => name && (enough === false ? chip('too few', 'warn') : chip(name, { ok: 'good', watch: 'warn' }[name] ?? 'bad'));
 const busy = () => source.state === 'reading' || source.state === 'checking';
 
-// Draws what leads to other rows and reports, and shows where one is.
 function drawFilters() {
 	const { rows, skips, dropped, kept, shortcuts, training, verdict, findings, skip_reasons: reasons, sources, judges } = source;
 	const entry = (label, number, changes, sign) => link(filtered(changes), address('', route.filters), sign, el('span.name', label), number > 0 && el('span.count', count(number)));
@@ -406,7 +404,7 @@ function drawFilters() {
 		if (document.activeElement !== field) field.value = route.filters.get(field.dataset.field) ?? field.dataset.usual ?? '';
 	}
 	$('#chips').replaceChildren(...narrowed().filter((name) => name !== 'q').map((name) => button([`${words(name)} `, el('b', route.filters.get(name)), ' ×'],
-		() => go(filtered({ [name]: '' })), { class: 'filter', 'aria-label': `Remove the filter ${words(name)} ${route.filters.get(name)}` })));
+		() => go(filtered({ [name]: '' })), { class: 'filter', title: 'Remove this filter' })));
 }
 
 let typing;
@@ -446,7 +444,7 @@ async function showRow(number) {
 	}
 }
 
-// Finds the place of a row in the list, so that j and k go on from there.
+// Finds the place of a row in the list, from which j and k go on.
 async function locate(number) {
 	const near = [...list.nodes].find(([, node]) => node.row?.row === number)?.[0];
 	const { index } = near >= 0 ? { index: near } : await listed({ at: number, limit: 1 });
@@ -477,7 +475,7 @@ function drawRow() {
 		el('div.bar',
 			el('h2', { tabindex: -1 }, `Row ${count(row.row)}`, el('span.id', `${row.id ?? ''}${name}`)),
 			el('div.tools',
-				quiet('↑', () => step(-1), 'Previous row (k)'), quiet('↓', () => step(1), 'Next row (j)'), quiet('Copy link', copyLink, 'Copy the link to this row (l)'),
+				quiet('↑', () => step(-1), 'Previous row (k)'), quiet('↓', () => step(1), 'Next row (j)'), quiet('Copy link', copyLink, 'Copy the link (l)'),
 				pair && [['drop', 'Drop', 'x'], ['keep', 'Keep', 'y']].map(([name, label, letter]) => button(label, () => mark(name),
 					{ class: name, 'aria-pressed': String(row.mark === name), title: `Mark to ${name} (${letter})` })))),
 		row.findings.map((one) => el('a.notice', { href: filtered({ finding: one.code }) }, level(levelOf(one.code)), el('span', el('b', one.code), ` ${one.message}`))),
@@ -490,7 +488,7 @@ function drawRow() {
 }
 const levelOf = (code) => source.findings.find((one) => one.code === code)?.level ?? 'note';
 
-// Whether marked differences help: a fifth of the longer answer is in both.
+// Marked differences help where a fifth of the longer answer is in both.
 const alike = (row) => row.diff && 5 * row.diff.reduce((sum, [kind, text]) => sum + (kind === 'same' ? text.length : 0), 0)
 	>= Math.max(row.chosen.length, row.rejected.length);
 
@@ -523,7 +521,6 @@ async function copyLink() {
 	} catch { tell(link); }
 }
 
-// Marks the row that is shown; its line in the list knows what it was before.
 async function mark(name) {
 	const line = [...list.pages.values()].flat().find((one) => one.row === shown) ?? detail;
 	if (line?.kind !== 'pair') return;
@@ -537,7 +534,7 @@ async function mark(name) {
 		if (shown === row && detail?.row === row) drawRow();
 		list.draw();
 		drawFilters();
-		tell(wanted ? `Row ${row} is marked to ${wanted}.` : `Row ${row} has no mark any more.`);
+		tell(`Row ${row} ${wanted ? `is marked to ${wanted}` : 'has no mark any more'}.`);
 	} catch (error) { trouble(error); }
 }
 
@@ -565,7 +562,7 @@ function overview() {
 		findings.length > 0 ? section('Findings', findings.map((one) => el('a.notice', { href: filtered({ finding: one.code }) },
 			level(one.level), el('span', el('b', one.code), ` ${one.title}`), el('span.count', count(one.count)))))
 			: el('p.hint', busy() ? 'The checks are running …' : 'The checks found nothing.'),
-		el('p.hint', 'Choose a row, or walk through them with ', key('j'), ' and ', key('k'), '. All keys: ', key('?')),
+		el('p.hint', 'Next row: ', key('j'), ' All keys: ', key('?')),
 	];
 }
 
@@ -633,7 +630,7 @@ function verdictReport() {
 // Rows can be looked at while the rest is read and checked.
 async function watchSource() {
 	while (busy()) {
-		await pause(1000);
+		await pause(2000);
 		try {
 			source = await api('source');
 			drawFilters();
@@ -667,13 +664,13 @@ function startView() {
 	watchSource();
 }
 
-const VIEW_KEYS = [['j k', 'next or previous row'], ['Enter', 'go to the row'], ['/', 'search'], ['Esc', 'back to the list'], ['d', 'differences side by side or inline'],
-	['m', 'Markdown or plain'], ['x', 'mark to drop'], ['y', 'mark to keep'], ['l', 'copy the link to the row'], ['?', 'this help']];
+const VIEW_KEYS = [['j k', 'next or previous row'], ['Enter', 'go to the row'], ['/', 'search'], ['Esc', 'back to the list'], ['d', 'side by side or inline'],
+	['m', 'Markdown or plain'], ['x', 'mark to drop'], ['y', 'mark to keep'], ['l', 'copy the link'], ['?', 'this help']];
 
 const ignored = (event) => event.ctrlKey || event.metaKey || event.altKey || $('#dialog').open;
 function viewKey(event) {
 	if (ignored(event)) return;
-	const inField = event.target.closest('input, textarea, select');
+	const inField = event.target.closest('input, select');
 	if (inField && event.key === 'Enter') { event.target.blur(); step(1); }
 	if (inField && event.key !== 'Escape') return;
 	const act = {
@@ -699,7 +696,7 @@ const queue = {
 	events: [], trouble: '', kept: true, sending: false, made: 0,
 	prefix: () => `pairforge:${source.id}:`,
 
-	// Takes up what an earlier page, or another tab that was closed, has not sent.
+	// Takes up what a closed page has not sent.
 	open() {
 		try {
 			const names = Object.keys(localStorage).filter((name) => name.startsWith(this.prefix())).sort();
@@ -750,6 +747,7 @@ const queue = {
 	refused(event, error) {
 		this.done(event);
 		judge.past = judge.past.filter((one) => one.uuid !== event.uuid);
+		judge.items.length = Math.min(judge.items.length, 1); // the others may be judged, too
 		tell(error.status === 409 ? 'This item was already judged in another tab. The first verdict counts.' : `A verdict was refused: ${error.message}`, true);
 	},
 	done(event) {
@@ -804,7 +802,6 @@ function refill() {
 const itemNow = () => judge.items[0];
 const isPair = () => itemNow().answers.length === 2;
 
-// Tells the server and other tabs of this annotator, and remembers what can be undone.
 function note(event) {
 	queue.add({ uuid: unique(), who: judge.who, choice: null, best: null, worst: null, edit: null, seconds: 0, undoes: null, ...event });
 	try { sessionStorage.setItem(pastName(), JSON.stringify(judge.past.slice(-MOST))); } catch { /* undo then ends with this page */ }
@@ -910,14 +907,14 @@ function drawProgress() {
 	const { total, agreement, self_consistency: own, per_hour: speed, seconds_left: left } = progress;
 	const done = progress.done + queue.events.reduce((sum, event) => sum + (event.kind === 'undo' ? -1 : 1), 0);
 	const alpha = agreement?.interval ? `, alpha ${figure(agreement.alpha)} (${agreement.interval.map(figure).join(' to ')})` : '';
-	$('#facts').textContent = nodes([`${count(done)} of ${count(total)}`, speed && `${count(speed)} per hour`,
+	$('#facts').textContent = nodes([judge.who, `${count(done)} of ${count(total)}`, speed && `${count(speed)} per hour`,
 		left > 0 && done < total && `${left > 5400 ? `${figure(left / 3600)} hours` : `${Math.ceil(left / 60)} min`} left`,
 		agreement && `agreement ${percent(agreement.percent)}${alpha}`, own && `with yourself ${own.same} of ${own.of}`]).join('  ·  ');
 	Object.assign($('progress'), { max: total || 1, value: Math.max(0, done) });
 }
 
 const BUTTONS = [['t', 'All alike'], ['x', 'All bad'], ['s', 'Skip'], ['e', 'Edit'], ['u', 'Undo'], ['d', 'Differences'], ['m', 'Markdown']];
-const JUDGE_KEYS = [['1 – 9', 'the best answer, then the worst; of two answers, the better one'], ...BUTTONS, ['g', 'Guidelines'], ['?', 'This help'],
+const JUDGE_KEYS = [['1…9', 'The best answer, then the worst; of two answers, the better one'], ...BUTTONS, ['g', 'Guidelines'], ['?', 'This help'],
 	['', 'Edit: your text becomes the chosen answer. Undo: as often as you like.']];
 const JUDGE_ACTS = {
 	t: () => decide('tie'), x: () => decide('all_bad'), s: () => decide('skip'), e: edit, Escape: clear,
