@@ -17,7 +17,7 @@ Purpose: TypeAlias = Literal["", "again", "check"]
 """Why an item is shown: to be judged; again, to see whether the verdict is the same; or as a check of attention."""
 NOT_JUDGED = "no person has judged the answers yet"
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
-_UUID = re.compile(r"[0-9A-Za-z-]{8,64}")
+_UUID = re.compile(r"[0-9A-Za-z-]{4,64}")
 _LONGEST = 200_000  # characters of an edit
 
 

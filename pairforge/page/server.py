@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..console import note
 from ..errors import InputError, PairforgeError
 from ..options.viewing import PageOptions
+from ..text import error_line
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -120,7 +120,7 @@ def require() -> None:
         raise InputError(f"the page needs the package {missing}", fix=MISSING)
 
 
-def application(access: Access, routes: Mapping[tuple[str, str], Handler]) -> Starlette:
+def application(access: Access, routes: Mapping[tuple[str, str], Handler]) -> _Guard:
     """Return the application that serves the page and answers requests by (method, path)."""
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
@@ -131,16 +131,12 @@ def application(access: Access, routes: Mapping[tuple[str, str], Handler]) -> St
 
     async def refused(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return _json(
-            {"error": {404: "there is nothing here", 405: "this can't be done here"}.get(status, str(error))}, status
-        )
+        return _json({"error": _REFUSED.get(status, str(error))}, status)
 
-    async def failed(_: Request, error: Exception) -> Response:
-        return _json({"error": f"the server failed: {type(error).__name__}"}, 500)
+    return _Guard(Starlette(routes=made, exception_handlers={HTTPException: refused}), access)
 
-    app = Starlette(routes=made, exception_handlers={HTTPException: refused, Exception: failed})
-    app.add_middleware(_Guard, access=access)
-    return app
+
+_REFUSED = {404: "there is nothing here", 405: "this can't be done here"}
 
 
 class _Guard:
@@ -198,6 +194,9 @@ def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         except PairforgeError as error:
             status = {ConflictError: 409, MissingError: 404, InputError: 400, NotReadyError: 503}.get(type(error), 500)
             return _json({"error": error.message, "fix": error.fix}, status)
+        except Exception as error:  # noqa: BLE001 (whoever asks learns that, and nothing of the inside)
+            note(f"the page: {error_line(error)}")
+            return _json({"error": "the server failed; the terminal says why"}, 500)
 
     return endpoint
 
