@@ -18,8 +18,11 @@ from pairforge.judges.human import HumanEvent, standing
 from pairforge.store import Store
 from pairforge.types import digest
 
+from . import screenshots
+
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(pagedriver.missing()), reason=pagedriver.missing())]
 
+FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
 PRESS_1 = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '1', bubbles: true }))"
 ARABIC = "مرحبا، أنا مساعد."
 HOSTILE = [
@@ -381,3 +384,13 @@ def test_100_000_rows_are_filtered_and_sorted(browser: Any, tmp_path: Path) -> N
         visit.press("j")
         visit.says("#pane .side.chosen", "It is 50001.")
         visit.close()
+
+
+def test_the_pictures_of_the_documentation_are_small(
+    browser: Any, viewed: Served, judged: Served, tmp_path: Path
+) -> None:
+    pictures = screenshots.take(browser, viewed.address, judged.address, tmp_path)
+    for picture in (*pictures, *FIGURES.glob("page-*.png")):
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 120_000, picture
+    assert {picture.name for picture in pictures} == {picture.name for picture in FIGURES.glob("page-*.png")}

@@ -32,7 +32,7 @@ const quiet = (label, click, title) => button(label, click, { class: 'quiet', ti
 const key = (name) => el('kbd', name);
 const count = (number) => Number(number || 0).toLocaleString('en-US');
 const figure = (number) => typeof number === 'number' ? String(+number.toPrecision(3)) : '–';
-const percent = (share) => typeof share === 'number' ? `${+(100 * share).toFixed(1)} %` : '–';
+const percent = (share) => typeof share === 'number' ? `${+(100 * share).toFixed(1)}\u00a0%` : '–';
 const plural = (number, word) => `${count(number)} ${word}${number === 1 ? '' : 's'}`;
 const words = (name) => String(name).replaceAll('_', ' ');
 const facts = (entries) => el('dl.columns', entries.map(([name, value]) => el('div', el('dt', words(name)), el('dd', { dir: 'auto' }, String(value)))));
@@ -308,7 +308,9 @@ const list = {
 	},
 
 	async at(index) {
-		return (await this.load(Math.floor(index / PAGE)))[index % PAGE];
+		const { pages } = this;
+		const rows = await this.load(Math.floor(index / PAGE));
+		return pages === this.pages ? rows[index % PAGE] : this.at(index);
 	},
 
 	// Rows per pixel of scrolling: no browser draws a list as high as a million rows.
@@ -329,7 +331,7 @@ const list = {
 			const page = Math.floor(index / PAGE);
 			const row = this.pages.get(page)?.[index % PAGE];
 			let node = this.nodes.get(index);
-			if (!node || node.row !== row) {
+			if (!node || (row && node.row !== row)) { // what was there stays until the new row comes
 				node?.remove();
 				node = Object.assign(row ? rowLine(row, index) : el('li.line'), { row });
 				this.nodes.set(index, node);
@@ -460,7 +462,7 @@ function setLayout(name) {
 	if (detail && shown === detail.row) drawRow();
 }
 
-const score = (name, value) => el('span.score', { title: `score of ${name}` }, `${name} `, el('b', figure(value)));
+const score = (name, value) => el('span.score', `${name} `, el('b', figure(value)));
 const tag = (side) => side && el(`span.tag.${side}`, side);
 
 function drawRow() {
@@ -554,15 +556,13 @@ const share = (value, low, high) => [Number.isFinite(value) && el('progress', { 
 
 function overview() {
 	const { findings, failure } = source;
-	const fact = (number, name) => number > 0 && el('a.fact', { href: filtered({ kind: name }) }, el('b', count(number)), el('span', name));
 	return [
 		heading(source.title),
-		el('div.facts', fact(source.rows, 'pairs'), fact(source.skips, 'skips')),
 		failure && el('p.notice', level('error'), failure),
 		findings.length > 0 ? section('Findings', findings.map((one) => el('a.notice', { href: filtered({ finding: one.code }) },
 			level(one.level), el('span', el('b', one.code), ` ${one.title}`), el('span.count', count(one.count)))))
 			: el('p.hint', busy() ? 'The checks are running …' : 'The checks found nothing.'),
-		el('p.hint', 'Next row: ', key('j'), ' All keys: ', key('?')),
+		el('p.hint', 'Next row: ', key('j'), ', all keys: ', key('?')),
 	];
 }
 
@@ -604,7 +604,7 @@ function curve(name, given) {
 const trainingReport = () => [heading('Training'), source.training.map((one) => section([one.model, ' ', outcome(one.outcome)],
 	one.alarm && el('p.notice', level('warning'), `Alarm at step ${one.alarm.step}: ${one.alarm.message}`),
 	el('div.curves', Object.entries(one.curves ?? {}).map(([name, points]) => curve(name, points))),
-	el('details', el('summary', 'Settings'), facts(Object.entries(one.about ?? {})))))];
+	facts(Object.entries(one.about))))];
 
 function verdictReport() {
 	return [heading('Verdict'), source.verdict.map((one) => {
@@ -635,7 +635,8 @@ async function watchSource() {
 			source = await api('source');
 			drawFilters();
 			list.reset(false);
-			if (route.place[0] !== 'row') follow();
+			if (!busy()) detail = null; // it may have findings now
+			if (!busy() || route.place[0] !== 'row') follow();
 		} catch (error) { trouble(error); }
 	}
 }
@@ -652,7 +653,7 @@ function startView() {
 				el('details', el('summary', el('span', { id: 'total' }, '…'), el('span', 'Sort and filter')),
 					el('div.fields', sorting(), field('min_margin', 'Margin at least', { type: 'number', step: 'any' }), field('min_gap', 'Length gap at least', { type: 'number', min: 0 }))),
 				el('div', { id: 'chips' })),
-			el('div', { id: 'rows', tabindex: 0, role: 'region', 'aria-label': 'List of rows', scroll: () => requestAnimationFrame(() => list.draw()) },
+			el('div', { id: 'rows', tabindex: 0, scroll: () => requestAnimationFrame(() => list.draw()) },
 				el('ol', { id: 'spacer' }), el('p.empty', { id: 'none', hidden: true }, 'No row fits these filters.'))),
 		el('main', { id: 'pane', tabindex: -1 }));
 	document.body.className = 'view';
