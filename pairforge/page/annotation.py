@@ -136,9 +136,7 @@ class Annotation:
         """Return what is answered."""
         return {
             ("GET", "/api/source"): lambda asked, _: self.source(),
-            ("GET", "/api/judge/queue"): lambda asked, _: self.queue(
-                _who(asked, self.who), int(asked.get("limit", 20))
-            ),
+            ("GET", "/api/judge/queue"): lambda asked, _: self.queue(_who(asked, self.who), _limit(asked)),
             ("GET", "/api/judge/progress"): lambda asked, _: self.progress(_who(asked, self.who), fresh=True),
             ("POST", "/api/judge/events"): lambda _, body: self.add(body),
         }
@@ -175,7 +173,7 @@ class Annotation:
                 if not purpose and not self.by_key[key].shared:
                     self._leases[key] = who, now
             items = [self._shown(person, key, purpose) for key, purpose in chosen]
-            return {"who": who, "items": items, "state": self.state, "progress": self.progress(who)}
+            return {"who": who, "items": items, "state": self.state, "progress": self.progress(who, fresh=True)}
 
     def _person(self, who: str) -> Annotator:
         return self._people.setdefault(who, Annotator(who))
@@ -377,6 +375,13 @@ class Annotation:
 def _public(key: str, purpose: Purpose) -> str:
     """Return the name by which a person is shown an item: it does not tell why it is shown."""
     return digest([key, purpose]) if purpose else key
+
+
+def _limit(asked: Mapping[str, str]) -> int:
+    text = asked.get("limit") or "20"
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise InputError("limit is not a whole number")
+    return int(text)
 
 
 def _who(given: Mapping[str, Any], default: str) -> str:

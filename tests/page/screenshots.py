@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from pagedriver import Served, Visit, chromium  # noqa: E402
 
-COLOURS = 128
+COLOURS = 256
 WIDE, PHONE = {"width": 1280, "height": 760}, {"width": 360, "height": 640}
 
 
