@@ -73,6 +73,7 @@ FOR_TRAINERS = {
 """The modules of which `trainers` may import more than pairforge's public names."""
 CROSS_CUTTING = {
     "bootstrap",
+    "browser",
     "examples",
     "faults",
     "fuzz",

@@ -894,8 +894,8 @@ function drawItem(same = false) {
 		scrollTo(0, 0);
 	}
 	drawProgress();
-	const ask = !item ? judge.empty && judge.progress ? 'All items are judged.' : 'The next items are being loaded …'
-		: judge.editing ? judge.best ? 'Change the answer. Your text becomes the chosen one.' : 'Which answer do you want to edit?'
+	const ask = !item ? judge.empty && judge.progress ? 'All items are judged.' : 'Loading …'
+		: judge.editing ? judge.best ? 'Change the answer. Your text becomes the chosen one.' : 'Which answer is to be edited?'
 			: isPair() ? 'Which answer is better?' : judge.best ? 'And which is worst?' : 'Which answer is best?';
 	$('main').replaceChildren(...nodes([item && conversation(item.context, judge.text), el('h2.ask', { tabindex: -1 }, ask),
 		item ? el('div.cards', item.answers.map(card)) : judge.empty && el('p.empty', 'You can close this page, or take the last verdict back: ', key('u'))]));
@@ -927,7 +927,7 @@ const judgeAct = (name) => ALWAYS[name] ?? (itemNow() && JUDGE_ACTS[name]);
 
 function judgeKey(event) {
 	if (ignored(event) || event.repeat || event.target.closest('textarea')) return;
-	const act = /^[1-9]$/.test(event.key) ? () => press(Number(event.key)) : judgeAct(event.key);
+	const act = /^[1-9]$/.test(event.key) ? () => press(Number(event.key)) : judgeAct(event.key.length === 1 ? event.key.toLowerCase() : event.key);
 	if (!act) return;
 	event.preventDefault();
 	act();
