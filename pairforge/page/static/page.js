@@ -284,7 +284,7 @@ const list = {
 	reset(other = true) {
 		this.waiting?.abort();
 		Object.assign(this, { waiting: null, loaded: true, pages: new Map() });
-		if (!other) return this.draw();
+		if (!other && this.total) return this.draw();
 		$('#rows').scrollTop = this.total = 0;
 		$('#spacer').replaceChildren();
 		this.nodes.clear();
@@ -295,10 +295,10 @@ const list = {
 	async load(number) {
 		const { pages } = this;
 		if (pages.has(number)) return pages.get(number);
-		this.waiting = new AbortController();
-		const { rows, total } = await listed({ offset: number * PAGE, limit: PAGE }, this.waiting.signal).catch((error) => { trouble(error); return {}; });
+		const waiting = this.waiting = new AbortController();
+		const { rows, total } = await listed({ offset: number * PAGE, limit: PAGE }, waiting.signal).catch((error) => { trouble(error); return {}; });
+		if (this.waiting === waiting) this.waiting = null;
 		if (!rows || pages !== this.pages) return [];
-		this.waiting = null;
 		if (pages.size >= MOST_PAGES) pages.delete(pages.keys().next().value);
 		pages.set(number, rows);
 		this.total = total;
@@ -353,13 +353,13 @@ const list = {
 const current = (node, is) => { if (is) node.setAttribute('aria-current', 'true'); else node.removeAttribute('aria-current'); };
 
 function rowLine(row, index) {
-	const measured = [['margin', 'margin'], ['length_gap', 'gap'], ['length', 'length']].find(([name]) => route.filters.get('sort') === name);
+	const sort = route.filters.get('sort');
 	const answer = (side, text) => el(`span.answer.${side}`, el('bdi', text || '(empty)'));
 	const link = el('a', { href: filtered({}, `row/${row.row}`) },
 	el('span.head', el('span.number', row.row), el('bdi.question', row.question || '(empty)'),
 		row.mark && el(`span.mark.${row.mark}`, row.mark),
 		row.findings.length > 0 && el('span.codes', row.findings.slice(0, 2).join(' ')),
-		measured && el('span.margin', `${measured[1]} ${figure(row[measured[0]])}`)),
+		sort in row && el('span.margin', `${words(sort)} ${figure(row[sort])}`)),
 	row.kind === 'pair' ? [answer('chosen', row.chosen), answer('rejected', row.rejected)] : el('span.answer.skipped', `skipped: ${words(row.reason)}`));
 	return el('li.line', { 'aria-posinset': index + 1, 'aria-setsize': list.total }, link);
 }
