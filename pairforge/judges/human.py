@@ -107,10 +107,9 @@ class HumanJudge(Judge):
     """The people who judged: on the page, or with `terminal` in the terminal.
 
     Of one person's verdict the best answer scores 1, the worst 0, and all others 0.5, as all do in a tie; of several
-    people the mean counts. Where at least half of them find all answers bad, or all skip, there is no score.
+    people the mean counts. Where at least half of them find all answers bad, or all skip, there is no score. A score
+    depends on the other answers, too, but all verdicts are part of the settings: other ones are other scores.
     """
-
-    groupwise = True
 
     def __init__(self, terminal: bool = False) -> None:
         self.name, self.terminal = "human", terminal
