@@ -17,7 +17,7 @@ from ..formats import read_rows
 from ..judges.human import HumanEvent, HumanJudge, item_key
 from ..options.viewing import AnnotationOptions
 from ..page import server
-from ..page.annotation import Annotation, Plan
+from ..page.annotation import Annotation, AnnotationPlan
 from ..run import out_dir
 from ..stages import worth_judging
 from ..store import Store
@@ -97,7 +97,7 @@ def _session(
     """Let people judge until they have enough: see `Annotation`."""
     if not groups:
         return
-    plan = Plan(options.overlap, options.repeat, options.attention)
+    plan = AnnotationPlan(options.overlap, options.repeat, options.attention)
     who = options.who or _user()
     annotation = Annotation(lambda: groups, store, plan, who=who, title="judge", guidelines=guidelines)
     if judge.terminal:

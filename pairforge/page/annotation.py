@@ -29,7 +29,7 @@ _MOST_COMPARED = 2000  # items by which stored judges are compared with people
 
 
 @dataclass(frozen=True)
-class Plan:
+class AnnotationPlan:
     """How items are given to people: shares of 1.
 
     Args:
@@ -89,13 +89,13 @@ class Annotation:
         self,
         load: Callable[[], Iterable[AnswerGroup]],
         store: Store,
-        plan: Plan | None = None,
+        plan: AnnotationPlan | None = None,
         *,
         who: str = "",
         title: str = "",
         guidelines: str = "",
     ) -> None:
-        self.store, self.plan = store, plan or Plan()
+        self.store, self.plan = store, plan or AnnotationPlan()
         self.who, self.title, self.guidelines = who, title, guidelines
         self.items: list[AnnotationItem] = []
         self.by_key: dict[str, AnnotationItem] = {}

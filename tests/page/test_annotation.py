@@ -11,7 +11,7 @@ from support import prompt
 
 from pairforge import InputError
 from pairforge.judges.human import item_key
-from pairforge.page.annotation import Annotation, Plan
+from pairforge.page.annotation import Annotation, AnnotationPlan
 from pairforge.page.server import ConflictError, MissingError
 from pairforge.store import Store
 from pairforge.types import AnswerGroup, digest
@@ -20,7 +20,7 @@ GROUPS = [
     AnswerGroup(prompt(f"Question {number}?"), [f"{word} answer to {number}" for word in ("good", "fair", "bad")])
     for number in range(60)
 ]
-ALONE = Plan(overlap=0, again=0, checks=0)
+ALONE = AnnotationPlan(overlap=0, again=0, checks=0)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def opened(store: Store, plan: Plan = ALONE, groups: list[AnswerGroup] = GROUPS) -> Annotation:
+def opened(store: Store, plan: AnnotationPlan = ALONE, groups: list[AnswerGroup] = GROUPS) -> Annotation:
     made = Annotation(lambda: groups, store, plan)
     made.fill()
     assert made.state == "ready", made.failure
@@ -66,7 +66,7 @@ def judge_all(annotation: Annotation, who: str = "ann", choice: str = "picked") 
 
 
 def test_answers_come_shuffled_for_each_person_and_are_named_by_keys_alone(store: Store) -> None:
-    annotation = opened(store, Plan(1, 0, 0))
+    annotation = opened(store, AnnotationPlan(1, 0, 0))
     ann, bob = queue(annotation, "ann", 60), queue(annotation, "bob", 60)
     orders = {
         who: [[one["text"] for one in item["answers"]] for item in items] for who, items in (("a", ann), ("b", bob))
@@ -75,7 +75,7 @@ def test_answers_come_shuffled_for_each_person_and_are_named_by_keys_alone(store
     first = [item["answers"][0]["text"].split()[0] for item in ann]
     assert all(8 <= first.count(word) <= 32 for word in ("good", "fair", "bad"))
     assert all(item.keys() == {"item", "context", "answers"} for item in ann)
-    assert queue(opened(store, Plan(1, 0, 0)), "ann", 60) == ann
+    assert queue(opened(store, AnnotationPlan(1, 0, 0)), "ann", 60) == ann
 
 
 def test_a_verdict_names_the_answers_whatever_their_order(store: Store) -> None:
@@ -124,7 +124,7 @@ def test_an_undo_that_arrives_first_and_one_of_somebody_else(store: Store) -> No
 
 
 def test_people_share_the_work_and_judge_the_overlap_each(store: Store) -> None:
-    annotation = opened(store, Plan(0.3, 0, 0))
+    annotation = opened(store, AnnotationPlan(0.3, 0, 0))
     shared = {item.key for item in annotation.items if item.shared}
     assert 8 < len(shared) < 30
     first = {item["item"] for item in queue(annotation, "ann", 100)}
@@ -139,7 +139,7 @@ def test_people_share_the_work_and_judge_the_overlap_each(store: Store) -> None:
 
 
 def test_items_are_shown_again_and_attention_is_checked_without_saying_so(store: Store) -> None:
-    annotation = opened(store, Plan(0, 0.3, 0.3))
+    annotation = opened(store, AnnotationPlan(0, 0.3, 0.3))
     shown = judge_all(annotation)
     names = [item["item"] for item in shown]
     again = [item for item in shown if item["context"] in [one["context"] for one in shown if one is not item]]
@@ -148,7 +148,7 @@ def test_items_are_shown_again_and_attention_is_checked_without_saying_so(store:
     assert figures["self_consistency"]["same"] == figures["self_consistency"]["of"] > 5
     assert figures["attention"]["passed"] == figures["attention"]["of"] > 5
     assert figures["left"] == 0 and figures["done"] == figures["total"] == len(shown)
-    assert opened(store, Plan(0, 0.3, 0.3)).progress("ann")["left"] == 0
+    assert opened(store, AnnotationPlan(0, 0.3, 0.3)).progress("ann")["left"] == 0
 
 
 def test_a_stored_judge_is_compared_with_people(store: Store) -> None:

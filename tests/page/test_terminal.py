@@ -10,7 +10,7 @@ import click
 import pytest
 from support import prompt
 
-from pairforge.page.annotation import Annotation, Plan
+from pairforge.page.annotation import Annotation, AnnotationPlan
 from pairforge.page.terminal import judge_in_terminal
 from pairforge.store import Store
 from pairforge.types import AnswerGroup, digest
@@ -21,7 +21,7 @@ def asked(folder: Path, answers: int, keys: str, guidelines: str = "") -> list[d
     texts = [f"answer {letter}" for letter in "ABC"[:answers]]
     groups = [AnswerGroup(prompt(f"Question {number}?\x1b[31m"), texts) for number in range(4)]
     store = Store(folder)
-    annotation = Annotation(lambda: groups, store, Plan(0, 0, 0), guidelines=guidelines)
+    annotation = Annotation(lambda: groups, store, AnnotationPlan(0, 0, 0), guidelines=guidelines)
     annotation.fill()
     pressed = iter(keys)
 
