@@ -241,7 +241,8 @@ def find_browser() -> None:
 
     On Ubuntu the packages of these names are empty, and ask for a snap.
     """
-    if works := any(shutil.which(name) and attempt([name, "--version"], quiet=True) for name in BROWSERS):
+    works = any(shutil.which(name) and attempt([name, "--version"], quiet=True) for name in BROWSERS)
+    if works:
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
         say("installing chromium, in which the page is tested (about 300 MB, once)")
