@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -149,3 +150,12 @@ def test_the_next_free_port_is_taken_unless_one_is_named() -> None:
         port = free.getsockname()[1]
     with server.listen("127.0.0.1", port) as made:
         assert server.address(made, Access.of("127.0.0.1", port)) == f"http://127.0.0.1:{port}/"
+
+
+def test_the_page_is_small_and_loads_only_itself() -> None:
+    files = {path.name: path.read_text("utf-8") for path in server.STATIC.iterdir()}
+    assert sum(len(text.encode()) for text in files.values()) < 60 * 1024
+    named = set(re.findall(r"""https?://[^"'\s]+""", "".join(files.values())))
+    assert named == {"http://www.w3.org/2000/svg"}, "a name, not an address"
+    for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "style="):
+        assert sink not in files["page.js"] + files["index.html"]
