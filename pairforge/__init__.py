@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .api.show import show
     from .api.train import train
     from .api.validate import validate
+    from .api.view import view
     from .repetition import repeats
     from .samplers.model_loading import model_source
 
@@ -38,7 +39,7 @@ __all__ = [
     "PairforgeError", "Prompt", "Sampler", "Skip", "ask", "balance", "convert", "correct", "default_run",
     "diff_runs", "difficulty", "doctor", "evaluate", "fix", "judge", "latest_run", "list_runs", "model_source",
     "onpolicy", "pair", "pairs_file", "pull", "push", "read_pairs", "remove_runs", "repeats", "report", "reproduce",
-    "sample", "select", "shortcuts", "show", "show_run", "train", "validate",
+    "sample", "select", "shortcuts", "show", "show_run", "train", "validate", "view",
 ]  # fmt: skip
 _MODULES = {
     "default_run": "api.correct",

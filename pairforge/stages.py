@@ -133,16 +133,24 @@ def score(
     prompts: Sequence[Prompt], sampled: Mapping[str, list[Answer] | Skip], judge: Judge, store: Store, ask: Ask
 ) -> dict[str, Scored | Skip]:
     """Return a score for each usable answer; cut, blank and duplicate answers are dropped before they are judged."""
+    kept, groups = worth_judging(prompts, sampled)
+    judged = judge_groups(groups, judge, store, ask)
+    scores = {group.prompt.id: found for group, found in zip(groups, judged, strict=True)}
+    return {name: given if isinstance(given, Skip) else _scored(given, scores[name]) for name, given in kept.items()}
+
+
+def worth_judging(
+    prompts: Sequence[Prompt], sampled: Mapping[str, list[Answer] | Skip]
+) -> tuple[dict[str, list[Answer] | Skip], list[AnswerGroup]]:
+    """Return the answers that are judged, by the prompt's id, or why there are none; and the same as groups."""
     kept = {prompt.id: sampled[prompt.id] for prompt in prompts}
-    kept = {name: given if isinstance(given, Skip) else _worth_judging(given) for name, given in kept.items()}
+    kept = {name: given if isinstance(given, Skip) else _usable(given) for name, given in kept.items()}
     groups = [
         AnswerGroup(prompt, [answer.text for answer in given])
         for prompt in _distinct(prompts)
         if not isinstance(given := kept[prompt.id], Skip)
     ]
-    judged = judge_groups(groups, judge, store, ask)
-    scores = {group.prompt.id: found for group, found in zip(groups, judged, strict=True)}
-    return {name: given if isinstance(given, Skip) else _scored(given, scores[name]) for name, given in kept.items()}
+    return kept, groups
 
 
 def _scored(answers: list[Answer], scores: Mapping[str, float | Skip]) -> Scored | Skip:
@@ -212,7 +220,7 @@ def _distinct(prompts: Sequence[Prompt]) -> list[Prompt]:
     return list(first.values())
 
 
-def _worth_judging(answers: Sequence[Answer]) -> list[Answer] | Skip:
+def _usable(answers: Sequence[Answer]) -> list[Answer] | Skip:
     """Return the usable answers, if there are two to compare."""
     kept = usable(answers)
     if isinstance(kept, Skip) or len(kept) > 1:

@@ -23,13 +23,19 @@ CREATE TABLE IF NOT EXISTS answers (settings TEXT, prompt TEXT, idx INTEGER,
 CREATE TABLE IF NOT EXISTS scores (settings TEXT, prompt TEXT, answer TEXT, score REAL NOT NULL,
     PRIMARY KEY (settings, prompt, answer)) WITHOUT ROWID;
 """
+_EVENTS = (
+    "CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, uuid TEXT UNIQUE NOT NULL, json TEXT NOT NULL)"
+)
 
 
 class Store:
     """The evidence: one SQLite file (WAL). What `add_answers` and `add_scores` returned from survives kill -9."""
 
-    def __init__(self, out: Path, fresh: bool = False) -> None:
+    def __init__(self, out: Path, fresh: bool = False, *, read_only: bool = False) -> None:
         self.path = out / "evidence.db"
+        if read_only:
+            self._open_to_read()
+            return
         with write_errors(self.path):
             out.mkdir(parents=True, exist_ok=True)
             if fresh:
@@ -44,6 +50,20 @@ class Store:
                 raise InputError(what, fix="update pairforge")
             if found < VERSION:
                 self._db.executescript(_SCHEMA + f"PRAGMA user_version={VERSION};")
+
+    def _open_to_read(self) -> None:
+        """Open the file to be read only; one in a folder that can't be written, too, as far as it was written back."""
+        with write_errors(self.path):
+            for how in ("mode=ro", "mode=ro&immutable=1"):
+                address = f"{self.path.absolute().as_uri()}?{how}"
+                self._db = sqlite3.connect(address, uri=True, timeout=60, check_same_thread=False)
+                try:
+                    self._db.execute("SELECT count(*) FROM settings").fetchone()
+                    return
+                except sqlite3.OperationalError as error:
+                    self._db.close()
+                    unreadable = error
+            raise unreadable
 
     def _set_aside(self) -> None:
         """Rename a store, with its write-ahead log; evidence is never deleted."""
@@ -128,6 +148,31 @@ class Store:
         query = "SELECT text, finish, tokens FROM answers WHERE settings = ? AND prompt = ? ORDER BY idx"
         with write_errors(self.path):
             return [answer_of(*found) for found in self._db.execute(query, (digest(settings), prompt))]
+
+    def add_events(self, events: Iterable[Mapping[str, Any]]) -> int:
+        """Append what people said, each under its `uuid`, and return how many are new; one that is there stays.
+
+        They are on the disk when this returns, even where the machine loses its power next.
+        """
+        rows = [(one["uuid"], json.dumps(one, ensure_ascii=False)) for one in events]
+        with write_errors(self.path):
+            self._db.execute("PRAGMA synchronous=FULL")  # answers can be asked for again, people can't
+            with self._db:
+                self._db.execute(_EVENTS)
+                query = "INSERT OR IGNORE INTO events (uuid, json) VALUES (?, ?)"
+                return self._db.executemany(query, rows).rowcount
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what people said, in the order in which it came."""
+        with write_errors(self.path):
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+                return []
+            return [json.loads(text) for (text,) in self._db.execute("SELECT json FROM events ORDER BY number")]
+
+    def settings(self) -> list[dict[str, Any]]:
+        """Return all settings of samplers and judges that have answers or scores here."""
+        with write_errors(self.path):
+            return [json.loads(text) for (text,) in self._db.execute("SELECT json FROM settings")]
 
     def forget(self, settings: Mapping[str, Any], dry: bool = False) -> int:
         """Remove the answers of one sampling setting, unless `dry`, and return how many they are."""

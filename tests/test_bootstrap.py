@@ -246,8 +246,52 @@ def test_demo_ends_with_the_first_command_that_fails(monkeypatch: pytest.MonkeyP
 def test_tests_run_to_their_end_and_every_failure_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
     monkeypatch.setattr(bootstrap, "step", lambda *command, cwd: ran.append(command[0]) or int(command[0] == "mypy"))
+    monkeypatch.setattr(bootstrap, "find_browser", lambda: None)
     assert bootstrap.test([]) == 1
     assert ran == ["ruff", "ruff", "mypy", "pytest"]
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulate root on Debian, where no browser is installed."""
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name == "apt-get" else None)
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 0)
+
+
+@pytest.mark.usefixtures("bare")
+class TestBrowser:
+    def test_it_is_installed_with_fresh_lists_where_the_old_ones_fail(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        tried = Attempts()
+        first = iter([False])
+        monkeypatch.setattr(bootstrap, "attempt", lambda command, quiet: tried(command) and next(first, True))
+        bootstrap.find_browser()
+        verbs = [next(word for word in command.split() if not word.startswith("-")) for command in tried.commands]
+        assert verbs == ["env", "env", "env", "chromium"]
+        assert [" update" in command for command in tried.commands] == [False, True, False, False]
+        assert "NOTE" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("failing", ["install", "--version"])
+    def test_one_line_says_that_it_is_missing(
+        self, failing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(bootstrap, "attempt", Attempts(failing))
+        bootstrap.find_browser()
+        assert capsys.readouterr().err.count("chromium is missing") == 1
+
+    def test_only_root_installs_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 1000)
+        monkeypatch.setattr(bootstrap, "attempt", tried := Attempts())
+        bootstrap.find_browser()
+        assert tried.commands == []
+
+
+def test_a_browser_that_works_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name)
+    monkeypatch.setattr(bootstrap, "attempt", tried := Attempts())
+    bootstrap.find_browser()
+    assert tried.commands == ["chromium --version"]
 
 
 def test_steps_are_printed_and_run_without_the_hub(

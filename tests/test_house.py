@@ -43,7 +43,7 @@ LAYERS = (
     {"stages", "shards"},
     {"executors"},
     {"jury", "diagnostics", "correction", "evaluation", "hub", "pair_view", "token_view"},
-    {"reporting"},
+    {"reporting", "page"},
     {"api"},
     {"cli", "__main__", "__init__"},
 )
@@ -77,6 +77,7 @@ FOR_TRAINERS = {
 """The modules of which `trainers` may import more than pairforge's public names."""
 CROSS_CUTTING = {
     "bootstrap",
+    "browser",
     "examples",
     "faults",
     "fuzz",

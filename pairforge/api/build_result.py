@@ -122,7 +122,7 @@ class BuildResult(HtmlRepr):
             yield from report.names()
             yield "next: pairforge validate · pairforge shortcuts · pairforge train dpo · pairforge push"
         elif counts["skips"].get("not_asked") or counts.get("unfinished"):
-            yield "stopped by its budget: what was made is whole; the same command goes on"
+            yield "stopped before the end: what was made is whole; the same command goes on"
         else:
             yield from report.conclusion()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..judges.human import HumanJudge
 from ..jury import Jury
 from ..options.declaration import keywords, part_of
 from ..options.judging import JudgeModelOptions, OnpolicyOptions, PickOptions
@@ -20,6 +21,7 @@ from ..plugins import load
 from ..samplers.replay import ReplaySampler
 from ..text import did_you_mean, one_line
 from ..types import Judge, Prompt, Sampler, Skip
+from .annotate import ask_people, people_of
 from .build_result import BuildResult
 from .models import contexts_of, open_sampler
 from .pipeline import BuildJob, build, prepare, source_name
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 BUILT_IN = "reference"
 """The judge whose name may come from a file: the others are code, which is run only where a user names it."""
 
+PEOPLE = ("human", "terminal")
+"""Judges who are asked on a page, or in the terminal."""
 MODELS = ("rm", "llm", "pairwise", "checklist")
 """The judges that are models: the name of the model follows behind a colon."""
 THINKING_TOKENS = 2048
@@ -70,7 +74,9 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         drop_hard=open_hard_pairs(options.drop_hard, sampler),
         notes=partial(family_warning, judge, sampler.model),
     )
-    return build(job, options, options.fresh)
+    if people := people_of(judge):
+        ask_people(job, people, options, options.fresh)
+    return build(job, options, options.fresh and not people)
 
 
 def open_pairer(options: PickOptions, judge: str) -> BestWorstPairer:
@@ -122,6 +128,8 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
     kind, _, model = judge.partition(":") if isinstance(judge, str) else ("", "", "")
     if judge == "replay":
         return _replay_judge(options)
+    if judge in PEOPLE:
+        return HumanJudge(terminal=judge == "terminal")
     if kind == BUILT_IN:
         return ReferenceJudge(*filter(None, [model]))
     if kind in ("length", "regex"):
@@ -137,7 +145,7 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
         return RewardModelJudge(model, label or None)
     if kind in MODELS:
         return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
-    built_in = (BUILT_IN, "length", "regex", *MODELS)
+    built_in = (BUILT_IN, "length", "regex", *MODELS, *PEOPLE)
     if isinstance(judge, str) and ":" not in judge and (meant := did_you_mean(judge, built_in)):
         raise InputError(f"no judge is called '{one_line(judge)}'", fix=meant)
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)

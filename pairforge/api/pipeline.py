@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..jury import Jury
 from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, words_of
+from ..options.viewing import AnnotationOptions
 from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
 from ..readers.spool import RowSpool, batched, spooled
@@ -254,15 +255,18 @@ class BuildJob:
         }
 
 
-NOT_OF_THE_RUN = ("output", "quiet", "fresh", "name", *(one.name for one in fields(ExecutorOptions)))
-"""Options on which the pairs do not depend."""
+_NO_PART = (
+    *("output", "quiet", "fresh", "name"),
+    *(one.name for kind in (ExecutorOptions, AnnotationOptions) for one in fields(kind)),
+)
+"""The options on which no pairs depend."""
 
 
 def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResult:
     """Make the run of a job, or find it made."""
     out, quiet = out_dir(options.output), options.quiet
     run = Run.of(out, job.command, job.settings())
-    run.argv = ("pairforge", job.command, *words_of(options, NOT_OF_THE_RUN))
+    run.argv = ("pairforge", job.command, *words_of(options, _NO_PART))
     sharded = ShardedAnswers.of(options)
     if sharded and sharded.is_task:
         if job.by_default and any(job.contexts) and not job.sampler.takes_system():

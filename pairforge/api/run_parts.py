@@ -45,8 +45,10 @@ class Judged:
         """Return the part with the pairs; a jury's scores are combined by the `scales` of its judges."""
         if not isinstance(judge, Jury):
             results = self.of_judges[0] if self.of_judges else {}
-            given = results if judge else self.answers
-            return replace(self, results=results, outcome=pair(self.asked, given, pairer, model, self.before))
+            edits: Mapping[str, str] = judge.settings().get("edits", {}) if judge else {}
+            given = _with_edits(results, edits) if judge else self.answers
+            outcome = pair(self.asked, given, pairer, model, self.before)
+            return replace(self, results=results, outcome=_of_edits(outcome, edits))
         ballots = Ballots(judge, self.of_judges)
         results = ballots.combined(scales)
         outcome = pair(self.asked, results, pairer, model, self.before)
@@ -55,6 +57,25 @@ class Judged:
             for prompt, item in outcome
         ]
         return replace(self, results=results, outcome=outcome)
+
+
+def _with_edits(results: Mapping[str, Scored | Skip], edits: Mapping[str, str]) -> dict[str, Scored | Skip]:
+    """Return the results with what a person made of the best answer as one more, scored 1 above it."""
+    edited = dict(results)
+    for name, text in edits.items():
+        if not isinstance(result := results.get(name, Skip("")), Skip):
+            edited[name] = [*result[0], Answer(text, "stop")], [*result[1], max(result[1]) + 1]
+    return edited
+
+
+def _of_edits(outcome: Outcome, edits: Mapping[str, str]) -> Outcome:
+    """Return the outcome; a pair whose chosen answer was written by a person says so in its column `method`."""
+    return [
+        (prompt, replace(item, method="human_edit"))
+        if isinstance(item, Pair) and edits.get(item.prompt_id) == item.chosen[-1]["content"]
+        else (prompt, item)
+        for prompt, item in outcome
+    ]
 
 
 def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterator[Judged]) -> Iterator[Judged]:

@@ -23,6 +23,7 @@ from ..samplers.replay import StoredSampler
 from ..stopping import Budget
 from ..store import Store
 from ..types import AnswerGroup, Judge, Prompt, Skip
+from .annotate import ExportedVerdicts, ask_people, export_verdicts, people_of
 from .build_result import BuildResult
 from .inputs import PairInput, check_output, latest_run, run_folder
 from .judge_exam import JudgeExam, JudgeProbes, exam, probe
@@ -56,11 +57,12 @@ def select(options: SelectOptions) -> BuildResult:
 
 
 @keywords(JudgeOptions)
-def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes:
+def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes | ExportedVerdicts:
     """Score the answers of a run by another judge, and make pairs of them; no answer is sampled.
 
     Makes the run that `onpolicy` with this judge would have made. With `gold` or `probe` it makes no pairs: see
-    `JudgeExam` and `JudgeProbes`. Raises InputError for a judge that can't be used, OutsideError for one that fails.
+    `JudgeExam` and `JudgeProbes`; with `export_verdicts` it writes what people said. Raises InputError for a judge that
+    can't be used, OutsideError for one that fails.
     """
     if not options.judge:
         raise InputError("no judge is named", fix="add --judge reference, or --judge FILE.py:FUNCTION")
@@ -78,6 +80,10 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes:
     check_judge(named, prompts, run.path.name)
     job = _job(run, named, options, open_budget(options))
     job = replace(job, check=partial(try_judge, named, prompts), confirm=open_confirm(options))
+    if options.export_verdicts:
+        return export_verdicts(job, Path(options.export_verdicts), str(run.path.parent))
+    if people := people_of(named):
+        ask_people(job, people, replace(options, output=str(run.path.parent)))
     if not options.quiet:
         for line in family_warning(named, job.sampler.model):
             note(f"warning: {line}")
@@ -87,6 +93,8 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes:
 def _one(judge: Judge | Jury) -> Judge:
     if isinstance(judge, Jury):
         raise InputError("a jury is examined judge by judge", fix="name one --judge")
+    if people_of(judge):
+        raise InputError("people are not examined like a judge", fix="leave out --gold and --probe")
     return judge
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..errors import InputError, PairforgeError
-from ..options import asking, correction, hub, judging, management, pairs
+from ..options import asking, correction, hub, judging, management, pairs, viewing
 from ..options.declaration import flags_of, grouped
 from ..text import visible
 from .completion import completer
@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, type]] = {
     "shortcuts": ("shortcuts", pairs.ShortcutsOptions),
     "show": ("show", pairs.ShowOptions),
     "validate": ("validate", pairs.ValidateOptions),
+    "view": ("view", viewing.ViewOptions),
 }
 """The function of each command, and its options."""
 _SHOWING = {"ask", "doctor", "runs diff", "runs show", "show"}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from .common import BudgetOptions, BuildOptions, PairData, PromptSource, RunOptions, prompts_option
 from .declaration import option, options
+from .viewing import AnnotationOptions
 
 Rejected: TypeAlias = Literal["best-worst", "sigma", "best-random", "best-second", "matched", "all-pairs"]
 
@@ -46,7 +47,8 @@ _JUDGE = (
     "Score answers by the prompts' own references (reference), your reward function (FILE.py:FUNCTION or "
     "MODULE:FUNCTION; in Python also the function itself), a reward model (rm:MODEL), or a language model that rates "
     "each answer (llm:MODEL), compares every two (pairwise:MODEL) or goes by a checklist (checklist:MODEL), or the "
-    "scores or ranks in the file of --replay (replay). Several make a jury; NAME=2 counts twice."
+    "scores or ranks in the file of --replay (replay), or let people judge on a page (human) or in the terminal "
+    "(terminal). Several make a jury; NAME=2 counts twice."
 )
 
 
@@ -86,7 +88,7 @@ class JudgeModelOptions:
 
 
 @options
-class OnpolicyOptions(PickOptions, JudgeModelOptions, BuildOptions):
+class OnpolicyOptions(PickOptions, JudgeModelOptions, AnnotationOptions, BuildOptions):
     """Make pairs of the best and the worst of n sampled answers.
 
     A judge scores the answers to each prompt: `chosen` is the best one, `rejected` is the worst one.
@@ -114,7 +116,7 @@ class StoredAnswersOptions(PickOptions, RunOptions):
 
 
 @options
-class JudgeOptions(StoredAnswersOptions, JudgeModelOptions, BudgetOptions):
+class JudgeOptions(StoredAnswersOptions, JudgeModelOptions, AnnotationOptions, BudgetOptions):
     """Score the answers of a run by another judge.
 
     No answers are sampled: it makes the run that `onpolicy` with this judge would have made. With --gold or --probe it
@@ -141,6 +143,18 @@ class JudgeOptions(StoredAnswersOptions, JudgeModelOptions, BudgetOptions):
         at_least=1,
     )
     judge: Any = option(_JUDGE, default=(), metavar="NAME")
+    import_verdicts: str | PathLike[str] | None = option(
+        "Take the verdicts of people that are in this file, and make the pairs: no page is opened.",
+        default=None,
+        flags=("--import",),
+        metavar="FILE",
+    )
+    export_verdicts: str | PathLike[str] | None = option(
+        "Write the verdicts of people to this file (.jsonl), and make no pairs.",
+        default=None,
+        flags=("--export",),
+        metavar="FILE",
+    )
 
 
 @options

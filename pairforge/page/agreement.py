@@ -1,0 +1,138 @@
+"""How far people agree with each other, with themselves, and with the judges whose scores are stored."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import isfinite
+from typing import Any
+
+from ..judges.human import HumanEvent
+
+_DRAWS = 200  # of the bootstrap
+_FEWEST = 5  # items from which on an interval is given
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The figures; shares are of 1, None where nothing can be said.
+
+    `percent` of the verdicts of two people on one item are the same; `alpha` is Krippendorff's for nominal data, 1 for
+    perfect agreement and 0 for chance (Krippendorff 2011, Computing Krippendorff's Alpha-Reliability), `interval` its
+    95 % bootstrap interval over `items`. `consistency` and `attention` are by person: (same, of), (passed, of).
+    `judges`: (agreed, of) by the judge's name.
+    """
+
+    items: int = 0
+    percent: float | None = None
+    alpha: float | None = None
+    interval: tuple[float, float] | None = None
+    consistency: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    attention: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    judges: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+
+    def as_json(self, who: str) -> dict[str, Any]:
+        """Return the figures for a person."""
+        agreed = {"percent": self.percent, "alpha": self.alpha, "interval": self.interval, "items": self.items}
+        same, passed = self.consistency.get(who), self.attention.get(who)
+        return {
+            "agreement": agreed if self.items else None,
+            "self_consistency": {"same": same[0], "of": same[1]} if same else None,
+            "attention": {"passed": passed[0], "of": passed[1]} if passed else None,
+            "judges": [{"judge": name, "agreed": hits, "of": of} for name, (hits, of) in self.judges.items()],
+        }
+
+
+def agreement(verdicts: Iterable[HumanEvent], answers: Mapping[str, Sequence[str]]) -> Agreement:
+    """Return how far people agree, given the verdicts that stand.
+
+    Args:
+        verdicts: of all people; items that were skipped count for nothing.
+        answers: of each item that several people judged, the digests of its answers, in an order that is the same for
+            all: the best one's place is the value that is compared.
+    """
+    by_item: dict[str, dict[str, HumanEvent]] = defaultdict(dict)
+    repeated = list[HumanEvent]()
+    for event in verdicts:
+        if event.purpose:
+            repeated.append(event)
+        elif event.choice != "skip":
+            by_item[event.item][event.who] = event
+    units = [
+        [_value(event, answers[item]) for event in of_item.values()]
+        for item, of_item in sorted(by_item.items())
+        if len(of_item) > 1 and item in answers
+    ]
+    consistency, attention = Counter[tuple[str, bool]](), Counter[tuple[str, bool]]()
+    for event in repeated:
+        first = by_item.get(event.item, {}).get(event.who)
+        if event.purpose == "again" and first:
+            consistency[event.who, first.said == event.said] += 1
+        elif event.purpose == "check" and first and event.choice != "skip":
+            attention[event.who, event.best == first.best] += 1
+    alpha, interval = _alpha(units)
+    return Agreement(len(units), _percent(units), alpha, interval, _shares(consistency), _shares(attention))
+
+
+def judge_agreement(
+    scored: Iterable[tuple[HumanEvent, Mapping[str, Mapping[str, float]]]],
+) -> dict[str, tuple[float, int]]:
+    """Return how often each judge scores the best answer above the worst one: (agreed, of); equal scores are a half.
+
+    `scored` has the scores by judge and by the digest of the answer, for each verdict that picked two.
+    """
+    found: dict[str, tuple[float, int]] = {}
+    for event, by_judge in scored:
+        for name, scores in by_judge.items():
+            best, worst = scores.get(str(event.best)), scores.get(str(event.worst))
+            if best is not None and worst is not None:
+                hits, of = found.get(name, (0.0, 0))
+                found[name] = hits + ((best > worst) + (best >= worst)) / 2, of + 1
+    return found
+
+
+def _value(event: HumanEvent, answers: Sequence[str]) -> int:
+    """Return a verdict as a number: the place of the best answer, or one behind them for a tie, and for all bad."""
+    if event.choice == "picked" and event.best in answers:
+        return answers.index(str(event.best))
+    return len(answers) + (event.choice == "all_bad")
+
+
+def _percent(units: Sequence[Sequence[int]]) -> float | None:
+    pairs = [one == other for unit in units for one, other in combinations(unit, 2)]
+    return sum(pairs) / len(pairs) if pairs else None
+
+
+def _shares(counts: Mapping[tuple[str, bool], int]) -> dict[str, tuple[int, int]]:
+    people = sorted({who for who, _ in counts})
+    return {
+        who: (counts.get((who, True), 0), counts.get((who, True), 0) + counts.get((who, False), 0)) for who in people
+    }
+
+
+def _alpha(units: Sequence[Sequence[int]]) -> tuple[float | None, tuple[float, float] | None]:
+    """Return Krippendorff's alpha and its bootstrap interval over units."""
+    if not units:
+        return None, None
+    import krippendorff
+    import numpy as np
+
+    counts: Any = np.zeros((len(units), max(map(max, units)) + 1), dtype=int)
+    for row, unit in enumerate(units):
+        for value in unit:
+            counts[row, value] += 1
+
+    def of(rows: Any) -> float | None:
+        if np.count_nonzero(rows.sum(axis=0)) < 2:  # all said the same: there is no chance to compare with
+            return None
+        return float(krippendorff.alpha(value_counts=rows, level_of_measurement="nominal"))
+
+    random = np.random.default_rng(0)
+    drawn = [
+        of(counts[random.integers(0, len(units), len(units))]) for _ in range(_DRAWS if len(units) >= _FEWEST else 0)
+    ]
+    values = [value for value in drawn if value is not None and isfinite(value)]
+    interval = tuple(map(float, np.quantile(values, [0.025, 0.975]))) if len(values) > _DRAWS / 2 else None
+    return of(counts), interval  # type: ignore[return-value]

@@ -1,0 +1,391 @@
+"""Answers to be judged by people: who is asked what next, what they said, and how far they agree."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, takewhile
+from statistics import median
+from typing import Any
+
+from ..errors import InputError
+from ..judges.human import HumanEvent, Purpose, item_key, standing
+from ..store import Store
+from ..types import AnswerGroup, digest
+from .agreement import Agreement, agreement, judge_agreement
+from .evidence import StoredScores
+from .server import ConflictError, Handler, MissingError, NotReadyError
+
+_LEASE = 600.0  # seconds for which what one person was given is not given to another
+_APART = 10  # verdicts between an item and its repetition, at least
+_LATEST = 50  # verdicts by which the speed is measured
+_MOST = 100  # items that are given at once
+_REFRESH = 5.0  # seconds for which the figures of agreement are kept
+_MOST_COMPARED = 2000  # items by which stored judges are compared with people
+
+
+@dataclass(frozen=True)
+class AnnotationPlan:
+    """How items are given to people: shares of 1.
+
+    Args:
+        overlap: of the items, those that every person judges; each other one is judged by one person.
+        again: of a person's items, those that are shown twice.
+        checks: of a person's items, those whose best answer is later shown beside an answer to another question.
+        seed: of all that is drawn.
+    """
+
+    overlap: float = 0.1
+    again: float = 0.05
+    checks: float = 0.02
+    seed: int = 0
+
+    def drawn(self, *of: str) -> float:
+        """Return a number from 0 to 1 that is always the same for these texts."""
+        return int(digest([self.seed, *of], 13), 16) / 16**13
+
+
+@dataclass(frozen=True)
+class AnnotationItem:
+    """A prompt with its distinct answers; `number` is its place, and `shared` ones are judged by everybody."""
+
+    key: str
+    number: int
+    group: AnswerGroup
+    shared: bool
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The answers by their digests."""
+        return {digest(text): text for text in self.group.answers}
+
+
+@dataclass
+class Annotator:
+    """A person: the verdicts that stand, by (item, purpose), the place of the first open item, and what is due later.
+
+    `own` counts the verdicts on items that nobody else is asked, `repeated` those on items that were shown again;
+    `later` holds what will be: (after how many verdicts, item, purpose), `returned` what was taken back.
+    """
+
+    name: str
+    verdicts: dict[tuple[str, Purpose], HumanEvent] = field(default_factory=dict)
+    cursor: int = 0
+    own: int = 0
+    repeated: int = 0
+    later: list[tuple[int, str, Purpose]] = field(default_factory=list)
+    returned: list[tuple[str, Purpose]] = field(default_factory=list)
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_LATEST))
+
+
+class Annotation:
+    """Gives items to people and keeps what they say; `load` makes the groups of answers, in a thread of its own."""
+
+    def __init__(
+        self,
+        load: Callable[[], Iterable[AnswerGroup]],
+        store: Store,
+        plan: AnnotationPlan | None = None,
+        *,
+        who: str = "",
+        title: str = "",
+        guidelines: str = "",
+    ) -> None:
+        self.store, self.plan = store, plan or AnnotationPlan()
+        self.who, self.title, self.guidelines = who, title, guidelines
+        self.items: list[AnnotationItem] = []
+        self.by_key: dict[str, AnnotationItem] = {}
+        self.state, self.failure = "reading", ""
+        self._load = load
+        self._lock = threading.RLock()
+        self._people: dict[str, Annotator] = {}
+        self._events: dict[str, HumanEvent] = {}
+        self._takers: dict[str, set[str]] = {}  # of an item: who has judged it
+        self._leases: dict[str, tuple[str, float]] = {}
+        self._repeated: dict[str, tuple[str, Purpose]] = {}  # what is shown a second time, by the name that people see
+        self._undone: set[tuple[str, str]] = set()
+        self._judged_alone = 0  # items that only one person is asked, and that are judged
+        self._figures: tuple[float, int, Agreement] = (0.0, 0, Agreement())  # since when, of how many events
+        self._scores = StoredScores(store)
+        self.thread = threading.Thread(target=self.fill, daemon=True)
+
+    def fill(self) -> None:
+        """Make the items, then take the events that are stored."""
+        try:
+            for group in self._load():
+                key = item_key(group.prompt, group.answers)
+                shared = self.plan.drawn(key, "shared") < self.plan.overlap
+                if key not in self.by_key:
+                    self.by_key[key] = AnnotationItem(key, len(self.items), group, shared)
+                    self.items.append(self.by_key[key])
+            with self._lock:
+                events = [HumanEvent.read(one) for one in self.store.events()]
+                self._events = {one.uuid: one for one in events}
+                self._undone = {(one.who, str(one.undoes)) for one in events if one.kind == "undo"}
+                for event in sorted(standing(events).values(), key=lambda one: (one.at, one.uuid)):
+                    self._take(event)
+                self.state = "ready"
+        except Exception as error:  # noqa: BLE001 (the thread's end: the page says it)
+            self.state, self.failure = "failed", str(error) or type(error).__name__
+
+    def routes(self) -> dict[tuple[str, str], Handler]:
+        """Return what is answered."""
+        return {
+            ("GET", "/api/source"): lambda asked, _: self.source(),
+            ("GET", "/api/judge/queue"): lambda asked, _: self.queue(_who(asked, self.who), _limit(asked)),
+            ("GET", "/api/judge/progress"): lambda asked, _: self.progress(_who(asked, self.who), fresh=True),
+            ("POST", "/api/judge/events"): lambda _, body: self.add(body),
+        }
+
+    def source(self) -> dict[str, Any]:
+        """Return what there is to judge."""
+        return {
+            "mode": "judge",
+            "id": digest(sorted(self.by_key)) if self.state == "ready" else None,
+            "title": self.title,
+            "state": self.state,
+            "failure": self.failure,
+            "who": self.who,
+            "total": len(self.items),
+            "annotators": sorted(self._people),
+            "guidelines": self.guidelines or None,
+        }
+
+    def queue(self, who: str, limit: int = 20) -> dict[str, Any]:
+        """Return the next items of a person, blind and in an order of their own, and how far the person is."""
+        if self.state != "ready":
+            return {"who": who, "items": [], "state": self.state, "failure": self.failure, "progress": None}
+        with self._lock:
+            person, now, limit = self._person(who), time.monotonic(), max(1, min(limit, _MOST))
+            due = takewhile(lambda one: one[0] <= len(person.verdicts), person.later)
+            ready = chain(
+                reversed(person.returned),
+                ((key, purpose) for _, key, purpose in due),
+                ((item.key, "") for item in self._open(person, now)),
+                ((key, purpose) for _, key, purpose in person.later),
+            )
+            chosen = list(islice(dict.fromkeys(islice(ready, 2 * limit)), limit))
+            for key, purpose in chosen:
+                if not purpose and not self.by_key[key].shared:
+                    self._leases[key] = who, now
+            items = [self._shown(person, key, purpose) for key, purpose in chosen]
+            return {"who": who, "items": items, "state": self.state, "progress": self.progress(who, fresh=True)}
+
+    def _person(self, who: str) -> Annotator:
+        return self._people.setdefault(who, Annotator(who))
+
+    def _open(self, person: Annotator, now: float) -> Iterator[AnnotationItem]:
+        """Yield the items that a person has not judged, and that nobody else has or is about to."""
+        while person.cursor < len(self.items) and self._takers.get(self.items[person.cursor].key):
+            item = self.items[person.cursor]
+            if item.shared and person.name not in self._takers[item.key]:
+                break
+            person.cursor += 1
+        for number in range(person.cursor, len(self.items)):
+            item = self.items[number]
+            takers = self._takers.get(item.key) or set()
+            if person.name in takers or (takers and not item.shared):
+                continue
+            holder, since = self._leases.get(item.key, (person.name, now))
+            if item.shared or holder == person.name or now - since > _LEASE:
+                yield item
+
+    def answers(self, who: str, key: str, purpose: Purpose = "") -> list[str]:
+        """Return the answers as a person sees them: the order is a hash of item, person and seed."""
+        item = self.by_key[key]
+        texts = [*item.group.answers]
+        if purpose == "check":
+            verdict = self._person(who).verdicts.get((key, ""))
+            best = item.digests.get(str(verdict and verdict.best), texts[0])
+            texts = [best, self._foreign(item, best)]
+        return sorted(texts, key=lambda text: digest([key, who, purpose, self.plan.seed, text]))
+
+    def _foreign(self, item: AnnotationItem, best: str) -> str:
+        """Return an answer to another question."""
+        start = int(self.plan.drawn(item.key, "foreign") * len(self.items))
+        around = (self.items[(start + step) % len(self.items)] for step in range(len(self.items)))
+        texts = (one.group.answers[0] for one in around if one.group.prompt.question != item.group.prompt.question)
+        return next((text for text in texts if text not in (best, *item.group.answers)), "")
+
+    def _shown(self, person: Annotator, key: str, purpose: Purpose) -> dict[str, Any]:
+        item, answers = self.by_key[key], self.answers(person.name, key, purpose)
+        return {
+            "item": _public(key, purpose),
+            "context": [{"role": turn["role"], "content": turn["content"]} for turn in item.group.prompt.messages],
+            "answers": [{"key": number, "text": text} for number, text in enumerate(answers, 1)],
+        }
+
+    def add(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Store what a person says, once, and return how far the person is.
+
+        Raises ConflictError where the person has judged the item already, MissingError for an item that is not here,
+        InputError for what is no verdict.
+        """
+        if self.state != "ready":
+            raise NotReadyError("the answers are still being read", fix="try again in a moment")
+        with self._lock:
+            event = self._events.get(str(body.get("uuid"))) or self._event(body)
+            if event.uuid not in self._events:
+                there = (event.item, event.purpose) in self._person(event.who).verdicts
+                if event.kind == "verdict" and there:
+                    raise ConflictError("this is judged already, perhaps in another tab", fix="take it back first: u")
+                self.store.add_events([event.as_json()])
+                self._events[event.uuid] = event
+                if event.kind == "undo":
+                    self._undo(event)
+                elif (event.who, event.uuid) not in self._undone:
+                    self._take(event)
+            return {"saved": event.uuid, "progress": self.progress(event.who)}
+
+    def _event(self, body: Mapping[str, Any]) -> HumanEvent:
+        """Return the event in a request, in which answers are named by the keys that the person saw."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}Z"
+        given = {**body, "who": _who(body, self.who), "at": at, "order": None, "purpose": None}
+        if body.get("kind") == "undo":
+            return HumanEvent.read({**given, "item": "", "best": None, "worst": None, "edit": None, "choice": None})
+        key, purpose = self._named(body.get("item"))
+        answers = self.answers(given["who"], key, purpose)
+        sides: dict[str, Any] = {"best": None, "worst": None}
+        if body.get("choice") == "picked":
+            for side in sides:
+                number = body.get(side)
+                if type(number) is not int or not 1 <= number <= len(answers):
+                    raise InputError(f"{side} must be one of the keys 1 to {len(answers)}")
+                sides[side] = digest(answers[number - 1])
+        best = next((text for text in answers if digest(text) == sides["best"]), None)
+        edit = body.get("edit") if best is not None and not purpose and body.get("edit") != best else None
+        if isinstance(edit, str) and not edit.strip():
+            raise InputError("the edit of the best answer is empty")
+        order = [digest(text) for text in answers]
+        named = {"item": key, "purpose": purpose, "order": order, "edit": edit, "undoes": None}
+        return HumanEvent.read({**given, **named, **sides})
+
+    def _named(self, public: Any) -> tuple[str, Purpose]:
+        name = str(public)
+        if name in self.by_key:
+            return name, ""
+        if name in self._repeated:
+            return self._repeated[name]
+        raise MissingError("this is not among what is to be judged here", fix="load the page again")
+
+    def _take(self, event: HumanEvent) -> None:
+        """Count a verdict that stands."""
+        item, person = self.by_key.get(event.item), self._person(event.who)
+        if item is None or (event.item, event.purpose) in person.verdicts:
+            return
+        person.verdicts[event.item, event.purpose] = event
+        person.returned = [one for one in person.returned if one != (event.item, event.purpose)]
+        person.seconds.append(event.seconds)
+        if event.purpose:
+            person.later = [one for one in person.later if one[1:] != (event.item, event.purpose)]
+            person.repeated += 1
+            return
+        takers = self._takers.setdefault(event.item, set())
+        if not item.shared:
+            self._judged_alone += not takers
+            person.own += 1
+        takers.add(event.who)
+        self._leases.pop(event.item, None)
+        if purpose := self._purpose(event):
+            self._repeated[_public(event.item, purpose)] = event.item, purpose
+        if purpose and (event.item, purpose) not in person.verdicts:
+            insort(person.later, (len(person.verdicts) + _APART, event.item, purpose))
+
+    def _purpose(self, event: HumanEvent) -> Purpose:
+        """Return why an item will be shown to the person once more; empty where it won't."""
+        drawn = self.plan.drawn(event.item, event.who, "later")
+        if drawn < self.plan.again and event.choice != "skip":
+            return "again"
+        checked = drawn < self.plan.again + self.plan.checks and event.choice == "picked"
+        return "check" if checked and self._foreign(self.by_key[event.item], "") else ""
+
+    def _undo(self, event: HumanEvent) -> None:
+        self._undone.add((event.who, str(event.undoes)))
+        undone, person = self._events.get(str(event.undoes)), self._person(event.who)
+        if undone is None or undone.who != event.who:
+            return
+        if person.verdicts.get((undone.item, undone.purpose)) != undone:
+            return
+        item = self.by_key[undone.item]
+        del person.verdicts[undone.item, undone.purpose]
+        person.returned.append((undone.item, undone.purpose))
+        if undone.purpose:
+            person.repeated -= 1
+            return
+        person.later = [one for one in person.later if one[1] != undone.item]
+        person.returned = [one for one in person.returned if one[0] != undone.item or not one[1]]
+        takers = self._takers[undone.item]
+        takers.discard(event.who)
+        if not item.shared:
+            self._judged_alone -= not takers
+            person.own -= 1
+        for one in self._people.values():
+            one.cursor = min(one.cursor, item.number)
+        self._leases[undone.item] = event.who, time.monotonic()
+
+    def progress(self, who: str, fresh: bool = False) -> dict[str, Any]:
+        """Return how far a person is, and how far all agree, which is computed anew only with `fresh`."""
+        if fresh:
+            self._compute_agreement()
+        with self._lock:
+            person = self._person(who)
+            asked = len(self.items) - (self._judged_alone - person.own)
+            again = person.repeated + len(person.later) + sum(bool(purpose) for _, purpose in person.returned)
+            done, total = len(person.verdicts), asked + again
+            pace = median(person.seconds) if person.seconds else None
+            left = max(total - done, 0)
+            return {
+                "done": done,
+                "total": total,
+                "left": left,
+                "per_hour": round(3600 / pace) if pace else None,
+                "seconds_left": round(left * pace) if pace else None,
+                "last": [event.uuid for event in islice(reversed(person.verdicts.values()), 1)],
+                **self._figures[2].as_json(who),
+            }
+
+    def _compute_agreement(self) -> None:
+        """Compute the figures of agreement where they are old; people go on judging meanwhile."""
+        with self._lock:
+            since, count, _ = self._figures
+            if count == len(self._events) or (count and time.monotonic() - since < _REFRESH):
+                return
+            verdicts = [event for person in self._people.values() for event in person.verdicts.values()]
+            answers = {item.key: sorted(item.digests) for item in self._compared(verdicts)}
+            scored = [*self._scored(verdicts)]
+            self._figures = time.monotonic(), len(self._events), self._figures[2]
+        found = replace(agreement(verdicts, answers), judges=judge_agreement(scored))
+        with self._lock:
+            self._figures = *self._figures[:2], found
+
+    def _compared(self, verdicts: Sequence[HumanEvent]) -> Iterator[AnnotationItem]:
+        keys = {event.item for event in verdicts if not event.purpose and len(self._takers.get(event.item, ())) > 1}
+        return (self.by_key[key] for key in keys)
+
+    def _scored(self, verdicts: Sequence[HumanEvent]) -> Iterator[tuple[HumanEvent, Mapping[str, Mapping[str, float]]]]:
+        picked = [event for event in verdicts if event.choice == "picked" and not event.purpose]
+        for event in picked[-_MOST_COMPARED:]:
+            yield event, self._scores.of(self.by_key[event.item].group)
+
+
+def _public(key: str, purpose: Purpose) -> str:
+    """Return the name by which a person is shown an item: it does not tell why it is shown."""
+    return digest([key, purpose]) if purpose else key
+
+
+def _limit(asked: Mapping[str, str]) -> int:
+    text = asked.get("limit") or "20"
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise InputError("limit is not a whole number")
+    return int(text)
+
+
+def _who(given: Mapping[str, Any], default: str) -> str:
+    who = given.get("who") or default
+    if not isinstance(who, str) or not who.strip() or len(who) > 64 or not who.isprintable():
+        raise InputError("who judges is not said", fix="add ?who=NAME to the address, or --who NAME to the command")
+    return who.strip()

@@ -1,0 +1,138 @@
+"""What a run left beside its pairs, for the page: all answers with their scores, the training, and the verdict."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+from ..disk import json_object
+from ..errors import InputError
+from ..pairers import usable
+from ..run import Run
+from ..store import Store
+from ..types import AnswerGroup, Prompt, Skip, digest
+
+_CURVES = ("loss", "rewards/margins", "rewards/accuracies", "rewards/chosen", "rewards/rejected", "eval_loss")
+
+
+class StoredScores:
+    """The scores of all judges in a store; that of the run, whose settings are given, comes first."""
+
+    def __init__(self, store: Store, judge: Any = None) -> None:
+        self.store, self._own = store, judge
+
+    @cached_property
+    def judges(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The judges, each with its settings; of two with one name, the name has a digest of them behind it."""
+        listed = self._own.get("judges", [self._own]) if isinstance(self._own, Mapping) else []
+        known = {digest(one): one for one in (*listed, *self.store.settings()) if isinstance(one, Mapping)}
+        found = [(str(one["judge"]), one) for one in known.values() if "judge" in one and "judges" not in one]
+        names = [name for name, _ in found]
+        return [
+            (name if names.count(name) == 1 else f"{name} {digest(settings, 4)}", settings) for name, settings in found
+        ]
+
+    def of(self, group: AnswerGroup) -> dict[str, dict[str, float]]:
+        """Return the scores of a prompt's answers, by judge and by the digest of the answer."""
+        keys = {group.key, digest([group.key, sorted(group.answers)])}
+        found = ((name, self.store.scores(settings, keys)) for name, settings in self.judges)
+        return {name: {answer: score for (_, answer), score in scores.items()} for name, scores in found if scores}
+
+
+class RunEvidence:
+    """The answers and scores of a run, read as they are asked for, and what became of the models trained on it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @cached_property
+    def _prompts(self) -> Mapping[str, Prompt]:
+        """The prompts of the run by their ids, in its contexts."""
+        with suppress(InputError):
+            contexts = self.run.settings.get("contexts") or [None]
+            prompts = [one for one in self.run.read_prompts() if isinstance(one, Prompt)]
+            return {made.id: made for one in prompts for made in map(one.in_context, contexts)}
+        return {}
+
+    @cached_property
+    def _store(self) -> Store | None:
+        with suppress(InputError):
+            return Store(self.run.path.parent, read_only=True)
+        return None
+
+    @cached_property
+    def _scores(self) -> StoredScores | None:
+        return StoredScores(self._store, self.run.settings.get("judge")) if self._store else None
+
+    def candidates(self, prompt_id: str) -> list[dict[str, Any]]:
+        """Return all stored answers to a prompt, each with the scores that judges gave it."""
+        sampling = self.run.settings.get("sampling")
+        if not self._store or not isinstance(sampling, Mapping):
+            return []
+        answers = self._store.answers_to(sampling, prompt_id)
+        if type(n := self.run.settings.get("n")) is int:
+            answers = answers[:n]
+        found: list[dict[str, Any]] = [
+            {"text": one.text, "finish": one.finish, "tokens": one.tokens, "scores": {}}
+            | ({"thought": one.thought} if one.thought else {})
+            for one in answers
+        ]
+        prompt = self._prompts.get(prompt_id)
+        if prompt is None or len(answers) < 2:
+            return found
+        kept = usable(answers)
+        group = AnswerGroup(prompt, [] if isinstance(kept, Skip) else [one.text for one in kept])
+        for name, scores in (self._scores.of(group) if self._scores else {}).items():
+            for one in found:
+                if (score := scores.get(digest(one["text"]))) is not None:
+                    one["scores"][name] = score
+        return found
+
+    def training(self) -> list[dict[str, Any]]:
+        """Return the curves of each model that was trained on the pairs: `{"model", "steps", "curves", "guard"}`."""
+        found = []
+        for model in self.run.trained:
+            history = json_object(model.path / "history.json")
+            log = history.get("log")
+            lines = [line for line in log if isinstance(line, Mapping)] if isinstance(log, list) else []
+            curves = {name: [*_points(lines, name)] for name in _CURVES}
+            guard = history.get("guard")
+            found.append(
+                {
+                    "model": model.path.name,
+                    "outcome": model.outcome,
+                    "steps": history.get("steps"),
+                    "about": history.get("training") or {},
+                    "curves": {name: points for name, points in curves.items() if points},
+                    "alarm": guard.get("alarm") if isinstance(guard, Mapping) else None,
+                }
+            )
+        return found
+
+    def verdicts(self) -> list[dict[str, Any]]:
+        """Return the verdict on each model that has one, with the answers that failed: the content of its files."""
+        found = []
+        for model in self.run.trained:
+            if model.verdict:
+                failed = []
+                with suppress(OSError, ValueError):
+                    lines = (model.path / "failures.jsonl").read_text("utf-8").splitlines()[:200]
+                    failed = [json.loads(line) for line in lines]
+                found.append({"model": model.path.name, "outcome": model.outcome, **model.verdict, "failed": failed})
+        return found
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._store:
+                self._store.close()
+
+
+def _points(lines: list[Mapping[str, Any]], name: str) -> Iterator[list[float]]:
+    for line in lines:
+        step, value = line.get("step"), line.get(name)
+        if all(type(one) in (int, float) for one in (step, value)):
+            yield [step, value]  # type: ignore[list-item]
