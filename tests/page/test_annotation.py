@@ -11,6 +11,7 @@ from support import prompt
 
 from pairforge import InputError
 from pairforge.judges.human import item_key
+from pairforge.page import annotation as annotation_module
 from pairforge.page.annotation import Annotation, AnnotationPlan
 from pairforge.page.server import ConflictError, MissingError
 from pairforge.store import Store
@@ -21,6 +22,11 @@ GROUPS = [
     for number in range(60)
 ]
 ALONE = AnnotationPlan(overlap=0, again=0, checks=0)
+
+
+@pytest.fixture(autouse=True)
+def figures_are_never_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotation_module, "_REFRESH", 0.0)
 
 
 @pytest.fixture
