@@ -163,6 +163,7 @@ class StoredJudge(Judge):
     def __init__(self, settings: dict[str, Any]) -> None:
         self.name = str(settings.get("judge"))
         self.warnings: list[str] = []
+        self.groupwise = self.name.startswith("pairwise:")
         self._settings = settings
 
     def settings(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from fakeserver import FakeServer
 
 import pairforge
-from pairforge import InputError
+from pairforge import InputError, Judge, Prompt, Skip
 from pairforge.api.build_result import BuildResult
 from pairforge.api.difficulty import difficulty
 
@@ -49,6 +50,27 @@ def test_select_with_the_options_of_the_run_finds_that_run(run: BuildResult) -> 
     before = run.run.pairs.read_bytes()
     assert pairforge.select(run.run.path, quiet=True).run.path == run.run.path
     assert run.run.pairs.read_bytes() == before
+
+
+class LongestWins(Judge):
+    """A judge that compares the answers of a group, as `pairwise:` does."""
+
+    name, groupwise = "pairwise:longest", True
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def settings(self) -> dict[str, Any]:
+        return {"judge": self.name}
+
+    def score(self, prompt: Prompt, answers: Sequence[str]) -> list[float | Skip]:
+        return [float(sum(len(one) > len(other) for other in answers)) for one in answers]
+
+
+def test_select_finds_the_scores_of_a_judge_that_compares_answers(run: BuildResult) -> None:
+    made = pairforge.judge(run.run.path, judge=LongestWins(), quiet=True)
+    again = pairforge.select(made.run.path, pick="best-second", quiet=True)
+    assert again.counts["pairs"] == made.counts["pairs"] > 0 and "unjudged" not in again.counts["skips"]
 
 
 def test_several_pairs_of_a_prompt(run: BuildResult) -> None:
