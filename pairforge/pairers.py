@@ -79,7 +79,7 @@ class BestWorstPairer(Pairer):
             one nearest to the mean score less two standard deviations of the prompt's scores (sigma; Xiao et al. 2025,
             arXiv:2502.16825, who find that the worst one gets worse as n grows); any one (best-random); the next best
             (best-second); or the one nearest in length (matched). Of all-pairs, each answer is chosen against each
-            worse one.
+            worse one; confident gives them all, too, for a jury to keep those on which most of its judges agree.
         per_prompt: at most so many pairs of a prompt, those that are furthest apart first.
         max_length_gap: at most so many tokens between the lengths of the two.
     """
@@ -141,14 +141,14 @@ class BestWorstPairer(Pairer):
                 chosen_score=better.score,
                 rejected_score=worse.score,
             )
-            for better, worse in different[: self.per_prompt]
+            for better, worse in different[: None if self.pick == "confident" else self.per_prompt]
         ]
 
     def _picked(self, scored: Sequence[Scored], prompt: Prompt) -> Sequence[tuple[Scored, Scored]]:
         """Return the picked two first, then, if there may be several pairs, the others, furthest apart first."""
         every = [(one, other) for one in scored for other in scored if one.score > other.score]
         every.sort(key=lambda both: both[1].score - both[0].score)  # a stable sort: the first best, the first worst
-        if self.pick in ("best-worst", "all-pairs"):
+        if self.pick in ("best-worst", "all-pairs", "confident"):
             return every
         best = every[0][0]
         worse = [other for one, other in every if one is best]

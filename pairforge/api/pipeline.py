@@ -265,6 +265,8 @@ _NO_PART = (
 def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResult:
     """Make the run of a job, or find it made."""
     out, quiet = out_dir(options.output), options.quiet
+    if getattr(job.pairer, "pick", "") == "confident" and not isinstance(job.judge, Jury):
+        raise InputError("--pick confident needs several judges", fix="add another --judge, or leave --pick out")
     run = Run.of(out, job.command, job.settings())
     run.argv = ("pairforge", job.command, *words_of(options, _NO_PART))
     sharded = ShardedAnswers.of(options)

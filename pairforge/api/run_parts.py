@@ -5,10 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ..jury import Ballots, Jury, scale, scores_in
+from ..pairers import BestWorstPairer
 from ..readers.spool import RowSpool
 from ..stages import Outcome, Scored, decided, pair
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Skip
@@ -56,7 +58,20 @@ class Judged:
             (prompt, replace(item, confidence=ballots.confidence(item)) if isinstance(item, Pair) else item)
             for prompt, item in outcome
         ]
+        if isinstance(pairer, BestWorstPairer) and pairer.pick == "confident":
+            outcome = _most_confident(outcome, pairer.per_prompt)
         return replace(self, results=results, outcome=outcome)
+
+
+def _most_confident(outcome: Outcome, per_prompt: int) -> Outcome:
+    """Return the outcome with the pairs of each prompt on which most judges agree; of these the furthest apart."""
+    found = list[tuple[Prompt | None, Pair | Skip]]()
+    for prompt, group in groupby(outcome, key=itemgetter(0)):
+        items = [item for _, item in group]
+        pairs = sorted((one for one in items if isinstance(one, Pair)), key=lambda pair: -(pair.confidence or 0))
+        found += [(prompt, one) for one in pairs[:per_prompt]]
+        found += [(prompt, one) for one in items if isinstance(one, Skip)]
+    return found
 
 
 def _with_edits(results: Mapping[str, Scored | Skip], edits: Mapping[str, str]) -> dict[str, Scored | Skip]:

@@ -9,7 +9,7 @@ from .common import BudgetOptions, BuildOptions, PairData, PromptSource, RunOpti
 from .declaration import option, options
 from .viewing import AnnotationOptions
 
-Rejected: TypeAlias = Literal["best-worst", "sigma", "best-random", "best-second", "matched", "all-pairs"]
+Rejected: TypeAlias = Literal["best-worst", "sigma", "best-random", "best-second", "matched", "all-pairs", "confident"]
 
 
 @options
@@ -17,7 +17,8 @@ class PickOptions:
     heading: ClassVar = "Pairs"
     pick: Rejected = option(
         "Which worse answer is rejected, while chosen is the best one: best-worst (the worst), sigma (two standard "
-        "deviations below the mean), best-random, best-second, matched (the nearest in length); or all-pairs.",
+        "deviations below the mean), best-random, best-second, matched (the nearest in length); all-pairs; or "
+        "confident (of several judges, the two on which most of them agree).",
         default="best-worst",
         choices=get_args(Rejected),
         metavar="PICK",
