@@ -38,6 +38,7 @@ KINDS = {
 """Sets of pairs, with the commands that make them."""
 COMMON = ("--beta", "0.2", "--lr_scheduler_type", "linear", "--warmup_steps", "0")
 FEW = ("--max_samples", "100", "--num_train_epochs", "12")
+LOWER = ("--learning_rate", "5e-5")
 
 
 def loss(*weighted: str) -> tuple[str, ...]:
@@ -80,9 +81,10 @@ RECIPES = (
     Recipe("LoRA: sigmoid + sft, lr 1e-3", ("--use_peft", "--learning_rate", "1e-3")),
     Recipe("common, lr 5e-5, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5"), guard="stop"),
     Recipe("common, lr 5e-4, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-4"), guard="stop"),
-    Recipe("on policy: sigmoid, lr 5e-5 (default)", pairs="on policy", seeds=3),
-    Recipe("on policy: sft, lr 5e-5", loss("sft"), pairs="on policy", seeds=3),
-    Recipe("on policy: sigmoid + sft, lr 5e-5", loss("sigmoid", "sft"), pairs="on policy"),
+    Recipe("on policy: sigmoid, lr 1e-4 (default)", pairs="on policy"),
+    Recipe("on policy: sigmoid, lr 5e-5", LOWER, pairs="on policy", seeds=3),
+    Recipe("on policy: sft, lr 5e-5", (*loss("sft"), *LOWER), pairs="on policy", seeds=3),
+    Recipe("on policy: sigmoid + sft, lr 5e-5", (*loss("sigmoid", "sft"), *LOWER), pairs="on policy"),
     Recipe("on policy: sigmoid, lr 5e-4", ("--learning_rate", "5e-4"), pairs="on policy"),
     Recipe("on policy, lr 5e-4, guarded", ("--learning_rate", "5e-4"), pairs="on policy", guard="stop"),
 )

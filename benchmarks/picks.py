@@ -67,7 +67,7 @@ def rules(n: int) -> Iterator[Rule]:
 FOUR = ("--n", "4", *Rule.sample)
 RULES = (
     Rule("default: --n 4, reference", ("--n", "4"), seeds=3),
-    Rule("default, --learning_rate 1e-4", ("--n", "4"), train=("--learning_rate", "1e-4"), seeds=3),
+    Rule("default, --learning_rate 5e-5", ("--n", "4"), train=("--learning_rate", "5e-5")),
     *rules(8),
     *rules(4),
     Rule("n=4, best-worst, --margin 0.5", FOUR, ("--margin", "0.5")),
