@@ -8,6 +8,7 @@ worker that was thought dead or by two drivers, and the run is the same. Pairs a
 from __future__ import annotations
 
 import io
+import pickle
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,17 @@ class ShardReport(NamedTuple):
 
 OpenWork: TypeAlias = Callable[[], Callable[[Shard], ShardReport]]
 """Opens a worker, which then does one shard after the other. It can be pickled, and sent to another machine."""
+
+
+_opened: dict[bytes, Callable[[Shard], ShardReport]] = {}
+
+
+def run_shard(open_work: OpenWork, shard: Shard) -> ShardReport:
+    """Run a shard by the worker of this process, which is opened once: for executors that send functions."""
+    key = pickle.dumps(open_work)
+    if key not in _opened:
+        _opened[key] = open_work()
+    return _opened[key](shard)
 
 
 class Executor(Protocol):

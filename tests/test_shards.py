@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+import pickle
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pairforge.errors import OutsideError
-from pairforge.shards import Shard, ShardFiles, ShardPlan, ShardWorker, decoded, encoded
+from pairforge.shards import Shard, ShardFiles, ShardPlan, ShardReport, ShardWorker, decoded, encoded, run_shard
 from pairforge.storage import Folder
 from pairforge.types import Answer, Key, Prompt, Sampler, Skip
 
 
 def prompts(count: int, start: int = 0) -> list[Prompt]:
     return [Prompt(({"role": "user", "content": f"question {n}"},)) for n in range(start, start + count)]
+
+
+def open_noting(folder: str) -> Callable[[Shard], ShardReport]:
+    (Path(folder) / uuid4().hex).touch()
+    return lambda shard: ShardReport(shard.number)
 
 
 def plan(given: Sequence[Prompt | Skip], size: int) -> ShardPlan:
@@ -132,6 +140,13 @@ def test_what_another_try_may_resolve_leaves_a_shard_open(tmp_path: Path) -> Non
     files = ShardFiles(storage, again.settings())
     found = files.read(files.of(shard))
     assert [one for one in found.values() if isinstance(one, Skip)] == [fails["question 2"]] and len(found) == 4
+
+
+def test_a_process_opens_a_worker_once(tmp_path: Path) -> None:
+    opened = partial(open_noting, str(tmp_path))
+    for number in range(3):
+        assert run_shard(pickle.loads(pickle.dumps(opened)), Shard(number, [])).number == number
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 def test_an_error_of_a_worker_is_in_its_report(tmp_path: Path) -> None:

@@ -101,6 +101,8 @@ class ShardedAnswers:
         """Return what the options of a run ask for; None where its answers are asked for in this process."""
         if not isinstance(options, BuildOptions) or (executor := open_executor(options)) is None:
             return None
+        if options.max_cost is not None:
+            raise InputError("--max-cost can't be counted with --executor", fix="limit the answers by --max-tokens")
         storage = options.shards or str((out_dir(options.output) / "shards").absolute())
         return cls(executor, storage, part_of(options, SamplerOptions), options.shard_size)
 

@@ -123,6 +123,12 @@ def test_what_can_t_be_used_is_said(tmp_path: Path, given: dict[str, Any], optio
         correct("Qwen", "Deep Qwen", output=str(tmp_path), **options, **given)
 
 
+def test_a_cost_that_workers_make_is_not_counted(tmp_path: Path, given: dict[str, Any]) -> None:
+    server = {"replay": (), "base_url": "http://127.0.0.1:9", "model": "m", "price": "1/2", "max_cost": 1.0}
+    with pytest.raises(InputError, match="--max-cost can't be counted"):
+        correct("Qwen", "Deep Qwen", output=str(tmp_path), executor="local", **{**given, **server})
+
+
 @pytest.mark.slow
 def test_the_tasks_of_slurm_are_processes_that_share_a_folder(tmp_path: Path, given: dict[str, Any]) -> None:
     words = ["correct", "--from", "Qwen", "--to", "Deep Qwen", "-p", given["prompts"], "--replay", given["replay"]]
