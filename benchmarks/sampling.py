@@ -140,9 +140,17 @@ def random_model() -> Any:
     """Return a model of Qwen2.5-0.5B's shape with random weights, in bfloat16."""
     import torch
     from transformers import AutoModelForCausalLM, Qwen2Config
+    from transformers.initialization import no_init_weights
 
+    with no_init_weights():
+        model = AutoModelForCausalLM.from_config(Qwen2Config(**SHAPE), dtype=torch.bfloat16)
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(Qwen2Config(**SHAPE), dtype=torch.bfloat16)
+    drawn = 0.02 * torch.randn(2**20, dtype=torch.bfloat16)  # repeated: to draw each weight takes minutes
+    for weight in model.parameters():
+        weight.data = drawn.repeat(-(-weight.numel() // len(drawn)))[: weight.numel()].reshape(weight.shape)
+    for name, weight in model.named_parameters():
+        if "norm" in name:
+            weight.data.fill_(1)
     return model.eval()
 
 
