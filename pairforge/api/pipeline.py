@@ -349,6 +349,15 @@ def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Contain
     return replace(judged, saved=saved)
 
 
+def _decided_parts(builder: Builder) -> Iterator[Judged]:
+    """Yield the parts of the run with the pairs that are kept."""
+    job = builder.job
+    parts = fitted(job.judge, job.pairer, job.sampler.model, _parts(builder))
+    if confirm := job.confirm:
+        parts = (replace(part, outcome=builder.confirmed(part.outcome, confirm)) for part in parts)
+    return without_hard(job.drop_hard, parts) if job.drop_hard else parts
+
+
 def _may_be_asked(builder: Builder) -> Builder:
     """Return the builder without the contexts that the chat template can't hold, and say what should be known first."""
     job = builder.job
@@ -377,18 +386,13 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
     if sharded:
         _run_shards(job, sharded, builder.quiet, builder.store)
         builder = replace(builder, skips=sharded.gather(job.asked, job.sampler, job.rounds[0], builder.store))
-    parts = fitted(job.judge, job.pairer, job.sampler.model, _parts(builder))
-    if confirm := job.confirm:
-        parts = (replace(part, outcome=builder.confirmed(part.outcome, confirm)) for part in parts)
-    if job.drop_hard:
-        parts = without_hard(job.drop_hard, parts)
     finish, names = PairFinisher(job.sampler, job.keeps), job.names() if job.names else None
     authors = job.sampler.authors() if isinstance(job.sampler, ReplaySampler) else {}
     asked_with: dict[str, Any] = {}
     skips, found = Counter[str](), dict[str, Any]()
     pairs = paired = saved = 0
     with run.writing() as (write_pair, write_skip):
-        for part in parts:
+        for part in _decided_parts(builder):
             asked_with = asked_with or job.sampler.settings()
             made = list[Pair]()
             for prompt, item in part.outcome:

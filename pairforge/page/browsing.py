@@ -16,7 +16,7 @@ from ..errors import InputError, PairforgeError
 from ..formats.writers import encoded
 from ..types import Finding
 from .evidence import RunEvidence
-from .rows import MARKS, RowIndex, difference
+from .row_index import MARKS, RowIndex, difference
 from .server import Handler, MissingError
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}

@@ -35,7 +35,7 @@ def test_headings_and_their_order() -> None:
     headings = re.findall(r"^(\S.*):$", shown("correct"), re.MULTILINE)
     assert headings == [
         "Names", "Prompts", "Added pairs", "Revision by a model", "Chosen side", "Model", "Decoding",
-        "Server", "Budget", "Output",
+        "Server", "Several machines", "Budget", "Output",
     ]  # fmt: skip
     assert shown("correct").index("--from") < shown("correct").index("--json")
 

@@ -9,7 +9,7 @@ import pytest
 from support import pair
 
 from pairforge import Finding, InputError, Skip
-from pairforge.page.rows import RowIndex, difference
+from pairforge.page.row_index import RowIndex, difference
 
 ROWS: list[Any] = [
     pair("a long answer", "short", "First question?", chosen_score=0.9, rejected_score=0.1, judge="length"),
