@@ -107,8 +107,10 @@ def _session(
         judge_in_terminal(annotation, who)
         return
     annotation.thread.start()
-    server.run(options, annotation.routes())
-    annotation.thread.join()
+    try:
+        server.run(options, annotation.routes())
+    finally:
+        annotation.thread.join()  # it reads the store, which is closed behind this
 
 
 def _user() -> str:

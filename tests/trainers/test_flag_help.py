@@ -10,7 +10,7 @@ from trainers.recipes import recipe
 
 def test_the_defaults_are_those_of_the_recipe() -> None:
     text = " ".join(short_help().split())
-    assert "3e-05 for corrections, 5e-05 for other pairs" in text
+    assert "3e-05 for corrections, 0.0001 for other pairs" in text
     assert "0.2 for corrections, 0.1 for other pairs" in text
     assert "sigmoid+sft for corrections, sigmoid for other pairs" in text
     assert "How often to go through the pairs. [default: 1]" in text

@@ -151,7 +151,7 @@ function blocks(lines, depth) {
 const MARKS = [['**', 'strong'], ['~~', 'del'], ['*', 'em']];
 const LINK = /^(!?)\[([^\]]{0,500})\]\(([^)\s]{0,1500})[^)]{0,200}\)/;
 
-// The inline parts of a line as nodes. Each search is bounded, so that no text takes longer than its length allows.
+// The inline parts of a line as nodes. Each search is bounded, so that no text takes long.
 function inline(text, depth = 0) {
 	const made = [''];
 	const absent = new Set();
@@ -260,7 +260,7 @@ function follow() {
 	const [page, row] = route.place;
 	document.body.dataset.page = page === 'row' ? 'row' : page ? 'report' : 'list';
 	drawFilters();
-	if (page === 'row') return showRow(Number(row));
+	if (page === 'row') return located = showRow(Number(row));
 	shown = null;
 	list.draw();
 	const reports = { shortcuts: shortcutReport, training: trainingReport, verdict: verdictReport, about: overview };
@@ -365,12 +365,14 @@ function rowLine(row, index) {
 }
 
 async function step(by) {
+	if (shownAt === null && shown !== null) await located;
 	const next = shownAt === null ? 0 : shownAt + by;
 	if (next < 0 || next >= list.total) return;
 	shownAt = next;
 	const row = await list.at(next);
 	if (!row || shownAt !== next) return;
 	list.reveal(next);
+	stepped = row.row;
 	go(filtered({}, `row/${row.row}`), route.place[0] === 'row');
 }
 
@@ -426,10 +428,11 @@ function sorting() {
 
 // ---- view: one row
 
-let shown = null, shownAt = null, detail = null, reading = null;
+let shown = null, shownAt = null, stepped = null, located = null, detail = null, reading = null;
 let layout = 'side';
 
 async function showRow(number) {
+	if (number !== stepped) shownAt = null;
 	shown = number;
 	reading?.abort();
 	reading = new AbortController();
@@ -490,7 +493,6 @@ function drawRow() {
 }
 const levelOf = (code) => source.findings.find((one) => one.code === code)?.level ?? 'note';
 
-// Marked differences help where a fifth of the longer answer is in both.
 const alike = (row) => row.diff && 5 * row.diff.reduce((sum, [kind, text]) => sum + (kind === 'same' ? text.length : 0), 0)
 	>= Math.max(row.chosen.length, row.rejected.length);
 
@@ -627,7 +629,6 @@ function verdictReport() {
 
 // ---- view: the page
 
-// Rows can be looked at while the rest is read and checked.
 async function watchSource() {
 	while (busy()) {
 		await pause(2000);
@@ -692,12 +693,11 @@ const SLOW = 3000, GIVEN_UP = 10000; // milliseconds
 // The name of an event; crypto.randomUUID is missing where the page comes over HTTP from another machine.
 const unique = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
-// Events in the order in which they came, kept in the browser until the server has them. Sent twice, one is stored once.
+// Events in their order, kept in the browser until the server has them. Sent twice, one is stored once.
 const queue = {
 	events: [], trouble: '', kept: true, sending: false, made: 0,
 	prefix: () => `pairforge:${source.id}:`,
 
-	// Takes up what a closed page has not sent.
 	open() {
 		try {
 			const names = Object.keys(localStorage).filter((name) => name.startsWith(this.prefix())).sort();
@@ -770,7 +770,7 @@ function drawSaved() {
 // ---- judge: one item after another
 
 const AHEAD = 12, ASKED = 20, MOST = 100;
-// `gone` are items that were judged here or in another tab, `past` what can be undone, `best` the key that was pressed first.
+// `gone` are items judged here or in another tab, `past` what can be undone, `best` the key pressed first.
 const judge = { who: search.get('who') ?? '', items: [], gone: new Set(), past: [], progress: null, empty: false, asking: false, best: null, edit: null, editing: '', differ: false, text: rendered };
 const tabs = new BroadcastChannel('pairforge');
 const pastName = () => `pairforge:past:${source.id}:${judge.who}`;
