@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
 
@@ -23,8 +22,6 @@ from .storage import Storage
 from .thoughts import answer_of, written
 from .types import Answer, Key, Prompt, Sampler, Skip, digest
 
-SIZE = 2048
-"""Prompts of a shard, on average."""
 PART_SECONDS = 30.0
 """What a worker has made is put aside this often: a kill costs no more."""
 _COLUMNS = ("prompt", "idx", "text", "finish", "tokens", "reason", "detail")
@@ -56,7 +53,7 @@ class ShardPlan:
     """
 
     prompts: Callable[[], Iterable[Prompt | Skip]]
-    size: int = SIZE
+    size: int
     open: Container[int] | None = None
 
     def __iter__(self) -> Iterator[Shard]:
@@ -208,7 +205,6 @@ class ShardWorker:
     sampler: Sampler
     n: int
     storage: Storage
-    first: int = 0
 
     def __call__(self, shard: Shard) -> ShardReport:
         """Ask what nobody has asked of a shard yet. An error that ends a run ends the work on this shard alone."""
@@ -226,21 +222,22 @@ class ShardWorker:
         if files.final(shard, self.n) in names:
             return ShardReport(shard.number)
         known = {key: one for key, one in files.read(names).items() if isinstance(one, Answer)}
-        found, kept, last = dict[Key, Answer | Skip](), 0, time.monotonic()
+        found, part, last = dict[Key, Answer | Skip](), dict[Key, Answer | Skip](), time.monotonic()
         try:
-            for batch in self.sampler.sample(shard.prompts, self.n, known, *([self.first] if self.first else [])):
+            for batch in self.sampler.sample(shard.prompts, self.n, known):
                 found |= batch
+                part |= batch
                 if time.monotonic() - last > PART_SECONDS:
-                    files.put_part(shard, dict(islice(found.items(), kept, None)))
-                    kept, last = len(found), time.monotonic()
+                    files.put_part(shard, part)
+                    part, last = {}, time.monotonic()
         except BaseException:  # also of a signal: what is there is not asked for again
-            files.put_part(shard, dict(islice(found.items(), kept, None)))
+            files.put_part(shard, part)
             raise
         skips = [one for one in found.values() if isinstance(one, Skip)]
         new = [one for one in found.values() if isinstance(one, Answer)]
         unfinished = any(skip.reason in RETRYABLE for skip in skips)
         if unfinished:
-            files.put_part(shard, dict(islice(found.items(), kept, None)))
+            files.put_part(shard, part)
         else:
             files.commit(shard, self.n, found | known)
         return ShardReport(shard.number, len(new), sum(one.tokens for one in new), len(skips), unfinished)

@@ -76,7 +76,7 @@ def _sample(
 ) -> dict[str, list[Answer] | Skip]:
     distinct = _distinct(prompts)
     for same in getattr(sampler, "same_settings", tuple)():  # newer than some samplers
-        store.copy_answers(same, settings)
+        store.copy_answers(same, settings, (prompt.id for prompt in distinct))
     answers = store.answers(settings, (prompt.id for prompt in distinct))
     failed: dict[Key, Skip] = {}
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(first, n))
@@ -183,7 +183,7 @@ def _judge_chunk(
     groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask, stopping: Callable[[], bool]
 ) -> list[dict[str, float | Skip]]:
     settings, groupwise = judge.settings(), getattr(judge, "groupwise", False)
-    keys = [digest([group.key, sorted(group.answers)]) if groupwise else group.key for group in groups]
+    keys = [group.joint_key if groupwise else group.key for group in groups]
     known = store.scores(settings, keys)
     scores: list[dict[str, float | Skip]] = []
     for key, group in zip(keys, groups, strict=True):

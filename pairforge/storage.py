@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from .disk import sync_folder
 from .errors import InputError, OutsideError
 from .text import one_line
 
@@ -70,11 +71,7 @@ class Folder:
         finally:
             with suppress(OSError):
                 temp.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
         return True
 
     def remove(self, name: str) -> None:
@@ -93,6 +90,7 @@ class Bucket:
     def __init__(self, url: str) -> None:
         import fsspec
 
+        self._url = url
         try:
             self._files: Any
             self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
@@ -132,8 +130,7 @@ class Bucket:
         except (FileExistsError, FileNotFoundError):
             raise
         except Exception as error:  # what an object store's client raises is its own
-            where = f"{self._files.protocol if isinstance(self._files.protocol, str) else self._files.protocol[0]}://{self._root}"
-            raise OutsideError(f"{where}: {one_line(str(error), 200)}") from error
+            raise OutsideError(f"{one_line(self._url)}: {one_line(str(error), 200)}") from error
 
 
 def open_storage(url: str) -> Storage:

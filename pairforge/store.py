@@ -104,12 +104,13 @@ class Store:
             for one in asked:
                 yield from self._db.execute(query, one)
 
-    def copy_answers(self, source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
-        """Store the answers of one sampling setting under another one, too; those that are there are kept."""
+    def copy_answers(self, source: Mapping[str, Any], target: Mapping[str, Any], prompts: Iterable[str]) -> None:
+        """Store the answers to prompts of one sampling setting under another one, too; those there are kept."""
         columns = "prompt, idx, text, finish, tokens"
-        query = f"INSERT OR IGNORE INTO answers SELECT ?, {columns} FROM answers WHERE settings = ?"
+        query = f"INSERT OR IGNORE INTO answers SELECT ?, {columns} FROM answers WHERE settings = ? AND prompt = ?"
         with write_errors(self.path), self._db:
-            self._db.execute(query, (self._name(target), digest(source)))
+            to, of = self._name(target), digest(source)
+            self._db.executemany(query, ((to, of, prompt) for prompt in prompts))
 
     def add_scores(self, settings: Mapping[str, Any], scores: Mapping[tuple[str, str], float]) -> None:
         """Commit scores in one transaction, given by the key of the prompt and the text of the answer."""

@@ -268,6 +268,11 @@ class AnswerGroup(NamedTuple):
         """The prompt with the columns that the judge is given, of which a score depends, too."""
         return digest([self.prompt.id, self.prompt.columns])
 
+    @property
+    def joint_key(self) -> str:
+        """The key with the answers: what a score depends on where the judge compares them."""
+        return digest([self.key, sorted(self.answers)])
+
 
 Verdicts: TypeAlias = Mapping[tuple[int, int], "float | Skip"]
 """Finite scores, or why there is none, by the number of the group and the number of the answer in it."""

@@ -113,7 +113,7 @@ def test_more_answers_are_added_to_those_that_are_there(tmp_path: Path) -> None:
     storage, shard, sampler = Folder(tmp_path), Shard(0, prompts(3)), Echo()
     ShardWorker(sampler, 1, storage)(shard)
     sampler.asked.clear()
-    ShardWorker(sampler, 3, storage, first=1)(shard)
+    ShardWorker(sampler, 3, storage)(shard)
     assert {index for _, index in sampler.asked} == {1, 2}
     files = ShardFiles(storage, sampler.settings())
     assert len(decoded(storage.get(files.final(shard, 3)), "")) == 9

@@ -27,7 +27,7 @@ def test_answers_are_copied_to_another_setting_where_it_has_none(tmp_path: Path)
     store, other = Store(tmp_path), {"model": "other"}
     store.add_answers(SETTINGS, {("p", 0): Answer("a", "stop", 3), ("p", 1): Answer("b", "length")})
     store.add_answers(other, {("p", 0): Answer("own", "stop")})
-    store.copy_answers(SETTINGS, other)
+    store.copy_answers(SETTINGS, other, ["p"])
     assert store.answers(other) == {("p", 0): Answer("own", "stop"), ("p", 1): Answer("b", "length")}
     assert len(store.answers(SETTINGS)) == 2
 

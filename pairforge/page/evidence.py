@@ -38,7 +38,7 @@ class StoredScores:
 
     def of(self, group: AnswerGroup) -> dict[str, dict[str, float]]:
         """Return the scores of a prompt's answers, by judge and by the digest of the answer."""
-        keys = {group.key, digest([group.key, sorted(group.answers)])}
+        keys = {group.key, group.joint_key}
         found = ((name, self.store.scores(settings, keys)) for name, settings in self.judges)
         return {name: {answer: score for (_, answer), score in scores.items()} for name, scores in found if scores}
 
