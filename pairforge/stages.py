@@ -85,8 +85,10 @@ def _sample(
         tell(done, total, budget.tokens, budget.failures)
     before = budget.cost - cost_of(sampler)
     batches = sampler.sample(distinct, n, answers, *([first] if first else []))  # `first` is newer than some samplers
+    stop = getattr(sampler, "stop", None)
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
-        while not budget.spent() and (batch := next(batches, None)) is not None:
+        ended = bool(budget.spent())
+        while not ended and (batch := next(batches, None)) is not None:
             given = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
             new = {
                 key: one if one.thought else answer_of(one.text, one.finish, one.tokens) for key, one in given.items()
@@ -99,8 +101,10 @@ def _sample(
             budget.failures += sum(isinstance(answer, Skip) and answer.reason in FAILURES for answer in batch.values())
             if tell:
                 tell(done, total, budget.tokens, budget.failures)
-            if stopping():
-                break
+            if stopping() or budget.spent():
+                ended = stop is None
+                if stop:
+                    stop()  # what has come, and was paid for, is still committed
     return {prompt.id: _answers(prompt.id, n, answers, failed, budget) for prompt in distinct}
 
 

@@ -121,6 +121,8 @@ class EndpointSampler(Sampler):
         self._answered: dict[Key, Answer] = {}
         self.usage = Counter[str]()
         self._timeout, self._price = timeout, price
+        self._balancer: LoadBalancer | None = None
+        self._stopped = False
         self._given_model = model
         # Kept from one call to the next, with the load that each can take.
         self._servers = {Server(server_name(url), concurrency): url for url in urls}
@@ -195,6 +197,7 @@ class EndpointSampler(Sampler):
         self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
     ) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Yield what has come since the last time, in any order; end early where a server refuses a parameter."""
+        self._stopped = False
         wanted: list[tuple[Prompt, Key]] = []
         skips: dict[Key, Skip] = {}
         for prompt in prompts:
@@ -216,8 +219,16 @@ class EndpointSampler(Sampler):
         if wanted:
             yield from self._sample(wanted)
 
+    def stop(self) -> None:
+        """Ask nothing more: `sample` yields what has come so far, and ends. May be called again."""
+        self._stopped = True
+        if self._balancer:
+            self._balancer.stop()
+
     def _sample(self, wanted: Sequence[tuple[Prompt, Key]]) -> Iterator[Mapping[Key, Answer | Skip]]:
         """Run the requests in a thread: they go on while answers are stored, and where an event loop is running."""
+        if self._stopped:
+            return
         results: SimpleQueue[tuple[Key, Answer | Skip] | None] = SimpleQueue()
         model, key, parameters = self.model, self._key(), self._parameters()
         clients: dict[Server, ChatClient] = {}
@@ -239,6 +250,7 @@ class EndpointSampler(Sampler):
         most = sum(server.ceiling for server in servers)
         # Where answers are taken slowly, only a few more of them are requested.
         balancer = LoadBalancer(wanted, servers, send, self._timeout, results.put, lambda: results.qsize() >= 4 * most)
+        self._balancer = balancer
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(asyncio.run, run())
             running.add_done_callback(lambda _: results.put(None))

@@ -771,6 +771,23 @@ def test_leaving_early_ends_everything() -> None:
         assert seen + 2 <= len(server.seen) <= seen + 4 + 2
 
 
+def test_what_has_come_is_yielded_after_a_stop() -> None:
+    """It was paid for."""
+    with FakeServer() as server:
+        asking = sampler(server, concurrency=1, price=(0, 1e6))
+        batches = asking.sample(prompts(50), 1, ())
+        came = {**next(batches)}
+        deadline = time.monotonic() + 20
+        while (asking.cost or 0) < 7 * (len(came) + 2) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        asking.stop()
+        for batch in batches:
+            came |= batch
+        assert asking.cost == 7 * len(came) and 3 <= len(came) < 50
+        asking.stop()
+        assert len(sample(asking, prompts(50))) == 50  # it can be asked again
+
+
 def test_answers_are_made_only_as_they_are_taken() -> None:
     with FakeServer() as server:
         iterator = sampler(server, concurrency=2).sample(prompts(400), 1, ())
