@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from importlib import import_module
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
+from urllib.request import getproxies, proxy_bypass
 
 from ..errors import InputError, OutsideError
 from ..resources import compiled
@@ -83,52 +84,74 @@ def server_name(url: str) -> str:
     return url.partition("?")[0].removesuffix(_ROUTE)
 
 
-def http_library() -> Any:
-    """Return the HTTP library that huggingface_hub depends on: httpx, or httpx2 from its version 2 on."""
-    from huggingface_hub.errors import HfHubHTTPError
+def http_client(timeout: float) -> Any:
+    """Return an HTTP client, an aiohttp session; `timeout` seconds hold for each part of a request."""
+    import aiohttp
 
-    return import_module(HfHubHTTPError.__bases__[0].__module__)
-
-
-def http_client(connections: int, timeout: float) -> Any:
-    """Return an HTTP client that keeps so many connections open; `timeout` seconds hold for each part of a request."""
-    http = http_library()
-    return http.AsyncClient(
-        limits=http.Limits(max_connections=None, max_keepalive_connections=connections),
-        timeout=http.Timeout(timeout, connect=min(timeout, _CONNECT_TIMEOUT)),
-        follow_redirects=False,  # prompts go to the named server alone: see `redirect_error`
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, _CONNECT_TIMEOUT), sock_read=timeout),
     )
 
 
-def redirect_error(name: str, response: Any) -> OutsideError:
+@lru_cache(maxsize=64)
+def _proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+
+
+async def send(
+    client: Any, method: str, url: str, key: str, content: bytes | None = None
+) -> tuple[int, Mapping[str, str], bytes, str]:
+    """Return the status, headers, body and reason phrase of a response. Raises aiohttp.ClientError.
+
+    A proxy is used where the environment names one. Redirects are not followed: prompts go to the named server alone.
+    """
+    import yarl
+
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    where = yarl.URL(url, encoded=True)
+    asked = client.request(method, where, data=content, headers=headers, proxy=_proxy(url), allow_redirects=False)
+    async with asked as response:
+        return response.status, response.headers, await response.read(), response.reason or ""
+
+
+def redirect_error(name: str, status: int, location: str) -> OutsideError:
     """Return the error for a server that sends its requests to another address, which is not followed."""
-    target = shown(server_name(response.headers.get("location", "")))
+    target = shown(server_name(location))
     return OutsideError(
-        f"{name} redirects ({response.status_code}) to {target}, and prompts go only to the server that you name",
+        f"{name} redirects ({status}) to {target}, and prompts go only to the server that you name",
         fix="name that one with --base-url, if you trust it",
     )
 
 
+def _redirect(status: int, headers: Mapping[str, str]) -> str | None:
+    return headers.get("location") if status in (301, 302, 303, 307, 308) else None
+
+
 async def served_models(url: str, key: str, client: Any) -> list[str]:
     """Return the names of a server's models. Raises OutsideError where the server doesn't say."""
+    import aiohttp
+
     path, mark, query = url.partition("?")
     models_url = f"{path.removesuffix(_ROUTE)}/models{mark}{query}"
     try:
-        reply = await asyncio.wait_for(client.get(models_url, headers={"authorization": f"Bearer {key}"}), 10)
-        if reply.is_redirect:
-            raise redirect_error(server_name(url), reply)
-        if reply.status_code == 200:
-            return [str(model["id"]) for model in reply.json()["data"]]
-    except (http_library().HTTPError, asyncio.TimeoutError) as error:
+        status, headers, content, _ = await asyncio.wait_for(send(client, "GET", models_url, key), 10)
+    except (aiohttp.ClientError, asyncio.TimeoutError) as error:
         raise OutsideError(
             f"no server at {server_name(url)}: {shown(str(error), key) or type(error).__name__}",
             fix="start it, or check --base-url",
         ) from error
-    except (ValueError, RecursionError, KeyError, TypeError):
-        pass
+    if location := _redirect(status, headers):
+        raise redirect_error(server_name(url), status, location)
+    if status == 200:
+        with suppress(ValueError, RecursionError, KeyError, TypeError):
+            return [str(model["id"]) for model in json.loads(content)["data"]]
     raise OutsideError(
-        f"{server_name(url)} doesn't say which models it has: {reply.status_code}",
-        fix=_FATAL[401] if reply.status_code in (401, 403) else "name one with --model",
+        f"{server_name(url)} doesn't say which models it has: {status}",
+        fix=_FATAL[401] if status in (401, 403) else "name one with --model",
     )
 
 
@@ -143,7 +166,7 @@ class ChatClient:
         name: the server in messages.
         url: where requests go.
         key: goes to that server alone.
-        http: the client that `http_client` returns.
+        http: what `http_client` returns.
         model: the model that is requested.
         decoding: its seed and its stop strings.
         parameters: are sent with each request, beside `model`, `messages` and `seed`.
@@ -175,34 +198,35 @@ class ChatClient:
 
         Raises OutsideError for what concerns all requests: the key, the account, the model; and RefusedParameterError.
         """
-        library = http_library()
+        import aiohttp
+
         body = {"model": self.model, "messages": list(prompt.messages), "stream": False}
         seed = {"seed": self.decoding.seed_of(key) % 2**31} if self.decoding.temperature else {}
         for parameter, value in {**self.parameters, **seed}.items():
             if name := self.sent_as.get(parameter, parameter):
                 body[name] = value
+        sent = json.dumps(body, ensure_ascii=False).encode()
         try:
-            response = await self.http.post(self.url, json=body, headers={"authorization": f"Bearer {self.key}"})
-        except library.HTTPError as error:
+            status, headers, content, phrase = await send(self.http, "POST", self.url, self.key, sent)
+        except aiohttp.ClientError as error:
             kind, text = type(error).__name__, shown(str(error), self.key)
-            if isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError)):
+            if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
                 return RequestError("unreachable", text or kind)
             return RequestError("failed", f"{kind}: {text}" if text else kind)
-        if response.is_redirect:
-            raise redirect_error(self.name, response)
-        if response.status_code >= 300:
-            wait = retry_after(response.headers.get("retry-after"))
-            return await self._read_error(response.status_code, response.content, wait, body, response.reason_phrase)
+        if location := _redirect(status, headers):
+            raise redirect_error(self.name, status, location)
+        if status >= 300:
+            return await self._read_error(status, content, retry_after(headers.get("retry-after")), body, phrase)
         try:
-            reply = response.json()
+            reply = json.loads(content)
             if status := error_status(reply):
-                return await self._read_error(status, response.content, 0.0, body)
+                return await self._read_error(status, content, 0.0, body)
             answer = self._read_reply(reply)
             if self.labels and "logprobs" in body and isinstance(answer, Answer) and answer.finish == "stop":
                 return self._with_probabilities(answer, _get(reply, "choices", 0, "logprobs", "content"), key)
             return answer
         except (ValueError, RecursionError):
-            page = response.content.lstrip().startswith(b"<")
+            page = content.lstrip().startswith(b"<")
             return RequestError("failed", "a web page in place of a reply" if page else "a reply that is not JSON")
 
     async def _read_error(

@@ -136,7 +136,7 @@ class EndpointSampler(Sampler):
             return self._given_model
 
         async def served() -> list[str]:
-            async with http_client(1, self._timeout) as client:
+            async with http_client(self._timeout) as client:
                 *others, last = self._servers.values()
                 for url in others:
                     with suppress(OutsideError):
@@ -237,7 +237,7 @@ class EndpointSampler(Sampler):
             return await clients[server].ask(request.prompt, request.key)
 
         async def run() -> None:
-            async with http_client(most, self._timeout) as http:
+            async with http_client(self._timeout) as http:
                 for server, url in self._servers.items():
                     name = f"{model}:{self.provider}" if self.provider not in (None, "auto") else model
                     # A provider has names of its own for the Hub's models.

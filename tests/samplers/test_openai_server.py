@@ -258,6 +258,18 @@ def test_prompts_go_to_the_named_server_alone(status: int) -> None:
         assert "QUERY" not in str(raised.value)
 
 
+def test_a_proxy_of_the_environment_is_used_and_its_exceptions_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with FakeServer() as proxy, FakeServer() as server:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert sample(sampler(base_url=["http://somewhere.invalid"]), prompts(3)) == expected(prompts(3))
+        assert len(proxy.seen) == 3
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert sample(sampler(server), prompts(2)) == expected(prompts(2))
+        assert (len(proxy.seen), len(server.seen)) == (3, 2)
+
+
 def test_a_provider_gets_the_hub_token_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OutsideError, match="HF_HUB_OFFLINE"):
         sample(sampler(provider="auto", api_key="hf_mine"), prompts(1))
