@@ -5,7 +5,7 @@
 
 The reward model is a small one with random weights, made here. Beside `rm:` stands a plain loop: all conversations
 through the tokenizer, sorted by length, in batches of the same size, each padded to its longest. It is measured before
-and after; the ratio is of `rm:`'s answers per second to the mean of both. `rm:` also stores each score.
+and after; the ratio is of `rm:`'s answers per CPU second to the mean of both. `rm:` also stores each score.
 
 The server takes 200 ms for an answer and as many at once as it is asked. With 32 at once, 2,000 judgements can't take
 less than 12.5 s; the ratio is of the time that `llm:` takes to that.
@@ -105,7 +105,7 @@ def plainly(model: Any, tokenizer: Any, asked: Sequence[AnswerGroup], pad: int) 
 
 
 def by_reward_model(answers: int) -> dict[str, Any]:
-    """Answers per second of the plain loop and of `rm:`, and how far their scores differ at most."""
+    """Answers per CPU second of the plain loop and of `rm:`, and how far their scores differ at most."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     asked = groups(answers)
@@ -118,12 +118,12 @@ def by_reward_model(answers: int) -> dict[str, Any]:
         judge_groups(asked[:8], judge, Store(Path(folder) / "warm"), _asks)
         seconds: dict[str, list[float]] = {"plain": [], "rm": []}
         for what in ("plain", "rm", "plain"):
-            begun = time.perf_counter()
+            begun = time.process_time()
             if what == "plain":
                 plain = plainly(model, tokenizer, asked, model.config.pad_token_id)
             else:
                 judged = judge_groups(asked, judge, Store(Path(folder) / "out"), _asks)
-            seconds[what].append(time.perf_counter() - begun)
+            seconds[what].append(time.process_time() - begun)
     scores = [found[text] for group, found in zip(asked, judged, strict=True) for text in group.answers]
     apart = max(abs(one - other) for one, other in zip(scores, plain, strict=True))  # type: ignore[operator]
     speed = {what: round(len(plain) * len(took) / sum(took)) for what, took in seconds.items()}
