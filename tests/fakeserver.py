@@ -54,19 +54,20 @@ class Seen:
     body: Body
 
 
-def meant(body: Body) -> str:
-    """The answer to a request: no two requests have the same one."""
-    return f"answer to {body['messages'][-1]['content']} by seed {body.get('seed')}"
+def meant(body: Body, number: int = 0) -> str:
+    """The answer to a request: no two requests have the same one. Of n answers, the first is as where n is 1."""
+    more = f", number {number}" if number else ""
+    return f"answer to {body['messages'][-1]['content']} by seed {body.get('seed')}{more}"
 
 
 def completion(body: Body) -> Body:
-    message = {"role": "assistant", "content": meant(body)}
+    messages = [{"role": "assistant", "content": meant(body, number)} for number in range(body.get("n", 1))]
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "model": body["model"],
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10},
+        "choices": [{"index": at, "message": one, "finish_reason": "stop"} for at, one in enumerate(messages)],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 7 * len(messages), "total_tokens": 3 + 7 * len(messages)},
     }
 
 

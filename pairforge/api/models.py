@@ -81,7 +81,8 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
         return sampler
     from ..samplers.openai_server import EndpointSampler
 
-    server = {name: getattr(options, name) for name in ("base_url", "provider", "concurrency", "timeout", "served_as")}
+    passed = ("base_url", "provider", "concurrency", "timeout", "served_as", "one_request")
+    server = {name: getattr(options, name) for name in passed}
     key, price = _key(options.api_key_env), _price(options.price)
     return EndpointSampler(named, decoding, **server, api_key=key, price=price, chat_template_kwargs=kwargs)
 
@@ -116,7 +117,7 @@ def shared_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
 _LOCAL_ONLY = tuple(
     one.name for one in (*fields(LocalModelOptions), *fields(BackendOptions)) if one.name != "chat_template_kwargs"
 )
-_SERVER_ONLY = ("api_key_env", "concurrency", "timeout", "price", "served_as")
+_SERVER_ONLY = ("api_key_env", "concurrency", "timeout", "price", "served_as", "one_request")
 
 
 def _check_combination(options: SamplerOptions) -> None:

@@ -38,6 +38,10 @@ class ServerOptions:
         default=None,
         metavar="NAME",
     )
+    one_request: bool = option(
+        "Ask a server for all answers to a prompt in one request (`n`), so that the prompt is paid for once.",
+        default=False,
+    )
     api_key_env: str | None = option(
         "This environment variable holds the server's key, e.g. OPENAI_API_KEY.", default=None, metavar="VARIABLE"
     )

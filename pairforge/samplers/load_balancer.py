@@ -77,10 +77,10 @@ class Server:
 
 @dataclass(eq=False)
 class Request:
-    """A wanted answer, and how often it was tried without success."""
+    """Wanted answers to a prompt, and how often they were asked for without success."""
 
     prompt: Prompt
-    key: Key
+    keys: Sequence[Key]
     failures: int = 0
     refusals: int = 0
     last_server: Server | None = field(default=None, repr=False)
@@ -88,27 +88,27 @@ class Request:
 
 @dataclass
 class LoadBalancer:
-    """Sends each request to one of the servers, with retries, until it ends in an Answer or a Skip.
+    """Sends each request to one of the servers, with retries, until each of its answers is there or a Skip.
 
     Args:
-        wanted: the prompts and the keys of their answers.
+        wanted: the prompts, and the keys of the answers that are asked for in one request.
         servers: may each have as many requests running as their limit allows.
-        send: sends one request to a server.
+        send: sends one request to a server, and returns what its first keys get: one answer, or more.
         timeout: seconds for a whole request, however slowly its bytes come.
         put: is called with each result.
         full: while it returns True no request is started; whoever makes room calls `wake`.
     """
 
-    wanted: Sequence[tuple[Prompt, Key]]
+    wanted: Sequence[tuple[Prompt, Sequence[Key]]]
     servers: Sequence[Server]
-    send: Callable[[Server, Request], Awaitable[Answer | Skip | RequestError]]
+    send: Callable[[Server, Request], Awaitable[Sequence[Answer | Skip] | RequestError]]
     timeout: float
     put: Callable[[tuple[Key, Answer | Skip]], None]
     full: Callable[[], bool]
 
     def __post_init__(self) -> None:
-        self._unfinished = len(self.wanted)
-        self._new = (Request(prompt, key) for prompt, key in self.wanted)
+        self._unfinished = sum(len(keys) for _, keys in self.wanted)
+        self._new = (Request(prompt, keys) for prompt, keys in self.wanted)
         self._retries: list[tuple[float, int, Request]] = []  # a heap by due time
         self._order = count()
         self._answered = False
@@ -192,7 +192,9 @@ class LoadBalancer:
         else:
             server.record_success()
             self._finish(request, outcome)
-            self._check_rejections(outcome, server)
+            if rest := request.keys[len(outcome) :]:  # the server gives fewer at a time
+                heapq.heappush(self._retries, (loop.time(), next(self._order), Request(request.prompt, rest)))
+            self._check_rejections(outcome[0], server)
 
     def _retry(self, error: RequestError, request: Request, server: Server, started: float, now: float) -> None:
         """Try the request again later, or give it up. Raises OutsideError where all servers are exhausted."""
@@ -215,14 +217,16 @@ class LoadBalancer:
                     )
                 raise OutsideError(f"no server at {names}: {error.detail}", fix="start it, or check --base-url")
         if request.failures >= MAX_FAILURES or request.refusals >= MAX_REFUSALS:
-            self._finish(request, Skip("failed", f"{error.detail}, {request.failures + request.refusals} tries"))
+            skip = Skip("failed", f"{error.detail}, {request.failures + request.refusals} tries")
+            self._finish(request, [skip] * len(request.keys))
         else:
             due = now + backoff(request.failures if error.kind == "failed" else request.refusals)
             heapq.heappush(self._retries, (due, next(self._order), request))
 
-    def _finish(self, request: Request, outcome: Answer | Skip) -> None:
-        self._unfinished -= 1
-        self.put((request.key, outcome))
+    def _finish(self, request: Request, outcomes: Sequence[Answer | Skip]) -> None:
+        for key, outcome in zip(request.keys, outcomes, strict=False):
+            self._unfinished -= 1
+            self.put((key, outcome))
 
     def _check_rejections(self, outcome: Answer | Skip, server: Server) -> None:
         """Raise OutsideError where the first requests are all rejected alike: the prompts are not the cause."""

@@ -49,7 +49,7 @@ _FINISH: dict[str, Literal["stop", "length"]] = {
 _WITHHELD = ("content_filter", "safety", "refusal", "tool_calls", "function_call")
 _CAN_BE_LEFT_OUT = (
     "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "chat_template_kwargs", "logprobs",
-    "top_logprobs", "response_format",
+    "top_logprobs", "response_format", "n",
 )  # fmt: skip
 _RENAMED = {"max_tokens": "max_completion_tokens"}  # what a server that refuses the first takes, as OpenAI's own
 _OWN_NAME = 3  # replies under one other name and none under the requested one: then it is the server's own name for it
@@ -193,16 +193,17 @@ class ChatClient:
     _other_names: Counter[str] = field(default_factory=Counter)
     _named_as_requested: bool = False
 
-    async def ask(self, prompt: Prompt, key: Key) -> Answer | Skip | RequestError:
-        """Send one request.
+    async def ask(self, prompt: Prompt, keys: Sequence[Key]) -> Sequence[Answer | Skip] | RequestError:
+        """Send one request, and return what its first keys get: a server may give fewer answers than it is asked for.
 
         Raises OutsideError for what concerns all requests: the key, the account, the model; and RefusedParameterError.
         """
         import aiohttp
 
         body = {"model": self.model, "messages": list(prompt.messages), "stream": False}
-        seed = {"seed": self.decoding.seed_of(key) % 2**31} if self.decoding.temperature else {}
-        for parameter, value in {**self.parameters, **seed}.items():
+        more = {"seed": self.decoding.seed_of(keys[0]) % 2**31} if self.decoding.temperature else {}
+        more |= {"n": len(keys)} if len(keys) > 1 else {}
+        for parameter, value in {**self.parameters, **more}.items():
             if name := self.sent_as.get(parameter, parameter):
                 body[name] = value
         sent = json.dumps(body, ensure_ascii=False).encode()
@@ -216,15 +217,21 @@ class ChatClient:
         if location := _redirect(status, headers):
             raise redirect_error(self.name, status, location)
         if status >= 300:
-            return await self._read_error(status, content, retry_after(headers.get("retry-after")), body, phrase)
+            wait = retry_after(headers.get("retry-after"))
+            found = await self._read_error(status, content, wait, body, phrase)
+            return [found] * len(keys) if isinstance(found, Skip) else found
         try:
             reply = json.loads(content)
             if status := error_status(reply):
-                return await self._read_error(status, content, 0.0, body)
-            answer = self._read_reply(reply)
+                found = await self._read_error(status, content, 0.0, body)
+                return [found] * len(keys) if isinstance(found, Skip) else found
+            answers = self._read_reply(reply)
+            answer = answers if isinstance(answers, RequestError) else answers[0]
             if self.labels and "logprobs" in body and isinstance(answer, Answer) and answer.finish == "stop":
-                return self._with_probabilities(answer, _get(reply, "choices", 0, "logprobs", "content"), key)
-            return answer
+                tokens = _get(reply, "choices", 0, "logprobs", "content")
+                answer = self._with_probabilities(answer, tokens, keys[0])
+                return answer if isinstance(answer, RequestError) else [answer]
+            return answers
         except (ValueError, RecursionError):
             page = content.lstrip().startswith(b"<")
             return RequestError("failed", "a web page in place of a reply" if page else "a reply that is not JSON")
@@ -251,13 +258,31 @@ class ChatClient:
             return Skip(REJECTED, detail)
         return RequestError("failed", detail)
 
-    def _read_reply(self, reply: Any) -> Answer | Skip | RequestError:
-        """Read a parsed body, in which any part may be missing or of another type: then it is an error."""
+    def _read_reply(self, reply: Any) -> list[Answer | Skip] | RequestError:
+        """Read a parsed body, in which any part may be missing or of another type: then it is an error.
+
+        Of several answers, those before the first error are returned.
+        """
         for kind, name in (("input", "prompt_tokens"), ("output", "completion_tokens")):
             if type(spent := _get(reply, "usage", name)) is int and spent > 0:
                 self.usage[kind] += spent
-        finish = str(_get(reply, "choices", 0, "finish_reason")).lower()
-        message = _get(reply, "choices", 0, "message")
+        choices = _get(reply, "choices")
+        choices = choices if isinstance(choices, list) and choices else [None]
+        tokens = _get(reply, "usage", "completion_tokens")
+        tokens = max(tokens, 0) // len(choices) if type(tokens) is int else 0  # the server counts those of all answers
+        read: list[Answer | Skip] = []
+        for choice in choices:
+            one = self._read_choice(choice, tokens)
+            if isinstance(one, RequestError):
+                return read or one
+            read.append(one)
+        if isinstance(read[0], Answer) and self._is_of_another_model(name := _get(reply, "model")):
+            return RequestError("failed", f"an answer by another model, {shown(name)}")
+        return read
+
+    def _read_choice(self, choice: Any, tokens: int) -> Answer | Skip | RequestError:
+        finish = str(_get(choice, "finish_reason")).lower()
+        message = _get(choice, "message")
         text, thoughts = _text_of(_get(message, "content")), [_get(message, key) for key in THOUGHT_KEYS]
         if finish in _WITHHELD:
             return Skip("refused", f"the server ended the answer by {finish}")
@@ -267,15 +292,12 @@ class ChatClient:
             return RequestError("failed", "a reply without an answer")
         if finish not in _FINISH:
             return RequestError("failed", f"an answer that may be incomplete, finish_reason {shown(finish)}")
-        if self._is_of_another_model(name := _get(reply, "model")):
-            return RequestError("failed", f"an answer by another model, {shown(name)}")
-        tokens = _get(reply, "usage", "completion_tokens")
         text = without_surrogates(text)
         end = self.decoding.stop_at(text)  # Some servers leave the stop string in.
         answer = Answer(
             text[:end].strip(),
             _FINISH[finish] if end is None else "stop",
-            tokens if type(tokens) is int and tokens > 0 else 0,
+            tokens,
             next((without_surrogates(one).strip() for one in thoughts if isinstance(one, str)), ""),
         )
         if not answer.thought:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
+from itertools import groupby
 from queue import SimpleQueue
 from time import sleep
 from typing import Any
@@ -39,6 +40,7 @@ _WITHOUT = {
     "stop": "answers are cut at it here",
     "logprobs": "a verdict is the one that is written, not the expected one",
     "response_format": "a verdict is read out of what is written",
+    "n": "each answer is asked for by a request of its own",
 }
 """What it means that a parameter is left out; of others, the server's own value holds."""
 _TOP_LOGPROBS = 20
@@ -73,6 +75,7 @@ class EndpointSampler(Sampler):
         timeout: seconds of one request.
         price: of a million tokens, input and output.
         chat_template_kwargs: arguments of the chat template.
+        one_request: ask for all answers to a prompt in one request, so that the prompt is read, and paid for, once.
         served_as: what the answers are stored under in place of the first server's URL; those under the URL are found.
     """
 
@@ -89,6 +92,7 @@ class EndpointSampler(Sampler):
         price: tuple[float, float] | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
         served_as: str | None = None,
+        one_request: bool = False,
     ) -> None:
         given = [base_url] if isinstance(base_url, str) else base_url
         urls = list(dict.fromkeys(map(chat_url, given)))
@@ -108,7 +112,7 @@ class EndpointSampler(Sampler):
                 raise InputError(message, fix=fix)
         self.decoding = decoding
         self.provider = provider
-        self.served_as = served_as
+        self.served_as, self.one_request = served_as, one_request
         self.chat_template_kwargs = dict(chat_template_kwargs or {})
         self.warnings: list[str] = []
         self.labels: tuple[str, ...] = ()
@@ -160,6 +164,8 @@ class EndpointSampler(Sampler):
         """Return the key of the store. Servers after the first are replicas: no answer depends on which one gave it."""
         more: dict[str, Any] = {"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}
         said = {*self._parameters(), *(["seed"] if self.decoding.temperature else [])}
+        if self.one_request:  # all answers have the seed of the first one
+            more["one_request"], said = True, {*said, "n"}
         more |= {name: value for name, value in (("labels", list(self.labels)), ("schema", self.schema)) if value}
         if sent_as := {name: new for name, new in self.sent_as.items() if name in said}:
             more["sent_as"] = sent_as
@@ -232,9 +238,11 @@ class EndpointSampler(Sampler):
         results: SimpleQueue[tuple[Key, Answer | Skip] | None] = SimpleQueue()
         model, key, parameters = self.model, self._key(), self._parameters()
         clients: dict[Server, ChatClient] = {}
+        together = groupby(wanted, lambda one: one[0].id if self.one_request else one[1])
+        requests = [(same[0][0], [name for _, name in same]) for same in (list(group) for _, group in together)]
 
-        async def send(server: Server, request: Request) -> Answer | Skip | RequestError:
-            return await clients[server].ask(request.prompt, request.key)
+        async def send(server: Server, request: Request) -> Sequence[Answer | Skip] | RequestError:
+            return await clients[server].ask(request.prompt, request.keys)
 
         async def run() -> None:
             async with http_client(self._timeout) as http:
@@ -249,7 +257,9 @@ class EndpointSampler(Sampler):
         servers = list(self._servers)
         most = sum(server.ceiling for server in servers)
         # Where answers are taken slowly, only a few more of them are requested.
-        balancer = LoadBalancer(wanted, servers, send, self._timeout, results.put, lambda: results.qsize() >= 4 * most)
+        balancer = LoadBalancer(
+            requests, servers, send, self._timeout, results.put, lambda: results.qsize() >= 4 * most
+        )
         self._balancer = balancer
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(asyncio.run, run())

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakeserver import Ask, FakeServer, meant
+from fakeserver import Ask, FakeServer, completion, meant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import prompt
@@ -656,6 +656,56 @@ def test_a_server_that_goes_down_in_the_middle_is_waited_for(fault: Any) -> None
 # Answers under a name
 
 
+def test_all_answers_to_a_prompt_are_asked_for_in_one_request() -> None:
+    with FakeServer() as server:
+        asking = sampler(server, one_request=True, price=(1e6, 0))
+        made = sample(asking, prompts(5), 4)
+        assert [one.body["n"] for one in server.seen] == [4] * 5 and asking.cost == 3 * 5
+        for name, one in expected(prompts(5), 4).items():
+            assert (made[name] == one) == (name[1] == 0)
+        assert len({one.text for one in made.values() if isinstance(one, Answer)}) == 20
+        assert {one.tokens for one in made.values() if isinstance(one, Answer)} == {7}
+        assert asking.settings() != sampler(server).settings()
+
+
+def _one_is_cut(ask: Ask) -> Any:
+    """The second of the answers has no end, the first time."""
+    whole = completion(ask.body)["choices"]
+    return {
+        "choices": [
+            {**one, "finish_reason": "stop" if number != 1 or ask.tries > 1 else None}
+            for number, one in enumerate(whole)
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        lambda ask: {"choices": completion(ask.body)["choices"][:1]},
+        lambda ask: {"choices": completion(ask.body)["choices"][:3]},
+        _one_is_cut,
+        lambda ask: (503, 400)[ask.tries > 1] if ask.question == "question 1" else None,
+        lambda ask: {"choices": []} if ask.tries < 3 else None,
+    ],
+)
+def test_a_server_may_give_fewer_answers_than_it_is_asked_for(script: Any) -> None:
+    with FakeServer(script) as server:
+        made = sample(sampler(server, one_request=True), prompts(3), 4)
+        skipped = {name for name, one in made.items() if isinstance(one, Skip)}
+        assert skipped == ({name for name in made if name[0] == prompts(3)[1].id} if skipped else set())
+        assert len({one.text for one in made.values() if isinstance(one, Answer)}) == 12 - len(skipped)
+
+
+def test_a_server_that_does_not_know_n_is_asked_without_it(tmp_path: Path) -> None:
+    with FakeServer(lambda ask: (400, {}, "unknown parameter: n") if "n" in ask.body else None) as server:
+        asking = sampler(server, one_request=True)
+        with closing(Store(tmp_path)) as store:
+            found = stages.sample(prompts(3), asking, 4, store)
+        assert all(isinstance(one, list) and len(one) == 4 for one in found.values())
+        assert asking.settings()["sent_as"] == {"n": None} and "request of its own" in asking.warnings[0]
+
+
 def test_answers_are_found_under_a_name_on_another_host(tmp_path: Path) -> None:
     asked, store = prompts(3), Store(tmp_path)
     with FakeServer() as first, FakeServer() as second:
@@ -754,14 +804,14 @@ def test_a_replica_that_fails_fast_does_not_draw_the_work_to_itself(fault: Any) 
 def test_no_moment_slips_between_two_looks_at_the_clock() -> None:
     """A request may fall due after the look for what is due, and before the wait for what isn't."""
 
-    async def busy(server: Server, request: Request) -> Answer | RequestError:
-        return RequestError("failed", "not yet") if request.failures < 3 else Answer("a", "stop")
+    async def busy(server: Server, request: Request) -> list[Answer | Skip] | RequestError:
+        return RequestError("failed", "not yet") if request.failures < 3 else [Answer("a", "stop")]
 
     async def run() -> None:
         loop, ticks = asyncio.get_running_loop(), count()
         clock = loop.time
         loop.time = lambda: clock() + next(ticks) * 0.0005  # type: ignore[method-assign]
-        wanted = [(prompt, (prompt.id, 0)) for prompt in prompts(50)]
+        wanted = [(prompt, [(prompt.id, 0)]) for prompt in prompts(50)]
         traffic = LoadBalancer(wanted, [Server("s", 1)], busy, 60.0, made.append, lambda: False)
         await asyncio.wait_for(traffic.run(), 60)
 
