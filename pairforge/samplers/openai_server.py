@@ -285,13 +285,16 @@ class EndpointSampler(Sampler):
         try:
             running.result()
         except RefusedParameterError as refused:
-            self.sent_as[refused.name] = refused.renamed
-            self._answered |= dict(filter(None, [refused.answer]))
-            if "logprobs" in refused.name:
-                self.sent_as |= {"logprobs": None, "top_logprobs": None}
-            without = f"left out: {_WITHOUT.get(refused.name, 'the value of the server holds')}"
-            how = f"sent as `{refused.renamed}`" if refused.renamed else without
-            self.warnings.append(f"`{refused.name}` is {how} ({refused})")
+            self._leave_out(refused)
+
+    def _leave_out(self, refused: RefusedParameterError) -> None:
+        self.sent_as[refused.name] = refused.renamed
+        self._answered |= dict(filter(None, [refused.answer]))
+        if "logprobs" in refused.name:
+            self.sent_as |= {"logprobs": None, "top_logprobs": None}
+        without = f"left out: {_WITHOUT.get(refused.name, 'the value of the server holds')}"
+        how = f"sent as `{refused.renamed}`" if refused.renamed else without
+        self.warnings.append(f"`{refused.name}` is {how} ({refused})")
 
     def _parameters(self) -> dict[str, Any]:
         """Return what each request says of the decoding, by OpenAI's names and those that most other servers share."""
