@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import import_module
 from itertools import count
 from math import ceil
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..console import note
 from ..errors import InputError, OutsideError, PairforgeError
+from ..samplers.openai_client import http_library
 from ..samplers.retry import LONGEST_WAIT, backoff, retry_after
 from ..text import plural, visible
 
@@ -324,13 +324,6 @@ def connected(
     finally:
         session.timeout = before
         hooks.remove(_refuse_long_wait)
-
-
-def http_library() -> Any:
-    """Return the HTTP library of huggingface_hub: httpx, or httpx2 from its version 2 on."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return import_module(HfHubHTTPError.__bases__[0].__module__)
 
 
 def api_failures() -> tuple[type[Exception], ...]:

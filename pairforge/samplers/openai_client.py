@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
@@ -84,12 +85,22 @@ def server_name(url: str) -> str:
     return url.partition("?")[0].removesuffix(_ROUTE)
 
 
+def http_library() -> Any:
+    """Return the HTTP library of huggingface_hub: httpx, or httpx2 from its version 2 on."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return import_module(HfHubHTTPError.__bases__[0].__module__)
+
+
 def http_client(timeout: float) -> Any:
-    """Return an HTTP client, an aiohttp session; `timeout` seconds hold for each part of a request."""
+    """Return an HTTP client, an aiohttp session; `timeout` seconds hold for each part of a request.
+
+    It trusts the certificates that the Hub's client trusts: aiohttp alone knows none on some machines.
+    """
     import aiohttp
 
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, ssl=http_library().create_ssl_context()),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, _CONNECT_TIMEOUT), sock_read=timeout),
     )
