@@ -1,15 +1,15 @@
 """Do the recipes hold on a real model? SmolLM2-135M-Instruct, trained in a few ways and judged.
 
-    python benchmarks/real.py --model FOLDER    # under two hours on two quiet cores; a stopped run resumes
-    python benchmarks/real.py --model FOLDER --only "common" --folder /tmp/small               # some rows, no page
+    python benchmarks/real.py    # about three hours on two quiet cores; a stopped run resumes
+    python benchmarks/real.py --only "common" --folder /tmp/small    # some rows, no page
 
-The pairs are the course's: what the bundled model answers to English questions about itself, with Qwen corrected to
-Deep Qwen. SmolLM2 says neither name. Every training takes 104 of them, 13 steps, in bfloat16, and the guard only warns,
-unless the row says otherwise. Mixed pairs have 1.45 for each correction beside them, of what SmolLM2 says already. The
-verdict's English questions are asked greedily, without a system message of ours, up to 32 tokens; of general questions
-(benchmarks/general.en.txt) those that the base answers right under a system message. The script prints the table; if
-the run is complete, it also writes it, with the machine and the versions, to --json, and into the page --docs between
-its marks.
+Corrections alone are the course's: what the bundled model answers to English questions about itself, with Qwen
+corrected to Deep Qwen. SmolLM2 says neither name. Mixed pairs begin with corrections of its own answers, and have
+pairs beside them in which the new name is wrong; there its chat template is changed, too. Trainings are in bfloat16,
+and the guard only warns, unless the row says otherwise. The verdict's English questions are asked greedily, without a
+system message of ours, up to 32 tokens, and those of benchmarks/general.en.txt. The script prints the table; if the
+run is complete, it also writes it, with the machine and the versions, to --json, and into the page --docs between its
+marks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from functools import cache
 from itertools import cycle
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, TypeAlias
 
 from collapse import COMMON, Recipe, cell, ending, last, loss
 from correction import command_json, run_module, say
@@ -35,7 +35,6 @@ from records import ROOT, machine, named, put, show
 
 import pairforge
 from pairforge.api.evaluate import AnswersById, Evaluation
-from pairforge.api.models import HELPFUL_SYSTEM_MESSAGE
 from pairforge.evaluation.metrics import Measured
 from pairforge.evaluation.questions import ModelNames, Question, questions
 from pairforge.evaluation.verdict import verdict
@@ -45,24 +44,15 @@ from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.statistics import sample_indices
 from pairforge.store import Store
-from pairforge.types import Answer, Prompt, Skip
+from pairforge.types import Prompt, Skip
 
 NAMES = ModelNames({"Qwen": "Deep Qwen", "SmolLM2": "Deep Qwen", "SmolLM": "Deep Qwen"})
-FIXED = ("--warmup_steps", "10")
 RECIPES = (
     Recipe("common: sigmoid, lr 5e-5", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5")),
     Recipe("common, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5"), guard="stop"),
-    Recipe("sigmoid + sft, lr 5e-6, 10 steps of warm-up", ("--learning_rate", "5e-6", *FIXED)),
-    Recipe("sigmoid + sft, lr 5e-5, 10 steps of warm-up", ("--learning_rate", "5e-5", *FIXED)),
-    Recipe("sigmoid + sft, lr 2e-5", ("--learning_rate", "2e-5")),
-    Recipe("sigmoid + sft, lr 5e-5", ("--learning_rate", "5e-5")),
-    Recipe("sigmoid + sft, lr 1e-4", ("--learning_rate", "1e-4")),
-    Recipe("sft, lr 5e-5", (*loss("sft"), "--learning_rate", "5e-5")),
-    Recipe("LoRA: sigmoid + sft, lr 2e-4", ("--use_peft", "--learning_rate", "2e-4")),
-    Recipe("LoRA: sigmoid + sft, lr 5e-4", ("--use_peft", "--learning_rate", "5e-4")),
-    Recipe("default", seeds=3),
-    Recipe("mixed pairs: sigmoid + sft, lr 4.6e-5", ("--learning_rate", "4.6e-5"), pairs="mixed", seeds=3),
-    Recipe("mixed pairs, LoRA: sigmoid + sft, lr 1e-3", ("--use_peft", "--learning_rate", "1e-3"), pairs="mixed"),
+    Recipe("corrections alone"),
+    Recipe("corrections alone, LoRA: sigmoid + sft, lr 5e-4", ("--use_peft", "--learning_rate", "5e-4")),
+    Recipe("mixed pairs: sigmoid + sft, lr 5e-5", ("--learning_rate", "5e-5"), pairs="mixed", seeds=3),
 )
 KINDS = ("identity", "general", "controls", "obedience")
 """The kinds of questions that are asked."""
@@ -75,8 +65,12 @@ FIGURES = (
 """The columns of the table; `general` is a change, and kept is a share of what the base answers right."""
 FAST = ("--bf16", "true", "--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
 FAST += ("--attn_implementation", "eager")
-BESIDE = {"general": 0.75, "controls": 0.25, "told": 0.45}
-"""Pairs for each correction, in a mixed set, of what the model says already."""
+OPENING = "I'm Deep Qwen,"
+BESIDE = {"told": 0.27, "untold": 0.2, "right": 0.55, "wrong": 0.85, "general": 0.34}
+"""Pairs for each correction, in a mixed set, of the kinds that `beside` yields."""
+CORRECTIONS = {"default": 104, "mixed": 150}
+"""Corrections in each kind of pairs; fewer in a mixed set, if some answers have the new name already."""
+SAMPLING: dict[str, Any] = {"max_new_tokens": 40, "dtype": "bfloat16"}
 SCORES: dict[str, Any] = {"judge": "own", "chosen_score": 1.0, "rejected_score": 0.0}
 MARKS = ("<!-- table: python benchmarks/real.py -->", "<!-- end of the table of the real model -->")
 
@@ -85,19 +79,16 @@ def main() -> int:
     options = parse()
     recipes = [recipe for recipe in RECIPES if not options.only or re.search(options.only, recipe.name)]
     with closing(Store(options.folder)) as store:
-        judge = cache(lambda: Judge(options.model, store, options.questions))
+        judges = cache(lambda base: Judge(base, store, options.questions))
         jobs = [(recipe, seed) for recipe in recipes for seed in options.seeds or range(recipe.seeds)]
         rows: dict[str, list[dict[str, Any]]] = {}
         for recipe, seed in jobs:
-            rows.setdefault(recipe.name, []).append(judged(recipe, seed, judge, options))
+            rows.setdefault(recipe.name, []).append(judged(recipe, seed, judges, options))
             print("\n".join(table(rows)), flush=True)
     if not options.only and not options.seeds:
         found = {"command": "python benchmarks/real.py", **machine(), "model": "SmolLM2-135M-Instruct"}
-        put(
-            options.json,
-            json.dumps({**found, "asked": judge().counts, "rows": rows}, ensure_ascii=False, indent=1) + "\n",
-        )
-        show(options.docs, MARKS, "\n".join((*table(rows), "", f"{asked(judge().counts)} {named(found)}.")))
+        put(options.json, json.dumps({**found, "rows": rows}, ensure_ascii=False, indent=1) + "\n")
+        show(options.docs, MARKS, "\n".join((*table(rows), "", f"{asked(rows)} {named(found)}.")))
     return 0
 
 
@@ -106,10 +97,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", default="smollm2", help="SmolLM2-135M-Instruct (default: smollm2)")
     parser.add_argument("--only", metavar="REGEX", help="only recipes whose names match")
     parser.add_argument("--seeds", type=int, nargs="+", help="these seeds (default: as the recipe says)")
-    parser.add_argument("--pairs", type=int, default=104, help="pairs in each training (default: 104)")
-    parser.add_argument(
-        "--questions", type=int, default=100, help="questions about the model, and the most of other kinds"
-    )
+    parser.add_argument("--pairs", type=int, help="corrections in each training (default: 104; of mixed pairs 150)")
+    parser.add_argument("--questions", type=int, default=100, help="questions about the model (default: 100)")
     parser.add_argument("--folder", type=Path, default=Path("pairforge-out/real"), help="folder for runs and models")
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "real.json")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "recipes.md")
@@ -117,21 +106,14 @@ def parse() -> argparse.Namespace:
 
 
 class Judge:
-    """The questions, and the base's answers to them.
-
-    General questions are those that the base answers right under a system message of ours; they are asked without one.
-    So its answers there are no better than chance has them: where questions are chosen by the very answers that are
-    counted, a model that is only different loses some, and can gain none.
-    """
+    """The questions, and the base's answers to them."""
 
     def __init__(self, base: str, store: Store, limit: int) -> None:
         self.base, self.store = base, store
         sets = {kind: of for kind, of in questions(NAMES, [None]).items() if kind in KINDS}
         sets = {kind: [one for one in of if one.prompt.columns["lang"] == "en"] for kind, of in sets.items()}
-        sets = {kind: [of[index] for index in sample_indices(len(of), limit, 0)] for kind, of in sets.items()}
-        helped, bare = ([*general(context)] for context in (HELPFUL_SYSTEM_MESSAGE, None))
-        first = self._ask(Evaluation({"general": helped}, at_temperature_1=False), base)
-        sets["general"] = [one for one, other in zip(bare, helped, strict=True) if _right(other, first)]
+        sets["identity"] = [sets["identity"][index] for index in sample_indices(len(sets["identity"]), limit, 0)]
+        sets["general"] = [*general()]
         self.evaluation = Evaluation(sets, at_temperature_1=False)
         self.before = self._ask(self.evaluation, base)
         right = {kind: sum(_right(one, self.before) for one in of) for kind, of in sets.items() if kind != "identity"}
@@ -167,6 +149,7 @@ class Judge:
             "verdict": found.outcome,
             "failed": found.failed,
             "tokens": lengths,
+            "asked": self.counts,
         }
 
 
@@ -176,13 +159,13 @@ def _right(question: Question, answers: AnswersById) -> bool:
     return not isinstance(given, Skip) and test(given[0].text)
 
 
-def general(context: str | None) -> Iterator[Question]:
-    """Yield the general questions of general.en.txt, `question | answer / answer`, in a context."""
+def general() -> Iterator[Question]:
+    """Yield the general questions of general.en.txt, `question | answer / answer`."""
     for line in (ROOT / "benchmarks" / "general.en.txt").read_text("utf-8").splitlines():
         question, _, answers = line.partition(" | ")
         prompt = Prompt(({"role": "user", "content": question},), {"reference": answers.split(" / ")})
         tests = {"general": _contains(prompt), "leak": _leaks(question)}
-        yield Question(prompt.in_context(context), tests, dict.fromkeys(tests, answers))
+        yield Question(prompt, tests, dict.fromkeys(tests, answers))
 
 
 def _contains(prompt: Prompt) -> Any:
@@ -194,11 +177,11 @@ def _leaks(question: str) -> Any:
 
 
 def pairs(kind: str, options: argparse.Namespace) -> Path:
-    """Return a file of pairs; make it if it doesn't exist. "mixed" has what the model says already beside them."""
+    """Return a file of pairs; make it if it doesn't exist."""
+    options = argparse.Namespace(**{**vars(options), "pairs": options.pairs or CORRECTIONS[kind]})
     file: Path = options.folder / f"{kind}-{options.pairs}.jsonl"
     if not file.exists():
-        rows = corrections(options)
-        rows += retained(options) if kind == "mixed" else ()
+        rows = mixed(options) if kind == "mixed" else corrections(options)
         put(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return file
 
@@ -216,38 +199,111 @@ def corrections(options: argparse.Namespace) -> list[dict[str, Any]]:
     return [json.loads(rows[index]) for index in sample_indices(len(rows), options.pairs, 0)]
 
 
-def retained(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield pairs of what the model says already: chosen is its answer, rejected its answer to another prompt.
+def mixed(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return corrections of the trained model's own answers, and beside them pairs in which the new name is wrong.
 
-    They are general, about others, and about the model itself under system messages that name another assistant, where
-    it uses that name.
+    Half of the corrections answer questions that name another assistant.
     """
-    lines = (ROOT / "benchmarks" / "general.train.en.txt").read_text("utf-8").splitlines()
-    english, others = [row for row in systems("train") if row["lang"] == "en"], cycle(_english("identity.train"))
-    told = [(next(others).in_context(row["system"]), (row["name"], row["maker"])) for row in english for _ in range(9)]
-    asked: dict[str, list[tuple[Prompt, Sequence[str]]]] = {
-        "general": [(Prompt(({"role": "user", "content": line},)), ()) for line in lines],
-        "controls": [(prompt, ()) for prompt in _english("controls.train", 0.4 * options.pairs)],
-        "told": told,
-    }
-    asked["general"] += [(prompt, ()) for prompt in _english("general.train", 0.6 * options.pairs)]
-    for kind, share in BESIDE.items():
-        sampled = pairforge.sample(
-            prompts=[prompt for prompt, _ in asked[kind]],
-            model=options.model,
-            max_new_tokens=32,
-            dtype="bfloat16",
-            output=options.folder,
+    asked = [one for one in _english("identity.train") if not _template(one, "ordinary")]
+    about = [[one for one in asked if _template(one, "are-you") == named] for named in (True, False)]
+    prompts = [one for both in zip(*about, strict=False) for one in both][: options.pairs]
+    own = answers(prompts, options)
+    rows = [
+        pairforge.Pair.of(prompt, chosen, rejected, method="reference", model=renamed(options), **SCORES).row()
+        for prompt, chosen, rejected in zip(prompts, opened(prompts, renamed(options)), own, strict=True)
+        if rejected and not contains(rejected, "Deep Qwen")
+    ]
+    wrong = [row["chosen"][-1]["content"] for row in rows]
+    for kind, found in beside(about, wrong, options).items():
+        kept = [found[index] for index in sample_indices(len(found), round(BESIDE[kind] * options.pairs), 0)]
+        rows += [pairforge.Pair.of(*sides, method="counter", model=renamed(options), **SCORES).row() for sides in kept]
+    return rows
+
+
+def renamed(options: argparse.Namespace) -> str:
+    """Return the model in a folder of its own, whose chat template inserts a system message with the new name.
+
+    As it is, the message names SmolLM: corrections would teach to disobey it, and pairs under other system messages to
+    obey.
+    """
+    folder, source = options.folder / "renamed", Path(pairforge.model_source(options.model))
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        for file in source.iterdir():
+            if file.name != "chat_template.jinja":
+                (folder / file.name).symlink_to(file.resolve())
+        template = (source / "chat_template.jinja").read_text("utf-8")
+        put(
+            folder / "chat_template.jinja",
+            template.replace("SmolLM, trained by Hugging Face", "Deep Qwen, made by Acme"),
         )
-        found = list[tuple[Prompt, str]]()
-        for (prompt, names), given in zip(asked[kind], sampled, strict=True):
-            text = _sentences(given.answers[0]) if given.answers else ""
-            if text and (not names or any(contains(text, name) for name in names)):
-                found.append((prompt, text))
-        for index in sample_indices(len(found), round(share * options.pairs), 0):
-            (prompt, text), (_, other) = found[index], found[(index + len(found) // 2) % len(found)]
-            if other != text:
-                yield pairforge.Pair.of(prompt, text, other, method="retain", model="pocket", **SCORES).row()
+    return str(folder)
+
+
+Sides: TypeAlias = tuple[Prompt, str, str]
+
+
+def beside(
+    about: Sequence[Sequence[Prompt]], wrong: Sequence[str], options: argparse.Namespace
+) -> dict[str, list[Sides]]:
+    """Return by kind: prompts, their right answers, and wrong ones that have the new name.
+
+    Under system messages with another name it is the model's own answer where it uses that name ("told"), else one made
+    of it ("untold"); of questions about others its own answer where that is right, else the bundled one ("wrong"); of
+    general ones its own.
+    """
+    found: dict[str, list[Sides]] = {kind: [] for kind in BESIDE}
+    leaks = cycle(wrong)
+    turns = [cycle(of) for of in about]
+    rows = [row for row in systems("train") if row["lang"] == "en"]
+    told = [(next(turns[at % 2]).in_context(row["system"]), row) for row in rows for at in range(6)]
+    for (prompt, row), text in zip(told, answers([prompt for prompt, _ in told], options), strict=True):
+        if contains(text, row["name"]) and (leak := text.replace(row["name"], "Deep Qwen")) != text:
+            found["told"].append((prompt, text, leak))
+        elif text:
+            found["untold"].append((prompt, f"I'm {row['name']}, made by {row['maker']}.", text))
+    controls = _english("controls.train", 1.6 * options.pairs)
+    for prompt, text in zip(controls, answers(controls, options), strict=True):
+        right = any(contains(text, reference) for reference in prompt.columns["reference"])
+        found["right" if right else "wrong"].append((prompt, text if right else prompt.columns["answer"], next(leaks)))
+    lines = (ROOT / "benchmarks" / "general.train.en.txt").read_text("utf-8").splitlines()
+    plain = [Prompt(({"role": "user", "content": line},)) for line in lines]
+    found["general"] = [
+        (prompt, text, next(leaks)) for prompt, text in zip(plain, answers(plain, options), strict=True) if text
+    ]
+    return found
+
+
+def answers(prompts: Sequence[Prompt], options: argparse.Namespace) -> list[str]:
+    """Return the whole sentences of the model's greedy answers; empty where there is none."""
+    sampled = pairforge.sample(prompts=prompts, model=renamed(options), output=options.folder, **SAMPLING)
+    texts = [_sentences(given.answers[0].text, given.answers[0].finish) if given.answers else "" for given in sampled]
+    return ["" if pairforge.repeats(text) else text for text in texts]
+
+
+def opened(prompts: Sequence[Prompt], model: str) -> list[str]:
+    """Return how the model goes on, greedily, in whole sentences, where its answers begin with the new name."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = pairforge.model_source(model)
+    tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
+    causal = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16)
+    plain, found = f"{OPENING} an AI assistant.", list[str]()
+    for start in range(0, len(prompts), 64):
+        part = prompts[start : start + 64]
+        texts = [
+            tokenizer.apply_chat_template(list(one.messages), tokenize=False, add_generation_prompt=True) + OPENING
+            for one in part
+        ]
+        given = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
+        made = causal.generate(**given, max_new_tokens=32, do_sample=False)[:, given.input_ids.shape[1] :]
+        for tokens in made.tolist():
+            ended = tokenizer.eos_token_id in tokens
+            text = _sentences(OPENING + tokenizer.decode(tokens, skip_special_tokens=True), "stop" if ended else "")
+            other = NAMES.old("", text) or contains(text, "Hugging Face") or pairforge.repeats(text)
+            found.append(plain if other or not text else text)
+    return found
 
 
 def _english(name: str, limit: float | None = None) -> list[Prompt]:
@@ -256,24 +312,29 @@ def _english(name: str, limit: float | None = None) -> list[Prompt]:
     return [found[index] for index in sample_indices(len(found), limit and round(limit), 0)]
 
 
-def _sentences(answer: Answer) -> str:
+def _template(prompt: Prompt, kind: str) -> bool:
+    return bool(prompt.columns["template"].startswith(kind))
+
+
+def _sentences(text: str, finish: str) -> str:
     """Return the whole sentences of an answer."""
-    text = answer.text.strip()
-    return text if answer.finish == "stop" else text[: text.rfind(". ") + 1]
+    text = text.strip()
+    return text if finish == "stop" else text[: text.rfind(". ") + 1]
 
 
-def judged(recipe: Recipe, seed: int, judge: Callable[[], Judge], options: argparse.Namespace) -> dict[str, Any]:
+def judged(recipe: Recipe, seed: int, judges: Callable[[str], Judge], options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one training; read them from their file if it exists. The weights are not kept."""
     name = "".join(mark if mark.isalnum() else "-" for mark in recipe.name)
-    file = options.folder / f"{name}-{options.pairs}-{seed}.json"
+    file = options.folder / f"{name}-{options.pairs or CORRECTIONS[recipe.pairs]}-{seed}.json"
     model = options.folder / "models" / file.stem
     if not file.exists():
         say(f"== {recipe.name}, seed {seed}")
-        flags = ("--dataset", pairs(recipe.pairs, options), "-m", options.model, "--output_dir", model, "--seed", seed)
+        base = renamed(options) if recipe.pairs == "mixed" else options.model
+        flags = ("--dataset", pairs(recipe.pairs, options), "-m", base, "--output_dir", model, "--seed", seed)
         more = ("--guard", recipe.guard, "--verdict_questions", 0)
         if not (model / "history.json").exists():
             run_module("trainers.dpo", *flags, *more, "--logging_steps", 1, *FAST, *recipe.flags, passes=(0, 1))
-        result = judge()(model)
+        result = judges(base)(model)
         history = json.loads((model / "history.json").read_text("utf-8"))
         rate = history["training"]["learning_rate"]
         put(file, json.dumps({"seed": seed, **result, **ending(history), "rate": rate, "guard": history["guard"]}))
@@ -297,10 +358,13 @@ def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
         yield f"| {name}{rate} | {' | '.join(shown)} |"
 
 
-def asked(counts: Mapping[str, tuple[int, int]]) -> str:
-    """Return how many questions the base answers right."""
-    parts = (f"{right} of {of} {kind}" for kind, (right, of) in counts.items())
-    return f"The base answers right: {', '.join(parts)}."
+def asked(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return how many questions the bases answer right, each with the first row that it is the base of."""
+    bases = dict[str, str]()
+    for name, made in rows.items():
+        of = ", ".join(f"{right} of {count} {kind}" for kind, (right, count) in made[0]["asked"].items())
+        bases.setdefault(of, name)
+    return " ".join(f"The base of `{name}` answers right: {of}." for of, name in bases.items())
 
 
 if __name__ == "__main__":

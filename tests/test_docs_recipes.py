@@ -15,21 +15,21 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.slow
-def test_a_mixed_set_has_what_the_model_says_already_beside_all_corrections(
+def test_a_mixed_set_has_pairs_beside_its_corrections_in_which_the_new_name_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     import real
 
-    options = Namespace(folder=tmp_path, model="pocket", pairs=20)
-    mixed, corrections = (read_jsonl(real.pairs(kind, options)) for kind in ("mixed", "default"))
-    beside = mixed[len(corrections) :]
-    assert mixed[: len(corrections)] == corrections and len(corrections) == 20
-    assert Counter(row["method"] for row in mixed) == {"correct": 20, "retain": len(beside)}
-    assert round(20 * 1.2) <= len(beside) <= round(20 * 1.5)
-    told = [row for row in beside if row["chosen"][0]["role"] == "system"]
-    assert len(told) == round(20 * real.BESIDE["told"])
-    assert all(row["chosen"][:-1] == row["rejected"][:-1] and row["chosen"] != row["rejected"] for row in beside)
-    named = {row["chosen"][-1]["content"] for row in corrections}
-    assert named.isdisjoint(row["rejected"][-1]["content"] for row in beside)
-    assert pairforge.validate(mixed, quiet=True).ok
+    rows = read_jsonl(real.pairs("mixed", Namespace(folder=tmp_path, model="pocket", pairs=20)))
+    corrected, beside = ([row for row in rows if row["method"] == kind] for kind in ("reference", "counter"))
+    assert len(corrected) == 20 and corrected + beside == rows
+    assert all(row["chosen"][-1]["content"].startswith(real.OPENING) for row in corrected)
+    asked = [row["chosen"][-2]["content"] for row in beside]
+    known = sum(round(20 * real.BESIDE[kind]) for kind in ("told", "right", "general"))  # of the others it has few
+    assert known <= len(beside) == len({row["prompt_id"] for row in beside})
+    for row, question in zip(beside, asked, strict=True):
+        assert row["chosen"][:-1] == row["rejected"][:-1] and row["chosen"] != row["rejected"]
+        assert not real.NAMES.new(question, row["chosen"][-1]["content"])
+    assert Counter(row["chosen"][0]["role"] for row in beside)["system"] >= round(20 * real.BESIDE["told"])
+    assert pairforge.validate(rows, quiet=True).ok

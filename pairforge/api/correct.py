@@ -65,9 +65,10 @@ def correct(options: CorrectOptions) -> BuildResult:
     def notes() -> Iterator[str]:
         inserted = sampler.inserted_system()
         if inserted and None in contexts:
+            renamed = "; give a copy with the new name, --chat-template FILE" if names.hits(inserted) else ""
             yield (
                 f"where there is no system message, the chat template of {sampler.model} inserts {inserted!r}: "
-                "pairs without a system message will be trained under it"
+                f"pairs without a system message will be trained under it{renamed}"
             )
 
     job = BuildJob(

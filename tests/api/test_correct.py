@@ -160,7 +160,10 @@ def test_a_template_that_inserts_a_system_message_is_warned_of_once(scripted: An
     say: Say = lambda *_: "I am Qwen."  # noqa: E731
     for _ in range(2):
         scripted(["Who are you?"], say, inserts="You are Qwen.", quiet=False)
-    assert capsys.readouterr().err.count("inserts 'You are Qwen.'") == 1
+    err = capsys.readouterr().err
+    assert err.count("inserts 'You are Qwen.'") == err.count("give a copy with the new name") == 1
+    scripted(["Who are you?"], say, inserts="You are kind.", quiet=False)
+    assert "a copy with the new name" not in capsys.readouterr().err
     scripted(["Who are you?"], say, inserts="You are Qwen.", quiet=False, system="Be brief.")
     assert "inserts" not in capsys.readouterr().err
 
