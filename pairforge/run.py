@@ -84,7 +84,7 @@ def out_dir(output: str | Path | None = None) -> Path:
     return path
 
 
-def _without_refused(settings: Any) -> Any:
+def without_refused(settings: Any) -> Any:
     """Return settings as JSON has them, without the names under which servers took the parameters."""
 
     def kept(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -120,10 +120,10 @@ class Run:
         Where that folder is of a run with other settings, as one that was pulled from the Hub has, it is the next one.
         Which parameters a server refused is known only when it has been asked, and makes no other run.
         """
-        given = _without_refused(settings)
+        given = without_refused(settings)
         for path in numbered(out / (name or f"{command}-{digest(given, 10)}")):
             there = cls.at(path)  # None where it is broken: to be made again
-            if there is None or _without_refused(there.settings) in ({}, given):
+            if there is None or without_refused(there.settings) in ({}, given):
                 return cls(path, command, (there and there.settings) or settings, there.counts if there else {})
         raise AssertionError("the folders have no end")
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..judges.human import HumanJudge
-from ..jury import Jury
+from ..jury import Jury, judges_of
 from ..options.declaration import keywords, part_of
 from ..options.judging import JudgeModelOptions, OnpolicyOptions, PickOptions
 from ..options.sampling import SamplerOptions
@@ -23,7 +24,7 @@ from ..text import did_you_mean, one_line
 from ..types import Judge, Prompt, Sampler, Skip
 from .annotate import ask_people, people_of
 from .build_result import BuildResult
-from .models import contexts_of, open_sampler
+from .models import as_tuple, contexts_of, open_sampler
 from .pipeline import BuildJob, build, prepare, source_name
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
+    named = all(isinstance(one, str) for one in as_tuple(options.judge))
     check_judge(judge, prompts, source)
     sampler = open_sampler(options, options.quiet)
     job = BuildJob(
@@ -73,8 +75,12 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         adaptive=options.adaptive,
         drop_hard=open_hard_pairs(options.drop_hard, sampler),
         notes=partial(family_warning, judge, sampler.model),
+        open_judge=partial(open_judges, options.judge or BUILT_IN, replace(options, prompts="")) if named else None,
     )
     if people := people_of(judge):
+        if options.executor:
+            fix = "judge by another one here, then: pairforge judge --judge human"
+            raise InputError("people can't judge in shards", fix=fix)
         ask_people(job, people, options, options.fresh)
     return build(job, options, options.fresh and not people)
 
@@ -216,11 +222,6 @@ def open_hard_pairs(share: float, sampler: Sampler, model: str | None = None) ->
         local = LocalModel(name=model or sampler.model, revision=None if model else sampler.revision)
         local.check()
     return HardPairs(share, local)
-
-
-def judges_of(judge: Judge | Jury) -> Sequence[Judge]:
-    """Return the judges of a jury, or the one judge."""
-    return judge.judges if isinstance(judge, Jury) else [judge]
 
 
 def family_warning(judge: Judge | Jury, model: str) -> Iterator[str]:
