@@ -180,7 +180,9 @@ class Run:
     @classmethod
     def is_folder(cls, path: Path) -> bool:
         """Return whether a folder is that of a run, in whatever state, also one that can't be read."""
-        return any(os.path.exists(path / name) for name in ("run.json", _OWNER, ".lock")) or cls.is_closed(path)
+        return any(
+            os.path.exists(path / name) for name in ("run.json", _OWNER, ".lock", "shards.json")
+        ) or cls.is_closed(path)
 
     @staticmethod
     def is_closed(path: Path) -> bool:
@@ -246,6 +248,11 @@ class Run:
     @property
     def skips(self) -> Path:
         return self.path / "skips.jsonl"
+
+    @property
+    def shards(self) -> Path:
+        """Where its shards lie, and with which files each is whole: it is there while some are open."""
+        return self.path / "shards.json"
 
     @property
     def prompts(self) -> Path:

@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
 
+from .disk import json_object
 from .errors import OutsideError
 from .run import without_refused
-from .storage import Storage
+from .storage import Storage, open_storage
 from .thoughts import answer_of, written
 from .types import Answer, AnswerGroup, Judge, Key, Prompt, Skip, digest
 
@@ -212,6 +214,31 @@ def maker_of(part: str) -> tuple[str, int]:
     """Return who made a part, as `host-process`, and when, in seconds since 1970."""
     seconds, _, rest = part.partition(".part-")[2].partition("-")
     return rest.rpartition("-")[0], int(seconds)
+
+
+class ShardState(NamedTuple):
+    """How far the shards of a run are: how many there are, how many are whole, and who has parts of the others.
+
+    `begun` names a worker, as `host-process`, and says when it put something aside, in seconds since 1970.
+    """
+
+    shards: int
+    done: int
+    begun: Sequence[tuple[str, int]]
+
+    @classmethod
+    def read(cls, file: Path) -> ShardState | None:
+        """Return the state of the shards that a file names; None where it is not there."""
+        if not (named := json_object(file)):
+            return None
+        storage, shards = open_storage(named["storage"]), named["shards"]
+        there = {
+            name for one in {name.partition("/")[0] for names in shards for name in names} for name in storage.list(one)
+        }
+        open_ = {name.partition(".")[0] for names in shards for name in names if name not in there}
+        begun = [maker_of(name) for name in there if ".part-" in name and name.partition(".")[0] in open_]
+        done = sum(there.issuperset(names) for names in shards)
+        return cls(len(shards), done, sorted(begun, key=lambda one: one[1]))
 
 
 @dataclass(frozen=True)

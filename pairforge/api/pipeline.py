@@ -386,7 +386,7 @@ def _run_shards(
     run: Run, job: BuildJob, sharded: ShardedAnswers, quiet: bool, store: Store | None = None
 ) -> tuple[int, int]:
     label = f"{job.command}: {job.sampler.model}"
-    return sharded.run(_to_do(job), job.budget, label, quiet, run.path, store)
+    return sharded.run(_to_do(job), run, job.budget, label, quiet, store)
 
 
 def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> None:
@@ -394,7 +394,7 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
     job = builder.job
     if sharded:
         _run_shards(run, job, sharded, builder.quiet, builder.store)
-        builder = replace(builder, skips=sharded.gather(_to_do(job), builder.store, run.path))
+        builder = replace(builder, skips=sharded.gather(_to_do(job), run, builder.store))
     finish, names = PairFinisher(job.sampler, job.keeps), job.names() if job.names else None
     authors = job.sampler.authors() if isinstance(job.sampler, ReplaySampler) else {}
     asked_with: dict[str, Any] = {}

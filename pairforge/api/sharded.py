@@ -7,20 +7,19 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..console import progress
-from ..disk import json_object, write_atomic
+from ..disk import write_atomic
 from ..errors import InputError, OutsideError
 from ..executors.local import ArrayExecutor, LocalExecutor
 from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, RunOptions
 from ..options.declaration import part_of
 from ..plugins import load
-from ..run import out_dir, without_refused
+from ..run import Run, out_dir, without_refused
 from ..shard_worker import ShardWorker
-from ..shards import Executor, OpenWork, ScoreFiles, Shard, ShardFiles, ShardPlan, maker_of
+from ..shards import Executor, OpenWork, ScoreFiles, Shard, ShardFiles, ShardPlan
 from ..stages import known_settings
 from ..stopping import Budget, finish_batch_on_signal
 from ..storage import open_storage
@@ -29,30 +28,7 @@ from ..text import did_you_mean, one_line
 from ..types import Answer, Judge, Key, Prompt, Sampler, Skip
 from .models import open_sampler
 
-NAMES = "shards.json"
-"""In the folder of a run: where its shards lie, and the files with which each is whole."""
 EXECUTORS = ("local", "array", "ray")
-
-
-class ShardState(NamedTuple):
-    """How far the shards of a run are. `begun` says who put aside what of an open one, and when, in seconds."""
-
-    shards: int
-    done: int
-    begun: Sequence[tuple[str, int]]
-
-    @classmethod
-    def of(cls, path: Path) -> ShardState | None:
-        """Return how far those of the run in this folder are; None where none is open. Raises as `open_storage`."""
-        if not (kept := json_object(path / NAMES)):
-            return None
-        storage, shards = open_storage(kept["storage"]), kept["shards"]
-        folders = {name.partition("/")[0] for names in shards for name in names}
-        there = {name for folder in folders for name in storage.list(folder)}
-        done = sum(there.issuperset(names) for names in shards)
-        open_ = {name.partition(".")[0] for names in shards for name in names if name not in there}
-        begun = [maker_of(name) for name in there if ".part-" in name and name.partition(".")[0] in open_]
-        return cls(len(shards), done, sorted(begun, key=lambda one: one[1]))
 
 
 class ToDo(NamedTuple):
@@ -176,11 +152,11 @@ class ShardedAnswers:
         return isinstance(self.executor, ArrayExecutor)
 
     def run(
-        self, todo: ToDo, budget: Budget, label: str, quiet: bool, path: Path, store: Store | None = None
+        self, todo: ToDo, run: Run, budget: Budget, label: str, quiet: bool, store: Store | None = None
     ) -> tuple[int, int]:
         """Run the shards that nobody has run, and return how many there are, and how many are whole now.
 
-        Their names are kept in the run folder at `path` until all are whole. The budget is the driver's: when it is
+        Their names are kept in the folder of the run until all are whole. The budget is the driver's: when it is
         spent, no shard is handed out any more. Raises what ended the work of a worker.
         """
         worker, kinds = self._worker(todo, store)
@@ -190,8 +166,8 @@ class ShardedAnswers:
         done, asked, start = len(wanted) - len(open_), 0, time.monotonic()
         if not open_:
             return len(wanted), done
-        path.mkdir(parents=True, exist_ok=True)
-        write_atomic(path / NAMES, json.dumps({"storage": self.storage, "shards": wanted}))
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_atomic(run.shards, json.dumps({"storage": self.storage, "shards": wanted}))
         open_work: OpenWork = lambda: worker  # noqa: E731
         if not self.is_here:
             open_judge = todo.open_judge if worker.judges else None
@@ -218,7 +194,7 @@ class ShardedAnswers:
                     break
         return len(wanted), done
 
-    def gather(self, todo: ToDo, store: Store, path: Path) -> dict[Key, Skip]:
+    def gather(self, todo: ToDo, run: Run, store: Store) -> dict[Key, Skip]:
         """Put the answers and scores that the shards hold into the store, and return why there is no answer to some.
 
         What is left of work on shards that are whole now is removed.
@@ -243,7 +219,7 @@ class ShardedAnswers:
         if whole:
             for kind in kinds:
                 kind.storage.sweep(kind.folder)
-            (path / NAMES).unlink(missing_ok=True)
+            run.shards.unlink(missing_ok=True)
         return skips
 
     def _worker(self, todo: ToDo, store: Store | None) -> tuple[ShardWorker, list[ShardFiles]]:
