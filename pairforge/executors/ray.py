@@ -15,7 +15,7 @@ from ..text import one_line
 
 _TRIES = 3
 """A shard on which so many workers died is given up."""
-_DEFAULTS = {"RAY_worker_niceness": "0", "RAY_agent_register_timeout_ms": "300000", "RAY_DEDUP_LOGS": "0"}
+DEFAULTS = {"RAY_worker_niceness": "0", "RAY_agent_register_timeout_ms": "300000", "RAY_DEDUP_LOGS": "0"}
 """What Ray sets otherwise: its workers run at niceness 15, and its agents have 30 s to start."""
 
 
@@ -114,7 +114,7 @@ def _connected(address: str | None) -> Iterator[Any]:
         what = "--executor ray needs Ray, which is not installed"
         raise InputError(what, fix='pip install "pairforge[ray]"') from error
     there = ray.is_initialized()
-    for name, value in _DEFAULTS.items():
+    for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:
         if not there:
