@@ -117,8 +117,8 @@ class _ShardStore(Store):
 
     def take(self, names: Sequence[str]) -> None:
         """Take what is in parts."""
-        for name in names:
-            self.merge(self._files.storage.get(name), name)
+        for name, packed in self._files.contents(names):
+            self.merge(packed, name)
 
     def put_aside(self) -> None:
         """Put all aside that is here."""

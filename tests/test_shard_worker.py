@@ -99,6 +99,18 @@ def test_an_error_of_a_worker_is_in_its_report(tmp_path: Path) -> None:
     assert report == ShardReport(3, error=("no memory", "use a smaller model"))
 
 
+def test_a_part_that_is_gone_meanwhile_is_no_error(tmp_path: Path) -> None:
+    storage, shard = Folder(tmp_path), Shard(0, prompts(4))
+    with pytest.raises(KeyboardInterrupt):
+        ShardWorker(Echo(dies_after=2), 1, storage)(shard)
+    files = ShardFiles(storage, Echo().settings())
+    listed = files.of(shard)
+    ShardWorker(Echo(), 1, storage)(shard)
+    assert listed and files.read(listed) == {}
+    with pytest.raises(OutsideError, match="can't read"):
+        files.read([files.final(shard, 9)])
+
+
 def test_workers_that_race_with_other_answers_agree_on_one_set(tmp_path: Path) -> None:
     storage, shards = Folder(tmp_path), list(ShardPlan(lambda: prompts(40), 10))
     samplers = [Echo(mark=f"{number} ") for number in range(3)]

@@ -210,8 +210,8 @@ class ShardedAnswers:
                     names = [final]
                 whole = whole and not {final} & {*wanted} - {*names}
                 if isinstance(kind, ScoreFiles):
-                    for name in names:
-                        store.merge(kind.storage.get(name), name)
+                    for name, packed in kind.contents(names):
+                        store.merge(packed, name)
                     continue
                 found = kind.read(names)
                 store.add_answers(kind.settings, {key: one for key, one in found.items() if isinstance(one, Answer)})
