@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ import pytest
 
 from pairforge.errors import OutsideError
 from pairforge.shard_worker import ShardWorker
-from pairforge.shards import Shard, ShardFiles, ShardPlan, ShardReport, decoded, encoded
+from pairforge.shards import ScoreFiles, Shard, ShardFiles, ShardPlan, ShardReport, decoded, encoded
 from pairforge.storage import Folder
-from pairforge.types import Answer, Key, Prompt, Sampler, Skip
+from pairforge.store import Store
+from pairforge.types import Answer, Judge, Key, Prompt, Sampler, Skip
 
 
 def prompts(count: int) -> list[Prompt]:
@@ -97,6 +100,56 @@ def test_an_error_of_a_worker_is_in_its_report(tmp_path: Path) -> None:
 
     report = ShardWorker(Broken(), 1, Folder(tmp_path))(Shard(3, prompts(1)))
     assert report == ShardReport(3, error=("no memory", "use a smaller model"))
+
+
+class Lengths(Judge):
+    """Scores an answer by its length; dies after so many."""
+
+    name = "lengths"
+
+    def __init__(self, dies_after: int | None = None) -> None:
+        self.warnings: list[str] = []
+        self.dies_after, self.judged = dies_after, list[str]()
+
+    def settings(self) -> dict[str, Any]:
+        return {"judge": self.name}
+
+    def score(self, prompt: Prompt, answers: Sequence[str]) -> Sequence[float | Skip]:
+        if self.dies_after is not None and len(self.judged) >= self.dies_after:
+            raise KeyboardInterrupt
+        self.judged += answers
+        return [float(len(text)) for text in answers]
+
+
+def test_a_judge_that_is_stopped_goes_on_where_it_was_and_scores_what_was_committed(tmp_path: Path) -> None:
+    storage, shard = Folder(tmp_path / "shards"), Shard(0, prompts(6))
+    ShardWorker(Echo(mark="first "), 2, storage)(shard)
+    stopped, other, late = Lengths(dies_after=4), Lengths(), Lengths()
+    with pytest.raises(KeyboardInterrupt):
+        ShardWorker(Echo(mark="second "), 2, storage, [stopped])(shard)
+    assert ShardWorker(Echo(mark="third "), 2, storage, [other])(shard) == ShardReport(0)
+    assert len(stopped.judged) == 4 and len(other.judged) == 8
+    assert all(text.startswith("first ") for text in (*stopped.judged, *other.judged))
+    ShardWorker(Echo(), 2, storage, [late])(shard)
+    assert not late.judged
+    files = ScoreFiles.by([late], ShardFiles(storage, Echo().settings()))
+    assert files.of(shard) == [files.final(shard, 2)]
+    with closing(Store(tmp_path)) as store:
+        store.merge(storage.get(files.final(shard, 2)), "")
+        assert len(store.scores(late.settings())) == 12
+
+
+def test_other_references_are_judged_anew(tmp_path: Path) -> None:
+    storage, judge = Folder(tmp_path), Lengths()
+    for reference in ("a", "b"):
+        asked = [replace(prompt, columns={"reference": reference}) for prompt in prompts(3)]
+        ShardWorker(Echo(), 2, storage, [judge])(Shard(0, asked))
+    assert len(judge.judged) == 12
+
+
+def test_scores_that_can_t_be_read_are_named(tmp_path: Path) -> None:
+    with closing(Store(tmp_path)) as store, pytest.raises(OutsideError, match=r"a/b\.db\.gz holds no scores"):
+        store.merge(b"PAR1", "a/b.db.gz")
 
 
 def test_a_part_that_is_gone_meanwhile_is_no_error(tmp_path: Path) -> None:

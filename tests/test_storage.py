@@ -29,7 +29,7 @@ def test_files_are_added_listed_read_and_removed(storage: Storage) -> None:
 
 
 def test_what_is_not_there_can_t_be_read(storage: Storage) -> None:
-    with pytest.raises(OutsideError, match="can't read .*a/missing"):
+    with pytest.raises(OutsideError, match=r"can't read .*a/missing"):
         storage.get("a/missing")
 
 
