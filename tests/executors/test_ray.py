@@ -75,6 +75,21 @@ def test_a_shard_that_kills_its_workers_is_given_up_and_the_others_are_done(tmp_
     assert "3 workers died on shard 2" in str(reports[2].error)
 
 
+def test_it_is_said_what_a_worker_waits_for(tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, nodes = list[str](), list[Any]()
+
+    def add_what_is_missing(line: str) -> None:
+        said.append(line)
+        nodes.append(cluster.add_node(num_cpus=1, num_gpus=1))
+
+    monkeypatch.setattr("pairforge.executors.ray.note", add_what_is_missing)
+    monkeypatch.setattr("pairforge.executors.ray._PATIENCE", 1.0)
+    assert len(list(RayExecutor(gpus=1).run(partial(opened, tmp_path, {}), SHARDS))) == 6
+    needs = "Ray has opened no worker yet: each needs 1 CPU and 1 GPUs, the cluster has 2 CPUs, 0 GPUs"
+    assert said == [needs]
+    cluster.remove_node(*nodes)
+
+
 def broken() -> Callable[[Shard], ShardReport]:
     raise ValueError("no such model")
 
@@ -84,9 +99,12 @@ def test_workers_that_can_t_be_opened_end_the_run_with_the_reason() -> None:
         list(RayExecutor(workers=1).run(broken, SHARDS))
 
 
-def test_more_workers_than_the_cluster_can_hold_are_no_reason_to_wait(tmp_path: Path) -> None:
-    reports = list(RayExecutor(workers=5).run(partial(opened, tmp_path, {}), SHARDS))
-    assert sorted(report.number for report in reports) == [*range(6)]
+def test_workers_that_the_cluster_can_t_hold_are_not_waited_for_and_all_are_where_the_command_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    reports = list(RayExecutor(workers=5).run(partial(opened, Path(), {}), SHARDS))
+    assert sorted(report.number for report in reports) == [*range(6)] and len([*tmp_path.iterdir()]) == 6
 
 
 class Slowly(Sampler):
