@@ -4,8 +4,8 @@
     python benchmarks/cluster.py --gpus 64 --n 8 --answers 50 --scores 200 [--plan MS --shard MS --gather MS --pairs MS]
 
 `--answers` and `--scores` are those of one GPU in a second: measure them on yours, by `pairforge sample --limit 200`
-and `pairforge judge`. All else is the work of CPUs: the plan, the gathering and the pairs are the driver's, on one core;
-a shard is its worker's.
+and `pairforge judge`. All else is the work of CPUs: the plan, the gathering and the pairs are the driver's, on one
+core; a shard is its worker's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from unittest import mock
 SIZES = (1_000_000, 10_000_000, 100_000_000)
 SHARD = {1_000_000: 2048, 10_000_000: 4096, 100_000_000: 16384}
 """Prompts of a shard: so many that there are at most some thousands of files."""
-RATES = {"plan": 0.1, "shard": 0.1, "gather": 0.05, "pairs": 0.3}
+RATES = {"plan": 0.05, "shard": 0.42, "gather": 0.18, "pairs": 0.72}
 """CPU milliseconds a prompt: see --measure."""
 BYTES = 110
 """Of an answer in evidence.db and in its shard, beside its text."""
