@@ -24,7 +24,7 @@ from ..text import did_you_mean, one_line
 from ..types import Judge, Prompt, Sampler, Skip
 from .annotate import ask_people, people_of
 from .build_result import BuildResult
-from .models import as_tuple, contexts_of, open_sampler
+from .models import contexts_of, open_sampler
 from .pipeline import BuildJob, build, prepare, source_name
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
-    judge = open_judges(options.judge or BUILT_IN, options)
+    given = options.judge or BUILT_IN
+    judge, named = open_judges(given, options), all(isinstance(one, str) for one in _listed(given))
     pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
-    named = all(isinstance(one, str) for one in as_tuple(options.judge))
     check_judge(judge, prompts, source)
     sampler = open_sampler(options, options.quiet)
     job = BuildJob(
@@ -75,7 +75,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         adaptive=options.adaptive,
         drop_hard=open_hard_pairs(options.drop_hard, sampler),
         notes=partial(family_warning, judge, sampler.model),
-        open_judge=partial(open_judges, options.judge or BUILT_IN, replace(options, prompts="")) if named else None,
+        open_judge=partial(open_judges, given, replace(options, prompts="")) if named else None,
     )
     if people := people_of(judge):
         if options.executor:
@@ -101,13 +101,16 @@ def open_pairer(options: PickOptions, judge: str) -> BestWorstPairer:
 
 def open_judges(given: Any, options: JudgeModelOptions) -> Judge | Jury:
     """Return the judge, or the jury of several, each with a weight: `NAME=2`."""
-    listed = list(given) if isinstance(given, list | tuple) else [given]
-    opened = [_weighted(one) for one in listed]
+    opened = [_weighted(one) for one in _listed(given)]
     if len(opened) == 1 and opened[0][1] == 1:
         return open_judge(opened[0][0], options)
     return Jury(
         tuple(open_judge(one, options) for one, _ in opened), tuple(weight for _, weight in opened), options.vote
     )
+
+
+def _listed(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else [given]
 
 
 def _weighted(judge: Any) -> tuple[Any, float]:

@@ -202,6 +202,11 @@ def test_what_can_t_be_used_is_said(tmp_path: Path, given: dict[str, Any], optio
         correct("Qwen", "Deep Qwen", output=str(tmp_path), **options, **given)
 
 
+def test_people_judge_when_the_answers_are_there(tmp_path: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="people can't judge in shards"):
+        onpolicy(n=2, judge="human", output=str(tmp_path), executor="local", **given)
+
+
 def test_a_cost_that_workers_make_is_not_counted(tmp_path: Path, given: dict[str, Any]) -> None:
     server = {"replay": (), "base_url": "http://127.0.0.1:9", "model": "m", "price": "1/2", "max_cost": 1.0}
     with pytest.raises(InputError, match="--max-cost can't be counted"):
