@@ -25,7 +25,7 @@ class Dask:
 
 
 class Datatrove:
-    """Runs shards as the tasks of datatrove's executor; its SlurmPipelineExecutor takes the same pipeline."""
+    """Runs shards as the tasks of datatrove's executor; the processes are forked, so they need not import this file."""
 
     def run(self, open_work: OpenWork, shards: Iterable[Shard]) -> Iterator[ShardReport]:
         from datatrove.executor import LocalPipelineExecutor
@@ -38,5 +38,5 @@ class Datatrove:
             return data
 
         with TemporaryDirectory() as logs:
-            LocalPipelineExecutor([step], tasks=len(listed), workers=2, logging_dir=logs).run()
+            LocalPipelineExecutor([step], tasks=len(listed), workers=2, logging_dir=logs, start_method="fork").run()
         yield from map(run, listed)  # what was committed costs nothing; what is missing is done here

@@ -2,4 +2,5 @@
 
 from .cli import main
 
-main(prog_name="pairforge")
+if __name__ == "__main__":  # a process that multiprocessing starts reads this module, too
+    main(prog_name="pairforge")

@@ -41,6 +41,11 @@ class Jury:
         return Ballots(self, [score(prompts, sampled, judge, store, ask) for judge in self.judges])
 
 
+def judges_of(judge: Judge | Jury | None) -> Sequence[Judge]:
+    """Return the judges of a jury, or the one judge, if there is one."""
+    return judge.judges if isinstance(judge, Jury) else [judge] if judge else []
+
+
 @dataclass(frozen=True)
 class Ballots:
     """The scores of each judge of a jury, by the prompt's id."""

@@ -84,7 +84,7 @@ def out_dir(output: str | Path | None = None) -> Path:
     return path
 
 
-def _without_refused(settings: Any) -> Any:
+def without_refused(settings: Any) -> Any:
     """Return settings as JSON has them, without the names under which servers took the parameters."""
 
     def kept(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -120,10 +120,10 @@ class Run:
         Where that folder is of a run with other settings, as one that was pulled from the Hub has, it is the next one.
         Which parameters a server refused is known only when it has been asked, and makes no other run.
         """
-        given = _without_refused(settings)
+        given = without_refused(settings)
         for path in numbered(out / (name or f"{command}-{digest(given, 10)}")):
             there = cls.at(path)  # None where it is broken: to be made again
-            if there is None or _without_refused(there.settings) in ({}, given):
+            if there is None or without_refused(there.settings) in ({}, given):
                 return cls(path, command, (there and there.settings) or settings, there.counts if there else {})
         raise AssertionError("the folders have no end")
 
@@ -180,7 +180,9 @@ class Run:
     @classmethod
     def is_folder(cls, path: Path) -> bool:
         """Return whether a folder is that of a run, in whatever state, also one that can't be read."""
-        return any(os.path.exists(path / name) for name in ("run.json", _OWNER, ".lock")) or cls.is_closed(path)
+        return any(
+            os.path.exists(path / name) for name in ("run.json", _OWNER, ".lock", "shards.json")
+        ) or cls.is_closed(path)
 
     @staticmethod
     def is_closed(path: Path) -> bool:
@@ -246,6 +248,11 @@ class Run:
     @property
     def skips(self) -> Path:
         return self.path / "skips.jsonl"
+
+    @property
+    def shards(self) -> Path:
+        """Where its shards lie, and with which files each is whole: it is there while some are open."""
+        return self.path / "shards.json"
 
     @property
     def prompts(self) -> Path:

@@ -8,22 +8,24 @@ worker that was thought dead or by two drivers, and the run is the same. Pairs a
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import socket
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
 
-from .errors import OutsideError, PairforgeError
-from .run import RETRYABLE
-from .storage import Storage
+from .disk import json_object
+from .errors import OutsideError
+from .run import without_refused
+from .storage import Storage, open_storage
 from .thoughts import answer_of, written
-from .types import Answer, Key, Prompt, Sampler, Skip, digest
+from .types import Answer, AnswerGroup, Judge, Key, Prompt, Skip, digest
 
-PART_SECONDS = 30.0
-"""What a worker has made is put aside this often: a kill costs no more."""
 _COLUMNS = ("prompt", "idx", "text", "finish", "tokens", "reason", "detail")
 
 
@@ -74,7 +76,8 @@ class ShardPlan:
 class ShardReport(NamedTuple):
     """What became of a shard: new answers, their tokens, failures, and whether another try may do more.
 
-    `error` is what went wrong with the worker itself, in words, and how to correct it.
+    `error` is what went wrong with the worker itself, in words, and how to correct it. `sent_as` is what the worker's
+    server refused of its parameters.
     """
 
     number: int
@@ -83,6 +86,7 @@ class ShardReport(NamedTuple):
     failures: int = 0
     unfinished: bool = False
     error: tuple[str, str] | None = None
+    sent_as: Mapping[str, str | None] = {}
 
 
 OpenWork: TypeAlias = Callable[[], Callable[[Shard], ShardReport]]
@@ -148,27 +152,44 @@ def decoded(data: bytes, where: str) -> dict[Key, Answer | Skip]:
 
 @dataclass(frozen=True)
 class ShardFiles:
-    """The files of one sampling setting: `<settings>/<shard>.<n>.parquet`, and the parts of unfinished shards."""
+    """The files of one setting: `<settings>/<shard>.<n>.<kind>`, and the parts of shards that are not finished.
+
+    A part says when and by whom it was made: `<shard>.part-<seconds>-<host>-<process>-<number>.<kind>`.
+    """
 
     storage: Storage
     settings: Mapping[str, Any]
+    kind: str = "parquet"
 
     @cached_property
     def folder(self) -> str:
         return digest(self.settings)
 
+    def name(self, shard: Shard) -> str:
+        """Return by what the files of a shard are called."""
+        return shard.name
+
     def final(self, shard: Shard, n: int) -> str:
         """Return the name of the file of a shard that has all it can have."""
-        return f"{self.folder}/{shard.name}.{n}.parquet"
+        return f"{self.folder}/{self.name(shard)}.{n}.{self.kind}"
 
     def read(self, names: Iterable[str]) -> dict[Key, Answer | Skip]:
-        """Return what is in files; of answers to the same prompt with the same number, the first one."""
+        """Return the answers in files; of those to the same prompt with the same number, the first one."""
         found: dict[Key, Answer | Skip] = {}
-        for name in sorted(names):
-            for key, one in decoded(self.storage.get(name), name).items():
+        for name, data in self.contents(names):
+            for key, one in decoded(data, name).items():
                 if isinstance(found.get(key, Skip("")), Skip):
                     found[key] = one
         return found
+
+    def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each file with its content, in order, but for parts that are gone, since their shard is whole now."""
+        for name in sorted(names):
+            try:
+                yield name, self.storage.get(name)
+            except OutsideError:
+                if ".part-" not in name or name in self.storage.list(self.folder):
+                    raise
 
     def by_shard(self) -> dict[str, list[str]]:
         """Return the files that have something of a shard, by its name."""
@@ -179,16 +200,16 @@ class ShardFiles:
 
     def of(self, shard: Shard) -> list[str]:
         """Return the files that have something of one shard."""
-        return self.by_shard().get(shard.name, [])
+        return self.by_shard().get(self.name(shard), [])
 
-    def put_part(self, shard: Shard, results: Results) -> None:
+    def put_part(self, shard: Shard, data: bytes) -> None:
         """Keep what is there of a shard that is not finished."""
-        if results:
-            self.storage.put_new(f"{self.folder}/{shard.name}.part-{uuid4().hex}.parquet", encoded(results))
+        maker = f"{time.time():.0f}-{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
+        self.storage.put_new(f"{self.folder}/{self.name(shard)}.part-{maker}.{self.kind}", data)
 
-    def commit(self, shard: Shard, n: int, results: Results) -> None:
+    def commit(self, shard: Shard, n: int, data: bytes) -> None:
         """Commit a finished shard, unless somebody else did, and remove its parts."""
-        self.storage.put_new(self.final(shard, n), encoded(results))
+        self.storage.put_new(self.final(shard, n), data)
         self.remove_parts(self.of(shard))
 
     def remove_parts(self, names: Iterable[str]) -> None:
@@ -198,46 +219,49 @@ class ShardFiles:
                 self.storage.remove(name)
 
 
+def maker_of(part: str) -> tuple[str, int]:
+    """Return who made a part, as `host-process`, and when, in seconds since 1970."""
+    seconds, _, rest = part.partition(".part-")[2].partition("-")
+    return rest.rpartition("-")[0], int(seconds)
+
+
+class ShardState(NamedTuple):
+    """How far the shards of a run are: how many there are, how many are whole, and who has parts of the others.
+
+    `begun` names a worker, as `host-process`, and says when it put something aside, in seconds since 1970.
+    """
+
+    shards: int
+    done: int
+    begun: Sequence[tuple[str, int]]
+
+    @classmethod
+    def read(cls, file: Path) -> ShardState | None:
+        """Return the state of the shards that a file names; None where it is not there."""
+        if not (named := json_object(file)):
+            return None
+        storage, shards = open_storage(named["storage"]), named["shards"]
+        there = {
+            name for one in {name.partition("/")[0] for names in shards for name in names} for name in storage.list(one)
+        }
+        open_ = {name.partition(".")[0] for names in shards for name in names if name not in there}
+        begun = [maker_of(name) for name in there if ".part-" in name and name.partition(".")[0] in open_]
+        done = sum(there.issuperset(names) for names in shards)
+        return cls(len(shards), done, sorted(begun, key=lambda one: one[1]))
+
+
 @dataclass(frozen=True)
-class ShardWorker:
-    """Asks one sampler for the answers of shards, one after the other, and commits each."""
+class ScoreFiles(ShardFiles):
+    """The scores of the answers in shards: evidence stores of their own, packed."""
 
-    sampler: Sampler
-    n: int
-    storage: Storage
+    kind: str = "db.gz"
 
-    def __call__(self, shard: Shard) -> ShardReport:
-        """Ask what nobody has asked of a shard yet. An error that ends a run ends the work on this shard alone."""
-        try:
-            settings = None
-            while settings != self.sampler.settings():  # a server may refuse one of them: then all is asked again
-                settings = self.sampler.settings()
-                report = self._ask(shard, ShardFiles(self.storage, settings))
-            return report
-        except PairforgeError as error:
-            return ShardReport(shard.number, error=(error.message, error.fix or ""))
+    @classmethod
+    def by(cls, judges: Iterable[Judge], answers: ShardFiles) -> ScoreFiles:
+        """Return the files of what judges say of answers."""
+        settings = {"answers": answers.settings, "judges": [judge.settings() for judge in judges]}
+        return cls(answers.storage, without_refused(settings))
 
-    def _ask(self, shard: Shard, files: ShardFiles) -> ShardReport:
-        names = files.of(shard)
-        if files.final(shard, self.n) in names:
-            return ShardReport(shard.number)
-        known = {key: one for key, one in files.read(names).items() if isinstance(one, Answer)}
-        found, part, last = dict[Key, Answer | Skip](), dict[Key, Answer | Skip](), time.monotonic()
-        try:
-            for batch in self.sampler.sample(shard.prompts, self.n, known):
-                found |= batch
-                part |= batch
-                if time.monotonic() - last > PART_SECONDS:
-                    files.put_part(shard, part)
-                    part, last = {}, time.monotonic()
-        except BaseException:  # also of a signal: what is there is not asked for again
-            files.put_part(shard, part)
-            raise
-        skips = [one for one in found.values() if isinstance(one, Skip)]
-        new = [one for one in found.values() if isinstance(one, Answer)]
-        unfinished = any(skip.reason in RETRYABLE for skip in skips)
-        if unfinished:
-            files.put_part(shard, part)
-        else:
-            files.commit(shard, self.n, found | known)
-        return ShardReport(shard.number, len(new), sum(one.tokens for one in new), len(skips), unfinished)
+    def name(self, shard: Shard) -> str:
+        """Return the name of the prompts with their columns, of which scores depend, too."""
+        return digest([AnswerGroup(prompt, ()).key for prompt in shard.prompts])

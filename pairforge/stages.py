@@ -52,16 +52,18 @@ def sample(
     refuses one of them, all is asked under the new ones: answers under other settings are never mixed.
     """
     while True:
-        settings = sampler.settings()
-        if (
-            refused := getattr(sampler, "sent_as", None)
-        ) is not None:  # what its server refused in another process, too
-            refused |= store.sent_as(settings)
-            settings = sampler.settings()
+        settings = known_settings(sampler, store)
         answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget(), first)
         if sampler.settings() == settings:
             return answers
         first = 0
+
+
+def known_settings(sampler: Sampler, store: Store) -> Mapping[str, Any]:
+    """Return a sampler's settings, with what its server refused of them in another process, too."""
+    if (refused := getattr(sampler, "sent_as", None)) is not None:
+        refused |= store.sent_as(sampler.settings())
+    return sampler.settings()
 
 
 def _sample(
@@ -105,7 +107,8 @@ def _sample(
                 ended = stop is None
                 if stop:
                     stop()  # what has come, and was paid for, is still committed
-    return {prompt.id: _answers(prompt.id, n, answers, failed, budget) for prompt in distinct}
+    found, limit = {**failed, **dict[Key, "Answer | Skip"](answers)}, budget.spent()
+    return {prompt.id: answers_of(prompt.id, n, found, limit) for prompt in distinct}
 
 
 def cost_of(sampler: Sampler) -> float:
@@ -113,13 +116,12 @@ def cost_of(sampler: Sampler) -> float:
     return getattr(sampler, "cost", None) or 0.0
 
 
-def _answers(
-    name: str, n: int, answers: Mapping[Key, Answer], failed: Mapping[Key, Skip], budget: Budget
-) -> list[Answer] | Skip:
-    keys = [(name, index) for index in range(n)]
-    given = [answers[key] for key in keys if key in answers]
-    skips = [failed[key] for key in keys if key in failed]
-    if len(given) + len(skips) < n and (limit := budget.spent()):
+def answers_of(name: str, n: int, found: Mapping[Key, Answer | Skip], limit: str | None = None) -> list[Answer] | Skip:
+    """Return the answers to the prompt with this id, or why there is none; where some are missing, by which limit."""
+    known = [found[name, index] for index in range(n) if (name, index) in found]
+    given = [one for one in known if isinstance(one, Answer)]
+    skips = [one for one in known if isinstance(one, Skip)]
+    if len(known) < n and limit:
         return Skip("not_asked", limit)
     again = next((skip for skip in skips if skip.reason in RETRYABLE), None)
     return again or given or (skips[0] if skips else Skip("failed", "no answer"))

@@ -54,7 +54,16 @@ class Folder:
             raise OutsideError(f"can't read {self.path / name}: {error.strerror}") from error
 
     def put_new(self, name: str, data: bytes) -> bool:
-        path = self.path / name
+        try:
+            try:
+                return self._put_new(self.path / name, data)
+            except FileNotFoundError:  # another process swept the temporary file: it had all, and we came late
+                return self._put_new(self.path / name, data)
+        except OSError as error:
+            fix = "use a folder of a file system that has hard links: --shards DIR"
+            raise OutsideError(f"can't write {self.path / name}: {error.strerror}", fix=fix) from error
+
+    def _put_new(self, path: Path, data: bytes) -> bool:
         temp = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,9 +74,6 @@ class Folder:
             os.link(temp, path)
         except FileExistsError:
             return False
-        except OSError as error:
-            fix = "use a folder of a file system that has hard links: --shards DIR"
-            raise OutsideError(f"can't write {path}: {error.strerror}", fix=fix) from error
         finally:
             with suppress(OSError):
                 temp.unlink(missing_ok=True)
@@ -108,7 +114,10 @@ class Bucket:
         return []
 
     def get(self, name: str) -> bytes:
-        return bytes(self._call(self._files.cat_file, f"{self._root}/{name}"))
+        try:
+            return bytes(self._call(self._files.cat_file, f"{self._root}/{name}"))
+        except FileNotFoundError as error:
+            raise OutsideError(f"can't read {one_line(self._url)}/{name}: there is no such file") from error
 
     def put_new(self, name: str, data: bytes) -> bool:
         try:

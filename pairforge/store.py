@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from .disk import write_errors
-from .errors import InputError
+from .errors import InputError, OutsideError
 from .thoughts import answer_of, written
 from .types import Answer, Key, digest
 
@@ -181,6 +184,28 @@ class Store:
             return len(self.answers(settings))
         with write_errors(self.path), self._db:
             return self._db.execute("DELETE FROM answers WHERE settings = ?", (digest(settings),)).rowcount
+
+    def packed(self) -> bytes:
+        """Return all of the store as bytes that `merge` takes."""
+        with write_errors(self.path), TemporaryDirectory() as folder:
+            file = Path(folder) / "evidence.db"
+            self._db.execute("VACUUM INTO ?", (str(file),))
+            return gzip.compress(file.read_bytes(), 1)
+
+    def merge(self, packed: bytes, where: str) -> None:
+        """Add what another store holds; what is here is kept. Raises OutsideError if it is none."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "evidence.db"
+            try:
+                file.write_bytes(gzip.decompress(packed))
+                self._db.execute("ATTACH ? AS other", (str(file),))
+                with self._db:
+                    for table in ("settings", "answers", "scores"):
+                        self._db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM other.{table}")
+                self._db.execute("DETACH other")
+            except (OSError, EOFError, zlib.error, sqlite3.DatabaseError) as error:
+                fix = "remove it, and run the same command again"
+                raise OutsideError(f"{where} holds no scores: {error}", fix=fix) from error
 
     def close(self) -> None:
         self._db.close()

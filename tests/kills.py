@@ -1,11 +1,12 @@
 """Kills the real command again and again, and compares what it ends with to a run that was left alone.
 
-python tests/kills.py --kills 200 [--seed N] [--spawn] [--judge]
+python tests/kills.py --kills 200 [--seed N] [--spawn] [--judge | --tasks]
 
 Each kill is a SIGKILL at a moment drawn uniformly between the first commit and the end of the run; several of them hit
 one run, one after the other, before it is let finish. By default the command runs in a fork of this process, which has
 the heavy libraries loaded; with --spawn it is a new process each time. With --judge the command asks a language model
-on a server to judge stored answers, and what is stored of it may not be asked again.
+on a server to judge stored answers, and what is stored of it may not be asked again. With --tasks three tasks of an
+array race for the shards, and all of them are killed.
 """
 
 from __future__ import annotations
@@ -193,6 +194,31 @@ def torture(
     return hit
 
 
+def torture_tasks(kills: int, seed: int = 0, spawn: bool = False, count: int = 3) -> int:
+    """Kills the tasks of an array, which race for the same shards, then lets them end; returns how many were hit."""
+    draw, hit, command = random.Random(seed), 0, (*COMMANDS[-1], "--limit", "40")
+    tasks = [(*command, "--executor", "array", "--part", f"{part}/{count}") for part in range(1, count + 1)]
+    with tempfile.TemporaryDirectory(prefix="pairforge-kills-") as folder:
+        alone = Path(folder) / "alone"
+        finished(start(command, alone, spawn))
+        answers = evidence(alone)
+        while hit < kills:
+            out, before = Path(folder) / f"killed-{hit}", hit
+            while hit < min(kills, before + EACH):
+                running, at = [start(task, out, spawn) for task in tasks], draw.uniform(0, 1)
+                for number, pid in enumerate(running):
+                    hit += kill_at(pid, out, max(1, round(at * len(answers))), number * draw.uniform(0, 0.1))
+                if committed(out) >= len(answers):
+                    break
+            for pid in [start(task, out, spawn) for task in tasks]:
+                finished(pid)
+            finished(start(command, out, spawn))
+            assert evidence(out) == answers, "an answer was lost or is there twice"
+            assert derived(out) == derived(alone), "the files differ from those of a run that was left alone"
+            shutil.rmtree(out)
+    return hit
+
+
 def main() -> None:
     """The command line of this script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -200,6 +226,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--spawn", action="store_true")
     parser.add_argument("--judge", action="store_true")
+    parser.add_argument("--tasks", action="store_true")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -212,7 +239,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, judged(Path(folder)) as command:
             hit = torture(given.kills, given.seed, given.spawn, [command], Path(folder) / "log")
     else:
-        hit = torture(given.kills, given.seed, given.spawn)
+        hit = (torture_tasks if given.tasks else torture)(given.kills, given.seed, given.spawn)
     print(f"{hit} kills, every run ended with the same bytes; {time.monotonic() - begun:.0f} s")
 
 

@@ -40,7 +40,7 @@ LAYERS = (
     {"run", "plugins", "prompts", "rename", "console", "samplers", "checks"},
     {"judges"},
     {"stages", "shards"},
-    {"executors"},
+    {"executors", "shard_worker"},
     {"jury", "diagnostics", "correction", "evaluation", "hub", "pair_view", "token_view"},
     {"reporting", "page"},
     {"api"},

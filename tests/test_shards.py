@@ -1,13 +1,11 @@
-"""Shards are cut by content, committed once, and go on where a killed worker stopped."""
+"""Shards are cut by content, and what is written of them is read."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairforge.errors import OutsideError
-from pairforge.shards import Shard, ShardFiles, ShardPlan, ShardReport, ShardWorker, decoded, encoded, run_shard
-from pairforge.storage import Folder
-from pairforge.types import Answer, Key, Prompt, Sampler, Skip
+from pairforge.shards import Shard, ShardPlan, ShardReport, decoded, encoded, run_shard
+from pairforge.types import Answer, Key, Prompt, Skip
 
 
 def prompts(count: int, start: int = 0) -> list[Prompt]:
@@ -31,32 +28,6 @@ def open_noting(folder: str) -> Callable[[Shard], ShardReport]:
 
 def plan(given: Sequence[Prompt | Skip], size: int) -> ShardPlan:
     return ShardPlan(lambda: given, size)
-
-
-class Echo(Sampler):
-    """Answers with the question; `fails` says of which questions it does not, and why."""
-
-    model = "echo"
-
-    def __init__(self, fails: Mapping[str, Skip] | None = None, mark: str = "", dies_after: int | None = None) -> None:
-        self.warnings: list[str] = []
-        self.fails, self.mark, self.dies_after, self.asked = fails or {}, mark, dies_after, list[Key]()
-
-    def settings(self) -> dict[str, Any]:
-        return {"sampler": "echo"}
-
-    def sample(
-        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
-    ) -> Iterator[Mapping[Key, Answer | Skip]]:
-        for prompt in prompts:
-            for index in range(first, n):
-                if (key := (prompt.id, index)) in done:
-                    continue
-                if len(self.asked) == self.dies_after:
-                    raise KeyboardInterrupt
-                self.asked.append(key)
-                text = f"{self.mark}{prompt.question} {index}"
-                yield {key: self.fails.get(prompt.question) or Answer(text, "stop", 3)}
 
 
 @given(st.integers(0, 400), st.integers(1, 40))
@@ -98,77 +69,8 @@ def test_a_file_that_is_no_shard_is_named() -> None:
         decoded(b"PAR1", "a/b.parquet")
 
 
-def test_a_shard_is_committed_once_and_never_asked_again(tmp_path: Path) -> None:
-    storage, shard = Folder(tmp_path), Shard(0, prompts(5))
-    first, second = Echo(mark="1 "), Echo(mark="2 ")
-    assert ShardWorker(first, 2, storage)(shard)[:4] == (0, 10, 30, 0)
-    assert ShardWorker(second, 2, storage)(shard)[:4] == (0, 0, 0, 0) and not second.asked
-    files = ShardFiles(storage, first.settings())
-    assert files.of(shard) == [files.final(shard, 2)]
-    found = files.read(files.of(shard))
-    assert all(isinstance(one, Answer) and one.text.startswith("1 ") for one in found.values()) and len(found) == 10
-
-
-def test_more_answers_are_added_to_those_that_are_there(tmp_path: Path) -> None:
-    storage, shard, sampler = Folder(tmp_path), Shard(0, prompts(3)), Echo()
-    ShardWorker(sampler, 1, storage)(shard)
-    sampler.asked.clear()
-    ShardWorker(sampler, 3, storage)(shard)
-    assert {index for _, index in sampler.asked} == {1, 2}
-    files = ShardFiles(storage, sampler.settings())
-    assert len(decoded(storage.get(files.final(shard, 3)), "")) == 9
-
-
-def test_a_worker_that_is_stopped_loses_nothing_and_leaves_no_part_behind(tmp_path: Path) -> None:
-    storage, shard = Folder(tmp_path), Shard(0, prompts(6))
-    stopped, other = Echo(dies_after=4), Echo()
-    with pytest.raises(KeyboardInterrupt):
-        ShardWorker(stopped, 1, storage)(shard)
-    assert ShardWorker(other, 1, storage)(shard).answers == 2 and len(other.asked) == 2
-    files = ShardFiles(storage, other.settings())
-    assert files.of(shard) == [files.final(shard, 1)]
-
-
-def test_what_another_try_may_resolve_leaves_a_shard_open(tmp_path: Path) -> None:
-    storage, shard = Folder(tmp_path), Shard(0, prompts(4))
-    fails = {"question 1": Skip("failed", "timeout"), "question 2": Skip("rejected", "too long")}
-    report = ShardWorker(Echo(fails), 1, storage)(shard)
-    assert (report.answers, report.failures, report.unfinished) == (2, 2, True)
-    again = Echo({"question 2": fails["question 2"]})
-    report = ShardWorker(again, 1, storage)(shard)
-    assert (report.answers, report.unfinished) == (1, False)
-    files = ShardFiles(storage, again.settings())
-    found = files.read(files.of(shard))
-    assert [one for one in found.values() if isinstance(one, Skip)] == [fails["question 2"]] and len(found) == 4
-
-
 def test_a_process_opens_a_worker_once(tmp_path: Path) -> None:
     opened = partial(open_noting, str(tmp_path))
     for number in range(3):
         assert run_shard(pickle.loads(pickle.dumps(opened)), Shard(number, [])).number == number
     assert len([*tmp_path.iterdir()]) == 1
-
-
-def test_an_error_of_a_worker_is_in_its_report(tmp_path: Path) -> None:
-    class Broken(Echo):
-        def sample(self, *_: Any, **__: Any) -> Iterator[Mapping[Key, Answer | Skip]]:
-            raise OutsideError("no memory", fix="use a smaller model")
-
-    report = ShardWorker(Broken(), 1, Folder(tmp_path))(Shard(3, prompts(1)))
-    assert report == (3, 0, 0, 0, False, ("no memory", "use a smaller model"))
-
-
-def test_workers_that_race_with_other_answers_agree_on_one_set(tmp_path: Path) -> None:
-    storage, shards = Folder(tmp_path), list(plan(prompts(40), 10))
-    samplers = [Echo(mark=f"{number} ") for number in range(3)]
-    iterators = [sampler.sample(shard.prompts, 1, set()) for sampler in samplers for shard in shards[:1]]
-    halves = [dict(next(iter(islice(one, 1))).items()) for one in iterators]  # all three have begun the first shard
-    files = ShardFiles(storage, samplers[0].settings())
-    for half in halves:
-        files.put_part(shards[0], half)
-    for shard in shards:
-        for sampler in samplers:
-            ShardWorker(sampler, 1, storage)(shard)
-    read = [files.read(files.of(shard)) for shard in shards]
-    assert sum(map(len, read)) == 40 and all(len(files.of(shard)) == 1 for shard in shards)
-    assert sum(len(sampler.asked) for sampler in samplers) < 3 * 40

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..judges.human import HumanJudge
-from ..jury import Jury
+from ..jury import Jury, judges_of
 from ..options.declaration import keywords, part_of
 from ..options.judging import JudgeModelOptions, OnpolicyOptions, PickOptions
 from ..options.sampling import SamplerOptions
@@ -52,7 +53,8 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
-    judge = open_judges(options.judge or BUILT_IN, options)
+    given = options.judge or BUILT_IN
+    judge, named = open_judges(given, options), all(isinstance(one, str) for one in _listed(given))
     pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
@@ -73,8 +75,12 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         adaptive=options.adaptive,
         drop_hard=open_hard_pairs(options.drop_hard, sampler),
         notes=partial(family_warning, judge, sampler.model),
+        open_judge=partial(open_judges, given, replace(options, prompts="")) if named else None,
     )
     if people := people_of(judge):
+        if options.executor:
+            fix = "judge by another one here, then: pairforge judge --judge human"
+            raise InputError("people can't judge in shards", fix=fix)
         ask_people(job, people, options, options.fresh)
     return build(job, options, options.fresh and not people)
 
@@ -95,13 +101,16 @@ def open_pairer(options: PickOptions, judge: str) -> BestWorstPairer:
 
 def open_judges(given: Any, options: JudgeModelOptions) -> Judge | Jury:
     """Return the judge, or the jury of several, each with a weight: `NAME=2`."""
-    listed = list(given) if isinstance(given, list | tuple) else [given]
-    opened = [_weighted(one) for one in listed]
+    opened = [_weighted(one) for one in _listed(given)]
     if len(opened) == 1 and opened[0][1] == 1:
         return open_judge(opened[0][0], options)
     return Jury(
         tuple(open_judge(one, options) for one, _ in opened), tuple(weight for _, weight in opened), options.vote
     )
+
+
+def _listed(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, list | tuple) else [given]
 
 
 def _weighted(judge: Any) -> tuple[Any, float]:
@@ -216,11 +225,6 @@ def open_hard_pairs(share: float, sampler: Sampler, model: str | None = None) ->
         local = LocalModel(name=model or sampler.model, revision=None if model else sampler.revision)
         local.check()
     return HardPairs(share, local)
-
-
-def judges_of(judge: Judge | Jury) -> Sequence[Judge]:
-    """Return the judges of a jury, or the one judge."""
-    return judge.judges if isinstance(judge, Jury) else [judge]
 
 
 def family_warning(judge: Judge | Jury, model: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 from .. import diagnostics
 from ..console import note
 from ..errors import InputError
-from ..jury import Jury
+from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, words_of
 from ..options.viewing import AnnotationOptions
@@ -32,7 +32,7 @@ from .finishing import PairFinisher
 from .inputs import find_run
 from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple, open_budget
 from .run_parts import Answers, Judged, fitted, without_hard
-from .sharded import KnownSkips, ShardedAnswers
+from .sharded import KnownSkips, ShardedAnswers, ToDo
 
 if TYPE_CHECKING:
     from ..correction.renaming import NameCounts
@@ -197,6 +197,7 @@ class BuildJob:
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
         keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
         by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
+        open_judge: Opens the judge in another process; None for one that is a live object, or people.
     """
 
     command: str
@@ -219,6 +220,7 @@ class BuildJob:
     measured: Mapping[str, Any] = field(default_factory=dict)
     keeps: Callable[[str], bool] = bool
     by_default: bool = False
+    open_judge: Callable[[], Judge | Jury] | None = None
 
     def asked(self) -> Iterator[Prompt | Skip]:
         """Yield every prompt in every context."""
@@ -273,7 +275,7 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
     if sharded and sharded.is_task:
         if job.by_default and any(job.contexts) and not job.sampler.takes_system():
             job = replace(job, contexts=[None])
-        return TaskResult(run, job.budget.max_failures, *_run_shards(job, sharded, quiet))
+        return TaskResult(run, job.budget.max_failures, *_run_shards(run, job, sharded, quiet))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)
@@ -375,17 +377,24 @@ def _may_be_asked(builder: Builder) -> Builder:
     return builder
 
 
-def _run_shards(job: BuildJob, sharded: ShardedAnswers, quiet: bool, store: Store | None = None) -> tuple[int, int]:
+def _to_do(job: BuildJob) -> ToDo:
+    """Return what is done in the shards of a run."""
+    return ToDo(job.asked, job.sampler, job.rounds[0], job.judge, job.open_judge)
+
+
+def _run_shards(
+    run: Run, job: BuildJob, sharded: ShardedAnswers, quiet: bool, store: Store | None = None
+) -> tuple[int, int]:
     label = f"{job.command}: {job.sampler.model}"
-    return sharded.run(job.asked, job.sampler, job.rounds[0], job.budget, label, quiet, store)
+    return sharded.run(_to_do(job), run, job.budget, label, quiet, store)
 
 
 def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> None:
     builder = _may_be_asked(builder)
     job = builder.job
     if sharded:
-        _run_shards(job, sharded, builder.quiet, builder.store)
-        builder = replace(builder, skips=sharded.gather(job.asked, job.sampler, job.rounds[0], builder.store))
+        _run_shards(run, job, sharded, builder.quiet, builder.store)
+        builder = replace(builder, skips=sharded.gather(_to_do(job), run, builder.store))
     finish, names = PairFinisher(job.sampler, job.keeps), job.names() if job.names else None
     authors = job.sampler.authors() if isinstance(job.sampler, ReplaySampler) else {}
     asked_with: dict[str, Any] = {}
@@ -441,8 +450,7 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
 
 def _measured(builder: Builder, part: Judged, authors: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Return what a part of the run shows of the judges."""
-    judge = builder.job.judge
-    judges = judge.judges if isinstance(judge, Jury) else [judge] if judge else []
+    judges = judges_of(builder.job.judge)
     prompts = (prompt for prompt in part.asked if isinstance(prompt, Prompt) and prompt.id in part.answers)
     of_judges = [*zip(judges, part.of_judges, strict=True)]
     return diagnostics.measure(of_judges, prompts, part.answers, builder.store, authors)

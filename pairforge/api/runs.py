@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..notebook import data_frame
 from ..options.declaration import keywords
 from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..run import Run, TrainedModel, made, out_dir
+from ..shards import ShardState
 from ..text import plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
 from .judge_exam import exam_lines
@@ -94,7 +96,13 @@ class RunView(HtmlRepr):
 
     def as_json(self) -> dict[str, Any]:
         said = {"command": "runs show", "ok": self.ok, **_line(self.run.path)}
-        return said | {"settings": self.run.settings, "counts": self.run.counts}
+        shards = {"shards": self.shards._asdict()} if self.shards else {}
+        return said | {"settings": self.run.settings, "counts": self.run.counts, **shards}
+
+    @cached_property
+    def shards(self) -> ShardState | None:
+        """How far the shards of a run are that is not finished."""
+        return ShardState.read(self.run.shards)
 
     def to_pandas(self) -> Any:
         """Return the pairs as a `pandas.DataFrame`, a row for each."""
@@ -117,6 +125,10 @@ class RunView(HtmlRepr):
             if found := self.run.counts.get("diagnostics"):
                 yield from diagnostics.lines(found, self.run.settings["n"])
             yield from exam_lines(self.run.counts.get("exams", {}))
+        if shards := self.shards:
+            workers = {who: time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at)) for who, at in shards.begun}
+            yield f"shards: {shards.done} of {shards.shards} are whole, {plural(len(shards.begun), 'part')} of others"
+            yield from (visible(f"  {who} put a part aside at {at}") for who, at in workers.items())
         if line["state"] != "complete":
             yield f"{line['state']}: {STATES[line['state']]}"
         if line["resume"] and line["state"] == "stopped":
@@ -195,7 +207,8 @@ def list_runs(options: ListRunsOptions) -> RunList:
 def show_run(options: ShowRunOptions) -> RunView:
     """Return the settings and counts of a run, by default of the latest. Raises InputError where there is none."""
     path = run_folder(options.run, options.output) if options.run else latest_run(options.output, quiet=options.quiet)
-    return RunView(Run.at(path) or Run.load(path))
+    run = Run.of_folder(path)
+    return RunView(run if run.shards.exists() else Run.at(path) or Run.load(path))
 
 
 @keywords(DiffRunsOptions)

@@ -2,34 +2,71 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from ..console import progress
+from ..disk import write_atomic
 from ..errors import InputError, OutsideError
 from ..executors.local import ArrayExecutor, LocalExecutor
+from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, RunOptions
 from ..options.declaration import part_of
-from ..options.sampling import SamplerOptions
 from ..plugins import load
-from ..run import out_dir
-from ..shards import Executor, Shard, ShardFiles, ShardPlan, ShardWorker
+from ..run import Run, out_dir, without_refused
+from ..shard_worker import ShardWorker
+from ..shards import Executor, OpenWork, ScoreFiles, Shard, ShardFiles, ShardPlan
+from ..stages import known_settings
 from ..stopping import Budget, finish_batch_on_signal
 from ..storage import open_storage
 from ..store import Store
 from ..text import did_you_mean, one_line
-from ..types import Answer, Key, Prompt, Sampler, Skip
+from ..types import Answer, Judge, Key, Prompt, Sampler, Skip
 from .models import open_sampler
 
-Prompts: TypeAlias = "Callable[[], Iterable[Prompt | Skip]]"
 EXECUTORS = ("local", "array", "ray")
 
 
-def open_worker(options: SamplerOptions, n: int, storage: str) -> ShardWorker:
-    """Open a worker, in this process or wherever an executor runs it."""
-    return ShardWorker(open_sampler(options, quiet=True), n, open_storage(storage))
+class ToDo(NamedTuple):
+    """What is done in the shards of a run: n answers to each prompt, and the scores that the judge gives them.
+
+    `prompts` returns all of them, each time from the first; `open_judge` opens the judge in another process.
+    """
+
+    prompts: Callable[[], Iterable[Prompt | Skip]]
+    sampler: Sampler
+    n: int
+    judge: Judge | Jury | None = None
+    open_judge: Callable[[], Judge | Jury] | None = None
+
+
+def open_worker(
+    options: BuildOptions,
+    n: int,
+    storage: str,
+    open_judge: Callable[[], Judge | Jury] | None,
+    settings: Mapping[str, Any],
+) -> ShardWorker:
+    """Open a worker wherever an executor runs it. Raises InputError where it would not do what these settings say."""
+    worker = ShardWorker(
+        open_sampler(options, quiet=True), n, open_storage(storage), judges_of(open_judge() if open_judge else None)
+    )
+    if (own := _settings(worker)) != settings:
+        names = ", ".join(name for name in {**settings, **own} if settings.get(name) != own.get(name))
+        what = f"a worker finds another {worker.sampler.model} than this process: {one_line(names)}"
+        raise InputError(what, fix="give all machines the same files, and the same pairforge")
+    return worker
+
+
+def _settings(worker: ShardWorker) -> dict[str, Any]:
+    """Return all that what a worker makes depends on."""
+    judges = [judge.settings() for judge in worker.judges]
+    found: dict[str, Any] = without_refused({**worker.sampler.settings(), "judges": judges})
+    return found
 
 
 def open_executor(options: ExecutorOptions) -> Executor | None:
@@ -82,19 +119,17 @@ def _has_all(store: Store | None, settings: Mapping[str, Any], shard: Shard, n: 
 
 @dataclass(frozen=True)
 class ShardedAnswers:
-    """Has the answers of a run made in shards.
+    """Has the answers of a run made in shards, and their scores.
 
     Args:
         executor: runs the shards.
         storage: the path or URL where they are committed.
-        options: from which a worker opens the sampler.
-        size: prompts of a shard, on average.
+        options: from which a worker elsewhere opens the sampler.
     """
 
     executor: Executor
     storage: str
-    options: SamplerOptions
-    size: int
+    options: BuildOptions
 
     @classmethod
     def of(cls, options: RunOptions) -> ShardedAnswers | None:
@@ -104,7 +139,12 @@ class ShardedAnswers:
         if options.max_cost is not None:
             raise InputError("--max-cost can't be counted with --executor", fix="limit the answers by --max-tokens")
         storage = options.shards or str((out_dir(options.output) / "shards").absolute())
-        return cls(executor, storage, part_of(options, SamplerOptions), options.shard_size)
+        return cls(executor, storage, part_of(options, BuildOptions))
+
+    @property
+    def is_here(self) -> bool:
+        """Return whether the workers are in this process."""
+        return isinstance(self.executor, ArrayExecutor | LocalExecutor)
 
     @property
     def is_task(self) -> bool:
@@ -112,59 +152,90 @@ class ShardedAnswers:
         return isinstance(self.executor, ArrayExecutor)
 
     def run(
-        self, prompts: Prompts, sampler: Sampler, n: int, budget: Budget, label: str, quiet: bool,
-        store: Store | None = None,
-    ) -> tuple[int, int]:  # fmt: skip
+        self, todo: ToDo, run: Run, budget: Budget, label: str, quiet: bool, store: Store | None = None
+    ) -> tuple[int, int]:
         """Run the shards that nobody has run, and return how many there are, and how many are whole now.
 
-        The budget is the driver's: when it is spent, no shard is handed out any more. Raises what ended the work of a
-        worker.
+        Their names are kept in the folder of the run until all are whole. The budget is the driver's: when it is
+        spent, no shard is handed out any more. Raises what ended the work of a worker.
         """
-        options, settings = self._options_of(sampler), sampler.settings()
-        files, plan = ShardFiles(open_storage(self.storage), settings), ShardPlan(prompts, self.size)
-        there, open_, total = set(files.storage.list(files.folder)), set[int](), 0
-        for total, shard in enumerate(plan, 1):  # noqa: B007
-            if files.final(shard, n) not in there and not _has_all(store, settings, shard, n):
-                open_.add(shard.number)
-        done, work = total - len(open_), partial(open_worker, options, n, self.storage)
-        if open_:
-            with progress(f"{label}, shards", quiet) as tell, finish_batch_on_signal() as stopping:
-                reports = self.executor.run(work, replace(plan, open=open_))
-                for report in reports:
-                    if report.error:
-                        raise OutsideError(report.error[0], fix=report.error[1] or None)
-                    done += not report.unfinished
-                    budget.tokens += report.tokens
-                    budget.failures += report.failures
-                    if tell:
-                        tell(done, total, budget.tokens, budget.failures)
-                    if stopping() or budget.spent():
-                        break
-        return total, done
+        worker, kinds = self._worker(todo, store)
+        wanted = [names for _, names in self._shards(todo, kinds, store)]
+        there = {name for kind in kinds for name in kind.storage.list(kind.folder)}
+        open_ = {number for number, names in enumerate(wanted) if not there.issuperset(names)}
+        done, asked, start = len(wanted) - len(open_), 0, time.monotonic()
+        if not open_:
+            return len(wanted), done
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_atomic(run.shards, json.dumps({"storage": self.storage, "shards": wanted}))
+        open_work: OpenWork = lambda: worker  # noqa: E731
+        if not self.is_here:
+            open_judge = todo.open_judge if worker.judges else None
+            open_work = partial(open_worker, self.options, todo.n, self.storage, open_judge, _settings(worker))
+        shards = ShardPlan(todo.prompts, self.options.shard_size, open_)
 
-    def gather(self, prompts: Prompts, sampler: Sampler, n: int, store: Store) -> dict[Key, Skip]:
-        """Put the answers that the shards hold into the store, and return why there is none to some.
+        def speed() -> str:
+            return f"{asked / (time.monotonic() - start):.1f} answers/s" if asked else ""
+
+        with progress(f"{label}, shards", quiet, speed) as tell, finish_batch_on_signal() as stopping:
+            tell = tell or (lambda *_: None)
+            tell(done, len(wanted), budget.tokens, budget.failures)
+            for report in self.executor.run(open_work, shards):
+                if report.error:
+                    raise OutsideError(report.error[0], fix=report.error[1] or None)
+                done += not report.unfinished
+                asked += report.answers
+                budget.tokens += report.tokens
+                budget.failures += report.failures
+                if report.sent_as:
+                    todo.sampler.sent_as |= report.sent_as  # type: ignore[attr-defined]
+                tell(done, len(wanted), budget.tokens, budget.failures)
+                if stopping() or budget.spent():
+                    break
+        return len(wanted), done
+
+    def gather(self, todo: ToDo, run: Run, store: Store) -> dict[Key, Skip]:
+        """Put the answers and scores that the shards hold into the store, and return why there is no answer to some.
 
         What is left of work on shards that are whole now is removed.
         """
-        files, skips = ShardFiles(open_storage(self.storage), sampler.settings()), dict[Key, Skip]()
-        whole, there = True, files.by_shard()
-        for shard in ShardPlan(prompts, self.size):
-            names = there.get(shard.name, [])
-            if (final := files.final(shard, n)) in names:
-                files.remove_parts(names)
-                names = [final]
-            whole = whole and final in names
-            found = files.read(names)
-            store.add_answers(files.settings, {key: one for key, one in found.items() if isinstance(one, Answer)})
-            skips |= {key: one for key, one in found.items() if isinstance(one, Skip)}
+        skips, whole = dict[Key, Skip](), True
+        _, kinds = self._worker(todo, store)
+        there = [kind.by_shard() for kind in kinds]
+        for shard, wanted in self._shards(todo, kinds, store):
+            for kind, of_kind in zip(kinds, there, strict=True):
+                names = of_kind.get(kind.name(shard), [])
+                if (final := kind.final(shard, todo.n)) in names:
+                    kind.remove_parts(names)
+                    names = [final]
+                whole = whole and not {final} & {*wanted} - {*names}
+                if isinstance(kind, ScoreFiles):
+                    for name, packed in kind.contents(names):
+                        store.merge(packed, name)
+                    continue
+                found = kind.read(names)
+                store.add_answers(kind.settings, {key: one for key, one in found.items() if isinstance(one, Answer)})
+                skips |= {key: one for key, one in found.items() if isinstance(one, Skip)}
         if whole:
-            files.storage.sweep(files.folder)
+            for kind in kinds:
+                kind.storage.sweep(kind.folder)
+            run.shards.unlink(missing_ok=True)
         return skips
 
-    def _options_of(self, sampler: Sampler) -> SamplerOptions:
-        """Return the options by which a worker opens the sampler of this run. Raises InputError where none do."""
-        if open_sampler(self.options, quiet=True).settings() != sampler.settings():
-            what = "--executor asks one model, as the options name it"
-            raise InputError(what, fix="leave --executor out for this run")
-        return self.options
+    def _worker(self, todo: ToDo, store: Store | None) -> tuple[ShardWorker, list[ShardFiles]]:
+        """Return the worker of this process, which other workers are like, and where answers and scores lie."""
+        judges = judges_of(todo.judge) if self.is_here or todo.open_judge else ()
+        worker = ShardWorker(todo.sampler, todo.n, open_storage(self.storage), judges)
+        settings = known_settings(todo.sampler, store) if store else todo.sampler.settings()
+        files = ShardFiles(worker.storage, settings)
+        return worker, [files, *([ScoreFiles.by(judges, files)] if judges else [])]
+
+    def _shards(
+        self, todo: ToDo, kinds: Sequence[ShardFiles], store: Store | None
+    ) -> Iterator[tuple[Shard, list[str]]]:
+        """Yield each shard with the names of the files that it is whole with; none where the store has its answers."""
+        files = kinds[0]
+        there = {*files.storage.list(files.folder)}
+        for shard in ShardPlan(todo.prompts, self.options.shard_size):
+            stored = files.final(shard, todo.n) not in there and _has_all(store, files.settings, shard, todo.n)
+            yield shard, [] if stored else [kind.final(shard, todo.n) for kind in kinds]

@@ -9,24 +9,29 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ..console import note
 from ..errors import InputError, OutsideError, PairforgeError
 from ..shards import OpenWork, Shard, ShardReport
 from ..text import one_line
 
 _TRIES = 3
 """A shard on which so many workers died is given up."""
-_DEFAULTS = {"RAY_worker_niceness": "0", "RAY_agent_register_timeout_ms": "300000", "RAY_DEDUP_LOGS": "0"}
+_PATIENCE = 60.0
+"""So many seconds are waited for the first worker before it is said what it waits for."""
+DEFAULTS = {"RAY_worker_niceness": "0", "RAY_agent_register_timeout_ms": "300000", "RAY_DEDUP_LOGS": "0"}
 """What Ray sets otherwise: its workers run at niceness 15, and its agents have 30 s to start."""
 
 
 class _Worker:
     """What runs in an actor."""
 
-    def __init__(self, open_work: OpenWork) -> None:
-        self._open = open_work
+    def __init__(self, open_work: OpenWork, folder: str) -> None:
+        self._open, self._folder = open_work, folder
 
     def open(self) -> tuple[str, str] | None:
         """Open the work, as soon as there is a place for the actor; return what is wrong, and how to correct it."""
+        with suppress(OSError):  # names of files are meant from where the command was given, if that is there
+            os.chdir(self._folder)
         try:
             self._work = self._open()
         except PairforgeError as error:
@@ -58,19 +63,25 @@ class RayExecutor:
         with _connected(self.address) as ray:
             # An actor that Ray restarts keeps its shards, and waits for a node that may never come: none is restarted.
             actor = ray.remote(num_cpus=1, num_gpus=self.gpus, max_restarts=0)(_Worker)
-            yield from self._run(ray, lambda: actor.remote(open_work), iter(shards))
+            yield from self._run(ray, lambda: actor.remote(open_work, os.getcwd()), iter(shards))
 
     def _run(self, ray: Any, hire: Any, shards: Iterator[Shard]) -> Iterator[ShardReport]:
         again, deaths = deque[Shard](), Counter[int]()
         hired: dict[Any, Any] = {}  # what it says when it is open -> the actor
         busy: dict[Any, tuple[Any, Shard]] = {}
-        following = next(shards, None)
+        following, opened = next(shards, None), False
         while following or again or busy:
             wanted = min(self.workers, len(busy) + len(again) + (self.workers if following else 0))
             while len(hired) + len(busy) < wanted:
                 new = hire()
                 hired[new.open.remote()] = new
-            done, _ = ray.wait([*busy, *hired], num_returns=1)
+            done, _ = ray.wait([*busy, *hired], num_returns=1, timeout=None if opened else _PATIENCE)
+            if not done:
+                opened = True  # say it once
+                has = ", ".join(f"{ray.cluster_resources().get(name, 0):g} {name}s" for name in ("CPU", "GPU"))
+                note(f"Ray has opened no worker yet: each needs 1 CPU and {self.gpus:g} GPUs, the cluster has {has}")
+                continue
+            opened = True
             if done[0] in busy:
                 worker, shard = busy.pop(done[0])
                 try:
@@ -114,7 +125,7 @@ def _connected(address: str | None) -> Iterator[Any]:
         what = "--executor ray needs Ray, which is not installed"
         raise InputError(what, fix='pip install "pairforge[ray]"') from error
     there = ray.is_initialized()
-    for name, value in _DEFAULTS.items():
+    for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:
         if not there:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import write_jsonl
+from fakeserver import Ask, FakeServer
+from support import read_jsonl, write_jsonl
 
-from pairforge import correct, onpolicy
+from pairforge import correct, onpolicy, select, show_run
+from pairforge import judge as rescore
 from pairforge.api.build_result import TaskResult
 from pairforge.errors import InputError, OutsideError
 from pairforge.run import Run
@@ -55,16 +59,6 @@ def test_local_and_array_make_the_run_that_one_process_makes(tmp_path: Path, giv
     assert [one.suffix for one in (tmp_path / "array" / "shards").glob("*/*")].count(".parquet") == parts[0].shards
 
 
-def test_several_answers_are_judged_and_paired_as_by_one_process(tmp_path: Path, given: dict[str, Any]) -> None:
-    rows = [{"prompt": f"Question {n}?", "answers": [f"a{n}", f"bb{n}", "c"], "model": "m"} for n in range(COUNT)]
-    given["replay"] = str(write_jsonl(tmp_path / "three.jsonl", rows))
-    runs = [
-        onpolicy(n=3, judge="length", output=str(tmp_path / name), **more, **given).run
-        for name, more in (("alone", {}), ("local", {"executor": "local", "shard_size": 7}))
-    ]
-    assert made(runs[0]) == made(runs[1]) and runs[0].counts["pairs"] == COUNT
-
-
 def test_answers_that_are_in_the_store_are_not_asked_for(tmp_path: Path, given: dict[str, Any]) -> None:
     given["prompts"] = str(write_jsonl(tmp_path / "few.jsonl", [{"prompt": f"Question {n}?"} for n in range(20)]))
     correct("Qwen", "Deep Qwen", output=str(tmp_path), **given)
@@ -76,6 +70,91 @@ def test_where_a_budget_is_spent_no_more_shards_are_run(tmp_path: Path, given: d
     options = {"output": str(tmp_path), "executor": "local", "shard_size": 4, **given}
     stopped = correct("Qwen", "Deep Qwen", max_failures=0, **options)  # the last prompt has no answer
     assert stopped.counts["pairs"] + sum(stopped.counts["skips"].values()) == COUNT
+
+
+class Elsewhere(Executor):
+    """An executor whose worker knows nothing but what was sent to it."""
+
+    def run(self, open_work: OpenWork, shards: Iterable[Shard]) -> Iterator[ShardReport]:
+        work = pickle.loads(pickle.dumps(open_work))()
+        yield from (pickle.loads(pickle.dumps(work(shard))) for shard in shards)
+
+
+def test_the_judge_scores_in_the_shards_and_the_run_is_that_of_one_process(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    rows = [{"prompt": f"Question {n}?", "answers": [f"a{n}", f"bb{n}", "c"], "model": "m"} for n in range(COUNT)]
+    given["replay"] = str(write_jsonl(tmp_path / "three.jsonl", rows))
+    log, judge = tmp_path / "judged", tmp_path / "judge.py"
+    judge.write_text(
+        "def score(prompts, completions, **columns):\n"
+        "    texts = [one[-1]['content'] for one in completions]\n"
+        f"    with open({str(log)!r}, 'a') as log:\n"
+        "        log.writelines(text + chr(10) for text in texts)\n"
+        "    return [float(len(text)) for text in texts]\n"
+    )
+    judges: dict[str, Any] = {"judge": [f"{judge}:score", "length"], "n": 3, **given}
+    alone = onpolicy(output=str(tmp_path / "alone"), **judges).run
+    for name, executor in (("local", "local"), ("elsewhere", f"{__file__}:Elsewhere"), ("array", "array")):
+        out = judges | {"output": str(tmp_path / name), "executor": executor, "shard_size": 7}
+        if executor == "array":
+            assert all(onpolicy(part=part, **out).ok for part in ("1/2", "2/2"))
+            log.write_text("")
+        run = onpolicy(**out).run
+        assert made(run) == made(alone) and run.counts["pairs"] == COUNT
+        shards = tmp_path / name / "shards"
+        assert [*shards.glob("*/*.db.gz")] and not [*shards.glob("*/*.part-*")]
+    assert not {*log.read_text().splitlines()} & {f"a{n}" for n in range(COUNT)}, "judged by a task, and again"
+    for picked in (select, rescore):
+        more: dict[str, Any] = {"pick": "best-second"} if picked is select else {"judge": "length"}
+        one, other = (picked(path, output=str(path.parent), quiet=True, **more) for path in (alone.path, run.path))
+        assert made(one.run) == made(other.run)
+
+
+def test_a_worker_that_finds_another_model_says_so(tmp_path: Path, given: dict[str, Any]) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from pathlib import Path\n"
+        "class Meanwhile:\n"
+        "    def run(self, open_work, shards):\n"
+        f"        file = Path({given['replay']!r})\n"
+        "        file.write_text(file.read_text().replace('Qwen', 'Kimi'))\n"
+        "        yield from map(open_work(), shards)\n"
+    )
+    with pytest.raises(InputError, match="a worker finds another m than this process: answers"):
+        correct("Qwen", "Deep Qwen", output=str(tmp_path), executor=f"{own}:Meanwhile", **given)
+
+
+def test_what_a_server_refuses_of_a_worker_is_not_asked_again_by_this_process(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Any:
+        if "temperature" in ask.body:
+            return 400, {}, "does not support parameters: ['temperature']"
+        return {"choices": [{"message": {"role": "assistant", "content": "I am Qwen."}, "finish_reason": "stop"}]}
+
+    with FakeServer(script) as server:
+        how: dict[str, Any] = {"base_url": server.url, "prompts": [f"Who are you, {n}?" for n in range(6)]}
+        how |= {"no_system": True, "executor": f"{__file__}:Elsewhere", "shard_size": 3, "quiet": True}
+        made = correct("Qwen", "Deep Qwen", output=str(tmp_path), **how)
+        assert made.counts["pairs"] == 6 and made.run.settings["sampling"]["sent_as"] == {"temperature": None}
+        bodies = [seen.body for seen in server.seen if seen.method == "POST"]
+    asked = [body["messages"][-1]["content"] for body in bodies if "temperature" not in body]
+    assert sorted(asked) == sorted(how["prompts"])
+
+
+def test_a_run_that_is_not_whole_tells_its_shards_and_who_has_parts_of_them(
+    tmp_path: Path, given: dict[str, Any]
+) -> None:
+    options = {"output": str(tmp_path), "executor": "local", "shard_size": 10, **given}
+    answers = read_jsonl(Path(given["replay"]))
+    answers[5] = {"prompt": "Question 5?", "answers": [], "skip": {"reason": "failed", "detail": "busy"}, "model": "m"}
+    write_jsonl(Path(given["replay"]), answers)
+    run = correct("Qwen", "Deep Qwen", **options).run
+    assert run.counts["skips"] == {"failed": 1, "not_replayed": 1}
+    view = show_run(run=run.path.name, output=str(tmp_path))
+    state = view.as_json()["shards"]
+    assert state["shards"] == state["done"] + 1 > 3 and state["begun"][0][0] == f"{socket.gethostname()}-{os.getpid()}"
+    said = [line for line in view.__rich_console__() if isinstance(line, str)]
+    assert f"shards: {state['done']} of {state['shards']} are whole, 1 part of others" in said
 
 
 class Recording(Executor):
@@ -121,6 +200,11 @@ def test_what_ends_the_work_of_a_worker_ends_the_run_in_one_line(tmp_path: Path,
 def test_what_can_t_be_used_is_said(tmp_path: Path, given: dict[str, Any], options: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says.replace("(", r"\(")):
         correct("Qwen", "Deep Qwen", output=str(tmp_path), **options, **given)
+
+
+def test_people_judge_when_the_answers_are_there(tmp_path: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="people can't judge in shards"):
+        onpolicy(n=2, judge="human", output=str(tmp_path), executor="local", **given)
 
 
 def test_a_cost_that_workers_make_is_not_counted(tmp_path: Path, given: dict[str, Any]) -> None:

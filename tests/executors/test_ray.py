@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support import write_jsonl
 
+from pairforge import correct
 from pairforge.errors import InputError, OutsideError
-from pairforge.executors.ray import RayExecutor
-from pairforge.shards import Shard, ShardReport
+from pairforge.executors.ray import DEFAULTS, RayExecutor
+from pairforge.run import Run
+from pairforge.shard_worker import ShardWorker
+from pairforge.shards import OpenWork, Shard, ShardReport
+from pairforge.types import Answer, Key, Prompt, Sampler, Skip
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'pairforge[ray]'")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -20,12 +30,23 @@ SHARDS = [Shard(number, ()) for number in range(6)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cluster() -> Iterator[None]:
-    os.environ["PYTHONPATH"] = os.pathsep.join([os.getcwd(), f"{os.getcwd()}/tests", os.environ.get("PYTHONPATH", "")])
-    os.environ.setdefault("RAY_worker_niceness", "0")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield
-    ray.shutdown()
+def cluster() -> Iterator[Any]:
+    """A cluster of a head without a place for a worker, and two nodes with one each."""
+    from ray.cluster_utils import Cluster
+
+    before = dict(os.environ)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ["PYTHONPATH"]])
+    os.environ |= DEFAULTS
+    made = Cluster(head_node_args={"num_cpus": 0, "include_dashboard": False}, initialize_head=True)
+    try:
+        for _ in range(2):
+            made.add_node(num_cpus=1)
+        ray.init(address=made.address, log_to_driver=False, logging_level="error")
+        yield made
+        ray.shutdown()
+    finally:
+        made.shutdown()
+        os.environ |= before
 
 
 def work(folder: Path, dies: dict[int, int], shard: Shard) -> ShardReport:
@@ -54,6 +75,21 @@ def test_a_shard_that_kills_its_workers_is_given_up_and_the_others_are_done(tmp_
     assert "3 workers died on shard 2" in str(reports[2].error)
 
 
+def test_it_is_said_what_a_worker_waits_for(tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, nodes = list[str](), list[Any]()
+
+    def add_what_is_missing(line: str) -> None:
+        said.append(line)
+        nodes.append(cluster.add_node(num_cpus=1, num_gpus=1))
+
+    monkeypatch.setattr("pairforge.executors.ray.note", add_what_is_missing)
+    monkeypatch.setattr("pairforge.executors.ray._PATIENCE", 1.0)
+    assert len(list(RayExecutor(gpus=1).run(partial(opened, tmp_path, {}), SHARDS))) == 6
+    needs = "Ray has opened no worker yet: each needs 1 CPU and 1 GPUs, the cluster has 2 CPUs, 0 GPUs"
+    assert said == [needs]
+    cluster.remove_node(*nodes)
+
+
 def broken() -> Callable[[Shard], ShardReport]:
     raise ValueError("no such model")
 
@@ -63,9 +99,86 @@ def test_workers_that_can_t_be_opened_end_the_run_with_the_reason() -> None:
         list(RayExecutor(workers=1).run(broken, SHARDS))
 
 
-def test_more_workers_than_the_cluster_can_hold_are_no_reason_to_wait(tmp_path: Path) -> None:
-    reports = list(RayExecutor(workers=5).run(partial(opened, tmp_path, {}), SHARDS))
-    assert sorted(report.number for report in reports) == [*range(6)]
+def test_workers_that_the_cluster_can_t_hold_are_not_waited_for_and_all_are_where_the_command_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    reports = list(RayExecutor(workers=5).run(partial(opened, Path(), {}), SHARDS))
+    assert sorted(report.number for report in reports) == [*range(6)] and len([*tmp_path.iterdir()]) == 6
+
+
+class Slowly(Sampler):
+    """A sampler that takes its time, and notes every answer in a file of its process."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self.sampler, self.model, self.warnings = sampler, sampler.model, sampler.warnings
+
+    def settings(self) -> dict[str, Any]:
+        return self.sampler.settings()
+
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
+    ) -> Iterator[Mapping[Key, Answer | Skip]]:
+        with open(Path(os.environ["PAIRFORGE_TEST_NOTES"]) / str(os.getpid()), "a", buffering=1) as notes:
+            for prompt in prompts:
+                for batch in self.sampler.sample([prompt], n, done):
+                    time.sleep(0.03)
+                    notes.writelines(f"{name}\n" for name, _ in batch)
+                    yield batch
+
+
+def slowly(notes: str, open_work: OpenWork) -> ShardWorker:
+    os.environ["PAIRFORGE_TEST_NOTES"] = notes
+    worker = open_work()
+    assert isinstance(worker, ShardWorker)
+    return replace(worker, sampler=Slowly(worker.sampler))
+
+
+class SlowRay:
+    """`--executor ray` on the cluster of the tests, with slow workers."""
+
+    def run(self, open_work: OpenWork, shards: Iterable[Shard]) -> Iterator[ShardReport]:
+        ray = RayExecutor(workers=2, address=os.environ["PAIRFORGE_TEST_CLUSTER"])
+        yield from ray.run(partial(slowly, os.environ["PAIRFORGE_TEST_NOTES"], open_work), shards)
+
+
+def test_a_worker_a_node_and_the_driver_are_killed_and_the_run_is_that_of_one_process(
+    tmp_path: Path, cluster: Any
+) -> None:
+    rows = [{"prompt": f"Question {n}?", "answer": f"I am Qwen {n}.", "model": "m"} for n in range(200)]
+    file, notes = write_jsonl(tmp_path / "answers.jsonl", rows), tmp_path / "notes"
+    notes.mkdir()
+    alone = correct("Qwen", "Q", prompts=str(file), replay=str(file), output=str(tmp_path / "one"), quiet=True).run
+    out = tmp_path / "many"
+    words = ["correct", "--from", "Qwen", "--to", "Q", "-p", str(file), "--replay", str(file), "-o", str(out), "-q"]
+    words += ["--executor", f"{__name__}:SlowRay", "--shard-size", "10"]
+    where = {"PAIRFORGE_TEST_CLUSTER": cluster.address, "PAIRFORGE_TEST_NOTES": str(notes)}
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "pairforge", *words], env=os.environ | where)
+
+    def asked(least: int = 0) -> list[str]:
+        while len(found := [line for one in notes.iterdir() for line in one.read_text().splitlines()]) < least:
+            assert driver.poll() is None, "the run ended before it was killed"
+            time.sleep(0.02)
+        return found
+
+    driver = start()
+    asked(50)
+    os.kill(int(next(notes.iterdir()).name), signal.SIGKILL)
+    asked(150)
+    cluster.remove_node([*cluster.worker_nodes][-1], allow_graceful=False)
+    asked(250)
+    driver.kill()
+    driver.wait()
+    driver = start()
+    assert driver.wait() == 0
+    made = asked()
+    assert len({*made}) == 400 and len(made) - 400 <= 4 * 20, "more than the shards that were under way is made again"
+    (run,) = map(Run.load, out.glob("correct-*"))
+    assert run.path.name == alone.path.name and run.counts == alone.counts
+    assert run.pairs.read_bytes() == alone.pairs.read_bytes() and run.skips.read_bytes() == alone.skips.read_bytes()
+    assert not [path for path in out.rglob("*") if ".part-" in path.name or path.suffix == ".tmp"]
 
 
 def test_without_ray_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

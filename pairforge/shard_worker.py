@@ -1,0 +1,139 @@
+"""The worker of a run in shards: it asks one sampler for the answers of a shard, has them judged, and commits both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .errors import PairforgeError
+from .run import RETRYABLE
+from .shards import ScoreFiles, Shard, ShardFiles, ShardReport, encoded
+from .stages import answers_of, judge_groups, sample, worth_judging
+from .stopping import Budget
+from .storage import Storage
+from .store import Store
+from .types import Answer, Judge, Key, Prompt, Sampler, Skip
+
+PART_SECONDS = 30.0
+"""What a worker has made is put aside this often: a kill costs no more."""
+
+
+@dataclass(frozen=True)
+class ShardWorker:
+    """Makes the answers of shards, one after the other, and their scores.
+
+    Args:
+        sampler: is asked for `n` answers to each prompt.
+        storage: where shards are committed.
+        judges: score the answers that were committed, whoever made them.
+    """
+
+    sampler: Sampler
+    n: int
+    storage: Storage
+    judges: Sequence[Judge] = ()
+
+    def __call__(self, shard: Shard) -> ShardReport:
+        """Do what nobody has done of a shard yet. An error that ends a run ends the work on this shard alone."""
+        try:
+            settings = None
+            while settings != self.sampler.settings():  # a server may refuse one of them: then all is asked again
+                settings = self.sampler.settings()
+                report = self._ask(shard, files := ShardFiles(self.storage, settings))
+            report = report._replace(sent_as=getattr(self.sampler, "sent_as", {}))
+            return self._judge(shard, files, report) if self.judges and not report.unfinished else report
+        except PairforgeError as error:
+            return ShardReport(shard.number, error=(error.message, error.fix or ""))
+
+    def _ask(self, shard: Shard, files: ShardFiles) -> ShardReport:
+        names = files.of(shard)
+        if files.final(shard, self.n) in names:
+            return ShardReport(shard.number)
+        known = {key: one for key, one in files.read(names).items() if isinstance(one, Answer)}
+        found, part, last = dict[Key, Answer | Skip](), dict[Key, Answer | Skip](), time.monotonic()
+        try:
+            for batch in self.sampler.sample(shard.prompts, self.n, known):
+                found |= batch
+                part |= batch
+                if time.monotonic() - last > PART_SECONDS:
+                    files.put_part(shard, encoded(part))
+                    part, last = {}, time.monotonic()
+        except BaseException:  # also of a signal: what is there is not asked for again
+            if part:
+                files.put_part(shard, encoded(part))
+            raise
+        skips = [one for one in found.values() if isinstance(one, Skip)]
+        new = [one for one in found.values() if isinstance(one, Answer)]
+        unfinished = any(skip.reason in RETRYABLE for skip in skips)
+        if not unfinished:
+            files.commit(shard, self.n, encoded(found | known))
+        elif part:
+            files.put_part(shard, encoded(part))
+        return ShardReport(shard.number, len(new), sum(one.tokens for one in new), len(skips), unfinished)
+
+    def _judge(self, shard: Shard, answers: ShardFiles, report: ShardReport) -> ShardReport:
+        files = ScoreFiles.by(self.judges, answers)
+        names = files.of(shard)
+        if files.final(shard, self.n) in names:
+            return report
+        found = answers.read([answers.final(shard, self.n)])  # those that stand, by whomever
+        sampled = {prompt.id: answers_of(prompt.id, self.n, found) for prompt in shard.prompts}
+        _, groups = worth_judging(shard.prompts, sampled)
+        budget, again, stopped = Budget(), list[Skip](), False
+        with TemporaryDirectory() as folder, closing(_ShardStore(Path(folder), files, shard)) as store:
+            store.take(names)
+
+            def ask(prompts: Sequence[Prompt], sampler: Sampler) -> Mapping[str, list[Answer] | Skip]:
+                replies = sample(prompts, sampler, 1, store, budget=budget)
+                again.extend(one for one in replies.values() if isinstance(one, Skip) and one.reason in RETRYABLE)
+                return replies
+
+            try:
+                for judge in self.judges:
+                    scores = judge_groups(groups, judge, store, ask)
+                    stopped |= sum(map(len, scores)) < sum(len(group.answers) for group in groups)
+            except BaseException:
+                store.put_aside()
+                raise
+            if unfinished := stopped or bool(again):
+                store.put_aside()
+            else:
+                files.commit(shard, self.n, store.packed())
+        tokens, failures = report.tokens + budget.tokens, report.failures + budget.failures
+        return report._replace(tokens=tokens, failures=failures, unfinished=unfinished)
+
+
+class _ShardStore(Store):
+    """The scores of a shard and what a judge's model said, which are put aside as they come."""
+
+    def __init__(self, out: Path, files: ScoreFiles, shard: Shard) -> None:
+        super().__init__(out)
+        self._files, self._shard, self._last = files, shard, time.monotonic()
+
+    def take(self, names: Sequence[str]) -> None:
+        """Take what is in parts."""
+        for name, packed in self._files.contents(names):
+            self.merge(packed, name)
+
+    def put_aside(self) -> None:
+        """Put all aside that is here."""
+        self._files.put_part(self._shard, self.packed())
+        self._last = time.monotonic()
+
+    def add_scores(self, settings: Mapping[str, Any], scores: Mapping[tuple[str, str], float]) -> None:
+        super().add_scores(settings, scores)
+        self._now_and_then()
+
+    def add_answers(self, settings: Mapping[str, Any], answers: Mapping[Key, Answer]) -> dict[Key, Answer]:
+        added = super().add_answers(settings, answers)
+        self._now_and_then()
+        return added
+
+    def _now_and_then(self) -> None:
+        if time.monotonic() - self._last > PART_SECONDS:
+            self.put_aside()
