@@ -50,8 +50,12 @@ def digest_of_all(values: Iterable[Any], length: int = 16) -> str:
 
 
 def _canonical(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=default)
-    return text.encode("utf-8", "surrogatepass")
+    encoder = _ENCODER if default is None else json.JSONEncoder(**_CANONICAL, default=default)
+    return encoder.encode(value).encode("utf-8", "surrogatepass")
+
+
+_CANONICAL: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "separators": (",", ":")}
+_ENCODER = json.JSONEncoder(**_CANONICAL)
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,10 @@ def _leftover(text: str, start: int, end: int, reason: str) -> Leftover:
 def _look_alikes(text: str, rules: Mapping[str, str], known: set[int]) -> Iterator[Leftover]:
     """Yield what looks like an old name, is a word and does not overlap the characters at `known`."""
     pattern, sources = _loose_pattern(tuple(rules), tuple(rules.values()))
-    spans, none = NonProseSpans(text), frozenset[str]()
+    spans, none = None, frozenset[str]()
     for match in pattern.finditer(text):
         if match.lastgroup and known.isdisjoint(range(*match.span())):
+            spans = spans or NonProseSpans(text)
             source, (start, end) = sources[match.lastgroup], match.span()
             boundary = left_boundary(source, none).match(text, start) or right_boundary(source, none).match(text, end)
             reason = spans.kind_at(start, end) or (boundary and boundary.lastgroup) or _look(match.group(), source)
