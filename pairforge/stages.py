@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
+from itertools import chain
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -181,6 +182,23 @@ def judge_groups(groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask:
             if settings != (settings := judge.settings()) and known:
                 scores = []  # all but those of this chunk are of the old settings
     return scores
+
+
+def judged_group(prompt: Prompt, answers: Sequence[Answer]) -> AnswerGroup:
+    """Return the answers to a prompt of which a judge is given all that can be used."""
+    return AnswerGroup(prompt, [] if isinstance(kept := usable(answers), Skip) else [one.text for one in kept])
+
+
+def stored_scores(store: Store, judge: Mapping[str, Any], groups: Sequence[AnswerGroup]) -> list[dict[str, float]]:
+    """Return the scores in the store of a judge with these settings, group by group, by the digest of the answer.
+
+    It may be one that judges each answer alone, or one that compares those of a group.
+    """
+    keys = [(group.joint_key, group.key) for group in groups]
+    found: dict[str, dict[str, float]] = {}
+    for (key, answer), score in store.scores(judge, chain.from_iterable(keys)).items():
+        found.setdefault(key, {})[answer] = score
+    return [{**found.get(joint, {}), **found.get(alone, {})} for joint, alone in keys]
 
 
 def _judge_chunk(
