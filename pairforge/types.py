@@ -286,12 +286,13 @@ class Judge(Protocol):
     """A scorer of answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better.
 
     A judge of single prompts overrides `score`, one that works on many at once `judge`. `warnings` are lines for the
-    user, emptied by whoever prints them. `groupwise`: a score depends on the other answers of the group.
+    user, emptied by whoever prints them. `groupwise`: a score depends on the other answers of the group; None of
+    one whose scores are stored, and looked for in both ways.
     """
 
     name: str
     warnings: list[str]
-    groupwise: bool = False
+    groupwise: bool | None = False
 
     def settings(self) -> dict[str, Any]:
         """Return all that a score depends on beside prompt and answer: the score's key in the evidence store."""

@@ -37,7 +37,7 @@ from ..readers import files_of
 from ..readers.spool import batched
 from ..resources import installed_versions, resource
 from ..run import Run
-from ..stages import judged_group, stored_scores
+from ..stages import judged_group, score_keys, stored_scores
 from ..store import Store
 from ..text import byte_size, plural
 from ..types import Answer, Finding, Prompt, Skip, digest
@@ -332,8 +332,8 @@ def answers_of(run: Run) -> Iterator[Mapping[str, Any]]:
     judges = [one for one in jury if isinstance(one, dict)] if isinstance(jury, list) else [judge] if judge else []
     with closing(Store(run.path.parent)) as store:
         for groups in batched(_answered(run, store), _BATCH):
-            judged = [judged_group(prompt, answers) for prompt, answers in groups]
-            scores = [stored_scores(store, one, judged) for one in judges]
+            keys = [score_keys(judged_group(prompt, answers)) for prompt, answers in groups]
+            scores = [stored_scores(store, one, keys) for one in judges]
             for number, (prompt, answers) in enumerate(groups):
                 digests = [digest(answer.text) for answer in answers]
                 row: dict[str, Any] = {"prompt_id": prompt.id, "prompt": list(prompt.messages)}

@@ -159,10 +159,11 @@ def _stored(settings: dict[str, Any]) -> Judge | Jury:
 class StoredJudge(Judge):
     """The judge of a run, by its settings: its scores are in the evidence store, and it gives no others."""
 
+    groupwise = None
+
     def __init__(self, settings: dict[str, Any]) -> None:
         self.name = str(settings.get("judge"))
         self.warnings: list[str] = []
-        self.groupwise = self.name.startswith("pairwise:")
         self._settings = settings
 
     def settings(self) -> dict[str, Any]:

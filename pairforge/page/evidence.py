@@ -12,7 +12,7 @@ from typing import Any
 from ..disk import json_object
 from ..errors import InputError
 from ..run import Run
-from ..stages import judged_group, stored_scores
+from ..stages import judged_group, score_keys, stored_scores
 from ..store import Store
 from ..types import AnswerGroup, Prompt, digest
 
@@ -38,7 +38,8 @@ class StoredScores:
 
     def of(self, group: AnswerGroup) -> dict[str, dict[str, float]]:
         """Return the scores of a prompt's answers, by judge and by the digest of the answer."""
-        found = {name: stored_scores(self.store, settings, [group])[0] for name, settings in self.judges}
+        keys = [score_keys(group)]
+        found = {name: stored_scores(self.store, settings, keys)[0] for name, settings in self.judges}
         return {name: scores for name, scores in found.items() if scores}
 
 
