@@ -135,7 +135,8 @@ class NameCounts:
         """Count the names in the rejected answer, or in one that had nothing to correct."""
         if isinstance(item, Pair):
             rejected = item.rejected[-1]["content"]
-            self.found.update(name.source for name in self.renamer.hits(rejected))
+            for name in self.renamer.hits(rejected):
+                self.found[name.source] += 1
             self._count(rejected, self.kept)
         elif item.reason == "nothing_to_correct":
             self._count(item.detail, self.kept_in_skips)

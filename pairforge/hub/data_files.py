@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _ROWS = 256  # that are a batch
-_ROW_GROUP = 64 << 20  # bytes of Arrow; less in the file
+_ROW_GROUP = 32 << 20  # bytes of Arrow; less in the file
 _SHARD = 500 << 20  # bytes of the largest file
 _NAMES = 100  # models, judges or methods that a manifest names
 _EXAMPLES, _TURNS = 3, 6

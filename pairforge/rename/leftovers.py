@@ -53,11 +53,11 @@ def leftovers_of(renamer: Renamer, text: str) -> Counter[Leftover]:
     found = [(replacement.start, replacement.end, kept) for replacement, kept in renamer.find(text)]
     replaced = {at for start, end, kept in found if kept is None for at in range(start, end)}
     stayed = [(start, end, kept) for start, end, kept in found if kept and start not in replaced]
-    counted = Counter(_leftover(text, start, end, kept) for start, end, kept in stayed if kept != "new")
+    left = [_leftover(text, start, end, kept) for start, end, kept in stayed if kept != "new"]
     if renamer.match == "literal":
         known = replaced.union(*(range(start, end) for start, end, _ in stayed))
-        counted.update(_look_alikes(text, renamer.rules, known))
-    return counted
+        left += _look_alikes(text, renamer.rules, known)
+    return Counter(left)
 
 
 def _leftover(text: str, start: int, end: int, reason: str) -> Leftover:
