@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from operator import eq
 
@@ -23,7 +24,7 @@ def repeats(text: str) -> bool:
     pass; a loop of signs and numbers alone must be 200 characters long. "ha ha ha", a list, the rules of a table and
     most refrains pass; a song with the same line four times in a row does not.
     """
-    found = (match.group().casefold() for match in _WORD.finditer(text))
+    found = _WORD.findall(text.casefold())
     words = [part for word in found for part in (word if len(word) > _LONG_WORD else (word,))]
     return _has_loop(words, least=12, longest=200, skip_numbers=True) or _has_loop(
         "".join(text.split()), least=200, longest=16, skip_numbers=False
@@ -32,7 +33,7 @@ def repeats(text: str) -> bool:
 
 def _has_loop(tokens: Sequence[str], *, least: int, longest: int, skip_numbers: bool) -> bool:
     """Return True if up to `longest` tokens occur four times in a row, with at least `least` tokens in all."""
-    if len(tokens) < least:
+    if len(tokens) < least or _too_varied(tokens, least, longest):
         return False
     counted_before = [0]
     for token in tokens:
@@ -46,3 +47,12 @@ def _has_loop(tokens: Sequence[str], *, least: int, longest: int, skip_numbers: 
             if end - start >= _TIMES * period and counted_before[end] - counted_before[start] >= least:
                 return True
     return False
+
+
+def _too_varied(tokens: Sequence[str], least: int, longest: int) -> bool:
+    """Return True only if there is no loop: by how often tokens occur, and how many there are in a stretch."""
+    often = {token for token, count in Counter(tokens).items() if count >= _TIMES}
+    if b"\x01" * least not in bytes(map(often.__contains__, tokens)):
+        return True
+    size = least // 2  # so that one of the stretches is within the loop
+    return all(len({*tokens[at : at + size]}) > longest for at in range(0, len(tokens) - size + 1, size))

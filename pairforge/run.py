@@ -280,6 +280,13 @@ class Run:
             what = f"{self.prompts} can't be read: {error!r:.120}"
             raise InputError(what, fix="run the command that made the run again") from error
 
+    def asked(self) -> Iterator[Prompt]:
+        """Yield the prompts of the run in its contexts. Raises InputError where they can't be read."""
+        contexts = self.settings.get("contexts") or [None]
+        for one in self.read_prompts():
+            if isinstance(one, Prompt):
+                yield from map(one.in_context, contexts)
+
     @property
     def trained(self) -> list[TrainedModel]:
         """The models that were trained on the pairs, the latest last."""

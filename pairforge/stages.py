@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
+from itertools import chain
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -185,16 +186,32 @@ def judge_groups(groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask:
     return scores
 
 
+def judged_group(prompt: Prompt, answers: Sequence[Answer]) -> AnswerGroup:
+    """Return the answers to a prompt of which a judge is given all that can be used."""
+    return AnswerGroup(prompt, [] if isinstance(kept := usable(answers), Skip) else [one.text for one in kept])
+
+
+def score_keys(group: AnswerGroup, groupwise: bool | None = None) -> list[str]:
+    """Return the keys of the scores of a group: of a judge that compares its answers, or not, or of any (None)."""
+    return [group.joint_key, group.key] if groupwise is None else [group.joint_key if groupwise else group.key]
+
+
+def stored_scores(store: Store, judge: Mapping[str, Any], keys: Sequence[Sequence[str]]) -> list[dict[str, float]]:
+    """Return the stored scores of a judge for the keys of each group, by the digest of the answer."""
+    found: dict[str, dict[str, float]] = {}
+    for (key, answer), score in store.scores(judge, chain.from_iterable(keys)).items():
+        found.setdefault(key, {})[answer] = score
+    return [{name: score for key in of_group for name, score in found.get(key, {}).items()} for of_group in keys]
+
+
 def _judge_chunk(
     groups: Sequence[AnswerGroup], judge: Judge, store: Store, ask: Ask, stopping: Callable[[], bool]
 ) -> list[dict[str, float | Skip]]:
     settings, groupwise = judge.settings(), getattr(judge, "groupwise", False)
-    keys = [group.joint_key if groupwise else group.key for group in groups]
-    known = store.scores(settings, keys)
-    scores: list[dict[str, float | Skip]] = []
-    for key, group in zip(keys, groups, strict=True):
+    keys, scores = [score_keys(group, groupwise) for group in groups], list[dict[str, float | Skip]]()
+    for group, known in zip(groups, stored_scores(store, settings, keys), strict=True):
         digests = {text: digest(text) for text in group.answers}
-        scores.append({text: known[key, name] for text, name in digests.items() if (key, name) in known})
+        scores.append({text: known[name] for text, name in digests.items() if name in known})
     done = {(n, i) for n, group in enumerate(groups) for i, text in enumerate(group.answers) if text in scores[n]}
     total = sum(len(group.answers) for group in groups)
     uncommitted: dict[tuple[str, str], float] = {}
@@ -205,7 +222,7 @@ def _judge_chunk(
                 text = groups[number].answers[index]
                 scores[number].setdefault(text, verdict)
                 if not isinstance(verdict, Skip):
-                    uncommitted[keys[number], text] = float(verdict)
+                    uncommitted[keys[number][0], text] = float(verdict)
             if stopping():
                 break
             if time.monotonic() - last > _COMMIT_SECONDS:

@@ -50,8 +50,12 @@ def digest_of_all(values: Iterable[Any], length: int = 16) -> str:
 
 
 def _canonical(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=default)
-    return text.encode("utf-8", "surrogatepass")
+    encoder = _ENCODER if default is None else json.JSONEncoder(**_CANONICAL, default=default)
+    return encoder.encode(value).encode("utf-8", "surrogatepass")
+
+
+_CANONICAL: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "separators": (",", ":")}
+_ENCODER = json.JSONEncoder(**_CANONICAL)
 
 
 @dataclass(frozen=True)
@@ -282,12 +286,13 @@ class Judge(Protocol):
     """A scorer of answers: a reward function, a reference, a reward model, an LLM, a human. Higher is better.
 
     A judge of single prompts overrides `score`, one that works on many at once `judge`. `warnings` are lines for the
-    user, emptied by whoever prints them. `groupwise`: a score depends on the other answers of the group.
+    user, emptied by whoever prints them. `groupwise`: a score depends on the other answers of the group; None of
+    one whose scores are stored, and looked for in both ways.
     """
 
     name: str
     warnings: list[str]
-    groupwise: bool = False
+    groupwise: bool | None = False
 
     def settings(self) -> dict[str, Any]:
         """Return all that a score depends on beside prompt and answer: the score's key in the evidence store."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from pairforge.types import digest
 
 from .flags import Given
 from .messages import is_first, say
-from .recipes import CORRECTIONS
+from .recipes import ALWAYS, CORRECTIONS
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _PAIR_FILES = (".json", ".jsonl", ".gz", ".parquet", ".csv", ".tsv", ".txt")
@@ -84,19 +86,19 @@ def find_training_job(given: Given, pairs: Any = None) -> TrainingJob:
     """
     name, tests = given.text("dataset_name"), given.text("eval_strategy") not in (None, "no")
     run, test_rows, from_hub = None, list[Mapping[str, Any]](), False
-    model = given.text("model_name_or_path")
+    model, most = given.text("model_name_or_path"), _streamed(given)
     if model and pairs is None and not name:  # before a run is made for it
         check_model(from_here(model), given.text("model_revision"))
     if pairs is not None:
-        rows, name = _as_pairs(pairs, "the rows", given), ""
+        rows, name = _as_pairs(pairs, "the rows", given, most), ""
     elif not name or _is_here(name):
         file = pairforge.pairs_file(name, quiet=not is_first()) if name else _default_pairs()
-        rows = _as_pairs(file, str(file), given)
+        rows = _as_pairs(file, str(file), given, most)
         run = file.parent if (file.parent / "run.json").exists() else None
         name = str(file)
     else:
         from_hub = True
-        rows = _from_hub(name, given, "dataset_train_split", "train")
+        rows = _from_hub(name, given, "dataset_train_split", "train", most)
         test_rows = _from_hub(name, given, "dataset_test_split", "test") if tests else []
     if tests and not from_hub:
         what = f"{name or 'the data'} has no test split to evaluate on"
@@ -154,9 +156,26 @@ def _default_pairs() -> Path:
         return pairforge.pairs_file(pairforge.default_run(quiet=not is_first()), quiet=True)
 
 
-def _as_pairs(data: Any, name: str, given: Given) -> list[Mapping[str, Any]]:
-    """Return the rows of any known shape as pairs. Raises InputError for rows that are not pairs."""
-    rows = list(PairInput(data, quiet=True, columns=given.text("columns") or ()))
+def _streamed(given: Given) -> int | None:
+    """Return how many pairs are read with --dataset_streaming: those that the steps take; None for all."""
+    if not given.on("dataset_streaming"):
+        return None
+    if (steps := given.number("max_steps") or 0) < 1:
+        what = "--dataset_streaming reads as many pairs as the steps of the training take, and doesn't know how many"
+        raise pairforge.InputError(what, fix="e.g. --max_steps 1000")
+    batch = given.number("per_device_train_batch_size")
+    together = ALWAYS["per_device_train_batch_size"] if batch is None else batch * processes()
+    return math.ceil(steps * together * (given.number("gradient_accumulation_steps") or 1))
+
+
+def processes() -> int:
+    """Return how many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _as_pairs(data: Any, name: str, given: Given, most: int | None = None) -> list[Mapping[str, Any]]:
+    """Return the first `most` rows of any known shape as pairs. Raises InputError for rows that are not pairs."""
+    rows = [*islice(PairInput(data, quiet=True, columns=given.text("columns") or ()), most)]
     for number, row in enumerate(rows):
         missing = [side for side in ("chosen", "rejected") if not isinstance(row, Mapping) or side not in row]
         if missing:
@@ -165,18 +184,18 @@ def _as_pairs(data: Any, name: str, given: Given) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _from_hub(name: str, given: Given, flag: str, default: str) -> list[Mapping[str, Any]]:
+def _from_hub(name: str, given: Given, flag: str, default: str, most: int | None = None) -> list[Mapping[str, Any]]:
     from datasets import load_dataset
 
     split = given.text(flag) or default
     say(f"fetching {name}, split {split}")
     try:
-        rows = load_dataset(name, given.text("dataset_config"), split=split)
+        rows = load_dataset(name, given.text("dataset_config"), split=split, streaming=most is not None)
     except (OSError, ValueError) as error:
         line = str(error).split("\n")[0]
         fix = "give a run folder, a file of pairs or a Hub id as --dataset"
         raise pairforge.OutsideError(f"can't load {name}: {line}", fix=fix) from error
-    return _as_pairs(rows, name, given)
+    return _as_pairs(rows, name, given, most)
 
 
 def _with_arguments(rows: list[Mapping[str, Any]], arguments: Any) -> list[Mapping[str, Any]]:

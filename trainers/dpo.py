@@ -37,7 +37,7 @@ from pairforge.text import plural
 from pairforge.types import digest
 
 from .checkpoints import save, stamping, step_of, to_resume
-from .data import TrainingJob, check_pairs, count_parameters, find_training_job, training_digest, trl_dataset
+from .data import TrainingJob, check_pairs, count_parameters, find_training_job, processes, training_digest, trl_dataset
 from .early_checks import check_flags
 from .estimates import report, steps
 from .flag_help import all_help, short_help
@@ -159,7 +159,7 @@ class Plan:
 def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult | None:
     usual = partial(_usual, given, job, count_parameters(job.model, job.revision))
     script, config, chosen = _parse(argv, usual(), job)
-    limit = script.max_samples or (CPU_SAMPLES if config.use_cpu else None)
+    limit = script.max_samples or (CPU_SAMPLES if config.use_cpu and not script.dataset_streaming else None)
     numbers = sample_indices(len(job.rows), limit, config.seed)
     known = usual(steps=steps(config, len(numbers)))  # the rate goes by the steps, and these by the other flags
     if "learning_rate" not in given.values:
@@ -251,9 +251,8 @@ def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob) -> t
     own: dict[str, Any] = {"output_dir": "trained", "model_revision": job.revision}
     if has_experts(job):
         own["lora_dropout"] = 0.0  # peft has none for experts whose weights are one tensor
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    script, config, chosen = parse(argv, {**defaults(usual, processes), **own})
-    if config.world_size != processes:  # started by MPI
+    script, config, chosen = parse(argv, {**defaults(usual, processes()), **own})
+    if config.world_size != processes():  # started by MPI
         script, config, chosen = parse(argv, {**defaults(usual, config.world_size), **own})
     return script, config, chosen
 

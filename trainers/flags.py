@@ -61,6 +61,7 @@ _ALIASES = {"dataset_name": ("--dataset",), "model_name_or_path": ("-m", "--mode
 _READ_EARLY = (
     "dataset_name", "dataset_config", "dataset_train_split", "dataset_test_split", "model_name_or_path",
     "model_revision", "output_dir", "eval_strategy", "use_peft", "resume_from_checkpoint", "learning_rate",
+    "dataset_streaming", "max_steps", "per_device_train_batch_size", "gradient_accumulation_steps",
 )  # fmt: skip
 """The flags of TRL that are needed before it is imported."""
 _OTHER_NAMES = {

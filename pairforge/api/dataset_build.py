@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,11 +33,11 @@ from ..hub.licensing import licenses
 from ..hub.manifest import DataConfig, Manifest, RowsDigest
 from ..markdown import public_name, without_places
 from ..options.hub import PushOptions
-from ..pairers import usable
-from ..prompts import BUNDLED, read_prompts
 from ..readers import files_of
+from ..readers.spool import batched
 from ..resources import installed_versions, resource
 from ..run import Run
+from ..stages import judged_group, score_keys, stored_scores
 from ..store import Store
 from ..text import byte_size, plural
 from ..types import Answer, Finding, Prompt, Skip, digest
@@ -58,6 +57,8 @@ _AUDITED = 500
 """Prompts in which shortcuts are looked for: one that stops a push is in a tenth of all."""
 _CONTEXTS = 1000
 """System messages that are counted."""
+_BATCH = 256
+"""Prompts whose answers are read from the store together."""
 _MOST_CANDIDATES = 20_000_000_000  # bytes of Parquet
 
 
@@ -327,57 +328,49 @@ def answers_of(run: Run) -> Iterator[Mapping[str, Any]]:
     if not (run.path.parent / "evidence.db").exists():
         return
     judge = settings["judge"] if isinstance(settings.get("judge"), dict) else {}
-    columns = _columns_of(run) if judge and "given" not in judge else {}
     jury = judge.get("judges")
-    judges = [one for one in jury if isinstance(one, dict)] if isinstance(jury, list) else [judge]
-    seen = set[str]()
+    judges = [one for one in jury if isinstance(one, dict)] if isinstance(jury, list) else [judge] if judge else []
     with closing(Store(run.path.parent)) as store:
-        for name, prompt in _prompts(run):
-            found = store.answers_to(settings["sampling"], name)[: settings["n"]]
-            if name in seen or len(found) < 2:
-                continue
-            seen.add(name)
-            row: dict[str, Any] = {"prompt_id": name, "prompt": prompt, "responses": [answer.text for answer in found]}
-            row["finish"] = [answer.finish for answer in found]
-            row["model"] = settings["model"]
-            if judge:
-                key = digest([name, columns.get(name, {})])
-                whole = [] if isinstance(kept := usable(found), Skip) else kept
-                compared = digest([key, sorted(answer.text for answer in whole)])  # by a judge that compares answers
-                given = [_scores(store, one, (compared, key), found) for one in judges]
-                row["judge"] = str(judge.get("judge", ""))
+        for groups in batched(_answered(run, store), _BATCH):
+            keys = [score_keys(judged_group(prompt, answers)) for prompt, answers in groups]
+            scores = [stored_scores(store, one, keys) for one in judges]
+            for number, (prompt, answers) in enumerate(groups):
+                digests = [digest(answer.text) for answer in answers]
+                row: dict[str, Any] = {"prompt_id": prompt.id, "prompt": list(prompt.messages)}
+                row["responses"] = [answer.text for answer in answers]
+                row["finish"] = [answer.finish for answer in answers]
+                row["model"] = settings["model"]
+                given = [[of_judge[number].get(name) for name in digests] for of_judge in scores]
+                if judge:
+                    row["judge"] = str(judge.get("judge", ""))
                 if isinstance(jury, list):  # whose scores are combined over the whole set
                     row["judges"] = [public_name(str(one.get("judge"))) for one in judges]
                     row["weights"] = judge.get("weights")
                     row["judge_scores"] = given
-                else:
+                elif judge:
                     [row["scores"]] = given
-            yield row
+                yield row
 
 
-def _scores(store: Store, judge: Mapping[str, Any], keys: Iterable[str], answers: Iterable[Answer]) -> list[Any]:
-    """Return the scores that a judge gave to answers, None where there is none."""
-    scores = {answer: score for (_, answer), score in store.scores(judge, keys).items()}
-    return [scores.get(digest(answer.text)) for answer in answers]
+def _answered(run: Run, store: Store) -> Iterator[tuple[Prompt, list[Answer]]]:
+    """Yield each prompt of a run to which several answers are kept, with these."""
+    sampling, n = run.settings["sampling"], run.settings["n"]
+    for number, prompts in enumerate(batched(_prompts(run), _BATCH)):
+        distinct = {prompt.id: prompt for prompt in reversed(prompts)}
+        before = store.seen_before(distinct, new=not number)
+        kept: dict[str, list[Answer]] = {prompt.id: [] for prompt in prompts if prompt.id not in before}
+        for (name, _), answer in sorted(store.answers(sampling, kept).items()):
+            kept[name].append(answer)
+        yield from ((distinct[name], answers[:n]) for name, answers in kept.items() if len(answers[:n]) > 1)
 
 
-def _prompts(run: Run) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the id and the messages of each prompt of a run."""
+def _prompts(run: Run) -> Iterator[Prompt]:
+    """Yield the prompts of a run, of one that keeps none those of its pairs and its skips."""
+    if run.prompts.exists():
+        yield from run.asked()
+        return
     for row in formats.read_rows(run.pairs):
-        yield str(row.get("prompt_id")), context_of(row)
-    for row in filter(None, run.skips.read_text("utf-8").split("\n") if run.skips.exists() else ()):
-        skip = json.loads(row)
-        yield str(skip.get("prompt_id")), skip.get("prompt") or []
-
-
-def _columns_of(run: Run) -> Mapping[str, Mapping[str, Any]]:
-    """Return the columns of the prompts by id, on which the scores depend, too, where the prompts are still there."""
-    from .pipeline import in_contexts
-
-    found: dict[str, Mapping[str, Any]] = {}
-    with suppress(PairforgeError, OSError, LookupError, TypeError, AttributeError):  # the settings may be a stranger's
-        source = str(run.settings["prompts"]["source"])
-        if source in BUNDLED or os.path.isfile(source):
-            prompts = in_contexts(read_prompts(source), run.settings["contexts"])
-            found = {prompt.id: prompt.columns for prompt in prompts if isinstance(prompt, Prompt)}
-    return found
+        messages: Any = context_of(row)
+        yield Prompt(tuple(messages))
+    for row in formats.read_rows(run.skips) if run.skips.exists() else ():
+        yield Prompt(tuple(row.get("prompt") or ()))

@@ -14,11 +14,11 @@ from ..pairers import CorrectionPairer
 from ..run import Run, check_run_name, out_dir
 from ..samplers.replay import MISSING, ReplaySampler
 from ..stopping import Budget
-from ..types import Answer, Prompt, Skip
+from ..types import Answer, Skip
 from .build_result import BuildResult
 from .inputs import find_run
 from .models import open_replay
-from .pipeline import BuildJob, build, in_contexts
+from .pipeline import BuildJob, build
 
 
 @keywords(DeltaOptions)
@@ -71,7 +71,6 @@ def _opened(source: str, output: str | None, option: str) -> ReplaySampler:
     replay = open_replay(source, None, output, option)
     if folder := find_run(source, output):
         run = Run.load(folder)
-        asked = in_contexts(run.read_prompts(), run.settings["contexts"])
-        replay.prompts = {prompt.id: prompt for prompt in asked if isinstance(prompt, Prompt)}
+        replay.prompts = {prompt.id: prompt for prompt in run.asked()}
         replay.skips = {row["prompt_id"]: Skip(row["reason"], row["detail"]) for row in read_rows(run.skips)}
     return replay

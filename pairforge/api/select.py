@@ -16,10 +16,10 @@ from ..formats import read_rows
 from ..jury import Jury
 from ..options.declaration import keywords, part_of
 from ..options.judging import JudgeOptions, PickOptions, SelectOptions
-from ..pairers import usable
 from ..readers.spool import spooled
 from ..run import Run
 from ..samplers.replay import StoredSampler
+from ..stages import judged_group
 from ..stopping import Budget
 from ..store import Store
 from ..types import AnswerGroup, Judge, Prompt, Skip
@@ -37,7 +37,7 @@ from .onpolicy import (
     open_pairer,
     try_judge,
 )
-from .pipeline import BuildJob, build, in_contexts
+from .pipeline import BuildJob, build
 
 
 @keywords(SelectOptions)
@@ -102,11 +102,10 @@ def _answered(run: Run) -> Iterator[AnswerGroup]:
     """Yield the prompts of a run, each with the first whole answer that is stored."""
     settings = run.settings
     with closing(Store(run.path.parent)) as store:
-        for prompt in in_contexts(run.read_prompts(), settings["contexts"]):
-            if isinstance(prompt, Prompt):
-                given = store.answers_to(settings["sampling"], prompt.id)[: settings["n"]]
-                if not isinstance(kept := usable(given), Skip):
-                    yield AnswerGroup(prompt, [kept[0].text])
+        for prompt in run.asked():
+            group = judged_group(prompt, store.answers_to(settings["sampling"], prompt.id)[: settings["n"]])
+            if group.answers:
+                yield AnswerGroup(prompt, group.answers[:1])
 
 
 def _run_with_answers(name: str | PathLike[str] | None, output: str | None, quiet: bool) -> Run:
@@ -160,10 +159,11 @@ def _stored(settings: dict[str, Any]) -> Judge | Jury:
 class StoredJudge(Judge):
     """The judge of a run, by its settings: its scores are in the evidence store, and it gives no others."""
 
+    groupwise = None
+
     def __init__(self, settings: dict[str, Any]) -> None:
         self.name = str(settings.get("judge"))
         self.warnings: list[str] = []
-        self.groupwise = self.name.startswith("pairwise:")
         self._settings = settings
 
     def settings(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..text import kind_of, plural
 from ..types import Finding, Message
-from .duplicates import Digests, circles_of, earliest, first_with, key, mixed, repeated
+from .duplicates import Digests, Mask, Places, circles, earlier, earliest, first_with, key, mixed, repeated
 from .minhash import Bytes, Sketches, near_duplicates, sketch
 from .row import INSTRUCTS, NUMBERS, TEXTS, Sides
 from .rule import FIX, Rule, Seen, SeenAt, clip, rule
@@ -165,32 +166,40 @@ def duplicate(dataset: DatasetState) -> Iterator[SeenAt]:
 @rule("PF203", over="dataset", collect=[Digests], fix=FIX)
 def swapped(dataset: DatasetState) -> Iterator[SeenAt]:
     """An earlier row holds the same two answers the other way round: the two rows contradict each other."""
-    digests = dataset[Digests]
-    rows, first = digests.rows, first_with(digests.pair(), digests.pair(swapped=True))
-    earlier = (first >= 0) & (first < np.arange(len(first))) & (digests.chosen != digests.rejected)
-    for place in np.flatnonzero(earlier):
-        yield int(rows[place]), f"the same pair as row {rows[first[place]]}, with chosen and rejected swapped"
+
+    def turned(part: Digests) -> tuple[Mask, Places]:
+        first = first_with(part.pair(), part.pair(swapped=True))
+        return (first >= 0) & (first < np.arange(len(first))) & (part.chosen != part.rejected), first
+
+    for row, first in earlier(dataset[Digests], turned):
+        yield row, f"the same pair as row {first}, with chosen and rejected swapped"
 
 
 @rule("PF204", "info", over="dataset", collect=[Digests])
 def prompt_again(dataset: DatasetState) -> Iterator[SeenAt]:
     """A prompt is in several pairs. That is fine in training; keep all of its rows on one side of a split."""
-    digests = dataset[Digests]
-    first = earliest(digests.prompt)
-    again = np.flatnonzero((first != np.arange(len(first))) & (earliest(digests.pair()) == np.arange(len(first))))
-    if len(again):
-        row, before = digests.rows[again[0]], digests.rows[first[again[0]]]
-        yield int(row), f"the same prompt as row {before} (the first of {plural(len(again), 'such row')})"
+    count, found = 0, list[tuple[int, int]]()
+    for part in dataset[Digests].parts():
+        first, rows = earliest(part.prompt), part.rows
+        again = np.flatnonzero((first != np.arange(len(first))) & (earliest(part.pair()) == np.arange(len(first))))
+        count += len(again)
+        found += [(int(rows[place]), int(rows[first[place]])) for place in again[:1]]
+    if found:
+        row, before = min(found)
+        yield row, f"the same prompt as row {before} (the first of {plural(count, 'such row')})"
 
 
 @rule("PF205", over="dataset", collect=[Digests], fix=FIX)
 def in_a_circle(dataset: DatasetState) -> Iterator[SeenAt]:
     """Pairs of one prompt contradict one another: a over b, b over c, c over a. No model can satisfy all of them."""
-    digests = dataset[Digests]
-    pair = digests.pair()
-    # Each pair once, and without those that PF203 reports.
-    once = (earliest(pair) == np.arange(len(pair))) & (first_with(pair, digests.pair(swapped=True)) < 0)
-    for circle in circles_of(digests, np.flatnonzero(once)):
+
+    def once(part: Digests) -> Mask:
+        """Return which pairs are there the first time, without those that PF203 reports."""
+        pair = part.pair()
+        found: Mask = (earliest(pair) == np.arange(len(pair))) & (first_with(pair, part.pair(swapped=True)) < 0)
+        return found
+
+    for circle in circles(dataset[Digests], once):
         others = ", ".join(map(str, circle[:-1][:8]))
         yield circle[-1], f"contradicts rows {others}: their preferences run in a circle"
 
@@ -218,12 +227,17 @@ def near_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
 @rule("PF208", "warning", over="dataset", collect=[Digests])
 def dominating_prompt(dataset: DatasetState) -> Iterator[SeenAt]:
     """One prompt has more than a tenth of all pairs, and far more than others: the model learns little else."""
-    digests = dataset[Digests]
-    if (total := len(digests)) >= _FEWEST:
-        _, first, count = np.unique(digests.prompt, return_index=True, return_counts=True)
-        for place in np.flatnonzero(count > max(_DOMINATES * total, _USUAL * total / len(count))):
-            said = f"the prompt of this row has {count[place]} of all pairs ({count[place] / total:.0%})"
-            yield int(digests.rows[first[place]]), said
+    digests, prompts, often = dataset[Digests], 0, list[tuple[int, int]]()
+    if (total := len(digests)) < _FEWEST:
+        return
+    for part in digests.parts():
+        _, first, count = np.unique(part.prompt, return_index=True, return_counts=True)
+        prompts += len(count)
+        found = count > _DOMINATES * total
+        often += zip(part.rows[first[found]].tolist(), count[found].tolist(), strict=True)
+    for row, pairs in sorted(often):
+        if pairs > _USUAL * total / prompts:
+            yield row, f"the prompt of this row has {pairs} of all pairs ({pairs / total:.0%})"
 
 
 _CANNED, _FEW = 5, 4
@@ -263,15 +277,24 @@ def one_rejected_answer(dataset: DatasetState) -> Iterator[SeenAt]:
 
     The model learns to avoid this one text, and nothing about the questions.
     """
-    digests = dataset[Digests]
-    texts = digests.texts("rejected")
-    if len(texts):
-        _, first, count = np.unique(texts, return_index=True, return_counts=True)
-        top = int(count.argmax())
-        prompts = len(np.unique(digests.prompt[texts == texts[first[top]]]))
-        if prompts >= _CANNED and count[top] >= _SHARE * len(texts) and digests.long("rejected")[first[top]]:
-            share = f"{count[top]} rows ({count[top] / len(texts):.0%})"
-            yield int(digests.rows[first[top]]), f"the rejected answer of this row is that of {share}"
+    digests, common = dataset[Digests], set[int]()
+    for part in digests.parts():  # what is a quarter of all is a quarter of some part
+        texts, found = np.unique(part.texts("rejected"), return_counts=True)
+        common |= {*texts[found >= _SHARE * len(part)].tolist()}
+    count, prompts, first = Counter[int](), Counter[int](), dict[int, tuple[int, bool]]()
+    for part in digests.parts() if common else ():
+        texts, rows, long = part.texts("rejected"), part.rows, part.long("rejected")
+        for text in common:
+            places = np.flatnonzero(texts == np.uint64(text))
+            count[text] += len(places)
+            prompts[text] += len(np.unique(part.prompt[places]))
+            for place in places[:1]:
+                here = int(rows[place]), bool(long[place])
+                first[text] = min(first.get(text, here), here)
+    top = max(sorted(common), key=count.__getitem__, default=0)
+    if prompts[top] >= _CANNED and count[top] >= _SHARE * len(digests) and first[top][1]:
+        share = f"{count[top]} rows ({count[top] / len(digests):.0%})"
+        yield first[top][0], f"the rejected answer of this row is that of {share}"
 
 
 class Endings:

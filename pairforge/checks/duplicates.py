@@ -5,10 +5,11 @@ Numbers are kept of each row, never its texts.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import TypeAlias
+from tempfile import TemporaryFile
+from typing import IO, TypeAlias
+from weakref import finalize
 
 import numpy as np
 import numpy.typing as npt
@@ -31,37 +32,83 @@ _LONG = len("assistant\x1f") + 20
 """Bytes from which on an answer, with its role, is one of its own: "Yes" is the answer to many questions."""
 
 
-class Digests:
-    """Hashes of the prompt and of both answers, with the number of each row that is a pair."""
+_ROW = np.dtype([("row", "<i8"), ("prompt", "<u8"), ("chosen", "<u8"), ("rejected", "<u8"), ("long", "i1")])
+_IN_MEMORY = 1 << 17
+"""Rows; more are put on disk."""
+_PARTS = 64
 
-    def __init__(self) -> None:
-        self._rows, self._keys, self._long = array("q"), array("Q"), array("b")
+
+class Digests:
+    """Hashes of the prompt and of both answers, with the number of each row that is a pair.
+
+    Many are on disk, in parts that hold all rows of a prompt, so that no more than one part is in memory.
+    """
+
+    def __init__(self, held: bytes = b"") -> None:
+        self._held, self._starts = bytearray(held), list[list[int]]()
+        self._file: IO[bytes] | None = None
 
     def add(self, index: int, sides: Sides) -> None:
         """Take in a row."""
         at = sides.shared
         texts = [_joined(turns).encode("utf-8", "surrogatepass") for turns in
                  (sides.context, sides.chosen[at:], sides.rejected[at:])]  # fmt: skip
-        self._rows.append(index)
-        self._keys.frombytes(b"".join([blake2b(text, digest_size=8).digest() for text in texts]))
-        self._long.append((len(texts[1]) >= _LONG) + 2 * (len(texts[2]) >= _LONG))
+        long = (len(texts[1]) >= _LONG) + 2 * (len(texts[2]) >= _LONG)
+        hashes = [blake2b(text, digest_size=8).digest() for text in texts]
+        self._held += b"".join([index.to_bytes(8, "little"), *hashes, bytes([long])])
+        if len(self._held) >= _IN_MEMORY * _ROW.itemsize:
+            self._put_aside()
 
     def join(self, other: Digests) -> None:
         """Take in the rows after these."""
-        self._rows.extend(other._rows)
-        self._keys.extend(other._keys)
-        self._long.extend(other._long)
+        self._held += other._held
+        if len(self._held) >= _IN_MEMORY * _ROW.itemsize:
+            self._put_aside()
+
+    def _put_aside(self) -> None:
+        if self._file is None:
+            self._file = TemporaryFile()  # noqa: SIM115 (closed with this object)
+            finalize(self, self._file.close)
+        held = np.frombuffer(self._held, _ROW)
+        part = held["prompt"] % _PARTS
+        order = np.argsort(part, kind="stable")
+        at = self._file.seek(0, 2)
+        self._starts.append((at + _ROW.itemsize * np.searchsorted(part[order], np.arange(_PARTS + 1))).tolist())
+        self._file.write(held[order].tobytes())
+        self._held = bytearray()
+
+    def parts(self) -> Iterator[Digests]:
+        """Yield the rows in parts, in order within each; all of one prompt are in the same part."""
+        if self._file is None:
+            yield self
+            return
+        if self._held:
+            self._put_aside()
+        for part in range(_PARTS):
+            yield Digests(b"".join(self._read(*starts[part : part + 2]) for starts in self._starts))
+
+    def _read(self, start: int, end: int) -> bytes:
+        assert self._file
+        self._file.seek(start)
+        return self._file.read(end - start)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return (len(self._held) + (self._file.seek(0, 2) if self._file else 0)) // _ROW.itemsize
+
+    @property
+    def _table(self) -> npt.NDArray[np.void]:
+        if self._file is None:
+            return np.frombuffer(bytes(self._held), _ROW)
+        whole = np.frombuffer(self._read(0, self._file.seek(0, 2)) + self._held, _ROW)
+        return whole[np.argsort(whole["row"])]
 
     @property
     def rows(self) -> Places:
-        return np.array(self._rows, dtype=np.int64)
+        return self._table["row"].copy()
 
     @property
     def prompt(self) -> Keys:
-        return np.array(self._keys[::3], dtype=np.uint64)
+        return self._table["prompt"].copy()
 
     @property
     def chosen(self) -> Keys:
@@ -75,11 +122,11 @@ class Digests:
 
     def texts(self, side: str) -> Keys:
         """Return a hash of each answer of a side, whatever the prompt."""
-        return np.array(self._keys[1 + (side == "rejected") :: 3], dtype=np.uint64)
+        return self._table[side].copy()
 
     def long(self, side: str) -> Mask:
         """Return for each answer of a side whether it is long enough to be one of its own."""
-        bits: Mask = np.array(self._long, dtype=np.int8) & (1 + (side == "rejected")) > 0
+        bits: Mask = self._table["long"] & (1 + (side == "rejected")) > 0
         return bits
 
     def pair(self, swapped: bool = False) -> Keys:
@@ -120,11 +167,28 @@ _SHOWN = 8
 _PEELS = 64
 
 
+def earlier(digests: Digests, found_in: Callable[[Digests], tuple[Mask, Places]]) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of two rows of one prompt, the later one's in order.
+
+    `found_in` says of a part which places are found, and at which place the earlier row of each is.
+    """
+    both = []
+    for part in digests.parts():
+        rows, (found, first) = part.rows, found_in(part)
+        both.append(np.column_stack((rows[found], rows[first[found]])))
+    table = np.concatenate(both)
+    yield from map(tuple, table[np.argsort(table[:, 0])].tolist())
+
+
 def repeated(digests: Digests) -> Iterator[tuple[int, str]]:
     """Yield the rows whose pair is in an earlier row, by number, and in which."""
-    rows, first = digests.rows, earliest(digests.pair())
-    for place in np.flatnonzero(first != np.arange(len(first))):
-        yield int(rows[place]), f"the same pair as row {rows[first[place]]}"
+
+    def again(part: Digests) -> tuple[Mask, Places]:
+        first = earliest(part.pair())
+        return first != np.arange(len(first)), first
+
+    for row, first in earlier(digests, again):
+        yield row, f"the same pair as row {first}"
 
 
 def contradictions(digests: Digests) -> dict[int, str]:
@@ -133,7 +197,7 @@ def contradictions(digests: Digests) -> dict[int, str]:
     All rows of a circle: nothing says which of them is wrong.
     """
     found = {}
-    for circle in circles_of(digests, np.flatnonzero(digests.chosen != digests.rejected)):
+    for circle in circles(digests, lambda part: part.chosen != part.rejected):
         for row in circle:
             others = [str(one) for one in circle if one != row]
             more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
@@ -141,8 +205,16 @@ def contradictions(digests: Digests) -> dict[int, str]:
     return found
 
 
-def circles_of(digests: Digests, keep: Places) -> list[list[int]]:
-    """Return the rows, among those at the places to keep, whose preferences run in a circle: one list a circle.
+def circles(digests: Digests, kept_in: Callable[[Digests], Mask]) -> list[list[int]]:
+    """Return the rows whose preferences run in a circle: one list a circle.
+
+    `kept_in` says of a part which of its rows count.
+    """
+    return sorted(circle for part in digests.parts() for circle in _circles_in(part, np.flatnonzero(kept_in(part))))
+
+
+def _circles_in(digests: Digests, keep: Places) -> Iterable[list[int]]:
+    """Return the circles among the rows at the places to keep.
 
     Each is a strongly connected component of the graph of answers (Kosaraju): in it every answer leads to every other.
     """
@@ -168,7 +240,7 @@ def circles_of(digests: Digests, keep: Places) -> list[list[int]]:
     for row, start, end in sorted(zip(rows, better, worse, strict=True)):
         if component[start] == component[end]:
             members.setdefault(component[start], []).append(row)
-    return list(members.values())
+    return members.values()
 
 
 def _post_order(start: int, edges: Mapping[int, Iterable[int]], seen: set[int]) -> Iterator[int]:

@@ -135,10 +135,11 @@ class NameCounts:
         """Count the names in the rejected answer, or in one that had nothing to correct."""
         if isinstance(item, Pair):
             rejected = item.rejected[-1]["content"]
-            self.found.update(name.source for name in self.renamer.hits(rejected))
-            self.kept += _leftovers(self.renamer, rejected)
+            for name in self.renamer.hits(rejected):
+                self.found[name.source] += 1
+            self._count(rejected, self.kept)
         elif item.reason == "nothing_to_correct":
-            self.kept_in_skips += _leftovers(self.renamer, item.detail)
+            self._count(item.detail, self.kept_in_skips)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the counts, the most first, without those of zero.
@@ -150,10 +151,7 @@ class NameCounts:
         counts = {"rules": dict(self.found.most_common()), "leftovers": dict(kept.most_common())}
         return {name: value for name, value in counts.items() if value}
 
-
-def _leftovers(renamer: Renamer, text: str) -> Counter[str]:
-    """Count the old names that are kept in a text, by their form or by what they are part of."""
-    counted = Counter[str]()
-    for left, count in leftovers_of(renamer, text).items():
-        counted[_INSIDE.get(left.reason, left.form)] += count
-    return counted
+    def _count(self, text: str, kept: Counter[str]) -> None:
+        """Count the old names that are kept in a text, by their form or by what they are part of."""
+        for left, count in leftovers_of(self.renamer, text).items():
+            kept[_INSIDE.get(left.reason, left.form)] += count

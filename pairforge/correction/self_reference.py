@@ -8,7 +8,6 @@ model; where they can't, the answer is taken to be about another.
 from __future__ import annotations
 
 import functools
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import regex
@@ -18,7 +17,7 @@ from ..resources import alternation
 Span = tuple[int, int]
 """The start and the end of a name in a text."""
 
-_SENTENCE = regex.compile(r"(?<=[.!?](?=[\s\"'*)\]]))|(?<=[。！？!?\n;；।۔])")
+_SENTENCE_END = regex.compile(r"[。！？!?\n;；।۔]|\.(?=[\s\"'*)\]])")
 _NEAR = 200  # characters on each side of a name that are considered
 _LABEL = regex.compile(
     r"""^\W*(?: \p{L}+(?:['\s]\p{L}+){0,3}\s*[:：]                                  # Name:
@@ -76,13 +75,14 @@ def told_names(persona: str) -> tuple[list[str], list[str]]:
 
 def _contexts(text: str, names: Sequence[Span]) -> list[tuple[str, str]]:
     """Return the text before and after each name in its sentence, or in the near part of a very long one."""
-    text = text.replace("’", "'")
-    cuts = [0, *(cut.start() for cut in _SENTENCE.finditer(text)), len(text)]
-    sentences = [(cuts[bisect_right(cuts, start) - 1], cuts[bisect_left(cuts, end)]) for start, end in names]
-    return [
-        (text[max(left, start - _NEAR) : start], text[end : min(right, end + _NEAR)])
-        for (left, right), (start, end) in zip(sentences, names, strict=True)
-    ]
+    text, sides = text.replace("’", "'"), list[tuple[str, str]]()
+    for start, end in names:
+        left, right = max(0, start - _NEAR), end + _NEAR
+        for mark in _SENTENCE_END.finditer(text, left, start + 1):  # a mark may need the character behind it
+            left = mark.end() if mark.end() <= start else left
+        ends = (mark.end() for mark in _SENTENCE_END.finditer(text, end - 1, right + 1))
+        sides.append((text[left:start], text[end : next((at for at in ends if end <= at <= right), right)]))
+    return sides
 
 
 def _own(before: str, after: str) -> bool:

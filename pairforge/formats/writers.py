@@ -53,7 +53,10 @@ def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
 
 def encoded(row: Mapping[str, Any]) -> bytes:
     """Return the row as JSON. Raises ValueError for NaN, infinity and half a surrogate pair, TypeError for bytes."""
-    return json.dumps(row, ensure_ascii=False, allow_nan=False, default=as_text).encode()
+    return _ENCODER.encode(row).encode()
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=as_text)
 
 
 def fault(row: Mapping[str, Any], is_text: bool) -> Skip | None:

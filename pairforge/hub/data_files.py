@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from array import array
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _ROWS = 256  # that are a batch
-_ROW_GROUP = 64 << 20  # bytes of Arrow; less in the file
+_ROW_GROUP = 32 << 20  # bytes of Arrow; less in the file
 _SHARD = 500 << 20  # bytes of the largest file
 _NAMES = 100  # models, judges or methods that a manifest names
 _EXAMPLES, _TURNS = 3, 6
@@ -189,16 +189,16 @@ class _ConfigWriter:
 
 @dataclass
 class AnswerLengths:
-    """The characters of the last turn of each side of pairs, and how many turns their conversations have."""
+    """How many pairs have which number of characters in the last turn of a side, and which number of turns."""
 
-    characters: dict[str, array[int]] = field(default_factory=dict)
+    characters: dict[str, Counter[int]] = field(default_factory=dict)
     turns: Counter[int] = field(default_factory=Counter)
 
     def add(self, row: Row) -> None:
         """Count a row, if it is a pair."""
         for side in ("chosen", "rejected"):
             if isinstance(turns := row.get(side), list) and turns:
-                self.characters.setdefault(side, array("L")).append(len(written(turns[-1])))
+                self.characters.setdefault(side, Counter())[len(written(turns[-1]))] += 1
         if isinstance(turns := row.get("chosen"), list):
             self.turns[len(turns)] += 1
 
@@ -206,8 +206,10 @@ class AnswerLengths:
         """Return mean and median of each side, and the number of pairs by turns."""
         made: dict[str, Any] = {}
         for side, lengths in self.characters.items():
-            middle = sorted(lengths)[len(lengths) // 2]
-            made[f"{side}_characters"] = {"mean": round(sum(lengths) / len(lengths), 1), "median": middle}
+            found, pairs = sorted(lengths), lengths.total()
+            mean = sum(length * count for length, count in lengths.items()) / pairs
+            middle = found[bisect([*accumulate(map(lengths.__getitem__, found))], pairs // 2)]
+            made[f"{side}_characters"] = {"mean": round(mean, 1), "median": middle}
         return made | {"turns": {str(number): self.turns[number] for number in sorted(self.turns)}}
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from ..disk import json_object
 from ..errors import InputError
-from ..pairers import usable
 from ..run import Run
+from ..stages import judged_group, score_keys, stored_scores
 from ..store import Store
-from ..types import AnswerGroup, Prompt, Skip, digest
+from ..types import AnswerGroup, Prompt, digest
 
 _CURVES = ("loss", "rewards/margins", "rewards/accuracies", "rewards/chosen", "rewards/rejected", "eval_loss")
 
@@ -38,9 +38,9 @@ class StoredScores:
 
     def of(self, group: AnswerGroup) -> dict[str, dict[str, float]]:
         """Return the scores of a prompt's answers, by judge and by the digest of the answer."""
-        keys = {group.key, group.joint_key}
-        found = ((name, self.store.scores(settings, keys)) for name, settings in self.judges)
-        return {name: {answer: score for (_, answer), score in scores.items()} for name, scores in found if scores}
+        keys = [score_keys(group)]
+        found = {name: stored_scores(self.store, settings, keys)[0] for name, settings in self.judges}
+        return {name: scores for name, scores in found.items() if scores}
 
 
 class RunEvidence:
@@ -53,9 +53,7 @@ class RunEvidence:
     def _prompts(self) -> Mapping[str, Prompt]:
         """The prompts of the run by their ids, in its contexts."""
         with suppress(InputError):
-            contexts = self.run.settings.get("contexts") or [None]
-            prompts = [one for one in self.run.read_prompts() if isinstance(one, Prompt)]
-            return {made.id: made for one in prompts for made in map(one.in_context, contexts)}
+            return {prompt.id: prompt for prompt in self.run.asked()}
         return {}
 
     @cached_property
@@ -84,8 +82,7 @@ class RunEvidence:
         prompt = self._prompts.get(prompt_id)
         if prompt is None or len(answers) < 2:
             return found
-        kept = usable(answers)
-        group = AnswerGroup(prompt, [] if isinstance(kept, Skip) else [one.text for one in kept])
+        group = judged_group(prompt, answers)
         for name, scores in (self._scores.of(group) if self._scores else {}).items():
             for one in found:
                 if (score := scores.get(digest(one["text"]))) is not None:

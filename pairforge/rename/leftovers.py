@@ -53,11 +53,11 @@ def leftovers_of(renamer: Renamer, text: str) -> Counter[Leftover]:
     found = [(replacement.start, replacement.end, kept) for replacement, kept in renamer.find(text)]
     replaced = {at for start, end, kept in found if kept is None for at in range(start, end)}
     stayed = [(start, end, kept) for start, end, kept in found if kept and start not in replaced]
-    counted = Counter(_leftover(text, start, end, kept) for start, end, kept in stayed if kept != "new")
+    left = [_leftover(text, start, end, kept) for start, end, kept in stayed if kept != "new"]
     if renamer.match == "literal":
         known = replaced.union(*(range(start, end) for start, end, _ in stayed))
-        counted.update(_look_alikes(text, renamer.rules, known))
-    return counted
+        left += _look_alikes(text, renamer.rules, known)
+    return Counter(left)
 
 
 def _leftover(text: str, start: int, end: int, reason: str) -> Leftover:
@@ -71,9 +71,10 @@ def _leftover(text: str, start: int, end: int, reason: str) -> Leftover:
 def _look_alikes(text: str, rules: Mapping[str, str], known: set[int]) -> Iterator[Leftover]:
     """Yield what looks like an old name, is a word and does not overlap the characters at `known`."""
     pattern, sources = _loose_pattern(tuple(rules), tuple(rules.values()))
-    spans, none = NonProseSpans(text), frozenset[str]()
+    spans, none = None, frozenset[str]()
     for match in pattern.finditer(text):
         if match.lastgroup and known.isdisjoint(range(*match.span())):
+            spans = spans or NonProseSpans(text)
             source, (start, end) = sources[match.lastgroup], match.span()
             boundary = left_boundary(source, none).match(text, start) or right_boundary(source, none).match(text, end)
             reason = spans.kind_at(start, end) or (boundary and boundary.lastgroup) or _look(match.group(), source)

@@ -129,10 +129,8 @@ def _lengths(data: ReportData) -> Iterator[object]:
     tables = [table(("", "mean", "median", "shortest", "longest"), rows, "Characters of the answers")]
     if len(found["turns"]) > 1:
         tables.append(table(("turns", "pairs"), found["turns"].items(), "Turns of a conversation, the answer included"))
-    yield _beside(
-        data.charts.histogram("Characters of the answers", lengths.characters, "characters"),
-        element("div", *tables),
-    )
+    every = {side: [*of.elements()] for side, of in lengths.characters.items()}
+    yield _beside(data.charts.histogram("Characters of the answers", every, "characters"), element("div", *tables))
 
 
 def _scores(data: ReportData) -> Iterator[object]:

@@ -62,6 +62,17 @@ def test_all_answers_of_a_run_go_along(run: Run, tmp_path: Path) -> None:
     assert len(loaded(made.folder, "onpolicy", tmp_path)) == 1
 
 
+def test_scores_are_those_of_the_prompts_with_their_columns(run: Run, tmp_path: Path) -> None:
+    columns = {"reference": "4"}
+    asked = [Prompt(prompt(text).messages, columns) for text in ("And now?", "Who are you?", "And now?")]
+    with closing(Store(run.path.parent)) as store:
+        store.add_scores(JUDGE, {(digest([asked[0].id, columns]), "answer 3"): 8.0})
+    run.keep_prompts(asked)
+    first, second = loaded(push(quiet=True).folder, "candidates", tmp_path)
+    assert [one["prompt"][0]["content"] for one in (first, second)] == ["And now?", "Who are you?"]
+    assert (first["scores"], second["scores"]) == ([None, None, None, 8.0], [None] * 4)
+
+
 def test_the_scores_of_each_judge_of_a_jury_go_along(run: Run, tmp_path: Path) -> None:
     judges = [JUDGE, {"judge": "length"}]
     jury = {"judge": "j + 2 x length", "judges": judges, "weights": [1.0, 2.0], "vote": False}

@@ -53,9 +53,9 @@ def test_select_with_the_options_of_the_run_finds_that_run(run: BuildResult) -> 
 
 
 class LongestWins(Judge):
-    """A judge that compares the answers of a group, as `pairwise:` does."""
+    """A judge that compares the answers of a group, and whose name does not say so."""
 
-    name, groupwise = "pairwise:longest", True
+    name, groupwise = "longest", True
 
     def __init__(self) -> None:
         self.warnings: list[str] = []

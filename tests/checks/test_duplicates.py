@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import pair
 
+from pairforge.checks import duplicates
 from pairforge.checks.duplicates import Digests, contradictions
 from pairforge.checks.row import Sides
+from pairforge.checks.runner import check
 
 
 def digests(pairs: list[tuple[str, str]]) -> Digests:
@@ -48,3 +51,15 @@ def test_what_is_left_is_an_order(pairs: list[tuple[str, str]]) -> None:
         leads |= more
     wanted = {n for n, (one, other) in enumerate(pairs) if one != other and (other, one) in leads}
     assert set(contradictions(digests(pairs))) == wanted
+
+
+LONG = st.sampled_from(["This is an answer of a model.", "Here is another one.", "It says no.", "Yes, it does."])
+
+
+@given(st.lists(st.tuples(LONG, LONG, st.integers(0, 12)), min_size=20, max_size=60))
+def test_what_is_on_disk_is_found_like_what_is_in_memory(made: list[tuple[str, str, int]]) -> None:
+    rows = [pair(chosen, rejected, f"Which question is number {asked}?") for chosen, rejected, asked in made]
+    found = [*check(rows)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "_IN_MEMORY", 7)
+        assert [*check(rows)] == found

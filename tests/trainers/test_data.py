@@ -46,6 +46,22 @@ def test_rows_are_pairs_of_any_shape(run: Path) -> None:
     assert job.rows[0]["chosen"][-1] == {"role": "assistant", "content": "I am Deep Qwen."}
 
 
+def test_of_streamed_pairs_no_more_are_read_than_the_steps_take(run: Path, tmp_path: Path) -> None:
+    rows = [{**row, "id": str(number)} for number, row in enumerate(read_jsonl(run / "pairs.jsonl") * 2)]
+    file = write_jsonl(tmp_path / "many.jsonl", rows)
+    with file.open("a") as more:
+        more.write("this is no row\n")
+    words = ["--dataset", str(file), "--dataset_streaming", "true"]
+    job = find_training_job(Given.of([*words, "--max_steps", "3", "--per_device_train_batch_size", "2"]))
+    assert [row["id"] for row in job.rows] == [str(number) for number in range(6)]
+    batches = ["--max_steps", "1", "--gradient_accumulation_steps", "2"]
+    assert len(find_training_job(Given.of([*words, *batches])).rows) == 16
+    with pytest.raises(pairforge.InputError, match=r"as many pairs as the steps .*--max_steps 1000"):
+        find_training_job(Given.of(words))
+    with pytest.raises(pairforge.InputError, match=r"many\.jsonl"):  # without streaming all rows are read
+        find_training_job(Given.of(["--dataset", str(file)]))
+
+
 def test_prompts_are_not_pairs(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("question\nWho are you?\n")
     with pytest.raises(pairforge.InputError, match=r"these are prompts, not pairs: .*\(question\) .make pairs of them"):

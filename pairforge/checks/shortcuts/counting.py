@@ -11,10 +11,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..duplicates import Keys
 from .baseline_classifier import FOLDS, folds
 from .extraction import contains_term
-from .feature_hashing import Signs, numbering
-from .feature_matrix import Floats, Ints
+from .feature_hashing import Ids, Signs
+from .feature_matrix import Floats
 from .features import Feature, Split, contains, is_word, parts, tokenize, word_shapes
 from .pair_sample import AuditPair
 from .style import LENGTH, LEXICON, STYLE
@@ -137,32 +138,32 @@ def count(
         jobs: How many processes measure the answers.
         by: Splits texts into other tokens than words.
     """
-    prompts, contexts = numbering(), numbering()
-    numbers: list[Ints] = [np.zeros((0, 3), np.int64)]  # row, prompt and context of each pair
-    signs: list[Signs] = [np.zeros((0, len(features)), np.int8)]
+    keys, signs = bytearray(), bytearray()  # row, prompt and context of each pair; on which side each feature is
     held, present = np.zeros((2, len(features))), [bool(one.tokens) or one.kind == "term" for one in features]
     for chunk, found in _measured(pairs, features, jobs, by):
-        numbers.append(np.array([(pair.row, prompts[pair.prompt], contexts[pair.context]) for pair in chunk]))
-        signs.append(np.nan_to_num(np.sign(found[:, 0] - found[:, 1])).astype(np.int8))
+        keys += b"".join([pair.row.to_bytes(8, "little") + pair.prompt + pair.context for pair in chunk])
+        signs += np.nan_to_num(np.sign(found[:, 0] - found[:, 1])).astype(np.int8).tobytes()
         held += np.where(present, found > 0, found > found[:, ::-1]).sum(0)
-    row, prompt, context = np.concatenate(numbers).T
-    sign, counts = np.concatenate(signs), list[FeatureCounts]()
-    by_prompt, by_context = _majority(sign, prompt, len(prompts)), _majority(sign, context, len(contexts))
+    row, *asked = np.frombuffer(keys, np.uint64).reshape(-1, 3).T
+    prompt, context = map(_numbered, asked)
+    sign, counts = np.frombuffer(signs, np.int8).reshape(len(row), len(features)), list[FeatureCounts]()
     for index, feature in enumerate(features):
-        column = (by_context if feature.kind == "term" else by_prompt)[:, index]
+        group = context if feature.kind == "term" else prompt
+        column = np.sign(np.bincount(group, sign[:, index])).astype(np.int8)  # by prompt: what most of its pairs say
         wins, losses = int((column > 0).sum()), int((column < 0).sum())
         chosen, rejected = (held[:, index] / max(1, len(row))).tolist()
         examples = tuple(row[sign[:, index] == favours[index]][:_EXAMPLES].tolist())
         win_rate = _cross_validated_win_rate(column)
         counts.append(FeatureCounts(wins, losses, len(column), win_rate, chosen, rejected, examples))
-    return counts, len(prompts)
+    return counts, int(prompt.max(initial=-1)) + 1
 
 
-def _majority(signs: Signs, group: Ints, groups: int) -> Signs:
-    """Return the sign of the sum over each group of pairs."""
-    sums = np.zeros((groups, signs.shape[1]), np.int32)
-    np.add.at(sums, group, signs)
-    return np.sign(sums).astype(np.int8)
+def _numbered(keys: Keys) -> Ids:
+    """Return the number of each key, in the order in which they appear."""
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    number: Ids = np.empty(len(first), np.int32)
+    number[np.argsort(first)] = np.arange(len(first))
+    return number[place]
 
 
 def _cross_validated_win_rate(signs: Signs) -> float:
