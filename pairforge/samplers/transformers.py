@@ -165,8 +165,8 @@ class TransformersSampler(Sampler):
 
     With `labels` an answer is how probable each of them is as its first word: see `label_probabilities`.
 
-    Samples are drawn by the Gumbel-max trick from generators seeded by (seed, prompt, index), so that a sample depends
-    neither on its batch nor on its neighbours.
+    Each sample is drawn from a generator of its own, seeded by (seed, prompt, index), so that it depends neither on its
+    batch nor on its neighbours.
     """
 
     def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:

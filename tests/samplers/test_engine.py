@@ -23,6 +23,7 @@ from transformers import (
     MambaConfig,
     MambaForCausalLM,
     MistralConfig,
+    MinPLogitsWarper,
     MistralForCausalLM,
     MixtralConfig,
     MixtralForCausalLM,
@@ -33,12 +34,14 @@ from transformers import (
     PreTrainedModel,
     Qwen2Config,
     Qwen2ForCausalLM,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
 )
 
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.engine import generate, has_plain_cache
 from pairforge.samplers.hardware import BatchSizer
-from pairforge.samplers.rows import GumbelSampling, Row
+from pairforge.samplers.rows import Row, SeededSampling
 
 LOGITS = torch.tensor([1.0, 0.0, -1.0, -torch.inf])
 
@@ -51,7 +54,7 @@ QUANTILES = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
 
 
 def counts(logits: torch.Tensor, **settings: Any) -> torch.Tensor:
-    picked, _ = GumbelSampling(Decoding(**settings), list(range(DRAWS))).draw(logits.repeat(DRAWS, 1))
+    picked, _ = SeededSampling(Decoding(**settings), list(range(DRAWS))).draw(logits.repeat(DRAWS, 1))
     return torch.bincount(picked, minlength=len(logits))
 
 
@@ -87,6 +90,17 @@ def test_the_distribution_is_cut_as_asked(settings: dict[str, Any], kept: list[i
     assert is_drawn_from(counts(temperature * shares.log(), temperature=temperature, **settings), left)
 
 
+@pytest.mark.parametrize("spread", [0.1, 10.0], ids=["flat", "peaked"])
+def test_a_large_vocabulary_is_cut_as_transformers_cuts_it(spread: float) -> None:
+    scores = spread * torch.randn(4, 3000, generator=torch.Generator().manual_seed(0))
+    scores = scores - scores.amax(-1, keepdim=True)
+    expected = scores
+    for warper in (TopKLogitsWarper(2500), TopPLogitsWarper(0.9), MinPLogitsWarper(0.02)):
+        expected = warper(None, expected)
+    found = SeededSampling(Decoding(temperature=1.0, top_k=2500, top_p=0.9, min_p=0.02))._cut(scores)
+    assert torch.equal(found, expected) and 0 < expected.isfinite().sum() < 0.9 * expected.numel()
+
+
 def test_zero_is_greedy() -> None:
     assert counts(LOGITS).tolist() == [DRAWS, 0, 0, 0]
 
@@ -98,8 +112,8 @@ def test_no_temperature_is_too_low() -> None:
 def test_a_row_keeps_its_stream_whoever_stands_or_stays_beside_it() -> None:
     logits = torch.zeros(3, 50)
     together, alone = (
-        GumbelSampling(Decoding(temperature=1.0), [1, 2, 3]),
-        GumbelSampling(Decoding(temperature=1.0), [2]),
+        SeededSampling(Decoding(temperature=1.0), [1, 2, 3]),
+        SeededSampling(Decoding(temperature=1.0), [2]),
     )
     for _ in range(5):
         assert together.draw(logits)[0][1] == alone.draw(logits[:1])[0][0]
@@ -107,13 +121,13 @@ def test_a_row_keeps_its_stream_whoever_stands_or_stays_beside_it() -> None:
     for _ in range(5):
         assert together.draw(logits)[0][0] == alone.draw(logits[:1])[0][0]
     together.put(0, 2)
-    assert together.draw(logits)[0][0] == GumbelSampling(Decoding(temperature=1.0), [2]).draw(logits[:1])[0][0]
+    assert together.draw(logits)[0][0] == SeededSampling(Decoding(temperature=1.0), [2]).draw(logits[:1])[0][0]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_broken_logits_are_told(temperature: float) -> None:
     rows = [[0.0, torch.nan], [0.0, -torch.inf], [0.0, torch.inf], [-torch.inf, -torch.inf]]
-    sampling = GumbelSampling(Decoding(temperature=temperature), [0, 1, 2, 3])
+    sampling = SeededSampling(Decoding(temperature=temperature), [0, 1, 2, 3])
     assert sampling.draw(torch.tensor(rows))[1] == [True, False, True, True]
 
 
