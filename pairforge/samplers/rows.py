@@ -56,9 +56,7 @@ class SeededSampling:
 
     def __init__(self, decoding: Decoding, seeds: Sequence[int | None] = ()) -> None:
         self.decoding = decoding
-        self._generators: list[Random | None] = [None] * len(seeds)
-        for row, seed in enumerate(seeds):
-            self.put(row, seed)
+        self._generators = [None if seed is None else Random(seed) for seed in seeds]
 
     def draw(self, logits: torch.Tensor) -> tuple[torch.Tensor, list[bool]]:
         """Return a token for each row of logits (rows, vocabulary), and whether it had NaN, +inf or nothing finite."""
