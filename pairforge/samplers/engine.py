@@ -26,7 +26,7 @@ from .decoding import Decoding
 from .hardware import BatchSizer, release
 from .model_loading import out_of_memory
 from .prefill import Computed, Prefill
-from .rows import Ending, GumbelSampling, Labels, Row
+from .rows import Ending, Labels, Row, SeededSampling
 from .whole_batches import WholeBatches
 
 _LEFT = 0.75  # share of the rows below which the window is made smaller at the end: that copies it
@@ -153,7 +153,7 @@ class _Window:
         self.starts: list[int] = []
         self.feed: list[int] = []
         self.low = self.end = self.capacity = 0
-        self.sampling = GumbelSampling(ending.decoding)
+        self.sampling = SeededSampling(ending.decoding)
         self.prefill = Prefill(model, ())
         self.cache = Cache(layers=[_Layer(self) for _ in range(self.prefill.depth)])
         self.ready: deque[tuple[Row, Computed]] = deque()

@@ -22,7 +22,8 @@ _MEASURED = 0.2  # seconds that are measured, or a little more
 _KEPT = 24 * 3600  # seconds
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla", "mtia", "maia", "musa", "meta")
 _DTYPES = ("float32", "bfloat16", "float16")
-_ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
+_LARGE = 1_000_000_000  # parameters; for a larger model more rows could take all memory of a machine
+_ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little, but on the CPU for models between the two sizes
 
 
 def check_hardware(device: str, dtype: str) -> None:
@@ -50,11 +51,11 @@ def pick_device(name: str) -> Any:
     return torch.device(name)
 
 
-def pick_dtype(name: str, device: Any, saved: Any) -> Any:
-    """Return the torch.dtype; for "auto" the one that suits the device and a model `saved` as that dtype.
+def pick_dtype(name: str, device: Any, saved: Any, size: int = 0) -> Any:
+    """Return the torch.dtype; for "auto" the one that suits the device, and a model of `size` parameters `saved` so.
 
-    bfloat16 on CUDA (float16 where it knows none), float16 on MPS unless saved as float32, float32 on the CPU. Raises
-    InputError for another name.
+    bfloat16 on CUDA (float16 where it knows none), float16 on MPS unless saved as float32; on the CPU float32, but
+    bfloat16 where that is much faster. Raises InputError for another name.
     """
     import torch
 
@@ -65,7 +66,21 @@ def pick_dtype(name: str, device: Any, saved: Any) -> Any:
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device.type == "mps":
         return torch.float32 if saved is torch.float32 else torch.float16
-    return torch.float32
+    return torch.bfloat16 if device.type == "cpu" and size >= _TINY and has_fast_bfloat16() else torch.float32
+
+
+def has_fast_bfloat16(root: Path = Path("/")) -> bool:
+    """Return whether the CPU multiplies matrices in bfloat16 many times faster than in float32, by AMX."""
+    return "amx_bf16" in _read(root / "proc/cpuinfo")
+
+
+def parameters(config: Any) -> int:
+    """Return about how many parameters a language model has, by the numbers of its text config."""
+    hidden = _number(config, "hidden_size", 4096)
+    inner = 3 * _number(config, "intermediate_size", 4 * hidden)
+    return hidden * (
+        _number(config, "num_hidden_layers", 32) * (4 * hidden + inner) + _number(config, "vocab_size", 150_000)
+    )
 
 
 @contextmanager
@@ -216,7 +231,8 @@ class BatchSizer:
         activations = 6 * hidden + 3 * _number(config, "intermediate_size", 4 * hidden)  # of one layer of the prefill
         logits = 10 * 4 * _number(config, "vocab_size", 150_000)  # float32, sorted and drawn from
         free = None if rows else _free_memory(model.device)
-        most = rows or (_ROWS_ON_CPU if model.device.type == "cpu" else _ROWS)
+        twice = 2 if _TINY <= parameters(config) < _LARGE else 1
+        most = rows or (twice * _ROWS_ON_CPU if model.device.type == "cpu" else _ROWS)
         return cls(most, free and 1 << (max(free, 1).bit_length() - 1), (cached + activations) * size, logits)
 
     def rows_of(self, length: int) -> int:

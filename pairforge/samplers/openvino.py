@@ -16,8 +16,9 @@ from ..errors import InputError
 from ..types import Key, Skip, digest
 from .continuous_batching import BatchingEngine, ContinuousBatchingSampler, Ended, TokenRequest
 from .conversion_cache import cache_folder, made_once, room_for
+from .decoding import GREEDY, Decoding
 from .hardware import cores, pick_dtype
-from .model_loading import load_errors
+from .model_loading import POCKET, load_errors
 
 _ROWS = 64  # at most at once
 _CACHE = 4  # GB of keys and values at most
@@ -30,6 +31,10 @@ class OpenVinoSampler(ContinuousBatchingSampler):
     module = "openvino_genai"
     devices = ("auto", "cpu")
     at_once = 256
+
+    def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:
+        super().__init__(model, decoding, **options)
+        self.local.may_round = False
 
     def start(self) -> BatchingEngine:
         """Load the model into OpenVINO, and convert it first where that was not done before."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Literal
 
 import torch
-from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from ..thoughts import split_tokens
 from ..types import Key
 from .decoding import Decoding
 
+_SORTED = 1024  # tokens of which the ones of top-p are looked for first: to sort a whole vocabulary takes long
 _MARGIN = 8  # tokens, beyond a stop string's length, that are searched for it: some tokens have no text
 
 
@@ -45,56 +47,61 @@ class Row:
         return self.finish == "nan" or self.steps >= min(tokens + 1, self.most)
 
 
-class GumbelSampling:
+class SeededSampling:
     """Draws the next token of each row by `decoding`, each row from a generator of its own.
 
-    argmax(logits / T + G), where G = -log(E) with E from Exp(1) is standard Gumbel, is a draw from softmax(logits / T)
-    (Maddison, Tarlow and Minka 2014, "A* Sampling", section 2). The streams are those of the logits' device: another
-    kind of device draws other samples.
+    The generator gives one number u in [0, 1) for a token: drawn is the first one at which the sum of the
+    probabilities, in the order of the vocabulary, exceeds u (inverse transform sampling). The sums are in float32.
     """
 
     def __init__(self, decoding: Decoding, seeds: Sequence[int | None] = ()) -> None:
-        self.temperature = decoding.temperature
-        self.seeds = list(seeds)
-        self._generators: list[torch.Generator | None] = [None] * len(seeds)
-        # In the order in which transformers applies them.
-        self._warpers = [
-            *([TopKLogitsWarper(decoding.top_k)] if decoding.top_k else []),
-            *([TopPLogitsWarper(decoding.top_p)] if decoding.top_p < 1 else []),
-            *([MinPLogitsWarper(decoding.min_p)] if decoding.min_p else []),
-        ]
+        self.decoding = decoding
+        self._generators = [None if seed is None else Random(seed) for seed in seeds]
 
     def draw(self, logits: torch.Tensor) -> tuple[torch.Tensor, list[bool]]:
         """Return a token for each row of logits (rows, vocabulary), and whether it had NaN, +inf or nothing finite."""
-        tokens = logits.argmax(-1, keepdim=True)
-        highest = logits.gather(-1, tokens)  # NaN where there is one
-        if self.temperature:
-            # Relative to the highest, so that no temperature is too low for a float.
-            scores = (logits.float() - highest).div_(self.temperature)
-            for warper in self._warpers:
-                scores = warper(None, scores)
-            tokens = scores.sub_(self._noise(scores)).argmax(-1, keepdim=True)
-        return tokens[:, 0], (~highest.isfinite()).flatten().tolist()
+        highest, tokens = logits.max(-1, keepdim=True)  # NaN where there is one
+        finite = highest.isfinite()
+        if self.decoding.temperature:
+            # Relative to the highest, and not divided by a zero, so that no temperature is too low for a float.
+            temperature = max(self.decoding.temperature, torch.finfo(torch.float32).tiny)
+            sums = self._cut((logits.float() - highest).div_(temperature)).exp_().cumsum(-1)
+            drawn = [[generator.random() if generator else 0.0] for generator in self._generators]
+            drawn_at = torch.tensor(drawn, dtype=sums.dtype, device=sums.device) * sums[:, -1:]
+            below = sums[:, -1:].nextafter(torch.zeros_like(drawn_at))  # a product may be rounded up to the whole sum
+            tokens = torch.where(finite, torch.searchsorted(sums, drawn_at.minimum(below), right=True), tokens)
+        return tokens[:, 0], (~finite).flatten().tolist()
 
-    def _noise(self, scores: torch.Tensor) -> torch.Tensor:
-        exponential = torch.ones_like(scores)
-        for i, seed in enumerate(self.seeds):
-            if seed is not None:
-                generator = self._generators[i] = self._generators[i] or torch.Generator(scores.device).manual_seed(
-                    seed
-                )
-                exponential[i].exponential_(generator=generator)
-        return exponential.log_()
+    def _cut(self, scores: torch.Tensor) -> torch.Tensor:
+        """Take away what is not drawn from, in the order in which transformers does."""
+        decoding = self.decoding
+        if 0 < decoding.top_k < scores.shape[-1]:
+            scores = scores.masked_fill(scores < scores.topk(decoding.top_k).values[:, -1:], -torch.inf)
+        if decoding.top_p < 1:
+            scores = self._nucleus(scores, _SORTED)
+        if decoding.min_p:
+            scores = scores.masked_fill(scores < math.log(decoding.min_p), -torch.inf)
+        return scores
+
+    def _nucleus(self, scores: torch.Tensor, count: int) -> torch.Tensor:
+        """Keep the fewest tokens whose probabilities add up to top_p, of rows where so many do; of others sort all."""
+        best, places = scores.topk(min(count, scores.shape[-1]))
+        shares = (best - scores.logsumexp(-1, keepdim=True)).exp()
+        before = shares.cumsum(-1) - shares
+        best = best.masked_fill(before >= self.decoding.top_p, -torch.inf)
+        kept = torch.full_like(scores, -torch.inf).scatter_(-1, places, best)
+        wide = before[:, -1] < self.decoding.top_p
+        if count < scores.shape[-1] and wide.any():
+            kept[wide] = self._nucleus(scores[wide], scores.shape[-1])
+        return kept
 
     def put(self, row: int, seed: int | None) -> None:
         """Give a row another seed, or none."""
-        self.seeds[row], self._generators[row] = seed, None
+        self._generators[row] = None if seed is None else Random(seed)
 
     def keep(self, rows: Sequence[int], count: int) -> None:
         """Keep only these rows, and add others without a seed up to a number of rows."""
-        more = [None] * (count - len(rows))
-        self.seeds = [*(self.seeds[row] for row in rows), *more]
-        self._generators = [*(self._generators[row] for row in rows), *more]
+        self._generators = [*(self._generators[row] for row in rows), *[None] * (count - len(rows))]
 
 
 Labels = Callable[[torch.Tensor], list[str]]
@@ -112,7 +119,7 @@ class Ending:
     def __post_init__(self) -> None:
         self.window = max((len(stop.encode()) for stop in self.decoding.stop), default=0) + _MARGIN
 
-    def add(self, rows: Sequence[Row | None], logits: torch.Tensor, sampling: GumbelSampling) -> torch.Tensor:
+    def add(self, rows: Sequence[Row | None], logits: torch.Tensor, sampling: SeededSampling) -> torch.Tensor:
         """Draw a token for each row, add it to those that have not ended, and return all."""
         labelled = self.labels(logits) if self.labels else None
         tokens, bad = sampling.draw(logits)

@@ -17,7 +17,16 @@ from ..types import Answer, Key, Prompt, Sampler, Skip, ThoughtForm, digest
 from .chat_template import ChatTemplate, read_template
 from .decoding import GREEDY, Decoding
 from .gguf_models import gguf_file, is_converted, is_gguf
-from .hardware import BatchSizer, check_hardware, pick_device, pick_dtype, thread_note, threads
+from .hardware import (
+    BatchSizer,
+    check_hardware,
+    has_fast_bfloat16,
+    parameters,
+    pick_device,
+    pick_dtype,
+    thread_note,
+    threads,
+)
 from .label_probabilities import label_probabilities, label_tokens
 from .model_loading import (
     POCKET,
@@ -49,6 +58,8 @@ class LocalModel(LocalModelOptions):
     name: str
     chat_template_kwargs: Mapping[str, Any] | None = None
     warnings: list[str] = field(default_factory=list)
+    may_round: bool = True
+    """Whether `dtype` "auto" may be bfloat16 on a CPU."""
     on_load: Callable[[], object] | None = field(default=None, repr=False, compare=False)
     """Called once, before the first part that takes long to load."""
 
@@ -80,7 +91,16 @@ class LocalModel(LocalModelOptions):
             settings["chat_template_kwargs"] = dict(self.chat_template_kwargs)
         if self.dtype != "auto":
             settings["dtype"] = self.dtype
+        elif self.in_bfloat16:
+            settings["dtype"] = "bfloat16"
         return settings
+
+    @cached_property
+    def in_bfloat16(self) -> bool:
+        """Whether the model runs in bfloat16 on the CPU without being told. torch is imported only where it may."""
+        if self.dtype != "auto" or self.name == POCKET or not has_fast_bfloat16():
+            return False
+        return pick_device(self.device).type == "cpu" and str(self.torch_dtype) == "torch.bfloat16"
 
     @cached_property
     def resolved(self) -> ResolvedModel:
@@ -131,15 +151,20 @@ class LocalModel(LocalModelOptions):
         """The sizer that batches are cut by. It shrinks when memory did not suffice."""
         return replace(self.batch_plan)
 
+    @property
+    def torch_dtype(self) -> Any:
+        """The type that the model is computed in."""
+        size = parameters(self.config.get_text_config(decoder=True)) if self.may_round else 0
+        return pick_dtype(self.dtype, pick_device(self.device), getattr(self.config, "dtype", None), size)
+
     @cached_property
     def model(self) -> Any:
         """The model with its adapter on its device; of its generation settings only the end and padding tokens."""
         from .engine import has_plain_cache
 
         self._begin_to_load()
-        resolved, device = self.resolved, pick_device(self.device)
-        dtype = pick_dtype(self.dtype, device, getattr(self.config, "dtype", None))
-        model = load_model(resolved.base, resolved.revision, dtype, self.allow_pickle)
+        resolved = self.resolved
+        model = load_model(resolved.base, resolved.revision, self.torch_dtype, self.allow_pickle)
         tokenizer, settings = self.chat.tokenizer, model.generation_config
         settings.eos_token_id = sorted({*settings.eos_token_id, tokenizer.eos_token_id} - {None})
         pads = (tokenizer.pad_token_id, *settings.eos_token_id)
@@ -150,8 +175,10 @@ class LocalModel(LocalModelOptions):
         if resolved.adapter:
             model = apply_adapter(model, resolved.adapter, self.allow_pickle).get_base_model()
         with load_errors(self.name):
-            model = model.to(device).eval()
+            model = model.to(pick_device(self.device)).eval()
         self.warnings += filter(None, [thread_note(model)])
+        if self.in_bfloat16:
+            self.warnings.append("computed in bfloat16, which this CPU does faster (--dtype float32: more exactly)")
         if not has_plain_cache(model):
             what = "has no cache whose rows can be moved: its answers are generated in whole batches, more slowly"
             self.warnings.append(f"{self.name} {what}")
@@ -165,8 +192,8 @@ class TransformersSampler(Sampler):
 
     With `labels` an answer is how probable each of them is as its first word: see `label_probabilities`.
 
-    Samples are drawn by the Gumbel-max trick from generators seeded by (seed, prompt, index), so that a sample depends
-    neither on its batch nor on its neighbours.
+    Each sample is drawn from a generator of its own, seeded by (seed, prompt, index), so that it depends neither on its
+    batch nor on its neighbours.
     """
 
     def __init__(self, model: str = POCKET, decoding: Decoding = GREEDY, **options: Any) -> None:

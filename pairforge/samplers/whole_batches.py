@@ -9,7 +9,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from .hardware import BatchSizer
-from .rows import Ending, GumbelSampling, Row
+from .rows import Ending, Row, SeededSampling
 
 
 class WholeBatches:
@@ -33,7 +33,7 @@ class WholeBatches:
         width = max(len(row.prompt) for row in rows)
         ids = [[pad] * (width - len(row.prompt)) + list(row.prompt) for row in rows]
         mask = [[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in rows]
-        sampling = GumbelSampling(self.ending.decoding, [self.ending.decoding.seed_of(row.key) for row in rows])
+        sampling = SeededSampling(self.ending.decoding, [self.ending.decoding.seed_of(row.key) for row in rows])
 
         def add(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             tokens = self.ending.add(rows, scores, sampling)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from transformers import (
     LlamaForCausalLM,
     MambaConfig,
     MambaForCausalLM,
+    MinPLogitsWarper,
     MistralConfig,
     MistralForCausalLM,
     MixtralConfig,
@@ -33,12 +35,14 @@ from transformers import (
     PreTrainedModel,
     Qwen2Config,
     Qwen2ForCausalLM,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
 )
 
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.engine import generate, has_plain_cache
 from pairforge.samplers.hardware import BatchSizer
-from pairforge.samplers.rows import GumbelSampling, Row
+from pairforge.samplers.rows import Row, SeededSampling
 
 LOGITS = torch.tensor([1.0, 0.0, -1.0, -torch.inf])
 
@@ -51,7 +55,7 @@ QUANTILES = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
 
 
 def counts(logits: torch.Tensor, **settings: Any) -> torch.Tensor:
-    picked, _ = GumbelSampling(Decoding(**settings), list(range(DRAWS))).draw(logits.repeat(DRAWS, 1))
+    picked, _ = SeededSampling(Decoding(**settings), list(range(DRAWS))).draw(logits.repeat(DRAWS, 1))
     return torch.bincount(picked, minlength=len(logits))
 
 
@@ -87,6 +91,17 @@ def test_the_distribution_is_cut_as_asked(settings: dict[str, Any], kept: list[i
     assert is_drawn_from(counts(temperature * shares.log(), temperature=temperature, **settings), left)
 
 
+@pytest.mark.parametrize("spread", [0.1, 10.0], ids=["flat", "peaked"])
+def test_a_large_vocabulary_is_cut_as_transformers_cuts_it(spread: float) -> None:
+    scores = spread * torch.randn(4, 3000, generator=torch.Generator().manual_seed(0))
+    scores = scores - scores.amax(-1, keepdim=True)
+    expected = scores
+    for warper in (TopKLogitsWarper(2500), TopPLogitsWarper(0.9), MinPLogitsWarper(0.02)):
+        expected = warper(None, expected)
+    found = SeededSampling(Decoding(temperature=1.0, top_k=2500, top_p=0.9, min_p=0.02))._cut(scores)
+    assert torch.equal(found, expected) and 0 < expected.isfinite().sum() < 0.9 * expected.numel()
+
+
 def test_zero_is_greedy() -> None:
     assert counts(LOGITS).tolist() == [DRAWS, 0, 0, 0]
 
@@ -98,8 +113,8 @@ def test_no_temperature_is_too_low() -> None:
 def test_a_row_keeps_its_stream_whoever_stands_or_stays_beside_it() -> None:
     logits = torch.zeros(3, 50)
     together, alone = (
-        GumbelSampling(Decoding(temperature=1.0), [1, 2, 3]),
-        GumbelSampling(Decoding(temperature=1.0), [2]),
+        SeededSampling(Decoding(temperature=1.0), [1, 2, 3]),
+        SeededSampling(Decoding(temperature=1.0), [2]),
     )
     for _ in range(5):
         assert together.draw(logits)[0][1] == alone.draw(logits[:1])[0][0]
@@ -107,13 +122,13 @@ def test_a_row_keeps_its_stream_whoever_stands_or_stays_beside_it() -> None:
     for _ in range(5):
         assert together.draw(logits)[0][0] == alone.draw(logits[:1])[0][0]
     together.put(0, 2)
-    assert together.draw(logits)[0][0] == GumbelSampling(Decoding(temperature=1.0), [2]).draw(logits[:1])[0][0]
+    assert together.draw(logits)[0][0] == SeededSampling(Decoding(temperature=1.0), [2]).draw(logits[:1])[0][0]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_broken_logits_are_told(temperature: float) -> None:
     rows = [[0.0, torch.nan], [0.0, -torch.inf], [0.0, torch.inf], [-torch.inf, -torch.inf]]
-    sampling = GumbelSampling(Decoding(temperature=temperature), [0, 1, 2, 3])
+    sampling = SeededSampling(Decoding(temperature=temperature), [0, 1, 2, 3])
     assert sampling.draw(torch.tensor(rows))[1] == [True, False, True, True]
 
 
@@ -194,8 +209,11 @@ def run(model: Any, rows: list[Row], places: int = 5, labels: Any = None, **deco
     return sorted(made, key=lambda row: (int(row.key[0]), row.key[1]))
 
 
-def is_greedy(model: Any, row: Row) -> bool:
-    """Whether a row's tokens are those of `model.generate`, or differ from where the two best are within 1e-4."""
+def is_greedy(model: Any, row: Row, steps: int = 0) -> bool:
+    """Whether a row's tokens are those of `model.generate`, or differ from where the two best are almost equal.
+
+    That is within 1e-4, or within so many steps of bfloat16, whose numbers have eight bits.
+    """
     given = model.generate(
         torch.tensor([row.prompt]),
         max_new_tokens=ROOM,
@@ -210,7 +228,7 @@ def is_greedy(model: Any, row: Row) -> bool:
     if at is None:
         return len(tokens) == len(made)
     best, second = given.logits[at][0].topk(2).values.tolist()
-    return best - second < 1e-4
+    return best - second < ((steps + 0.5) * 2.0 ** (math.frexp(best)[1] - 8) if steps else 1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -220,6 +238,14 @@ def test_greedy_is_what_transformers_generates(name: str) -> None:
     assert len(answers) == 14 and all(is_greedy(model, row) for row in answers)
     assert all((row.finish == "length") == (len(row.tokens) == ROOM) for row in answers)
     assert "gemma" in name or {row.finish for row in answers} == {"stop", "length"}
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen2"])
+def test_in_bfloat16_greedy_parts_from_transformers_only_where_rounding_decides(name: str) -> None:
+    model = made(name).to(torch.bfloat16)
+    answers = run(model, rows_of(prompts(14)))
+    assert all(is_greedy(model, row, steps=4) for row in answers)
+    assert sum(is_greedy(model, row) for row in answers) > 7
 
 
 @pytest.mark.parametrize("name", ["qwen2", "gemma2", "mamba"])

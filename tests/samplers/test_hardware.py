@@ -32,6 +32,10 @@ def test_the_dtype_follows_the_device_unless_said(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, found=bfloat16: found)
         assert pick_dtype("auto", cuda, torch.float32) is (torch.bfloat16 if bfloat16 else torch.float16)
     assert {pick_dtype("auto", cpu, saved) for saved in (None, torch.float32, torch.bfloat16)} == {torch.float32}
+    for fast in (True, False):
+        monkeypatch.setattr(hardware, "has_fast_bfloat16", lambda found=fast: found)
+        assert pick_dtype("auto", cpu, torch.float32, 135_000_000) is (torch.bfloat16 if fast else torch.float32)
+        assert pick_dtype("auto", cpu, torch.bfloat16, 2_700_000) is torch.float32
     assert pick_dtype("auto", mps, torch.bfloat16) is torch.float16
     assert pick_dtype("auto", mps, torch.float32) is torch.float32
     assert pick_dtype("bfloat16", cpu, None) is torch.bfloat16
@@ -52,6 +56,19 @@ def test_a_model_is_loaded_as_told() -> None:
     assert sampler.local.model.dtype is torch.bfloat16
     assert sampler.settings()["dtype"] == "bfloat16"
     assert TransformersSampler().local.model.dtype is torch.float32
+
+
+def test_a_cpu_is_fast_in_bfloat16_by_its_flags(tmp_path: Path) -> None:
+    assert not hardware.has_fast_bfloat16(tmp_path)
+    write(tmp_path, {"proc/cpuinfo": "processor: 0\nflags: fpu avx512_bf16\n"})
+    assert not hardware.has_fast_bfloat16(tmp_path)
+    write(tmp_path, {"proc/cpuinfo": "processor: 0\nflags: fpu avx512_bf16 amx_bf16 amx_tile\n"})
+    assert hardware.has_fast_bfloat16(tmp_path)
+
+
+def test_the_size_of_a_model_follows_from_its_config() -> None:
+    model = TransformersSampler().local.model
+    assert 0.8 < hardware.parameters(model.config) / model.num_parameters() < 1.25
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -211,6 +228,9 @@ def test_rows_follow_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_known_memory_rows_are_a_number() -> None:
     assert BatchSizer.of(model_on("cpu"), None).rows_of(10**9) == 64
+    middle = {"hidden_size": 896, "num_hidden_layers": 24, "vocab_size": 151_936}
+    assert BatchSizer.of(model_on("cpu", **middle), None).rows_of(10**9) == 128
+    assert BatchSizer.of(model_on("cpu", **middle, intermediate_size=32_000), None).rows_of(10**9) == 64
     assert BatchSizer.of(model_on("cuda"), 7).rows_of(10**9) == 7
 
 

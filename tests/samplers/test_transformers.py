@@ -16,7 +16,7 @@ from pairforge.resources import resource
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.hardware import BatchSizer
 from pairforge.samplers.rows import Row
-from pairforge.samplers.transformers import TransformersSampler
+from pairforge.samplers.transformers import LocalModel, TransformersSampler
 from pairforge.types import Answer, Prompt, Skip
 
 PROMPTS = bundled("identity.eval")[:24]
@@ -313,3 +313,22 @@ def test_later_answers_are_those_of_all_and_the_first_ones_are_not_drawn_again()
     drawn = pocket(temperature=1.0, max_new_tokens=8).sample(PROMPTS[:3], 4, (), 2)
     later = {key: answer for batch in drawn for key, answer in batch.items()}
     assert later == {key: answer for key, answer in whole.items() if key[1] >= 2}
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_the_store_tells_bfloat16_from_float32_on_the_cpu(
+    fast: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("transformers", "hardware"):
+        monkeypatch.setattr(f"pairforge.samplers.{module}.has_fast_bfloat16", lambda: fast)
+    folder = shutil.copytree(resource("data", "pocket"), tmp_path / "larger")  # by its config, which alone is read here
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hidden_size": 4096}))
+
+    def dtype(model: str = str(folder), **options: Any) -> str | None:
+        return TransformersSampler(model, device="cpu", **options).settings().get("dtype")
+
+    assert dtype() == ("bfloat16" if fast else None)
+    assert dtype(dtype="float32") == "float32"
+    assert dtype("pocket") is None
+    assert "dtype" not in LocalModel(name=str(folder), device="cpu", may_round=False).settings
