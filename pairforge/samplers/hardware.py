@@ -22,8 +22,8 @@ _MEASURED = 0.2  # seconds that are measured, or a little more
 _KEPT = 24 * 3600  # seconds
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla", "mtia", "maia", "musa", "meta")
 _DTYPES = ("float32", "bfloat16", "float16")
-_LARGE = 1_000_000_000  # parameters; for a larger model more rows could take all memory of a machine
-_ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little, but on the CPU for models between the two sizes
+_ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
+_SMALL_CACHE = 32_768  # bytes a token; up to this, twice the rows on the CPU gain a third and won't fill the memory
 
 
 def check_hardware(device: str, dtype: str) -> None:
@@ -231,7 +231,7 @@ class BatchSizer:
         activations = 6 * hidden + 3 * _number(config, "intermediate_size", 4 * hidden)  # of one layer of the prefill
         logits = 10 * 4 * _number(config, "vocab_size", 150_000)  # float32, sorted and drawn from
         free = None if rows else _free_memory(model.device)
-        twice = 2 if _TINY <= parameters(config) < _LARGE else 1
+        twice = 2 if parameters(config) >= _TINY and cached * size <= _SMALL_CACHE else 1
         most = rows or (twice * _ROWS_ON_CPU if model.device.type == "cpu" else _ROWS)
         return cls(most, free and 1 << (max(free, 1).bit_length() - 1), (cached + activations) * size, logits)
 

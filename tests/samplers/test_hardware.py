@@ -228,9 +228,10 @@ def test_rows_follow_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_known_memory_rows_are_a_number() -> None:
     assert BatchSizer.of(model_on("cpu"), None).rows_of(10**9) == 64
-    middle = {"hidden_size": 896, "num_hidden_layers": 24, "vocab_size": 151_936}
+    heads = {"num_attention_heads": 14, "num_key_value_heads": 2}
+    middle = {"hidden_size": 896, "num_hidden_layers": 24, "vocab_size": 151_936, **heads}
     assert BatchSizer.of(model_on("cpu", **middle), None).rows_of(10**9) == 128
-    assert BatchSizer.of(model_on("cpu", **middle, intermediate_size=32_000), None).rows_of(10**9) == 64
+    assert BatchSizer.of(model_on("cpu", **middle | {"num_key_value_heads": 14}), None).rows_of(10**9) == 64
     assert BatchSizer.of(model_on("cuda"), 7).rows_of(10**9) == 7
 
 
