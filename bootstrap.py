@@ -259,7 +259,7 @@ def test(options: Sequence[str]) -> int:
     """Run all checks. pytest runs last, so that its summary is the last line unless a check before it failed."""
     find_browser()
     failed = [shlex.join(command) for command in LINTS if step(*command, cwd=ROOT)]
-    code = step("pytest", "-n", str(min(4, os.cpu_count() or 1)), *options, cwd=ROOT)
+    code = step("pytest", "-n", str(min(4, os.cpu_count() or 1)), "--dist", "worksteal", *options, cwd=ROOT)
     if failed:
         say(f"failed: {', '.join(failed)}")
     return code or len(failed)

@@ -23,7 +23,7 @@ from pairforge.hub.dataset_upload import BuiltDataset, DatasetUpload, _There, ch
 from pairforge.hub.repository import Head, _outside
 from pairforge.run import Run
 from pairforge.store import Store
-from pairforge.types import Answer
+from pairforge.types import Answer, Prompt
 
 WORKER = """
 import json, os, sys
@@ -363,7 +363,7 @@ def test_a_dry_run_compares_and_writes_nothing(hub: FakeHub, worker: Worker) -> 
 def test_answers_of_an_earlier_run_go_with_its_pairs(hub: FakeHub, worker: Worker, tmp_path: Path) -> None:
     def run(name: str, n: int) -> str:
         made = Run.of(tmp_path, "onpolicy", {"model": "org/model", "sampling": {"sampler": name}, "n": n})
-        held = [row | {"prompt_id": row["id"]} for row in rows(2)]
+        held = [row | {"prompt_id": Prompt(tuple(row["chosen"][:-1])).id} for row in rows(2)]
         with closing(Store(tmp_path)) as store:
             answers = {
                 (row["prompt_id"], index): Answer(f"{name} {index}", "stop", 1) for row in held for index in "01"
