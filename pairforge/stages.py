@@ -90,8 +90,7 @@ def _sample(
     batches = sampler.sample(distinct, n, answers, *([first] if first else []))  # `first` is newer than some samplers
     stop = getattr(sampler, "stop", None)
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
-        ended = bool(budget.spent())
-        while not ended and (batch := next(batches, None)) is not None:
+        for batch in () if budget.spent() else batches:
             given = {key: answer for key, answer in batch.items() if isinstance(answer, Answer) and key not in answers}
             new = {
                 key: one if one.thought else answer_of(one.text, one.finish, one.tokens) for key, one in given.items()
@@ -105,9 +104,9 @@ def _sample(
             if tell:
                 tell(done, total, budget.tokens, budget.failures)
             if stopping() or budget.spent():
-                ended = stop is None
-                if stop:
-                    stop()  # what has come, and was paid for, is still committed
+                if stop is None:
+                    break
+                stop()  # what has come, and was paid for, is still committed
     found, limit = {**failed, **dict[Key, "Answer | Skip"](answers)}, budget.spent()
     return {prompt.id: answers_of(prompt.id, n, found, limit) for prompt in distinct}
 

@@ -160,8 +160,8 @@ class ShardedAnswers:
         spent, no shard is handed out any more. Raises what ended the work of a worker.
         """
         worker, kinds = self._worker(todo, store)
-        wanted = [names for _, names in self._shards(todo, kinds, store)]
         there = {name for kind in kinds for name in kind.storage.list(kind.folder)}
+        wanted = [names for _, names in self._shards(todo, kinds, there, store)]
         open_ = {number for number, names in enumerate(wanted) if not there.issuperset(names)}
         done, asked, start = len(wanted) - len(open_), 0, time.monotonic()
         if not open_:
@@ -202,7 +202,8 @@ class ShardedAnswers:
         skips, whole = dict[Key, Skip](), True
         _, kinds = self._worker(todo, store)
         there = [kind.by_shard() for kind in kinds]
-        for shard, wanted in self._shards(todo, kinds, store):
+        names_there = {name for names in there[0].values() for name in names}
+        for shard, wanted in self._shards(todo, kinds, names_there, store):
             for kind, of_kind in zip(kinds, there, strict=True):
                 names = of_kind.get(kind.name(shard), [])
                 if (final := kind.final(shard, todo.n)) in names:
@@ -231,11 +232,13 @@ class ShardedAnswers:
         return worker, [files, *([ScoreFiles.by(judges, files)] if judges else [])]
 
     def _shards(
-        self, todo: ToDo, kinds: Sequence[ShardFiles], store: Store | None
+        self, todo: ToDo, kinds: Sequence[ShardFiles], there: Container[str], store: Store | None
     ) -> Iterator[tuple[Shard, list[str]]]:
-        """Yield each shard with the names of the files that it is whole with; none where the store has its answers."""
+        """Yield each shard with the names of the files that it is whole with; none where the store has its answers.
+
+        `there` are the files that storage has.
+        """
         files = kinds[0]
-        there = {*files.storage.list(files.folder)}
         for shard in ShardPlan(todo.prompts, self.options.shard_size):
             stored = files.final(shard, todo.n) not in there and _has_all(store, files.settings, shard, todo.n)
             yield shard, [] if stored else [kind.final(shard, todo.n) for kind in kinds]

@@ -93,7 +93,7 @@ class LoadBalancer:
     Args:
         wanted: the prompts, and the keys of the answers that are asked for in one request.
         servers: may each have as many requests running as their limit allows.
-        send: sends one request to a server, and returns what its first keys get: one answer, or more.
+        send: sends one request to a server, and returns what its first keys get, one or more, or a Skip for all.
         timeout: seconds for a whole request, however slowly its bytes come.
         put: is called with each result.
         full: while it returns True no request is started; whoever makes room calls `wake`.
@@ -101,7 +101,7 @@ class LoadBalancer:
 
     wanted: Sequence[tuple[Prompt, Sequence[Key]]]
     servers: Sequence[Server]
-    send: Callable[[Server, Request], Awaitable[Sequence[Answer | Skip] | RequestError]]
+    send: Callable[[Server, Request], Awaitable[Sequence[Answer | Skip] | Skip | RequestError]]
     timeout: float
     put: Callable[[tuple[Key, Answer | Skip]], None]
     full: Callable[[], bool]
@@ -191,10 +191,10 @@ class LoadBalancer:
             self._retry(outcome, request, server, started, loop.time())
         else:
             server.record_success()
-            self._finish(request, outcome)
-            if rest := request.keys[len(outcome) :]:  # the server gives fewer at a time
+            given = self._finish(request, outcome)
+            if rest := request.keys[len(given) :]:  # the server gives fewer at a time
                 heapq.heappush(self._retries, (loop.time(), next(self._order), Request(request.prompt, rest)))
-            self._check_rejections(outcome[0], server)
+            self._check_rejections(given[0], server)
 
     def _retry(self, error: RequestError, request: Request, server: Server, started: float, now: float) -> None:
         """Try the request again later, or give it up. Raises OutsideError where all servers are exhausted."""
@@ -217,16 +217,18 @@ class LoadBalancer:
                     )
                 raise OutsideError(f"no server at {names}: {error.detail}", fix="start it, or check --base-url")
         if request.failures >= MAX_FAILURES or request.refusals >= MAX_REFUSALS:
-            skip = Skip("failed", f"{error.detail}, {request.failures + request.refusals} tries")
-            self._finish(request, [skip] * len(request.keys))
+            self._finish(request, Skip("failed", f"{error.detail}, {request.failures + request.refusals} tries"))
         else:
             due = now + backoff(request.failures if error.kind == "failed" else request.refusals)
             heapq.heappush(self._retries, (due, next(self._order), request))
 
-    def _finish(self, request: Request, outcomes: Sequence[Answer | Skip]) -> None:
-        for key, outcome in zip(request.keys, outcomes, strict=False):
+    def _finish(self, request: Request, outcome: Sequence[Answer | Skip] | Skip) -> Sequence[Answer | Skip]:
+        """Put what the first keys of a request get, and return it: a Skip is for all."""
+        given = [outcome] * len(request.keys) if isinstance(outcome, Skip) else outcome
+        for key, one in zip(request.keys, given, strict=False):
             self._unfinished -= 1
-            self.put((key, outcome))
+            self.put((key, one))
+        return given
 
     def _check_rejections(self, outcome: Answer | Skip, server: Server) -> None:
         """Raise OutsideError where the first requests are all rejected alike: the prompts are not the cause."""

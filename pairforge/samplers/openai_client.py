@@ -204,9 +204,10 @@ class ChatClient:
     _other_names: Counter[str] = field(default_factory=Counter)
     _named_as_requested: bool = False
 
-    async def ask(self, prompt: Prompt, keys: Sequence[Key]) -> Sequence[Answer | Skip] | RequestError:
-        """Send one request, and return what its first keys get: a server may give fewer answers than it is asked for.
+    async def ask(self, prompt: Prompt, keys: Sequence[Key]) -> Sequence[Answer | Skip] | Skip | RequestError:
+        """Send one request, and return what its first keys get, or why all get nothing.
 
+        A server may give fewer answers than it is asked for.
         Raises OutsideError for what concerns all requests: the key, the account, the model; and RefusedParameterError.
         """
         import aiohttp
@@ -229,13 +230,11 @@ class ChatClient:
             raise redirect_error(self.name, status, location)
         if status >= 300:
             wait = retry_after(headers.get("retry-after"))
-            found = await self._read_error(status, content, wait, body, phrase)
-            return [found] * len(keys) if isinstance(found, Skip) else found
+            return await self._read_error(status, content, wait, body, phrase)
         try:
             reply = json.loads(content)
             if status := error_status(reply):
-                found = await self._read_error(status, content, 0.0, body)
-                return [found] * len(keys) if isinstance(found, Skip) else found
+                return await self._read_error(status, content, 0.0, body)
             answers = self._read_reply(reply)
             answer = answers if isinstance(answers, RequestError) else answers[0]
             if self.labels and "logprobs" in body and isinstance(answer, Answer) and answer.finish == "stop":

@@ -241,7 +241,7 @@ class EndpointSampler(Sampler):
         together = groupby(wanted, lambda one: one[0].id if self.one_request else one[1])
         requests = [(same[0][0], [name for _, name in same]) for same in (list(group) for _, group in together)]
 
-        async def send(server: Server, request: Request) -> Sequence[Answer | Skip] | RequestError:
+        async def send(server: Server, request: Request) -> Sequence[Answer | Skip] | Skip | RequestError:
             return await clients[server].ask(request.prompt, request.keys)
 
         async def run() -> None:
