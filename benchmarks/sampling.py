@@ -1,14 +1,16 @@
 """Measure how fast answers are sampled: pairforge's engine beside other ways, on the same work, by CPU seconds.
 
-    python benchmarks/sampling.py                        # a model of Qwen2.5-0.5B's shape: 15 CPU minutes
+    python benchmarks/sampling.py                        # a model of Qwen2.5-0.5B's shape: 30 CPU minutes
     python benchmarks/sampling.py --work smollm2 pocket  # other models
     python benchmarks/sampling.py --work pocket --prompts 100 --folder /tmp/small      # a test
 
-Every way runs in a process of its own, on one thread, and makes the same tokens: each answer has a length of its own
+Every way runs in a process of its own, on one core, and makes the same tokens: each answer has a length of its own
 (mean 80, at most 300, skewed, as answers are), at which it ends, and no other end. The slow ways get fewer prompts,
 with lengths of the same distribution. What is counted is the CPU seconds of the process while it generates, after one
-short answer. Each measurement is kept in --folder, so that a stopped benchmark goes on; with --rounds the ways take
-turns, and the best round counts. The roofline is what the machine's memory bandwidth and its matrix products allow.
+short answer. transformers computes in the type of the checkpoint, bfloat16, as it does by default, and once more in
+float32; pairforge in the type that it takes for this CPU. Each measurement is kept in --folder, so that a stopped
+benchmark goes on; with --rounds the ways take turns, and the best round counts. The roofline is what the machine's
+memory bandwidth and its matrix products allow.
 """
 
 from __future__ import annotations
@@ -21,23 +23,29 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import NormalDist
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from records import ROOT, machine, named, put, show
 
 MARKS = ("<!-- table: python benchmarks/sampling.py -->", "<!-- end -->")
 WAYS = {
-    "loop": ("the notebook's loop: `generate`, one prompt at a time", 0.05),
-    "generate": ("`generate` in batches of 16", 0.25),
-    "continuous": ("transformers' continuous batching", 1.0),
-    "pairforge": ("pairforge", 1.0),
-    "pairforge n=4": ("pairforge, n = 4 at temperature 1", 0.25),
-    "pairforge n=1": ("pairforge, n = 1 at temperature 1", 0.25),
+    "loop": ("the notebook's loop: `generate`, one prompt at a time", 0.05, "bfloat16"),
+    "loop float32": ("the same in float32", 0.05, "float32"),
+    "generate": ("`generate` in batches of 16", 0.25, "bfloat16"),
+    "continuous": ("transformers' continuous batching", 1.0, "bfloat16"),
+    "continuous float32": ("the same in float32", 1.0, "float32"),
+    "pairforge": ("pairforge", 1.0, "auto"),
+    "pairforge n=4": ("pairforge, n = 4 at temperature 1", 0.25, "auto"),
+    "pairforge n=1": ("pairforge, n = 1 at temperature 1", 0.25, "auto"),
+    "openvino": ("pairforge with `--backend openvino`", 1.0, "float32"),
 }
-"""What each way is called in the table, and the share of the prompts that it gets."""
+"""What each way is called in the table, the share of the prompts that it gets, and the type that it computes in."""
 SHAPE = {
     "hidden_size": 896,
     "intermediate_size": 4864,
@@ -99,33 +107,53 @@ def given(prompts: int, share: float) -> int:
     return max(4, round(prompts * share))
 
 
-def measured(options: argparse.Namespace) -> dict[str, float]:
+def measured(options: argparse.Namespace) -> dict[str, Any]:
     """Return the tokens, the CPU seconds and the seconds of one way."""
     import torch
 
     from pairforge.samplers.decoding import Decoding
+    from pairforge.samplers.hardware import pick_dtype
     from pairforge.samplers.transformers import TransformersSampler
 
+    os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
     torch.set_num_threads(1)
     work, way = options.work[0], options.way
     if way == "roofline":
         return roofline()
-    count = given(options.prompts[0], WAYS[way][1])
-    sampler = TransformersSampler("pocket" if work == "qwen2.5-0.5b" else work)
+    _, share, dtype = WAYS[way]
+    count = given(options.prompts[0], share)
+    sampler = TransformersSampler("pocket" if work == "qwen2.5-0.5b" else work, dtype="float32")
     asked = prompts(sampler, count)
     model = random_model() if work == "qwen2.5-0.5b" else sampler.local.model
+    size = model.num_parameters()
+    model = model.to(pick_dtype(dtype, model.device, torch.bfloat16, size))
     model.generation_config.eos_token_id = []
     model.generation_config.pad_token_id = 0
-    n, temperature = (4 if way.endswith("n=4") else 1), (1.0 if "n=" in way else 0.0)
-    works: dict[str, Callable[..., None]] = {"loop": by_loop, "generate": by_batches, "continuous": by_continuous}
-    run = works.get(way) or (lambda *given: by_engine(*given, n, Decoding(temperature=temperature)))
+    n, decoding = (4 if way.endswith("n=4") else 1), Decoding(temperature=1.0 if "n=" in way else 0.0)
     wanted = lengths(count)
-    run(model, asked[:1], [4])
-    wall, cpu = time.perf_counter(), time.process_time()
-    run(model, asked, wanted)
-    spent = {"cpu": time.process_time() - cpu, "seconds": time.perf_counter() - wall, "load": os.getloadavg()[0]}
-    size = {"parameters": model.num_parameters(), "weights": model.num_parameters() * model.dtype.itemsize}
-    return {"tokens": n * sum(wanted), **spent, **size}
+    with way_of(way, model, n, decoding) as run:
+        run(asked[:1], [4])
+        wall, cpu = time.perf_counter(), time.process_time()
+        run(asked, wanted)
+        spent = {"cpu": time.process_time() - cpu, "seconds": time.perf_counter() - wall, "load": os.getloadavg()[0]}
+    made_by = {"parameters": size, "bits": 8 * model.dtype.itemsize}
+    return {"tokens": n * sum(wanted), **spent, **made_by}
+
+
+Run = Callable[[Sequence[Sequence[int]], Sequence[int]], None]
+
+
+@contextmanager
+def way_of(way: str, model: Any, n: int, decoding: Any) -> Iterator[Run]:
+    """Yield what makes answers of given lengths for given prompts."""
+    works = {"loop": by_loop, "generate": by_batches, "continuous": by_continuous}
+    if way == "openvino":
+        with TemporaryDirectory() as folder:
+            yield by_openvino(model, Path(folder) / "openvino")
+    elif by := works.get(way.split()[0]):
+        yield partial(by, model)
+    else:
+        yield lambda asked, wanted: by_engine(model, asked, wanted, n, decoding)
 
 
 def prompts(sampler: Any, count: int) -> list[list[int]]:
@@ -207,9 +235,7 @@ def by_continuous(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[i
                 raise SystemExit("continuous batching has stopped")
 
 
-def by_engine(
-    model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[int], n: int = 1, decoding: Any = None
-) -> None:
+def by_engine(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[int], n: int, decoding: Any) -> None:
     from pairforge.samplers.engine import generate
     from pairforge.samplers.hardware import BatchSizer
     from pairforge.samplers.rows import Row
@@ -223,19 +249,42 @@ def by_engine(
         pass
 
 
+def by_openvino(model: Any, folder: Path) -> Run:
+    from pairforge.samplers.continuous_batching import TokenRequest
+    from pairforge.samplers.decoding import GREEDY
+    from pairforge.samplers.openvino import OpenVinoEngine, _pipeline, convert
+
+    convert(model, folder)
+    engine = OpenVinoEngine(_pipeline(folder, "f32", 128))
+
+    def run(asked: Sequence[Sequence[int]], wanted: Sequence[int]) -> None:
+        for i, (ids, length) in enumerate(zip(asked, wanted, strict=True)):
+            no_token = model.config.vocab_size
+            engine.add((str(i), 0), TokenRequest(ids, length, GREEDY, 0, [no_token]))
+        ended: list[int] = []
+        while len(ended) < len(asked):
+            ended += [len(made[0]) for made in engine.step().values()]
+        if sorted(ended) != sorted(wanted):
+            raise SystemExit("OpenVINO has made answers of other lengths")
+
+    return run
+
+
 def roofline() -> dict[str, float]:
-    """Return the bytes a second that one thread reads, and the products a second that it makes in bfloat16."""
+    """Return the bytes a second that one thread reads, and the products a second that it makes in each type."""
     import torch
 
-    weights, rows = torch.zeros(64, 1024, 4096, dtype=torch.bfloat16), torch.zeros(64, 4096, dtype=torch.bfloat16)
+    found = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        weights, rows = torch.zeros(64, 1024, 4096, dtype=dtype), torch.zeros(128, 4096, dtype=dtype)
+        torch.nn.functional.linear(rows, weights[0])
+        start = time.process_time()
+        for weight in weights[:16]:
+            torch.nn.functional.linear(rows, weight)
+        found[str(dtype)] = 16 * 128 * 1024 * 4096 / (time.process_time() - start)
     start = time.process_time()
     weights.view(torch.int64).sum()
-    read = time.process_time() - start
-    start = time.process_time()
-    for weight in weights[:16]:
-        for _ in range(4):
-            torch.nn.functional.linear(rows, weight)
-    return {"bytes": weights.nbytes / read, "products": 64 * 64 * 1024 * 4096 / (time.process_time() - start)}
+    return {"bytes": weights.nbytes / (time.process_time() - start), **found}
 
 
 def table(options: argparse.Namespace, work: str) -> str:
@@ -253,8 +302,8 @@ def table(options: argparse.Namespace, work: str) -> str:
         f"| {work} | prompts | tokens a CPU second | times the loop | times continuous batching |",
         "|---|---|---|---|---|",
     ]
-    missing, records = ["llama.cpp", "distilabel", "OpenVINO"], list[dict[str, float]]()
-    for way, (title, share) in WAYS.items():
+    missing, records = ["llama.cpp", "distilabel"], list[dict[str, float]]()
+    for way, (title, share, _) in WAYS.items():
         for prompts in options.prompts:
             if speed := best(way, prompts):
                 ratios = " | ".join(f"{speed / other:.1f}" if other else "" for other in others)
@@ -267,14 +316,13 @@ def table(options: argparse.Namespace, work: str) -> str:
             f"The load of the {os.cpu_count()} cores was {min(loads):.0f} to {max(loads):.0f}: others used them, too."
         ]
     if records and (machines := found("roofline", first)):
-        read, products = (max(one[name] for one in machines) for name in ("bytes", "products"))
-        by_reading, by_products = 64 * read / records[0]["weights"], products / records[0]["parameters"]
-        said += [
-            f"Roofline: a thread reads {read / 1e9:.1f} GB and makes {products / 1e9:.0f} billion products in a second;"
-        ]
-        said += [
-            f"that is, with 64 answers at once, {by_reading:.0f} tokens by reading and {by_products:.0f} by products."
-        ]
+        size, most = records[0]["parameters"], {name: max(one[name] for one in machines) for name in machines[0]}
+        floats, halves = most["torch.float32"], most["torch.bfloat16"]
+        said.append(
+            f"Roofline: a thread reads {most['bytes'] / 1e9:.1f} GB in a second, which are the weights in bfloat16 for "
+            f"{most['bytes'] / 2 / size:.0f} steps. It makes {floats / 1e9:.0f} billion products in float32 and "
+            f"{halves / 1e9:.0f} in bfloat16, which are those of {floats / size:.0f} and {halves / size:.0f} tokens."
+        )
     return "\n".join([*lines, "", *said])
 
 

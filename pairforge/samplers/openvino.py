@@ -132,6 +132,8 @@ class OpenVinoEngine:
         decoding = request.decoding
         config = genai.GenerationConfig()
         config.max_new_tokens, config.stop_token_ids = request.new_tokens, set(request.ends)
+        if request.ends:  # else it is that of the model's config.json, where it may be another one or none
+            config.eos_token_id = request.ends[0]
         if decoding.temperature:
             config.do_sample, config.temperature, config.rng_seed = True, decoding.temperature, request.seed
             config.top_p, config.min_p = decoding.top_p, decoding.min_p
