@@ -220,7 +220,7 @@ def by_continuous(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[i
     from transformers import ContinuousBatchingConfig, GenerationConfig
 
     # By default its cache takes nearly all memory, and the time to clear it would count.
-    room = ContinuousBatchingConfig(max_memory_percent=0.1)
+    room = ContinuousBatchingConfig(max_memory_percent=0.2, max_batch_tokens=1024)
     settings = GenerationConfig(do_sample=False, eos_token_id=-1, pad_token_id=0, max_new_tokens=max(wanted))
     with model.continuous_batching_context_manager(
         generation_config=settings, continuous_batching_config=room
@@ -237,9 +237,10 @@ def by_continuous(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[i
 
 def by_engine(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[int], n: int, decoding: Any) -> None:
     from pairforge.samplers.engine import generate
-    from pairforge.samplers.hardware import BatchSizer
+    from pairforge.samplers.hardware import BatchSizer, store_by_columns
     from pairforge.samplers.rows import Row
 
+    store_by_columns(model)  # as where a model is loaded
     rows = [
         Row((str(i), index), ids, length)
         for i, (ids, length) in enumerate(zip(asked, wanted, strict=True))

