@@ -13,7 +13,7 @@ import pytest
 
 from pairforge.errors import OutsideError
 from pairforge.shard_worker import ShardWorker
-from pairforge.shards import ScoreFiles, Shard, ShardFiles, ShardPlan, ShardReport, decoded, encoded
+from pairforge.shards import ScoreFiles, Shard, ShardFiles, ShardReport, cut, decoded, encoded
 from pairforge.storage import Folder
 from pairforge.store import Store
 from pairforge.types import Answer, Judge, Key, Prompt, Sampler, Skip
@@ -93,6 +93,18 @@ def test_what_another_try_may_resolve_leaves_a_shard_open(tmp_path: Path) -> Non
     assert [one for one in found.values() if isinstance(one, Skip)] == [fails["question 2"]] and len(found) == 4
 
 
+def test_what_can_t_be_replayed_is_no_failure_and_what_never_comes_leaves_a_shard_open(tmp_path: Path) -> None:
+    class Silent(Echo):
+        def sample(self, prompts: Sequence[Prompt], *given: Any, **__: Any) -> Iterator[Mapping[Key, Answer | Skip]]:
+            yield from super().sample(prompts[:-1], *given)
+
+    missing = {"question 1": Skip("not_replayed", "no stored answer")}
+    report = ShardWorker(Silent(missing), 1, Folder(tmp_path))(Shard(0, prompts(3)))
+    assert (report.answers, report.failures, report.unfinished) == (1, 0, True)
+    report = ShardWorker(Echo(missing), 1, Folder(tmp_path))(Shard(0, prompts(3)))
+    assert (report.answers, report.failures, report.unfinished) == (1, 0, False)
+
+
 def test_an_error_of_a_worker_is_in_its_report(tmp_path: Path) -> None:
     class Broken(Echo):
         def sample(self, *_: Any, **__: Any) -> Iterator[Mapping[Key, Answer | Skip]]:
@@ -165,7 +177,7 @@ def test_a_part_that_is_gone_meanwhile_is_no_error(tmp_path: Path) -> None:
 
 
 def test_workers_that_race_with_other_answers_agree_on_one_set(tmp_path: Path) -> None:
-    storage, shards = Folder(tmp_path), list(ShardPlan(lambda: prompts(40), 10))
+    storage, shards = Folder(tmp_path), list(cut(prompts(40), 10))
     samplers = [Echo(mark=f"{number} ") for number in range(3)]
     iterators = [sampler.sample(shard.prompts, 1, set()) for sampler in samplers for shard in shards[:1]]
     halves = [dict(next(iter(islice(one, 1))).items()) for one in iterators]  # all three have begun the first shard

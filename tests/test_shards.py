@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairforge.errors import OutsideError
-from pairforge.shards import Shard, ShardPlan, ShardReport, decoded, encoded, run_shard
+from pairforge.shards import Shard, ShardReport, cut, decoded, encoded, run_shard
 from pairforge.types import Answer, Key, Prompt, Skip
 
 
@@ -26,22 +28,18 @@ def open_noting(folder: str) -> Callable[[Shard], ShardReport]:
     return lambda shard: ShardReport(shard.number)
 
 
-def plan(given: Sequence[Prompt | Skip], size: int) -> ShardPlan:
-    return ShardPlan(lambda: given, size)
-
-
 @given(st.integers(0, 400), st.integers(1, 40))
 def test_shards_hold_all_prompts_once_in_order(count: int, size: int) -> None:
     given = prompts(count)
-    shards = list(plan([*given, Skip("json", "f:1"), *given[:10]], size))
+    shards = list(cut([*given, Skip("json", "f:1"), *given[:10]], size))
     assert [prompt for shard in shards for prompt in shard.prompts] == given
     assert [shard.number for shard in shards] == [*range(len(shards))]
     assert all(max(size // 2, 1) <= len(shard.prompts) <= 2 * size for shard in shards[:-1])
 
 
 def test_prompts_that_are_put_in_leave_most_shards_as_they_are() -> None:
-    before = {shard.name for shard in plan(prompts(2000), 50)}
-    after = {shard.name for shard in plan([*prompts(7, start=5000), *prompts(2000)], 50)}
+    before = {shard.name for shard in cut(prompts(2000), 50)}
+    after = {shard.name for shard in cut([*prompts(7, start=5000), *prompts(2000)], 50)}
     assert len(before & after) > 0.8 * len(before)
 
 
@@ -62,6 +60,16 @@ def test_prompts_that_are_put_in_leave_most_shards_as_they_are() -> None:
 )
 def test_what_is_written_is_read(results: dict[Key, Answer | Skip]) -> None:
     assert decoded(encoded(results), "x") == results
+
+
+def test_writing_and_reading_imports_no_pandas() -> None:
+    code = """if True:
+        import sys
+        from pairforge.shards import decoded, encoded
+        from pairforge.types import Answer
+        assert decoded(encoded({("p", 0): Answer("a", "stop")}), "") and "pandas" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_file_that_is_no_shard_is_named() -> None:

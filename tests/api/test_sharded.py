@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from fakeserver import Ask, FakeServer
 from support import read_jsonl, write_jsonl
@@ -36,6 +37,11 @@ def given(tmp_path: Path) -> dict[str, Any]:
         "no_system": True,
         "quiet": True,
     }
+
+
+def names_in(url: str) -> list[str]:
+    files, root = fsspec.core.url_to_fs(url, skip_instance_cache=True)
+    return [name.removeprefix(f"{root}/") for name in files.find(root)]
 
 
 def made(run: Run) -> tuple[str, bytes, bytes, dict[str, Any]]:
@@ -109,6 +115,52 @@ def test_the_judge_scores_in_the_shards_and_the_run_is_that_of_one_process(
         more: dict[str, Any] = {"pick": "best-second"} if picked is select else {"judge": "length"}
         one, other = (picked(path, output=str(path.parent), quiet=True, **more) for path in (alone.path, run.path))
         assert made(one.run) == made(other.run)
+
+
+@pytest.mark.parametrize(
+    "store", ["memory", pytest.param("s3", marks=[pytest.mark.slow, pytest.mark.filterwarnings("ignore")])]
+)
+def test_shards_of_answers_and_scores_may_lie_in_an_object_store(
+    tmp_path: Path, given: dict[str, Any], store: str, request: pytest.FixtureRequest
+) -> None:
+    rows = [{"prompt": f"Question {n}?", "answers": [f"a{n}", "c"], "model": "m"} for n in range(COUNT)]
+    judged = {**given, "replay": str(write_jsonl(tmp_path / "two.jsonl", rows)), "judge": "length", "n": 2}
+    url = request.getfixturevalue("s3") if store == "s3" else f"memory://{tmp_path.name}"
+    alone = onpolicy(output=str(tmp_path / "alone"), **judged)
+    sharded: dict[str, Any] = {"executor": "array", "shards": url, "shard_size": 20, **judged}
+    for part in ("1/2", "2/2"):
+        assert onpolicy(output=str(tmp_path / part[0]), part=part, **sharded).ok
+    whole = onpolicy(output=str(tmp_path / "whole"), **sharded | {"executor": "local"})
+    assert made(whole.run) == made(alone.run)
+    assert {name.partition(".")[2] for name in names_in(url)} == {"2.parquet", "2.db.gz"}
+
+
+def test_the_answers_of_any_run_are_judged_in_shards(tmp_path: Path, given: dict[str, Any]) -> None:
+    rows = [{"prompt": f"Question {n}?", "answers": [f"a{n}", f"bb{n}", "c"][: 3 - n % 2]} for n in range(COUNT - 1)]
+    given["replay"] = str(write_jsonl(tmp_path / "some.jsonl", rows))
+    log, judge = tmp_path / "judged", tmp_path / "judge.py"
+    judge.write_text(
+        "def score(completions, **columns):\n"
+        f"    with open({str(log)!r}, 'a') as log:\n"
+        "        log.writelines(one[-1]['content'] + chr(10) for one in completions)\n"
+        "    return [float(len(one[-1]['content'])) for one in completions]\n"
+    )
+    made_by: dict[str, Any] = {"n": 3, "judge": "regex:b", **given}
+    runs = [onpolicy(output=str(tmp_path / name), **made_by).run for name in ("alone", "local", "elsewhere")]
+    runs.append(onpolicy(output=str(tmp_path / "before"), executor="local", shard_size=9, **made_by).run)
+    alone, *others = [
+        rescore(run.path, judge=f"{judge}:score", output=str(run.path.parent), quiet=True, **more).run
+        for run, more in zip(
+            runs, [{}, {"executor": "local"}, *[{"executor": f"{__file__}:Elsewhere"}] * 2], strict=True
+        )
+    ]
+    assert alone.counts["pairs"] == COUNT - 1 and [made(other) for other in others] == [made(alone)] * 3
+    judged = [text for text in log.read_text().splitlines() if text == "bb7"]
+    assert len(judged) == 4, "judged in a shard, and again by the driver"
+    with pytest.raises(InputError, match="an array can't judge"):
+        rescore(runs[0].path, judge="length", output=str(tmp_path / "alone"), executor="array", part="1/2", quiet=True)
+    with pytest.raises(InputError, match="--gold and --probe have no shards"):
+        rescore(runs[0].path, judge="length", probe=1, executor="local")
 
 
 def test_a_worker_that_finds_another_model_says_so(tmp_path: Path, given: dict[str, Any]) -> None:
