@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from .types import Answer, Judge, Key, Prompt, Sampler, Skip
 
 PART_SECONDS = 30.0
 """What a worker has made is put aside this often: a kill costs no more."""
+_MISSING = Skip("failed", "no answer")
 
 
 @dataclass(frozen=True)
@@ -41,40 +42,31 @@ class ShardWorker:
     def __call__(self, shard: Shard) -> ShardReport:
         """Do what nobody has done of a shard yet. An error that ends a run ends the work on this shard alone."""
         try:
-            settings = None
-            while settings != self.sampler.settings():  # a server may refuse one of them: then all is asked again
-                settings = self.sampler.settings()
-                report = self._ask(shard, files := ShardFiles(self.storage, settings))
-            report = report._replace(sent_as=getattr(self.sampler, "sent_as", {}))
-            return self._judge(shard, files, report) if self.judges and not report.unfinished else report
+            report = self._ask(shard)._replace(sent_as=getattr(self.sampler, "sent_as", {}))
+            if not self.judges or report.unfinished:
+                return report
+            return self._judge(shard, ShardFiles(self.storage, self.sampler.settings()), report)
         except PairforgeError as error:
             return ShardReport(shard.number, error=(error.message, error.fix or ""))
 
-    def _ask(self, shard: Shard, files: ShardFiles) -> ShardReport:
-        names = files.of(shard)
-        if files.final(shard, self.n) in names:
+    def _ask(self, shard: Shard) -> ShardReport:
+        files = ShardFiles(self.storage, self.sampler.settings())
+        if files.final(shard, self.n) in files.of(shard):
             return ShardReport(shard.number)
-        known = {key: one for key, one in files.read(names).items() if isinstance(one, Answer)}
-        found, part, last = dict[Key, Answer | Skip](), dict[Key, Answer | Skip](), time.monotonic()
+        answers, failed, budget = _ShardAnswers(self.storage, shard), dict[Key, Skip](), Budget()
         try:
-            for batch in self.sampler.sample(shard.prompts, self.n, known):
-                found |= batch
-                part |= batch
-                if time.monotonic() - last > PART_SECONDS:
-                    files.put_part(shard, encoded(part))
-                    part, last = {}, time.monotonic()
+            sample(shard.prompts, self.sampler, self.n, answers, budget=budget, failed=failed)
         except BaseException:  # also of a signal: what is there is not asked for again
-            if part:
-                files.put_part(shard, encoded(part))
+            answers.put_aside()
             raise
-        skips = [one for one in found.values() if isinstance(one, Skip)]
-        new = [one for one in found.values() if isinstance(one, Answer)]
-        unfinished = any(skip.reason in RETRYABLE for skip in skips)
+        found: dict[Key, Answer | Skip] = {**failed, **answers.known}
+        keys = ((prompt.id, index) for prompt in shard.prompts for index in range(self.n))
+        unfinished = any(isinstance(one := found.get(key, _MISSING), Skip) and one.reason in RETRYABLE for key in keys)
         if not unfinished:
-            files.commit(shard, self.n, encoded(found | known))
-        elif part:
-            files.put_part(shard, encoded(part))
-        return ShardReport(shard.number, len(new), sum(one.tokens for one in new), len(skips), unfinished)
+            answers.files.commit(shard, self.n, encoded(found))
+        else:
+            answers.put_aside(failed)
+        return ShardReport(shard.number, answers.new, budget.tokens, budget.failures, unfinished)
 
     def _judge(self, shard: Shard, answers: ShardFiles, report: ShardReport) -> ShardReport:
         files = ScoreFiles.by(self.judges, answers)
@@ -106,6 +98,41 @@ class ShardWorker:
                 files.commit(shard, self.n, store.packed())
         tokens, failures = report.tokens + budget.tokens, report.failures + budget.failures
         return report._replace(tokens=tokens, failures=failures, unfinished=unfinished)
+
+
+class _ShardAnswers:
+    """The answers to a shard, which are put aside as they come; for `stages.sample`, as the store of them."""
+
+    def __init__(self, storage: Storage, shard: Shard) -> None:
+        self._storage, self._shard, self._last = storage, shard, time.monotonic()
+        self.known, self._part, self.new = dict[Key, Answer](), dict[Key, Answer](), 0
+
+    def answers(self, settings: Mapping[str, Any], prompts: Iterable[str]) -> dict[Key, Answer]:
+        self.files = ShardFiles(self._storage, settings)
+        found = self.files.read(self.files.of(self._shard))
+        self.known, self._part = {key: one for key, one in found.items() if isinstance(one, Answer)}, {}
+        return dict(self.known)
+
+    def add_answers(self, settings: Mapping[str, Any], answers: Mapping[Key, Answer]) -> dict[Key, Answer]:
+        self.known |= answers
+        self._part |= answers
+        self.new += len(answers)
+        if time.monotonic() - self._last > PART_SECONDS:
+            self.put_aside()
+        return dict(answers)
+
+    def copy_answers(self, source: Mapping[str, Any], target: Mapping[str, Any], prompts: Iterable[str]) -> None:
+        """Do nothing: what a shard has under other settings is in the files of those."""
+
+    def sent_as(self, settings: Mapping[str, Any]) -> dict[str, str | None]:
+        return {}
+
+    def put_aside(self, failed: Mapping[Key, Skip] | None = None) -> None:
+        """Put aside what is new, and why some have failed."""
+        part: dict[Key, Answer | Skip] = {**self._part, **(failed or {})}
+        if part:
+            self.files.put_part(self._shard, encoded(part))
+        self._part, self._last = {}, time.monotonic()
 
 
 class _ShardStore(Store):

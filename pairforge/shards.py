@@ -7,16 +7,17 @@ worker that was thought dead or by two drivers, and the run is the same. Pairs a
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import socket
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from uuid import uuid4
 
 from .disk import json_object
@@ -26,7 +27,11 @@ from .storage import Storage, open_storage
 from .thoughts import answer_of, written
 from .types import Answer, AnswerGroup, Judge, Key, Prompt, Skip, digest
 
+if TYPE_CHECKING:
+    import pyarrow
+
 _COLUMNS = ("prompt", "idx", "text", "finish", "tokens", "reason", "detail")
+_INTEGERS = ("idx", "tokens")
 
 
 @dataclass(frozen=True)
@@ -40,37 +45,29 @@ class Shard:
     def name(self) -> str:
         return digest([prompt.id for prompt in self.prompts])
 
+    @cached_property
+    def name_with_columns(self) -> str:
+        """A hash of the prompts with their columns, of which scores depend, too."""
+        return digest([AnswerGroup(prompt, ()).key for prompt in self.prompts])
 
-@dataclass(frozen=True)
-class ShardPlan:
-    """The shards of a run, made again from its prompts whenever they are iterated: they are never all in memory.
+
+def cut(prompts: Iterable[Prompt | Skip], size: int) -> Iterator[Shard]:
+    """Yield the shards of a run, of so many prompts on average; what can't be asked and what repeats is left out.
 
     A shard ends at a prompt whose id is 0 modulo half the size, but has at least half and at most twice the size. So
     prompts that are put in or appended move one boundary only, as in rsync, and the other shards are found as they are.
-
-    Args:
-        prompts: returns those of the run, each time from the first; what can't be asked and what repeats is left out.
-        size: of a shard on average, in prompts.
-        open: the numbers of the shards that are to be run; None for all.
     """
-
-    prompts: Callable[[], Iterable[Prompt | Skip]]
-    size: int
-    open: Container[int] | None = None
-
-    def __iter__(self) -> Iterator[Shard]:
-        number, kept, seen, half = 0, list[Prompt](), set[bytes](), max(self.size // 2, 1)
-        for prompt in self.prompts():
-            if isinstance(prompt, Skip) or (name := bytes.fromhex(prompt.id)) in seen:
-                continue
-            seen.add(name)
-            kept.append(prompt)
-            if len(kept) >= 2 * self.size or (len(kept) >= half and int.from_bytes(name, "big") % half == 0):
-                if self.open is None or number in self.open:
-                    yield Shard(number, kept)
-                number, kept = number + 1, []
-        if kept and (self.open is None or number in self.open):
+    number, kept, seen, half = 0, list[Prompt](), set[bytes](), max(size // 2, 1)
+    for prompt in prompts:
+        if isinstance(prompt, Skip) or (name := bytes.fromhex(prompt.id)) in seen:
+            continue
+        seen.add(name)
+        kept.append(prompt)
+        if len(kept) >= 2 * size or (len(kept) >= half and int.from_bytes(name, "big") % half == 0):
             yield Shard(number, kept)
+            number, kept = number + 1, []
+    if kept:
+        yield Shard(number, kept)
 
 
 class ShardReport(NamedTuple):
@@ -125,12 +122,29 @@ def encoded(results: Results) -> bytes:
         else (*key, written(one), one.finish, one.tokens, "", "")
         for key, one in sorted(results.items())
     ]
-    columns = [*zip(*rows, strict=True)] or [()] * len(_COLUMNS)
-    kinds = [pyarrow.int64() if name in ("idx", "tokens") else pyarrow.string() for name in _COLUMNS]
-    arrays = [pyarrow.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]
-    file = io.BytesIO()
-    parquet.write_table(pyarrow.table(arrays, names=list(_COLUMNS)), file, compression="zstd")
-    return file.getvalue()
+    columns = zip(_COLUMNS, [*zip(*rows, strict=True)] or [()] * len(_COLUMNS), strict=True)
+    arrays = [(_integers if name in _INTEGERS else _texts)(values) for name, values in columns]
+    file = pyarrow.BufferOutputStream()
+    table = pyarrow.Table.from_arrays(arrays, names=list(_COLUMNS))
+    parquet.write_table(table, file, compression="zstd", write_statistics=False)
+    return bytes(file.getvalue())
+
+
+# From buffers, since `pyarrow.array` would import pandas, which takes a second.
+def _texts(values: Sequence[str]) -> pyarrow.Array:
+    import pyarrow
+
+    parts = [text.encode() for text in values]
+    ends = array("q", accumulate(map(len, parts), initial=0))
+    return pyarrow.LargeStringArray.from_buffers(
+        len(parts), pyarrow.py_buffer(ends), pyarrow.py_buffer(b"".join(parts))
+    )
+
+
+def _integers(values: Sequence[int]) -> pyarrow.Array:
+    import pyarrow
+
+    return pyarrow.Array.from_buffers(pyarrow.int64(), len(values), [None, pyarrow.py_buffer(array("q", values))])
 
 
 def decoded(data: bytes, where: str) -> dict[Key, Answer | Skip]:
@@ -139,8 +153,9 @@ def decoded(data: bytes, where: str) -> dict[Key, Answer | Skip]:
     from pyarrow import parquet
 
     try:
-        columns = [parquet.read_table(io.BytesIO(data), columns=[name]).column(0).to_pylist() for name in _COLUMNS]
-    except (pyarrow.ArrowException, KeyError, IndexError) as error:
+        table = parquet.ParquetFile(pyarrow.BufferReader(data)).read()
+        columns = [table.column(name).to_pylist() for name in _COLUMNS]
+    except (pyarrow.ArrowException, KeyError) as error:
         raise OutsideError(
             f"{where} is not a shard: {error}", fix="remove it, and run the same command again"
         ) from error
@@ -263,5 +278,4 @@ class ScoreFiles(ShardFiles):
         return cls(answers.storage, without_refused(settings))
 
     def name(self, shard: Shard) -> str:
-        """Return the name of the prompts with their columns, of which scores depend, too."""
-        return digest([AnswerGroup(prompt, ()).key for prompt in shard.prompts])
+        return shard.name_with_columns

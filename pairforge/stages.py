@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from itertools import chain
 from numbers import Real
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from .console import note
 from .errors import InputError, OutsideError, PairforgeError
@@ -37,30 +37,50 @@ from .types import (
 )
 
 
+class AnswerStore(Protocol):
+    """Where `sample` finds answers, and keeps new ones: the store of a run, or what there is of a shard."""
+
+    def answers(self, settings: Mapping[str, Any], prompts: Iterable[str]) -> dict[Key, Answer]:
+        """Return the answers to the prompts of these ids that are there under these settings of a sampler."""
+
+    def add_answers(self, settings: Mapping[str, Any], answers: Mapping[Key, Answer]) -> dict[Key, Answer]:
+        """Keep answers, and return those that are kept: an earlier one stays."""
+
+    def copy_answers(self, source: Mapping[str, Any], target: Mapping[str, Any], prompts: Iterable[str]) -> None:
+        """Keep the answers under one sampling setting under another one, too."""
+
+    def sent_as(self, settings: Mapping[str, Any]) -> dict[str, str | None]:
+        """Return how a server takes the parameters of these settings, as far as that is known."""
+
+
 def sample(
     prompts: Sequence[Prompt],
     sampler: Sampler,
     n: int,
-    store: Store,
+    store: AnswerStore,
     tell: ProgressCallback | None = None,
     budget: Budget | None = None,
     first: int = 0,
+    failed: dict[Key, Skip] | None = None,
 ) -> dict[str, list[Answer] | Skip]:
     """Return n answers to each distinct prompt, from the store if it has them, else from the sampler.
 
     Those before `first` are not asked for. New answers are committed as they come. A prompt gets a Skip if it has no
-    answer, or if one is missing that another try may give. Where the sampler's settings change, since its server
+    answer, or if one is missing that another try may give. `failed` says of which answers it is known why they are
+    missing: these are not asked for, and what fails now is added. Where the sampler's settings change, since its server
     refuses one of them, all is asked under the new ones: answers under other settings are never mixed.
     """
+    failed = {} if failed is None else failed
     while True:
         settings = known_settings(sampler, store)
-        answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget(), first)
+        answers = _sample(prompts, sampler, settings, n, store, tell, budget or Budget(), first, failed)
         if sampler.settings() == settings:
             return answers
         first = 0
+        failed.clear()
 
 
-def known_settings(sampler: Sampler, store: Store) -> Mapping[str, Any]:
+def known_settings(sampler: Sampler, store: AnswerStore) -> Mapping[str, Any]:
     """Return a sampler's settings, with what its server refused of them in another process, too."""
     if (refused := getattr(sampler, "sent_as", None)) is not None:
         refused |= store.sent_as(sampler.settings())
@@ -72,22 +92,23 @@ def _sample(
     sampler: Sampler,
     settings: Mapping[str, Any],
     n: int,
-    store: Store,
+    store: AnswerStore,
     tell: ProgressCallback | None,
     budget: Budget,
     first: int,
+    failed: dict[Key, Skip],
 ) -> dict[str, list[Answer] | Skip]:
     distinct = _distinct(prompts)
     for same in getattr(sampler, "same_settings", tuple)():  # newer than some samplers
         store.copy_answers(same, settings, (prompt.id for prompt in distinct))
     answers = store.answers(settings, (prompt.id for prompt in distinct))
-    failed: dict[Key, Skip] = {}
     done = sum((prompt.id, index) in answers for prompt in distinct for index in range(first, n))
     total = len(distinct) * (n - first)
     if tell:
         tell(done, total, budget.tokens, budget.failures)
     before = budget.cost - cost_of(sampler)
-    batches = sampler.sample(distinct, n, answers, *([first] if first else []))  # `first` is newer than some samplers
+    known = {**answers, **failed} if failed else answers
+    batches = sampler.sample(distinct, n, known, *([first] if first else []))  # `first` is newer than some samplers
     stop = getattr(sampler, "stop", None)
     with finish_batch_on_signal() as stopping, closing(batches) if isinstance(batches, Generator) else nullcontext():
         for batch in () if budget.spent() else batches:

@@ -47,6 +47,7 @@ class Store:
             self._db = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("PRAGMA cache_size=-32768")  # kB: the keys are hashes, so pages come in any order
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
             if found > VERSION:
                 what = f"{self.path} was made by a newer pairforge (store version {found})"

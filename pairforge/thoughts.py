@@ -41,6 +41,8 @@ _BEGUN = re.compile(rf"({_any(_BLOCKS | _WORDS)})\s*\Z", re.I)
 _END = {begin.lower(): re.compile(re.escape(end), re.I) for begin, end in (_BLOCKS | _WORDS).items()}
 # A template may open the block in the prompt, so that the answer holds its end alone.
 _LONE = re.compile(_any({*_BLOCKS.values()} - {"<|end|>", "<|eom|>"}), re.I)
+_ENDS = re.compile(f"[{re.escape(''.join({mark[-1] for mark in (*_BLOCKS.values(), *_FRAMES[False])}))}]")
+"""With one of these ends each mark that a text may hold but for the first: most answers have none of them."""
 _TAIL = 64  # tokens of a prompt in which a thought may be begun
 
 
@@ -58,6 +60,8 @@ def split(text: str, begun: str = "") -> SplitText:
 
     `begun` is the mark by which the prompt has begun a thought, as `begun_by` returns it.
     """
+    if not (begun or _ENDS.search(text) or _BEGIN.match(text)):
+        return SplitText("", 0, "", True)
     at, thoughts, begin = 0, list[str](), begun.lower()
     while (opened := _BEGIN.match(text, at)) or begin:
         again = opened and (not begin or opened[1].lower() == begin)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pairforge
+from pairforge.repetition import _ASCII_WORDS, _WORD
 
 LOOPS = {
     "a name over and over": "I am" + " Deep" * 30,
@@ -83,3 +84,8 @@ def test_words_four_times_over_are_a_loop_wherever_they_stand(words: list[str], 
 @pytest.mark.slow
 def test_a_long_text_takes_no_time() -> None:
     assert not pairforge.repeats(" ".join(f"word{number}" for number in range(20_000)))
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_words_of_ascii_are_those_of_any_text(text: str) -> None:
+    assert text.encode().translate(_ASCII_WORDS).decode().split() == _WORD.findall(text)

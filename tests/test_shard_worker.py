@@ -13,7 +13,7 @@ import pytest
 
 from pairforge.errors import OutsideError
 from pairforge.shard_worker import ShardWorker
-from pairforge.shards import ScoreFiles, Shard, ShardFiles, ShardPlan, ShardReport, decoded, encoded
+from pairforge.shards import ScoreFiles, Shard, ShardFiles, ShardReport, cut, decoded, encoded
 from pairforge.storage import Folder
 from pairforge.store import Store
 from pairforge.types import Answer, Judge, Key, Prompt, Sampler, Skip
@@ -165,7 +165,7 @@ def test_a_part_that_is_gone_meanwhile_is_no_error(tmp_path: Path) -> None:
 
 
 def test_workers_that_race_with_other_answers_agree_on_one_set(tmp_path: Path) -> None:
-    storage, shards = Folder(tmp_path), list(ShardPlan(lambda: prompts(40), 10))
+    storage, shards = Folder(tmp_path), list(cut(prompts(40), 10))
     samplers = [Echo(mark=f"{number} ") for number in range(3)]
     iterators = [sampler.sample(shard.prompts, 1, set()) for sampler in samplers for shard in shards[:1]]
     halves = [dict(next(iter(islice(one, 1))).items()) for one in iterators]  # all three have begun the first shard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairforge.errors import OutsideError
-from pairforge.shards import Shard, ShardPlan, ShardReport, decoded, encoded, run_shard
+from pairforge.shards import Shard, ShardReport, cut, decoded, encoded, run_shard
 from pairforge.types import Answer, Key, Prompt, Skip
 
 
@@ -26,22 +26,18 @@ def open_noting(folder: str) -> Callable[[Shard], ShardReport]:
     return lambda shard: ShardReport(shard.number)
 
 
-def plan(given: Sequence[Prompt | Skip], size: int) -> ShardPlan:
-    return ShardPlan(lambda: given, size)
-
-
 @given(st.integers(0, 400), st.integers(1, 40))
 def test_shards_hold_all_prompts_once_in_order(count: int, size: int) -> None:
     given = prompts(count)
-    shards = list(plan([*given, Skip("json", "f:1"), *given[:10]], size))
+    shards = list(cut([*given, Skip("json", "f:1"), *given[:10]], size))
     assert [prompt for shard in shards for prompt in shard.prompts] == given
     assert [shard.number for shard in shards] == [*range(len(shards))]
     assert all(max(size // 2, 1) <= len(shard.prompts) <= 2 * size for shard in shards[:-1])
 
 
 def test_prompts_that_are_put_in_leave_most_shards_as_they_are() -> None:
-    before = {shard.name for shard in plan(prompts(2000), 50)}
-    after = {shard.name for shard in plan([*prompts(7, start=5000), *prompts(2000)], 50)}
+    before = {shard.name for shard in cut(prompts(2000), 50)}
+    after = {shard.name for shard in cut([*prompts(7, start=5000), *prompts(2000)], 50)}
     assert len(before & after) > 0.8 * len(before)
 
 

@@ -31,7 +31,7 @@ from ..stages import cost_of, sample
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, plural
-from ..types import Answer, Ask, Prompt, Sampler, Skip
+from ..types import Answer, Ask, Key, Prompt, Sampler, Skip
 from .inputs import find_run, like_a_run
 
 HELPFUL_SYSTEM_MESSAGE = "You're a helpful assistant."
@@ -238,6 +238,7 @@ def answer(
     budget: Budget | None = None,
     first: int = 0,
     count: AnswerCount | None = None,
+    failed: dict[Key, Skip] | None = None,
 ) -> dict[str, list[Answer] | Skip]:
     """Return n answers to each prompt, as `stages.sample`, with progress and the sampler's warnings on stderr.
 
@@ -259,7 +260,7 @@ def answer(
         return f"{now - paid:.4g} spent" if (now := cost_of(sampler)) > paid else ""
 
     with progress(label, quiet, spent) as tell:
-        answers = sample(prompts, sampler, n, store, report, budget, first)
+        answers = sample(prompts, sampler, n, store, report, budget, first, failed)
     if start:
         counted.stored += start[0][0]
         counted.done += start[0][0] + sum(last) - sum(start[0])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from .. import diagnostics
 from ..console import note
@@ -32,7 +32,7 @@ from .finishing import PairFinisher
 from .inputs import find_run
 from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple, open_budget
 from .run_parts import Answers, Judged, fitted, without_hard
-from .sharded import KnownSkips, ShardedAnswers, ToDo
+from .sharded import ShardedAnswers, ToDo
 
 if TYPE_CHECKING:
     from ..correction.renaming import NameCounts
@@ -98,7 +98,7 @@ class Builder:
 
     `retryable` counts the prompts whose answers failed in a way that another run may resolve, by kind: "" for the
     prompts of the run, else "revise", "counter" or "retain". `counts` are of all answers that were asked for, by label.
-    `skips` say of which answers it is known that there is none.
+    `skips` say of which answers it is known why there is none.
     """
 
     job: BuildJob
@@ -106,19 +106,18 @@ class Builder:
     quiet: bool
     retryable: Counter[str] = field(default_factory=Counter)
     counts: dict[str, AnswerCount] = field(default_factory=dict)
-    skips: Mapping[Key, Skip] = field(default_factory=dict)
+    skips: dict[Key, Skip] | None = None
 
     def ask(
         self, prompts: Sequence[Prompt], n: int = 1, *, kind: str = "", sampler: Sampler | None = None, first: int = 0
     ) -> Answers:
         """Return n answers to each prompt, with the job's sampler or another; those before `first` were asked for."""
         sampler = sampler or self.job.sampler
-        label = f"{self.job.command}: {kind or sampler.model}"
-        if self.skips and not kind:
-            sampler = cast("Sampler", KnownSkips(sampler, self.skips))
+        label = f"{self.job.command}: {kind}" if kind else self.job.label
         total = 0 if kind or self.job.adaptive is True else len(self.job.prompts) * len(self.job.contexts) * n
         count = self.counts.setdefault(label, AnswerCount(total if total > n * CHUNK else 0))
-        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first, count)
+        failed = None if kind else self.skips
+        answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first, count, failed)
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
 
@@ -222,6 +221,11 @@ class BuildJob:
     by_default: bool = False
     open_judge: Callable[[], Judge | Jury] | None = None
 
+    @property
+    def label(self) -> str:
+        """What is shown before the progress of its answers."""
+        return f"{self.command}: {self.sampler.model}"
+
     def asked(self) -> Iterator[Prompt | Skip]:
         """Yield every prompt in every context."""
         return in_contexts(self.prompts, self.contexts)
@@ -275,7 +279,8 @@ def build(job: BuildJob, options: RunOptions, fresh: bool = False) -> BuildResul
     if sharded and sharded.is_task:
         if job.by_default and any(job.contexts) and not job.sampler.takes_system():
             job = replace(job, contexts=[None])
-        return TaskResult(run, job.budget.max_failures, *_run_shards(run, job, sharded, quiet))
+        with sharded.planned(_to_do(job)) as shards:
+            return TaskResult(run, job.budget.max_failures, *shards.run(run, job.budget, job.label, quiet))
     new = not run.path.exists()
     if options.name is not None:
         run.check_name(options.name)
@@ -379,22 +384,16 @@ def _may_be_asked(builder: Builder) -> Builder:
 
 def _to_do(job: BuildJob) -> ToDo:
     """Return what is done in the shards of a run."""
-    return ToDo(job.asked, job.sampler, job.rounds[0], job.judge, job.open_judge)
-
-
-def _run_shards(
-    run: Run, job: BuildJob, sharded: ShardedAnswers, quiet: bool, store: Store | None = None
-) -> tuple[int, int]:
-    label = f"{job.command}: {job.sampler.model}"
-    return sharded.run(_to_do(job), run, job.budget, label, quiet, store)
+    return ToDo(job.asked(), job.sampler, job.rounds[0], job.judge, job.open_judge)
 
 
 def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> None:
     builder = _may_be_asked(builder)
     job = builder.job
     if sharded:
-        _run_shards(run, job, sharded, builder.quiet, builder.store)
-        builder = replace(builder, skips=sharded.gather(_to_do(job), run, builder.store))
+        with sharded.planned(_to_do(job), builder.store) as shards:
+            shards.run(run, job.budget, job.label, builder.quiet)
+            builder = replace(builder, skips=shards.gather(run, builder.store))
     finish, names = PairFinisher(job.sampler, job.keeps), job.names() if job.names else None
     authors = job.sampler.authors() if isinstance(job.sampler, ReplaySampler) else {}
     asked_with: dict[str, Any] = {}

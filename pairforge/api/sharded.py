@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,9 +18,10 @@ from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, RunOptions
 from ..options.declaration import part_of
 from ..plugins import load
+from ..readers.spool import RowSpool
 from ..run import Run, out_dir, without_refused
 from ..shard_worker import ShardWorker
-from ..shards import Executor, OpenWork, ScoreFiles, Shard, ShardFiles, ShardPlan
+from ..shards import Executor, OpenWork, ScoreFiles, Shard, ShardFiles, cut
 from ..stages import known_settings
 from ..stopping import Budget, finish_batch_on_signal
 from ..storage import open_storage
@@ -34,10 +36,10 @@ EXECUTORS = ("local", "array", "ray")
 class ToDo(NamedTuple):
     """What is done in the shards of a run: n answers to each prompt, and the scores that the judge gives them.
 
-    `prompts` returns all of them, each time from the first; `open_judge` opens the judge in another process.
+    `open_judge` opens the judge in another process.
     """
 
-    prompts: Callable[[], Iterable[Prompt | Skip]]
+    prompts: Iterable[Prompt | Skip]
     sampler: Sampler
     n: int
     judge: Judge | Jury | None = None
@@ -92,28 +94,8 @@ def open_executor(options: ExecutorOptions) -> Executor | None:
     return made
 
 
-class KnownSkips:
-    """A sampler that knows why some answers are not there, and doesn't ask for those again."""
-
-    def __init__(self, sampler: Sampler, skips: Mapping[Key, Skip]) -> None:
-        self.sampler, self.skips = sampler, skips
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.sampler, name)
-
-    def sample(
-        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
-    ) -> Iterator[Mapping[Key, Answer | Skip]]:
-        """Give the reasons that are known, then ask for the rest."""
-        keys = [(prompt.id, index) for prompt in prompts for index in range(first, n)]
-        yield {key: self.skips[key] for key in keys if key in self.skips and key not in done}
-        known = {key for key in keys if key in self.skips or key in done}
-        if len(known) < len(keys):
-            yield from self.sampler.sample(prompts, n, known, *([first] if first else []))
-
-
-def _has_all(store: Store | None, settings: Mapping[str, Any], shard: Shard, n: int) -> bool:
-    known = store.answers(settings, (prompt.id for prompt in shard.prompts)) if store else {}
+def _has_all(store: Store, settings: Mapping[str, Any], shard: Shard, n: int) -> bool:
+    known = store.answers(settings, (prompt.id for prompt in shard.prompts))
     return all((prompt.id, index) in known for prompt in shard.prompts for index in range(n))
 
 
@@ -151,28 +133,77 @@ class ShardedAnswers:
         """Return whether this process is one of many that run shards, and makes no pairs."""
         return isinstance(self.executor, ArrayExecutor)
 
-    def run(
-        self, todo: ToDo, run: Run, budget: Budget, label: str, quiet: bool, store: Store | None = None
-    ) -> tuple[int, int]:
+    @contextmanager
+    def planned(self, todo: ToDo, store: Store | None = None) -> Iterator[ShardedRun]:
+        """Yield the run in shards, whose plan is made once and kept on disk for as long as the context lasts."""
+        with RowSpool(self._shards(todo, store)) as plan:
+            yield ShardedRun(self, todo, plan, store)
+
+    def _shards(self, todo: ToDo, store: Store | None) -> Iterator[Planned]:
+        """Yield each shard, and whether the store has its answers, so that it is not to be run."""
+        _, kinds = self.worker(todo, store)
+        files, there = kinds[0], {*kinds[0].storage.list(kinds[0].folder)}
+        for shard in cut(todo.prompts, self.options.shard_size):
+            names = [kind.final(shard, todo.n) for kind in kinds]  # with their hashes, which are kept with the shard
+            stored = store is not None and names[0] not in there and _has_all(store, files.settings, shard, todo.n)
+            yield Planned(shard, stored)
+
+    def worker(self, todo: ToDo, store: Store | None) -> tuple[ShardWorker, list[ShardFiles]]:
+        """Return the worker of this process, which other workers are like, and where answers and scores lie."""
+        judges = judges_of(todo.judge) if self.is_here or todo.open_judge else ()
+        worker = ShardWorker(todo.sampler, todo.n, open_storage(self.storage), judges)
+        settings = known_settings(todo.sampler, store) if store else todo.sampler.settings()
+        files = ShardFiles(worker.storage, settings)
+        return worker, [files, *([ScoreFiles.by(judges, files)] if judges else [])]
+
+
+class Planned(NamedTuple):
+    """A shard of a run; it is `stored` where the answers were in evidence.db before."""
+
+    shard: Shard
+    stored: bool
+
+
+@dataclass(frozen=True)
+class OpenShards:
+    """The shards of a plan that are to be run, by their numbers; they are read anew whenever they are iterated."""
+
+    plan: Iterable[Planned]
+    numbers: Container[int]
+
+    def __iter__(self) -> Iterator[Shard]:
+        return (shard for shard, _ in self.plan if shard.number in self.numbers)
+
+
+@dataclass(frozen=True)
+class ShardedRun:
+    """The shards of one run: `plan` has each of them, in order."""
+
+    answers: ShardedAnswers
+    todo: ToDo
+    plan: RowSpool
+    store: Store | None
+
+    def run(self, run: Run, budget: Budget, label: str, quiet: bool) -> tuple[int, int]:
         """Run the shards that nobody has run, and return how many there are, and how many are whole now.
 
         Their names are kept in the folder of the run until all are whole. The budget is the driver's: when it is
         spent, no shard is handed out any more. Raises what ended the work of a worker.
         """
-        worker, kinds = self._worker(todo, store)
+        todo, given = self.todo, self.answers
+        worker, kinds = given.worker(todo, self.store)
         there = {name for kind in kinds for name in kind.storage.list(kind.folder)}
-        wanted = [names for _, names in self._shards(todo, kinds, there, store)]
+        wanted = [self._whole_with(one, kinds) for one in self.plan]
         open_ = {number for number, names in enumerate(wanted) if not there.issuperset(names)}
         done, asked, start = len(wanted) - len(open_), 0, time.monotonic()
         if not open_:
             return len(wanted), done
         run.path.mkdir(parents=True, exist_ok=True)
-        write_atomic(run.shards, json.dumps({"storage": self.storage, "shards": wanted}))
+        write_atomic(run.shards, json.dumps({"storage": given.storage, "shards": wanted}))
         open_work: OpenWork = lambda: worker  # noqa: E731
-        if not self.is_here:
+        if not given.is_here:
             open_judge = todo.open_judge if worker.judges else None
-            open_work = partial(open_worker, self.options, todo.n, self.storage, open_judge, _settings(worker))
-        shards = ShardPlan(todo.prompts, self.options.shard_size, open_)
+            open_work = partial(open_worker, given.options, todo.n, given.storage, open_judge, _settings(worker))
 
         def speed() -> str:
             return f"{asked / (time.monotonic() - start):.1f} answers/s" if asked else ""
@@ -180,7 +211,7 @@ class ShardedAnswers:
         with progress(f"{label}, shards", quiet, speed) as tell, finish_batch_on_signal() as stopping:
             tell = tell or (lambda *_: None)
             tell(done, len(wanted), budget.tokens, budget.failures)
-            for report in self.executor.run(open_work, shards):
+            for report in given.executor.run(open_work, OpenShards(self.plan, open_)):
                 if report.error:
                     raise OutsideError(report.error[0], fix=report.error[1] or None)
                 done += not report.unfinished
@@ -194,19 +225,19 @@ class ShardedAnswers:
                     break
         return len(wanted), done
 
-    def gather(self, todo: ToDo, run: Run, store: Store) -> dict[Key, Skip]:
+    def gather(self, run: Run, store: Store) -> dict[Key, Skip]:
         """Put the answers and scores that the shards hold into the store, and return why there is no answer to some.
 
         What is left of work on shards that are whole now is removed.
         """
         skips, whole = dict[Key, Skip](), True
-        _, kinds = self._worker(todo, store)
+        _, kinds = self.answers.worker(self.todo, store)
         there = [kind.by_shard() for kind in kinds]
-        names_there = {name for names in there[0].values() for name in names}
-        for shard, wanted in self._shards(todo, kinds, names_there, store):
+        for one in self.plan:
+            wanted = self._whole_with(one, kinds)
             for kind, of_kind in zip(kinds, there, strict=True):
-                names = of_kind.get(kind.name(shard), [])
-                if (final := kind.final(shard, todo.n)) in names:
+                names = of_kind.get(kind.name(one.shard), [])
+                if (final := kind.final(one.shard, self.todo.n)) in names:
                     kind.remove_parts(names)
                     names = [final]
                 whole = whole and not {final} & {*wanted} - {*names}
@@ -223,22 +254,6 @@ class ShardedAnswers:
             run.shards.unlink(missing_ok=True)
         return skips
 
-    def _worker(self, todo: ToDo, store: Store | None) -> tuple[ShardWorker, list[ShardFiles]]:
-        """Return the worker of this process, which other workers are like, and where answers and scores lie."""
-        judges = judges_of(todo.judge) if self.is_here or todo.open_judge else ()
-        worker = ShardWorker(todo.sampler, todo.n, open_storage(self.storage), judges)
-        settings = known_settings(todo.sampler, store) if store else todo.sampler.settings()
-        files = ShardFiles(worker.storage, settings)
-        return worker, [files, *([ScoreFiles.by(judges, files)] if judges else [])]
-
-    def _shards(
-        self, todo: ToDo, kinds: Sequence[ShardFiles], there: Container[str], store: Store | None
-    ) -> Iterator[tuple[Shard, list[str]]]:
-        """Yield each shard with the names of the files that it is whole with; none where the store has its answers.
-
-        `there` are the files that storage has.
-        """
-        files = kinds[0]
-        for shard in ShardPlan(todo.prompts, self.options.shard_size):
-            stored = files.final(shard, todo.n) not in there and _has_all(store, files.settings, shard, todo.n)
-            yield shard, [] if stored else [kind.final(shard, todo.n) for kind in kinds]
+    def _whole_with(self, one: Planned, kinds: Sequence[ShardFiles]) -> list[str]:
+        """Return the files that a shard is whole with; none where the store had its answers."""
+        return [] if one.stored else [kind.final(one.shard, self.todo.n) for kind in kinds]
