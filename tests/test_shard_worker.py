@@ -93,6 +93,18 @@ def test_what_another_try_may_resolve_leaves_a_shard_open(tmp_path: Path) -> Non
     assert [one for one in found.values() if isinstance(one, Skip)] == [fails["question 2"]] and len(found) == 4
 
 
+def test_what_can_t_be_replayed_is_no_failure_and_what_never_comes_leaves_a_shard_open(tmp_path: Path) -> None:
+    class Silent(Echo):
+        def sample(self, prompts: Sequence[Prompt], *given: Any, **__: Any) -> Iterator[Mapping[Key, Answer | Skip]]:
+            yield from super().sample(prompts[:-1], *given)
+
+    missing = {"question 1": Skip("not_replayed", "no stored answer")}
+    report = ShardWorker(Silent(missing), 1, Folder(tmp_path))(Shard(0, prompts(3)))
+    assert (report.answers, report.failures, report.unfinished) == (1, 0, True)
+    report = ShardWorker(Echo(missing), 1, Folder(tmp_path))(Shard(0, prompts(3)))
+    assert (report.answers, report.failures, report.unfinished) == (1, 0, False)
+
+
 def test_an_error_of_a_worker_is_in_its_report(tmp_path: Path) -> None:
     class Broken(Echo):
         def sample(self, *_: Any, **__: Any) -> Iterator[Mapping[Key, Answer | Skip]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -58,6 +60,16 @@ def test_prompts_that_are_put_in_leave_most_shards_as_they_are() -> None:
 )
 def test_what_is_written_is_read(results: dict[Key, Answer | Skip]) -> None:
     assert decoded(encoded(results), "x") == results
+
+
+def test_writing_and_reading_imports_no_pandas() -> None:
+    code = """if True:
+        import sys
+        from pairforge.shards import decoded, encoded
+        from pairforge.types import Answer
+        assert decoded(encoded({("p", 0): Answer("a", "stop")}), "") and "pandas" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_file_that_is_no_shard_is_named() -> None:

@@ -15,6 +15,7 @@ from pairforge.pairers import BestWorstPairer, CorrectionPairer
 from pairforge.rename import Renamer
 from pairforge.samplers.decoding import Decoding
 from pairforge.stages import judge_groups, pair, sample, score
+from pairforge.stopping import Budget
 from pairforge.store import Store
 from pairforge.types import Answer, AnswerGroup, Ask, Judge, Key, Pair, Prompt, Skip, Verdicts
 
@@ -65,6 +66,14 @@ def test_a_prompt_with_an_answer_that_failed_is_asked_again_for_that_one(tmp_pat
     healthy = scripted({"x": whole("-", "b"), "y": whole("-", "b")})
     assert sample(prompts, healthy, 2, Store(tmp_path))[prompt("x").id] == whole("a", "b")
     assert keys(healthy) == [(prompt("x").id, 1), (prompt("y").id, 1)]
+
+
+def test_what_is_known_to_have_failed_is_not_asked_and_no_failure_of_this_process(tmp_path: Path) -> None:
+    sampler, budget = scripted({"x": whole("a", "b"), "y": [Skip("failed", "html")] * 2}), Budget()
+    failed = {(prompt("x").id, 1): Skip("rejected", "too long")}
+    results = sample([prompt("x"), prompt("y")], sampler, 2, Store(tmp_path), budget=budget, failed=failed)
+    assert results == {prompt("x").id: whole("a"), prompt("y").id: Skip("failed", "html")}
+    assert (prompt("x").id, 1) not in keys(sampler) and budget.failures == 2 and len(failed) == 3
 
 
 def test_scores_are_asked_once_and_only_for_answers_worth_it(tmp_path: Path) -> None:
