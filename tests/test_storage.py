@@ -11,9 +11,13 @@ import pytest
 from pairforge.errors import InputError, OutsideError
 from pairforge.storage import Bucket, Folder, Storage, open_storage
 
+ON_S3 = pytest.param("s3", marks=[pytest.mark.slow, pytest.mark.filterwarnings("ignore")])
 
-@pytest.fixture(params=["folder", "memory"])
+
+@pytest.fixture(params=["folder", "memory", ON_S3])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "s3":
+        return open_storage(request.getfixturevalue("s3"))
     return open_storage(str(tmp_path) if request.param == "folder" else f"memory://{tmp_path.name}")
 
 

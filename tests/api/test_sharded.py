@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 from fakeserver import Ask, FakeServer
 from support import read_jsonl, write_jsonl
@@ -36,6 +37,11 @@ def given(tmp_path: Path) -> dict[str, Any]:
         "no_system": True,
         "quiet": True,
     }
+
+
+def names_in(url: str) -> list[str]:
+    files, root = fsspec.core.url_to_fs(url, skip_instance_cache=True)
+    return [name.removeprefix(f"{root}/") for name in files.find(root)]
 
 
 def made(run: Run) -> tuple[str, bytes, bytes, dict[str, Any]]:
@@ -109,6 +115,24 @@ def test_the_judge_scores_in_the_shards_and_the_run_is_that_of_one_process(
         more: dict[str, Any] = {"pick": "best-second"} if picked is select else {"judge": "length"}
         one, other = (picked(path, output=str(path.parent), quiet=True, **more) for path in (alone.path, run.path))
         assert made(one.run) == made(other.run)
+
+
+@pytest.mark.parametrize(
+    "store", ["memory", pytest.param("s3", marks=[pytest.mark.slow, pytest.mark.filterwarnings("ignore")])]
+)
+def test_shards_of_answers_and_scores_may_lie_in_an_object_store(
+    tmp_path: Path, given: dict[str, Any], store: str, request: pytest.FixtureRequest
+) -> None:
+    rows = [{"prompt": f"Question {n}?", "answers": [f"a{n}", "c"], "model": "m"} for n in range(COUNT)]
+    judged = {**given, "replay": str(write_jsonl(tmp_path / "two.jsonl", rows)), "judge": "length", "n": 2}
+    url = request.getfixturevalue("s3") if store == "s3" else f"memory://{tmp_path.name}"
+    alone = onpolicy(output=str(tmp_path / "alone"), **judged)
+    sharded: dict[str, Any] = {"executor": "array", "shards": url, "shard_size": 20, **judged}
+    for part in ("1/2", "2/2"):
+        assert onpolicy(output=str(tmp_path / part[0]), part=part, **sharded).ok
+    whole = onpolicy(output=str(tmp_path / "whole"), **sharded | {"executor": "local"})
+    assert made(whole.run) == made(alone.run)
+    assert {name.partition(".")[2] for name in names_in(url)} == {"2.parquet", "2.db.gz"}
 
 
 def test_a_worker_that_finds_another_model_says_so(tmp_path: Path, given: dict[str, Any]) -> None:
