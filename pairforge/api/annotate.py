@@ -54,6 +54,9 @@ def ask_people(job: BuildJob, people: Sequence[HumanJudge], options: Any, fresh:
 
     Raises InputError for an option that can't be used.
     """
+    if options.executor:
+        fix = "judge by another one, then: pairforge judge --judge human"
+        raise InputError("people can't judge in shards", fix=fix)
     if job.adaptive is True:
         raise InputError("people can't judge answers that --adaptive asks for later", fix="leave --adaptive out")
     given = getattr(options, "import_verdicts", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -54,7 +54,7 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
     given = options.judge or BUILT_IN
-    judge, named = open_judges(given, options), all(isinstance(one, str) for one in _listed(given))
+    judge = open_judges(given, options)
     pairer = open_pairer(options, judge.name)
     prompts, budget = prepare(options, options.prompts)
     contexts, source = contexts_of(options, [None]), source_name(options.prompts)
@@ -75,12 +75,9 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
         adaptive=options.adaptive,
         drop_hard=open_hard_pairs(options.drop_hard, sampler),
         notes=partial(family_warning, judge, sampler.model),
-        open_judge=partial(open_judges, given, replace(options, prompts="")) if named else None,
+        open_judge=judge_opener(given, replace(options, prompts="")),
     )
     if people := people_of(judge):
-        if options.executor:
-            fix = "judge by another one here, then: pairforge judge --judge human"
-            raise InputError("people can't judge in shards", fix=fix)
         ask_people(job, people, options, options.fresh)
     return build(job, options, options.fresh and not people)
 
@@ -107,6 +104,11 @@ def open_judges(given: Any, options: JudgeModelOptions) -> Judge | Jury:
     return Jury(
         tuple(open_judge(one, options) for one, _ in opened), tuple(weight for _, weight in opened), options.vote
     )
+
+
+def judge_opener(given: Any, options: JudgeModelOptions) -> Callable[[], Judge | Jury] | None:
+    """Return what opens the judge in another process; None where it is an object in Python, which can't be sent."""
+    return partial(open_judges, given, options) if all(isinstance(one, str) for one in _listed(given)) else None
 
 
 def _listed(given: Any) -> list[Any]:

@@ -21,7 +21,7 @@ from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
 from ..readers.spool import RowSpool, batched, spooled
 from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
-from ..samplers.replay import ReplaySampler
+from ..samplers.replay import ReplaySampler, StoredSampler
 from ..stages import Outcome, Scored, decided, judge_groups, score
 from ..stopping import Budget
 from ..store import Store
@@ -32,7 +32,7 @@ from .finishing import PairFinisher
 from .inputs import find_run
 from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple, open_budget
 from .run_parts import Answers, Judged, fitted, without_hard
-from .sharded import ShardedAnswers, ToDo
+from .sharded import RunAnswers, ShardedAnswers, ToDo
 
 if TYPE_CHECKING:
     from ..correction.renaming import NameCounts
@@ -384,7 +384,9 @@ def _may_be_asked(builder: Builder) -> Builder:
 
 def _to_do(job: BuildJob) -> ToDo:
     """Return what is done in the shards of a run."""
-    return ToDo(job.asked(), job.sampler, job.rounds[0], job.judge, job.open_judge)
+    stored = isinstance(job.sampler, StoredSampler)
+    sampler = RunAnswers(job.sampler.settings(), job.sampler.model) if stored else job.sampler
+    return ToDo(job.asked(), sampler, job.rounds[0], job.judge, job.open_judge)
 
 
 def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> None:

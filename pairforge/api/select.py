@@ -31,6 +31,7 @@ from .models import open_budget
 from .onpolicy import (
     check_judge,
     family_warning,
+    judge_opener,
     open_confirm,
     open_hard_pairs,
     open_judges,
@@ -67,6 +68,8 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes | Expo
     if not options.judge:
         raise InputError("no judge is named", fix="add --judge reference, or --judge FILE.py:FUNCTION")
     named = open_judges(options.judge, options)
+    if options.executor and (options.gold is not None or options.probe is not None):
+        raise InputError("--gold and --probe have no shards", fix="leave --executor out")
     if options.gold is not None:
         source = PairInput(options.gold, options.output, quiet=options.quiet)
         file = Path(options.verdicts) if options.verdicts else None
@@ -80,6 +83,7 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes | Expo
     check_judge(named, prompts, run.path.name)
     job = _job(run, named, options, open_budget(options))
     job = replace(job, check=partial(try_judge, named, prompts), confirm=open_confirm(options))
+    job = replace(job, open_judge=judge_opener(options.judge, options))
     if options.export_verdicts:
         return export_verdicts(job, Path(options.export_verdicts), str(run.path.parent))
     if people := people_of(named):

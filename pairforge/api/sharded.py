@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from ..plugins import load
 from ..readers.spool import RowSpool
 from ..run import Run, out_dir, without_refused
 from ..shard_worker import ShardWorker
-from ..shards import Executor, OpenWork, ScoreFiles, Shard, ShardFiles, cut
+from ..shards import Executor, OpenWork, ScoreFiles, Shard, ShardFiles, cut, encoded
 from ..stages import known_settings
 from ..stopping import Budget, finish_batch_on_signal
 from ..storage import open_storage
@@ -46,17 +47,30 @@ class ToDo(NamedTuple):
     open_judge: Callable[[], Judge | Jury] | None = None
 
 
+class RunAnswers(Sampler):
+    """The answers of a run, by their settings: the driver puts them into shards to be judged, and none is asked for."""
+
+    def __init__(self, of: Mapping[str, Any], model: str) -> None:
+        self.of, self.model, self.warnings = of, model, list[str]()
+
+    def settings(self) -> dict[str, Any]:
+        return {"answers_of": self.of}
+
+    def sample(
+        self, prompts: Sequence[Prompt], n: int, done: Container[Key], first: int = 0
+    ) -> Iterator[Mapping[Key, Answer | Skip]]:
+        return iter(())
+
+
 def open_worker(
-    options: BuildOptions,
+    open_answers: Callable[[], Sampler],
     n: int,
     storage: str,
     open_judge: Callable[[], Judge | Jury] | None,
     settings: Mapping[str, Any],
 ) -> ShardWorker:
     """Open a worker wherever an executor runs it. Raises InputError where it would not do what these settings say."""
-    worker = ShardWorker(
-        open_sampler(options, quiet=True), n, open_storage(storage), judges_of(open_judge() if open_judge else None)
-    )
+    worker = ShardWorker(open_answers(), n, open_storage(storage), judges_of(open_judge() if open_judge else None))
     if (own := _settings(worker)) != settings:
         names = ", ".join(name for name in {**settings, **own} if settings.get(name) != own.get(name))
         what = f"a worker finds another {worker.sampler.model} than this process: {one_line(names)}"
@@ -106,22 +120,28 @@ class ShardedAnswers:
     Args:
         executor: runs the shards.
         storage: the path or URL where they are committed.
-        options: from which a worker elsewhere opens the sampler.
+        shard_size: in prompts, on average.
+        open_sampler: opens the sampler of the run in another process.
     """
 
     executor: Executor
     storage: str
-    options: BuildOptions
+    shard_size: int
+    open_sampler: Callable[[], Sampler] | None
 
     @classmethod
     def of(cls, options: RunOptions) -> ShardedAnswers | None:
         """Return what the options of a run ask for; None where its answers are asked for in this process."""
-        if not isinstance(options, BuildOptions) or (executor := open_executor(options)) is None:
+        if not isinstance(options, ExecutorOptions) or (executor := open_executor(options)) is None:
             return None
-        if options.max_cost is not None:
+        if getattr(options, "max_cost", None) is not None:
             raise InputError("--max-cost can't be counted with --executor", fix="limit the answers by --max-tokens")
+        asks = part_of(options, BuildOptions) if isinstance(options, BuildOptions) else None
+        if asks is None and isinstance(executor, ArrayExecutor):
+            what = "an array can't judge the answers of a run: its tasks open no evidence.db"
+            raise InputError(what, fix="use --executor ray, or name the judge when the run is made")
         storage = options.shards or str((out_dir(options.output) / "shards").absolute())
-        return cls(executor, storage, part_of(options, BuildOptions))
+        return cls(executor, storage, options.shard_size, partial(open_sampler, asks, quiet=True) if asks else None)
 
     @property
     def is_here(self) -> bool:
@@ -143,9 +163,15 @@ class ShardedAnswers:
         """Yield each shard, and whether the store has its answers, so that it is not to be run."""
         _, kinds = self.worker(todo, store)
         files, there = kinds[0], {*kinds[0].storage.list(kinds[0].folder)}
-        for shard in cut(todo.prompts, self.options.shard_size):
+        for shard in cut(todo.prompts, self.shard_size):
             names = [kind.final(shard, todo.n) for kind in kinds]  # with their hashes, which are kept with the shard
-            stored = store is not None and names[0] not in there and _has_all(store, files.settings, shard, todo.n)
+            stored = False
+            if store is not None and names[0] not in there:
+                if isinstance(todo.sampler, RunAnswers):
+                    known = store.answers(todo.sampler.of, (prompt.id for prompt in shard.prompts))
+                    files.storage.put_new(names[0], encoded({key: known[key] for key in known if key[1] < todo.n}))
+                else:
+                    stored = _has_all(store, files.settings, shard, todo.n)
             yield Planned(shard, stored)
 
     def worker(self, todo: ToDo, store: Store | None) -> tuple[ShardWorker, list[ShardFiles]]:
@@ -203,7 +229,9 @@ class ShardedRun:
         open_work: OpenWork = lambda: worker  # noqa: E731
         if not given.is_here:
             open_judge = todo.open_judge if worker.judges else None
-            open_work = partial(open_worker, given.options, todo.n, given.storage, open_judge, _settings(worker))
+            # Answers that are in shards already can be sent as what they are: a name and settings.
+            opened = given.open_sampler or partial(copy, todo.sampler)
+            open_work = partial(open_worker, opened, todo.n, given.storage, open_judge, _settings(worker))
 
         def speed() -> str:
             return f"{asked / (time.monotonic() - start):.1f} answers/s" if asked else ""
@@ -241,6 +269,8 @@ class ShardedRun:
                     kind.remove_parts(names)
                     names = [final]
                 whole = whole and not {final} & {*wanted} - {*names}
+                if isinstance(self.todo.sampler, RunAnswers) and not isinstance(kind, ScoreFiles):
+                    continue  # they come from the store
                 if isinstance(kind, ScoreFiles):
                     for name, packed in kind.contents(names):
                         store.merge(packed, name)

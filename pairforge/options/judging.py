@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from .common import BudgetOptions, BuildOptions, PairData, PromptSource, RunOptions, prompts_option
+from .common import BudgetOptions, BuildOptions, ExecutorOptions, PairData, PromptSource, RunOptions, prompts_option
 from .declaration import option, options
 from .viewing import AnnotationOptions
 
@@ -117,7 +117,7 @@ class StoredAnswersOptions(PickOptions, RunOptions):
 
 
 @options
-class JudgeOptions(StoredAnswersOptions, JudgeModelOptions, AnnotationOptions, BudgetOptions):
+class JudgeOptions(StoredAnswersOptions, JudgeModelOptions, AnnotationOptions, ExecutorOptions, BudgetOptions):
     """Score the answers of a run by another judge.
 
     No answers are sampled: it makes the run that `onpolicy` with this judge would have made. With --gold or --probe it

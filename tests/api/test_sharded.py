@@ -135,6 +135,34 @@ def test_shards_of_answers_and_scores_may_lie_in_an_object_store(
     assert {name.partition(".")[2] for name in names_in(url)} == {"2.parquet", "2.db.gz"}
 
 
+def test_the_answers_of_any_run_are_judged_in_shards(tmp_path: Path, given: dict[str, Any]) -> None:
+    rows = [{"prompt": f"Question {n}?", "answers": [f"a{n}", f"bb{n}", "c"][: 3 - n % 2]} for n in range(COUNT - 1)]
+    given["replay"] = str(write_jsonl(tmp_path / "some.jsonl", rows))
+    log, judge = tmp_path / "judged", tmp_path / "judge.py"
+    judge.write_text(
+        "def score(completions, **columns):\n"
+        f"    with open({str(log)!r}, 'a') as log:\n"
+        "        log.writelines(one[-1]['content'] + chr(10) for one in completions)\n"
+        "    return [float(len(one[-1]['content'])) for one in completions]\n"
+    )
+    made_by: dict[str, Any] = {"n": 3, "judge": "regex:b", **given}
+    runs = [onpolicy(output=str(tmp_path / name), **made_by).run for name in ("alone", "local", "elsewhere")]
+    runs.append(onpolicy(output=str(tmp_path / "before"), executor="local", shard_size=9, **made_by).run)
+    alone, *others = [
+        rescore(run.path, judge=f"{judge}:score", output=str(run.path.parent), quiet=True, **more).run
+        for run, more in zip(
+            runs, [{}, {"executor": "local"}, *[{"executor": f"{__file__}:Elsewhere"}] * 2], strict=True
+        )
+    ]
+    assert alone.counts["pairs"] == COUNT - 1 and [made(other) for other in others] == [made(alone)] * 3
+    judged = [text for text in log.read_text().splitlines() if text == "bb7"]
+    assert len(judged) == 4, "judged in a shard, and again by the driver"
+    with pytest.raises(InputError, match="an array can't judge"):
+        rescore(runs[0].path, judge="length", output=str(tmp_path / "alone"), executor="array", part="1/2", quiet=True)
+    with pytest.raises(InputError, match="--gold and --probe have no shards"):
+        rescore(runs[0].path, judge="length", probe=1, executor="local")
+
+
 def test_a_worker_that_finds_another_model_says_so(tmp_path: Path, given: dict[str, Any]) -> None:
     own = tmp_path / "own.py"
     own.write_text(
