@@ -52,16 +52,18 @@ def measure(count: int, n: int) -> dict[str, float]:
                 answers = [f"{'word ' * (7 * number * i % 40)}{i}." for i in range(n)]
                 lines.write(json.dumps({"prompt": f"Question {number}?", "answers": answers, "model": "m"}) + "\n")
         given = {"prompts": str(file), "replay": str(file), "judge": "length", "n": n, "quiet": True}
-        of = sharded.ShardedAnswers
+        of = sharded.ShardedRun
+        plan = type("Plan", (sharded.RowSpool,), {"__enter__": timed("plan", sharded.RowSpool.__enter__)})
         with (
+            mock.patch.object(sharded, "RowSpool", plan),
             mock.patch.object(of, "run", timed("run", of.run)),
             mock.patch.object(of, "gather", timed("gather", of.gather)),
             mock.patch.object(sharded.ShardWorker, "__call__", timed("shard", sharded.ShardWorker.__call__)),
         ):
             start = time.process_time()
             onpolicy(output=folder, executor="local", **given)
-            spent["pairs"] = time.process_time() - start - spent["run"] - spent["gather"]
-    spent["plan"] = spent.pop("run") - spent["shard"]
+            spent["pairs"] = time.process_time() - start - spent["plan"] - spent["run"] - spent["gather"]
+    spent["plan"] += spent.pop("run") - spent["shard"]
     return {name: 1000 * spent[name] / count for name in RATES}
 
 
