@@ -15,6 +15,8 @@ from .errors import InputError
 from .options.common import BudgetOptions
 
 GRACE = 5.0  # seconds in which the current batch may be finished after a signal
+_outer: list[list[int]] = []
+"""The signals that the block around the others caught, while there is one."""
 
 
 @dataclass(kw_only=True)
@@ -51,11 +53,15 @@ def finish_batch_on_signal(seconds: float = GRACE) -> Iterator[Callable[[], bool
     """Defer the first SIGINT/SIGTERM until the current batch is committed; yields a function: has a signal come?
 
     The block calls it after each commit, and ends if a signal came; the signal then has its usual effect. With a second
-    signal, or if the block goes on for `seconds`, the signal takes effect immediately.
+    signal, or if the block goes on for `seconds`, the signal takes effect immediately. A block within another one ends
+    without that effect: it comes at the end of the outer one.
     """
     caught: list[int] = []
     usual: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():  # Others can't set handlers.
+    if main := threading.current_thread() is threading.main_thread():  # Others can't set handlers.
+        if _outer:
+            yield lambda: bool(_outer[0])
+            return
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         usual = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
 
@@ -81,9 +87,13 @@ def finish_batch_on_signal(seconds: float = GRACE) -> Iterator[Callable[[], bool
 
     for number in usual:
         signal.signal(number, defer)
+    if main:
+        _outer.append(caught)
     try:
         yield lambda: bool(caught)
     finally:
+        if main:
+            _outer.clear()
         _restore(usual)
     if caught:
         signal.raise_signal(caught[0])

@@ -93,6 +93,24 @@ def test_a_batch_has_only_so_many_seconds() -> None:
     assert child(seconds=0.2, batch=15.0, signals=1)[0] == "interrupted after 0\n"
 
 
+def test_a_block_within_another_leaves_the_signal_to_that_one(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = list[bool]()
+
+    def both(interrupted: bool) -> None:
+        with finish_batch_on_signal(30) as outer:
+            with finish_batch_on_signal(30) as inner:
+                if interrupted:
+                    signal.raise_signal(signal.SIGINT)
+                ended.append(inner())
+            ended.append(outer())
+
+    with pytest.raises(KeyboardInterrupt):
+        both(interrupted=True)
+    both(interrupted=False)
+    assert ended == [True, True, False, False]
+    assert capfd.readouterr().err.count("stopping after the current batch") == 1
+
+
 def test_handlers_are_put_back_and_threads_are_left_alone() -> None:
     usual = signal.getsignal(signal.SIGTERM)
     with finish_batch_on_signal() as stopping:
