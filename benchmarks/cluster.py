@@ -22,7 +22,7 @@ from unittest import mock
 SIZES = (1_000_000, 10_000_000, 100_000_000)
 SHARD = {1_000_000: 2048, 10_000_000: 4096, 100_000_000: 16384}
 """Prompts of a shard: so many that there are at most some thousands of files."""
-RATES = {"plan": 0.05, "shard": 0.42, "gather": 0.18, "pairs": 0.72}
+RATES = {"plan": 0.04, "shard": 0.26, "gather": 0.10, "pairs": 0.54}
 """CPU milliseconds a prompt: see --measure."""
 BYTES = 110
 """Of an answer in evidence.db and in its shard, beside its text."""
