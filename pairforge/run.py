@@ -417,6 +417,19 @@ def _without_query(word: str) -> str:
     return re.sub(r"(https?://[^\s?]*)\?\S*", r"\1?...", word)
 
 
+class KeptPrompts:
+    """The prompts that a run asked, read from its folder each time; their number is known without."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __len__(self) -> int:
+        return int(self._run.settings["prompts"]["rows"])
+
+    def __iter__(self) -> Iterator[Prompt | Skip]:
+        return self._run.read_prompts()
+
+
 def made(path: Path) -> float:
     """Return when a run was made or last asked for, in seconds since 1970; 0 where its folder can't be read."""
     for file in (path / "run.json", path):

@@ -21,6 +21,7 @@ HELP = (
     "1-9 the best answer, then the worst (of two answers one key is enough) · t all alike · x all bad · s skip\n"
     "u undo · e edit the best answer · d word differences · g guidelines · ? help · q quit"
 )
+_WAIT = 0.02  # seconds, while the first answers are read
 _CHOICES = {"t": "tie", "x": "all_bad", "s": "skip"}
 
 
@@ -28,7 +29,10 @@ def judge_in_terminal(annotation: Annotation, who: str, key: Callable[[], str] =
     """Ask one question after the other until there are none, or until q, Ctrl-C or the end of the input."""
     console = Console(stderr=True, highlight=False, markup=False)
     said = list[str]()
-    while items := annotation.queue(who, 1)["items"]:
+    while (found := annotation.queue(who, 1))["items"] or found["state"] == "reading":
+        if not (items := found["items"]):
+            time.sleep(_WAIT)
+            continue
         _show(console, items[0], annotation.progress(who))
         start = time.monotonic()
         try:

@@ -13,7 +13,7 @@ from pairforge import InputError
 from pairforge.judges.human import item_key
 from pairforge.page import annotation as annotation_module
 from pairforge.page.annotation import Annotation, AnnotationPlan
-from pairforge.page.server import ConflictError, MissingError
+from pairforge.page.server import ConflictError, MissingError, NotReadyError
 from pairforge.store import Store
 from pairforge.types import AnswerGroup, digest
 
@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def opened(store: Store, plan: AnnotationPlan = ALONE, groups: list[AnswerGroup] = GROUPS) -> Annotation:
     made = Annotation(lambda: groups, store, plan)
     made.fill()
-    assert made.state == "ready", made.failure
+    assert made.state == "ready", made.error
     return made
 
 
@@ -203,13 +203,47 @@ def test_an_item_that_was_given_to_one_is_given_to_another_when_that_one_is_gone
     assert len(queue(annotation, "bob", 100)) == len(GROUPS)
 
 
-def test_while_answers_are_read_there_is_nothing_to_judge(store: Store) -> None:
-    annotation = Annotation(lambda: GROUPS, store)
-    assert annotation.queue("ann")["items"] == [] and annotation.source()["state"] == "reading"
+def test_what_is_read_can_be_judged_while_the_rest_is_still_being_read(store: Store) -> None:
+    seen: list[Any] = []
 
+    def read() -> Iterator[AnswerGroup]:
+        yield from GROUPS[:8]
+        for item in queue(annotation, limit=5):
+            annotation.add(verdict(item))
+        seen.append(annotation.progress("ann"))
+        with pytest.raises(NotReadyError):
+            annotation.add(verdict(unread))
+        yield from GROUPS[8:]
+
+    plan = AnnotationPlan(overlap=0.5, again=0.4, checks=0.4)
+    unread = queue(opened(store, plan), limit=60)[-1]
+    annotation = Annotation(read, store, plan)
+    assert queue(annotation) == [] and annotation.queue("ann")["state"] == "reading"
+    annotation.fill()
+    assert annotation.state == "ready", annotation.error
+    assert seen[0]["done"] == 5 and seen[0]["reading"] and not annotation.progress("ann")["reading"]
+    shown = judge_all(annotation)
+    assert {item["item"] for item in shown} >= {item.key for item in annotation.items[5:]}
+    whole, again = annotation.progress("ann", fresh=True), opened(store, plan).progress("ann", fresh=True)
+    assert whole == again and whole["left"] == 0 and whole["done"] == len(store.events()) > len(GROUPS)
+
+
+def test_verdicts_on_other_answers_of_the_same_store_are_left_alone(store: Store) -> None:
+    plan = AnnotationPlan(overlap=0, again=0.5, checks=0.2)
+    judge_all(opened(store, plan, GROUPS[:30]))
+    other = opened(store, plan, GROUPS[30:])
+    figures = other.progress("ann")
+    assert (figures["done"], figures["last"], figures["total"]) == (0, [], 30)
+    assert len({item["context"][-1]["content"] for item in judge_all(other)}) == 30
+    both = opened(store, plan, GROUPS).progress("ann")
+    assert both["done"] == len(store.events()) and both["left"] == 0
+
+
+def test_where_reading_fails_the_page_is_told(store: Store) -> None:
     def broken() -> list[AnswerGroup]:
         raise InputError("nothing there")
 
     annotation = Annotation(broken, store)
     annotation.fill()
-    assert (annotation.state, annotation.failure) == ("failed", "nothing there")
+    found = annotation.queue("ann")
+    assert (found["state"], found["failure"], found["items"]) == ("failed", "nothing there", [])

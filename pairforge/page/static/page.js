@@ -135,9 +135,10 @@ function blocks(lines, depth) {
 			const rest = take((one) => inside(one) || (!one.trim() && inside(lines[at + 1] ?? '')));
 			while (at < lines.length && !lines[at].trim() && ITEM.test(lines[at + 1] ?? '')) at += 1;
 			const body = blocks([first, ...rest.map((one) => one.slice(Math.min(next[0].length, one.search(/\S|$/))))], depth + 1);
-			items.push(el('li', { dir: 'auto' }, body));
+			if (body[0]?.localName === 'p') body[0].removeAttribute('dir'); // its text is the one that turns the whole list
+			items.push(el('li', body));
 		}
-		return el(number ? 'ol' : 'ul', { start: number }, items);
+		return el(number ? 'ol' : 'ul', { start: number, dir: 'auto' }, items);
 	}
 
 	function table() {
@@ -780,14 +781,14 @@ async function fill() {
 	judge.asking = true;
 	try {
 		const asked = new URLSearchParams({ limit: Math.min(MOST, ASKED + queue.events.length + judge.items.length), ...(judge.who && { who: judge.who }) });
-		const { who, items, progress } = await api(`judge/queue?${asked}`, null, AbortSignal.timeout(GIVEN_UP));
-		judge.who = who;
-		judge.progress = progress;
+		const { who, items, progress, failure } = await api(`judge/queue?${asked}`, null, AbortSignal.timeout(GIVEN_UP));
+		Object.assign(judge, { who, progress, failure });
+		if (progress.reading) setTimeout(refill, 1000);
 		const none = !itemNow();
 		const known = new Set(judge.items.map((one) => one.item));
 		const fresh = items.filter((one) => !judge.gone.has(one.item) && !known.has(one.item));
 		judge.items.push(...fresh);
-		judge.empty = !fresh.length && !queue.events.length;
+		judge.empty = !fresh.length && !queue.events.length && !progress.reading;
 		if (none) drawItem(); else drawProgress();
 	} catch (error) {
 		if (error.status) trouble(error);
@@ -894,35 +895,49 @@ function drawItem(same = false) {
 		scrollTo(0, 0);
 	}
 	drawProgress();
-	const ask = !item ? judge.empty && judge.progress ? 'All items are judged.' : 'Loading …'
+	const ask = !item ? judge.failure || (!judge.empty ? 'Loading …' : judge.progress.total ? 'All items are judged.' : 'There is nothing to judge.')
 		: judge.editing ? judge.best ? 'Change the answer. Your text becomes the chosen one.' : 'Which answer is to be edited?'
 			: isPair() ? 'Which answer is better?' : judge.best ? 'And which is worst?' : 'Which answer is best?';
+	for (const [name, pressed] of [['d', judge.differ], ['m', judge.text === rendered]]) $(`footer [data-key=${name}]`).setAttribute('aria-pressed', String(pressed));
 	$('main').replaceChildren(...nodes([item && conversation(item.context, judge.text), el('h2.ask', { tabindex: -1 }, ask),
-		item ? el('div.cards', item.answers.map(card)) : judge.empty && el('p.empty', 'You can close this page, or take the last verdict back: ', key('u'))]));
+		item ? el('div.cards', item.answers.map(card)) : judge.empty && judge.past.length > 0 && el('p.empty', 'You can close this page, or take the last verdict back: ', key('u'))]));
 	if (!same) $('h2').focus({ preventScroll: true });
 }
 
 function drawProgress() {
 	const { progress } = judge;
 	if (!progress) return;
-	const { total, agreement, self_consistency: own, per_hour: speed, seconds_left: left } = progress;
+	const { total, reading, per_hour: speed, seconds_left: left } = progress;
 	const done = progress.done + queue.events.reduce((sum, event) => sum + (event.kind === 'undo' ? -1 : 1), 0);
-	const alpha = agreement?.interval ? `, alpha ${figure(agreement.alpha)} (${agreement.interval.map(figure).join(' to ')})` : '';
-	$('#facts').textContent = nodes([judge.who, `${count(done)} of ${count(total)}`, speed && `${count(speed)} per hour`,
-		left > 0 && done < total && `${left > 5400 ? `${figure(left / 3600)} hours` : `${Math.ceil(left / 60)} min`} left`,
-		agreement && `agreement ${percent(agreement.percent)}${alpha}`, own && `with yourself ${own.same} of ${own.of}`]).join('  ·  ');
+	$('#facts').textContent = nodes([judge.who, `${count(done)} of ${count(total)}${reading ? ' …' : ''}`, speed && `${count(speed)} per hour`,
+		left > 0 && done < total && !reading && `${left > 5400 ? `${figure(left / 3600)} hours` : `${Math.ceil(left / 60)} min`} left`,
+		progress.agreement && `agreement ${percent(progress.agreement.percent)}`]).join('  ·  ');
 	Object.assign($('progress'), { max: total || 1, value: Math.max(0, done) });
 }
 
+// How far people agree: with each other, with themselves, and with the judges whose scores are stored.
+async function showAgreement() {
+	try {
+		const { agreement, self_consistency: own, attention, judges } = judge.progress = await api(`judge/progress?${new URLSearchParams({ who: judge.who })}`);
+		const interval = agreement?.interval ? ` (${agreement.interval.map(figure).join(' to ')})` : '';
+		const shares = judges.map((one) => [`The judge ${one.judge} prefers your best to your worst`, one.agreed, one.of]);
+		if (own) shares.unshift(['You say the same again', own.same, own.of]);
+		if (attention) shares.unshift(['You choose the answer to the question', attention.passed, attention.of]);
+		const lines = shares.map(([name, hits, of]) => [name, `${percent(hits / of)} of ${count(of)}`]);
+		if (agreement) lines.unshift([`Two people say the same, of ${plural(agreement.items, 'shared item')}`, percent(agreement.percent)], ['Krippendorff’s alpha (1: always, 0: as by chance)', `${figure(agreement.alpha)}${interval}`]);
+		dialog('Agreement', lines.length ? facts(lines) : el('p', 'Nothing can be compared yet: two people on the same item, an item that is shown again, or a judge with scores.'));
+	} catch (error) { trouble(error); }
+}
+
 const BUTTONS = [['t', 'All alike'], ['x', 'All bad'], ['s', 'Skip'], ['e', 'Edit'], ['u', 'Undo'], ['d', 'Differences'], ['m', 'Markdown']];
-const JUDGE_KEYS = [['1…9', 'The best answer, then the worst; of two answers, the better one'], ...BUTTONS, ['g', 'Guidelines'], ['?', 'This help'],
+const JUDGE_KEYS = [['1…9', 'The best answer, then the worst; of two answers, the better one'], ...BUTTONS, ['a', 'How far people agree'], ['g', 'Guidelines'], ['?', 'This help'],
 	['', 'Edit: your text becomes the chosen answer. Undo: as often as you like.']];
 const JUDGE_ACTS = {
 	t: () => decide('tie'), x: () => decide('all_bad'), s: () => decide('skip'), e: edit, Escape: clear,
 	d: () => { judge.differ = !judge.differ; drawItem(true); },
 	m: () => { judge.text = judge.text === plain ? rendered : plain; drawItem(true); },
 };
-const ALWAYS = { u: undo, '?': () => keyHelp(JUDGE_KEYS), g: () => source.guidelines ? dialog('Guidelines', rendered(source.guidelines)) : tell('There are no guidelines.') };
+const ALWAYS = { u: undo, a: showAgreement, '?': () => keyHelp(JUDGE_KEYS), g: () => source.guidelines ? dialog('Guidelines', rendered(source.guidelines)) : tell('There are no guidelines.') };
 const judgeAct = (name) => ALWAYS[name] ?? (itemNow() && JUDGE_ACTS[name]);
 
 function judgeKey(event) {
@@ -934,9 +949,9 @@ function judgeKey(event) {
 }
 
 function startJudge() {
-	const act = ([name, label]) => button([key(name), label], () => judgeAct(name)?.());
+	const act = ([name, label]) => button([key(name), label], () => judgeAct(name)?.(), { 'data-key': name });
 	$('#top').replaceChildren(el('h1', source.title), el('p', { id: 'saved', role: 'status' }), el('div.tools',
-		source.guidelines && quiet('Guidelines', ALWAYS.g, 'Guidelines (g)'), quiet('Keys', ALWAYS['?'], 'Keys (?)'), themeButton()));
+		quiet('Agreement', ALWAYS.a, 'How far people agree (a)'), source.guidelines && quiet('Guidelines', ALWAYS.g, 'Guidelines (g)'), quiet('Keys', ALWAYS['?'], 'Keys (?)'), themeButton()));
 	$('#app').replaceChildren(el('section.progress', { 'aria-label': 'Progress' }, el('progress', { 'aria-label': 'Progress' }), el('p', { id: 'facts' })), el('main', { tabindex: -1 }),
 		el('footer', BUTTONS.map(act)));
 	document.body.className = 'judge';
@@ -956,10 +971,6 @@ $('#skip').addEventListener('click', () => $('main')?.focus());
 try {
 	source = await api('source');
 	document.title = source.title;
-	while (source.mode === 'judge' && source.state === 'reading') {
-		await pause(300);
-		source = await api('source');
-	}
 	if (source.mode === 'judge') startJudge(); else startView();
 } catch (error) {
 	$('#app').replaceChildren(el('p.empty', { role: 'alert' }, error.status ? error.message : 'The server does not answer. Start it again, then reload this page.'));
