@@ -361,7 +361,7 @@ class Annotation:
     def progress(self, who: str, fresh: bool = False) -> dict[str, Any]:
         """Return how far a person is, and how far all agree, which is computed anew only with `fresh`."""
         if fresh:
-            self._compute_agreement()
+            self.agreement()
         with self._lock:
             person = self._person(who)
             asked = len(self.items) - (self._judged_alone - person.own)
@@ -384,12 +384,12 @@ class Annotation:
     def _is_here(self, event: HumanEvent) -> bool:
         return event.item in self.by_key
 
-    def _compute_agreement(self) -> None:
-        """Compute the figures of agreement where they are old; people go on judging meanwhile."""
+    def agreement(self) -> Agreement:
+        """Return how far all agree, computed anew where that is old; people go on judging meanwhile."""
         with self._lock:
-            since, count, _ = self._figures
+            since, count, known = self._figures
             if count == len(self._events) or (count and time.monotonic() - since < _REFRESH):
-                return
+                return known
             people = self._people.values()
             verdicts = [event for person in people for event in filter(self._is_here, person.verdicts.values())]
             answers = {item.key: sorted(item.digests) for item in self._compared(verdicts)}
@@ -398,6 +398,7 @@ class Annotation:
         found = replace(agreement(verdicts, answers), judges=judge_agreement(scored))
         with self._lock:
             self._figures = *self._figures[:2], found
+        return found
 
     def _compared(self, verdicts: Sequence[HumanEvent]) -> Iterator[AnnotationItem]:
         keys = {event.item for event in verdicts if not event.purpose and len(self._takers.get(event.item, ())) > 1}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,10 @@ from support import prompt, write_jsonl
 import pairforge
 from pairforge import InputError, Pair, Skip
 from pairforge.evaluation.verdict import verdict
+from pairforge.page.annotation import Annotation
 from pairforge.run import Run
+from pairforge.store import Store
+from pairforge.types import AnswerGroup
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -145,6 +150,28 @@ def test_a_report_has_all_parts_and_the_same_bytes_each_time(out: Path) -> None:
     assert pairforge.report(run.path, quiet=True).path.read_text("utf-8") == text
     shutil.copytree(run.path, moved := out.parent / "elsewhere" / run.path.name)
     assert pairforge.report(moved, quiet=True).path.read_text("utf-8") == text
+
+
+def test_the_judges_stand_beside_each_other_beside_labels_and_beside_people(out: Path) -> None:
+    questions, answers = [f"Question {number}?" for number in range(6)], ["a", "bbb", "cc"]
+    file = write_jsonl(out.parent.parent / "answers.jsonl", [{"prompt": one, "answers": answers} for one in questions])
+    options = {"prompts": questions, "replay": str(file), "n": 3, "quiet": True}
+    run = pairforge.onpolicy(**options, judge=["length", "regex:b"]).run
+    assert "<h3>Agreement</h3>" in (before := pairforge.report(run.path, quiet=True).path.read_text("utf-8"))
+    assert "length and regex:b" in before and "people" not in before
+    pairforge.judge(judge="regex:b", gold=run.path, quiet=True)
+    with closing(Store(out)) as store:
+        annotation = Annotation(lambda: [AnswerGroup(prompt(one), answers) for one in questions], store)
+        annotation.fill()
+        for who, item in ((who, item) for who in ("ann", "bob") for item in annotation.items):
+            keys = {text: place for place, text in enumerate(annotation.answers(who, item.key), 1)}
+            said = {"choice": "picked", "best": keys["a"], "worst": keys["bbb"], "seconds": 1}
+            annotation.add({"uuid": f"{who}-{item.key}", "who": who, "item": item.key, **said})
+    text = pairforge.report(run.path, quiet=True).path.read_text("utf-8")
+    found = dict(re.findall(r">([^<>]+)</th><td[^>]*>([^<]+)", text[text.index("<h3>Agreement") :]))
+    assert found["regex:b and the labels of pairs.jsonl"].startswith("100.0%")
+    assert found["two people on the same answers"].startswith("100.0%")
+    assert found["regex:b and people"].startswith("0.0%") and found["length and people"].startswith("0.0%")
 
 
 def test_no_place_and_no_key_of_this_machine_is_in_a_report(out: Path) -> None:

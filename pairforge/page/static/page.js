@@ -911,7 +911,7 @@ function drawProgress() {
 	const done = progress.done + queue.events.reduce((sum, event) => sum + (event.kind === 'undo' ? -1 : 1), 0);
 	$('#facts').textContent = nodes([judge.who, `${count(done)} of ${count(total)}${reading ? ' …' : ''}`, speed && `${count(speed)} per hour`,
 		left > 0 && done < total && !reading && `${left > 5400 ? `${figure(left / 3600)} hours` : `${Math.ceil(left / 60)} min`} left`,
-		progress.agreement && `agreement ${percent(progress.agreement.percent)}`]).join('  ·  ');
+		progress.agreement && `agreement ${percent(progress.agreement.share)}`]).join('  ·  ');
 	Object.assign($('progress'), { max: total || 1, value: Math.max(0, done) });
 }
 
@@ -920,11 +920,11 @@ async function showAgreement() {
 	try {
 		const { agreement, self_consistency: own, attention, judges } = judge.progress = await api(`judge/progress?${new URLSearchParams({ who: judge.who })}`);
 		const interval = agreement?.interval ? ` (${agreement.interval.map(figure).join(' to ')})` : '';
-		const shares = judges.map((one) => [`The judge ${one.judge} prefers your best to your worst`, one.agreed, one.of]);
-		if (own) shares.unshift(['You say the same again', own.same, own.of]);
-		if (attention) shares.unshift(['You choose the answer to the question', attention.passed, attention.of]);
+		const shares = judges.map((one) => [`The judge ${one.judge} prefers your best to your worst`, one.hits, one.of]);
+		if (own) shares.unshift(['You say the same again', own.hits, own.of]);
+		if (attention) shares.unshift(['You choose the answer to the question', attention.hits, attention.of]);
 		const lines = shares.map(([name, hits, of]) => [name, `${percent(hits / of)} of ${count(of)}`]);
-		if (agreement) lines.unshift([`Two people say the same, of ${plural(agreement.items, 'shared item')}`, percent(agreement.percent)], ['Krippendorff’s alpha (1: always, 0: as by chance)', `${figure(agreement.alpha)}${interval}`]);
+		if (agreement) lines.unshift([`Two people say the same, of ${plural(agreement.items, 'shared item')}`, percent(agreement.share)], ['Krippendorff’s alpha (1: always, 0: as by chance)', `${figure(agreement.alpha)}${interval}`]);
 		dialog('Agreement', lines.length ? facts(lines) : el('p', 'Nothing can be compared yet: two people on the same item, an item that is shown again, or a judge with scores.'));
 	} catch (error) { trouble(error); }
 }
