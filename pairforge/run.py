@@ -55,6 +55,13 @@ class TrainedModel:
             return None
         return cls(folder, json_object(folder / "verdict.json"))
 
+    def failures(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the answers that count against a measure, as far as they can be read."""
+        with suppress(OSError, ValueError, RecursionError):
+            for line in (self.path / "failures.jsonl").read_text("utf-8").split("\n"):
+                if line and isinstance(row := outside_json(line), dict):
+                    yield row
+
     @property
     def outcome(self) -> str:
         """PASS, FAIL, or "no verdict"."""

@@ -38,14 +38,14 @@ class Agreement:
     attention: Mapping[str, Share] = field(default_factory=dict)
     judges: Mapping[str, Share] = field(default_factory=dict)
 
-    def shares(self) -> Iterator[tuple[str, Share]]:
-        """Yield how often people agree with each other and with themselves, and each judge with them."""
-        by_people = ("each person, asked again", self.consistency), ("people and the attention checks", self.attention)
+    def shares(self, who: str = "") -> Iterator[tuple[str, Share]]:
+        """Yield how often people agree with each other, all or this one with themselves, and each judge with them."""
         if self.items:
             yield "two people on the same answers", self.people
-        for name, of in by_people:
-            if of:
-                yield name, Share(sum(one.hits for one in of.values()), sum(one.of for one in of.values()))
+        for name, by_person in (("asked again", self.consistency), ("attention checks", self.attention)):
+            found = [share for person, share in by_person.items() if who in ("", person)]
+            if found:
+                yield f"{who or 'people'}, {name}", Share(sum(one.hits for one in found), sum(one.of for one in found))
         for judge, share in self.judges.items():
             yield f"{public_name(judge)} and people", share
 
@@ -60,14 +60,8 @@ class Agreement:
 
     def as_json(self, who: str) -> dict[str, Any]:
         """Return the figures for a person."""
-        agreed = {"alpha": self.alpha, "interval": self.interval, "items": self.items}
-        same, passed = self.consistency.get(who), self.attention.get(who)
-        return {
-            "agreement": self.people.as_json() | agreed if self.items else None,
-            "self_consistency": same and same.as_json(),
-            "attention": passed and passed.as_json(),
-            "judges": [{"judge": name, **of.as_json()} for name, of in self.judges.items()],
-        }
+        shares = [(name, f"{str(share).strip()} of {share.of}") for name, share in self.shares(who)]
+        return {"agreement": self.people.value if self.items else None, "shares": shares, "alpha": self.sentence}
 
 
 def agreement(verdicts: Iterable[HumanEvent], answers: Mapping[str, Sequence[str]]) -> Agreement:

@@ -18,7 +18,7 @@ from ..store import Store
 from ..types import AnswerGroup, digest
 from .agreement import Agreement, agreement, judge_agreement
 from .evidence import StoredScores
-from .server import ConflictError, Handler, MissingError, NotReadyError
+from .server import ConflictError, Handler, NotReadyError
 
 _LEASE = 600.0  # seconds for which what one person was given is not given to another
 _APART = 10  # verdicts between an item and its repetition, at least
@@ -253,15 +253,17 @@ class Annotation:
     def add(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Store what a person says, once, and return how far the person is.
 
-        Raises ConflictError where the person has judged the item already, MissingError for an item that is not here,
-        InputError for what is no verdict.
+        Raises ConflictError where the person has judged the item already, or it is not here, InputError for what is no
+        verdict, and NotReadyError where another try, perhaps of another server, may store it.
         """
+        if body.get("of", self.name) != self.name:
+            raise NotReadyError("other answers are judged here now", fix="start the command of these ones again")
         with self._lock:
             event = self._events.get(str(body.get("uuid"))) or self._event(body)
             if event.uuid not in self._events:
                 there = (event.item, event.purpose) in self._person(event.who).verdicts
                 if event.kind == "verdict" and there:
-                    raise ConflictError("this is judged already, perhaps in another tab", fix="take it back first: u")
+                    raise ConflictError("this was already judged in another tab", fix="take it back first: u")
                 self.store.add_events([event.as_json()])
                 self._events[event.uuid] = event
                 if event.kind == "undo":
@@ -300,7 +302,7 @@ class Annotation:
             return key, purpose
         if self.state == "reading":
             raise NotReadyError("the answers are still being read", fix="try again in a moment")
-        raise MissingError("this is not among what is to be judged here", fix="load the page again")
+        raise ConflictError("this is not among what is to be judged here", fix="load the page again")
 
     def _take(self, event: HumanEvent) -> None:
         """Keep a verdict that stands."""

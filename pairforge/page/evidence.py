@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from ..disk import json_object
 from ..errors import InputError
+from ..evaluation.verdict_html import measures
 from ..run import Run
 from ..stages import judged_group, score_keys, stored_scores
 from ..store import Store
 from ..types import AnswerGroup, Prompt, digest
 
+_FAILED = 200  # answers that are shown of a verdict
 _CURVES = ("loss", "rewards/margins", "rewards/accuracies", "rewards/chosen", "rewards/rejected", "eval_loss")
 
 
@@ -111,21 +113,41 @@ class RunEvidence:
         return found
 
     def verdicts(self) -> list[dict[str, Any]]:
-        """Return the verdict on each model that has one, with the answers that failed: the content of its files."""
-        found = []
-        for model in self.run.trained:
-            if model.verdict:
-                failed = []
-                with suppress(OSError, ValueError):
-                    lines = (model.path / "failures.jsonl").read_text("utf-8").splitlines()[:200]
-                    failed = [json.loads(line) for line in lines]
-                found.append({"model": model.path.name, "outcome": model.outcome, **model.verdict, "failed": failed})
-        return found
+        """Return the verdict on each model that has one: its measures as texts, and the answers that count against it.
+
+        The files of a run may be a stranger's: what is not of the right type is left out.
+        """
+        return [
+            {
+                "model": model.path.name,
+                "outcome": model.outcome,
+                "why": [*_texts(model.verdict.get("why"))],
+                "measures": [
+                    {
+                        "name": one.name,
+                        "texts": [*one.texts, one.limit],
+                        "ok": one.ok,
+                    }
+                    for one in measures(model.verdict)
+                ],
+                "answers": [*_texts(model.verdict.get("answers"))],
+                "failed": [*_texts([*islice(model.failures(), _FAILED)])],
+            }
+            for model in self.run.trained
+            if model.verdict
+        ]
 
     def close(self) -> None:
         with suppress(sqlite3.Error):
             if self._store:
                 self._store.close()
+
+
+def _texts(rows: Any) -> Iterator[dict[str, str]]:
+    """Yield the texts of each row, by name."""
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, Mapping):
+            yield {name: value for name, value in row.items() if isinstance(value, str)}
 
 
 def _points(lines: list[Mapping[str, Any]], name: str) -> Iterator[list[float]]:

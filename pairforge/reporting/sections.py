@@ -30,7 +30,6 @@ from ..pair_view import PairView
 from ..run import Run, TrainedModel
 from ..statistics import Share
 from ..svg import CHOSEN
-from ..text import outside_json
 from .charts import Bar, Charts
 from .html_page import Section
 from .pair_figures import ExamplePair, PairFigures, publishable
@@ -321,13 +320,11 @@ def _verdict(data: ReportData) -> Iterator[object]:
 def _failing(model: TrainedModel, found: Sequence[Measure]) -> Iterator[Any]:
     """Yield the first failing answers of each measure that fails."""
     failed, shown = {one.name for one in found if one.ok is False}, Counter[str]()
-    with suppress(OSError, ValueError, RecursionError):
-        for line in (model.path / "failures.jsonl").read_text("utf-8").split("\n"):
-            row = outside_json(line) if line else None
-            metric = str(row.get("metric")) if isinstance(row, dict) else ""
-            if metric in failed and shown[metric] < _FAILING and publishable(row):
-                shown[metric] += 1
-                yield row
+    for row in model.failures():
+        metric = str(row.get("metric"))
+        if metric in failed and shown[metric] < _FAILING and publishable(row):
+            shown[metric] += 1
+            yield row
 
 
 def tiles(data: ReportData) -> dict[str, object]:

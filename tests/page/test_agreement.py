@@ -55,7 +55,7 @@ def test_repetitions_and_checks_count_by_person() -> None:
     assert found.consistency == {"ann": Share(1, 2)}
     assert found.attention == {"ann": Share(0, 1), "bob": Share(1, 1)}
     assert [share for _, share in found.shares()] == [Share(1, 2), Share(1, 2)]
-    assert found.as_json("bob")["self_consistency"] is None
+    assert [name for name, _ in found.as_json("bob")["shares"]] == ["bob, attention checks"]
 
 
 def test_a_judge_agrees_where_it_scores_the_best_answer_higher() -> None:

@@ -13,7 +13,8 @@ from pairforge import InputError
 from pairforge.judges.human import item_key
 from pairforge.page import annotation as annotation_module
 from pairforge.page.annotation import Annotation, AnnotationPlan
-from pairforge.page.server import ConflictError, MissingError, NotReadyError
+from pairforge.page.server import ConflictError, NotReadyError
+from pairforge.statistics import Share
 from pairforge.store import Store
 from pairforge.types import AnswerGroup, digest
 
@@ -151,8 +152,8 @@ def test_items_are_shown_again_and_attention_is_checked_without_saying_so(store:
     again = [item for item in shown if item["context"] in [one["context"] for one in shown if one is not item]]
     assert len(names) == len(set(names)) > len(GROUPS) + 10 and again
     figures = annotation.progress("ann", fresh=True)
-    assert figures["self_consistency"]["hits"] == figures["self_consistency"]["of"] > 5
-    assert figures["attention"]["hits"] == figures["attention"]["of"] > 5
+    assert [name for name, _ in figures["shares"]] == ["ann, asked again", "ann, attention checks"]
+    assert all(text.startswith("100.0%") and int(text.rpartition(" ")[2]) > 5 for _, text in figures["shares"])
     assert figures["left"] == 0 and figures["done"] == figures["total"] == len(shown)
     assert opened(store, AnnotationPlan(0, 0.3, 0.3)).progress("ann")["left"] == 0
 
@@ -162,8 +163,8 @@ def test_a_stored_judge_is_compared_with_people(store: Store) -> None:
     store.add_scores({"judge": "backwards"}, scores)
     annotation = opened(store)
     judge_all(annotation)
-    [found] = annotation.progress("ann", fresh=True)["judges"]
-    assert (found["judge"], found["share"], found["of"]) == ("backwards", 0, len(GROUPS))
+    [found] = annotation.progress("ann", fresh=True)["shares"]
+    assert found == ("backwards and people", f"{str(Share(0, len(GROUPS))).strip()} of {len(GROUPS)}")
 
 
 def test_an_edit_is_of_the_best_answer_and_an_empty_one_is_refused(store: Store) -> None:
@@ -187,7 +188,7 @@ def test_an_edit_is_of_the_best_answer_and_an_empty_one_is_refused(store: Store)
 def test_what_is_no_verdict_is_not_stored(store: Store, wrong: dict[str, Any]) -> None:
     annotation = opened(store)
     [item] = queue(annotation, limit=1)
-    with pytest.raises((InputError, MissingError)):
+    with pytest.raises((InputError, ConflictError)):
         annotation.add({**verdict(item), **wrong})
     assert not store.events() and annotation.progress("ann")["done"] == 0
 
@@ -225,6 +226,15 @@ def test_what_is_read_can_be_judged_while_the_rest_is_still_being_read(store: St
     assert {item["item"] for item in shown} >= {item.key for item in annotation.items[5:]}
     whole, again = annotation.progress("ann", fresh=True), opened(store, plan).progress("ann", fresh=True)
     assert whole == again and whole["left"] == 0 and whole["done"] == len(store.events()) > len(GROUPS)
+
+
+def test_a_verdict_on_what_another_server_asked_is_to_be_sent_again(store: Store) -> None:
+    annotation = opened(store)
+    [item] = queue(annotation, limit=1)
+    with pytest.raises(NotReadyError):
+        annotation.add({**verdict(item), "of": "another run"})
+    annotation.add({**verdict(item), "of": annotation.name})
+    assert len(store.events()) == 1
 
 
 def test_verdicts_on_other_answers_of_the_same_store_are_left_alone(store: Store) -> None:

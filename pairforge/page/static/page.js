@@ -10,6 +10,11 @@ if (search.has('token')) {
 }
 let source;
 
+// Whether the browser does this to what it keeps: it may refuse.
+function kept(act) {
+	try { act(); return true; } catch { return false; }
+}
+
 // ---- small parts
 
 // A node: el('a.quiet', { href: '#/' }, 'Text', ...). A function is a listener; false and null are nothing.
@@ -61,7 +66,7 @@ const trouble = (error) => error.name !== 'AbortError' && tell(error.status ? er
 
 function dialog(title, content) {
 	const box = $('#dialog');
-	box.replaceChildren(el('h2', { id: 'dialog-title' }, title), content, button('Close', () => box.close(), { class: 'primary' }));
+	box.replaceChildren(el('h2', { id: 'dialog-title' }, title), ...nodes(content), button('Close', () => box.close(), { class: 'primary' }));
 	box.showModal();
 }
 const keyHelp = (keys) => dialog('Keys', el('dl.keys', keys.map(([name, what]) => el('div', el('dt', name && name.split(' ').map(key)), el('dd', what)))));
@@ -70,10 +75,10 @@ const theme = (name) => { document.documentElement.dataset.theme = name; };
 function otherTheme() {
 	const now = document.documentElement.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
 	theme(now === 'dark' ? 'light' : 'dark');
-	try { localStorage.setItem('pairforge:theme', document.documentElement.dataset.theme); } catch { /* it then holds for this page */ }
+	kept(() => localStorage.setItem('pairforge:theme', document.documentElement.dataset.theme));
 }
 const themeButton = () => quiet('◐', otherTheme, 'Dark or light');
-try { theme(localStorage.getItem('pairforge:theme') ?? ''); } catch { /* as the system has it */ }
+kept(() => theme(localStorage.getItem('pairforge:theme') ?? ''));
 
 // ---- text: plain, Markdown, differences
 
@@ -106,8 +111,7 @@ function blocks(lines, depth) {
 			at += 1;
 			made.push(el('pre', { dir: 'ltr' }, el('code', code.join('\n'))));
 		} else if (STARTS[1].test(line)) {
-			const level = line.trimStart().indexOf(' ');
-			made.push(el(`p.heading.level${level}`, { dir: 'auto' }, inline(line.trimStart().slice(level + 1))));
+			made.push(el('p.heading', { dir: 'auto' }, inline(line.replace(/^ *#+ /, ''))));
 			at += 1;
 		} else if (STARTS[3].test(line)) {
 			made.push(el('hr'));
@@ -382,7 +386,7 @@ async function step(by) {
 const level = (name) => el(`span.level.${name}`, { role: 'img', 'aria-label': name, title: name });
 const chip = (text, tone) => el(`span.chip.${tone}`, text);
 const outcome = (name) => name && chip(name, { PASS: 'good', FAIL: 'bad' }[name] ?? 'warn');
-const grade = ({ verdict: name, enough }) => name && (enough === false ? chip('too few', 'warn') : chip(name, { ok: 'good', watch: 'warn' }[name] ?? 'bad'));
+const grade = ({ verdict: name, enough }) => name && (enough === false ? chip('too few', 'warn') : chip(name, { ok: 'good', low: 'plain', watch: 'warn' }[name] ?? 'bad'));
 const busy = () => source.state === 'reading' || source.state === 'checking';
 
 function drawFilters() {
@@ -396,7 +400,7 @@ function drawFilters() {
 	nav.replaceChildren(...nodes([
 		group('Rows', entry('All', rows + skips, { kind: '' }), skips > 0 && [entry('Pairs', rows, { kind: 'pairs' }), entry('Skips', skips, { kind: 'skips' })],
 			dropped > 0 && entry('Marked to drop', dropped, { mark: 'drop' }), kept > 0 && entry('Marked to keep', kept, { mark: 'keep' })),
-		group('Reports', report('about', 'Overview'), shortcuts && report('shortcuts', 'Shortcuts', grade(shortcuts)),
+		group('Reports', report('about', 'Overview'), shortcuts.length > 0 && report('shortcuts', 'Shortcuts', grade(shortcuts[0])),
 			training.length > 0 && report('training', 'Training'), verdict.length > 0 && report('verdict', 'Verdict', outcome(verdict[0].outcome))),
 		group('Findings', findings.map((one) => entry([el('b', one.code), ` ${one.title}`], one.count, { finding: one.code }, level(one.level)))),
 		busy() && el('p.hint', source.state === 'reading' ? 'The rows are being read …' : 'The checks are running …'),
@@ -554,14 +558,21 @@ async function save() {
 
 const heading = (...title) => el('div.bar', el('h2', { tabindex: -1 }, title));
 const table = (head, rows) => el('table.figures', el('thead', el('tr', head.map((one) => el('th', { scope: 'col' }, one)))),
-	el('tbody', rows.map((cells) => el('tr', cells.map((cell) => el('td', { dir: 'auto' }, cell))))));
-const share = (value, low, high) => [Number.isFinite(value) && el('progress', { max: 1, value, 'aria-hidden': 'true' }), percent(value), Number.isFinite(low) && el('span.hint', ` ${percent(low)} to ${percent(high)}`)];
+	el('tbody', rows.map((cells) => cells && el('tr', cells.map((cell) => el('td', { dir: 'auto' }, cell))))));
+const share = (value, low, high) => [percent(value), Number.isFinite(low) && el('span.hint', ` ${percent(low)} to ${percent(high)}`)];
+
+const several = () => source.sources.length > 1;
+// What a part is of: the run, where there are several, and the model.
+const titleOf = ({ run, model }, state) => [nodes([several() && run, model]).join(' · '), ' ', state];
 
 function overview() {
-	const { findings, failure } = source;
+	const { findings, failure, sources, compared, verdict } = source;
+	const outcomes = sources.map(({ name }) => verdict.filter((one) => one.run === name).map((one) => outcome(one.outcome)));
 	return [
 		heading(source.title),
 		failure && el('p.notice', level('error'), failure),
+		several() && section('Compared', table(['', ...sources.map((one) => one.name)], [['pairs', ...sources.map((one) => count(one.rows))], ['skips', ...sources.map((one) => count(one.skips))],
+			verdict.length > 0 && ['verdict', ...outcomes], ...compared.map(([name, values]) => [words(name), ...values])])),
 		findings.length > 0 ? section('Findings', findings.map((one) => el('a.notice', { href: filtered({ finding: one.code }) },
 			level(one.level), el('span', el('b', one.code), ` ${one.title}`), el('span.count', count(one.count)))))
 			: el('p.hint', busy() ? 'The checks are running …' : 'The checks found nothing.'),
@@ -576,56 +587,46 @@ function findingReport() {
 		found.message && el('p.hint', `For example: ${found.message}`), found.fix && el('p.fix', el('b', 'What to do: '), el('code', found.fix))];
 }
 
-function shortcutReport() {
-	const { conclusion, findings, predictability } = source.shortcuts ?? {};
-	if (!findings) return [heading('Shortcuts'), el('p.hint', busy() ? 'They are being looked for …' : 'There is no report of shortcuts.')];
-	return [
-		heading('Shortcuts ', grade(source.shortcuts)),
-		el('p.lead', 'What tells chosen from rejected answers without reading them. A training learns that first.'),
-		conclusion && el('p.hint', conclusion),
-		section('Found', findings.length ? findings.map((one) => el('article.candidate',
-			el('header', el('b', { dir: 'auto' }, one.phrase ?? one.feature ?? one.code), one.intended ? chip('intended', 'good') : grade({ verdict: one.grade })),
-			el('div', plain(one.message), el('p', share(one.win_rate), el('span.hint', ' of the prompts that it tells apart')),
-				one.examples?.length > 0 && el('p.hint', 'To read: ', one.examples.map((row) => [el('a', { href: `#/row/${row}` }, `row ${row}`), ' ']))))) : el('p.hint', 'Nothing.')),
-		predictability && section('How often a simple classifier guesses the chosen answer (chance: 50 %)', table(['by', 'right in'],
-			[['everything', predictability], ...Object.entries(predictability.by ?? {})].map(([name, one]) => [words(name), share(one.value, one.low, one.high)]))),
-	];
-}
+const shortcutReport = () => [heading('Shortcuts'), el('p.lead', 'What tells chosen from rejected answers without reading them. A training learns that first.'),
+	source.shortcuts.length ? source.shortcuts.map((one) => section(titleOf(one, grade(one)),
+		el('p.hint', one.conclusion),
+		one.findings.map((found) => el('article.candidate',
+			el('header', el('b', { dir: 'auto' }, found.phrase ?? found.feature ?? found.code), found.intended ? chip('intended', 'good') : grade({ verdict: found.grade })),
+			el('div', plain(found.message), Number.isFinite(found.win_rate) && el('p', share(found.win_rate), el('span.hint', ' of the prompts that it tells apart')),
+				found.examples?.length > 0 && el('p.hint', 'To read: ', found.examples.map((row) => [el('a', { href: `#/row/${row}` }, `row ${row}`), ' ']))))),
+		one.predictability && table(['A simple classifier, by', 'guesses the chosen answer in (chance: 50 %)'],
+			[['everything', one.predictability], ...Object.entries(one.predictability.by ?? {})].map(([name, by]) => [name === 'first' ? 'first words' : name, share(by.value, by.low, by.high)]))))
+		: el('p.hint', busy() ? 'They are being looked for …' : 'There is no report of shortcuts.')];
 
-function curve(name, given) {
-	const points = given.filter((point) => point.every(Number.isFinite));
-	if (points.length < 2) return null;
-	const span = (at) => points.reduce(([low, high], point) => [Math.min(low, point[at]), Math.max(high, point[at])], [Infinity, -Infinity]);
+// A chart of one curve of each training, by the colour of the training.
+function chart(name) {
+	const drawn = source.training.map((one, at) => [at, (one.curves[name] ?? []).filter((point) => point.every(Number.isFinite))]).filter(([, points]) => points.length > 1);
+	if (!drawn.length) return null;
+	const span = (axis) => drawn.flatMap(([, points]) => points).reduce(([low, high], point) => [Math.min(low, point[axis]), Math.max(high, point[axis])], [Infinity, -Infinity]);
 	const [[left, right], [low, high]] = [span(0), span(1)];
 	const at = ([x, y]) => `${(300 * (x - left)) / (right - left || 1)},${96 - (92 * (y - low)) / (high - low || 1)}`;
-	const [first, last] = [points[0][1], points.at(-1)[1]].map(figure);
-	return el('figure.curve', el('figcaption', words(name), el('b', last)),
-		el('svg', { viewBox: '0 0 300 100', role: 'img', preserveAspectRatio: 'none', 'aria-label': `${name}: from ${first} to ${last}` }, el('polyline', { points: points.map(at).join(' ') })),
+	return el('figure.curve', el('figcaption', words(name), el('span', drawn.map(([line, points]) => el(`b.line${line % 5}`, ` ${figure(points.at(-1)[1])}`)))),
+		el('svg', { viewBox: '0 0 300 100', role: 'img', preserveAspectRatio: 'none', 'aria-label': `${name} of ${plural(drawn.length, 'training')}` },
+			drawn.map(([line, points]) => el(`polyline.line${line % 5}`, { points: points.map(at).join(' ') }))),
 		el('div.axis', el('span', `${figure(low)} to ${figure(high)}`), el('span', `step ${count(left)} to ${count(right)}`)));
 }
 
-const trainingReport = () => [heading('Training'), source.training.map((one) => section([one.model, ' ', outcome(one.outcome)],
-	one.alarm && el('p.notice', level('warning'), `Alarm at step ${one.alarm.step}: ${one.alarm.message}`),
-	el('div.curves', Object.entries(one.curves ?? {}).map(([name, points]) => curve(name, points))),
-	facts(Object.entries(one.about))))];
+function trainingReport() {
+	const { training } = source;
+	return [heading('Training'), el('div.curves', [...new Set(training.flatMap((one) => Object.keys(one.curves)))].map(chart)),
+		training.map((one, at) => section([training.length > 1 && el(`span.key.line${at % 5}`), titleOf(one, outcome(one.outcome))],
+			one.alarm && el('p.notice', level('warning'), `Alarm at step ${one.alarm.step}: ${one.alarm.message}`), facts(Object.entries(one.about))))];
+}
 
 function verdictReport() {
-	return [heading('Verdict'), source.verdict.map((one) => {
-		const line = (name) => {
-			const { share: after, low, high } = one.metrics[name] ?? {};
-			const { ok, rule, limit } = one.thresholds?.[name] ?? {};
-			return [words(name), percent(one.before?.[name]?.share), share(after, low, high), rule ? `${rule} ${percent(limit)}` : '',
-				ok !== undefined && (ok === null ? chip('too few', 'warn') : outcome(ok ? 'PASS' : 'FAIL'))];
-		};
-		const judged = Object.keys(one.thresholds ?? {});
-		const others = Object.keys(one.metrics ?? {}).filter((name) => !judged.includes(name));
-		return section([one.model, ' ', outcome(one.outcome)],
-			(one.why ?? []).map((hint) => el('div.notice', level('warning'), el('span', el('b', words(hint.metric)), ` ${hint.why} `, el('span.hint', hint.fix)))),
-			table(['metric', 'before', 'after', 'threshold', ''], [...judged, ...others].map(line)),
-			one.failed?.length > 0 && section('Answers that count against it, before and after', one.failed.map((given) => el('article.candidate', el('header', el('b', words(given.metric))),
-				el('div', given.system && el('p.hint', { dir: 'auto' }, given.system), plain(given.question),
-					facts([['before', given.before], ['after', given.answer], ['expected', given.expected]].filter(([, text]) => text)))))));
-	})];
+	const passed = (ok) => ok !== null && outcome(ok ? 'PASS' : 'FAIL');
+	const texts = (title, rows) => rows.length > 0 && section(title, rows.map((one) => el('article.candidate', el('header', one.metric && el('b', words(one.metric))),
+		el('div', one.system && el('p.hint', { dir: 'auto' }, one.system), plain(one.question),
+			facts([['before', one.before], ['now', one.answer ?? one.now], ['expected', one.expected]].filter(([, text]) => text))))));
+	return [heading('Verdict'), source.verdict.map((one) => section(titleOf(one, outcome(one.outcome)),
+		one.why.map((hint) => el('div.notice', level('warning'), el('span', el('b', words(hint.metric ?? '')), ` ${hint.why ?? ''} `, el('span.hint', hint.fix)))),
+		table(['measure', 'before', 'now', 'change, in points', 'limit', ''], one.measures.map(({ name, texts: cells, ok }) => [words(name), ...cells, passed(ok)])),
+		texts('Answers, before and now', one.answers), texts('Answers that count against it', one.failed)))];
 }
 
 // ---- view: the page
@@ -700,10 +701,10 @@ const queue = {
 	prefix: () => `pairforge:${source.id}:`,
 
 	open() {
-		try {
+		this.kept = kept(() => {
 			const names = Object.keys(localStorage).filter((name) => name.startsWith(this.prefix())).sort();
 			this.events = names.map((name) => JSON.parse(localStorage.getItem(name)));
-		} catch { this.kept = false; }
+		});
 		this.send();
 	},
 
@@ -711,7 +712,7 @@ const queue = {
 		this.made += 1;
 		event.name = `${this.prefix()}${Date.now()}.${String(this.made).padStart(6, '0')}`;
 		this.events.push(event);
-		try { localStorage.setItem(event.name, JSON.stringify(event)); } catch { this.kept = false; }
+		this.kept &&= kept(() => localStorage.setItem(event.name, JSON.stringify(event)));
 		this.send();
 	},
 
@@ -729,7 +730,7 @@ const queue = {
 				judge.progress = progress;
 				wait = 500;
 			} catch (error) {
-				if (error.status >= 400 && error.status < 500 && ![401, 408, 429].includes(error.status)) this.refused(event, error);
+				if (error.status === 400 || error.status === 409) this.refused(event, error);
 				else {
 					this.failed(error.status ? error.message : 'the server does not answer');
 					await pause(wait);
@@ -750,12 +751,12 @@ const queue = {
 		this.done(event);
 		judge.past = judge.past.filter((one) => one.uuid !== event.uuid);
 		judge.items.length = Math.min(judge.items.length, 1); // the others may be judged, too
-		tell(error.status === 409 ? 'This item was already judged in another tab. The first verdict counts.' : `A verdict was refused: ${error.message}`, true);
+		tell(`A verdict was refused: ${error.message}`, true);
 	},
 	done(event) {
 		this.trouble = '';
 		this.events = this.events.filter((one) => one !== event);
-		try { localStorage.removeItem(event.name); } catch { /* it was never kept there */ }
+		kept(() => localStorage.removeItem(event.name));
 	},
 };
 
@@ -805,8 +806,8 @@ const itemNow = () => judge.items[0];
 const isPair = () => itemNow().answers.length === 2;
 
 function note(event) {
-	queue.add({ uuid: unique(), who: judge.who, choice: null, best: null, worst: null, edit: null, seconds: 0, undoes: null, ...event });
-	try { sessionStorage.setItem(pastName(), JSON.stringify(judge.past.slice(-MOST))); } catch { /* undo then ends with this page */ }
+	queue.add({ uuid: unique(), of: source.id, who: judge.who, ...event });
+	kept(() => sessionStorage.setItem(pastName(), JSON.stringify(judge.past.slice(-MOST))));
 	tabs.postMessage({ kind: event.kind, item: event.item, who: judge.who, source: source.id });
 	drawItem();
 }
@@ -911,21 +912,14 @@ function drawProgress() {
 	const done = progress.done + queue.events.reduce((sum, event) => sum + (event.kind === 'undo' ? -1 : 1), 0);
 	$('#facts').textContent = nodes([judge.who, `${count(done)} of ${count(total)}${reading ? ' …' : ''}`, speed && `${count(speed)} per hour`,
 		left > 0 && done < total && !reading && `${left > 5400 ? `${figure(left / 3600)} hours` : `${Math.ceil(left / 60)} min`} left`,
-		progress.agreement && `agreement ${percent(progress.agreement.share)}`]).join('  ·  ');
+		progress.agreement !== null && `agreement ${percent(progress.agreement)}`]).join('  ·  ');
 	Object.assign($('progress'), { max: total || 1, value: Math.max(0, done) });
 }
 
-// How far people agree: with each other, with themselves, and with the judges whose scores are stored.
 async function showAgreement() {
 	try {
-		const { agreement, self_consistency: own, attention, judges } = judge.progress = await api(`judge/progress?${new URLSearchParams({ who: judge.who })}`);
-		const interval = agreement?.interval ? ` (${agreement.interval.map(figure).join(' to ')})` : '';
-		const shares = judges.map((one) => [`The judge ${one.judge} prefers your best to your worst`, one.hits, one.of]);
-		if (own) shares.unshift(['You say the same again', own.hits, own.of]);
-		if (attention) shares.unshift(['You choose the answer to the question', attention.hits, attention.of]);
-		const lines = shares.map(([name, hits, of]) => [name, `${percent(hits / of)} of ${count(of)}`]);
-		if (agreement) lines.unshift([`Two people say the same, of ${plural(agreement.items, 'shared item')}`, percent(agreement.share)], ['Krippendorff’s alpha (1: always, 0: as by chance)', `${figure(agreement.alpha)}${interval}`]);
-		dialog('Agreement', lines.length ? facts(lines) : el('p', 'Nothing can be compared yet: two people on the same item, an item that is shown again, or a judge with scores.'));
+		const { shares, alpha } = await api(`judge/progress?${new URLSearchParams({ who: judge.who })}`);
+		dialog('Agreement', shares.length ? [facts(shares), alpha && el('p', alpha)] : el('p', 'There is nothing to compare yet: two people on one item, or a judge with scores.'));
 	} catch (error) { trouble(error); }
 }
 
@@ -956,7 +950,7 @@ function startJudge() {
 		el('footer', BUTTONS.map(act)));
 	document.body.className = 'judge';
 	judge.who ||= source.who ?? '';
-	try { judge.past = JSON.parse(sessionStorage.getItem(pastName())) ?? []; } catch { /* nothing can be undone */ }
+	kept(() => { judge.past = JSON.parse(sessionStorage.getItem(pastName())) ?? []; });
 	queue.open();
 	for (const { kind, who, item } of queue.events) if (who === judge.who) judge.gone[kind === 'undo' ? 'delete' : 'add'](item);
 	tabs.onmessage = hear;
