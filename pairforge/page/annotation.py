@@ -18,6 +18,7 @@ from ..store import Store
 from ..types import AnswerGroup, digest
 from .agreement import Agreement, agreement, judge_agreement
 from .evidence import StoredScores
+from .row_index import difference, whole
 from .server import ConflictError, Handler, NotReadyError
 
 _LEASE = 600.0  # seconds for which what one person was given is not given to another
@@ -162,8 +163,9 @@ class Annotation:
         """Return what is answered."""
         return {
             ("GET", "/api/source"): lambda asked, _: self.source(),
-            ("GET", "/api/judge/queue"): lambda asked, _: self.queue(_who(asked, self.who), _limit(asked)),
+            ("GET", "/api/judge/queue"): lambda asked, _: self.queue(_who(asked, self.who), whole(asked, "limit", 20)),
             ("GET", "/api/judge/progress"): lambda asked, _: self.progress(_who(asked, self.who), fresh=True),
+            ("GET", "/api/judge/differences"): lambda asked, _: self.differences(_who(asked, self.who), asked),
             ("POST", "/api/judge/events"): lambda _, body: self.add(body),
         }
 
@@ -249,6 +251,16 @@ class Annotation:
             "context": [{"role": turn["role"], "content": turn["content"]} for turn in item.group.prompt.messages],
             "answers": [{"key": number, "text": text} for number, text in enumerate(answers, 1)],
         }
+
+    def differences(self, who: str, asked: Mapping[str, str]) -> dict[str, Any]:
+        """Return how each answer to an item differs from the best one, or two from each other: see `difference`."""
+        answers = self.answers(who, *self._named(asked.get("item")))
+        best = whole(asked, "best", 1)
+        if not 1 <= best <= len(answers):
+            raise InputError(f"best must be one of the keys 1 to {len(answers)}")
+        others = answers[::-1] if len(answers) == 2 else [answers[best - 1]] * len(answers)
+        runs = [difference(text, other) if text != other else None for text, other in zip(answers, others, strict=True)]
+        return {"runs": runs}
 
     def add(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Store what a person says, once, and return how far the person is.
@@ -415,13 +427,6 @@ class Annotation:
 def _public(key: str, purpose: Purpose) -> str:
     """Return the name by which a person is shown an item: it does not tell why it is shown."""
     return digest([key, purpose]) if purpose else key
-
-
-def _limit(asked: Mapping[str, str]) -> int:
-    text = asked.get("limit") or "20"
-    if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise InputError("limit is not a whole number")
-    return int(text)
 
 
 def _who(given: Mapping[str, Any], default: str) -> str:

@@ -125,7 +125,7 @@ class RunEvidence:
                 "measures": [
                     {
                         "name": one.name,
-                        "texts": [*one.texts, one.limit],
+                        "texts": [*one.texts[:2], one.limit],
                         "ok": one.ok,
                     }
                     for one in measures(model.verdict)

@@ -107,13 +107,13 @@ class RowIndex:
 
         Raises InputError for a query that is wrong.
         """
-        offset, limit = _whole(wanted, "offset", 0), min(_whole(wanted, "limit", 100), _MOST)
+        offset, limit = whole(wanted, "offset", 0), min(whole(wanted, "limit", 100), _MOST)
         with self._lock:
             found = self._found(wanted)
             rows = [self._listed(row) for row in found[offset : offset + limit]]
         answer = {"total": len(found), "rows": rows}
         if wanted.get("at"):
-            row = _whole(wanted, "at", 0)
+            row = whole(wanted, "at", 0)
             answer["index"] = found.index(row) if row in found else None
         return answer
 
@@ -212,7 +212,8 @@ class RowIndex:
             self._db.close()
 
 
-def _whole(wanted: Mapping[str, str], name: str, default: int) -> int:
+def whole(wanted: Mapping[str, str], name: str, default: int) -> int:
+    """Return the whole number of this name in a query. Raises InputError for anything else."""
     text = wanted.get(name) or str(default)
     if not text.isascii() or not text.isdigit() or len(text) > 12:
         raise InputError(f"{name}={one_line(text, 40)} is not a whole number")
@@ -231,7 +232,7 @@ def _conditions(wanted: Mapping[str, str]) -> tuple[str, list[Any]]:
         if value := wanted.get(name):
             parts.append((f"{column} = ?", value))
     if wanted.get("source"):
-        parts.append(("source = ?", _whole(wanted, "source", 0)))
+        parts.append(("source = ?", whole(wanted, "source", 0)))
     if code := wanted.get("finding"):
         parts.append(("row IN (SELECT row FROM findings WHERE code = ?)", code))
     for name, column in (("min_margin", "margin"), ("min_gap", "abs(length_gap)")):

@@ -137,9 +137,9 @@ def test_each_key_is_the_verdict_that_it_says(browser: Any, judged: Served, item
     visit.press("d m ?")
     visit.says("dialog h2", "Keys")
     visit.press("Escape d")
-    assert visit.page.locator("mark").count() == 0, "d was pressed twice"
+    assert visit.page.locator(".card ins").count() == 0, "d was pressed twice"
     visit.press("d")
-    visit.page.locator("mark").first.wait_for()
+    visit.page.locator(".card ins").first.wait_for()
     visit.close()
 
 

@@ -65,7 +65,7 @@ def test_curves_and_verdicts_are_those_of_the_models(run: Run) -> None:
     said = {"ok": True, "metrics": {"x": share, "y": [1]}, "why": [3, {"why": "so", "fix": None}], "answers": "none"}
     (model / "verdict.json").write_text(json.dumps(said))
     [verdict] = RunEvidence(run).verdicts()
-    assert verdict["measures"] == [{"name": "x", "texts": ["", "50.0% [40.0, 60.0]", "", ""], "ok": None}]
+    assert verdict["measures"] == [{"name": "x", "texts": ["", "50.0% [40.0, 60.0]", ""], "ok": None}]
     assert (verdict["why"], verdict["answers"]) == ([{"why": "so"}], [])
     for name in ("history.json", "verdict.json", "failures.jsonl"):
         (model / name).write_text("{broken")

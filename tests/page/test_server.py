@@ -154,7 +154,7 @@ def test_the_next_free_port_is_taken_unless_one_is_named() -> None:
 
 def test_the_page_is_small_and_loads_only_itself() -> None:
     files = {path.name: path.read_text("utf-8") for path in server.STATIC.iterdir()}
-    assert sum(len(text.encode()) for text in files.values()) < 60 * 1024
+    assert sum(len(text.encode()) for text in files.values()) < 60_000
     named = set(re.findall(r"""https?://[^"'\s]+""", "".join(files.values())))
     assert named == {"http://www.w3.org/2000/svg"}, "a name, not an address"
     for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "style="):

@@ -35,12 +35,13 @@ const nodes = (children) => [children].flat(9).filter((child) => child || child 
 const button = (label, click, attributes = {}) => el('button', { type: 'button', click, ...attributes }, label);
 const quiet = (label, click, title) => button(label, click, { class: 'quiet', title, 'aria-label': label.length === 1 && title });
 const key = (name) => el('kbd', name);
+const AUTO = { dir: 'auto' };
 const count = (number) => Number(number || 0).toLocaleString('en-US');
 const figure = (number) => typeof number === 'number' ? String(+number.toPrecision(3)) : '–';
 const percent = (share) => typeof share === 'number' ? `${+(100 * share).toFixed(1)}\u00a0%` : '–';
 const plural = (number, word) => `${count(number)} ${word}${number === 1 ? '' : 's'}`;
 const words = (name) => String(name).replaceAll('_', ' ');
-const facts = (entries) => el('dl.columns', entries.map(([name, value]) => el('div', el('dt', words(name)), el('dd', { dir: 'auto' }, String(value)))));
+const facts = (entries) => el('dl.columns', entries.map(([name, value]) => el('div', el('dt', name), el('dd', AUTO, String(value)))));
 const section = (title, ...children) => el('section.part', el('h3', title), ...children);
 
 async function api(path, body, signal) {
@@ -69,23 +70,14 @@ function dialog(title, content) {
 	box.replaceChildren(el('h2', { id: 'dialog-title' }, title), ...nodes(content), button('Close', () => box.close(), { class: 'primary' }));
 	box.showModal();
 }
-const keyHelp = (keys) => dialog('Keys', el('dl.keys', keys.map(([name, what]) => el('div', el('dt', name && name.split(' ').map(key)), el('dd', what)))));
-
-const theme = (name) => { document.documentElement.dataset.theme = name; };
-function otherTheme() {
-	const now = document.documentElement.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
-	theme(now === 'dark' ? 'light' : 'dark');
-	kept(() => localStorage.setItem('pairforge:theme', document.documentElement.dataset.theme));
-}
-const themeButton = () => quiet('◐', otherTheme, 'Dark or light');
-kept(() => theme(localStorage.getItem('pairforge:theme') ?? ''));
+const keyHelp = (keys) => dialog('Keys', facts(keys.map(([name, what]) => [name && name.split(' ').map(key), what])));
 
 // ---- text: plain, Markdown, differences
 
-const plain = (text) => el('div.text', { dir: 'auto' }, String(text ?? ''));
+const plain = (text) => el('div.text', AUTO, String(text ?? ''));
 const MOST_MARKDOWN = 200000;
 const rendered = (text) => String(text).length > MOST_MARKDOWN ? plain(text)
-	: el('div.text.markdown', { dir: 'auto' }, blocks(String(text).split(/\r?\n/), 0));
+	: el('div.text.markdown', AUTO, blocks(String(text).split(/\r?\n/), 0));
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const ITEM = /^( {0,12})(?:[-*+]|(\d{1,9})[.)])( +|$)/;
@@ -111,7 +103,7 @@ function blocks(lines, depth) {
 			at += 1;
 			made.push(el('pre', { dir: 'ltr' }, el('code', code.join('\n'))));
 		} else if (STARTS[1].test(line)) {
-			made.push(el('p.heading', { dir: 'auto' }, inline(line.replace(/^ *#+ /, ''))));
+			made.push(el('p.heading', AUTO, inline(line.replace(/^ *#+ /, ''))));
 			at += 1;
 		} else if (STARTS[3].test(line)) {
 			made.push(el('hr'));
@@ -123,7 +115,7 @@ function blocks(lines, depth) {
 		else if (line.includes('|') && /^[ |:-]*-[ |:-]*$/.test(lines[at + 1] ?? '') && lines[at + 1].includes('|')) made.push(table());
 		else {
 			const text = take((next, number) => !number || (next.trim() && !STARTS.some((start) => start.test(next))));
-			made.push(el('p', { dir: 'auto' }, text.map((part, number) => [number ? el('br') : '', inline(part)])));
+			made.push(el('p', AUTO, text.map((part, number) => [number ? el('br') : '', inline(part)])));
 		}
 	}
 	return made;
@@ -146,7 +138,7 @@ function blocks(lines, depth) {
 	}
 
 	function table() {
-		const cells = (row, tag) => row.trim().replace(/^\||\|$/g, '').split('|').map((cell) => el(tag, { dir: 'auto' }, inline(cell.trim())));
+		const cells = (row, tag) => row.trim().replace(/^\||\|$/g, '').split('|').map((cell) => el(tag, AUTO, inline(cell.trim())));
 		const rows = take((next) => next.includes('|'));
 		return el('table', el('thead', el('tr', cells(rows[0], 'th'))),
 			el('tbody', rows.slice(2).map((row) => el('tr', cells(row, 'td')))));
@@ -171,7 +163,7 @@ function inline(text, depth = 0) {
 		const sign = text[at];
 		if (sign === '[' || sign === '!') {
 			const [whole, image, label, url] = LINK.exec(text.slice(at, at + 2300)) ?? [];
-			return whole && [whole.length, el('span.link', image ? `[image: ${label}]` : label, el('span.url', ` (${url})`))];
+			return whole && [whole.length, el('span.link', image ? `[image: ${label}]` : label, el('span', ` (${url})`))];
 		}
 		const [mark, tag] = sign === '`' ? [/^`+/.exec(text.slice(at, at + 50))[0], 'code'] : MARKS.find(([one]) => text.startsWith(one, at)) ?? [];
 		if (!mark) return null;
@@ -189,38 +181,9 @@ function inline(text, depth = 0) {
 	}
 }
 
-const WORD = /\s+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[\p{L}\p{M}\p{N}_]+|./gsu;
-const MOST_STEPS = 4e6;
-
-// The runs of a text, ['same' or 'new', text], by the longest common subsequence of its words and those of another.
-function differences(other, text) {
-	const [a, b] = [other, text].map((one) => one.match(WORD) ?? []);
-	const most = Math.min(a.length, b.length);
-	let start = 0, end = 0;
-	while (start < most && a[start] === b[start]) start += 1;
-	while (end < most - start && a.at(-1 - end) === b.at(-1 - end)) end += 1;
-	const [from, to] = [a, b].map((one) => one.slice(start, one.length - end));
-	const wide = to.length + 1;
-	const best = from.length * to.length < MOST_STEPS ? new Uint16Array((from.length + 1) * wide) : [];
-	for (let i = from.length - 1; best.length && i >= 0; i -= 1) {
-		for (let j = to.length - 1; j >= 0; j -= 1) {
-			best[i * wide + j] = from[i] === to[j] ? best[(i + 1) * wide + j + 1] + 1 : Math.max(best[(i + 1) * wide + j], best[i * wide + j + 1]);
-		}
-	}
-	const runs = [['same', b.slice(0, start).join('')]];
-	const add = (kind, word) => { if (runs.at(-1)[0] === kind) runs.at(-1)[1] += word; else runs.push([kind, word]); };
-	for (let i = 0, j = 0; j < to.length; ) {
-		if (best.length && from[i] === to[j]) { add('same', to[j]); i += 1; j += 1; }
-		else if (best.length && i < from.length && best[(i + 1) * wide + j] >= best[i * wide + j + 1]) i += 1;
-		else { add('new', to[j]); j += 1; }
-	}
-	add('same', b.slice(b.length - end).join(''));
-	return runs;
-}
-
 // A text with the runs marked that only the named sides have.
-const marked = (runs, ...sides) => el('div.text', { dir: 'auto' }, runs.map(([kind, text]) => kind === 'same' ? text
-	: sides.includes(kind) && el({ rejected: 'del', chosen: 'ins', new: 'mark' }[kind], text)));
+const marked = (runs, ...sides) => el('div.text', AUTO, runs.map(([kind, text]) => kind === 'same' ? text
+	: sides.includes(kind) && el(kind === 'chosen' ? 'ins' : 'del', text)));
 
 function conversation(context, text) {
 	const turns = context.map(({ role, content }) => el('div.turn', el('span.role', words(role)), text(content)));
@@ -361,7 +324,7 @@ function rowLine(row, index) {
 	const sort = route.filters.get('sort');
 	const answer = (side, text) => el(`span.answer.${side}`, el('bdi', text || '(empty)'));
 	const link = el('a', { href: filtered({}, `row/${row.row}`) },
-	el('span.head', el('span.number', row.row), el('bdi.question', row.question || '(empty)'),
+	el('span.head', el('span.number', row.row), el('bdi', row.question || '(empty)'),
 		row.mark && el(`span.mark.${row.mark}`, row.mark),
 		row.findings.length > 0 && el('span.codes', row.findings.slice(0, 2).join(' ')),
 		sort in row && el('span.margin', `${words(sort)} ${figure(row[sort])}`)),
@@ -410,8 +373,9 @@ function drawFilters() {
 	]));
 	if (focused) $('[aria-current]', nav)?.focus();
 	for (const field of document.querySelectorAll('[data-field]')) {
-		if (document.activeElement !== field) field.value = route.filters.get(field.dataset.field) ?? field.dataset.usual ?? '';
+		if (document.activeElement !== field) field.value = route.filters.get(field.dataset.field) ?? '';
 	}
+	$('select').value = ['sort', 'order'].map((name) => route.filters.get(name) ?? '').join(' ').trim();
 	$('#chips').replaceChildren(...narrowed().filter((name) => name !== 'q').map((name) => button([`${words(name)} `, el('b', route.filters.get(name)), ' ×'],
 		() => go(filtered({ [name]: '' })), { class: 'filter', title: 'Remove this filter' })));
 }
@@ -424,11 +388,11 @@ function field(name, label, attributes) {
 	};
 	return el('label', el('span', label), el('input', { 'data-field': name, input: change, ...attributes }));
 }
-function sorting() {
-	const choice = (name, label, options) => el('label', el('span', label), el('select', { 'data-field': name, 'data-usual': options[0][0],
-		change: ({ target }) => go(filtered({ [name]: target.value }), true) }, options.map(([value, text]) => el('option', { value }, text))));
-	return [choice('sort', 'Sort by', [['row', 'Row'], ['margin', 'Margin'], ['length_gap', 'Length gap'], ['length', 'Length'], ['finding', 'Findings']]),
-		choice('order', 'Order', [['asc', 'Rising'], ['desc', 'Falling']])];
+const SORTS = [['', 'As they come'], ['margin desc', 'Widest margin'], ['margin asc', 'Narrowest margin'], ['length_gap desc', 'Widest length gap'],
+	['length desc', 'Longest'], ['length asc', 'Shortest'], ['finding desc', 'Most findings']];
+function sorted({ target }) {
+	const [sort, order] = target.value.split(' ');
+	go(filtered({ sort, order }), true);
 }
 
 // ---- view: one row
@@ -470,7 +434,7 @@ function setLayout(name) {
 	if (detail && shown === detail.row) drawRow();
 }
 
-const score = (name, value) => el('span.score', `${name} `, el('b', figure(value)));
+const score = (name, value) => el('span', `${name} `, el('b', figure(value)));
 const tag = (side) => side && el(`span.tag.${side}`, side);
 
 function drawRow() {
@@ -493,7 +457,7 @@ function drawRow() {
 		pair ? [switches, answers(row)] : el('div.notice', level('warning'), el('span', el('b', words(row.reason)), row.detail && `: ${row.detail}`)),
 		candidates(row, text),
 		otherRuns(row),
-		Object.keys(row.columns ?? {}).length > 0 && el('details.part', el('summary', 'Columns'), facts(Object.entries(row.columns))),
+		Object.keys(row.columns).length > 0 && el('details.part', el('summary', 'Columns'), facts(Object.entries(row.columns))),
 	);
 }
 const levelOf = (code) => source.findings.find((one) => one.code === code)?.level ?? 'note';
@@ -502,17 +466,17 @@ const alike = (row) => row.diff && 5 * row.diff.reduce((sum, [kind, text]) => su
 	>= Math.max(row.chosen.length, row.rejected.length);
 
 function answers(row) {
-	const { columns = {}, diff, thoughts } = row;
+	const { columns, diff, thoughts } = row;
 	if (layout === 'inline' && diff) return el('article.side', el('header', tag('chosen'), tag('rejected')), marked(diff, 'rejected', 'chosen'));
 	return el('div.sides', ['chosen', 'rejected'].map((side) => el(`article.side.${side}`,
 		el('header', tag(side), columns[`${side}_score`] && score(columns.judge ?? 'score', Number(columns[`${side}_score`])), el('span.length', plural(row[side].length, 'character'))),
-		thoughts?.[side] && el('details.thought', el('summary', 'Thought'), plain(thoughts[side])),
+		thoughts?.[side] && el('details', el('summary', 'Thought'), plain(thoughts[side])),
 		!row[side] ? el('p.hint', '(empty)') : layout === 'markdown' ? rendered(row[side]) : alike(row) ? marked(diff, side) : plain(row[side]))));
 }
 
 function candidates(row, text) {
 	return row.candidates?.length > 0 && section(`All ${plural(row.candidates.length, 'answer')}`, row.candidates.map((one) => el('article.candidate',
-		el('header', tag(one.picked), Object.entries(one.scores ?? {}).map(([name, value]) => score(name, value)), one.finish === 'length' && chip('cut off', 'warn')),
+		el('header', tag(one.picked), Object.entries(one.scores).map(([name, value]) => score(name, value)), one.finish === 'length' && chip('cut off', 'warn')),
 		one.text ? text(one.text) : el('p.hint', '(empty)'))));
 }
 
@@ -558,7 +522,7 @@ async function save() {
 
 const heading = (...title) => el('div.bar', el('h2', { tabindex: -1 }, title));
 const table = (head, rows) => el('table.figures', el('thead', el('tr', head.map((one) => el('th', { scope: 'col' }, one)))),
-	el('tbody', rows.map((cells) => cells && el('tr', cells.map((cell) => el('td', { dir: 'auto' }, cell))))));
+	el('tbody', rows.map((cells) => cells && el('tr', cells.map((cell) => el('td', AUTO, cell))))));
 const share = (value, low, high) => [percent(value), Number.isFinite(low) && el('span.hint', ` ${percent(low)} to ${percent(high)}`)];
 
 const several = () => source.sources.length > 1;
@@ -583,15 +547,15 @@ function overview() {
 function findingReport() {
 	const code = route.filters.get('finding');
 	const found = source.findings.find((one) => one.code === code) ?? { code, level: 'note', count: 0 };
-	return [heading(level(found.level), ` ${code} `, el('span.id', plural(found.count, 'row'))), el('p.lead', found.title),
-		found.message && el('p.hint', `For example: ${found.message}`), found.fix && el('p.fix', el('b', 'What to do: '), el('code', found.fix))];
+	return [heading(level(found.level), ` ${code} `, el('span.id', plural(found.count, 'row'))), el('p', found.title),
+		found.message && el('p.hint', `For example: ${found.message}`), found.fix && el('p.notice', el('b', 'What to do: '), el('code', found.fix))];
 }
 
-const shortcutReport = () => [heading('Shortcuts'), el('p.lead', 'What tells chosen from rejected answers without reading them. A training learns that first.'),
+const shortcutReport = () => [heading('Shortcuts'), el('p', 'What tells chosen from rejected answers without reading them. A training learns that first.'),
 	source.shortcuts.length ? source.shortcuts.map((one) => section(titleOf(one, grade(one)),
 		el('p.hint', one.conclusion),
 		one.findings.map((found) => el('article.candidate',
-			el('header', el('b', { dir: 'auto' }, found.phrase ?? found.feature ?? found.code), found.intended ? chip('intended', 'good') : grade({ verdict: found.grade })),
+			el('header', el('b', AUTO, found.phrase ?? found.feature ?? found.code), found.intended ? chip('intended', 'good') : grade({ verdict: found.grade })),
 			el('div', plain(found.message), Number.isFinite(found.win_rate) && el('p', share(found.win_rate), el('span.hint', ' of the prompts that it tells apart')),
 				found.examples?.length > 0 && el('p.hint', 'To read: ', found.examples.map((row) => [el('a', { href: `#/row/${row}` }, `row ${row}`), ' ']))))),
 		one.predictability && table(['A simple classifier, by', 'guesses the chosen answer in (chance: 50 %)'],
@@ -605,27 +569,27 @@ function chart(name) {
 	const span = (axis) => drawn.flatMap(([, points]) => points).reduce(([low, high], point) => [Math.min(low, point[axis]), Math.max(high, point[axis])], [Infinity, -Infinity]);
 	const [[left, right], [low, high]] = [span(0), span(1)];
 	const at = ([x, y]) => `${(300 * (x - left)) / (right - left || 1)},${96 - (92 * (y - low)) / (high - low || 1)}`;
-	return el('figure.curve', el('figcaption', words(name), el('span', drawn.map(([line, points]) => el(`b.line${line % 5}`, ` ${figure(points.at(-1)[1])}`)))),
+	return el('figure.curve', el('figcaption', words(name), el('span', drawn.map(([line, points]) => el(`b.line${line % 3}`, ` ${figure(points.at(-1)[1])}`)))),
 		el('svg', { viewBox: '0 0 300 100', role: 'img', preserveAspectRatio: 'none', 'aria-label': `${name} of ${plural(drawn.length, 'training')}` },
-			drawn.map(([line, points]) => el(`polyline.line${line % 5}`, { points: points.map(at).join(' ') }))),
+			drawn.map(([line, points]) => el(`polyline.line${line % 3}`, { points: points.map(at).join(' ') }))),
 		el('div.axis', el('span', `${figure(low)} to ${figure(high)}`), el('span', `step ${count(left)} to ${count(right)}`)));
 }
 
 function trainingReport() {
 	const { training } = source;
 	return [heading('Training'), el('div.curves', [...new Set(training.flatMap((one) => Object.keys(one.curves)))].map(chart)),
-		training.map((one, at) => section([training.length > 1 && el(`span.key.line${at % 5}`), titleOf(one, outcome(one.outcome))],
+		training.map((one, at) => section([training.length > 1 && el('svg.key', { viewBox: '0 0 26 4' }, el(`polyline.line${at % 3}`, { points: '0,2 26,2' })), titleOf(one, outcome(one.outcome))],
 			one.alarm && el('p.notice', level('warning'), `Alarm at step ${one.alarm.step}: ${one.alarm.message}`), facts(Object.entries(one.about))))];
 }
 
 function verdictReport() {
 	const passed = (ok) => ok !== null && outcome(ok ? 'PASS' : 'FAIL');
 	const texts = (title, rows) => rows.length > 0 && section(title, rows.map((one) => el('article.candidate', el('header', one.metric && el('b', words(one.metric))),
-		el('div', one.system && el('p.hint', { dir: 'auto' }, one.system), plain(one.question),
+		el('div', one.system && el('p.hint', AUTO, one.system), plain(one.question),
 			facts([['before', one.before], ['now', one.answer ?? one.now], ['expected', one.expected]].filter(([, text]) => text))))));
 	return [heading('Verdict'), source.verdict.map((one) => section(titleOf(one, outcome(one.outcome)),
 		one.why.map((hint) => el('div.notice', level('warning'), el('span', el('b', words(hint.metric ?? '')), ` ${hint.why ?? ''} `, el('span.hint', hint.fix)))),
-		table(['measure', 'before', 'now', 'change, in points', 'limit', ''], one.measures.map(({ name, texts: cells, ok }) => [words(name), ...cells, passed(ok)])),
+		table(['measure', 'before', 'now', 'limit', ''], one.measures.map(({ name, texts: cells, ok }) => [words(name), ...cells, passed(ok)])),
 		texts('Answers, before and now', one.answers), texts('Answers that count against it', one.failed)))];
 }
 
@@ -648,13 +612,13 @@ function startView() {
 	const menu = quiet('Filters', () => menu.setAttribute('aria-expanded', document.body.classList.toggle('menu')));
 	menu.classList.add('menu');
 	$('#top').replaceChildren(...nodes([menu, el('h1', el('a', { href: '#/' }, source.title)), el('div.tools',
-		source.writable && button('Save rows', save, { class: 'primary' }), quiet('Keys', () => keyHelp(VIEW_KEYS), 'Keys (?)'), themeButton())]));
+		source.writable && button('Save rows', save, { class: 'primary' }), quiet('Keys', () => keyHelp(VIEW_KEYS), 'Keys (?)'))]));
 	$('#app').replaceChildren(
 		el('nav', { 'aria-label': 'Filters and reports' }),
 		el('section', { id: 'listing', 'aria-label': 'Rows' },
 			el('div.controls', field('q', 'Search', { type: 'search', id: 'search', placeholder: 'Search in texts   /' }),
 				el('details', el('summary', el('span', { id: 'total' }, '…'), el('span', 'Sort and filter')),
-					el('div.fields', sorting(), field('min_margin', 'Margin at least', { type: 'number', step: 'any' }), field('min_gap', 'Length gap at least', { type: 'number', min: 0 }))),
+					el('label', el('span', 'Sort by'), el('select', { change: sorted }, SORTS.map(([value, text]) => el('option', { value }, text)))), el('div.fields', field('min_margin', 'Margin at least', { type: 'number', step: 'any' }), field('min_gap', 'Length gap at least', { type: 'number', min: 0 }))),
 				el('div', { id: 'chips' })),
 			el('div', { id: 'rows', tabindex: 0, scroll: () => requestAnimationFrame(() => list.draw()) },
 				el('ol', { id: 'spacer' }), el('p.empty', { id: 'none', hidden: true }, 'No row fits these filters.'))),
@@ -773,7 +737,7 @@ function drawSaved() {
 
 const AHEAD = 12, ASKED = 20, MOST = 100;
 // `gone` are items judged here or in another tab, `past` what can be undone, `best` the key pressed first.
-const judge = { who: search.get('who') ?? '', items: [], gone: new Set(), past: [], progress: null, empty: false, asking: false, best: null, edit: null, editing: '', differ: false, text: rendered };
+const judge = { who: search.get('who') ?? '', items: [], gone: new Set(), past: [], progress: null, empty: false, asking: false, best: null, edit: null, editing: '', differ: false, runs: [], text: rendered };
 const tabs = new BroadcastChannel('pairforge');
 const pastName = () => `pairforge:past:${source.id}:${judge.who}`;
 
@@ -877,16 +841,28 @@ function editor(number, text) {
 		el('div.tools', button('Use as chosen', useEdit, { class: 'primary', title: 'Ctrl+Enter' }), button('Cancel', clear))];
 }
 
-function card({ text }, at, all) {
+// Reads how the answers to an item differ from the best one.
+async function compare({ item }) {
+	const asked = `judge/differences?${new URLSearchParams({ who: judge.who, item, best: judge.best ?? 1 })}`;
+	if (asked === judge.compared) return;
+	Object.assign(judge, { compared: asked, runs: [] });
+	try {
+		const { runs } = await api(asked);
+		if (asked !== judge.compared) return;
+		judge.runs = runs;
+		if (judge.editing !== 'text') drawItem(true);
+	} catch (error) { trouble(error); }
+}
+
+function card({ text }, at) {
 	const number = at + 1;
 	const best = judge.best === number;
-	const other = all[isPair() ? 1 - at : (judge.best ?? 1) - 1].text;
 	const label = best ? 'Best' : judge.best && !isPair() ? 'Worst?' : `Answer ${number}`;
 	return el(`article.card.${best ? 'best' : 'other'}`, { 'aria-label': `Answer ${number}` },
 		el('header', button([key(String(number)), label], () => press(number), { class: 'pick', 'aria-pressed': String(best), 'aria-label': `${label}${best ? ', take it back' : ''}: ${number}` }),
 			best && judge.edit !== null && chip('edited', 'good')),
 		best && judge.editing === 'text' ? editor(number, judge.edit ?? text) : best && judge.edit !== null ? plain(judge.edit)
-			: judge.differ && other !== text ? marked(differences(other, text), 'new') : judge.text(text));
+			: judge.differ && judge.runs[at] ? marked(judge.runs[at], 'chosen') : judge.text(text));
 }
 
 function drawItem(same = false) {
@@ -896,6 +872,7 @@ function drawItem(same = false) {
 		scrollTo(0, 0);
 	}
 	drawProgress();
+	if (judge.differ && item) compare(item);
 	const ask = !item ? judge.failure || (!judge.empty ? 'Loading …' : judge.progress.total ? 'All items are judged.' : 'There is nothing to judge.')
 		: judge.editing ? judge.best ? 'Change the answer. Your text becomes the chosen one.' : 'Which answer is to be edited?'
 			: isPair() ? 'Which answer is better?' : judge.best ? 'And which is worst?' : 'Which answer is best?';
@@ -945,7 +922,7 @@ function judgeKey(event) {
 function startJudge() {
 	const act = ([name, label]) => button([key(name), label], () => judgeAct(name)?.(), { 'data-key': name });
 	$('#top').replaceChildren(el('h1', source.title), el('p', { id: 'saved', role: 'status' }), el('div.tools',
-		quiet('Agreement', ALWAYS.a, 'How far people agree (a)'), source.guidelines && quiet('Guidelines', ALWAYS.g, 'Guidelines (g)'), quiet('Keys', ALWAYS['?'], 'Keys (?)'), themeButton()));
+		quiet('Agreement', ALWAYS.a, 'How far people agree (a)'), source.guidelines && quiet('Guidelines', ALWAYS.g, 'Guidelines (g)'), quiet('Keys', ALWAYS['?'], 'Keys (?)')));
 	$('#app').replaceChildren(el('section.progress', { 'aria-label': 'Progress' }, el('progress', { 'aria-label': 'Progress' }), el('p', { id: 'facts' })), el('main', { tabindex: -1 }),
 		el('footer', BUTTONS.map(act)));
 	document.body.className = 'judge';
