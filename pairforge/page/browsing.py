@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -46,7 +47,7 @@ class PairBrowser:
         self.index = RowIndex()
         self.state, self.failure = "reading", ""
         self._shortcuts = list[dict[str, Any]]()
-        self._closed = False
+        self._closed = self._saved = False
         self.thread = threading.Thread(target=self._fill, daemon=True)
 
     def routes(self) -> dict[tuple[str, str], Handler]:
@@ -184,8 +185,11 @@ class PairBrowser:
         marked = [(mark, row) for mark, row in self.index.marked(0)]
         keep = any(mark == "keep" for mark, _ in marked)
         rows = [row for mark, row in marked if (mark == "keep" if keep else mark != "drop")]
+        if os.path.lexists(self.save) and not self._saved:
+            raise InputError(f"{self.save} exists now", fix="start again with another name: --save OUT.jsonl")
         with write_errors(self.save), atomic(self.save) as file:
             file.writelines(encoded(row) + b"\n" for row in rows)
+        self._saved = True
         return {"path": str(self.save), "rows": len(rows)}
 
 

@@ -70,6 +70,33 @@ def test_marked_rows_are_left_out_of_what_is_written_or_alone_in_it(tmp_path: Pa
     browser.close()
 
 
+def test_what_came_to_be_under_the_name_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    browser = opened(ROWS[:2], save=tmp_path / "out.jsonl")
+    (tmp_path / "out.jsonl").symlink_to(tmp_path / "nothing")
+    with pytest.raises(InputError, match="exists now"):
+        browser.write({}, {})
+    (tmp_path / "out.jsonl").unlink()
+    assert browser.write({}, {})["rows"] == browser.write({}, {})["rows"] == 2
+    browser.close()
+
+
+def test_columns_of_any_kind_make_a_pair_no_skip() -> None:
+    odd: list[dict[str, Any]] = [
+        {"judge": {"a": 1}, "prompt_id": ["x"]},
+        {"chosen_score": 10**400, "rejected_score": 1},
+    ]
+    odd += [
+        {"chosen_score": "much"},
+        {"chosen_score": float("nan"), "rejected_score": 0.0},
+        {"chosen_score": 10**30, "rejected_score": 0},
+    ]
+    browser = opened([{**row, **more} for row, more in zip(ROWS, odd, strict=False)])
+    listed, wrong = browser.index.page({})["rows"], browser.index.page({"finding": "PF014"})["rows"]
+    assert browser.source({}, {})["rows"] == 5 and [row["row"] for row in wrong] == [2], "as validate finds"
+    assert [row["margin"] for row in listed] == [None, None, None, None, 1e30]
+    browser.close()
+
+
 def test_without_a_file_nothing_is_written() -> None:
     browser = opened(ROWS[:2])
     with pytest.raises(InputError, match="--save"):
