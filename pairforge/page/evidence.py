@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -50,13 +51,14 @@ class RunEvidence:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._asked, self._prompts, self._lock = run.asked(), dict[str, Prompt](), threading.Lock()
 
-    @cached_property
-    def _prompts(self) -> Mapping[str, Prompt]:
-        """The prompts of the run by their ids, in its contexts."""
-        with suppress(InputError):
-            return {prompt.id: prompt for prompt in self.run.asked()}
-        return {}
+    def _prompt(self, prompt_id: str) -> Prompt | None:
+        """Return a prompt of the run; they are read only as far as one was asked for."""
+        with self._lock, suppress(InputError):
+            while prompt_id not in self._prompts and (prompt := next(self._asked, None)):
+                self._prompts[prompt.id] = prompt
+        return self._prompts.get(prompt_id)
 
     @cached_property
     def _store(self) -> Store | None:
@@ -81,8 +83,7 @@ class RunEvidence:
             | ({"thought": one.thought} if one.thought else {})
             for one in answers
         ]
-        prompt = self._prompts.get(prompt_id)
-        if prompt is None or len(answers) < 2:
+        if len(answers) < 2 or not (prompt := self._prompt(prompt_id)):
             return found
         group = judged_group(prompt, answers)
         for name, scores in (self._scores.of(group) if self._scores else {}).items():
