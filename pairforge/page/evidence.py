@@ -13,6 +13,7 @@ from typing import Any
 from ..disk import json_object
 from ..errors import InputError
 from ..evaluation.verdict_html import measures
+from ..learning_curves import is_drawable
 from ..run import Run
 from ..stages import judged_group, score_keys, stored_scores
 from ..store import Store
@@ -151,8 +152,8 @@ def _texts(rows: Any) -> Iterator[dict[str, str]]:
             yield {name: value for name, value in row.items() if isinstance(value, str)}
 
 
-def _points(lines: list[Mapping[str, Any]], name: str) -> Iterator[list[float]]:
+def _points(lines: list[Mapping[str, Any]], name: str) -> Iterator[list[Any]]:
     for line in lines:
         step, value = line.get("step"), line.get(name)
-        if all(type(one) in (int, float) for one in (step, value)):
-            yield [step, value]  # type: ignore[list-item]
+        if is_drawable(step) and is_drawable(value):
+            yield [step, value]

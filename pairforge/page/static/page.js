@@ -521,7 +521,7 @@ async function save() {
 // ---- view: reports
 
 const heading = (...title) => el('div.bar', el('h2', { tabindex: -1 }, title));
-const table = (head, rows) => el('table.figures', el('thead', el('tr', head.map((one) => el('th', { scope: 'col' }, one)))),
+const table = (head, rows) => el('table.figures', el('thead', el('tr', head.map((one) => one ? el('th', { scope: 'col' }, one) : el('td')))),
 	el('tbody', rows.map((cells) => cells && el('tr', cells.map((cell) => el('td', AUTO, cell))))));
 const share = (value, low, high) => [percent(value), Number.isFinite(low) && el('span.hint', ` ${percent(low)} to ${percent(high)}`)];
 
@@ -564,7 +564,7 @@ const shortcutReport = () => [heading('Shortcuts'), el('p', 'What tells chosen f
 
 // A chart of one curve of each training, by the colour of the training.
 function chart(name) {
-	const drawn = source.training.map((one, at) => [at, (one.curves[name] ?? []).filter((point) => point.every(Number.isFinite))]).filter(([, points]) => points.length > 1);
+	const drawn = source.training.map((one, at) => [at, one.curves[name] ?? []]).filter(([, points]) => points.length > 1);
 	if (!drawn.length) return null;
 	const span = (axis) => drawn.flatMap(([, points]) => points).reduce(([low, high], point) => [Math.min(low, point[axis]), Math.max(high, point[axis])], [Infinity, -Infinity]);
 	const [[left, right], [low, high]] = [span(0), span(1)];
@@ -622,7 +622,7 @@ function startView() {
 				el('div', { id: 'chips' })),
 			el('div', { id: 'rows', tabindex: 0, scroll: () => requestAnimationFrame(() => list.draw()) },
 				el('ol', { id: 'spacer' }), el('p.empty', { id: 'none', hidden: true }, 'No row fits these filters.'))),
-		el('main', { id: 'pane', tabindex: -1 }));
+		el('main', { id: 'pane', tabindex: 0 }));
 	document.body.className = 'view';
 	addEventListener('resize', () => list.draw());
 	addEventListener('popstate', follow);
