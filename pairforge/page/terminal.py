@@ -58,15 +58,20 @@ def judge_in_terminal(annotation: Annotation, who: str, key: Callable[[], str] =
         if event["kind"] == "verdict":
             said.append(event["uuid"])
     progress = annotation.progress(who, fresh=True)
-    console.print(f"{progress['done']} of {progress['total']} judged")
+    console.print(f"{progress['done']} of {_total(progress)} judged")
 
 
 def _show(console: Console, item: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
     turns = [Text.assemble((f"{turn['role']}: ", "dim"), visible(turn["content"])) for turn in item["context"]]
-    console.rule(f"{progress['done'] + 1} of {progress['total']}")
+    console.rule(f"{progress['done'] + 1} of {_total(progress)}")
     console.print(Group(*turns))
     for answer in item["answers"]:
         console.print(Panel(Text(visible(answer["text"])), title=str(answer["key"]), title_align="left"))
+
+
+def _total(progress: Mapping[str, Any]) -> str:
+    """Return how many items there are, as far as they are read."""
+    return f"{progress['total']}{', and more' if progress['reading'] else ''}"
 
 
 def _asked(console: Console, item: Mapping[str, Any], guidelines: str, key: Callable[[], str]) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ def take(browser: Any, viewed: str, judged: str, folder: Path, row: str = "0") -
     for name, address, wait, keys, options in (
         ("row", f"{viewed}#/row/{row}", ".side", "", {"color_scheme": "light"}),
         ("report", f"{viewed}#/verdict", "#pane h2", "", {"color_scheme": "dark"}),
+        ("training", f"{viewed}#/training", "#pane h2", "", {"color_scheme": "light"}),
         ("judge", f"{judged}?who=ann", ".card", "1 d", {"color_scheme": "light"}),
         ("phone", f"{judged}?who=ann", ".card", "", {"color_scheme": "dark", "viewport": PHONE}),
     ):
