@@ -185,13 +185,14 @@ def test_five_keys_at_once_are_five_verdicts_and_another_person_starts_afresh(
 
 
 def test_a_frozen_server_loses_nothing(browser: Any, judged: Served, items: Path) -> None:
-    visit = Visit(browser, f"{judged.address}?who=frozen", broken=True)
+    visit = Visit(browser, f"{judged.address}?who=frozen", broken=True, viewport=PHONE)
     visit.says(".ask", "Which answer is better?")
     judged.signal(signal.SIGSTOP)
     try:
         visit.press("1 2 1 t 1")
         visit.says("#saved", "Saving")
         visit.says("#saved.bad", "Not saved yet: the server does not answer. 5 verdicts kept in this browser.")
+        assert visit.page.locator("#top").evaluate("top => top.scrollHeight <= top.clientHeight"), "all of it is seen"
     finally:
         judged.signal(signal.SIGCONT)
     saved(visit, 5)
