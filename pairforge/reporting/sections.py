@@ -173,7 +173,7 @@ def _judge(data: ReportData) -> Iterator[object]:
     found = data.counts.get("diagnostics")
     with suppress(KeyError, TypeError, ZeroDivisionError, ValueError):  # counts that somebody gave may be anything
         if isinstance(found, Mapping) and data.run:
-            yield paragraphs([*diagnostics.lines(found, data.run.settings.get("n", 0))])
+            yield paragraphs([*diagnostics.lines({**found, "agree": {}}, data.run.settings.get("n", 0))])
     yield from _scores_of_all(data)
     yield from _agreement(data)
     yield element("p", "What the judge is worth, against labelled pairs and against attempts to fool it: ",
@@ -207,7 +207,7 @@ def _scores_of_all(data: ReportData) -> Iterator[Markup]:
 
 def _agreement(data: ReportData) -> Iterator[object]:
     """Yield how far judges and people agree, with each other and with labels."""
-    found = [*_judges_beside(data.counts), *data.people]
+    found = [*_judges_beside(data.run.counts if data.run else {}), *data.people]
     if not found:
         return
     shown = [Measure(name, Estimate(share.value, *share.interval)) for name, share in found]
@@ -229,7 +229,7 @@ def _judges_beside(counts: Mapping[str, Any]) -> Iterator[tuple[str, Share]]:
     for name, said, counted in found:
         hits, of = said.get(counted), said.get("of")
         if isinstance(hits, (int, float)) and isinstance(of, int) and 0 <= hits <= of > 0:
-            yield public_name(name), Share(hits, of)
+            yield " and ".join(map(public_name, name.split(" and "))), Share(hits, of)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -134,10 +134,11 @@ def test_no_place_and_no_key_of_this_machine_is_in_a_report(out: Path) -> None:
     run = judged_run(
         out, ["Paris", longest, "ann@gmail.com", "Rome"], name=f"{out}/model", judge=f"{out}/reward.py:score"
     )
+    run.add_count("diagnostics", {"agree": {f"{out}/reward.py:score and {out}/other.py:score": {"alike": 3, "of": 4}}})
     text = pairforge.report(run.path, quiet=True).path.read_text("utf-8")
     assert str(out) not in text and "/home/ann" not in text and key not in text
     assert "ann@gmail.com" not in text.partition("Example pairs</h2>")[2].partition("<h2")[0]
-    assert "prompts.csv" in text and "reward.py:score" in text
+    assert "prompts.csv" in text and ">reward.py:score and other.py:score<" in text
     assert text.count("what looks like a key") == 1, "the part with the measures, of which one has the key in its name"
 
 
