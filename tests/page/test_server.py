@@ -150,6 +150,9 @@ def test_the_next_free_port_is_taken_unless_one_is_named() -> None:
         port = free.getsockname()[1]
     with server.listen("127.0.0.1", port) as made:
         assert server.address(made, Access.of("127.0.0.1", port)) == f"http://127.0.0.1:{port}/"
+    with server.listen("0.0.0.0", port) as made:
+        found = server.address(made, Access.of("0.0.0.0", port, "secret"))
+        assert found == f"http://{socket.gethostname()}:{port}/?token=secret", "0.0.0.0 is no address for others"
 
 
 def test_the_page_is_small_and_loads_only_itself() -> None:
