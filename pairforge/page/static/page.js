@@ -235,10 +235,12 @@ function follow() {
 	return showPane((reports[page] ?? (route.filters.has('finding') ? findingReport : overview))());
 }
 
+let paneOf;
 function showPane(...children) {
 	const pane = $('#pane');
 	pane.replaceChildren(...nodes([el('a.back', { href: address('', route.filters) }, '‹ Rows'), children]));
-	pane.scrollTop = 0;
+	if (paneOf !== location.hash) pane.scrollTop = 0;
+	paneOf = location.hash;
 }
 
 // ---- view: the list, of which only what is in sight is drawn
@@ -560,7 +562,7 @@ const shortcutReport = () => [heading('Shortcuts'), el('p', 'What tells chosen f
 				found.examples?.length > 0 && el('p.hint', 'To read: ', found.examples.map((row) => [el('a', { href: `#/row/${row}` }, `row ${row}`), ' ']))))),
 		one.predictability && table(['A simple classifier, by', 'guesses the chosen answer in (chance: 50 %)'],
 			[['everything', one.predictability], ...Object.entries(one.predictability.by ?? {})].map(([name, by]) => [name === 'first' ? 'first words' : name, share(by.value, by.low, by.high)]))))
-		: el('p.hint', busy() ? 'They are being looked for …' : 'There is no report of shortcuts.')];
+		: el('p.hint', 'Not looked for yet.')];
 
 // A chart of one curve of each training, by the colour of the training.
 function chart(name) {
@@ -599,7 +601,9 @@ async function watchSource() {
 	while (busy()) {
 		await pause(2000);
 		try {
+			const before = JSON.stringify(source);
 			source = await api('source');
+			if (before === JSON.stringify(source)) continue;
 			drawFilters();
 			list.reset(false);
 			if (!busy()) detail = null; // it may have findings now
