@@ -130,7 +130,8 @@ class RunEvidence:
                         "texts": [*one.texts[:2], one.limit],
                         "ok": one.ok,
                     }
-                    for one in measures(model.verdict)
+                    for one in sorted(measures(model.verdict), key=lambda one: not one.limit)
+                    if "/" not in one.name  # a part of the questions, by context or language
                 ],
                 "answers": [*_texts(model.verdict.get("answers"))],
                 "failed": [*_texts([*islice(model.failures(), _FAILED)])],
