@@ -126,9 +126,9 @@ def _lines(rows: Sequence[Mapping[str, Any]], name: str, factor: float = 1) -> d
 
 def _points(rows: Sequence[Mapping[str, Any]], name: str, factor: float = 1) -> list[tuple[float, float]]:
     """Return the points of a value, with gaps where it is missing or can't be drawn."""
-    return [(r["step"], factor * r[name]) for r in rows if _is_number(r.get("step")) and _is_number(r.get(name))]
+    return [(r["step"], factor * r[name]) for r in rows if is_drawable(r.get("step")) and is_drawable(r.get(name))]
 
 
-def _is_number(value: Any) -> bool:
-    """Return whether a value can be drawn: matplotlib's axes overflow near the largest floats."""
+def is_drawable(value: Any) -> bool:
+    """Return whether a value can be drawn: axes overflow near the largest floats."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e100

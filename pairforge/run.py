@@ -55,6 +55,13 @@ class TrainedModel:
             return None
         return cls(folder, json_object(folder / "verdict.json"))
 
+    def failures(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the answers that count against a measure, as far as they can be read."""
+        with suppress(OSError, ValueError, RecursionError):
+            for line in (self.path / "failures.jsonl").read_text("utf-8").split("\n"):
+                if line and isinstance(row := outside_json(line), dict):
+                    yield row
+
     @property
     def outcome(self) -> str:
         """PASS, FAIL, or "no verdict"."""
@@ -415,6 +422,19 @@ def _row_writer(file: IO[bytes], path: Path) -> WriteRow:
 def _without_query(word: str) -> str:
     """Return a word of a command line without the query of a URL, which may hold a key."""
     return re.sub(r"(https?://[^\s?]*)\?\S*", r"\1?...", word)
+
+
+class KeptPrompts:
+    """The prompts that a run asked, read from its folder each time; their number is known without."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __len__(self) -> int:
+        return int(self._run.settings["prompts"]["rows"])
+
+    def __iter__(self) -> Iterator[Prompt | Skip]:
+        return self._run.read_prompts()
 
 
 def made(path: Path) -> float:

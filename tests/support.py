@@ -10,9 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pairforge.evaluation.verdict import verdict
 from pairforge.resources import resource
+from pairforge.run import Run
 from pairforge.samplers.decoding import Decoding
-from pairforge.types import Answer, Key, Message, Prompt, Sampler, Skip
+from pairforge.types import Answer, Key, Message, Pair, Prompt, Sampler, Skip
 
 STRIPS = (
     "{{ bos_token }}{% for message in messages %}{% if (message.role == 'user') != (loop.index0 % 2 == 0) %}"
@@ -163,3 +165,46 @@ def question_ids(tokenizer: Any, *questions: str) -> list[list[int]]:
     turns = [[{"role": "user", "content": question}] for question in questions]
     texts = [tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns]
     return [tokenizer(text)["input_ids"] for text in texts]
+
+
+def judged_run(out: Path, texts: list[str], *, name: str = "trained", judge: str = "reward.py:score") -> Run:
+    """Return a run with pairs and skips of these texts, and a model that was trained and judged."""
+    settings = {"model": f"org/{name}", "n": 4, "judge": {"judge": judge}, "rules": {texts[0]: texts[-1]}}
+    run = Run.of(out, "onpolicy", settings)
+    rows = [
+        Pair.of(
+            prompt(f"{text} {index}?"),
+            f"{text} is right",
+            f"{text}, no",
+            method="best_worst",
+            model=name,
+            judge=judge,
+            chosen_score=index / 10,
+            rejected_score=-index / 20,
+        ).row()
+        for index, text in enumerate(texts)
+    ]
+    skips = {"tie": 3, "identical": 1, texts[0]: 2}
+    run.argv = ("pairforge", "onpolicy", "-p", "/home/ann/secret/prompts.csv", "-o", str(out))
+    run.finish(rows, [], {"prompts": len(rows) + 6, "contexts": 1, "pairs": len(rows), "skips": skips})
+    model = run.path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "verdict.json").write_text(json.dumps(verdict_of(texts) | {"model": str(model)}))
+    log = [{"step": step, "loss": 1 / step, "rewards/margins": step / 9} for step in range(1, 9)]
+    guard = {"action": "stop", "alarm": None, "records": [{"step": 4, "broken": 0.1}]}
+    (model / "history.json").write_text(json.dumps({"steps": 8, "beta": 0.1, "log": log, "guard": guard}))
+    failing = [{"metric": "new_name", "question": text, "answer": text, "expected": text} for text in texts]
+    write_jsonl(model / "failures.jsonl", failing)
+    return run
+
+
+def verdict_of(texts: list[str]) -> dict[str, Any]:
+    after: dict[str, dict[str, bool | Skip]] = {
+        "new_name": {str(n): n % 3 > 0 for n in range(120)},
+        "general": {str(n): n % 9 > 0 for n in range(120)},
+        **{text: {"1": True} for text in texts},
+    }
+    before = {**after, "new_name": {str(n): False for n in range(120)}}
+    answers = [{"question": text, "before": text, "now": text} for text in texts]
+    return verdict(after, before, about={"answers": answers}).as_json()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,22 @@ from ..disk import write_atomic
 from ..errors import InputError
 from ..formats import read_rows
 from ..judges.human import HumanEvent, HumanJudge, item_key
+from ..markdown import public_name
 from ..options.viewing import AnnotationOptions
 from ..page import server
 from ..page.annotation import Annotation, AnnotationPlan
+from ..readers.spool import batched
 from ..run import out_dir
-from ..stages import worth_judging
+from ..samplers.replay import StoredSampler
+from ..stages import answers_of, worth_judging
 from ..store import Store
 from ..text import plural, why_unreadable
-from ..types import AnswerGroup, Prompt
+from ..types import AnswerGroup, Prompt, digest
 from .inputs import check_output
 from .pipeline import Builder, BuildJob
 
 _LONGEST = 1 << 20  # bytes of guidelines
+_BATCH = 256  # prompts whose answers are read together
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,9 @@ def ask_people(job: BuildJob, people: Sequence[HumanJudge], options: Any, fresh:
             if not options.quiet:
                 note(f"{plural(known, 'verdict')} are new in {given}")
         else:
-            _session(people[0], groups, store, options, guidelines)
+            groups = _session(people[0], groups, job, store, options, guidelines)
+        items = {item_key(prompt, answers): prompt for prompt, answers in groups}
         events = [HumanEvent.read(one) for one in store.events()]
-    items = {item_key(prompt, answers): prompt for prompt, answers in groups}
     for judge in people:
         judge.take(events, items)
 
@@ -89,31 +93,53 @@ def export_verdicts(job: BuildJob, path: Path, output: str | None) -> ExportedVe
     return ExportedVerdicts(path, len(kept))
 
 
-def _groups(job: BuildJob, store: Store, quiet: bool) -> list[AnswerGroup]:
-    prompts = [prompt for prompt in job.asked() if isinstance(prompt, Prompt)]
-    return worth_judging(prompts, Builder(job, store, quiet).ask(prompts, job.n))[1]
+def _groups(job: BuildJob, store: Store, quiet: bool) -> Iterable[AnswerGroup]:
+    """Return what is to be judged; the answers of a run are read as they are needed, others are sampled before."""
+    prompts = (prompt for prompt in job.asked() if isinstance(prompt, Prompt))
+    if isinstance(job.sampler, StoredSampler):
+        return _stored(job, prompts, store.path.parent)
+    asked = [*prompts]
+    return worth_judging(asked, Builder(job, store, quiet).ask(asked, job.n))[1]
+
+
+def _stored(job: BuildJob, prompts: Iterable[Prompt], out: Path) -> Iterator[AnswerGroup]:
+    """Yield the stored answers to each prompt, read over a connection of its own, while verdicts are written."""
+    with closing(Store(out, read_only=True)) as store:
+        for batch in batched(prompts, _BATCH):
+            known = store.answers(job.sampler.settings(), (prompt.id for prompt in batch))
+            [missing] = job.sampler.sample(batch, job.n, known)
+            found = {**missing, **known}
+            yield from worth_judging(batch, {one.id: answers_of(one.id, job.n, found) for one in batch})[1]
 
 
 def _session(
-    judge: HumanJudge, groups: Sequence[AnswerGroup], store: Store, options: AnnotationOptions, guidelines: str
-) -> None:
-    """Let people judge until they have enough: see `Annotation`."""
-    if not groups:
-        return
+    judge: HumanJudge,
+    groups: Iterable[AnswerGroup],
+    job: BuildJob,
+    store: Store,
+    options: AnnotationOptions,
+    guidelines: str,
+) -> Iterable[AnswerGroup]:
+    """Let people judge until they have enough, and return what was to be judged: see `Annotation`."""
     plan = AnnotationPlan(options.overlap, options.repeat, options.attention)
     who = options.who or _user()
-    annotation = Annotation(lambda: groups, store, plan, who=who, title="judge", guidelines=guidelines)
-    if judge.terminal:
-        from ..page.terminal import judge_in_terminal
-
-        annotation.fill()
-        judge_in_terminal(annotation, who)
-        return
+    name = digest([str(store.path.resolve()), job.sampler.settings(), job.source, [*job.contexts], job.n])
+    annotation = Annotation(
+        lambda: groups, store, plan, name=name, who=who, title=f"Judge {public_name(job.source)}", guidelines=guidelines
+    )
     annotation.thread.start()
     try:
-        server.run(options, annotation.routes())
+        if judge.terminal:
+            from ..page.terminal import judge_in_terminal
+
+            judge_in_terminal(annotation, who)
+        else:
+            server.run(options, annotation.routes())
     finally:
         annotation.thread.join()  # it reads the store, which is closed behind this
+    if annotation.error:
+        raise annotation.error
+    return (item.group for item in annotation.items)
 
 
 def _user() -> str:

@@ -331,7 +331,7 @@ def answers_of(run: Run) -> Iterator[Mapping[str, Any]]:
     jury = judge.get("judges")
     judges = [one for one in jury if isinstance(one, dict)] if isinstance(jury, list) else [judge] if judge else []
     with closing(Store(run.path.parent)) as store:
-        for groups in batched(_answered(run, store), _BATCH):
+        for groups in batched(answered(run, store), _BATCH):
             keys = [score_keys(judged_group(prompt, answers)) for prompt, answers in groups]
             scores = [stored_scores(store, one, keys) for one in judges]
             for number, (prompt, answers) in enumerate(groups):
@@ -352,7 +352,7 @@ def answers_of(run: Run) -> Iterator[Mapping[str, Any]]:
                 yield row
 
 
-def _answered(run: Run, store: Store) -> Iterator[tuple[Prompt, list[Answer]]]:
+def answered(run: Run, store: Store) -> Iterator[tuple[Prompt, list[Answer]]]:
     """Yield each prompt of a run to which several answers are kept, with these."""
     sampling, n = run.settings["sampling"], run.settings["n"]
     for number, prompts in enumerate(batched(_prompts(run), _BATCH)):

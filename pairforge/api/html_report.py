@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,17 @@ from ..hub.manifest import REPORT
 from ..markdown import public_name
 from ..options.declaration import keywords
 from ..options.pairs import ReportOptions
+from ..page.agreement import Agreement
+from ..page.annotation import Annotation
 from ..reporting import sections
 from ..reporting.charts import Charts
 from ..reporting.html_page import GENERATOR, page
 from ..reporting.pair_figures import PairFigures, examples
 from ..run import Run
+from ..stages import judged_group
+from ..store import Store
 from ..text import byte_size, visible
-from .dataset_build import answers_of
+from .dataset_build import answered, answers_of
 from .inputs import PairInput, check_output
 from .shortcuts import shortcuts
 from .validate import validate
@@ -92,9 +97,11 @@ def report_text(source: PairInput, *, quiet: bool) -> tuple[str, Charts]:
         audited: Report | PairforgeError = shortcuts(**named)
     except PairforgeError as error:
         audited = error
+    people = _people(run)
     data = sections.ReportData(
-        _name(run, source), run, pairs, [*examples(rows, chosen)], Markup(found.as_html()), audited, _answers(run)
-    )
+        _name(run, source), run, pairs, [*examples(rows, chosen)], Markup(found.as_html()), audited, _answers(run),
+        [*people.shares()], people.sentence,
+    )  # fmt: skip
     parts = sections.sections(data)
     end = ["Made with pairforge. This page executes nothing and loads nothing."]
     if data.charts.left_out:
@@ -119,6 +126,18 @@ def _answers(run: Run | None) -> Iterator[Any]:
         yield from answers_of(run) if run else ()
     except (PairforgeError, OSError, LookupError, TypeError):  # the run may be a stranger's
         return
+
+
+def _people(run: Run | None) -> Agreement:
+    """Return how far the people agree who judged answers of a run, as far as their verdicts are kept beside it."""
+    with suppress(PairforgeError, LookupError, TypeError, ImportError):  # the run may be a stranger's
+        if run and (run.path.parent / "evidence.db").exists():
+            with closing(Store(run.path.parent, read_only=True)) as store:
+                groups = (judged_group(prompt, answers) for prompt, answers in answered(run, store))
+                annotation = Annotation(lambda: groups if store.events() else (), store)
+                annotation.fill()
+                return annotation.agreement()
+    return Agreement()
 
 
 def _path(named: str | None, source: PairInput) -> Path:

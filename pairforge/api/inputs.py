@@ -265,7 +265,7 @@ def check_output(
         raise InputError(what, fix="name a file in another folder")
     if any(path.exists() and file.exists() and path.samefile(file) for file in files):
         raise InputError(f"{path} is the source itself, and nothing is written in place", fix="name another file")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         fix = "name another file" if overwrite is None else "name another file, or add --overwrite"
         raise InputError(f"{path} exists", fix=fix)
     return path

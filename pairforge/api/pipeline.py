@@ -20,7 +20,7 @@ from ..options.viewing import AnnotationOptions
 from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
 from ..readers.spool import RowSpool, batched, spooled
-from ..run import RETRYABLE, Run, check_run_name, latest, out_dir
+from ..run import RETRYABLE, KeptPrompts, Run, check_run_name, latest, out_dir
 from ..samplers.replay import ReplaySampler, StoredSampler
 from ..stages import Outcome, Scored, decided, judge_groups, score
 from ..stopping import Budget
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .hard_pairs import HardPairs
 
 
-Prompts: TypeAlias = "Sequence[Prompt | Skip] | RowSpool"
+Prompts: TypeAlias = "Sequence[Prompt | Skip] | RowSpool | KeptPrompts"
 
 
 def load_prompts(options: PromptOptions, source: Any, fill: Mapping[str, str] | None = None) -> Prompts:

@@ -16,8 +16,7 @@ from ..formats import read_rows
 from ..jury import Jury
 from ..options.declaration import keywords, part_of
 from ..options.judging import JudgeOptions, PickOptions, SelectOptions
-from ..readers.spool import spooled
-from ..run import Run
+from ..run import KeptPrompts, Run
 from ..samplers.replay import StoredSampler
 from ..stages import judged_group
 from ..stopping import Budget
@@ -77,7 +76,7 @@ def judge(options: JudgeOptions) -> BuildResult | JudgeExam | JudgeProbes | Expo
             check_output(file, (".jsonl",), source, overwrite=None, option="--verdicts ")
         return exam(_one(named), source, options.output, options.quiet, file)
     run = _run_with_answers(options.run, options.output, options.quiet)
-    prompts = spooled(run.read_prompts())
+    prompts = KeptPrompts(run)
     if options.probe is not None:
         return probe(_one(named), list(_answered(run)), options.probe, options.output, options.quiet)
     check_judge(named, prompts, run.path.name)
@@ -132,7 +131,7 @@ def _job(run: Run, judge: Judge | Jury, options: JudgeOptions | SelectOptions, b
         budget,
         open_pairer(part_of(options, PickOptions), judge.name),
         settings["prompts"]["source"],
-        spooled(run.read_prompts()),
+        KeptPrompts(run),
         settings["contexts"],
         settings["n"],
         judge,

@@ -51,6 +51,14 @@ class Measure:
         said = BRIEF.get(base_name(self.name), "")
         return f"{said}, at temperature 1" if said and SAMPLED in self.name.partition("/")[0] else said
 
+    @property
+    def texts(self) -> list[str]:
+        """The share before and now, and the change in points, as they are read; empty where they are not known."""
+        before = f"{self.before.value:.1%}" if self.before else ""
+        now = f"{self.now.value:.1%} [{100 * self.now.low:.1f}, {100 * self.now.high:.1f}]"
+        change = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * part for part in self.change)) if self.change else ""
+        return [before, now, change]
+
     def row(self) -> dict[str, Any]:
         """Return the measure as a row of a table: `now`, `now_low`, `now_high`, `before` ..."""
         made: dict[str, Any] = {"measure": self.name, "of": self.of}
@@ -127,12 +135,9 @@ def _texts(rows: Iterable[Any], columns: Mapping[str, str], caption: str) -> Mar
 
 
 def _cells(one: Measure) -> list[object]:
-    before = f"{one.before.value:.1%}" if one.before else ""
-    now = f"{one.now.value:.1%} [{100 * one.now.low:.1f}, {100 * one.now.high:.1f}]"
-    change = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * part for part in one.change)) if one.change else ""
     outcome = "" if one.ok is None else "PASS" if one.ok else "FAIL"
     mark = element("strong", outcome, class_=outcome.lower()) if outcome else ""
-    return [one.name, one.brief, before, now, change, one.limit, mark]
+    return [one.name, one.brief, *one.texts, one.limit, mark]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -3,46 +3,65 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import isfinite
 from typing import Any
 
 from ..judges.human import HumanEvent
+from ..markdown import public_name
+from ..statistics import Share
+from ..text import plural
 
+NONE = Share(0, 0)
 _DRAWS = 200  # of the bootstrap
 _FEWEST = 5  # items from which on an interval is given
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The figures; shares are of 1, None where nothing can be said.
+    """The figures, None where nothing can be said.
 
-    `percent` of the verdicts of two people on one item are the same; `alpha` is Krippendorff's for nominal data, 1 for
-    perfect agreement and 0 for chance (Krippendorff 2011, Computing Krippendorff's Alpha-Reliability), `interval` its
-    95 % bootstrap interval over `items`. `consistency` and `attention` are by person: (same, of), (passed, of).
-    `judges`: (agreed, of) by the judge's name.
+    `people`: how many of the verdicts of two people on one item are the same. `alpha` is Krippendorff's for nominal
+    data, 1 for perfect agreement and 0 for chance (Krippendorff 2011, Computing Krippendorff's Alpha-Reliability),
+    `interval` its 95 % bootstrap interval over `items`. `consistency` and `attention` are by person: how often the
+    verdict is the same again, and the answer to the question is chosen. `judges`: how often each prefers the best
+    answer to the worst.
     """
 
     items: int = 0
-    percent: float | None = None
+    people: Share = NONE
     alpha: float | None = None
     interval: tuple[float, float] | None = None
-    consistency: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    attention: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    judges: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    consistency: Mapping[str, Share] = field(default_factory=dict)
+    attention: Mapping[str, Share] = field(default_factory=dict)
+    judges: Mapping[str, Share] = field(default_factory=dict)
+
+    def shares(self, who: str = "") -> Iterator[tuple[str, Share]]:
+        """Yield how often people agree with each other, all or this one with themselves, and each judge with them."""
+        if self.items:
+            yield "two people on the same answers", self.people
+        for name, by_person in (("asked again", self.consistency), ("attention checks", self.attention)):
+            found = [share for person, share in by_person.items() if who in ("", person)]
+            if found:
+                yield f"{who or 'people'}, {name}", Share(sum(one.hits for one in found), sum(one.of for one in found))
+        for judge, share in self.judges.items():
+            yield f"{public_name(judge)} and people", share
+
+    @property
+    def sentence(self) -> str:
+        """Krippendorff's alpha in a sentence; empty where there is none."""
+        if self.alpha is None:
+            return ""
+        ends = f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]" if self.interval else ""
+        said = f"Krippendorff's alpha of the people is {self.alpha:.2f}{ends} over {plural(self.items, 'item')}"
+        return f"{said}: 1 is perfect agreement, 0 is chance."
 
     def as_json(self, who: str) -> dict[str, Any]:
         """Return the figures for a person."""
-        agreed = {"percent": self.percent, "alpha": self.alpha, "interval": self.interval, "items": self.items}
-        same, passed = self.consistency.get(who), self.attention.get(who)
-        return {
-            "agreement": agreed if self.items else None,
-            "self_consistency": {"same": same[0], "of": same[1]} if same else None,
-            "attention": {"passed": passed[0], "of": passed[1]} if passed else None,
-            "judges": [{"judge": name, "agreed": hits, "of": of} for name, (hits, of) in self.judges.items()],
-        }
+        shares = [(name, f"{str(share).strip()} of {share.of}") for name, share in self.shares(who)]
+        return {"agreement": self.people.value if self.items else None, "shares": shares, "alpha": self.sentence}
 
 
 def agreement(verdicts: Iterable[HumanEvent], answers: Mapping[str, Sequence[str]]) -> Agreement:
@@ -73,23 +92,25 @@ def agreement(verdicts: Iterable[HumanEvent], answers: Mapping[str, Sequence[str
         elif event.purpose == "check" and first and event.choice != "skip":
             attention[event.who, event.best == first.best] += 1
     alpha, interval = _alpha(units)
-    return Agreement(len(units), _percent(units), alpha, interval, _shares(consistency), _shares(attention))
+    same = [one == other for unit in units for one, other in combinations(unit, 2)]
+    people = Share(sum(same), len(same))
+    return Agreement(len(units), people, alpha, interval, _shares(consistency), _shares(attention))
 
 
 def judge_agreement(
     scored: Iterable[tuple[HumanEvent, Mapping[str, Mapping[str, float]]]],
-) -> dict[str, tuple[float, int]]:
-    """Return how often each judge scores the best answer above the worst one: (agreed, of); equal scores are a half.
+) -> dict[str, Share]:
+    """Return how often each judge scores the best answer above the worst one; equal scores are a half.
 
     `scored` has the scores by judge and by the digest of the answer, for each verdict that picked two.
     """
-    found: dict[str, tuple[float, int]] = {}
+    found: dict[str, Share] = {}
     for event, by_judge in scored:
         for name, scores in by_judge.items():
             best, worst = scores.get(str(event.best)), scores.get(str(event.worst))
             if best is not None and worst is not None:
-                hits, of = found.get(name, (0.0, 0))
-                found[name] = hits + ((best > worst) + (best >= worst)) / 2, of + 1
+                before = found.get(name, NONE)
+                found[name] = Share(before.hits + ((best > worst) + (best >= worst)) / 2, before.of + 1)
     return found
 
 
@@ -100,16 +121,9 @@ def _value(event: HumanEvent, answers: Sequence[str]) -> int:
     return len(answers) + (event.choice == "all_bad")
 
 
-def _percent(units: Sequence[Sequence[int]]) -> float | None:
-    pairs = [one == other for unit in units for one, other in combinations(unit, 2)]
-    return sum(pairs) / len(pairs) if pairs else None
-
-
-def _shares(counts: Mapping[tuple[str, bool], int]) -> dict[str, tuple[int, int]]:
+def _shares(counts: Counter[tuple[str, bool]]) -> dict[str, Share]:
     people = sorted({who for who, _ in counts})
-    return {
-        who: (counts.get((who, True), 0), counts.get((who, True), 0) + counts.get((who, False), 0)) for who in people
-    }
+    return {who: Share(counts[who, True], counts[who, True] + counts[who, False]) for who in people}
 
 
 def _alpha(units: Sequence[Sequence[int]]) -> tuple[float | None, tuple[float, float] | None]:

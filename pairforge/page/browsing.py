@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -44,8 +46,8 @@ class PairBrowser:
         self.sources, self.save = sources, save
         self.index = RowIndex()
         self.state, self.failure = "reading", ""
-        self._shortcuts: dict[str, Any] | None = None
-        self._closed = False
+        self._shortcuts = list[dict[str, Any]]()
+        self._closed = self._saved = False
         self.thread = threading.Thread(target=self._fill, daemon=True)
 
     def routes(self) -> dict[tuple[str, str], Handler]:
@@ -85,7 +87,7 @@ class PairBrowser:
             yield row
 
     def _check(self, number: int, source: ViewSource) -> None:
-        """Check the pairs of a source; the shortcuts are those of the first one."""
+        """Check the pairs of a source, and look for shortcuts in them."""
         from ..checks.runner import RowChecker
         from ..checks.shortcuts.audit import ShortcutChecker  # loads numpy, while the page is there already
 
@@ -93,15 +95,14 @@ class PairBrowser:
         found = list[Finding]()
         for row, value in self.index.pairs(number):
             found += checker.see(row, value)
-            if number == 0:
-                shortcuts.see(row, value)
+            shortcuts.see(row, value)
             if len(found) > 500:
                 self.index.add_findings(found)
                 found = []
         self.index.add_findings(chain(found, checker.findings()))
         with suppress(InputError):
-            if number == 0 and (report := shortcuts.report()):
-                self._shortcuts = report.as_json() | {"conclusion": report.conclusion, "next_step": report.next_step}
+            if report := shortcuts.report():
+                self._shortcuts.append({"run": source.name, "conclusion": report.conclusion, **report.as_json()})
                 self.index.add_findings(
                     Finding(finding.code, finding.severity, finding.message, row)
                     for cue, finding in zip(report.cues, report.findings, strict=False)
@@ -116,7 +117,6 @@ class PairBrowser:
             {"name": one.name, "rows": kinds.get((number, "pair"), 0), "skips": kinds.get((number, "skip"), 0)}
             for number, one in enumerate(self.sources)
         ]
-        first = self.sources[0]
         return {
             "mode": "view",
             "title": " · ".join(one.name for one in self.sources),
@@ -129,12 +129,29 @@ class PairBrowser:
             "findings": [*map(_described, counts["codes"])],
             "skip_reasons": counts["reasons"],
             "shortcuts": self._shortcuts,
-            "training": first.evidence.training() if first.evidence else [],
-            "verdict": first.evidence.verdicts() if first.evidence else [],
+            "training": self._of_runs(RunEvidence.training),
+            "verdict": self._of_runs(RunEvidence.verdicts),
+            "compared": self._compared(),
             "guidelines": None,
             "writable": self.save is not None,
             **self.index.marks(),
         }
+
+    def _of_runs(self, found: Callable[[RunEvidence], Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Return what is found of all runs, each with the name of its run."""
+        runs = [(one.name, one.evidence) for one in self.sources if one.evidence]
+        return [{"run": name, **said} for name, evidence in runs for said in found(evidence)]
+
+    def _compared(self) -> list[tuple[str, list[str]]]:
+        """Return the settings in which the sources differ: the name, and the value of each source."""
+        settings = [one.evidence.run.flat() if one.evidence else {} for one in self.sources]
+        texts = [
+            {name: value if isinstance(value, str) else json.dumps(value) for name, value in of.items()}
+            for of in settings
+        ]
+        names = dict.fromkeys(name for of in texts for name in of)
+        rows = [(name, [of.get(name, "") for of in texts]) for name in names]
+        return [(name, values) for name, values in rows if len({*values}) > 1]
 
     def row(self, asked: Mapping[str, str], _: Mapping[str, Any]) -> dict[str, Any]:
         """Return all that is known of a row."""
@@ -168,8 +185,11 @@ class PairBrowser:
         marked = [(mark, row) for mark, row in self.index.marked(0)]
         keep = any(mark == "keep" for mark, _ in marked)
         rows = [row for mark, row in marked if (mark == "keep" if keep else mark != "drop")]
+        if os.path.lexists(self.save) and not self._saved:
+            raise InputError(f"{self.save} exists now", fix="start again with another name: --save OUT.jsonl")
         with write_errors(self.save), atomic(self.save) as file:
             file.writelines(encoded(row) + b"\n" for row in rows)
+        self._saved = True
         return {"path": str(self.save), "rows": len(rows)}
 
 

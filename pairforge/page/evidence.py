@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from ..disk import json_object
 from ..errors import InputError
+from ..evaluation.verdict_html import measures
+from ..learning_curves import is_drawable
 from ..run import Run
 from ..stages import judged_group, score_keys, stored_scores
 from ..store import Store
 from ..types import AnswerGroup, Prompt, digest
 
+_FAILED = 200  # answers that are shown of a verdict
 _CURVES = ("loss", "rewards/margins", "rewards/accuracies", "rewards/chosen", "rewards/rejected", "eval_loss")
 
 
@@ -48,13 +52,14 @@ class RunEvidence:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._asked, self._prompts, self._lock = run.asked(), dict[str, Prompt](), threading.Lock()
 
-    @cached_property
-    def _prompts(self) -> Mapping[str, Prompt]:
-        """The prompts of the run by their ids, in its contexts."""
-        with suppress(InputError):
-            return {prompt.id: prompt for prompt in self.run.asked()}
-        return {}
+    def _prompt(self, prompt_id: str) -> Prompt | None:
+        """Return a prompt of the run; they are read only as far as one was asked for."""
+        with self._lock, suppress(InputError):
+            while prompt_id not in self._prompts and (prompt := next(self._asked, None)):
+                self._prompts[prompt.id] = prompt
+        return self._prompts.get(prompt_id)
 
     @cached_property
     def _store(self) -> Store | None:
@@ -79,8 +84,7 @@ class RunEvidence:
             | ({"thought": one.thought} if one.thought else {})
             for one in answers
         ]
-        prompt = self._prompts.get(prompt_id)
-        if prompt is None or len(answers) < 2:
+        if len(answers) < 2 or not (prompt := self._prompt(prompt_id)):
             return found
         group = judged_group(prompt, answers)
         for name, scores in (self._scores.of(group) if self._scores else {}).items():
@@ -111,16 +115,30 @@ class RunEvidence:
         return found
 
     def verdicts(self) -> list[dict[str, Any]]:
-        """Return the verdict on each model that has one, with the answers that failed: the content of its files."""
-        found = []
-        for model in self.run.trained:
-            if model.verdict:
-                failed = []
-                with suppress(OSError, ValueError):
-                    lines = (model.path / "failures.jsonl").read_text("utf-8").splitlines()[:200]
-                    failed = [json.loads(line) for line in lines]
-                found.append({"model": model.path.name, "outcome": model.outcome, **model.verdict, "failed": failed})
-        return found
+        """Return the verdict on each model that has one: its measures as texts, and the answers that count against it.
+
+        The files of a run may be a stranger's: what is not of the right type is left out.
+        """
+        return [
+            {
+                "model": model.path.name,
+                "outcome": model.outcome,
+                "why": [*_texts(model.verdict.get("why"))],
+                "measures": [
+                    {
+                        "name": one.name,
+                        "texts": [*one.texts[:2], one.limit],
+                        "ok": one.ok,
+                    }
+                    for one in sorted(measures(model.verdict), key=lambda one: not one.limit)
+                    if "/" not in one.name  # a part of the questions, by context or language
+                ],
+                "answers": [*_texts(model.verdict.get("answers"))],
+                "failed": [*_texts([*islice(model.failures(), _FAILED)])],
+            }
+            for model in self.run.trained
+            if model.verdict
+        ]
 
     def close(self) -> None:
         with suppress(sqlite3.Error):
@@ -128,8 +146,15 @@ class RunEvidence:
                 self._store.close()
 
 
-def _points(lines: list[Mapping[str, Any]], name: str) -> Iterator[list[float]]:
+def _texts(rows: Any) -> Iterator[dict[str, str]]:
+    """Yield the texts of each row, by name."""
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, Mapping):
+            yield {name: value for name, value in row.items() if isinstance(value, str)}
+
+
+def _points(lines: list[Mapping[str, Any]], name: str) -> Iterator[list[Any]]:
     for line in lines:
         step, value = line.get("step"), line.get(name)
-        if all(type(one) in (int, float) for one in (step, value)):
-            yield [step, value]  # type: ignore[list-item]
+        if is_drawable(step) and is_drawable(value):
+            yield [step, value]

@@ -10,11 +10,12 @@ from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from math import isfinite, nan
 from typing import Any
 
 from ..checks.row import well_shaped
 from ..errors import InputError
-from ..pair_view import changes, sides_of, text_of_turns, words
+from ..pair_view import changes, margin, sides_of, text_of_turns, words
 from ..text import one_line
 from ..types import Finding, Skip, digest
 
@@ -42,6 +43,7 @@ _BATCH = 500  # rows that are added at once, between which the page is answered
 _KEPT = 16  # lists of row numbers
 _MOST = 500  # rows of one page
 _FRESH = 2.0  # seconds for which a list of row numbers is kept while rows are added
+_LARGEST = 1e300  # margin: SQLite has no larger whole numbers, and no NaN
 MARKS = ("drop", "keep")
 
 
@@ -107,13 +109,13 @@ class RowIndex:
 
         Raises InputError for a query that is wrong.
         """
-        offset, limit = _whole(wanted, "offset", 0), min(_whole(wanted, "limit", 100), _MOST)
+        offset, limit = whole(wanted, "offset", 0), min(whole(wanted, "limit", 100), _MOST)
         with self._lock:
             found = self._found(wanted)
             rows = [self._listed(row) for row in found[offset : offset + limit]]
         answer = {"total": len(found), "rows": rows}
         if wanted.get("at"):
-            row = _whole(wanted, "at", 0)
+            row = whole(wanted, "at", 0)
             answer["index"] = found.index(row) if row in found else None
         return answer
 
@@ -212,7 +214,8 @@ class RowIndex:
             self._db.close()
 
 
-def _whole(wanted: Mapping[str, str], name: str, default: int) -> int:
+def whole(wanted: Mapping[str, str], name: str, default: int) -> int:
+    """Return the whole number of this name in a query. Raises InputError for anything else."""
     text = wanted.get(name) or str(default)
     if not text.isascii() or not text.isdigit() or len(text) > 12:
         raise InputError(f"{name}={one_line(text, 40)} is not a whole number")
@@ -231,15 +234,18 @@ def _conditions(wanted: Mapping[str, str]) -> tuple[str, list[Any]]:
         if value := wanted.get(name):
             parts.append((f"{column} = ?", value))
     if wanted.get("source"):
-        parts.append(("source = ?", _whole(wanted, "source", 0)))
+        parts.append(("source = ?", whole(wanted, "source", 0)))
     if code := wanted.get("finding"):
         parts.append(("row IN (SELECT row FROM findings WHERE code = ?)", code))
     for name, column in (("min_margin", "margin"), ("min_gap", "abs(length_gap)")):
         if value := wanted.get(name):
             try:
-                parts.append((f"{column} >= ?", float(value)))
+                least = float(value)
             except ValueError:
-                raise InputError(f"{name}={one_line(value, 40)} is not a number") from None
+                least = nan
+            if not isfinite(least):
+                raise InputError(f"{name}={one_line(value, 40)} is not a number")
+            parts.append((f"{column} >= ?", least))
     if text := wanted.get("q"):
         parts.append(("row IN (SELECT row FROM searched WHERE instr(text, ?))", text.casefold()))
     return " AND ".join(part for part, _ in parts), [value for _, value in parts]
@@ -273,10 +279,10 @@ def _indexed(row: Any) -> dict[str, Any]:
     values = {name: _encodable(value) if isinstance(value, str) else value for name, value in values.items()}
     if content["kind"] != "pair":
         return values | dict.fromkeys(("margin", "length_gap", "length"))
-    scores = [row.get(f"{side}_score") for side in ("chosen", "rejected")]
-    margin = scores[0] - scores[1] if all(type(score) in (int, float) for score in scores) else None
+    apart = margin(row)
+    apart = None if apart is None or not abs(apart) < _LARGEST else float(apart)
     lengths = len(chosen), len(rejected)
-    return values | {"margin": margin, "length_gap": lengths[0] - lengths[1], "length": sum(lengths)}
+    return values | {"margin": apart, "length_gap": lengths[0] - lengths[1], "length": sum(lengths)}
 
 
 def _shortened(text: str) -> str:
@@ -288,6 +294,7 @@ def _encodable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
+_SIDES = ("prompt", "chosen", "rejected")
 _OWN = frozenset(("chosen", "rejected", "prompt", "id", "reason", "detail"))
 
 
@@ -298,7 +305,7 @@ def _content(row: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in row.items()
         if name not in _OWN and value is not None
     }
-    if not well_shaped(row):
+    if not well_shaped({name: row[name] for name in _SIDES if name in row}):
         turns = row.get("prompt")
         context = [_turn(turn) for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
         detail = row.get("detail") or json.dumps(dict(row), ensure_ascii=False)

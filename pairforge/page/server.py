@@ -36,6 +36,7 @@ PORT = 8737
 _FILES = {"/": "index.html", "/style.css": "style.css", "/page.js": "page.js", "/icon.svg": "icon.svg"}
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _BODY = 1 << 20  # bytes that a request may bring
+_ALL = ("0.0.0.0", "::")
 _TRIED = 20  # ports, the wanted one first
 _HEADERS = {
     "Content-Security-Policy": (
@@ -77,7 +78,7 @@ class Access:
         if is_loopback(host):
             names = {"127.0.0.1", "localhost", "[::1]"}
         else:
-            names = {_bracketed(host)} if host not in ("0.0.0.0", "::") else set()
+            names = {_bracketed(host)} if host not in _ALL else set()
             token = token or secrets.token_urlsafe(24)
         return cls(frozenset(f"{name}:{port}" for name in names), token)
 
@@ -292,6 +293,7 @@ def _signals(server: Any, stopped: list[int]) -> Iterator[None]:
 
 
 def address(sock: socket.socket, access: Access) -> str:
-    """Return the address of the page, with the token where one is needed."""
+    """Return the address of the page, as others find it, with the token where one is needed."""
     host, port = sock.getsockname()[:2]
+    host = socket.gethostname() if host in _ALL else host
     return f"http://{_bracketed(host)}:{port}/{access.token and f'?token={access.token}'}"

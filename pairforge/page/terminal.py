@@ -21,6 +21,7 @@ HELP = (
     "1-9 the best answer, then the worst (of two answers one key is enough) · t all alike · x all bad · s skip\n"
     "u undo · e edit the best answer · d word differences · g guidelines · ? help · q quit"
 )
+_WAIT = 0.02  # seconds, while the first answers are read
 _CHOICES = {"t": "tie", "x": "all_bad", "s": "skip"}
 
 
@@ -28,7 +29,10 @@ def judge_in_terminal(annotation: Annotation, who: str, key: Callable[[], str] =
     """Ask one question after the other until there are none, or until q, Ctrl-C or the end of the input."""
     console = Console(stderr=True, highlight=False, markup=False)
     said = list[str]()
-    while items := annotation.queue(who, 1)["items"]:
+    while (found := annotation.queue(who, 1))["items"] or found["state"] == "reading":
+        if not (items := found["items"]):
+            time.sleep(_WAIT)
+            continue
         _show(console, items[0], annotation.progress(who))
         start = time.monotonic()
         try:
@@ -54,15 +58,20 @@ def judge_in_terminal(annotation: Annotation, who: str, key: Callable[[], str] =
         if event["kind"] == "verdict":
             said.append(event["uuid"])
     progress = annotation.progress(who, fresh=True)
-    console.print(f"{progress['done']} of {progress['total']} judged")
+    console.print(f"{progress['done']} of {_total(progress)} judged")
 
 
 def _show(console: Console, item: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
     turns = [Text.assemble((f"{turn['role']}: ", "dim"), visible(turn["content"])) for turn in item["context"]]
-    console.rule(f"{progress['done'] + 1} of {progress['total']}")
+    console.rule(f"{progress['done'] + 1} of {_total(progress)}")
     console.print(Group(*turns))
     for answer in item["answers"]:
         console.print(Panel(Text(visible(answer["text"])), title=str(answer["key"]), title_align="left"))
+
+
+def _total(progress: Mapping[str, Any]) -> str:
+    """Return how many items there are, as far as they are read."""
+    return f"{progress['total']}{', and more' if progress['reading'] else ''}"
 
 
 def _asked(console: Console, item: Mapping[str, Any], guidelines: str, key: Callable[[], str]) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ Panel: TypeAlias = Callable[[Any], None]
 _BINS, _MOST = 30, 0.995
 """Bars of a histogram, and the share of the values that it shows: a few are much larger than all others."""
 _LINE = 0.34  # inches
-_LABEL = 46  # characters
+_LABEL = 42  # characters
 _COLORS = {"chosen": CHOSEN, "rejected": REJECTED}
 
 

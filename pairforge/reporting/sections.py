@@ -21,15 +21,15 @@ from ..checks.shortcuts.plot import draw_panel
 from ..disk import json_object
 from ..errors import PairforgeError
 from ..evaluation.training_facts import TrainingFacts
-from ..evaluation.verdict_html import Measure, answers_html, failing_html, measures, verdict_html
+from ..evaluation.verdict_html import Estimate, Measure, answers_html, failing_html, measures, verdict_html
 from ..html import element, joined, paragraphs, table
 from ..hub.dataset_card import funnel, other_counts
 from ..learning_curves import panels
 from ..markdown import public_name, without_places
 from ..pair_view import PairView
 from ..run import Run, TrainedModel
+from ..statistics import Share
 from ..svg import CHOSEN
-from ..text import outside_json
 from .charts import Bar, Charts
 from .html_page import Section
 from .pair_figures import ExamplePair, PairFigures, publishable
@@ -42,7 +42,8 @@ _BARS = 12  # reasons of skips that are drawn
 class ReportData:
     """What a report is made of. `checked` is the HTML of the findings, `audited` what the audit for shortcuts found.
 
-    `answers` are all answers of the run with their scores, a row for each prompt. `name` is what commands call the run.
+    `answers` are all answers of the run with their scores, a row for each prompt. `people` says how often the people
+    who judged some of them agree, `alpha` the same in a sentence. `name` is what commands call the run.
     """
 
     name: str
@@ -52,6 +53,8 @@ class ReportData:
     checked: Markup
     audited: Report | PairforgeError
     answers: Iterable[Mapping[str, Any]] = ()
+    people: Sequence[tuple[str, Share]] = ()
+    alpha: str = ""
     charts: Charts = field(default_factory=Charts)
 
     @property
@@ -170,24 +173,67 @@ def _judge(data: ReportData) -> Iterator[object]:
     found = data.counts.get("diagnostics")
     with suppress(KeyError, TypeError, ZeroDivisionError, ValueError):  # counts that somebody gave may be anything
         if isinstance(found, Mapping) and data.run:
-            yield paragraphs([*diagnostics.lines(found, data.run.settings.get("n", 0))])
-    every = [_whole(row.get("scores")) for row in data.answers]
-    given = [*chain.from_iterable(every)]
-    alike = sum(len({*of}) == 1 for of in every if len(of) > 1)
-    if given:
-        rows = [("all answers", len(given), *_four(given))]
-        yield _beside(
-            data.charts.histogram("Scores of all answers", {"all answers": given}, "score"),
-            data.charts.bars("Prompts by the scores of their answers", [
-                Bar("answers scored apart: a pair can be made", sum(len({*of}) > 1 for of in every), CHOSEN),
-                Bar("all answers scored alike", alike),
-                Bar("fewer than two scores", sum(len(of) < 2 for of in every)),
-            ]),
-        )  # fmt: skip
-        yield table(("", "scores", "mean", "median", "least", "most"), rows, "Scores of all answers of the run")
+            yield paragraphs([*diagnostics.lines({**found, "agree": {}}, data.run.settings.get("n", 0))])
+    yield from _scores_of_all(data)
+    yield from _agreement(data)
     yield element("p", "What the judge is worth, against labelled pairs and against attempts to fool it: ",
                   element("code", "pairforge judge --judge JUDGE --gold LABELLED"), ", ",
                   element("code", "pairforge judge --judge JUDGE --probe"), class_="note")  # fmt: skip
+
+
+def _scores_of_all(data: ReportData) -> Iterator[Markup]:
+    """Yield how each judge scored all answers of the run."""
+    by_judge: dict[str, list[list[float]]] = {}
+    for row in data.answers:
+        names = [*map(str, row["judges"])] if isinstance(row.get("judges"), list) else ["all answers"]
+        for name, scores in zip(names, row.get("judge_scores", [row.get("scores")]), strict=False):
+            by_judge.setdefault(name, []).append(_whole(scores))
+    rows = []
+    for name, every in by_judge.items():
+        title = f"Scores of all answers{f': {name}' if len(by_judge) > 1 else ''}"
+        if given := [*chain.from_iterable(every)]:
+            rows.append((name, len(given), *_four(given)))
+            yield _beside(
+                data.charts.histogram(title, {name: given}, "score"),
+                data.charts.bars("Prompts by the scores of their answers", [
+                    Bar("answers scored apart: a pair can be made", sum(len({*of}) > 1 for of in every), CHOSEN),
+                    Bar("all answers scored alike", sum(len({*of}) == 1 for of in every if len(of) > 1)),
+                    Bar("fewer than two scores", sum(len(of) < 2 for of in every)),
+                ]),
+            )  # fmt: skip
+    if rows:
+        yield table(("", "scores", "mean", "median", "least", "most"), rows, "Scores of all answers of the run")
+
+
+def _agreement(data: ReportData) -> Iterator[object]:
+    """Yield how far judges and people agree, with each other and with labels."""
+    found = [*_judges_beside(data.run.counts if data.run else {}), *data.people]
+    if not found:
+        return
+    shown = [Measure(name, Estimate(share.value, *share.interval)) for name, share in found]
+    yield element("h3", "Agreement")
+    rows = [(name, str(share).strip(), share.of) for name, share in found]
+    counted = table(("", "share", "of"), rows, "Which answer is better: how often two agree")
+    yield _beside(data.charts.intervals("How often they agree, with 95 % intervals", shown))
+    yield counted
+    yield data.alpha
+
+
+def _judges_beside(counts: Mapping[str, Any]) -> Iterator[tuple[str, Share]]:
+    """Yield how often each two judges of a jury agree, and each judge with the labels of its exam."""
+    agree = _mapping(_mapping(counts.get("diagnostics")).get("agree"))
+    found = [(name, _mapping(one), "alike") for name, one in agree.items()]
+    for judge, one in _mapping(counts.get("exams")).items():
+        name = f"{judge} and the labels of {_mapping(one).get('gold')}"
+        found.append((name, _mapping(_mapping(one).get("accuracy")), "hits"))
+    for name, said, counted in found:
+        hits, of = said.get(counted), said.get("of")
+        if isinstance(hits, (int, float)) and isinstance(of, int) and 0 <= hits <= of > 0:
+            yield " and ".join(map(public_name, name.split(" and "))), Share(hits, of)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _whole(scores: Any) -> list[float]:
@@ -274,13 +320,11 @@ def _verdict(data: ReportData) -> Iterator[object]:
 def _failing(model: TrainedModel, found: Sequence[Measure]) -> Iterator[Any]:
     """Yield the first failing answers of each measure that fails."""
     failed, shown = {one.name for one in found if one.ok is False}, Counter[str]()
-    with suppress(OSError, ValueError, RecursionError):
-        for line in (model.path / "failures.jsonl").read_text("utf-8").split("\n"):
-            row = outside_json(line) if line else None
-            metric = str(row.get("metric")) if isinstance(row, dict) else ""
-            if metric in failed and shown[metric] < _FAILING and publishable(row):
-                shown[metric] += 1
-                yield row
+    for row in model.failures():
+        metric = str(row.get("metric"))
+        if metric in failed and shown[metric] < _FAILING and publishable(row):
+            shown[metric] += 1
+            yield row
 
 
 def tiles(data: ReportData) -> dict[str, object]:

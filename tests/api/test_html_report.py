@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import prompt, write_jsonl
+from support import judged_run, prompt, write_jsonl
 
 import pairforge
-from pairforge import InputError, Pair, Skip
-from pairforge.evaluation.verdict import verdict
-from pairforge.run import Run
+from pairforge import InputError
+from pairforge.page.annotation import Annotation
+from pairforge.store import Store
+from pairforge.types import AnswerGroup
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -76,49 +78,6 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def judged_run(out: Path, texts: list[str], *, name: str = "trained", judge: str = "reward.py:score") -> Run:
-    """Return a run with pairs and skips of these texts, and a model that was trained and judged."""
-    settings = {"model": f"org/{name}", "n": 4, "judge": {"judge": judge}, "rules": {texts[0]: texts[-1]}}
-    run = Run.of(out, "onpolicy", settings)
-    rows = [
-        Pair.of(
-            prompt(f"{text} {index}?"),
-            f"{text} is right",
-            f"{text}, no",
-            method="best_worst",
-            model=name,
-            judge=judge,
-            chosen_score=index / 10,
-            rejected_score=-index / 20,
-        ).row()
-        for index, text in enumerate(texts)
-    ]
-    skips = {"tie": 3, "identical": 1, texts[0]: 2}
-    run.argv = ("pairforge", "onpolicy", "-p", "/home/ann/secret/prompts.csv", "-o", str(out))
-    run.finish(rows, [], {"prompts": len(rows) + 6, "contexts": 1, "pairs": len(rows), "skips": skips})
-    model = run.path / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    (model / "verdict.json").write_text(json.dumps(verdict_of(texts) | {"model": str(model)}))
-    log = [{"step": step, "loss": 1 / step, "rewards/margins": step / 9} for step in range(1, 9)]
-    guard = {"action": "stop", "alarm": None, "records": [{"step": 4, "broken": 0.1}]}
-    (model / "history.json").write_text(json.dumps({"steps": 8, "beta": 0.1, "log": log, "guard": guard}))
-    failing = [{"metric": "new_name", "question": text, "answer": text, "expected": text} for text in texts]
-    write_jsonl(model / "failures.jsonl", failing)
-    return run
-
-
-def verdict_of(texts: list[str]) -> dict[str, Any]:
-    after: dict[str, dict[str, bool | Skip]] = {
-        "new_name": {str(n): n % 3 > 0 for n in range(120)},
-        "general": {str(n): n % 9 > 0 for n in range(120)},
-        **{text: {"1": True} for text in texts},
-    }
-    before = {**after, "new_name": {str(n): False for n in range(120)}}
-    answers = [{"question": text, "before": text, "now": text} for text in texts]
-    return verdict(after, before, about={"answers": answers}).as_json()
-
-
 @pytest.fixture
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAIRFORGE_OUT", str(tmp_path / "home" / "ann"))
@@ -147,16 +106,39 @@ def test_a_report_has_all_parts_and_the_same_bytes_each_time(out: Path) -> None:
     assert pairforge.report(moved, quiet=True).path.read_text("utf-8") == text
 
 
+def test_the_judges_stand_beside_each_other_beside_labels_and_beside_people(out: Path) -> None:
+    questions, answers = [f"Question {number}?" for number in range(6)], ["a", "bbb", "cc"]
+    file = write_jsonl(out.parent.parent / "answers.jsonl", [{"prompt": one, "answers": answers} for one in questions])
+    options = {"prompts": questions, "replay": str(file), "n": 3, "quiet": True}
+    run = pairforge.onpolicy(**options, judge=["length", "regex:b"]).run
+    assert "<h3>Agreement</h3>" in (before := pairforge.report(run.path, quiet=True).path.read_text("utf-8"))
+    assert "length and regex:b" in before and "people" not in before
+    pairforge.judge(judge="regex:b", gold=run.path, quiet=True)
+    with closing(Store(out)) as store:
+        annotation = Annotation(lambda: [AnswerGroup(prompt(one), answers) for one in questions], store)
+        annotation.fill()
+        for who, item in ((who, item) for who in ("ann", "bob") for item in annotation.items):
+            keys = {text: place for place, text in enumerate(annotation.answers(who, item.key), 1)}
+            said = {"choice": "picked", "best": keys["a"], "worst": keys["bbb"], "seconds": 1}
+            annotation.add({"uuid": f"{who}-{item.key}", "who": who, "item": item.key, **said})
+    text = pairforge.report(run.path, quiet=True).path.read_text("utf-8")
+    found = dict(re.findall(r">([^<>]+)</th><td[^>]*>([^<]+)", text[text.index("<h3>Agreement") :]))
+    assert found["regex:b and the labels of pairs.jsonl"].startswith("100.0%")
+    assert found["two people on the same answers"].startswith("100.0%")
+    assert found["regex:b and people"].startswith("0.0%") and found["length and people"].startswith("0.0%")
+
+
 def test_no_place_and_no_key_of_this_machine_is_in_a_report(out: Path) -> None:
     key = "hf_" + "aB3" * 12
     longest = f"My key is {key}, and this is by far the longest of all answers"
     run = judged_run(
         out, ["Paris", longest, "ann@gmail.com", "Rome"], name=f"{out}/model", judge=f"{out}/reward.py:score"
     )
+    run.add_count("diagnostics", {"agree": {f"{out}/reward.py:score and {out}/other.py:score": {"alike": 3, "of": 4}}})
     text = pairforge.report(run.path, quiet=True).path.read_text("utf-8")
     assert str(out) not in text and "/home/ann" not in text and key not in text
     assert "ann@gmail.com" not in text.partition("Example pairs</h2>")[2].partition("<h2")[0]
-    assert "prompts.csv" in text and "reward.py:score" in text
+    assert "prompts.csv" in text and ">reward.py:score and other.py:score<" in text
     assert text.count("what looks like a key") == 1, "the part with the measures, of which one has the key in its name"
 
 

@@ -27,6 +27,7 @@ def take(browser: Any, viewed: str, judged: str, folder: Path, row: str = "0") -
     for name, address, wait, keys, options in (
         ("row", f"{viewed}#/row/{row}", ".side", "", {"color_scheme": "light"}),
         ("report", f"{viewed}#/verdict", "#pane h2", "", {"color_scheme": "dark"}),
+        ("training", f"{viewed}#/training", "#pane h2", "", {"color_scheme": "light"}),
         ("judge", f"{judged}?who=ann", ".card", "1 d", {"color_scheme": "light"}),
         ("phone", f"{judged}?who=ann", ".card", "", {"color_scheme": "dark", "viewport": PHONE}),
     ):
@@ -35,6 +36,8 @@ def take(browser: Any, viewed: str, judged: str, folder: Path, row: str = "0") -
         if address.startswith(viewed):
             visit.page.locator("#rows .line a").first.wait_for()
             visit.page.locator("nav .hint").wait_for(state="detached")
+        while name == "judge" and visit.page.locator(".card").count() == 2:
+            visit.press("s")  # until there are more than two answers
         visit.press(keys)
         visit.page.mouse.move(0, 0)
         picture = Image.open(BytesIO(visit.page.screenshot())).convert("RGB").quantize(COLOURS)

@@ -13,7 +13,8 @@ from pairforge import InputError
 from pairforge.judges.human import item_key
 from pairforge.page import annotation as annotation_module
 from pairforge.page.annotation import Annotation, AnnotationPlan
-from pairforge.page.server import ConflictError, MissingError
+from pairforge.page.server import ConflictError, NotReadyError
+from pairforge.statistics import Share
 from pairforge.store import Store
 from pairforge.types import AnswerGroup, digest
 
@@ -39,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def opened(store: Store, plan: AnnotationPlan = ALONE, groups: list[AnswerGroup] = GROUPS) -> Annotation:
     made = Annotation(lambda: groups, store, plan)
     made.fill()
-    assert made.state == "ready", made.failure
+    assert made.state == "ready", made.error
     return made
 
 
@@ -151,8 +152,8 @@ def test_items_are_shown_again_and_attention_is_checked_without_saying_so(store:
     again = [item for item in shown if item["context"] in [one["context"] for one in shown if one is not item]]
     assert len(names) == len(set(names)) > len(GROUPS) + 10 and again
     figures = annotation.progress("ann", fresh=True)
-    assert figures["self_consistency"]["same"] == figures["self_consistency"]["of"] > 5
-    assert figures["attention"]["passed"] == figures["attention"]["of"] > 5
+    assert [name for name, _ in figures["shares"]] == ["ann, asked again", "ann, attention checks"]
+    assert all(text.startswith("100.0%") and int(text.rpartition(" ")[2]) > 5 for _, text in figures["shares"])
     assert figures["left"] == 0 and figures["done"] == figures["total"] == len(shown)
     assert opened(store, AnnotationPlan(0, 0.3, 0.3)).progress("ann")["left"] == 0
 
@@ -162,9 +163,8 @@ def test_a_stored_judge_is_compared_with_people(store: Store) -> None:
     store.add_scores({"judge": "backwards"}, scores)
     annotation = opened(store)
     judge_all(annotation)
-    assert annotation.progress("ann", fresh=True)["judges"] == [
-        {"judge": "backwards", "agreed": 0.0, "of": len(GROUPS)}
-    ]
+    [found] = annotation.progress("ann", fresh=True)["shares"]
+    assert found == ("backwards and people", f"{str(Share(0, len(GROUPS))).strip()} of {len(GROUPS)}")
 
 
 def test_an_edit_is_of_the_best_answer_and_an_empty_one_is_refused(store: Store) -> None:
@@ -188,7 +188,7 @@ def test_an_edit_is_of_the_best_answer_and_an_empty_one_is_refused(store: Store)
 def test_what_is_no_verdict_is_not_stored(store: Store, wrong: dict[str, Any]) -> None:
     annotation = opened(store)
     [item] = queue(annotation, limit=1)
-    with pytest.raises((InputError, MissingError)):
+    with pytest.raises((InputError, ConflictError)):
         annotation.add({**verdict(item), **wrong})
     assert not store.events() and annotation.progress("ann")["done"] == 0
 
@@ -203,13 +203,56 @@ def test_an_item_that_was_given_to_one_is_given_to_another_when_that_one_is_gone
     assert len(queue(annotation, "bob", 100)) == len(GROUPS)
 
 
-def test_while_answers_are_read_there_is_nothing_to_judge(store: Store) -> None:
-    annotation = Annotation(lambda: GROUPS, store)
-    assert annotation.queue("ann")["items"] == [] and annotation.source()["state"] == "reading"
+def test_what_is_read_can_be_judged_while_the_rest_is_still_being_read(store: Store) -> None:
+    seen: list[Any] = []
 
+    def read() -> Iterator[AnswerGroup]:
+        yield from GROUPS[:8]
+        for item in queue(annotation, limit=5):
+            annotation.add(verdict(item))
+        seen.append(annotation.progress("ann"))
+        with pytest.raises(NotReadyError):
+            annotation.add(verdict(unread))
+        yield from GROUPS[8:]
+
+    plan = AnnotationPlan(overlap=0.5, again=0.4, checks=0.4)
+    unread = queue(opened(store, plan), limit=60)[-1]
+    annotation = Annotation(read, store, plan)
+    assert queue(annotation) == [] and annotation.queue("ann")["state"] == "reading"
+    annotation.fill()
+    assert annotation.state == "ready", annotation.error
+    assert seen[0]["done"] == 5 and seen[0]["reading"] and not annotation.progress("ann")["reading"]
+    shown = judge_all(annotation)
+    assert {item["item"] for item in shown} >= {item.key for item in annotation.items[5:]}
+    whole, again = annotation.progress("ann", fresh=True), opened(store, plan).progress("ann", fresh=True)
+    assert whole == again and whole["left"] == 0 and whole["done"] == len(store.events()) > len(GROUPS)
+
+
+def test_a_verdict_on_what_another_server_asked_is_to_be_sent_again(store: Store) -> None:
+    annotation = opened(store)
+    [item] = queue(annotation, limit=1)
+    with pytest.raises(NotReadyError):
+        annotation.add({**verdict(item), "of": "another run"})
+    annotation.add({**verdict(item), "of": annotation.name})
+    assert len(store.events()) == 1
+
+
+def test_verdicts_on_other_answers_of_the_same_store_are_left_alone(store: Store) -> None:
+    plan = AnnotationPlan(overlap=0, again=0.5, checks=0.2)
+    judge_all(opened(store, plan, GROUPS[:30]))
+    other = opened(store, plan, GROUPS[30:])
+    figures = other.progress("ann")
+    assert (figures["done"], figures["last"], figures["total"]) == (0, [], 30)
+    assert len({item["context"][-1]["content"] for item in judge_all(other)}) == 30
+    both = opened(store, plan, GROUPS).progress("ann")
+    assert both["done"] == len(store.events()) and both["left"] == 0
+
+
+def test_where_reading_fails_the_page_is_told(store: Store) -> None:
     def broken() -> list[AnswerGroup]:
         raise InputError("nothing there")
 
     annotation = Annotation(broken, store)
     annotation.fill()
-    assert (annotation.state, annotation.failure) == ("failed", "nothing there")
+    found = annotation.queue("ann")
+    assert (found["state"], found["failure"], found["items"]) == ("failed", "nothing there", [])

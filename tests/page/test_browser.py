@@ -12,7 +12,7 @@ from typing import Any
 import pagedriver
 import pytest
 from pagedriver import Served, Visit
-from support import pair, write_jsonl
+from support import judged_run, pair, write_jsonl
 
 from pairforge.judges.human import HumanEvent, standing
 from pairforge.store import Store
@@ -22,6 +22,7 @@ from . import screenshots
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(pagedriver.missing()), reason=pagedriver.missing())]
 
+PHONE = {"width": 360, "height": 740}
 FIGURES = Path(__file__).resolve().parents[2] / "docs" / "figures"
 PRESS_1 = "document.body.dispatchEvent(new KeyboardEvent('keydown', { key: '1', bubbles: true }))"
 ARABIC = "مرحبا، أنا مساعد."
@@ -137,9 +138,9 @@ def test_each_key_is_the_verdict_that_it_says(browser: Any, judged: Served, item
     visit.press("d m ?")
     visit.says("dialog h2", "Keys")
     visit.press("Escape d")
-    assert visit.page.locator("mark").count() == 0, "d was pressed twice"
+    assert visit.page.locator(".card ins").count() == 0, "d was pressed twice"
     visit.press("d")
-    visit.page.locator("mark").first.wait_for()
+    visit.page.locator(".card ins").first.wait_for()
     visit.close()
 
 
@@ -184,13 +185,14 @@ def test_five_keys_at_once_are_five_verdicts_and_another_person_starts_afresh(
 
 
 def test_a_frozen_server_loses_nothing(browser: Any, judged: Served, items: Path) -> None:
-    visit = Visit(browser, f"{judged.address}?who=frozen", broken=True)
+    visit = Visit(browser, f"{judged.address}?who=frozen", broken=True, viewport=PHONE)
     visit.says(".ask", "Which answer is better?")
     judged.signal(signal.SIGSTOP)
     try:
         visit.press("1 2 1 t 1")
         visit.says("#saved", "Saving")
         visit.says("#saved.bad", "Not saved yet: the server does not answer. 5 verdicts kept in this browser.")
+        assert visit.page.locator("#top").evaluate("top => top.scrollHeight <= top.clientHeight"), "all of it is seen"
     finally:
         judged.signal(signal.SIGCONT)
     saved(visit, 5)
@@ -309,6 +311,56 @@ def test_keys_marks_links_and_the_way_back(browser: Any, viewed: Served, rows: P
     visit.close()
 
 
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Two runs on which models were trained, with hostile texts in all that they left."""
+    folder = tmp_path_factory.mktemp("compared")
+    one, other = (judged_run(folder / "out", HOSTILE[number:30], name=HOSTILE[number]) for number in range(2))
+    for run, last in ((one, 1e308), (other, float("nan"))):
+        file = run.path / "model" / "history.json"
+        history = json.loads(file.read_text())
+        history["log"].append({"step": 9, "loss": last})
+        history["guard"]["alarm"] = {"step": HOSTILE[0], "message": HOSTILE[1]}
+        file.write_text(json.dumps(history | {"training": {text: text for text in HOSTILE}}))
+    with Served("view", one.path, other.path, cwd=folder) as served:
+        yield served
+
+
+REPORTS = ("about", "shortcuts", "training", "verdict")
+
+
+def test_several_runs_are_compared(browser: Any, compared: Served) -> None:
+    visit = Visit(browser, f"{compared.address}#/about")
+    visit.says("#pane h3", "Compared")
+    assert len(visit.texts("#pane thead th")) == 2 and "modelorg/" in visit.texts("#pane tbody")[0].replace(" ", "")
+    visit.page.locator("nav a", has_text="Training").click()
+    visit.says("#pane h2", "Training")
+    assert visit.page.locator(".curve").first.locator("polyline").count() == 2
+    visit.page.locator("nav a", has_text="Verdict").click()
+    visit.says("#pane h3", "Answers, before and now")
+    assert len(visit.texts("#pane table")) == 2
+    visit.page.locator("nav .entry", has_text="onpolicy").first.click()
+    visit.says("#total", "30 of 59 rows")
+    visit.close()
+
+
+@pytest.mark.parametrize("options", [{"color_scheme": "light"}, {"color_scheme": "dark"}, {"viewport": PHONE}], ids=str)
+def test_reports_can_be_read_by_everybody_and_run_nothing(browser: Any, compared: Served, options: Any) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe = Axe()
+    for name in REPORTS:
+        visit = Visit(browser, f"{compared.address}#/{name}", **options)
+        visit.page.locator("nav .hint").wait_for(state="detached")
+        visit.page.locator("#pane h3").first.wait_for()
+        found = axe.run(visit.page)
+        assert found.violations_count == 0, found.generate_report()
+        pane = visit.page.locator("#pane")
+        assert pane.evaluate("pane => pane.scrollWidth <= pane.clientWidth"), name
+        assert pane.locator("script, img, iframe, form, a:not([href^='#/'])").count() == 0
+        visit.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Any, viewed: Served, judged: Served, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -326,6 +378,7 @@ def test_axe_finds_nothing(browser: Any, viewed: Served, judged: Served, scheme:
         (viewing, "Escape Escape"),
         (judging, ""),
         (judging, "d e 1"),
+        (judging, "Escape a"),
     ]
     for visit, keys in states:
         visit.press(keys)
@@ -339,7 +392,6 @@ def test_axe_finds_nothing(browser: Any, viewed: Served, judged: Served, scheme:
 
 
 def test_a_phone_is_wide_enough(browser: Any, viewed: Served, judged: Served) -> None:
-    phone = {"width": 360, "height": 740}
     wide = "document.documentElement.scrollWidth"
     for address, selector in [
         (viewed.address, "#rows .line a"),
@@ -348,11 +400,11 @@ def test_a_phone_is_wide_enough(browser: Any, viewed: Served, judged: Served) ->
         (f"{viewed.address}#/shortcuts", "#pane h2"),
         (f"{judged.address}?who=phone", ".card"),
     ]:
-        visit = Visit(browser, address, viewport=phone)
+        visit = Visit(browser, address, viewport=PHONE)
         visit.page.locator(selector).first.wait_for()
-        assert visit.page.evaluate(wide) <= phone["width"], address
+        assert visit.page.evaluate(wide) <= PHONE["width"], address
         visit.close()
-    visit = Visit(browser, viewed.address, viewport=phone)
+    visit = Visit(browser, viewed.address, viewport=PHONE)
     visit.page.locator("#rows .line a").first.click()
     visit.says("#pane h2", "Row 0")
     assert not visit.page.locator("#rows").is_visible()

@@ -29,7 +29,7 @@ def test_findings_and_shortcuts_are_those_of_the_commands_and_lead_to_rows() -> 
     browser = opened(ROWS)
     source = browser.source({}, {})
     codes = {one["code"]: one for one in source["findings"]}
-    assert source["rows"] == 40 and source["shortcuts"]["verdict"] in ("high", "critical")
+    assert source["rows"] == 40 and source["shortcuts"][0]["verdict"] in ("high", "critical")
     assert any(code.startswith("PF3") for code in codes) and all(
         one["title"] and one["level"] for one in codes.values()
     )
@@ -67,6 +67,33 @@ def test_marked_rows_are_left_out_of_what_is_written_or_alone_in_it(tmp_path: Pa
             browser.mark({}, wrong)
     with pytest.raises(MissingError):
         browser.mark({}, {"row": 1 << 70, "mark": "drop"})
+    browser.close()
+
+
+def test_what_came_to_be_under_the_name_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    browser = opened(ROWS[:2], save=tmp_path / "out.jsonl")
+    (tmp_path / "out.jsonl").symlink_to(tmp_path / "nothing")
+    with pytest.raises(InputError, match="exists now"):
+        browser.write({}, {})
+    (tmp_path / "out.jsonl").unlink()
+    assert browser.write({}, {})["rows"] == browser.write({}, {})["rows"] == 2
+    browser.close()
+
+
+def test_columns_of_any_kind_make_a_pair_no_skip() -> None:
+    odd: list[dict[str, Any]] = [
+        {"judge": {"a": 1}, "prompt_id": ["x"]},
+        {"chosen_score": 10**400, "rejected_score": 1},
+    ]
+    odd += [
+        {"chosen_score": "much"},
+        {"chosen_score": float("nan"), "rejected_score": 0.0},
+        {"chosen_score": 10**30, "rejected_score": 0},
+    ]
+    browser = opened([{**row, **more} for row, more in zip(ROWS, odd, strict=False)])
+    listed, wrong = browser.index.page({})["rows"], browser.index.page({"finding": "PF014"})["rows"]
+    assert browser.source({}, {})["rows"] == 5 and [row["row"] for row in wrong] == [2], "as validate finds"
+    assert [row["margin"] for row in listed] == [None, None, None, None, 1e30]
     browser.close()
 
 

@@ -60,7 +60,18 @@ def test_curves_and_verdicts_are_those_of_the_models(run: Run) -> None:
     [training] = RunEvidence(run).training()
     assert training["curves"] == {"loss": [[1, 0.7], [2, 0.5]], "rewards/margins": [[2, 0.1]]}
     [verdict] = RunEvidence(run).verdicts()
-    assert verdict["outcome"] == "FAIL" and verdict["failed"][0]["before"] == "B"
+    assert verdict["outcome"] == "FAIL" and verdict["failed"][0]["before"] == "B" and verdict["model"] == "model"
+    share = {"share": 0.5, "low": 0.4, "high": 0.6}
+    said = {
+        "ok": True,
+        "metrics": {"x/en": share, "x": share, "y": [1]},
+        "why": [3, {"why": "so", "fix": None}],
+        "answers": "none",
+    }
+    (model / "verdict.json").write_text(json.dumps(said))
+    [verdict] = RunEvidence(run).verdicts()
+    assert verdict["measures"] == [{"name": "x", "texts": ["", "50.0% [40.0, 60.0]", ""], "ok": None}]
+    assert (verdict["why"], verdict["answers"]) == ([{"why": "so"}], [])
     for name in ("history.json", "verdict.json", "failures.jsonl"):
         (model / name).write_text("{broken")
     assert RunEvidence(run).training()[0]["curves"] == {} and RunEvidence(run).verdicts() == []

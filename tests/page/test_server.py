@@ -150,11 +150,14 @@ def test_the_next_free_port_is_taken_unless_one_is_named() -> None:
         port = free.getsockname()[1]
     with server.listen("127.0.0.1", port) as made:
         assert server.address(made, Access.of("127.0.0.1", port)) == f"http://127.0.0.1:{port}/"
+    with server.listen("0.0.0.0", port) as made:
+        found = server.address(made, Access.of("0.0.0.0", port, "secret"))
+        assert found == f"http://{socket.gethostname()}:{port}/?token=secret", "0.0.0.0 is no address for others"
 
 
 def test_the_page_is_small_and_loads_only_itself() -> None:
     files = {path.name: path.read_text("utf-8") for path in server.STATIC.iterdir()}
-    assert sum(len(text.encode()) for text in files.values()) < 60 * 1024
+    assert sum(len(text.encode()) for text in files.values()) < 60_000
     named = set(re.findall(r"""https?://[^"'\s]+""", "".join(files.values())))
     assert named == {"http://www.w3.org/2000/svg"}, "a name, not an address"
     for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "style="):

@@ -10,6 +10,11 @@ if (search.has('token')) {
 }
 let source;
 
+// Whether the browser does this to what it keeps: it may refuse.
+function kept(act) {
+	try { act(); return true; } catch { return false; }
+}
+
 // ---- small parts
 
 // A node: el('a.quiet', { href: '#/' }, 'Text', ...). A function is a listener; false and null are nothing.
@@ -30,12 +35,13 @@ const nodes = (children) => [children].flat(9).filter((child) => child || child 
 const button = (label, click, attributes = {}) => el('button', { type: 'button', click, ...attributes }, label);
 const quiet = (label, click, title) => button(label, click, { class: 'quiet', title, 'aria-label': label.length === 1 && title });
 const key = (name) => el('kbd', name);
+const AUTO = { dir: 'auto' };
 const count = (number) => Number(number || 0).toLocaleString('en-US');
 const figure = (number) => typeof number === 'number' ? String(+number.toPrecision(3)) : '–';
 const percent = (share) => typeof share === 'number' ? `${+(100 * share).toFixed(1)}\u00a0%` : '–';
 const plural = (number, word) => `${count(number)} ${word}${number === 1 ? '' : 's'}`;
 const words = (name) => String(name).replaceAll('_', ' ');
-const facts = (entries) => el('dl.columns', entries.map(([name, value]) => el('div', el('dt', words(name)), el('dd', { dir: 'auto' }, String(value)))));
+const facts = (entries) => el('dl.columns', entries.map(([name, value]) => el('div', el('dt', name), el('dd', AUTO, String(value)))));
 const section = (title, ...children) => el('section.part', el('h3', title), ...children);
 
 async function api(path, body, signal) {
@@ -61,26 +67,17 @@ const trouble = (error) => error.name !== 'AbortError' && tell(error.status ? er
 
 function dialog(title, content) {
 	const box = $('#dialog');
-	box.replaceChildren(el('h2', { id: 'dialog-title' }, title), content, button('Close', () => box.close(), { class: 'primary' }));
+	box.replaceChildren(el('h2', { id: 'dialog-title' }, title), ...nodes(content), button('Close', () => box.close(), { class: 'primary' }));
 	box.showModal();
 }
-const keyHelp = (keys) => dialog('Keys', el('dl.keys', keys.map(([name, what]) => el('div', el('dt', name && name.split(' ').map(key)), el('dd', what)))));
-
-const theme = (name) => { document.documentElement.dataset.theme = name; };
-function otherTheme() {
-	const now = document.documentElement.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
-	theme(now === 'dark' ? 'light' : 'dark');
-	try { localStorage.setItem('pairforge:theme', document.documentElement.dataset.theme); } catch { /* it then holds for this page */ }
-}
-const themeButton = () => quiet('◐', otherTheme, 'Dark or light');
-try { theme(localStorage.getItem('pairforge:theme') ?? ''); } catch { /* as the system has it */ }
+const keyHelp = (keys) => dialog('Keys', facts(keys.map(([name, what]) => [name && name.split(' ').map(key), what])));
 
 // ---- text: plain, Markdown, differences
 
-const plain = (text) => el('div.text', { dir: 'auto' }, String(text ?? ''));
+const plain = (text) => el('div.text', AUTO, String(text ?? ''));
 const MOST_MARKDOWN = 200000;
 const rendered = (text) => String(text).length > MOST_MARKDOWN ? plain(text)
-	: el('div.text.markdown', { dir: 'auto' }, blocks(String(text).split(/\r?\n/), 0));
+	: el('div.text.markdown', AUTO, blocks(String(text).split(/\r?\n/), 0));
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 const ITEM = /^( {0,12})(?:[-*+]|(\d{1,9})[.)])( +|$)/;
@@ -106,8 +103,7 @@ function blocks(lines, depth) {
 			at += 1;
 			made.push(el('pre', { dir: 'ltr' }, el('code', code.join('\n'))));
 		} else if (STARTS[1].test(line)) {
-			const level = line.trimStart().indexOf(' ');
-			made.push(el(`p.heading.level${level}`, { dir: 'auto' }, inline(line.trimStart().slice(level + 1))));
+			made.push(el('p.heading', AUTO, inline(line.replace(/^ *#+ /, ''))));
 			at += 1;
 		} else if (STARTS[3].test(line)) {
 			made.push(el('hr'));
@@ -119,7 +115,7 @@ function blocks(lines, depth) {
 		else if (line.includes('|') && /^[ |:-]*-[ |:-]*$/.test(lines[at + 1] ?? '') && lines[at + 1].includes('|')) made.push(table());
 		else {
 			const text = take((next, number) => !number || (next.trim() && !STARTS.some((start) => start.test(next))));
-			made.push(el('p', { dir: 'auto' }, text.map((part, number) => [number ? el('br') : '', inline(part)])));
+			made.push(el('p', AUTO, text.map((part, number) => [number ? el('br') : '', inline(part)])));
 		}
 	}
 	return made;
@@ -135,13 +131,14 @@ function blocks(lines, depth) {
 			const rest = take((one) => inside(one) || (!one.trim() && inside(lines[at + 1] ?? '')));
 			while (at < lines.length && !lines[at].trim() && ITEM.test(lines[at + 1] ?? '')) at += 1;
 			const body = blocks([first, ...rest.map((one) => one.slice(Math.min(next[0].length, one.search(/\S|$/))))], depth + 1);
-			items.push(el('li', { dir: 'auto' }, body));
+			if (body[0]?.localName === 'p') body[0].removeAttribute('dir'); // its text is the one that turns the whole list
+			items.push(el('li', body));
 		}
-		return el(number ? 'ol' : 'ul', { start: number }, items);
+		return el(number ? 'ol' : 'ul', { start: number, dir: 'auto' }, items);
 	}
 
 	function table() {
-		const cells = (row, tag) => row.trim().replace(/^\||\|$/g, '').split('|').map((cell) => el(tag, { dir: 'auto' }, inline(cell.trim())));
+		const cells = (row, tag) => row.trim().replace(/^\||\|$/g, '').split('|').map((cell) => el(tag, AUTO, inline(cell.trim())));
 		const rows = take((next) => next.includes('|'));
 		return el('table', el('thead', el('tr', cells(rows[0], 'th'))),
 			el('tbody', rows.slice(2).map((row) => el('tr', cells(row, 'td')))));
@@ -166,7 +163,7 @@ function inline(text, depth = 0) {
 		const sign = text[at];
 		if (sign === '[' || sign === '!') {
 			const [whole, image, label, url] = LINK.exec(text.slice(at, at + 2300)) ?? [];
-			return whole && [whole.length, el('span.link', image ? `[image: ${label}]` : label, el('span.url', ` (${url})`))];
+			return whole && [whole.length, el('span.link', image ? `[image: ${label}]` : label, el('span', ` (${url})`))];
 		}
 		const [mark, tag] = sign === '`' ? [/^`+/.exec(text.slice(at, at + 50))[0], 'code'] : MARKS.find(([one]) => text.startsWith(one, at)) ?? [];
 		if (!mark) return null;
@@ -184,38 +181,9 @@ function inline(text, depth = 0) {
 	}
 }
 
-const WORD = /\s+|[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[\p{L}\p{M}\p{N}_]+|./gsu;
-const MOST_STEPS = 4e6;
-
-// The runs of a text, ['same' or 'new', text], by the longest common subsequence of its words and those of another.
-function differences(other, text) {
-	const [a, b] = [other, text].map((one) => one.match(WORD) ?? []);
-	const most = Math.min(a.length, b.length);
-	let start = 0, end = 0;
-	while (start < most && a[start] === b[start]) start += 1;
-	while (end < most - start && a.at(-1 - end) === b.at(-1 - end)) end += 1;
-	const [from, to] = [a, b].map((one) => one.slice(start, one.length - end));
-	const wide = to.length + 1;
-	const best = from.length * to.length < MOST_STEPS ? new Uint16Array((from.length + 1) * wide) : [];
-	for (let i = from.length - 1; best.length && i >= 0; i -= 1) {
-		for (let j = to.length - 1; j >= 0; j -= 1) {
-			best[i * wide + j] = from[i] === to[j] ? best[(i + 1) * wide + j + 1] + 1 : Math.max(best[(i + 1) * wide + j], best[i * wide + j + 1]);
-		}
-	}
-	const runs = [['same', b.slice(0, start).join('')]];
-	const add = (kind, word) => { if (runs.at(-1)[0] === kind) runs.at(-1)[1] += word; else runs.push([kind, word]); };
-	for (let i = 0, j = 0; j < to.length; ) {
-		if (best.length && from[i] === to[j]) { add('same', to[j]); i += 1; j += 1; }
-		else if (best.length && i < from.length && best[(i + 1) * wide + j] >= best[i * wide + j + 1]) i += 1;
-		else { add('new', to[j]); j += 1; }
-	}
-	add('same', b.slice(b.length - end).join(''));
-	return runs;
-}
-
 // A text with the runs marked that only the named sides have.
-const marked = (runs, ...sides) => el('div.text', { dir: 'auto' }, runs.map(([kind, text]) => kind === 'same' ? text
-	: sides.includes(kind) && el({ rejected: 'del', chosen: 'ins', new: 'mark' }[kind], text)));
+const marked = (runs, ...sides) => el('div.text', AUTO, runs.map(([kind, text]) => kind === 'same' ? text
+	: sides.includes(kind) && el(kind === 'chosen' ? 'ins' : 'del', text)));
 
 function conversation(context, text) {
 	const turns = context.map(({ role, content }) => el('div.turn', el('span.role', words(role)), text(content)));
@@ -267,10 +235,12 @@ function follow() {
 	return showPane((reports[page] ?? (route.filters.has('finding') ? findingReport : overview))());
 }
 
+let paneOf;
 function showPane(...children) {
 	const pane = $('#pane');
 	pane.replaceChildren(...nodes([el('a.back', { href: address('', route.filters) }, '‹ Rows'), children]));
-	pane.scrollTop = 0;
+	if (paneOf !== location.hash) pane.scrollTop = 0;
+	paneOf = location.hash;
 }
 
 // ---- view: the list, of which only what is in sight is drawn
@@ -356,7 +326,7 @@ function rowLine(row, index) {
 	const sort = route.filters.get('sort');
 	const answer = (side, text) => el(`span.answer.${side}`, el('bdi', text || '(empty)'));
 	const link = el('a', { href: filtered({}, `row/${row.row}`) },
-	el('span.head', el('span.number', row.row), el('bdi.question', row.question || '(empty)'),
+	el('span.head', el('span.number', row.row), el('bdi', row.question || '(empty)'),
 		row.mark && el(`span.mark.${row.mark}`, row.mark),
 		row.findings.length > 0 && el('span.codes', row.findings.slice(0, 2).join(' ')),
 		sort in row && el('span.margin', `${words(sort)} ${figure(row[sort])}`)),
@@ -381,7 +351,7 @@ async function step(by) {
 const level = (name) => el(`span.level.${name}`, { role: 'img', 'aria-label': name, title: name });
 const chip = (text, tone) => el(`span.chip.${tone}`, text);
 const outcome = (name) => name && chip(name, { PASS: 'good', FAIL: 'bad' }[name] ?? 'warn');
-const grade = ({ verdict: name, enough }) => name && (enough === false ? chip('too few', 'warn') : chip(name, { ok: 'good', watch: 'warn' }[name] ?? 'bad'));
+const grade = ({ verdict: name, enough }) => name && (enough === false ? chip('too few', 'warn') : chip(name, { ok: 'good', low: 'plain', watch: 'warn' }[name] ?? 'bad'));
 const busy = () => source.state === 'reading' || source.state === 'checking';
 
 function drawFilters() {
@@ -395,7 +365,7 @@ function drawFilters() {
 	nav.replaceChildren(...nodes([
 		group('Rows', entry('All', rows + skips, { kind: '' }), skips > 0 && [entry('Pairs', rows, { kind: 'pairs' }), entry('Skips', skips, { kind: 'skips' })],
 			dropped > 0 && entry('Marked to drop', dropped, { mark: 'drop' }), kept > 0 && entry('Marked to keep', kept, { mark: 'keep' })),
-		group('Reports', report('about', 'Overview'), shortcuts && report('shortcuts', 'Shortcuts', grade(shortcuts)),
+		group('Reports', report('about', 'Overview'), shortcuts.length > 0 && report('shortcuts', 'Shortcuts', grade(shortcuts[0])),
 			training.length > 0 && report('training', 'Training'), verdict.length > 0 && report('verdict', 'Verdict', outcome(verdict[0].outcome))),
 		group('Findings', findings.map((one) => entry([el('b', one.code), ` ${one.title}`], one.count, { finding: one.code }, level(one.level)))),
 		busy() && el('p.hint', source.state === 'reading' ? 'The rows are being read …' : 'The checks are running …'),
@@ -405,8 +375,9 @@ function drawFilters() {
 	]));
 	if (focused) $('[aria-current]', nav)?.focus();
 	for (const field of document.querySelectorAll('[data-field]')) {
-		if (document.activeElement !== field) field.value = route.filters.get(field.dataset.field) ?? field.dataset.usual ?? '';
+		if (document.activeElement !== field) field.value = route.filters.get(field.dataset.field) ?? '';
 	}
+	$('select').value = ['sort', 'order'].map((name) => route.filters.get(name) ?? '').join(' ').trim();
 	$('#chips').replaceChildren(...narrowed().filter((name) => name !== 'q').map((name) => button([`${words(name)} `, el('b', route.filters.get(name)), ' ×'],
 		() => go(filtered({ [name]: '' })), { class: 'filter', title: 'Remove this filter' })));
 }
@@ -419,11 +390,11 @@ function field(name, label, attributes) {
 	};
 	return el('label', el('span', label), el('input', { 'data-field': name, input: change, ...attributes }));
 }
-function sorting() {
-	const choice = (name, label, options) => el('label', el('span', label), el('select', { 'data-field': name, 'data-usual': options[0][0],
-		change: ({ target }) => go(filtered({ [name]: target.value }), true) }, options.map(([value, text]) => el('option', { value }, text))));
-	return [choice('sort', 'Sort by', [['row', 'Row'], ['margin', 'Margin'], ['length_gap', 'Length gap'], ['length', 'Length'], ['finding', 'Findings']]),
-		choice('order', 'Order', [['asc', 'Rising'], ['desc', 'Falling']])];
+const SORTS = [['', 'As they come'], ['margin desc', 'Widest margin'], ['margin asc', 'Narrowest margin'], ['length_gap desc', 'Widest length gap'],
+	['length desc', 'Longest'], ['length asc', 'Shortest'], ['finding desc', 'Most findings']];
+function sorted({ target }) {
+	const [sort, order] = target.value.split(' ');
+	go(filtered({ sort, order }), true);
 }
 
 // ---- view: one row
@@ -465,7 +436,7 @@ function setLayout(name) {
 	if (detail && shown === detail.row) drawRow();
 }
 
-const score = (name, value) => el('span.score', `${name} `, el('b', figure(value)));
+const score = (name, value) => el('span', `${name} `, el('b', figure(value)));
 const tag = (side) => side && el(`span.tag.${side}`, side);
 
 function drawRow() {
@@ -488,7 +459,7 @@ function drawRow() {
 		pair ? [switches, answers(row)] : el('div.notice', level('warning'), el('span', el('b', words(row.reason)), row.detail && `: ${row.detail}`)),
 		candidates(row, text),
 		otherRuns(row),
-		Object.keys(row.columns ?? {}).length > 0 && el('details.part', el('summary', 'Columns'), facts(Object.entries(row.columns))),
+		Object.keys(row.columns).length > 0 && el('details.part', el('summary', 'Columns'), facts(Object.entries(row.columns))),
 	);
 }
 const levelOf = (code) => source.findings.find((one) => one.code === code)?.level ?? 'note';
@@ -497,17 +468,17 @@ const alike = (row) => row.diff && 5 * row.diff.reduce((sum, [kind, text]) => su
 	>= Math.max(row.chosen.length, row.rejected.length);
 
 function answers(row) {
-	const { columns = {}, diff, thoughts } = row;
+	const { columns, diff, thoughts } = row;
 	if (layout === 'inline' && diff) return el('article.side', el('header', tag('chosen'), tag('rejected')), marked(diff, 'rejected', 'chosen'));
 	return el('div.sides', ['chosen', 'rejected'].map((side) => el(`article.side.${side}`,
 		el('header', tag(side), columns[`${side}_score`] && score(columns.judge ?? 'score', Number(columns[`${side}_score`])), el('span.length', plural(row[side].length, 'character'))),
-		thoughts?.[side] && el('details.thought', el('summary', 'Thought'), plain(thoughts[side])),
+		thoughts?.[side] && el('details', el('summary', 'Thought'), plain(thoughts[side])),
 		!row[side] ? el('p.hint', '(empty)') : layout === 'markdown' ? rendered(row[side]) : alike(row) ? marked(diff, side) : plain(row[side]))));
 }
 
 function candidates(row, text) {
 	return row.candidates?.length > 0 && section(`All ${plural(row.candidates.length, 'answer')}`, row.candidates.map((one) => el('article.candidate',
-		el('header', tag(one.picked), Object.entries(one.scores ?? {}).map(([name, value]) => score(name, value)), one.finish === 'length' && chip('cut off', 'warn')),
+		el('header', tag(one.picked), Object.entries(one.scores).map(([name, value]) => score(name, value)), one.finish === 'length' && chip('cut off', 'warn')),
 		one.text ? text(one.text) : el('p.hint', '(empty)'))));
 }
 
@@ -552,15 +523,22 @@ async function save() {
 // ---- view: reports
 
 const heading = (...title) => el('div.bar', el('h2', { tabindex: -1 }, title));
-const table = (head, rows) => el('table.figures', el('thead', el('tr', head.map((one) => el('th', { scope: 'col' }, one)))),
-	el('tbody', rows.map((cells) => el('tr', cells.map((cell) => el('td', { dir: 'auto' }, cell))))));
-const share = (value, low, high) => [Number.isFinite(value) && el('progress', { max: 1, value, 'aria-hidden': 'true' }), percent(value), Number.isFinite(low) && el('span.hint', ` ${percent(low)} to ${percent(high)}`)];
+const table = (head, rows) => el('table.figures', el('thead', el('tr', head.map((one) => one ? el('th', { scope: 'col' }, one) : el('td')))),
+	el('tbody', rows.map((cells) => cells && el('tr', cells.map((cell) => el('td', AUTO, cell))))));
+const share = (value, low, high) => [percent(value), Number.isFinite(low) && el('span.hint', ` ${percent(low)} to ${percent(high)}`)];
+
+const several = () => source.sources.length > 1;
+// What a part is of: the run, where there are several, and the model.
+const titleOf = ({ run, model }, state) => [nodes([several() && run, model]).join(' · '), ' ', state];
 
 function overview() {
-	const { findings, failure } = source;
+	const { findings, failure, sources, compared, verdict } = source;
+	const outcomes = sources.map(({ name }) => verdict.filter((one) => one.run === name).map((one) => outcome(one.outcome)));
 	return [
 		heading(source.title),
 		failure && el('p.notice', level('error'), failure),
+		several() && section('Compared', table(['', ...sources.map((one) => one.name)], [['pairs', ...sources.map((one) => count(one.rows))], ['skips', ...sources.map((one) => count(one.skips))],
+			verdict.length > 0 && ['verdict', ...outcomes], ...compared.map(([name, values]) => [words(name), ...values])])),
 		findings.length > 0 ? section('Findings', findings.map((one) => el('a.notice', { href: filtered({ finding: one.code }) },
 			level(one.level), el('span', el('b', one.code), ` ${one.title}`), el('span.count', count(one.count)))))
 			: el('p.hint', busy() ? 'The checks are running …' : 'The checks found nothing.'),
@@ -571,60 +549,50 @@ function overview() {
 function findingReport() {
 	const code = route.filters.get('finding');
 	const found = source.findings.find((one) => one.code === code) ?? { code, level: 'note', count: 0 };
-	return [heading(level(found.level), ` ${code} `, el('span.id', plural(found.count, 'row'))), el('p.lead', found.title),
-		found.message && el('p.hint', `For example: ${found.message}`), found.fix && el('p.fix', el('b', 'What to do: '), el('code', found.fix))];
+	return [heading(level(found.level), ` ${code} `, el('span.id', plural(found.count, 'row'))), el('p', found.title),
+		found.message && el('p.hint', `For example: ${found.message}`), found.fix && el('p.notice', el('b', 'What to do: '), el('code', found.fix))];
 }
 
-function shortcutReport() {
-	const { conclusion, findings, predictability } = source.shortcuts ?? {};
-	if (!findings) return [heading('Shortcuts'), el('p.hint', busy() ? 'They are being looked for …' : 'There is no report of shortcuts.')];
-	return [
-		heading('Shortcuts ', grade(source.shortcuts)),
-		el('p.lead', 'What tells chosen from rejected answers without reading them. A training learns that first.'),
-		conclusion && el('p.hint', conclusion),
-		section('Found', findings.length ? findings.map((one) => el('article.candidate',
-			el('header', el('b', { dir: 'auto' }, one.phrase ?? one.feature ?? one.code), one.intended ? chip('intended', 'good') : grade({ verdict: one.grade })),
-			el('div', plain(one.message), el('p', share(one.win_rate), el('span.hint', ' of the prompts that it tells apart')),
-				one.examples?.length > 0 && el('p.hint', 'To read: ', one.examples.map((row) => [el('a', { href: `#/row/${row}` }, `row ${row}`), ' ']))))) : el('p.hint', 'Nothing.')),
-		predictability && section('How often a simple classifier guesses the chosen answer (chance: 50 %)', table(['by', 'right in'],
-			[['everything', predictability], ...Object.entries(predictability.by ?? {})].map(([name, one]) => [words(name), share(one.value, one.low, one.high)]))),
-	];
-}
+const shortcutReport = () => [heading('Shortcuts'), el('p', 'What tells chosen from rejected answers without reading them. A training learns that first.'),
+	source.shortcuts.length ? source.shortcuts.map((one) => section(titleOf(one, grade(one)),
+		el('p.hint', one.conclusion),
+		one.findings.map((found) => el('article.candidate',
+			el('header', el('b', AUTO, found.phrase ?? found.feature ?? found.code), found.intended ? chip('intended', 'good') : grade({ verdict: found.grade })),
+			el('div', plain(found.message), Number.isFinite(found.win_rate) && el('p', share(found.win_rate), el('span.hint', ' of the prompts that it tells apart')),
+				found.examples?.length > 0 && el('p.hint', 'To read: ', found.examples.map((row) => [el('a', { href: `#/row/${row}` }, `row ${row}`), ' ']))))),
+		one.predictability && table(['A simple classifier, by', 'guesses the chosen answer in (chance: 50 %)'],
+			[['everything', one.predictability], ...Object.entries(one.predictability.by ?? {})].map(([name, by]) => [name === 'first' ? 'first words' : name, share(by.value, by.low, by.high)]))))
+		: el('p.hint', 'Not looked for yet.')];
 
-function curve(name, given) {
-	const points = given.filter((point) => point.every(Number.isFinite));
-	if (points.length < 2) return null;
-	const span = (at) => points.reduce(([low, high], point) => [Math.min(low, point[at]), Math.max(high, point[at])], [Infinity, -Infinity]);
+// A chart of one curve of each training, by the colour of the training.
+function chart(name) {
+	const drawn = source.training.map((one, at) => [at, one.curves[name] ?? []]).filter(([, points]) => points.length > 1);
+	if (!drawn.length) return null;
+	const span = (axis) => drawn.flatMap(([, points]) => points).reduce(([low, high], point) => [Math.min(low, point[axis]), Math.max(high, point[axis])], [Infinity, -Infinity]);
 	const [[left, right], [low, high]] = [span(0), span(1)];
 	const at = ([x, y]) => `${(300 * (x - left)) / (right - left || 1)},${96 - (92 * (y - low)) / (high - low || 1)}`;
-	const [first, last] = [points[0][1], points.at(-1)[1]].map(figure);
-	return el('figure.curve', el('figcaption', words(name), el('b', last)),
-		el('svg', { viewBox: '0 0 300 100', role: 'img', preserveAspectRatio: 'none', 'aria-label': `${name}: from ${first} to ${last}` }, el('polyline', { points: points.map(at).join(' ') })),
+	return el('figure.curve', el('figcaption', words(name), el('span', drawn.map(([line, points]) => el(`b.line${line % 3}`, ` ${figure(points.at(-1)[1])}`)))),
+		el('svg', { viewBox: '0 0 300 100', role: 'img', preserveAspectRatio: 'none', 'aria-label': `${name} of ${plural(drawn.length, 'training')}` },
+			drawn.map(([line, points]) => el(`polyline.line${line % 3}`, { points: points.map(at).join(' ') }))),
 		el('div.axis', el('span', `${figure(low)} to ${figure(high)}`), el('span', `step ${count(left)} to ${count(right)}`)));
 }
 
-const trainingReport = () => [heading('Training'), source.training.map((one) => section([one.model, ' ', outcome(one.outcome)],
-	one.alarm && el('p.notice', level('warning'), `Alarm at step ${one.alarm.step}: ${one.alarm.message}`),
-	el('div.curves', Object.entries(one.curves ?? {}).map(([name, points]) => curve(name, points))),
-	facts(Object.entries(one.about))))];
+function trainingReport() {
+	const { training } = source;
+	return [heading('Training'), el('div.curves', [...new Set(training.flatMap((one) => Object.keys(one.curves)))].map(chart)),
+		training.map((one, at) => section([training.length > 1 && el('svg.key', { viewBox: '0 0 26 4' }, el(`polyline.line${at % 3}`, { points: '0,2 26,2' })), titleOf(one, outcome(one.outcome))],
+			one.alarm && el('p.notice', level('warning'), `Alarm at step ${one.alarm.step}: ${one.alarm.message}`), facts(Object.entries(one.about))))];
+}
 
 function verdictReport() {
-	return [heading('Verdict'), source.verdict.map((one) => {
-		const line = (name) => {
-			const { share: after, low, high } = one.metrics[name] ?? {};
-			const { ok, rule, limit } = one.thresholds?.[name] ?? {};
-			return [words(name), percent(one.before?.[name]?.share), share(after, low, high), rule ? `${rule} ${percent(limit)}` : '',
-				ok !== undefined && (ok === null ? chip('too few', 'warn') : outcome(ok ? 'PASS' : 'FAIL'))];
-		};
-		const judged = Object.keys(one.thresholds ?? {});
-		const others = Object.keys(one.metrics ?? {}).filter((name) => !judged.includes(name));
-		return section([one.model, ' ', outcome(one.outcome)],
-			(one.why ?? []).map((hint) => el('div.notice', level('warning'), el('span', el('b', words(hint.metric)), ` ${hint.why} `, el('span.hint', hint.fix)))),
-			table(['metric', 'before', 'after', 'threshold', ''], [...judged, ...others].map(line)),
-			one.failed?.length > 0 && section('Answers that count against it, before and after', one.failed.map((given) => el('article.candidate', el('header', el('b', words(given.metric))),
-				el('div', given.system && el('p.hint', { dir: 'auto' }, given.system), plain(given.question),
-					facts([['before', given.before], ['after', given.answer], ['expected', given.expected]].filter(([, text]) => text)))))));
-	})];
+	const passed = (ok) => ok !== null && outcome(ok ? 'PASS' : 'FAIL');
+	const texts = (title, rows) => rows.length > 0 && section(title, rows.map((one) => el('article.candidate', el('header', one.metric && el('b', words(one.metric))),
+		el('div', one.system && el('p.hint', AUTO, one.system), plain(one.question),
+			facts([['before', one.before], ['now', one.answer ?? one.now], ['expected', one.expected]].filter(([, text]) => text))))));
+	return [heading('Verdict'), source.verdict.map((one) => section(titleOf(one, outcome(one.outcome)),
+		one.why.map((hint) => el('div.notice', level('warning'), el('span', el('b', words(hint.metric ?? '')), ` ${hint.why ?? ''} `, el('span.hint', hint.fix)))),
+		table(['measure', 'before', 'now', 'limit', ''], one.measures.map(({ name, texts: cells, ok }) => [words(name), ...cells, passed(ok)])),
+		texts('Answers, before and now', one.answers), texts('Answers that count against it', one.failed)))];
 }
 
 // ---- view: the page
@@ -633,7 +601,9 @@ async function watchSource() {
 	while (busy()) {
 		await pause(2000);
 		try {
+			const before = JSON.stringify(source);
 			source = await api('source');
+			if (before === JSON.stringify(source)) continue;
 			drawFilters();
 			list.reset(false);
 			if (!busy()) detail = null; // it may have findings now
@@ -646,17 +616,17 @@ function startView() {
 	const menu = quiet('Filters', () => menu.setAttribute('aria-expanded', document.body.classList.toggle('menu')));
 	menu.classList.add('menu');
 	$('#top').replaceChildren(...nodes([menu, el('h1', el('a', { href: '#/' }, source.title)), el('div.tools',
-		source.writable && button('Save rows', save, { class: 'primary' }), quiet('Keys', () => keyHelp(VIEW_KEYS), 'Keys (?)'), themeButton())]));
+		source.writable && button('Save rows', save, { class: 'primary' }), quiet('Keys', () => keyHelp(VIEW_KEYS), 'Keys (?)'))]));
 	$('#app').replaceChildren(
 		el('nav', { 'aria-label': 'Filters and reports' }),
 		el('section', { id: 'listing', 'aria-label': 'Rows' },
 			el('div.controls', field('q', 'Search', { type: 'search', id: 'search', placeholder: 'Search in texts   /' }),
 				el('details', el('summary', el('span', { id: 'total' }, '…'), el('span', 'Sort and filter')),
-					el('div.fields', sorting(), field('min_margin', 'Margin at least', { type: 'number', step: 'any' }), field('min_gap', 'Length gap at least', { type: 'number', min: 0 }))),
+					el('label', el('span', 'Sort by'), el('select', { change: sorted }, SORTS.map(([value, text]) => el('option', { value }, text)))), el('div.fields', field('min_margin', 'Margin at least', { type: 'number', step: 'any' }), field('min_gap', 'Length gap at least', { type: 'number', min: 0 }))),
 				el('div', { id: 'chips' })),
 			el('div', { id: 'rows', tabindex: 0, scroll: () => requestAnimationFrame(() => list.draw()) },
 				el('ol', { id: 'spacer' }), el('p.empty', { id: 'none', hidden: true }, 'No row fits these filters.'))),
-		el('main', { id: 'pane', tabindex: -1 }));
+		el('main', { id: 'pane', tabindex: 0 }));
 	document.body.className = 'view';
 	addEventListener('resize', () => list.draw());
 	addEventListener('popstate', follow);
@@ -699,10 +669,10 @@ const queue = {
 	prefix: () => `pairforge:${source.id}:`,
 
 	open() {
-		try {
+		this.kept = kept(() => {
 			const names = Object.keys(localStorage).filter((name) => name.startsWith(this.prefix())).sort();
 			this.events = names.map((name) => JSON.parse(localStorage.getItem(name)));
-		} catch { this.kept = false; }
+		});
 		this.send();
 	},
 
@@ -710,7 +680,7 @@ const queue = {
 		this.made += 1;
 		event.name = `${this.prefix()}${Date.now()}.${String(this.made).padStart(6, '0')}`;
 		this.events.push(event);
-		try { localStorage.setItem(event.name, JSON.stringify(event)); } catch { this.kept = false; }
+		this.kept &&= kept(() => localStorage.setItem(event.name, JSON.stringify(event)));
 		this.send();
 	},
 
@@ -728,7 +698,7 @@ const queue = {
 				judge.progress = progress;
 				wait = 500;
 			} catch (error) {
-				if (error.status >= 400 && error.status < 500 && ![401, 408, 429].includes(error.status)) this.refused(event, error);
+				if (error.status === 400 || error.status === 409) this.refused(event, error);
 				else {
 					this.failed(error.status ? error.message : 'the server does not answer');
 					await pause(wait);
@@ -749,12 +719,12 @@ const queue = {
 		this.done(event);
 		judge.past = judge.past.filter((one) => one.uuid !== event.uuid);
 		judge.items.length = Math.min(judge.items.length, 1); // the others may be judged, too
-		tell(error.status === 409 ? 'This item was already judged in another tab. The first verdict counts.' : `A verdict was refused: ${error.message}`, true);
+		tell(`A verdict was refused: ${error.message}`, true);
 	},
 	done(event) {
 		this.trouble = '';
 		this.events = this.events.filter((one) => one !== event);
-		try { localStorage.removeItem(event.name); } catch { /* it was never kept there */ }
+		kept(() => localStorage.removeItem(event.name));
 	},
 };
 
@@ -771,7 +741,7 @@ function drawSaved() {
 
 const AHEAD = 12, ASKED = 20, MOST = 100;
 // `gone` are items judged here or in another tab, `past` what can be undone, `best` the key pressed first.
-const judge = { who: search.get('who') ?? '', items: [], gone: new Set(), past: [], progress: null, empty: false, asking: false, best: null, edit: null, editing: '', differ: false, text: rendered };
+const judge = { who: search.get('who') ?? '', items: [], gone: new Set(), past: [], progress: null, empty: false, asking: false, best: null, edit: null, editing: '', differ: false, runs: [], text: rendered };
 const tabs = new BroadcastChannel('pairforge');
 const pastName = () => `pairforge:past:${source.id}:${judge.who}`;
 
@@ -780,14 +750,14 @@ async function fill() {
 	judge.asking = true;
 	try {
 		const asked = new URLSearchParams({ limit: Math.min(MOST, ASKED + queue.events.length + judge.items.length), ...(judge.who && { who: judge.who }) });
-		const { who, items, progress } = await api(`judge/queue?${asked}`, null, AbortSignal.timeout(GIVEN_UP));
-		judge.who = who;
-		judge.progress = progress;
+		const { who, items, progress, failure } = await api(`judge/queue?${asked}`, null, AbortSignal.timeout(GIVEN_UP));
+		Object.assign(judge, { who, progress, failure });
+		if (progress.reading) setTimeout(refill, 1000);
 		const none = !itemNow();
 		const known = new Set(judge.items.map((one) => one.item));
 		const fresh = items.filter((one) => !judge.gone.has(one.item) && !known.has(one.item));
 		judge.items.push(...fresh);
-		judge.empty = !fresh.length && !queue.events.length;
+		judge.empty = !fresh.length && !queue.events.length && !progress.reading;
 		if (none) drawItem(); else drawProgress();
 	} catch (error) {
 		if (error.status) trouble(error);
@@ -804,8 +774,8 @@ const itemNow = () => judge.items[0];
 const isPair = () => itemNow().answers.length === 2;
 
 function note(event) {
-	queue.add({ uuid: unique(), who: judge.who, choice: null, best: null, worst: null, edit: null, seconds: 0, undoes: null, ...event });
-	try { sessionStorage.setItem(pastName(), JSON.stringify(judge.past.slice(-MOST))); } catch { /* undo then ends with this page */ }
+	queue.add({ uuid: unique(), of: source.id, who: judge.who, ...event });
+	kept(() => sessionStorage.setItem(pastName(), JSON.stringify(judge.past.slice(-MOST))));
 	tabs.postMessage({ kind: event.kind, item: event.item, who: judge.who, source: source.id });
 	drawItem();
 }
@@ -875,16 +845,28 @@ function editor(number, text) {
 		el('div.tools', button('Use as chosen', useEdit, { class: 'primary', title: 'Ctrl+Enter' }), button('Cancel', clear))];
 }
 
-function card({ text }, at, all) {
+// Reads how the answers to an item differ from the best one.
+async function compare({ item }) {
+	const asked = `judge/differences?${new URLSearchParams({ who: judge.who, item, best: judge.best ?? 1 })}`;
+	if (asked === judge.compared) return;
+	Object.assign(judge, { compared: asked, runs: [] });
+	try {
+		const { runs } = await api(asked);
+		if (asked !== judge.compared) return;
+		judge.runs = runs;
+		if (judge.editing !== 'text') drawItem(true);
+	} catch (error) { trouble(error); }
+}
+
+function card({ text }, at) {
 	const number = at + 1;
 	const best = judge.best === number;
-	const other = all[isPair() ? 1 - at : (judge.best ?? 1) - 1].text;
 	const label = best ? 'Best' : judge.best && !isPair() ? 'Worst?' : `Answer ${number}`;
 	return el(`article.card.${best ? 'best' : 'other'}`, { 'aria-label': `Answer ${number}` },
 		el('header', button([key(String(number)), label], () => press(number), { class: 'pick', 'aria-pressed': String(best), 'aria-label': `${label}${best ? ', take it back' : ''}: ${number}` }),
 			best && judge.edit !== null && chip('edited', 'good')),
 		best && judge.editing === 'text' ? editor(number, judge.edit ?? text) : best && judge.edit !== null ? plain(judge.edit)
-			: judge.differ && other !== text ? marked(differences(other, text), 'new') : judge.text(text));
+			: judge.differ && judge.runs[at] ? marked(judge.runs[at], 'chosen') : judge.text(text));
 }
 
 function drawItem(same = false) {
@@ -894,35 +876,43 @@ function drawItem(same = false) {
 		scrollTo(0, 0);
 	}
 	drawProgress();
-	const ask = !item ? judge.empty && judge.progress ? 'All items are judged.' : 'Loading …'
+	if (judge.differ && item) compare(item);
+	const ask = !item ? judge.failure || (!judge.empty ? 'Loading …' : judge.progress.total ? 'All items are judged.' : 'There is nothing to judge.')
 		: judge.editing ? judge.best ? 'Change the answer. Your text becomes the chosen one.' : 'Which answer is to be edited?'
 			: isPair() ? 'Which answer is better?' : judge.best ? 'And which is worst?' : 'Which answer is best?';
+	for (const [name, pressed] of [['d', judge.differ], ['m', judge.text === rendered]]) $(`footer [data-key=${name}]`).setAttribute('aria-pressed', String(pressed));
 	$('main').replaceChildren(...nodes([item && conversation(item.context, judge.text), el('h2.ask', { tabindex: -1 }, ask),
-		item ? el('div.cards', item.answers.map(card)) : judge.empty && el('p.empty', 'You can close this page, or take the last verdict back: ', key('u'))]));
+		item ? el('div.cards', item.answers.map(card)) : judge.empty && judge.past.length > 0 && el('p.empty', 'You can close this page, or take the last verdict back: ', key('u'))]));
 	if (!same) $('h2').focus({ preventScroll: true });
 }
 
 function drawProgress() {
 	const { progress } = judge;
 	if (!progress) return;
-	const { total, agreement, self_consistency: own, per_hour: speed, seconds_left: left } = progress;
+	const { total, reading, per_hour: speed, seconds_left: left } = progress;
 	const done = progress.done + queue.events.reduce((sum, event) => sum + (event.kind === 'undo' ? -1 : 1), 0);
-	const alpha = agreement?.interval ? `, alpha ${figure(agreement.alpha)} (${agreement.interval.map(figure).join(' to ')})` : '';
-	$('#facts').textContent = nodes([judge.who, `${count(done)} of ${count(total)}`, speed && `${count(speed)} per hour`,
-		left > 0 && done < total && `${left > 5400 ? `${figure(left / 3600)} hours` : `${Math.ceil(left / 60)} min`} left`,
-		agreement && `agreement ${percent(agreement.percent)}${alpha}`, own && `with yourself ${own.same} of ${own.of}`]).join('  ·  ');
+	$('#facts').textContent = nodes([judge.who, `${count(done)} of ${count(total)}${reading ? ' …' : ''}`, speed && `${count(speed)} per hour`,
+		left > 0 && done < total && !reading && `${left > 5400 ? `${figure(left / 3600)} hours` : `${Math.ceil(left / 60)} min`} left`,
+		progress.agreement !== null && `agreement ${percent(progress.agreement)}`]).join('  ·  ');
 	Object.assign($('progress'), { max: total || 1, value: Math.max(0, done) });
 }
 
+async function showAgreement() {
+	try {
+		const { shares, alpha } = await api(`judge/progress?${new URLSearchParams({ who: judge.who })}`);
+		dialog('Agreement', shares.length ? [facts(shares), alpha && el('p', alpha)] : el('p', 'There is nothing to compare yet: two people on one item, or a judge with scores.'));
+	} catch (error) { trouble(error); }
+}
+
 const BUTTONS = [['t', 'All alike'], ['x', 'All bad'], ['s', 'Skip'], ['e', 'Edit'], ['u', 'Undo'], ['d', 'Differences'], ['m', 'Markdown']];
-const JUDGE_KEYS = [['1…9', 'The best answer, then the worst; of two answers, the better one'], ...BUTTONS, ['g', 'Guidelines'], ['?', 'This help'],
+const JUDGE_KEYS = [['1…9', 'The best answer, then the worst; of two answers, the better one'], ...BUTTONS, ['a', 'How far people agree'], ['g', 'Guidelines'], ['?', 'This help'],
 	['', 'Edit: your text becomes the chosen answer. Undo: as often as you like.']];
 const JUDGE_ACTS = {
 	t: () => decide('tie'), x: () => decide('all_bad'), s: () => decide('skip'), e: edit, Escape: clear,
 	d: () => { judge.differ = !judge.differ; drawItem(true); },
 	m: () => { judge.text = judge.text === plain ? rendered : plain; drawItem(true); },
 };
-const ALWAYS = { u: undo, '?': () => keyHelp(JUDGE_KEYS), g: () => source.guidelines ? dialog('Guidelines', rendered(source.guidelines)) : tell('There are no guidelines.') };
+const ALWAYS = { u: undo, a: showAgreement, '?': () => keyHelp(JUDGE_KEYS), g: () => source.guidelines ? dialog('Guidelines', rendered(source.guidelines)) : tell('There are no guidelines.') };
 const judgeAct = (name) => ALWAYS[name] ?? (itemNow() && JUDGE_ACTS[name]);
 
 function judgeKey(event) {
@@ -934,14 +924,14 @@ function judgeKey(event) {
 }
 
 function startJudge() {
-	const act = ([name, label]) => button([key(name), label], () => judgeAct(name)?.());
+	const act = ([name, label]) => button([key(name), label], () => judgeAct(name)?.(), { 'data-key': name });
 	$('#top').replaceChildren(el('h1', source.title), el('p', { id: 'saved', role: 'status' }), el('div.tools',
-		source.guidelines && quiet('Guidelines', ALWAYS.g, 'Guidelines (g)'), quiet('Keys', ALWAYS['?'], 'Keys (?)'), themeButton()));
+		quiet('Agreement', ALWAYS.a, 'How far people agree (a)'), source.guidelines && quiet('Guidelines', ALWAYS.g, 'Guidelines (g)'), quiet('Keys', ALWAYS['?'], 'Keys (?)')));
 	$('#app').replaceChildren(el('section.progress', { 'aria-label': 'Progress' }, el('progress', { 'aria-label': 'Progress' }), el('p', { id: 'facts' })), el('main', { tabindex: -1 }),
 		el('footer', BUTTONS.map(act)));
 	document.body.className = 'judge';
 	judge.who ||= source.who ?? '';
-	try { judge.past = JSON.parse(sessionStorage.getItem(pastName())) ?? []; } catch { /* nothing can be undone */ }
+	kept(() => { judge.past = JSON.parse(sessionStorage.getItem(pastName())) ?? []; });
 	queue.open();
 	for (const { kind, who, item } of queue.events) if (who === judge.who) judge.gone[kind === 'undo' ? 'delete' : 'add'](item);
 	tabs.onmessage = hear;
@@ -956,10 +946,6 @@ $('#skip').addEventListener('click', () => $('main')?.focus());
 try {
 	source = await api('source');
 	document.title = source.title;
-	while (source.mode === 'judge' && source.state === 'reading') {
-		await pause(300);
-		source = await api('source');
-	}
 	if (source.mode === 'judge') startJudge(); else startView();
 } catch (error) {
 	$('#app').replaceChildren(el('p.empty', { role: 'alert' }, error.status ? error.message : 'The server does not answer. Start it again, then reload this page.'));
