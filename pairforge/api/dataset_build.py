@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from .. import formats
 from ..checks.gate import Gate, allowances
 from ..checks.row import well_shaped
-from ..checks.rule import RULES
+from ..checks.rule import OF_ROWS, RULES
 from ..checks.runner import RowChecker
 from ..checks.schema import ENOUGH, all_strange
 from ..checks.secrets import SecretChecker
@@ -49,7 +49,7 @@ _CONFIGS = {"correct": "correction", "onpolicy": "onpolicy", "best_worst": "onpo
 _CHECKS = [
     code
     for code, one in RULES.items()
-    if one.over in ("value", "schema", "row", "dataset", "secrets")
+    if one.over in (*OF_ROWS, "dataset", "secrets")
     and code not in ("PF206", "PF207", "PF212", "PF213")  # near-duplicates and unusual lines, which take as long again
 ]
 _SECRETS = SecretChecker(["PF501"])

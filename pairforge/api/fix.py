@@ -16,6 +16,7 @@ from ..checks import schema
 from ..checks.duplicates import Digests, contradictions, repeated
 from ..checks.fixes import EDGES, cut_on_one_side, fix_row
 from ..checks.row import Sides
+from ..checks.rule import OF_ROWS
 from ..checks.runner import RowChecker
 from ..console import HtmlRepr, table
 from ..errors import InputError
@@ -32,7 +33,7 @@ from .validate_result import Findings
 _EMPTY_TURN, _CUT, _TWICE, _CONTRADICTS = "PF115", "PF111", "PF202", "PF203"
 _CODES = {"tokens": "PF108", "spaces": "PF302"}
 """The codes of what is taken off the edges of answers."""
-_OF_ROWS = [code for code, one in checks.RULES.items() if one.over in ("value", "schema", "row")]
+_CHECKED = [code for code, one in checks.RULES.items() if one.over in OF_ROWS]
 
 
 @dataclass(repr=False)
@@ -138,7 +139,7 @@ def _require_pairs(shape: formats.Shape, source: PairInput, start: Sequence[Any]
 
 def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeLog) -> Iterator[Any]:
     """Yield each row as it is after its fixes, and at the end drop those that other rows repeat or contradict."""
-    checker, digests = RowChecker(_OF_ROWS), Digests()
+    checker, digests = RowChecker(_CHECKED), Digests()
     for number, row in enumerate(source.raw()):
         made = _as_messages(number, row, shape, log)
         if schema.is_pair(made):

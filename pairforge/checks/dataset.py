@@ -71,7 +71,7 @@ class DatasetState:
             known = frozenset(self.found.get(one.unless, ()))
             for row, message in one.see(self, *([against] if one.against else [])):
                 if row not in known:
-                    yield Finding(one.code, one.severity, message, row)
+                    yield one.finding(message, row)
 
 
 class Against:

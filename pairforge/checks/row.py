@@ -176,6 +176,18 @@ class Sides:
         ahead = len(self.prompt)
         return f"/prompt/{index}" if index < ahead else f"/{side}/{index - ahead}"
 
+    def both(self) -> tuple[tuple[str, Sequence[Message]], ...]:
+        """Return the names of the sides with their conversations."""
+        return (("chosen", self.chosen), ("rejected", self.rejected))
+
+    def said(self) -> tuple[str, str]:
+        """Return what the assistant says on each side, chosen first, in its turns after the common context."""
+        one, other = (
+            "\n\n".join(turn["content"] for turn in turns[self.shared :] if turn["role"] == "assistant")
+            for _, turns in self.both()
+        )
+        return one, other
+
     def turns(self) -> Iterator[tuple[str, int, str, str]]:
         """Yield side, place, role and text of every message, shared ones once."""
         for side, turns, start in (("chosen", self.chosen, 0), ("rejected", self.rejected, self.shared)):
@@ -185,19 +197,9 @@ class Sides:
 
     def answers(self) -> Iterator[tuple[str, int, str]]:
         """Yield side, place and text of the last turn of each side that ends with the assistant's."""
-        for side, turns in both(self):
+        for side, turns in self.both():
             if turns[-1]["role"] == "assistant":
                 yield side, len(turns) - 1, turns[-1]["content"]
-
-
-def both(sides: Sides) -> tuple[tuple[str, Sequence[Message]], ...]:
-    """Return the names of the sides with their conversations."""
-    return (("chosen", sides.chosen), ("rejected", sides.rejected))
-
-
-def answer(turns: Sequence[Message]) -> str:
-    """Return the text of the assistant's turns among these."""
-    return "\n\n".join(turn["content"] for turn in turns if turn["role"] == "assistant")
 
 
 def _overlap(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from ..types import Finding
 from . import answer_text, attachments, labels, preference, schema, scores, tokenized, transcripts  # noqa: F401 (rules)
 from .dataset import Against, DatasetState
 from .row import Sides, plain, plain_beside, well_shaped
-from .rule import RULES, Observer, Rule, rules_over
+from .rule import RULES, Observer, Rule, any_fatal, rules_over
 from .secrets import SecretChecker
 from .shortcuts import findings as _findings  # noqa: F401 (registers PF3xx)
 
@@ -58,9 +58,9 @@ class RowChecker(Observer):
                 found = list(islice(schema.values(index, row), _A_ROW))
         else:
             found = list(islice(schema.values(index, row), _A_ROW))
-            if not any(RULES[one.code].fatal for one in found):
+            if not any_fatal(found):
                 found += islice(schema.shape(index, row), _A_ROW)
-            if any(RULES[one.code].fatal for one in found):
+            if any_fatal(found):
                 return secrets + self._selected(found[:_A_ROW])
             sides = Sides.of(row)
         found = self._selected(found) if found else found

@@ -15,7 +15,7 @@ from ..resources import resource
 from ..text import kind_of, lone_surrogate
 from ..types import Finding, Skip
 from .row import KEYS, MAX_DEPTH, TEXTS, Sides, well_shaped
-from .rule import FIX, RULES, Seen, clip, rule, rules_over
+from .rule import FIX, RULES, Seen, any_fatal, clip, rule, rules_over
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -232,9 +232,8 @@ _PARTS = {"row": "PF010", "side": "PF011", "message": "PF012", "role": "PF013"}
 def values(index: int, row: Any) -> Iterator[Finding]:
     """Return findings on a row that could not be read, and on single texts and numbers anywhere in one."""
     if isinstance(row, Misfit):  # a row that does not fit the shape of its set
-        code = _PARTS[row.part]
         path = f"/{token(row.path)}" if row.path else ""
-        yield Finding(code, RULES[code].severity, row.detail.partition(": ")[2], index, path)
+        yield RULES[_PARTS[row.part]].finding(row.detail.partition(": ")[2], index, path)
         return
     for one in rules_over("value"):
         yield from one.findings(index, row)
@@ -262,7 +261,7 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
 
 def is_pair(row: Any) -> bool:
     """Return whether `Sides.of` can take the row."""
-    return well_shaped(row) or not any(RULES[found.code].fatal for found in shape(0, row))
+    return well_shaped(row) or not any_fatal(shape(0, row))
 
 
 ENOUGH = 20
@@ -275,7 +274,7 @@ def all_strange(start: list[Any]) -> Finding | None:
     if len(start) < ENOUGH or not all(shapes):
         return None
     read = "`chosen` and `rejected` are read as lists of {role, content} messages"
-    return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
+    return RULES["PF010"].finding(f"all rows looked at hold {shapes[0]}; {read}", 0)
 
 
 def unknown_shape(start: list[Any]) -> Finding | None:
@@ -289,7 +288,7 @@ def unknown_shape(start: list[Any]) -> Finding | None:
     found = shape_of(rows)
     if any("chosen" in row and "rejected" in row for row in rows) and "without a prompt" not in found.what:
         return None
-    return Finding("PF010", RULES["PF010"].severity, str(refusal(found, rows)), 0)
+    return RULES["PF010"].finding(str(refusal(found, rows)), 0)
 
 
 def leaves(row: Any) -> Iterator[tuple[str, Any]]:

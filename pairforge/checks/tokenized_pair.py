@@ -11,7 +11,7 @@ from typing import Any
 
 from ..tokenization import MAX_LENGTH, SIDES, Rendered, Side
 from ..types import Skip
-from .row import Sides, answer
+from .row import Sides
 
 
 class CheckedTokenizer:
@@ -104,8 +104,7 @@ class TokenizedPair:
 
     def answer(self, side: Side) -> str:
         """Return what the assistant says on one side only."""
-        turns = self.sides.chosen if side == "chosen" else self.sides.rejected
-        return answer(turns[self.sides.shared :])
+        return self.sides.said()[SIDES.index(side)]
 
     def completions(self) -> Iterator[tuple[Side, Sequence[int]]]:
         """Yield each side with the tokens that are trained on, before any cut."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...pairers import usable
 from ...types import Answer, Key, Pair, Prompt, digest
-from ..row import Sides, answer
+from ..row import Sides
 from . import Cue
 from .counting import TokenizedText, feature_measure
 from .feature_matrix import Floats
@@ -61,8 +61,7 @@ class CueMeasures:
 
     def signs(self, row: Mapping[str, Any]) -> Floats:
         """Return for each cue 1 where chosen holds more of it, -1 where rejected does, else 0."""
-        sides = Sides.of(row)
-        one, other = (self.text(answer(turns[sides.shared :])) for turns in (sides.chosen, sides.rejected))
+        one, other = map(self.text, Sides.of(row).said())
         return np.sign(one - other)
 
 
