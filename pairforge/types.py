@@ -155,6 +155,11 @@ class Pair:
         return {name: value for name, value in row.items() if value is not None}
 
 
+TEXT_COLUMNS = ("id", "prompt_id", "method", "model", "judge")
+NUMBER_COLUMNS = ("chosen_score", "rejected_score", "confidence")
+"""The columns of a `Pair` beside its sides: those that hold texts, and those that hold numbers."""
+
+
 @dataclass(frozen=True)
 class ThoughtForm:
     """Where a chat template reads the thought of a message: under a key, or in its content between two marks.

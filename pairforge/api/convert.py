@@ -17,7 +17,7 @@ from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
 from ..formats import kto, target_formats, writers
 from ..options.declaration import keywords
-from ..options.pairs import ConvertOptions
+from ..options.pairs import ConvertOptions, Pick
 from ..text import did_you_mean, visible
 from ..types import Skip
 from .inputs import PairInput, check_output
@@ -156,7 +156,7 @@ def convert(options: ConvertOptions) -> Conversion:
     return done
 
 
-def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick: str) -> Iterator[dict[str, Any]]:
+def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick: Pick) -> Iterator[dict[str, Any]]:
     """Yield the rows of the output; what becomes of those of the source is counted in `done`."""
     target, suffix = formats.TARGETS[done.to], done.output.suffix.lower()
     of_pair = 2 if shape.name == kto.NAME else 1  # rows that one pair is made of

@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..text import kind_of, plural
-from ..types import Finding, Message
+from ..types import NUMBER_COLUMNS, TEXT_COLUMNS, Finding, Message
 from .duplicates import Digests, Mask, Places, circles, earlier, earliest, first_with, key, mixed, repeated
 from .minhash import Bytes, Sketches, near_duplicates, sketch
-from .row import INSTRUCTS, NUMBERS, TEXTS, Sides
+from .row import INSTRUCTS, Sides
 from .rule import FIX, Rule, Seen, SeenAt, clip, rule
 
 _LONG_ENOUGH = 24
@@ -110,7 +110,7 @@ def leaked(sides: Sides, against: Against) -> Iterator[Seen]:
         yield f"asks the same as row {row} of {against.name}", sides.pointer("chosen", max(0, sides.shared - 1))
 
 
-_KNOWN = frozenset((*TEXTS, *NUMBERS, "chosen", "rejected"))
+_KNOWN = frozenset((*TEXT_COLUMNS, *NUMBER_COLUMNS, "chosen", "rejected"))
 _NAMES, _ROWS = 1000, 10_000
 
 

@@ -16,13 +16,11 @@ from typing import Any
 from ..conversation import CHAT_ROLES
 from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, TAGS, characters, common_prefix, lone_surrogate
 from ..thoughts import THOUGHT_KEYS
-from ..types import Message
+from ..types import NUMBER_COLUMNS, TEXT_COLUMNS, Message
 
 MAX_DEPTH = 64
 INSTRUCTS = frozenset(("system", "developer"))
 """The roles of a message that says how to answer; newer models call it the developer's."""
-TEXTS = ("id", "prompt_id", "method", "model", "judge")
-NUMBERS = ("chosen_score", "rejected_score", "confidence")
 _PARTS = frozenset(("text", "image", "image_url", "audio", "input_audio", "video"))
 KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *THOUGHT_KEYS))
 """The keys of a message that chat templates read."""
@@ -36,10 +34,10 @@ def well_shaped(row: Any) -> bool:
         return False
     if "prompt" in row and type(row["prompt"]) is not str and not _messages(row["prompt"]):
         return False
-    for name in TEXTS:
+    for name in TEXT_COLUMNS:
         if name in row and type(row[name]) is not str:
             return False
-    for name in NUMBERS:  # noqa: SIM110 (a generator would take twice as long)
+    for name in NUMBER_COLUMNS:
         if name in row and type(row[name]) not in (int, float) and row[name] is not None:
             return False
     return True

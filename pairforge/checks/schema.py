@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..conversation import ROLES
 from ..formats.source_formats import Misfit, refusal, shape_of
-from ..resources import resource
+from ..resources import validator
 from ..text import kind_of, lone_surrogate
-from ..types import Finding, Skip
-from .row import KEYS, MAX_DEPTH, TEXTS, Sides, well_shaped
+from ..types import TEXT_COLUMNS, Finding, Skip
+from .row import KEYS, MAX_DEPTH, Sides, well_shaped
 from .rule import FIX, RULES, Seen, any_fatal, clip, rule, rules_over
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
-    from jsonschema.protocols import Validator
-
-
-@lru_cache
-def validator() -> Validator:
-    """Return the validator of schemas/pair.schema.json."""
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(resource("schemas", "pair.schema.json").read_text("utf-8")))
 
 
 def said(error: ValidationError) -> Seen:
@@ -243,13 +232,13 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
     """Return findings on the shape; if none is fatal, `Sides.of` can take the row."""
     if isinstance(row, Mapping) and not ("prompt_id" in row and "method" in row):
         # Without columns that only share a name with pairforge's own: elsewhere an `id` may be a number.
-        row = {name: value for name, value in row.items() if name not in TEXTS or isinstance(value, str)}
+        row = {name: value for name, value in row.items() if name not in TEXT_COLUMNS or isinstance(value, str)}
     if well_shaped(row):
         return
     reported = set()
     # Where a side is null, a text on the other side is not what is wrong.
     empty = [side for side in _SIDES if isinstance(row, Mapping) and side in row and row[side] is None]
-    for error in validator().iter_errors(row):
+    for error in validator("pair").iter_errors(row):
         if empty and len(error.absolute_path) == 1 and error.absolute_path[0] in {*_SIDES} - {*empty}:
             continue
         for one in rules_over("schema"):

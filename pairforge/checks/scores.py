@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from .row import NUMBERS, Sides
+from ..types import NUMBER_COLUMNS
+from .row import Sides
 from .rule import Seen, clip, rule
 
 _WORDS = frozenset(
@@ -103,6 +104,6 @@ def score_as_text(sides: Sides) -> Iterator[Seen]:
     A filter or a sort by such a column, or a trainer's margin, is wrong, or fails.
     """
     for name in (name for pair in _columns(tuple(sides.row))[0] for name in pair):
-        if isinstance(sides.row[name], str) and name not in NUMBERS and _number(sides.row[name]) is not None:
+        if isinstance(sides.row[name], str) and name not in NUMBER_COLUMNS and _number(sides.row[name]) is not None:
             yield f"{name} is the text {clip(sides.row[name], 30)}, not a number", f"/{name}"
             return

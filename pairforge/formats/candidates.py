@@ -11,18 +11,18 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from ..conversation import role_of
+from ..options.pairs import Pick
 from .columns import Row
 from .context import Cells, MisfitError, decoded, holds_turns, text_in
 
-PICKS = ("all-pairs", "best-worst", "adjacent")
-"""Which of several answers become pairs: each and each worse one, the best and the worst, each and the next worse."""
 Score = float | None
 
 
-def picked(scores: Sequence[Score], pick: str) -> list[tuple[int, int]]:
+def picked(scores: Sequence[Score], pick: Pick) -> list[tuple[int, int]]:
     """Return the pairs of a better and a worse answer, by their places; higher is better, and a tie is not a pair.
 
-    An answer without a score is in none.
+    `pick`: each and each worse one, the best and the worst, or each and the next worse. An answer without a score is in
+    none.
     """
     order = sorted((at for at, score in enumerate(scores) if score is not None), key=lambda at: -_known(scores[at]))
     if pick == "best-worst":
@@ -45,7 +45,6 @@ class Candidates:
     answers: list[Any]
     scores: Sequence[Score]
     shown: dict[str, list[Any]] = field(default_factory=dict)
-    wholes: bool = False
 
 
 LISTS = (

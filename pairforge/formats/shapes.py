@@ -9,6 +9,7 @@ from typing import Any
 
 from ..chat_text import form_of
 from ..conversation import CHAT_ROLES, role_of
+from ..options.pairs import Pick
 from ..text import common_prefix, kind_of
 from . import kto, trees
 from .candidates import (
@@ -141,7 +142,7 @@ class Shape:
             read = partial(two_and_verdict, verdict=found[0], spent=found[1])
         return replace(self, read=read, names=names, native=native)
 
-    def pairs(self, row: Any, lost: set[str], pick: str = "all-pairs") -> list[dict[str, Any]]:
+    def pairs(self, row: Any, lost: set[str], pick: Pick = "all-pairs") -> list[dict[str, Any]]:
         """Return the pairs in a row, with whole conversations as `chosen` and `rejected`; none where all is a tie.
 
         What such a pair can't hold is added to `lost`. Raises MisfitError, which says why, for a row that can't be
@@ -183,7 +184,7 @@ def _with_scores(cells: Cells) -> dict[str, Any]:
     return rest
 
 
-def _of_candidates(cells: Cells, found: Candidates, pick: str) -> list[dict[str, Any]]:
+def _of_candidates(cells: Cells, found: Candidates, pick: Pick) -> list[dict[str, Any]]:
     context = [] if all(is_whole(answer) for answer in found.answers) else context_of(cells)
     templated = templated_prompt(cells.row)
     sides = [side(cells, answer, "an answer", context, templated) for answer in found.answers]

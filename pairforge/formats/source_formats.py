@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ..errors import InputError
+from ..options.pairs import Pick
 from ..text import one_line
 from ..types import Skip
 from . import columns, kto
@@ -129,7 +130,7 @@ def tie(number: int) -> Skip:
     return Skip("tie", f"row {number}: no answer is better than another")
 
 
-def pairs_in(row: Any, shape: Shape, lost: set[str], pick: str) -> list[dict[str, Any]]:
+def pairs_in(row: Any, shape: Shape, lost: set[str], pick: Pick) -> list[dict[str, Any]]:
     """Return the pairs in a row by the shape of its set, or by its own: what was put together from several is mixed.
 
     The arguments and errors are those of `Shape.pairs`; answers with labels are no pairs.
@@ -159,7 +160,7 @@ class Misfit(Skip):
 
 
 def as_pairs(
-    rows: Iterable[Any], shape: Shape, lost: Counter[str], pick: str = "all-pairs"
+    rows: Iterable[Any], shape: Shape, lost: Counter[str], pick: Pick = "all-pairs"
 ) -> Iterator[dict[str, Any] | Skip]:
     """Yield every row as pairs of whole conversations, or a Skip; `lost` counts, by name, what a pair can't hold.
 

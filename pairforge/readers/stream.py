@@ -23,15 +23,14 @@ from .foreign_files import LOOKED_AT, code_file, foreign_file
 
 Row: TypeAlias = tuple[str, Any]
 """Where a row is (file:line, or file:row i from 0), and its value: a `Skip` where it can't be read."""
-UNREADABLE = ("json", "encoding", "repeated_key", "limit")
-"""Why a row can't be read; the `detail` says where and what ("file:line: what")."""
 
 
 @dataclass(frozen=True)
 class Unreadable(Skip):
     """A row that is broken, what fixes it, and its line as it was, where rows are lines.
 
-    One that is merely too long is skipped: a plain `Skip`.
+    `reason` is json, encoding, repeated_key or limit, `detail` says where and what ("file:line: what"). One that is
+    merely too long is skipped: a plain `Skip`.
     """
 
     fix: str | None = None

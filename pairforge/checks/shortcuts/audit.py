@@ -266,9 +266,9 @@ class ShortcutChecker(Observer):
     `expect` names what is meant to differ; features are looked for and counted in at most `most` prompts.
     """
 
-    def __init__(self, expect: Sequence[str] = (), *, most: int = 20_000, seed: int = 0) -> None:
+    def __init__(self, expect: Sequence[str] = (), *, most: int = 20_000) -> None:
         self.expect = tuple(expect)
-        self._sample = PairSample(most, seed)
+        self._sample = PairSample(most)
 
     def see(self, index: int, row: Any) -> list[Finding]:
         """Take a row, and keep it if it is a pair. There is nothing to report before the end."""
