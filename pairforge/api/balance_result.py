@@ -95,7 +95,7 @@ def _column(audit: Report) -> dict[str, str]:
     }
     if any(cue.intended for cue in audit.cues):
         cells["apart from what is intended"] = f"{audit.unintended.value:.1%}" if audit.unintended else "too few pairs"
-    cells |= {f"by {KIND_NAMES.get(kind, kind)} alone": f"{share.value:.1%}" for kind, share in audit.by.items()}
+    cells |= {f"by {KIND_NAMES[kind]} alone": f"{share.value:.1%}" for kind, share in audit.by.items()}
     return cells | {"findings": str(sum(one.severity != "info" for one in audit.findings))}
 
 

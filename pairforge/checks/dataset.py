@@ -12,8 +12,9 @@ import numpy as np
 
 from ..text import kind_of, plural
 from ..types import NUMBER_COLUMNS, TEXT_COLUMNS, Finding, Message
-from .duplicates import Digests, Mask, Places, circles, earlier, earliest, first_with, key, mixed, repeated
-from .minhash import Bytes, Sketches, near_duplicates, sketch
+from .arrays import Bytes, Ints, Mask
+from .duplicates import Digests, circles, earlier, earliest, first_with, key, mixed, repeated
+from .minhash import Sketches, near_duplicates, sketch
 from .row import INSTRUCTS, Sides
 from .rule import FIX, Rule, Seen, SeenAt, clip, rule
 
@@ -167,7 +168,7 @@ def duplicate(dataset: DatasetState) -> Iterator[SeenAt]:
 def swapped(dataset: DatasetState) -> Iterator[SeenAt]:
     """An earlier row holds the same two answers the other way round: the two rows contradict each other."""
 
-    def turned(part: Digests) -> tuple[Mask, Places]:
+    def turned(part: Digests) -> tuple[Mask, Ints]:
         first = first_with(part.pair(), part.pair(swapped=True))
         return (first >= 0) & (first < np.arange(len(first))) & (part.chosen != part.rejected), first
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...statistics import Share
-from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
+from ..arrays import Floats, Ints, Mask
+from .feature_matrix import FeatureMatrix
 from .significance import win_probabilities
 
 FOLDS = 5

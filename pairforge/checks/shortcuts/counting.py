@@ -11,11 +11,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..duplicates import Keys
+from ..arrays import Floats, Hashes, Ids, Signs
 from .baseline_classifier import FOLDS, folds
 from .extraction import contains_term
-from .feature_hashing import Ids, Signs
-from .feature_matrix import Floats
 from .features import Feature, Split, contains, is_word, parts, tokenize, word_shapes
 from .pair_sample import AuditPair
 from .style import LENGTH, LEXICON, STYLE
@@ -158,7 +156,7 @@ def count(
     return counts, int(prompt.max(initial=-1)) + 1
 
 
-def _numbered(keys: Keys) -> Ids:
+def _numbered(keys: Hashes) -> Ids:
     """Return the number of each key, in the order in which they appear."""
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
     number: Ids = np.empty(len(first), np.int32)

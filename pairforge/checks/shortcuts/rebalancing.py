@@ -14,10 +14,10 @@ import numpy as np
 
 from ...pairers import usable
 from ...types import Answer, Key, Pair, Prompt, digest
+from ..arrays import Floats
 from ..row import Sides
 from . import Cue
 from .counting import TokenizedText, feature_measure
-from .feature_matrix import Floats
 from .features import Feature
 
 MOST = 0.2
