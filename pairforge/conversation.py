@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from .text import one_line
+from .text import json_value, one_line
 from .thoughts import THOUGHT_KEYS
 from .types import Message
 
@@ -104,10 +104,7 @@ class Turn:
 
 def called(text: Any) -> list[Any]:
     """Return the calls that a text holds as JSON, an object or a list of them with a `name` each; none for others."""
-    try:
-        found = json.loads(text) if isinstance(text, str) else text
-    except (ValueError, RecursionError):
-        return []
+    found = json_value(text) if isinstance(text, str) else text
     calls = found if isinstance(found, list) else [found]
     return calls if all(isinstance(one, Mapping) and ("name" in one or "function" in one) for one in calls) else []
 

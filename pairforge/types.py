@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, cas
 from .errors import InputError
 from .text import plural
 
+Side: TypeAlias = Literal["chosen", "rejected"]
+SIDES: tuple[Side, Side] = ("chosen", "rejected")
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
 """(prompt id, index of the sample): names one answer within one sampling setting."""

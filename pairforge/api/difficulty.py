@@ -19,8 +19,8 @@ from ..samplers.hardware import BatchSizer, release, threads
 from ..samplers.model_loading import out_of_memory
 from ..samplers.transformers import LocalModel
 from ..text import common_prefix, edit_distance, error_line
-from ..tokenization import MAX_LENGTH, SIDES, Rendered, render
-from ..types import Skip
+from ..tokenization import MAX_LENGTH, Rendered, render
+from ..types import SIDES, Skip
 
 _CHUNK = 512  # rows that are read ahead, so that pairs of like length can share a batch
 

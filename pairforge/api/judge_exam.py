@@ -22,7 +22,7 @@ from ..stages import judge_groups
 from ..statistics import Z95, Share
 from ..store import Store
 from ..text import one_line, plural, visible
-from ..types import AnswerGroup, Judge, Message, Prompt, Skip
+from ..types import SIDES, AnswerGroup, Judge, Message, Prompt, Skip
 from .inputs import PairInput
 from .models import asking
 
@@ -185,7 +185,7 @@ def _pair(row: Any) -> AnswerGroup | None:
     if isinstance(row, Skip):
         return None
     context = [Message(role=str(turn["role"]), content=written(turn)) for turn in context_of(row)]
-    texts = [written(row[side][-1]) for side in ("chosen", "rejected")]
+    texts = [written(row[side][-1]) for side in SIDES]
     columns = {name: row[name] for name in ("reference",) if name in row}
     return AnswerGroup(Prompt(tuple(context), columns), texts) if context and texts[0] != texts[1] else None
 

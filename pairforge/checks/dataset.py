@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..text import kind_of, plural
-from ..types import NUMBER_COLUMNS, TEXT_COLUMNS, Finding, Message
+from ..types import NUMBER_COLUMNS, SIDES, TEXT_COLUMNS, Finding, Message
 from .arrays import Bytes, Ints, Mask
 from .duplicates import Digests, circles, earlier, earliest, first_with, key, mixed, repeated
 from .minhash import Sketches, near_duplicates, sketch
@@ -253,7 +253,7 @@ def canned_answers(dataset: DatasetState) -> Iterator[SeenAt]:
     The model learns to say them whatever it is asked. Short answers, such as yes, no or a number, don't count.
     """
     digests = dataset[Digests]
-    for side in ("chosen", "rejected"):
+    for side in SIDES:
         texts = digests.texts(side)
         known, place, count = np.unique(texts, return_inverse=True, return_counts=True)
         if not len(texts) or np.sort(count)[-_FEW:].sum() < _HALF * len(texts):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..refusals import refuses
 from ..resources import compiled, patterns
 from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, common_prefix
 from ..thoughts import split
-from ..types import Message
+from ..types import SIDES, Message
 from .error_messages import is_error, is_surely_error
 from .row import INSTRUCTS, Sides
 from .rule import FIX, Seen, clip, rule
@@ -41,9 +41,8 @@ _BLANK = re.compile(
 _UNFINISHED, _NEVER_LAST = (
     frozenset(" ".join(patterns("cut_off")[section]).split()) for section in ("unfinished", "never_last")
 )
-FINISH = {
-    side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated"))
-    for side in ("chosen", "rejected")
+_FINISH_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated")) for side in SIDES
 }
 _CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
 _ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
@@ -54,7 +53,7 @@ _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
 _LEAST = 10
 """Bytes of a question with which no answer begins by chance."""
-_COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
+_COLUMNS = frozenset(("prompt", *sum(_FINISH_COLUMNS.values(), ())))
 _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 
 
@@ -92,7 +91,7 @@ def context_differs(sides: Sides) -> Iterator[Seen]:
                 yield f"the sides differ before this {role} turn, or in it", sides.pointer(name, index)
                 return
     if sides.shared == min(len(sides.chosen), len(sides.rejected)) and len(sides.chosen) != len(sides.rejected):
-        short, long = sorted(("chosen", "rejected"), key=lambda name: len(getattr(sides, name)))
+        short, long = sorted(SIDES, key=lambda name: len(getattr(sides, name)))
         yield f"all of {short} is the beginning of {long}: nothing is left to compare", f"/{short}"
 
 
@@ -275,7 +274,7 @@ def cut_off(sides: Sides) -> Iterator[Seen]:
     """
     for name, index, text in sides.answers():
         said = breaks_off(text)
-        for column in FINISH[name]:
+        for column in _FINISH_COLUMNS[name]:
             if column in sides.row and sides.row[column] in _CUT:
                 said = f"{column} is {clip(sides.row[column])}"
         if said:

@@ -14,17 +14,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..conversation import CHAT_ROLES
-from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, TAGS, characters, common_prefix, lone_surrogate
+from ..text import (
+    BIDI,
+    CONTROL,
+    FILLERS,
+    IDEOGRAPHIC,
+    JOINERS,
+    MAX_DEPTH,
+    TAGS,
+    characters,
+    common_prefix,
+    lone_surrogate,
+)
 from ..thoughts import THOUGHT_KEYS
-from ..types import NUMBER_COLUMNS, TEXT_COLUMNS, Message
+from ..types import NUMBER_COLUMNS, SIDES, TEXT_COLUMNS, Message
 
-MAX_DEPTH = 64
 INSTRUCTS = frozenset(("system", "developer"))
 """The roles of a message that says how to answer; newer models call it the developer's."""
 _PARTS = frozenset(("text", "image", "image_url", "audio", "input_audio", "video"))
 KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *THOUGHT_KEYS))
 """The keys of a message that chat templates read."""
-_SIDES = frozenset(("chosen", "rejected", "prompt"))
+_CONVERSATIONS = frozenset((*SIDES, "prompt"))
 _OPTIONAL = (str, type(None))
 
 
@@ -58,7 +68,7 @@ def plain(value: Any, depth: int = 0) -> bool:
 def plain_beside(row: Mapping[str, Any]) -> bool:
     """Return what `plain` says of a row apart from its messages."""
     for name, value in row.items():
-        if name in _SIDES:
+        if name in _CONVERSATIONS:
             if type(value) is str and not plain(value):
                 return False
         elif not (type(value) is str and value.isprintable()) and not plain(value, 1):

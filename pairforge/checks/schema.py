@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..conversation import ROLES
 from ..formats.source_formats import Misfit, refusal, shape_of
 from ..resources import validator
-from ..text import kind_of, lone_surrogate
-from ..types import TEXT_COLUMNS, Finding, Skip
-from .row import KEYS, MAX_DEPTH, Sides, well_shaped
+from ..text import MAX_DEPTH, kind_of, lone_surrogate
+from ..types import SIDES, TEXT_COLUMNS, Finding, Skip
+from .row import KEYS, Sides, well_shaped
 from .rule import FIX, RULES, Seen, any_fatal, clip, rule, rules_over
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def foreign(row: Any) -> str | None:
     if not isinstance(row, Mapping):
         return None
     shape = shape_of([row])
-    sides = [row.get(name) for name in _SIDES]
+    sides = [row.get(name) for name in SIDES]
     unread = shape.name == "unknown" and (None in sides or any(isinstance(side, list) for side in sides))
     return None if shape.native or unread else shape.what
 
@@ -79,7 +79,6 @@ def token(key: object) -> str:
     return str(key)[:80].replace("~", "~0").replace("/", "~1")
 
 
-_SIDES = ("chosen", "rejected")
 _TOO_DEEP = object()
 
 
@@ -166,7 +165,7 @@ def not_a_pair(error: ValidationError) -> Iterator[Seen]:
 @rule("PF011", over="schema", fatal=True, fix=FIX)
 def not_messages(error: ValidationError) -> Iterator[Seen]:
     """A side is not a list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
-    if len(error.absolute_path) == 1 and error.absolute_path[0] in ("chosen", "rejected", "prompt"):
+    if len(error.absolute_path) == 1 and error.absolute_path[0] in (*SIDES, "prompt"):
         yield said(error)
 
 
@@ -198,7 +197,7 @@ def column_type(error: ValidationError) -> Iterator[Seen]:
 
     Arrow holds one type a column: loading fails at the first row that differs.
     """
-    if len(error.absolute_path) == 1 and error.absolute_path[0] not in ("chosen", "rejected", "prompt"):
+    if len(error.absolute_path) == 1 and error.absolute_path[0] not in (*SIDES, "prompt"):
         yield said(error)
 
 
@@ -237,9 +236,9 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
         return
     reported = set()
     # Where a side is null, a text on the other side is not what is wrong.
-    empty = [side for side in _SIDES if isinstance(row, Mapping) and side in row and row[side] is None]
+    empty = [side for side in SIDES if isinstance(row, Mapping) and side in row and row[side] is None]
     for error in validator("pair").iter_errors(row):
-        if empty and len(error.absolute_path) == 1 and error.absolute_path[0] in {*_SIDES} - {*empty}:
+        if empty and len(error.absolute_path) == 1 and error.absolute_path[0] in {*SIDES} - {*empty}:
             continue
         for one in rules_over("schema"):
             for finding in one.findings(index, error):

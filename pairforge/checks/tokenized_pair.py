@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from ..tokenization import MAX_LENGTH, SIDES, Rendered, Side
-from ..types import Skip
+from ..tokenization import MAX_LENGTH, Rendered
+from ..types import SIDES, Side, Skip
 from .row import Sides
 
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from ..errors import InputError
 from ..readers import Unreadable, Wanted, read
-from ..types import NUMBER_COLUMNS, Skip
-from .columns import ANSWERS, QUESTIONS, SIDES, Names, by_hand, plain
+from ..types import NUMBER_COLUMNS, SIDES, Skip
+from .columns import ANSWERS, QUESTIONS, Names, by_hand, plain
 from .context import decoded
 from .joined import REASON as JOINED
 from .joined import joined
@@ -73,7 +73,7 @@ def _of_cells(cells: dict[str, str], where: str) -> Any:
 PAIRS = Wanted(
     "pairs",
     "give a file or a folder, org/name of the Hub, or - for standard input",
-    columns=("chosen", "rejected"),
+    columns=SIDES,
     cells=_of_cells,
 )
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from ..errors import InputError
 from ..text import did_you_mean, one_line
+from ..types import SIDES
 
 Row: TypeAlias = Mapping[str, Any]
 PARTS = (
@@ -20,7 +21,6 @@ PARTS = (
     "chosen_score", "rejected_score", "answers", "scores", "ranks", "answer_a", "answer_b", "winner",
 )  # fmt: skip
 """What `--columns` can name."""
-SIDES = ("chosen", "rejected")
 QUESTIONS = ("prompt", "question", "query", "instruction")
 SYSTEMS = ("system", "system_prompt", "system_message")
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..chat_text import form_of
-from ..text import common_prefix
-from ..types import Message
+from ..text import common_prefix, json_value
+from ..types import SIDES, Message
 from .candidates import Candidates, answers_in
-from .columns import QUESTIONS, SIDES, SYSTEMS, Row
+from .columns import QUESTIONS, SYSTEMS, Row
 from .context import (
     BESIDE,
     TALKS,
@@ -188,10 +187,7 @@ def two_and_verdict(cells: Cells, verdict: Verdict, spent: Sequence[str]) -> Can
 
 def _text_list(value: Any) -> list[str] | None:
     """Return the list of texts that a text holds as JSON; None for anything else."""
-    try:
-        found = json.loads(value) if isinstance(value, str) and value.startswith("[") else None
-    except (ValueError, RecursionError):
-        return None
+    found = json_value(value) if isinstance(value, str) and value.startswith("[") else None
     return found if isinstance(found, list) and found and all(isinstance(text, str) for text in found) else None
 
 
