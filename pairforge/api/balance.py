@@ -16,7 +16,7 @@ from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subs
 from ..console import note
 from ..errors import InputError
 from ..formats import writers
-from ..options.declaration import keywords
+from ..options.declaration import as_tuple, keywords
 from ..options.pairs import BalanceOptions
 from ..readers.spool import RowSpool
 from ..run import Run
@@ -25,7 +25,6 @@ from ..text import did_you_mean, plural
 from .balance_result import Balanced, advice
 from .change_log import ChangeLog, KeptRows, write_with_record
 from .inputs import PairInput, check_output
-from .models import as_tuple
 
 REMEDIES = ("repick", *EDGES, *DROPS, "contradictory")
 """The remedies that are used where none is named, in this order."""

@@ -18,7 +18,7 @@ from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
 from ..options.correction import CorrectOptions
-from ..options.declaration import keywords
+from ..options.declaration import as_tuple, keywords
 from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
@@ -30,7 +30,7 @@ from ..text import one_line
 from ..types import Answer, Pair, Prompt, Sampler, Skip, digest
 from .build_result import BuildResult
 from .inputs import DEFAULT_RUN, latest_run
-from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
+from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of, open_sampler
 from .pipeline import Builder, BuildJob, ExtraPairs, build, named_values, prepare, source_name
 from .run_parts import Answers
 

@@ -22,7 +22,7 @@ from ..evaluation.suites import check_suites, suite_outcomes
 from ..evaluation.thresholds import MINIMUM, ON_POLICY, SUITES, THRESHOLDS, Condition, Threshold
 from ..evaluation.verdict import Verdict, verdict
 from ..options.asking import EvaluateOptions
-from ..options.declaration import keywords, part_of
+from ..options.declaration import as_tuple, keywords, part_of
 from ..options.sampling import SamplerOptions
 from ..pairers import cut_off
 from ..repetition import repeats
@@ -35,7 +35,7 @@ from ..text import did_you_mean, escaped, plural, without_surrogates
 from ..types import Answer, AnswerGroup, Ask, Judge, Sampler, Skip
 from .comparison import Comparison, find_comparison
 from .inputs import check_output
-from .models import NO_SYSTEM_ROLE, answer, as_asked, as_tuple, asking, shared_sampler
+from .models import NO_SYSTEM_ROLE, answer, as_asked, asking, shared_sampler
 from .onpolicy import BUILT_IN, open_judge, try_judge
 
 FAILURES = "failures.jsonl"

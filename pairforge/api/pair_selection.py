@@ -17,10 +17,10 @@ from typing import Any, TypeAlias
 import regex
 
 from ..errors import InputError
+from ..options.declaration import as_tuple
 from ..options.pairs import ShowOptions
 from ..pair_view import lengths_of, margin, sides_of
 from ..text import did_you_mean, one_line
-from .models import as_tuple
 
 Row: TypeAlias = Mapping[str, Any]
 _COUNTED = 20_000

@@ -15,7 +15,7 @@ from ..console import note
 from ..errors import InputError
 from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
-from ..options.declaration import GIVEN_IN_PYTHON, words_of
+from ..options.declaration import GIVEN_IN_PYTHON, as_tuple, words_of
 from ..options.viewing import AnnotationOptions
 from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
@@ -30,7 +30,7 @@ from ..types import Answer, AnswerGroup, Judge, Key, Pair, Pairer, Prompt, Sampl
 from .build_result import BuildResult, TaskResult
 from .finishing import PairFinisher
 from .inputs import find_run
-from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple, open_budget
+from .models import NO_SYSTEM_ROLE, AnswerCount, answer, open_budget
 from .run_parts import Answers, Judged, fitted, without_hard
 from .sharded import KnownSkips, ShardedAnswers, ToDo
 

@@ -19,7 +19,7 @@ from ..hub.repository import connected
 from ..markdown import without_places
 from ..options.common import BudgetOptions, PromptOptions
 from ..options.correction import CorrectOptions, ExtraPairOptions, NameOptions
-from ..options.declaration import flag_of, keywords, values_of, words_of
+from ..options.declaration import as_tuple, flag_of, keywords, values_of, words_of
 from ..options.hub import ReproduceOptions
 from ..options.judging import OnpolicyOptions, PickOptions
 from ..options.sampling import DecodingOptions, TemperatureOption
@@ -34,7 +34,6 @@ from .build_result import BuildResult
 from .correct import correct
 from .dataset_build import place_in_split
 from .inputs import find_run
-from .models import as_tuple
 from .onpolicy import BUILT_IN, onpolicy
 from .pull import Published, hub_name
 

@@ -23,7 +23,7 @@ from ..errors import InputError
 from ..evaluation.training_facts import TrainingFacts
 from ..formats import read_rows
 from ..notebook import data_frame
-from ..options.declaration import keywords
+from ..options.declaration import as_tuple, keywords
 from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..run import Run, TrainedModel, made, out_dir
 from ..shards import ShardState
@@ -228,7 +228,7 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
     `empty` and `older_than` leave only some of those that are named, or of all. Raises InputError for a run in use,
     and for a folder that is not a run.
     """
-    names = [options.runs] if isinstance(options.runs, str) else options.runs
+    names = as_tuple(options.runs)
     chosen = options.empty or options.older_than is not None
     if not names and not chosen:
         raise InputError("no run is named", fix="name runs, or use --empty or --older-than DAYS: pairforge runs list")

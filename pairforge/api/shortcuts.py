@@ -18,14 +18,13 @@ from ..checks.shortcuts.rebalancing import beyond_balance
 from ..console import note
 from ..disk import write_atomic
 from ..errors import InputError
-from ..options.declaration import keywords
+from ..options.declaration import as_tuple, keywords
 from ..options.pairs import ShortcutsOptions
 from ..samplers.model_names import check_model
 from ..svg import require_matplotlib
 from .baseline import worse_than
 from .difficulty import difficulty
 from .inputs import PairInput, check_output
-from .models import as_tuple
 
 
 @keywords(ShortcutsOptions)

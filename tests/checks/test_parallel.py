@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from support import pair, write_jsonl
 
-from pairforge.api import parallel
 from pairforge.api.validate import validate
+from pairforge.checks import parallel
 from pairforge.errors import OutsideError
 from pairforge.types import Skip
 
