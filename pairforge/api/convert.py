@@ -30,17 +30,6 @@ _WRITERS: dict[str, Callable[[Iterable[Mapping[str, Any]], IO[bytes]], object]] 
     ".csv": writers.write_csv,
 }
 _INFO = "dataset_info.json"
-_READERS = {
-    "trl": "TRL",
-    "trl-explicit": "TRL, explicit prompt",
-    "llamafactory": "LLaMA-Factory",
-    "ms-swift": "ms-swift",
-    "axolotl": "axolotl",
-    "openrlhf": "OpenRLHF",
-    "sharegpt": "ShareGPT",
-    "kto": "TRL, KTO",
-}
-"""Who reads each shape."""
 _SKIPPED = {
     "bytes": "bytes in a text file",
     "context": "no question before the answers",
@@ -92,7 +81,7 @@ class Conversion(HtmlRepr):
         used = self.rows - skipped
         made = f", as {self.written} rows" if self.written != used else ""
         reasons = ", ".join(_SKIPPED.get(reason, reason) for reason in self.skips)
-        return f"{used} of {self.rows} rows written ({_READERS[self.to]}){made}" + (
+        return f"{used} of {self.rows} rows written ({formats.TARGETS[self.to].reader}){made}" + (
             f", {skipped} skipped: {reasons}" if skipped else ""
         )
 

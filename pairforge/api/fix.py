@@ -20,6 +20,7 @@ from ..checks.rule import OF_ROWS
 from ..checks.runner import RowChecker
 from ..console import HtmlRepr, table
 from ..errors import InputError
+from ..formats import kto
 from ..formats.context import MisfitError
 from ..options.declaration import keywords
 from ..options.pairs import FixOptions
@@ -132,7 +133,7 @@ def _require_pairs(shape: formats.Shape, source: PairInput, start: Sequence[Any]
     if not start:
         raise InputError(f"{source.name or 'the source'} has no rows", fix="give a file with pairs")
     source.require_pairs(shape, start)
-    if shape.name == "kto":
+    if shape.name == kto.NAME:
         what = "these are answers with labels, of which pairs must be made first"
         raise InputError(what, fix=f"pairforge convert {source.word} pairs.jsonl; then pairforge fix pairs.jsonl OUT")
 
@@ -148,7 +149,7 @@ def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeL
             for name, why in done.changes:
                 log.change(number, _CODES[name], f"taken off: {why}")
         found = [one for one in checker.see(number, made) if one.severity == "error" or one.code == _EMPTY_TURN]
-        if isinstance(made, Skip) and made.reason in ("tie", formats.JOINED):
+        if isinstance(made, Skip) and made.reason in formats.NO_PAIR:
             log.drop(number, made.reason, made.detail.partition(": ")[2])
         elif found:
             log.drop(number, found[0].code, "; ".join(dict.fromkeys(one.message for one in found)))

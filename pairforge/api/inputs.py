@@ -201,7 +201,7 @@ class PairInput:
 
     def require_pairs(self, shape: formats.Shape, start: Sequence[Any]) -> None:
         """Raise InputError where the first rows are not pairs of any shape: it says what they are."""
-        if shape.name != "unknown" or not start:
+        if shape.known or not start:
             return
         if (
             isinstance(start[0], Mapping)

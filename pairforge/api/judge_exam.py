@@ -13,7 +13,7 @@ from typing import Any
 
 from ..console import HtmlRepr, table
 from ..conversation import context_of, written
-from ..disk import write_atomic
+from ..disk import write_json_lines
 from ..errors import InputError
 from ..options.declaration import GIVEN_IN_PYTHON
 from ..resources import patterns
@@ -154,7 +154,7 @@ def exam(judge: Judge, source: PairInput, output: str | None, quiet: bool, verdi
     lengths = [(len(group.answers[0]), len(group.answers[1])) for group in groups]
     longer = Share(sum((one > other) + (one >= other) for one, other in lengths) / 2, len(lengths))
     if verdicts:
-        write_atomic(verdicts, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        write_json_lines(verdicts, lines)
     made = JudgeExam(judge.name, right, ties, longer, unjudged, unread, lines)
     _keep(made, judge, out_dir(output), one_line(source.name or GIVEN_IN_PYTHON))
     return made

@@ -36,7 +36,7 @@ from .sharded import KnownSkips, ShardedAnswers, ToDo
 
 if TYPE_CHECKING:
     from ..correction.renaming import NameCounts
-    from .hard_pairs import HardPairs
+    from .difficulty import HardPairs
 
 
 Prompts: TypeAlias = "Sequence[Prompt | Skip] | RowSpool"

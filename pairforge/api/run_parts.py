@@ -16,7 +16,7 @@ from ..stages import Outcome, Scored, decided, pair
 from ..types import Answer, Judge, Pair, Pairer, Prompt, Skip
 
 if TYPE_CHECKING:
-    from .hard_pairs import HardPairs
+    from .difficulty import HardPairs
 
 Answers = Mapping[str, list[Answer] | Skip]
 """By prompt id."""

@@ -76,7 +76,7 @@ def _look(
         observers = [LabelChecker(), SecretChecker(codes)]
     rows = formats.presented(rows, shape)
     start = list(islice(rows, formats.LOOKED_AT))
-    if shape.name == "unknown":
+    if not shape.known:
         findings.fixable = False
         findings.prompts = bool(start) and prompts.is_prompt(start[0])
         if strange := unknown_shape(start):
@@ -113,7 +113,7 @@ def _of_the_set(shape: formats.Shape, noted: set[str]) -> Iterator[Finding]:
 
 
 def _is_tie(row: Any) -> bool:
-    return type(row) is Skip and row.reason in ("tie", formats.JOINED)
+    return type(row) is Skip and row.reason in formats.NO_PAIR
 
 
 def _row_checker(codes: frozenset[str], other: checks.Against | None, jobs: int) -> Observer:
@@ -156,7 +156,7 @@ def _against(source: PairData, output: str | None) -> checks.Against:
         if given.path is None:
             return checks.Against(filter(None, map(_context, given.presented())), "the other rows")
         shape, rows = given.recognised()
-        if shape.name != "unknown":
+        if shape.known:
             return checks.Against(map(_context, formats.presented(rows, shape)), name)
     asked = [one.messages if isinstance(one, Prompt) else () for one in prompts.read_prompts(name, history="full")]
     return checks.Against(asked, name)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..conversation import ROLES
-from ..formats.source_formats import Misfit, refusal, shape_of
+from ..formats.source_formats import NO_PAIR, Misfit, refusal, shape_of
 from ..resources import validator
 from ..text import MAX_DEPTH, kind_of, lone_surrogate
 from ..types import SIDES, TEXT_COLUMNS, Finding, Skip
@@ -59,7 +59,7 @@ def foreign(row: Any) -> str | None:
         return None
     shape = shape_of([row])
     sides = [row.get(name) for name in SIDES]
-    unread = shape.name == "unknown" and (None in sides or any(isinstance(side, list) for side in sides))
+    unread = not shape.known and (None in sides or any(isinstance(side, list) for side in sides))
     return None if shape.native or unread else shape.what
 
 
@@ -93,7 +93,7 @@ def not_json(row: Any) -> Iterator[Seen]:
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
-    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie", "joined"):
+    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", *NO_PAIR):
         yield _by_line(row), ""
 
 

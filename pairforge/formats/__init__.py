@@ -24,10 +24,9 @@ from ..readers import Unreadable, Wanted, read
 from ..types import NUMBER_COLUMNS, SIDES, Skip
 from .columns import ANSWERS, QUESTIONS, Names, by_hand, plain
 from .context import decoded
-from .joined import REASON as JOINED
 from .joined import joined
 from .shapes import SHAPES, Shape
-from .source_formats import LOOKED_AT, Misfit, as_pairs, pairs_in, presented, recognise, refusal, shape_of, tie
+from .source_formats import LOOKED_AT, NO_PAIR, Misfit, as_pairs, pairs_in, presented, recognise, refusal, shape_of, tie
 from .target_formats import TARGETS
 from .verdicts import sisters, two_answers
 from .writers import to_dataset
@@ -78,7 +77,7 @@ PAIRS = Wanted(
 )
 
 __all__ = [
-    "JOINED", "LOOKED_AT", "PAIRS", "SHAPES", "TARGETS", "Misfit", "Names", "Shape", "all_readable", "as_pairs",
+    "LOOKED_AT", "NO_PAIR", "PAIRS", "SHAPES", "TARGETS", "Misfit", "Names", "Shape", "all_readable", "as_pairs",
     "by_hand", "pairs_in", "pairs_of", "presented", "read_rows", "recognise", "refusal", "rows", "shape_of", "tie",
     "to_dataset",
 ]  # fmt: skip
@@ -96,10 +95,10 @@ def pairs_of(rows: Iterable[Any], columns: Names | None = None) -> Iterator[Any]
     no counterpart, gives none. `columns` are those that the user named.
     """
     shape, rows = recognise(rows, columns)
-    if shape.native or shape.name == "unknown":
+    if shape.native or not shape.known:
         return rows
     made = as_pairs(rows, shape, Counter())
-    return (row for row in made if not isinstance(row, Skip) or row.reason not in ("tie", "unpaired", JOINED))
+    return (row for row in made if not isinstance(row, Skip) or row.reason not in (*NO_PAIR, "unpaired"))
 
 
 def all_readable(rows: Iterable[Any], source: str) -> Iterator[Any]:

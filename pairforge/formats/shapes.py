@@ -135,6 +135,11 @@ class Shape:
     templated: bool = False
     names: Names = field(default_factory=Names)
 
+    @property
+    def known(self) -> bool:
+        """Return whether this is a shape of pairs, not `UNKNOWN`."""
+        return self.name != UNKNOWN.name
+
     def of(self, rows: Sequence[Row], names: Names) -> Shape:
         """Return the shape as it is in a set that begins with these rows."""
         read, native = self.read, self.native and not (names.parts or names.lifted)
@@ -151,7 +156,7 @@ class Shape:
         """
         if not isinstance(row, Mapping):
             raise MisfitError(f"the row is {kind_of(row)}, not an object", "row")
-        if self.name == UNKNOWN.name:
+        if not self.known:
             raise MisfitError(self.what, "row")
         cells = Cells(self.names.view(row), self.names, lost)
         if self.name == trees.NAME:

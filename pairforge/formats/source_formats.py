@@ -16,8 +16,11 @@ from ..types import SIDES, Skip
 from . import columns, kto
 from .columns import Names, Row
 from .context import MisfitError, has_talk
+from .joined import JOINED
 from .shapes import SHAPES, UNKNOWN, Shape, are_texts
 
+NO_PAIR = ("tie", JOINED)
+"""The reasons of rows that are sound and give no pair: no answer is better, or another row has the pair."""
 LOOKED_AT = 100
 """How many rows decide on the shape of a set."""
 
@@ -107,7 +110,7 @@ def presented(
     """
     if shape is None:
         shape, rows = recognise(rows, by_hand)
-    if shape.native or shape.name in (UNKNOWN.name, kto.NAME):
+    if shape.native or not shape.known or shape.name == kto.NAME:
         return iter(rows)
     return _best_pairs(rows, shape)
 
@@ -139,7 +142,7 @@ def pairs_in(row: Any, shape: Shape, lost: set[str], pick: Pick) -> list[dict[st
         return shape.pairs(row, lost, pick)
     except MisfitError:
         own = shape_of([row])
-        if own.name in (UNKNOWN.name, kto.NAME, shape.name):
+        if not own.known or own.name in (kto.NAME, shape.name):
             raise
         lost.clear()
         with suppress(MisfitError):
@@ -167,7 +170,7 @@ def as_pairs(
     Of several answers those become pairs that `pick` says. Answers with labels are paired where a prompt has both
     labels. Raises InputError for `UNKNOWN`.
     """
-    if shape.name == UNKNOWN.name:
+    if not shape.known:
         rows = iter(rows)
         raise refusal(shape, rows)
     if shape.name == kto.NAME:

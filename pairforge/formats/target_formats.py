@@ -188,10 +188,11 @@ def _marked(content: Any, brought: dict[str, list[Any]]) -> str:
 class Target:
     """A shape that a trainer reads.
 
-    `shape` names the one to write, `snippet` configures the trainer. `columns` are its own: other columns of these
-    names can't be kept beside them.
+    `reader` is who reads it, `shape` names the one to write, `snippet` configures the trainer. `columns` are its own:
+    other columns of these names can't be kept beside them.
     """
 
+    reader: str
     shape: str
     snippet: str
     columns: tuple[str, ...] = ("prompt",)
@@ -246,12 +247,12 @@ _OF_SWIFT = ("messages", "rejected_messages", "rejected_response")
 _CONVERSATIONS = (*_OF_SWIFT, "conversations", "prompt", "system")
 _COMPLETIONS = ("prompt", "completion", "label", "kto_tag", "messages", "conversations")
 TARGETS: Mapping[str, Target] = {
-    "trl": Target("trl", _DPO + "# or: pairforge train dpo --dataset_name {shell}\n"),
-    "trl-explicit": Target("trl-explicit", _DPO),
-    "llamafactory": Target("llamafactory", _LLAMAFACTORY, _CONVERSATIONS),
-    "ms-swift": Target("ms-swift", _SWIFT, _OF_SWIFT),
-    "axolotl": Target("axolotl", _AXOLOTL, _CONVERSATIONS),
-    "openrlhf": Target("trl-explicit", _OPENRLHF),
-    "sharegpt": Target("sharegpt", _SHAREGPT, _CONVERSATIONS),
-    "kto": Target("kto", _TRL.format(trainer="kto"), _COMPLETIONS),
+    "trl": Target("TRL", "trl", _DPO + "# or: pairforge train dpo --dataset_name {shell}\n"),
+    "trl-explicit": Target("TRL, explicit prompt", "trl-explicit", _DPO),
+    "llamafactory": Target("LLaMA-Factory", "llamafactory", _LLAMAFACTORY, _CONVERSATIONS),
+    "ms-swift": Target("ms-swift", "ms-swift", _SWIFT, _OF_SWIFT),
+    "axolotl": Target("axolotl", "axolotl", _AXOLOTL, _CONVERSATIONS),
+    "openrlhf": Target("OpenRLHF", "trl-explicit", _OPENRLHF),
+    "sharegpt": Target("ShareGPT", "sharegpt", _SHAREGPT, _CONVERSATIONS),
+    "kto": Target("TRL, KTO", "kto", _TRL.format(trainer="kto"), _COMPLETIONS),
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from ..types import Skip
-from .table import TableSchema, as_text
+from .table_schema import TableSchema, as_text
 
 if TYPE_CHECKING:
     import datasets

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from ..conversation import context_of, written
 from ..disk import sha256_of, write_errors
-from ..formats.table import TableSchema
+from ..formats.table_schema import TableSchema
 from ..markdown import public_name, shortened
 from .manifest import ConfigKind, DataConfig, DataFile, DataSplit, RowsDigest, canonical
 

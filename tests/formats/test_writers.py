@@ -12,7 +12,7 @@ from support import prompt
 
 from pairforge import formats
 from pairforge.errors import InputError
-from pairforge.formats.table import pair_schema
+from pairforge.formats.table_schema import pair_schema
 from pairforge.resources import resource, validator
 from pairforge.types import NUMBER_COLUMNS, TEXT_COLUMNS, Message, Pair
 
