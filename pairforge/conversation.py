@@ -186,11 +186,16 @@ def _part_text(part: Any) -> str:
     raise NotTextError(f"a part of type {one_line(kind, 40)}")
 
 
+def objects_in(struct: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a struct of lists, as Arrow may store a list of objects; what is no list is left out."""
+    lists = {name: cells for name, cells in struct.items() if isinstance(cells, list)}
+    return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=False)]
+
+
 def turns_of(value: Any) -> list[Turn]:
     """Read a list of turns, or a struct of lists, as some tables store it. Raises NotTurnError for anything else."""
     if isinstance(value, Mapping):
-        columns = [[(name, cell) for cell in cells] for name, cells in value.items() if isinstance(cells, list)]
-        value = [dict(cells) for cells in zip(*columns, strict=False)]
+        value = objects_in(value)
     if not isinstance(value, (list, tuple)):
         raise NotTurnError(one_line(f"{value!r}", 80))
     return [Turn.of(item) for item in value]

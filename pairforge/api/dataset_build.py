@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from itertools import chain, islice
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, TypeAlias
@@ -17,7 +16,6 @@ from ..checks.gate import Gate, allowances
 from ..checks.row import well_shaped
 from ..checks.rule import OF_ROWS, RULES
 from ..checks.runner import RowChecker
-from ..checks.schema import ENOUGH, all_strange
 from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..console import note
@@ -102,11 +100,7 @@ class CheckedRows:
         checker, languages, contexts = RowChecker(_CHECKS), LanguageCounter(), set[str | None]()
         names = self._source.new_names
         audit = ShortcutChecker(names, most=_AUDITED)
-        start = [*islice(rows, ENOUGH)]
-        if strange := all_strange(start):
-            self.gate.take([strange])
-            return
-        for index, row in enumerate(chain(start, rows)):
+        for index, row in enumerate(rows):
             row = dict(row) if isinstance(row, Mapping) else row
             self.gate.take(checker.see(index, row))
             if self.findings:

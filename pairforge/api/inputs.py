@@ -188,10 +188,6 @@ class PairInput:
         """Return the shape of the rows, and all of them as they are: see `raw`."""
         return formats.recognise(self.raw(max_row_bytes, noted), self.columns)
 
-    def presented(self, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
-        """Return the rows as a check is to see them, each a Skip where it can't be read: see `formats.presented`."""
-        return formats.presented(self.raw(max_row_bytes, noted), by_hand=self.columns)
-
     def pairs(self) -> Iterator[Any]:
         """Return the pairs in the rows: see `formats.pairs_of`. Raises InputError for rows that are not pairs."""
         shape, rows = self.recognised()

@@ -153,11 +153,12 @@ def _against(source: PairData, output: str | None) -> checks.Against:
     name = str(source)
     if name not in prompts.BUNDLED:
         given = PairInput(source, output)
-        if given.path is None:
-            return checks.Against(filter(None, map(_context, given.presented())), "the other rows")
         shape, rows = given.recognised()
+        contexts = map(_context, formats.presented(rows, shape))
+        if given.path is None:
+            return checks.Against(filter(None, contexts), "the other rows")
         if shape.known:
-            return checks.Against(map(_context, formats.presented(rows, shape)), name)
+            return checks.Against(contexts, name)
     asked = [one.messages if isinstance(one, Prompt) else () for one in prompts.read_prompts(name, history="full")]
     return checks.Against(asked, name)
 

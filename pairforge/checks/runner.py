@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from ..types import Finding
@@ -95,16 +95,10 @@ def check(
 ) -> Iterator[Finding]:
     """Return what is wrong with the rows, in one pass; memory grows by some 150 bytes a row.
 
-    A row is a mapping, or the `Skip` that says why it could not be read. Where none of the first rows is a pair,
-    one finding says so and the check ends.
+    A row is a mapping, or the `Skip` that says why it could not be read.
     """
-    stream = iter(data)
-    start = list(islice(stream, schema.ENOUGH))
-    if strange := schema.all_strange(start):
-        yield from [strange] if codes is None or strange.code in codes else []
-        return
     checker = RowChecker(codes, against)
-    for index, row in enumerate(chain(start, stream)):
+    for index, row in enumerate(data):
         yield from checker.see(index, row)
     yield from checker.findings()
 

@@ -63,12 +63,6 @@ def foreign(row: Any) -> str | None:
     return None if shape.native or unread else shape.what
 
 
-def strange(row: Any) -> str | None:
-    """Return what a row holds that is not a pair at all, by shape or by keys; None where a side is there."""
-    other = isinstance(row, Mapping) and "chosen" not in row and "rejected" not in row
-    return foreign(row) or (f"neither, but {keys(row)}" if other else None)
-
-
 def keys(row: Mapping[Any, Any]) -> str:
     """Return the first keys of a row, for a reader, and which of them hold null."""
     return ", ".join(clip(key, 30) + " (null)" * (row[key] is None) for key in list(row)[:8]) or "no key"
@@ -250,19 +244,6 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
 def is_pair(row: Any) -> bool:
     """Return whether `Sides.of` can take the row."""
     return well_shaped(row) or not any_fatal(shape(0, row))
-
-
-ENOUGH = 20
-"""If none of so many first rows is a pair, the check ends there."""
-
-
-def all_strange(start: list[Any]) -> Finding | None:
-    """Return the one finding on a dataset of which none of the first rows is a pair."""
-    shapes = [strange(row) for row in start]
-    if len(start) < ENOUGH or not all(shapes):
-        return None
-    read = "`chosen` and `rejected` are read as lists of {role, content} messages"
-    return RULES["PF010"].finding(f"all rows looked at hold {shapes[0]}; {read}", 0)
 
 
 def unknown_shape(start: list[Any]) -> Finding | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from typing import Any
 
-from ..conversation import role_of
+from ..conversation import objects_in, role_of
 from ..options.pairs import Pick
 from ..text import json_value
 from ..types import SIDES
@@ -98,7 +98,7 @@ def _list(value: Any) -> list[Any] | None:
     if isinstance(value, str) and value.lstrip().startswith("["):
         value = json_value(value)
     if isinstance(value, Mapping) and value and all(isinstance(cell, list) for cell in value.values()):  # of Arrow
-        value = [dict(zip(value, cells, strict=False)) for cells in zip(*value.values(), strict=False)]
+        value = objects_in(value)
     return value if isinstance(value, list) and value else None
 
 

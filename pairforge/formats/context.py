@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat_text import bare_answer, form_of, transcript
-from ..conversation import CONTENT_KEYS, MESSAGE_ROLES, ConversationError, conversation, role_of, text_of
+from ..conversation import CONTENT_KEYS, MESSAGE_ROLES, ConversationError, conversation, objects_in, role_of, text_of
 from ..text import json_value, kind_of, one_line
 from ..types import Message
 from .columns import QUESTIONS, SYSTEMS, Names, Row
@@ -282,7 +282,7 @@ def unwrapped(value: Any) -> Any:
         system = value.get("system")
         return [{"role": "system", "content": system}, *turns] if isinstance(system, str) and system else turns
     if value and all(isinstance(cells, list) and cells for cells in value.values()):
-        turns = [dict(zip(value, cells, strict=False)) for cells in zip(*value.values(), strict=False)]
+        turns = objects_in(value)
         return turns if holds_turns(turns) else value
     return value
 

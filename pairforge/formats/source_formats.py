@@ -97,11 +97,7 @@ def recognise(rows: Iterable[Any], by_hand: Names | None = None) -> tuple[Shape,
     return shape_of(start, by_hand), chain(start, stream)
 
 
-def presented(
-    rows: Iterable[Any],
-    shape: Shape | None = None,
-    by_hand: Names | None = None,
-) -> Iterator[Any]:
+def presented(rows: Iterable[Any], shape: Shape | None = None) -> Iterator[Any]:
     """Return the rows as a check is to see them, one for one.
 
     Those of a foreign shape come as pairs of whole conversations, of several answers the best against the worst; one
@@ -109,7 +105,7 @@ def presented(
     better. Rows of a native or unknown shape, and answers with labels, come as they are.
     """
     if shape is None:
-        shape, rows = recognise(rows, by_hand)
+        shape, rows = recognise(rows)
     if shape.native or not shape.known or shape.name == kto.NAME:
         return iter(rows)
     return _best_pairs(rows, shape)
