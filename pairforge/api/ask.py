@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..console import HtmlRepr, note, table
+from ..console import note, table
 from ..errors import InputError
 from ..evaluation.failing_answers import text_of
+from ..notebook import HtmlRepr
 from ..options.asking import AskOptions
 from ..options.declaration import as_tuple, keywords, part_of
 from ..options.sampling import SamplerOptions

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..checks.shortcuts import Report
 from ..checks.shortcuts.rebalancing import beyond_balance
 from ..checks.shortcuts.report import KIND_NAMES
-from ..console import HtmlRepr, table
+from ..console import table
+from ..notebook import HtmlRepr
 from ..run import Run
 from ..samplers.decoding import Decoding
 from ..text import plural, visible

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .. import diagnostics
-from ..console import HtmlRepr, outcome, table
+from ..console import outcome, table
 from ..formats import read_rows, to_dataset
-from ..notebook import data_frame
+from ..notebook import HtmlRepr, data_frame
 from ..pair_view import PairView
 from ..run import Run
 from ..text import plural, visible

@@ -12,10 +12,11 @@ from typing import IO, Any
 
 from .. import formats
 from ..checks import schema
-from ..console import HtmlRepr, table
+from ..console import table
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
 from ..formats import kto, target_formats, writers
+from ..notebook import HtmlRepr
 from ..options.declaration import keywords
 from ..options.pairs import ConvertOptions, Pick
 from ..text import did_you_mean, visible

@@ -18,10 +18,11 @@ from ..checks.fixes import EDGES, cut_on_one_side, fix_row
 from ..checks.row import Sides
 from ..checks.rule import OF_ROWS
 from ..checks.runner import RowChecker
-from ..console import HtmlRepr, table
+from ..console import table
 from ..errors import InputError
 from ..formats import kto
 from ..formats.context import MisfitError
+from ..notebook import HtmlRepr
 from ..options.declaration import keywords
 from ..options.pairs import FixOptions
 from ..readers.spool import RowSpool

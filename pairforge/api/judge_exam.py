@@ -11,10 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..console import HtmlRepr, table
+from ..console import table
 from ..conversation import context_of, written
 from ..disk import write_json_lines
 from ..errors import InputError
+from ..notebook import HtmlRepr
 from ..options.declaration import GIVEN_IN_PYTHON
 from ..resources import patterns
 from ..run import Run, out_dir

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import formats, readers
-from ..console import HtmlRepr, outcome
+from ..console import outcome
 from ..disk import sha256_of, write_atomic
 from ..errors import InputError
 from ..formats.writers import fault
 from ..hub.dataset_upload import check_repo
 from ..hub.manifest import FILE, DataConfig, DataFile, DataSplit, Manifest, RowsDigest
 from ..hub.repository import Head, Repository, connected
+from ..notebook import HtmlRepr
 from ..options.declaration import keywords
 from ..options.hub import PullOptions
 from ..resources import validator

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import formats
-from ..console import HtmlRepr
 from ..errors import InputError
 from ..hub.data_files import public_row
 from ..hub.manifest import FILE, Manifest, RowsDigest
 from ..hub.repository import connected
 from ..markdown import without_places
+from ..notebook import HtmlRepr
 from ..options.common import BudgetOptions, PromptOptions
 from ..options.correction import CorrectOptions, ExtraPairOptions, NameOptions
 from ..options.declaration import as_tuple, flag_of, keywords, values_of, words_of

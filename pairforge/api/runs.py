@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import diagnostics
-from ..console import HtmlRepr, outcome, table
+from ..console import outcome, table
 from ..disk import write_errors
 from ..errors import InputError
 from ..evaluation.training_facts import TrainingFacts
 from ..formats import read_rows
-from ..notebook import data_frame
+from ..notebook import HtmlRepr, data_frame
 from ..options.declaration import as_tuple, keywords
 from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..run import Run, TrainedModel, made, out_dir

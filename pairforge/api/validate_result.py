@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..checks.rule import FIX, OF_ROWS
-from ..console import HtmlRepr, table
+from ..console import table
 from ..errors import InputError
-from ..notebook import data_frame
+from ..notebook import HtmlRepr, data_frame
 from ..text import and_others, did_you_mean, plural, visible
 from ..types import Finding
 from .baseline import EXIT_CODE

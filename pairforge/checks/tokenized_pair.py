@@ -120,8 +120,9 @@ class TokenCounts:
     """
 
     max_length: int | None = MAX_LENGTH
-    batch_size: int = 8
     inserted: str | None = None
+    batch_size: int = 8
+    """Pairs that TRL takes in one step by default."""
     rows: int = 0
     not_rendered: int = 0
     dropped: int = 0
