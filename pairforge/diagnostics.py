@@ -13,12 +13,10 @@ from .stages import Scored
 from .statistics import Share
 from .store import Store
 from .text import visible
-from .types import Answer, AnswerGroup, Judge, Message, Pair, Prompt, Sampler, Skip
+from .types import Answer, AnswerGroup, Answers, Judge, Message, Pair, Prompt, Sampler, Skip
 
 
-def diagnose(
-    sampled: Mapping[str, list[Answer] | Skip], results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]
-) -> dict[str, Any]:
+def diagnose(sampled: Answers, results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]) -> dict[str, Any]:
     """Return what is kept in `run.json` of the answers: numbers of prompts, answers and pairs.
 
     `right` is there where all scores are 0 or 1: how many of the judged answers are 1, and of how many prompts at least
@@ -27,9 +25,7 @@ def diagnose(
     return finished(diagnose_part(sampled, results, pairs))
 
 
-def diagnose_part(
-    sampled: Mapping[str, list[Answer] | Skip], results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]
-) -> dict[str, Any]:
+def diagnose_part(sampled: Answers, results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]) -> dict[str, Any]:
     """Return what `diagnose` does of a part of a run, to be `joined`; `right` is None where a score is another one."""
     answered = [given for given in sampled.values() if not isinstance(given, Skip)]
     answers = [answer for given in answered for answer in given]
@@ -104,7 +100,7 @@ Results = Mapping[str, Scored | Skip]
 def measure(
     judges: Sequence[tuple[Judge, Results]],
     prompts: Iterable[Prompt],
-    sampled: Mapping[str, list[Answer] | Skip],
+    sampled: Answers,
     store: Store,
     authors: Mapping[tuple[str, str], str],
 ) -> dict[str, Any]:

@@ -264,7 +264,9 @@ class Sampler(Protocol):
         return self
 
 
-Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Mapping[str, "list[Answer] | Skip"]]
+Answers: TypeAlias = Mapping[str, "list[Answer] | Skip"]
+"""The answers to prompts, or why there are none, by the id of the prompt."""
+Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Answers]
 """Asks a model one answer to each prompt, through the evidence store and within the budget; by the prompt's id."""
 
 

@@ -26,12 +26,12 @@ from ..stages import Outcome, Scored, decided, judge_groups, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, visible
-from ..types import Answer, AnswerGroup, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
+from ..types import Answer, AnswerGroup, Answers, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
 from .build_result import BuildResult, TaskResult
 from .finishing import PairFinisher
 from .inputs import find_run
 from .models import NO_SYSTEM_ROLE, AnswerCount, answer, open_budget
-from .run_parts import Answers, Judged, fitted, without_hard
+from .run_parts import Judged, fitted, without_hard
 from .sharded import KnownSkips, ShardedAnswers, ToDo
 
 if TYPE_CHECKING:

@@ -13,13 +13,10 @@ from ..jury import Ballots, Jury, scale, scores_in
 from ..pairers import BestWorstPairer
 from ..readers.spool import RowSpool
 from ..stages import Outcome, Scored, decided, pair
-from ..types import Answer, Judge, Pair, Pairer, Prompt, Skip
+from ..types import Answer, Answers, Judge, Pair, Pairer, Prompt, Skip
 
 if TYPE_CHECKING:
     from .difficulty import HardPairs
-
-Answers = Mapping[str, list[Answer] | Skip]
-"""By prompt id."""
 
 
 @dataclass(frozen=True)
