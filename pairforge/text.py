@@ -116,6 +116,17 @@ def plural(count: float, noun: str) -> str:
     return f"{shown} {noun}" if count == 1 else f"{shown} {noun}s"
 
 
+def first_few(items: Sequence[object], most: int) -> str:
+    """Return the first items in one line, with dots where there are others: `3, 5, 8 ...`."""
+    return ", ".join(map(str, items[:most])) + " ..." * (len(items) > most)
+
+
+def listed(items: Sequence[object], most: int) -> str:
+    """Return the first items in one line, with the number of the others: `a, b and 7 more`."""
+    more = len(items) - most
+    return ", ".join(map(str, items[:most])) + (f" and {more} more" if more > 0 else "")
+
+
 def a_type(value: object) -> str:
     """Return the type of a value for a message: a float, an int."""
     name = type(value).__name__

@@ -48,7 +48,7 @@ def balance(options: BalanceOptions) -> Balanced:
             fix = did_you_mean(name, REMEDIES) or f"one of {', '.join(REMEDIES)}"
             raise InputError(f"no remedy is called {name!r:.40}", fix=fix)
     wanted = frozenset(selected or REMEDIES) - frozenset(ignored)
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    source = PairInput.of(options)
     path = None if options.out is None else Path(options.out)
     for written in (path, beside(path)) if path else ():
         check_output(written, (".jsonl", ".ndjson"), source, overwrite=options.overwrite)

@@ -122,7 +122,7 @@ def convert(options: ConvertOptions) -> Conversion:
         raise InputError(what, fix=did_you_mean(options.to, formats.TARGETS) or "e.g. --to trl")
     if path.name == _INFO:
         raise InputError(f"{path} is not a name for pairs", fix="name another file")
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    source = PairInput.of(options)
     check_output(path, tuple(_WRITERS), source, overwrite=options.overwrite)
     with source:
         shape, start = source.recognised()

@@ -103,8 +103,7 @@ def fix(options: FixOptions) -> FixedPairs:
     Raises InputError where the source holds no pairs, nothing would be left, and where `out` exists (without
     `overwrite`) or is the source itself.
     """
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
-    with source:
+    with PairInput.of(options) as source:
         return fix_input(source, Path(options.out), options.drop_cut, options.overwrite)
 
 

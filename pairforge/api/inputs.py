@@ -17,6 +17,7 @@ from .. import formats
 from ..console import note
 from ..errors import InputError
 from ..options.common import PairColumns, PairData
+from ..options.pairs import DataArgument
 from ..prompts import is_prompt
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
@@ -150,6 +151,11 @@ class PairInput:
             self.path, self._rows = None, rows_given(data, "pairs")
         else:
             self.path = pairs_file(data, output, quiet)  # type: ignore[arg-type]
+
+    @classmethod
+    def of(cls, options: DataArgument) -> PairInput:
+        """Return the pairs that the options of a command name."""
+        return cls(options.data, options.output, quiet=options.quiet, columns=options.columns)
 
     @property
     def word(self) -> str:

@@ -27,7 +27,7 @@ from ..options.declaration import as_tuple, keywords
 from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..run import Run, TrainedModel, made, out_dir
 from ..shards import ShardState
-from ..text import plural, status_highlighter, visible
+from ..text import listed, plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
 from .judge_exam import exam_lines
 
@@ -377,7 +377,7 @@ def _part(run: Run, name: str) -> Mapping[str, Any]:
 def _about(run: Run) -> str:
     """Return in one line what a run was made from: names or judge, prompts, model."""
     names = [f"{old} -> {new}" for old, new in _part(run, "rules").items()]
-    parts = [", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")]
+    parts = [listed(names, 3)]
     parts += [f"judge {judge}" if (judge := _part(run, "judge").get("judge")) else ""]
     parts += [f"prompts {source}" if (source := _part(run, "prompts").get("source")) else ""]
     parts += [f"model {model}" if (model := run.settings.get("model")) else ""]

@@ -38,7 +38,7 @@ def shortcuts(options: ShortcutsOptions) -> Report:
         require_matplotlib("--svg")
     if options.tokenizer:
         check_model(options.tokenizer, None, "tokenizer")
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    source = PairInput.of(options)
     for name, path, suffix in (("svg", options.svg, ".svg"), ("easiness", options.easiness, ".jsonl")):
         if path:
             check_output(Path(path), (suffix,), source, overwrite=None, option=f"--{name} ")

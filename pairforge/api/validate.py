@@ -45,7 +45,7 @@ def validate(options: ValidateOptions) -> Findings:
         return Explanation(options.explain)
     model = options.model
     codes = _codes(as_tuple(options.select), as_tuple(options.ignore), model is not None)
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    source = PairInput.of(options)
     other = None if options.against is None else _against(options.against, options.output)
     observers: list[Observer] = [_row_checker(codes, other, options.jobs)]
     if model is not None:

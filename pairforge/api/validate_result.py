@@ -13,7 +13,7 @@ from ..checks.rule import FIX, OF_ROWS
 from ..console import table
 from ..errors import InputError
 from ..notebook import HtmlRepr, data_frame
-from ..text import and_others, did_you_mean, plural, visible
+from ..text import and_others, did_you_mean, first_few, plural, visible
 from ..types import Finding
 from .baseline import EXIT_CODE
 
@@ -173,7 +173,7 @@ class Findings(HtmlRepr, list[Finding]):
 
     def _line(self, findings: list[Finding]) -> tuple[str, ...]:
         places = list(dict.fromkeys(str(finding.row) for finding in findings if finding.row is not None))
-        first = ", ".join(places[:_ROWS_SHOWN]) + (" ..." if len(places) > _ROWS_SHOWN else "")
+        first = first_few(places, _ROWS_SHOWN)
         count = self.counts[findings[0].code]
         rows = len(places) if count == len(findings) else count  # of very many not all are kept
         what = and_others([finding.message for finding in findings])

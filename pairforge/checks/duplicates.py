@@ -14,6 +14,7 @@ from weakref import finalize
 import numpy as np
 import numpy.typing as npt
 
+from ..text import listed
 from ..types import Message
 from .arrays import Hashes, Ints, Mask
 from .row import Sides
@@ -197,9 +198,8 @@ def contradictions(digests: Digests) -> dict[int, str]:
     found = {}
     for circle in circles(digests, lambda part: part.chosen != part.rejected):
         for row in circle:
-            others = [str(one) for one in circle if one != row]
-            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            found[row] = f"contradicts {'row' if len(others) == 1 else 'rows'} {', '.join(others[:_SHOWN])}{more}"
+            others = [one for one in circle if one != row]
+            found[row] = f"contradicts {'row' if len(others) == 1 else 'rows'} {listed(others, _SHOWN)}"
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...pairers import usable
+from ...text import listed
 from ...types import Answer, Key, Pair, Prompt, digest
 from ..arrays import Floats
 from ..row import Sides
@@ -43,8 +44,7 @@ def beyond_balance(cues: Iterable[Cue]) -> list[str]:
     ]
     if not most:
         return []
-    named = ", ".join(map(repr, most[:_NAMED])) + (f" and {len(most) - _NAMED} more" if len(most) > _NAMED else "")
-    return [f"{named} can't be balanced away: too many pairs have it; make other pairs"]
+    return [f"{listed([*map(repr, most)], _NAMED)} can't be balanced away: too many pairs have it; make other pairs"]
 
 
 class CueMeasures:
