@@ -153,23 +153,6 @@ def test_another_ones_columns_may_be_of_any_type() -> None:
     assert {(finding.code, finding.path) for finding in check([own])} == {("PF014", "/id"), ("PF014", "/model")}
 
 
-@pytest.mark.parametrize(
-    ("row", "name"),
-    [
-        ({"chosen": "a", "rejected": "b"}, "texts without a prompt"),
-        ({"chosen": "\n\nHuman: a\n\nAssistant: c", "rejected": "\n\nHuman: a\n\nAssistant: d"}, "transcripts"),
-        ({"conversations": [], "chosen": {}, "rejected": {}}, "the columns 'conversations'"),
-        ({"instruction": "a", "output": ["b", "c"]}, "alpaca"),
-        ({"question_id": 1, "turns": []}, "neither, but 'question_id', 'turns'"),
-    ],
-)
-def test_a_set_of_another_shape_is_one_finding(row: dict[str, Any], name: str) -> None:
-    (finding,) = check(row for _ in range(1000))
-    assert (finding.code, finding.row) == ("PF010", 0)
-    assert name in finding.message
-    assert "list" in finding.message
-
-
 def test_deep_values_in_memory_are_findings() -> None:
     deep: Any = "end"
     for _ in range(100_000):
