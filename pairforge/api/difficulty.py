@@ -12,9 +12,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import islice
 from typing import Any
 
+from ..readers.spool import batched
 from ..samplers.hardware import BatchSizer, release, threads
 from ..samplers.model_loading import out_of_memory
 from ..samplers.transformers import LocalModel
@@ -70,8 +70,8 @@ def measure(
     """
     most = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
     limit = min(filter(None, (limit, most)), default=None)
-    room, stream, start = BatchSizer.of(model, batch_size), iter(rows), 0
-    while chunk := list(islice(stream, _CHUNK)):
+    room, start = BatchSizer.of(model, batch_size), 0
+    for chunk in batched(rows, _CHUNK):
         rendered = list(enumerate(map(_trainable, render(tokenizer, chunk, limit)), start))
         found: dict[int, Difficulty | Skip] = {row: one for row, one in rendered if isinstance(one, Skip)}
         with threads(model):

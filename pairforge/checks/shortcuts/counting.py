@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice, product, tee
+from itertools import chain, product, tee
 from typing import TypeAlias
 
 import numpy as np
 
+from ...readers.spool import batched
 from ..arrays import Floats, Hashes, Ids, Signs
 from .baseline_classifier import FOLDS, folds
 from .extraction import contains_term
@@ -178,7 +179,7 @@ def _measured(
 ) -> Iterator[tuple[list[AuditPair], Floats]]:
     """Yield the pairs in chunks, with what was measured in them."""
     stream = (pair for pair in pairs if pair.chosen != pair.rejected)
-    chunks, copies = tee(iter(lambda: list(islice(stream, _CHUNK)), []))
+    chunks, copies = tee(batched(stream, _CHUNK))
     texts = ([(pair.chosen, pair.rejected) for pair in chunk] for chunk in copies)
     if jobs < 2 or getattr(by, "__module__", "") == "__main__":  # other processes can't import that
         yield from zip(chunks, map(pair_measure(features, by), texts), strict=True)
