@@ -94,11 +94,11 @@ def tied_at_twice(hits: int, of: int) -> float:
     return math.prod((of + 0.5 + more) / (of + 1 + more) for more in range(of))
 
 
-Results = Mapping[str, Scored | Skip]
+ScoredById = Mapping[str, Scored | Skip]
 
 
 def measure(
-    judges: Sequence[tuple[Judge, Results]],
+    judges: Sequence[tuple[Judge, ScoredById]],
     prompts: Iterable[Prompt],
     sampled: Answers,
     store: Store,
@@ -130,7 +130,7 @@ def measure(
 
 
 def _of_scores(
-    groups: Sequence[AnswerGroup], results: Results, model: str, authors: Mapping[tuple[str, str], str]
+    groups: Sequence[AnswerGroup], results: ScoredById, model: str, authors: Mapping[tuple[str, str], str]
 ) -> dict[str, Any]:
     found = Counter[str](dict.fromkeys(("answers", "unjudged", "compared", "ties", "longer", "lengths_differ"), 0))
     for group in groups:
@@ -164,7 +164,7 @@ def _by_margin(flips: Iterable[tuple[float, bool]]) -> dict[str, dict[str, int]]
     return {f"{below:g}": {"flipped": flipped[below], "of": of[below]} for below in sorted(of)}
 
 
-def _agreement(results: Results, others: Results) -> dict[str, int]:
+def _agreement(results: ScoredById, others: ScoredById) -> dict[str, int]:
     """Return how many comparisons two judges decide in the same way, of those in which both decide."""
     alike = of = 0
     for name, result in results.items():

@@ -14,6 +14,8 @@ from .text import plural
 
 Side: TypeAlias = Literal["chosen", "rejected"]
 SIDES: tuple[Side, Side] = ("chosen", "rejected")
+Row: TypeAlias = Mapping[str, Any]
+"""A row of a data set, by column."""
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
 """(prompt id, index of the sample): names one answer within one sampling setting."""

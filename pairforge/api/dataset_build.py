@@ -248,10 +248,10 @@ def _with_revision(model: Mapping[str, Any], run: Run | None) -> Mapping[str, An
     return {"name": name, "revision": run.settings.get("revision") if run and own else None}
 
 
-Split: TypeAlias = Callable[[Mapping[str, Any]], str]
+SplitOf: TypeAlias = Callable[[Mapping[str, Any]], str]
 
 
-def _split_by(size: float) -> Split:
+def _split_by(size: float) -> SplitOf:
     """Return the function that gives the split of a row: by a hash of its prompt, whatever the system message is."""
 
     return (lambda row: "test" if place_in_split(row) < size * 16**16 else "train") if size else lambda _: "train"
@@ -266,7 +266,7 @@ def place_in_split(row: Mapping[str, Any]) -> int:
     return int(digest(["split", key]), 16)
 
 
-def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: Split) -> DataConfig:
+def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: SplitOf) -> DataConfig:
     """Write the rows of the split `train` in the shape that a trainer reads."""
     left_out: Counter[str] = Counter()
 
@@ -285,7 +285,7 @@ def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: Split) -> Da
     return config
 
 
-def _candidates(run: Run, gate: Gate, folder: Path, split: Split) -> DataConfig | None:
+def _candidates(run: Run, gate: Gate, folder: Path, split: SplitOf) -> DataConfig | None:
     """Write the config of all answers of a run, where it sampled several; None, and a word, where that can't be."""
     if not _sampled_several(run):
         return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Judged:
+class RunPart:
     """A part of a run: its prompts, their answers, the scores of each judge, and what became of each prompt.
 
     `before` holds the ids of prompts that occurred in an earlier part; `saved` answers were not needed.
@@ -40,7 +40,7 @@ class Judged:
 
     def paired(
         self, judge: Judge | Jury | None, pairer: Pairer, model: str, scales: Sequence[tuple[float, float]] = ()
-    ) -> Judged:
+    ) -> RunPart:
         """Return the part with the pairs; a jury's scores are combined by the `scales` of its judges."""
         if not isinstance(judge, Jury):
             results = self.of_judges[0] if self.of_judges else {}
@@ -90,7 +90,7 @@ def _of_edits(outcome: Outcome, edits: Mapping[str, str]) -> Outcome:
     ]
 
 
-def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterator[Judged]) -> Iterator[Judged]:
+def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterator[RunPart]) -> Iterator[RunPart]:
     """Yield the parts, paired again by what the scores of all of them show: the scale of each judge, and the margin."""
     start = [*islice(parts, 2)]
     if len(start) < 2 or not (isinstance(judge, Jury) or pairer.fitted([]) is not pairer):
@@ -98,7 +98,7 @@ def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterat
         return
     found: list[array[float]] = []
 
-    def scored() -> Iterator[Judged]:
+    def scored() -> Iterator[RunPart]:
         for part in chain(start, parts):
             found.extend(array("d") for _ in part.of_judges[len(found) :])
             for scores, results in zip(found, part.of_judges, strict=True):
@@ -117,7 +117,7 @@ def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterat
             yield part.paired(judge, pairer, model, scales)
 
 
-def without_hard(hard: HardPairs, parts: Iterator[Judged]) -> Iterator[Judged]:
+def without_hard(hard: HardPairs, parts: Iterator[RunPart]) -> Iterator[RunPart]:
     """Yield the parts without the hard pairs, which are known when all have been measured."""
     with RowSpool(parts) as kept:
         verdicts = iter(hard([item for part in kept for item in part.pairs]))

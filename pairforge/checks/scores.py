@@ -20,11 +20,11 @@ _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _MARGIN = re.compile(r"(?:score|reward|rating)?[_ -]?margin|(?:score|reward|rating)[_ -]?(?:diff|difference|gap)", re.I)
 
 
-Columns: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
+ScoreColumns: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 
 
 @lru_cache(1024)
-def _columns(names: tuple[str, ...]) -> Columns:
+def _columns(names: tuple[str, ...]) -> ScoreColumns:
     """Return the columns that score the sides (`chosen_score` with `rejected_score`), and those of margins."""
     by_parts = {tuple(part.lower() for part in _PART.findall(str(name))): name for name in names}
     found = []

@@ -12,8 +12,7 @@ from typing import Any
 from ..conversation import objects_in, role_of
 from ..options.pairs import Pick
 from ..text import json_value
-from ..types import SIDES
-from .columns import Row
+from ..types import SIDES, Row
 from .context import Cells, MisfitError, decoded, holds_turns, text_in
 
 Score = float | None

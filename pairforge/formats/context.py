@@ -9,8 +9,8 @@ from typing import Any
 from ..chat_text import bare_answer, form_of, transcript
 from ..conversation import CONTENT_KEYS, MESSAGE_ROLES, ConversationError, conversation, objects_in, role_of, text_of
 from ..text import json_value, kind_of, one_line
-from ..types import Message
-from .columns import QUESTIONS, SYSTEMS, Names, Row
+from ..types import Message, Row
+from .columns import QUESTIONS, SYSTEMS, Names
 
 BESIDE = ("input", "context", "passage", "document", "article", "paragraph", "schema", "initial_reason_steps")
 """Columns that hold a part of the question beside the prompt."""

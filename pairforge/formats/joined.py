@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice, pairwise
 from typing import Any
 
-from ..types import Skip
+from ..types import Row, Skip
 from .candidates import number
-from .columns import Row
 
 JOINED = "joined"
 _LOOKED_AT = 20

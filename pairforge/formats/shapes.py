@@ -11,7 +11,7 @@ from ..chat_text import form_of
 from ..conversation import CHAT_ROLES, role_of
 from ..options.pairs import Pick
 from ..text import common_prefix, kind_of
-from ..types import SIDES
+from ..types import SIDES, Row
 from . import kto, trees
 from .candidates import (
     Candidates,
@@ -24,7 +24,7 @@ from .candidates import (
     picked,
     ranked,
 )
-from .columns import QUESTIONS, SYSTEMS, Names, Row
+from .columns import QUESTIONS, SYSTEMS, Names
 from .context import TALKS, Cells, MisfitError, context_of, has_talk, is_talk, is_whole, side, text_in
 from .reading import (
     Read,

@@ -12,9 +12,9 @@ from typing import Any
 from ..errors import InputError
 from ..options.pairs import Pick
 from ..text import one_line
-from ..types import SIDES, Skip
+from ..types import SIDES, Row, Skip
 from . import columns, kto
-from .columns import Names, Row
+from .columns import Names
 from .context import MisfitError, has_talk
 from .joined import JOINED
 from .shapes import SHAPES, UNKNOWN, Shape, are_texts

@@ -7,9 +7,8 @@ from typing import Any
 
 from ..conversation import role_of
 from ..options.pairs import Pick
-from ..types import Message
+from ..types import Message, Row
 from .candidates import number, picked
-from .columns import Row
 from .context import Cells, MisfitError
 
 NAME = "trees"

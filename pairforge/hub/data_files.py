@@ -18,12 +18,12 @@ from ..disk import sha256_of, write_errors
 from ..formats.table_schema import TableSchema
 from ..markdown import public_name, shortened
 from ..readers.spool import batched
+from ..types import Row
 from .manifest import ConfigKind, DataConfig, DataFile, DataSplit, RowsDigest, canonical
 
 if TYPE_CHECKING:
     import pyarrow
 
-Row = Mapping[str, Any]
 _ROWS = 256  # that are a batch
 _ROW_GROUP = 32 << 20  # bytes of Arrow; less in the file
 _SHARD = 500 << 20  # bytes of the largest file

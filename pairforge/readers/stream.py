@@ -21,7 +21,7 @@ from ..text import escaped, one_line
 from ..types import Skip
 from .foreign_files import LOOKED_AT, UNPACK, code_file, foreign_file
 
-Row: TypeAlias = tuple[str, Any]
+PlacedRow: TypeAlias = tuple[str, Any]
 """Where a row is (file:line, or file:row i from 0), and its value: a `Skip` where it can't be read."""
 
 
