@@ -1,8 +1,9 @@
 """Pairs to and from every shape that trainers and people write them in.
 
-source_formats has the table of shapes and reads rows to pairs, with columns (their names), context (what is asked),
-candidates, trees and kto (answers with scores, ranks, verdicts or labels); target_formats: pairs to the shape of a
-trainer; writers: rows to a file.
+shapes has the table of shapes; source_formats recognises that of a set, and gives its rows as pairs. A row is read by
+shape_readers, with columns (their names), context (what is asked), candidates, verdicts, trees and kto (answers with
+scores, verdicts, ranks or labels); joined puts together sets of one answer a row. target_formats: pairs to the shape of
+a trainer; table_schema and writers: rows to a table or a file.
 
 A row that can't be read is a `Skip`, mostly an `Unreadable`, and reading goes on behind it; a file that
 does not hold rows is an `InputError`.

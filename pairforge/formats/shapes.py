@@ -26,7 +26,7 @@ from .candidates import (
 )
 from .columns import QUESTIONS, SYSTEMS, Names
 from .context import TALKS, Cells, MisfitError, context_of, has_talk, is_talk, is_whole, side, text_in
-from .reading import (
+from .shape_readers import (
     Read,
     begun_alike,
     is_templated,
