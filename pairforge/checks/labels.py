@@ -43,7 +43,7 @@ def one_label_only(counts: Counter[bool]) -> Iterator[Seen]:
         yield f"all {sum(counts.values())} labels are {str(next(iter(counts))).lower()}", ""
 
 
-@rule("PF604", over="label twice")
+@rule("PF604", over="label_twice")
 def both_labels(first: int) -> Iterator[Seen]:
     """The same answer to the same prompt has both labels: one of them is wrong."""
     yield f"the same answer as in row {first}, with the other label", ""

@@ -22,7 +22,7 @@ Over: TypeAlias = Literal[
     "value", "schema", "row", "dataset", "lines",
     "secrets", "cue", "classifier",
     "unrendered", "tokenized", "tokenized_dataset",
-    "label", "labels", "label twice", "shape",
+    "label", "labels", "label_twice", "shape",
 ]  # fmt: skip
 """What a rule is called with:
 
@@ -30,7 +30,7 @@ value: any row as it was read (a `Skip` where it could not be read); schema: an 
 well-shaped row (`Sides`); dataset: what was collected of all rows (`DatasetState`); lines: what a file of JSON Lines
 holds beside rows; secrets: the `Texts` of any JSON value; cue, classifier: what the shortcut audit found; unrendered:
 the `Skip` of a row that the chat template refuses; tokenized: a `TokenizedPair`; tokenized_dataset: the counts of all
-of them; label, labels, label twice: answers with labels, see `labels`; shape: what the rows of a set hold, in words.
+of them; label, labels, label_twice: answers with labels, see `labels`; shape: what the rows of a set hold, in words.
 """
 OF_ROWS: tuple[Over, ...] = ("value", "schema", "row")
 """Rules over these look at one row alone, and at nothing beside it."""

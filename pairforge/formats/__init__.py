@@ -5,8 +5,8 @@ shape_readers, with columns (their names), context (what is asked), candidates, 
 scores, verdicts, ranks or labels); joined puts together sets of one answer a row. target_formats: pairs to the shape of
 a trainer; table_schema and writers: rows to a table or a file.
 
-A row that can't be read is a `Skip`, mostly an `Unreadable`, and reading goes on behind it; a file that
-does not hold rows is an `InputError`.
+A row that can't be read is a `Skip`, mostly an `Unreadable`, and reading goes on behind it; a file that does not hold
+rows is an `InputError`.
 """
 
 from __future__ import annotations
