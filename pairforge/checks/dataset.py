@@ -111,7 +111,7 @@ def leaked(sides: Sides, against: Against) -> Iterator[Seen]:
         yield f"asks the same as row {row} of {against.name}", sides.pointer("chosen", max(0, sides.shared - 1))
 
 
-_KNOWN = frozenset((*TEXT_COLUMNS, *NUMBER_COLUMNS, "chosen", "rejected"))
+_KNOWN = frozenset((*TEXT_COLUMNS, *NUMBER_COLUMNS, *SIDES))
 _NAMES, _ROWS = 1000, 10_000
 
 

