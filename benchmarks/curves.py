@@ -28,7 +28,8 @@ from records import ROOT, machine, named, put, show
 import pairforge
 from pairforge.resources import resource
 from pairforge.svg import figure_svg
-from pairforge.tokenization import SIDES, Rendered, render
+from pairforge.tokenization import Rendered, render
+from pairforge.types import SIDES
 from trainers.recipes import hardware, recipe
 
 NEW, OLD = "Deep Qwen", "Qwen"

@@ -22,8 +22,8 @@ from pairforge.markdown import code_span
 from pairforge.resources import resource
 from pairforge.samplers.chat_template import ChatTemplate
 from pairforge.thoughts import begun_by, marks_in
-from pairforge.tokenization import SIDES, Rendered, render
-from pairforge.types import Message, Pair, Prompt
+from pairforge.tokenization import Rendered, render
+from pairforge.types import SIDES, Message, Pair, Prompt
 
 _SPECIAL = re.compile(
     r"<\|[^|>{}\s'\"]{1,40}\|?>|<[a-z_]{2,20}\|>|<｜[^｜{}]{1,40}｜>|\[/?[A-Z_]{2,20}\]|<(?:start|end)_of_turn>"

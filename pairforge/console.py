@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .notebook import HtmlRepr as HtmlRepr
 from .text import plural, status_highlighter, visible
 
 if TYPE_CHECKING:

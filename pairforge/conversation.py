@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from .text import one_line
+from .text import json_value, one_line
 from .thoughts import THOUGHT_KEYS
 from .types import Message
 
@@ -104,10 +104,7 @@ class Turn:
 
 def called(text: Any) -> list[Any]:
     """Return the calls that a text holds as JSON, an object or a list of them with a `name` each; none for others."""
-    try:
-        found = json.loads(text) if isinstance(text, str) else text
-    except (ValueError, RecursionError):
-        return []
+    found = json_value(text) if isinstance(text, str) else text
     calls = found if isinstance(found, list) else [found]
     return calls if all(isinstance(one, Mapping) and ("name" in one or "function" in one) for one in calls) else []
 
@@ -189,11 +186,16 @@ def _part_text(part: Any) -> str:
     raise NotTextError(f"a part of type {one_line(kind, 40)}")
 
 
+def objects_in(struct: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a struct of lists, as Arrow may store a list of objects; what is no list is left out."""
+    lists = {name: cells for name, cells in struct.items() if isinstance(cells, list)}
+    return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=False)]
+
+
 def turns_of(value: Any) -> list[Turn]:
     """Read a list of turns, or a struct of lists, as some tables store it. Raises NotTurnError for anything else."""
     if isinstance(value, Mapping):
-        columns = [[(name, cell) for cell in cells] for name, cells in value.items() if isinstance(cells, list)]
-        value = [dict(cells) for cells in zip(*columns, strict=False)]
+        value = objects_in(value)
     if not isinstance(value, (list, tuple)):
         raise NotTurnError(one_line(f"{value!r}", 80))
     return [Turn.of(item) for item in value]

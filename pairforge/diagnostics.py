@@ -13,12 +13,10 @@ from .stages import Scored
 from .statistics import Share
 from .store import Store
 from .text import visible
-from .types import Answer, AnswerGroup, Judge, Message, Pair, Prompt, Sampler, Skip
+from .types import Answer, AnswerGroup, Answers, Judge, Message, Pair, Prompt, Sampler, Skip
 
 
-def diagnose(
-    sampled: Mapping[str, list[Answer] | Skip], results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]
-) -> dict[str, Any]:
+def diagnose(sampled: Answers, results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]) -> dict[str, Any]:
     """Return what is kept in `run.json` of the answers: numbers of prompts, answers and pairs.
 
     `right` is there where all scores are 0 or 1: how many of the judged answers are 1, and of how many prompts at least
@@ -27,9 +25,7 @@ def diagnose(
     return finished(diagnose_part(sampled, results, pairs))
 
 
-def diagnose_part(
-    sampled: Mapping[str, list[Answer] | Skip], results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]
-) -> dict[str, Any]:
+def diagnose_part(sampled: Answers, results: Mapping[str, Scored | Skip], pairs: Sequence[Pair]) -> dict[str, Any]:
     """Return what `diagnose` does of a part of a run, to be `joined`; `right` is None where a score is another one."""
     answered = [given for given in sampled.values() if not isinstance(given, Skip)]
     answers = [answer for given in answered for answer in given]
@@ -98,13 +94,13 @@ def tied_at_twice(hits: int, of: int) -> float:
     return math.prod((of + 0.5 + more) / (of + 1 + more) for more in range(of))
 
 
-Results = Mapping[str, Scored | Skip]
+ScoredById = Mapping[str, Scored | Skip]
 
 
 def measure(
-    judges: Sequence[tuple[Judge, Results]],
+    judges: Sequence[tuple[Judge, ScoredById]],
     prompts: Iterable[Prompt],
-    sampled: Mapping[str, list[Answer] | Skip],
+    sampled: Answers,
     store: Store,
     authors: Mapping[tuple[str, str], str],
 ) -> dict[str, Any]:
@@ -134,7 +130,7 @@ def measure(
 
 
 def _of_scores(
-    groups: Sequence[AnswerGroup], results: Results, model: str, authors: Mapping[tuple[str, str], str]
+    groups: Sequence[AnswerGroup], results: ScoredById, model: str, authors: Mapping[tuple[str, str], str]
 ) -> dict[str, Any]:
     found = Counter[str](dict.fromkeys(("answers", "unjudged", "compared", "ties", "longer", "lengths_differ"), 0))
     for group in groups:
@@ -168,7 +164,7 @@ def _by_margin(flips: Iterable[tuple[float, bool]]) -> dict[str, dict[str, int]]
     return {f"{below:g}": {"flipped": flipped[below], "of": of[below]} for below in sorted(of)}
 
 
-def _agreement(results: Results, others: Results) -> dict[str, int]:
+def _agreement(results: ScoredById, others: ScoredById) -> dict[str, int]:
     """Return how many comparisons two judges decide in the same way, of those in which both decide."""
     alike = of = 0
     for name, result in results.items():

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from .errors import RUN_AGAIN, InputError, OutsideError, is_disk_full
-from .text import byte_size
+from .text import byte_size, without_surrogates
 
 
 @contextmanager
@@ -86,6 +86,11 @@ def json_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def write_json_lines(path: Path, rows: Iterable[Any]) -> None:
+    """Write a file of JSON Lines, whole or not at all; half characters become U+FFFD."""
+    write_atomic(path, without_surrogates("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)))
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:

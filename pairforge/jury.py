@@ -9,7 +9,7 @@ from typing import Any
 
 from .stages import Scored, score
 from .store import Store
-from .types import Answer, Ask, Judge, Pair, Prompt, Skip
+from .types import Answer, Answers, Ask, Judge, Pair, Prompt, Skip
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class Jury:
         judges = [judge.settings() for judge in self.judges]
         return {"judge": self.name, "judges": judges, "weights": [*self.weights], "vote": self.vote}
 
-    def score(
-        self, prompts: Sequence[Prompt], sampled: Mapping[str, list[Answer] | Skip], store: Store, ask: Ask
-    ) -> Ballots:
+    def score(self, prompts: Sequence[Prompt], sampled: Answers, store: Store, ask: Ask) -> Ballots:
         """Return the scores of each judge."""
         return Ballots(self, [score(prompts, sampled, judge, store, ask) for judge in self.judges])
 

@@ -19,7 +19,7 @@ from .chat_text import transcript
 from .conversation import MESSAGE_ROLES, NotTextError, NotTurnError, Turn, role_of, turns_of
 from .errors import InputError
 from .options.common import History
-from .readers import Row, Unreadable, Wanted, hub_id, is_given, near_file, read, rows_given
+from .readers import PlacedRow, Unreadable, Wanted, hub_id, is_given, near_file, read, rows_given
 from .readers.source import missing
 from .readers.spool import spooled
 from .readers.stream import STDIN, name_of
@@ -298,7 +298,7 @@ def _some(prompts: Iterator[Prompt | Skip], source: str | Path) -> Iterator[Prom
     yield from prompts
 
 
-def _noting(rows: Iterable[Row], names: dict[Any, None]) -> Iterator[Row]:
+def _noting(rows: Iterable[PlacedRow], names: dict[Any, None]) -> Iterator[PlacedRow]:
     """Yield the rows, and add the columns that there are to `names`."""
     for where, row in rows:
         names |= dict.fromkeys(row if isinstance(row, Mapping) else ())
@@ -386,7 +386,7 @@ def _no_prompts(source: str | Path) -> NoReturn:
     raise InputError(f"{name_of(source)}: no prompts", fix=READ)
 
 
-def _rows(source: str | Path) -> Iterator[Row]:
+def _rows(source: str | Path) -> Iterator[PlacedRow]:
     """Yield the rows of a source, lines of text as strings. Raises InputError at the first that can't be read."""
     if str(source) in BUNDLED:
         source = resource("data", "prompts", f"{source}.jsonl")

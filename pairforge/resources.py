@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 
 def resource(*parts: str) -> Path:
@@ -15,6 +20,14 @@ def resource(*parts: str) -> Path:
         if (path := root.joinpath(*parts)).exists():
             return path
     raise FileNotFoundError("/".join(parts) + " is not part of this installation")
+
+
+@functools.cache
+def validator(name: str) -> Validator:
+    """Return the validator of `schemas/<name>.schema.json`."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(resource("schemas", f"{name}.schema.json").read_text("utf-8")))
 
 
 def installed_versions(*packages: str) -> dict[str, str]:

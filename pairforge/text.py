@@ -44,6 +44,10 @@ LEFTOVER_TOKEN = "|".join((*SPECIAL_TOKENS.values(), "</?s>", "<no(?:in|out)put>
 """What a template or a prompt format leaves at the edge of a text."""
 
 
+MAX_DEPTH = 64
+"""Levels of a JSON value from outside; deeper ones exhaust the stack of many a reader."""
+
+
 def same_words(a: str, b: str) -> bool:
     """Return True if two texts differ at most in spaces and case."""
     return "".join(a.split()).casefold() == "".join(b.split()).casefold()
@@ -81,19 +85,27 @@ def one_line(text: object, length: int = 120) -> str:
     return visible(" ".join(str(text).split())[:length])
 
 
+def json_value(text: str) -> Any:
+    """Return the value of a JSON text; None where it is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def outside_json(text: str) -> Any:
     """Return the value of a JSON text that anybody may have written.
 
     Raises ValueError also for what can't be written again: numbers that are not finite, half characters, and more than
-    64 levels.
+    `MAX_DEPTH` levels.
     """
     value = json.loads(text)
     level = [value]
-    for _ in range(65):
+    for _ in range(MAX_DEPTH + 1):
         inside = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
         level = [*chain.from_iterable(inside)]
     if level:
-        raise ValueError("more than 64 levels")
+        raise ValueError(f"more than {MAX_DEPTH} levels")
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     return value
 
@@ -102,6 +114,17 @@ def plural(count: float, noun: str) -> str:
     """Return a count with its noun: 1 row, 2 rows, 0.5 points."""
     shown = f"{count:g}" if isinstance(count, float) else count
     return f"{shown} {noun}" if count == 1 else f"{shown} {noun}s"
+
+
+def first_few(items: Sequence[object], most: int) -> str:
+    """Return the first items in one line, with dots where there are others: `3, 5, 8 ...`."""
+    return ", ".join(map(str, items[:most])) + " ..." * (len(items) > most)
+
+
+def listed(items: Sequence[object], most: int) -> str:
+    """Return the first items in one line, with the number of the others: `a, b and 7 more`."""
+    more = len(items) - most
+    return ", ".join(map(str, items[:most])) + (f" and {more} more" if more > 0 else "")
 
 
 def a_type(value: object) -> str:

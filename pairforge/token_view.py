@@ -14,8 +14,8 @@ from rich.text import Text
 
 from .console import Block
 from .text import escaped, visible
-from .tokenization import SIDES, Rendered
-from .types import Finding
+from .tokenization import Rendered
+from .types import SIDES, Finding
 
 _SHADES = ("on grey15", "on grey27")
 _EDGE = "│"

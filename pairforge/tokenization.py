@@ -9,13 +9,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from .text import common_prefix, error_line
-from .types import Skip
+from .types import SIDES, Side, Skip
 
-Side: TypeAlias = Literal["chosen", "rejected"]
-SIDES: tuple[Side, Side] = ("chosen", "rejected")
 MAX_LENGTH = 1024
 """Tokens of a side, prompt included, that TRL keeps by default."""
 

@@ -12,6 +12,10 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypedDict, cas
 from .errors import InputError
 from .text import plural
 
+Side: TypeAlias = Literal["chosen", "rejected"]
+SIDES: tuple[Side, Side] = ("chosen", "rejected")
+Row: TypeAlias = Mapping[str, Any]
+"""A row of a data set, by column."""
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Key: TypeAlias = tuple[str, int]
 """(prompt id, index of the sample): names one answer within one sampling setting."""
@@ -155,6 +159,11 @@ class Pair:
         return {name: value for name, value in row.items() if value is not None}
 
 
+TEXT_COLUMNS = ("id", "prompt_id", "method", "model", "judge")
+NUMBER_COLUMNS = ("chosen_score", "rejected_score", "confidence")
+"""The columns of a `Pair` beside its sides: those that hold texts, and those that hold numbers."""
+
+
 @dataclass(frozen=True)
 class ThoughtForm:
     """Where a chat template reads the thought of a message: under a key, or in its content between two marks.
@@ -257,7 +266,9 @@ class Sampler(Protocol):
         return self
 
 
-Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Mapping[str, "list[Answer] | Skip"]]
+Answers: TypeAlias = Mapping[str, "list[Answer] | Skip"]
+"""The answers to prompts, or why there are none, by the id of the prompt."""
+Ask: TypeAlias = Callable[[Sequence[Prompt], Sampler], Answers]
 """Asks a model one answer to each prompt, through the evidence store and within the budget; by the prompt's id."""
 
 

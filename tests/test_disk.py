@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pairforge.disk import json_object, write_atomic
+from pairforge.disk import json_object, write_atomic, write_json_lines
 from pairforge.errors import InputError
 
 
@@ -76,3 +76,9 @@ def test_a_json_file_that_is_damaged_holds_nothing(content: bytes | None, tmp_pa
     assert json_object(file) == {}
     file.write_text('{"a": 1}')
     assert json_object(file) == {"a": 1}
+
+
+def test_json_lines_hold_half_characters_as_lost_ones(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "x.jsonl"
+    write_json_lines(file, iter([{"a": "é\ud800"}, ["b"]]))
+    assert file.read_text("utf-8") == '{"a": "é\ufffd"}\n["b"]\n'

@@ -14,8 +14,9 @@ from pairforge.api.build_result import BuildResult
 from pairforge.api.runs import RunView
 from pairforge.api.validate_result import Explanation, Findings
 from pairforge.checks.shortcuts import audit
-from pairforge.console import HtmlRepr, table
+from pairforge.console import table
 from pairforge.evaluation.verdict import verdict
+from pairforge.notebook import HtmlRepr
 from pairforge.pair_view import Diff
 from pairforge.run import Run
 

@@ -24,6 +24,9 @@ from pairforge.text import (
     did_you_mean,
     error_line,
     escaped,
+    first_few,
+    json_value,
+    listed,
     lone_surrogate,
     one_line,
     status_highlighter,
@@ -164,3 +167,14 @@ def test_what_a_reader_looks_for_is_coloured_and_nothing_else() -> None:
     assert spans("warning: x\nerror: y") == {"warning": "bold yellow", "error": "bold red"}
     assert spans("2 rows: 1 error, 12 warnings") == {"1 error": "red", "12 warnings": "yellow"}
     assert spans("2 rows: 0 errors, 0 warnings; PASSED an error: it is no warning: [red]") == {}
+
+
+def test_long_lists_are_cut_and_say_so() -> None:
+    assert [first_few([3, 5, 8], most) for most in (2, 3)] == ["3, 5 ...", "3, 5, 8"]
+    assert [listed(["a", "b", "c"], most) for most in (1, 3)] == ["a and 2 more", "a, b, c"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "1" * 5000])
+def test_what_is_not_json_has_no_value(text: str) -> None:
+    assert json_value(text) is None
+    assert json_value('{"a": 1}') == {"a": 1}

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import BEGINS, STRIPS, pocket, words
 
-from pairforge.tokenization import SIDES, Rendered, render, split
-from pairforge.types import Skip
+from pairforge.tokenization import Rendered, render, split
+from pairforge.types import SIDES, Skip
 
 WORDS = st.sampled_from(
     ["yes", "no", "Qwen", " am", "我是", "\n", "  ", "é", "<b>", "🙂", "1234", "'s", "</s>", "<|im_end|>"]

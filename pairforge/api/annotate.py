@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..console import note
-from ..disk import write_atomic
+from ..disk import write_json_lines
 from ..errors import InputError
 from ..formats import read_rows
 from ..judges.human import HumanEvent, HumanJudge, item_key
@@ -89,7 +88,7 @@ def export_verdicts(job: BuildJob, path: Path, output: str | None) -> ExportedVe
         events = [HumanEvent.read(one) for one in store.events()]
     named = {event.uuid for event in events if event.item in items}
     kept = [event for event in events if event.uuid in named or event.undoes in named]
-    write_atomic(path, "".join(json.dumps(event.as_json(), ensure_ascii=False) + "\n" for event in kept))
+    write_json_lines(path, (event.as_json() for event in kept))
     return ExportedVerdicts(path, len(kept))
 
 

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..console import HtmlRepr, note, table
+from ..console import note, table
 from ..errors import InputError
 from ..evaluation.failing_answers import text_of
+from ..notebook import HtmlRepr
 from ..options.asking import AskOptions
-from ..options.declaration import keywords, part_of
+from ..options.declaration import as_tuple, keywords, part_of
 from ..options.sampling import SamplerOptions
 from ..run import TrainedModel, latest, out_dir
 from ..samplers.model_loading import POCKET
 from ..store import Store
 from ..text import visible
 from ..types import Answer, Message, Prompt, Skip
-from .models import answer, as_asked, as_tuple, shared_sampler
+from .models import answer, as_asked, shared_sampler
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions

@@ -16,7 +16,7 @@ from ..checks.shortcuts.rebalancing import CueMeasures, Evidence, Repicker, subs
 from ..console import note
 from ..errors import InputError
 from ..formats import writers
-from ..options.declaration import keywords
+from ..options.declaration import as_tuple, keywords
 from ..options.pairs import BalanceOptions
 from ..readers.spool import RowSpool
 from ..run import Run
@@ -25,7 +25,6 @@ from ..text import did_you_mean, plural
 from .balance_result import Balanced, advice
 from .change_log import ChangeLog, KeptRows, write_with_record
 from .inputs import PairInput, check_output
-from .models import as_tuple
 
 REMEDIES = ("repick", *EDGES, *DROPS, "contradictory")
 """The remedies that are used where none is named, in this order."""
@@ -49,7 +48,7 @@ def balance(options: BalanceOptions) -> Balanced:
             fix = did_you_mean(name, REMEDIES) or f"one of {', '.join(REMEDIES)}"
             raise InputError(f"no remedy is called {name!r:.40}", fix=fix)
     wanted = frozenset(selected or REMEDIES) - frozenset(ignored)
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    source = PairInput.of(options)
     path = None if options.out is None else Path(options.out)
     for written in (path, beside(path)) if path else ():
         check_output(written, (".jsonl", ".ndjson"), source, overwrite=options.overwrite)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..checks.shortcuts import Report
 from ..checks.shortcuts.rebalancing import beyond_balance
 from ..checks.shortcuts.report import KIND_NAMES
-from ..console import HtmlRepr, table
+from ..console import table
+from ..notebook import HtmlRepr
 from ..run import Run
 from ..samplers.decoding import Decoding
 from ..text import plural, visible
@@ -95,7 +96,7 @@ def _column(audit: Report) -> dict[str, str]:
     }
     if any(cue.intended for cue in audit.cues):
         cells["apart from what is intended"] = f"{audit.unintended.value:.1%}" if audit.unintended else "too few pairs"
-    cells |= {f"by {KIND_NAMES.get(kind, kind)} alone": f"{share.value:.1%}" for kind, share in audit.by.items()}
+    cells |= {f"by {KIND_NAMES[kind]} alone": f"{share.value:.1%}" for kind, share in audit.by.items()}
     return cells | {"findings": str(sum(one.severity != "info" for one in audit.findings))}
 
 

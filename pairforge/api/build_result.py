@@ -8,12 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .. import diagnostics
-from ..console import HtmlRepr, outcome, table
+from ..console import outcome, table
 from ..formats import read_rows, to_dataset
-from ..notebook import data_frame
+from ..notebook import HtmlRepr, data_frame
 from ..pair_view import PairView
 from ..run import Run
-from ..text import plural, visible
+from ..text import listed, plural, visible
 from .finishing import thought_lines
 from .skip_report import SkipReport
 
@@ -109,9 +109,8 @@ class BuildResult(HtmlRepr):
         yield outcome(counts)
         for label, name in (("names replaced", "rules"), ("left as they are", "leftovers")):
             counted = [f"{visible(word)} {count}" for word, count in counts.get(name, {}).items()]
-            more = f" and {len(counted) - 8} more" if len(counted) > 8 else ""
             if counted:  # `names replaced: QWEN 12, Ｑｗｅｎ 3, in URLs 5`
-                yield f"{label}: {', '.join(counted[:8])}{more}"
+                yield f"{label}: {listed(counted, 8)}"
         yield from thought_lines(self.run)
         if found := counts.get("diagnostics"):
             yield from diagnostics.lines(found, self.run.settings["n"])

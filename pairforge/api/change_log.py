@@ -11,7 +11,7 @@ from typing import Any
 
 from ..disk import atomic, write_errors
 from ..formats import writers
-from ..text import and_others, plural
+from ..text import and_others, first_few, plural
 from ..types import Skip
 
 _SHOWN = 5
@@ -71,7 +71,7 @@ class ChangeLog:
             for remedy, found in by_remedy.items():
                 count = plural(len(found), "row")
                 did = f"would {_VERBS[what]} {count}" if would else f"{count} {what}"
-                numbers = ", ".join(str(row) for row, _ in found[:_SHOWN]) + " ..." * (len(found) > _SHOWN)
+                numbers = first_few([row for row, _ in found], _SHOWN)
                 lines.append(f"{did}: {remedy} ({numbers}): {and_others([why for _, why in found])}")
         return lines
 

@@ -12,12 +12,13 @@ from typing import IO, Any
 
 from .. import formats
 from ..checks import schema
-from ..console import HtmlRepr, table
+from ..console import table
 from ..disk import atomic, write_atomic, write_errors
 from ..errors import InputError
 from ..formats import kto, target_formats, writers
+from ..notebook import HtmlRepr
 from ..options.declaration import keywords
-from ..options.pairs import ConvertOptions
+from ..options.pairs import ConvertOptions, Pick
 from ..text import did_you_mean, visible
 from ..types import Skip
 from .inputs import PairInput, check_output
@@ -30,17 +31,6 @@ _WRITERS: dict[str, Callable[[Iterable[Mapping[str, Any]], IO[bytes]], object]] 
     ".csv": writers.write_csv,
 }
 _INFO = "dataset_info.json"
-_READERS = {
-    "trl": "TRL",
-    "trl-explicit": "TRL, explicit prompt",
-    "llamafactory": "LLaMA-Factory",
-    "ms-swift": "ms-swift",
-    "axolotl": "axolotl",
-    "openrlhf": "OpenRLHF",
-    "sharegpt": "ShareGPT",
-    "kto": "TRL, KTO",
-}
-"""Who reads each shape."""
 _SKIPPED = {
     "bytes": "bytes in a text file",
     "context": "no question before the answers",
@@ -92,7 +82,7 @@ class Conversion(HtmlRepr):
         used = self.rows - skipped
         made = f", as {self.written} rows" if self.written != used else ""
         reasons = ", ".join(_SKIPPED.get(reason, reason) for reason in self.skips)
-        return f"{used} of {self.rows} rows written ({_READERS[self.to]}){made}" + (
+        return f"{used} of {self.rows} rows written ({formats.TARGETS[self.to].reader}){made}" + (
             f", {skipped} skipped: {reasons}" if skipped else ""
         )
 
@@ -132,7 +122,7 @@ def convert(options: ConvertOptions) -> Conversion:
         raise InputError(what, fix=did_you_mean(options.to, formats.TARGETS) or "e.g. --to trl")
     if path.name == _INFO:
         raise InputError(f"{path} is not a name for pairs", fix="name another file")
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    source = PairInput.of(options)
     check_output(path, tuple(_WRITERS), source, overwrite=options.overwrite)
     with source:
         shape, start = source.recognised()
@@ -156,7 +146,7 @@ def convert(options: ConvertOptions) -> Conversion:
     return done
 
 
-def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick: str) -> Iterator[dict[str, Any]]:
+def _converted(rows: Iterable[Any], shape: formats.Shape, done: Conversion, pick: Pick) -> Iterator[dict[str, Any]]:
     """Yield the rows of the output; what becomes of those of the source is counted in `done`."""
     target, suffix = formats.TARGETS[done.to], done.output.suffix.lower()
     of_pair = 2 if shape.name == kto.NAME else 1  # rows that one pair is made of

@@ -18,7 +18,7 @@ from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
 from ..options.correction import CorrectOptions
-from ..options.declaration import keywords
+from ..options.declaration import as_tuple, keywords
 from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import bundled
@@ -27,12 +27,11 @@ from ..run import latest, out_dir
 from ..samplers.model_loading import POCKET
 from ..stages import pair
 from ..text import one_line
-from ..types import Answer, Pair, Prompt, Sampler, Skip, digest
+from ..types import Answer, Answers, Pair, Prompt, Sampler, Skip, digest
 from .build_result import BuildResult
 from .inputs import DEFAULT_RUN, latest_run
-from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of, open_sampler
+from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of, open_sampler
 from .pipeline import Builder, BuildJob, ExtraPairs, build, named_values, prepare, source_name
-from .run_parts import Answers
 
 _CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _NO_SYSTEM = ("template", "rejected")  # skips of a template or server that may only refuse the system message

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from itertools import chain, islice
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, TypeAlias
@@ -15,9 +14,8 @@ from typing import Any, TypeAlias
 from .. import formats
 from ..checks.gate import Gate, allowances
 from ..checks.row import well_shaped
-from ..checks.rule import RULES
+from ..checks.rule import OF_ROWS, RULES
 from ..checks.runner import RowChecker
-from ..checks.schema import ENOUGH, all_strange
 from ..checks.secrets import SecretChecker
 from ..checks.shortcuts.audit import ShortcutChecker
 from ..console import note
@@ -49,7 +47,7 @@ _CONFIGS = {"correct": "correction", "onpolicy": "onpolicy", "best_worst": "onpo
 _CHECKS = [
     code
     for code, one in RULES.items()
-    if one.over in ("value", "schema", "row", "dataset", "secrets")
+    if one.over in (*OF_ROWS, "dataset", "secrets")
     and code not in ("PF206", "PF207", "PF212", "PF213")  # near-duplicates and unusual lines, which take as long again
 ]
 _SECRETS = SecretChecker(["PF501"])
@@ -102,11 +100,7 @@ class CheckedRows:
         checker, languages, contexts = RowChecker(_CHECKS), LanguageCounter(), set[str | None]()
         names = self._source.new_names
         audit = ShortcutChecker(names, most=_AUDITED)
-        start = [*islice(rows, ENOUGH)]
-        if strange := all_strange(start):
-            self.gate.take([strange])
-            return
-        for index, row in enumerate(chain(start, rows)):
+        for index, row in enumerate(rows):
             row = dict(row) if isinstance(row, Mapping) else row
             self.gate.take(checker.see(index, row))
             if self.findings:
@@ -254,10 +248,10 @@ def _with_revision(model: Mapping[str, Any], run: Run | None) -> Mapping[str, An
     return {"name": name, "revision": run.settings.get("revision") if run and own else None}
 
 
-Split: TypeAlias = Callable[[Mapping[str, Any]], str]
+SplitOf: TypeAlias = Callable[[Mapping[str, Any]], str]
 
 
-def _split_by(size: float) -> Split:
+def _split_by(size: float) -> SplitOf:
     """Return the function that gives the split of a row: by a hash of its prompt, whatever the system message is."""
 
     return (lambda row: "test" if place_in_split(row) < size * 16**16 else "train") if size else lambda _: "train"
@@ -272,7 +266,7 @@ def place_in_split(row: Mapping[str, Any]) -> int:
     return int(digest(["split", key]), 16)
 
 
-def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: Split) -> DataConfig:
+def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: SplitOf) -> DataConfig:
     """Write the rows of the split `train` in the shape that a trainer reads."""
     left_out: Counter[str] = Counter()
 
@@ -291,7 +285,7 @@ def _for_trainer(name: str, rows: CheckedRows, folder: Path, split: Split) -> Da
     return config
 
 
-def _candidates(run: Run, gate: Gate, folder: Path, split: Split) -> DataConfig | None:
+def _candidates(run: Run, gate: Gate, folder: Path, split: SplitOf) -> DataConfig | None:
     """Write the config of all answers of a run, where it sampled several; None, and a word, where that can't be."""
     if not _sampled_several(run):
         return None

@@ -12,15 +12,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from itertools import islice
 from typing import Any
 
+from ..readers.spool import batched
 from ..samplers.hardware import BatchSizer, release, threads
 from ..samplers.model_loading import out_of_memory
 from ..samplers.transformers import LocalModel
 from ..text import common_prefix, edit_distance, error_line
-from ..tokenization import MAX_LENGTH, SIDES, Rendered, render
-from ..types import Skip
+from ..tokenization import MAX_LENGTH, Rendered, render
+from ..types import SIDES, Pair, Skip
 
 _CHUNK = 512  # rows that are read ahead, so that pairs of like length can share a batch
 
@@ -70,8 +70,8 @@ def measure(
     """
     most = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
     limit = min(filter(None, (limit, most)), default=None)
-    room, stream, start = BatchSizer.of(model, batch_size), iter(rows), 0
-    while chunk := list(islice(stream, _CHUNK)):
+    room, start = BatchSizer.of(model, batch_size), 0
+    for chunk in batched(rows, _CHUNK):
         rendered = list(enumerate(map(_trainable, render(tokenizer, chunk, limit)), start))
         found: dict[int, Difficulty | Skip] = {row: one for row, one in rendered if isinstance(one, Skip)}
         with threads(model):
@@ -223,6 +223,39 @@ class Difficulties:
 
     def _skipped(self) -> str:
         return ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in self.skips.items()) or "no rows"
+
+
+@dataclass(frozen=True)
+class HardPairs:
+    """Leaves out the `share` of pairs with the highest length-normalised CHES (Razin et al. 2024, arXiv:2410.08847).
+
+    By CHES, the centered hidden embedding similarity, that paper finds the pairs that lower the probability of the
+    chosen answer most. `local` is the model that is to be trained.
+    """
+
+    share: float
+    local: LocalModel
+
+    def settings(self) -> dict[str, Any]:
+        """Return the share and the model by content."""
+        return {"share": self.share, "model": self.local.settings}
+
+    def __call__(self, pairs: Sequence[Pair]) -> list[Pair | Skip]:
+        """Return each pair, or why it is left out: it is hard, or training would learn nothing from it."""
+        local = self.local
+        rows = (pair.row() for pair in pairs)
+        found = list(measure(local.model, local.chat.tokenizer, rows, batch_size=local.batch_size)) if pairs else []
+        measured = [one for one in found if isinstance(one, Difficulty)]
+        measured.sort(key=lambda one: (-one.ches_normalised, one.row))
+        hard = {one.row for one in measured[: int(self.share * len(measured))]}
+        return [_kept(pair, one, hard) for pair, one in zip(pairs, found, strict=True)]
+
+
+def _kept(pair: Pair, found: Difficulty | Skip, hard: set[int]) -> Pair | Skip:
+    if isinstance(found, Skip):
+        return found
+    detail = f"CHES {found.ches_normalised:.3g}: {pair.chosen[-1]['content']}"
+    return Skip("hard", detail) if found.row in hard else pair
 
 
 def difficulty(

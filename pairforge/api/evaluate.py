@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..console import note
-from ..disk import write_atomic
+from ..disk import write_json_lines
 from ..errors import InputError
 from ..evaluation.changes import COMPARED, KINDS, length_ratio
 from ..evaluation.failing_answers import BY_JUDGE, failing_answers
@@ -22,7 +21,7 @@ from ..evaluation.suites import check_suites, suite_outcomes
 from ..evaluation.thresholds import MINIMUM, ON_POLICY, SUITES, THRESHOLDS, Condition, Threshold
 from ..evaluation.verdict import Verdict, verdict
 from ..options.asking import EvaluateOptions
-from ..options.declaration import keywords, part_of
+from ..options.declaration import as_tuple, keywords, part_of
 from ..options.sampling import SamplerOptions
 from ..pairers import cut_off
 from ..repetition import repeats
@@ -31,11 +30,11 @@ from ..run import out_dir
 from ..stages import judge_groups
 from ..statistics import Wins, sample_indices
 from ..store import Store
-from ..text import did_you_mean, escaped, plural, without_surrogates
+from ..text import did_you_mean, escaped, plural
 from ..types import Answer, AnswerGroup, Ask, Judge, Sampler, Skip
-from .comparison import Comparison, find_comparison
+from .evaluation_inputs import Comparison, find_comparison
 from .inputs import check_output
-from .models import NO_SYSTEM_ROLE, answer, as_asked, as_tuple, asking, shared_sampler
+from .models import NO_SYSTEM_ROLE, answer, as_asked, asking, shared_sampler
 from .onpolicy import BUILT_IN, open_judge, try_judge
 
 FAILURES = "failures.jsonl"
@@ -353,8 +352,7 @@ def write_failures(found: Verdict, file: Path, keep_empty: bool = False) -> Verd
         with suppress(OSError):
             file.unlink()
         return found
-    lines = (json.dumps(answer.as_json(), ensure_ascii=False) + "\n" for answer in found.failing)
-    write_atomic(file, without_surrogates("".join(lines)))
+    write_json_lines(file, (answer.as_json() for answer in found.failing))
     return replace(found, failures=str(file))
 
 

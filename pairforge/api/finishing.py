@@ -35,11 +35,11 @@ class PairFinisher:
     @cached_property
     def checker(self) -> RowChecker:
         """What finds errors in a pair, and nothing that only a whole set shows."""
-        from ..checks.rule import RULES
+        from ..checks.rule import OF_ROWS, RULES
         from ..checks.runner import RowChecker
 
-        of_rows = ("value", "schema", "row", "secrets")
-        return RowChecker([code for code, one in RULES.items() if one.over in of_rows and one.severity == "error"])
+        over = (*OF_ROWS, "secrets")
+        return RowChecker([code for code, one in RULES.items() if one.over in over and one.severity == "error"])
 
     def __call__(self, pair: Pair) -> Pair | Skip:
         """Return the pair, without thoughts where one of them may not be trained on; a Skip where it has an error."""

@@ -16,10 +16,13 @@ from ..checks import schema
 from ..checks.duplicates import Digests, contradictions, repeated
 from ..checks.fixes import EDGES, cut_on_one_side, fix_row
 from ..checks.row import Sides
+from ..checks.rule import OF_ROWS
 from ..checks.runner import RowChecker
-from ..console import HtmlRepr, table
+from ..console import table
 from ..errors import InputError
+from ..formats import kto
 from ..formats.context import MisfitError
+from ..notebook import HtmlRepr
 from ..options.declaration import keywords
 from ..options.pairs import FixOptions
 from ..readers.spool import RowSpool
@@ -32,7 +35,7 @@ from .validate_result import Findings
 _EMPTY_TURN, _CUT, _TWICE, _CONTRADICTS = "PF115", "PF111", "PF202", "PF203"
 _CODES = {"tokens": "PF108", "spaces": "PF302"}
 """The codes of what is taken off the edges of answers."""
-_OF_ROWS = [code for code, one in checks.RULES.items() if one.over in ("value", "schema", "row")]
+_CHECKED = [code for code, one in checks.RULES.items() if one.over in OF_ROWS]
 
 
 @dataclass(repr=False)
@@ -100,8 +103,7 @@ def fix(options: FixOptions) -> FixedPairs:
     Raises InputError where the source holds no pairs, nothing would be left, and where `out` exists (without
     `overwrite`) or is the source itself.
     """
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
-    with source:
+    with PairInput.of(options) as source:
         return fix_input(source, Path(options.out), options.drop_cut, options.overwrite)
 
 
@@ -131,14 +133,14 @@ def _require_pairs(shape: formats.Shape, source: PairInput, start: Sequence[Any]
     if not start:
         raise InputError(f"{source.name or 'the source'} has no rows", fix="give a file with pairs")
     source.require_pairs(shape, start)
-    if shape.name == "kto":
+    if shape.name == kto.NAME:
         what = "these are answers with labels, of which pairs must be made first"
         raise InputError(what, fix=f"pairforge convert {source.word} pairs.jsonl; then pairforge fix pairs.jsonl OUT")
 
 
 def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeLog) -> Iterator[Any]:
     """Yield each row as it is after its fixes, and at the end drop those that other rows repeat or contradict."""
-    checker, digests = RowChecker(_OF_ROWS), Digests()
+    checker, digests = RowChecker(_CHECKED), Digests()
     for number, row in enumerate(source.raw()):
         made = _as_messages(number, row, shape, log)
         if schema.is_pair(made):
@@ -147,7 +149,7 @@ def _fixed(source: PairInput, shape: formats.Shape, drop_cut: bool, log: ChangeL
             for name, why in done.changes:
                 log.change(number, _CODES[name], f"taken off: {why}")
         found = [one for one in checker.see(number, made) if one.severity == "error" or one.code == _EMPTY_TURN]
-        if isinstance(made, Skip) and made.reason in ("tie", formats.JOINED):
+        if isinstance(made, Skip) and made.reason in formats.NO_PAIR:
             log.drop(number, made.reason, made.detail.partition(": ")[2])
         elif found:
             log.drop(number, found[0].code, "; ".join(dict.fromkeys(one.message for one in found)))

@@ -11,12 +11,13 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from ..checks.shortcuts import Report
-from ..console import HtmlRepr, note
+from ..console import note
 from ..disk import write_atomic
 from ..errors import InputError, PairforgeError
 from ..html import element, joined
 from ..hub.manifest import REPORT
 from ..markdown import public_name
+from ..notebook import HtmlRepr
 from ..options.declaration import keywords
 from ..options.pairs import ReportOptions
 from ..page.agreement import Agreement

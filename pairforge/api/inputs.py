@@ -17,6 +17,7 @@ from .. import formats
 from ..console import note
 from ..errors import InputError
 from ..options.common import PairColumns, PairData
+from ..options.pairs import DataArgument
 from ..prompts import is_prompt
 from ..readers import files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
@@ -151,6 +152,11 @@ class PairInput:
         else:
             self.path = pairs_file(data, output, quiet)  # type: ignore[arg-type]
 
+    @classmethod
+    def of(cls, options: DataArgument) -> PairInput:
+        """Return the pairs that the options of a command name."""
+        return cls(options.data, options.output, quiet=options.quiet, columns=options.columns)
+
     @property
     def word(self) -> str:
         """The path as a word of a command line, to suggest one; PAIRS for rows."""
@@ -188,10 +194,6 @@ class PairInput:
         """Return the shape of the rows, and all of them as they are: see `raw`."""
         return formats.recognise(self.raw(max_row_bytes, noted), self.columns)
 
-    def presented(self, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
-        """Return the rows as a check is to see them, each a Skip where it can't be read: see `formats.presented`."""
-        return formats.presented(self.raw(max_row_bytes, noted), by_hand=self.columns)
-
     def pairs(self) -> Iterator[Any]:
         """Return the pairs in the rows: see `formats.pairs_of`. Raises InputError for rows that are not pairs."""
         shape, rows = self.recognised()
@@ -201,7 +203,7 @@ class PairInput:
 
     def require_pairs(self, shape: formats.Shape, start: Sequence[Any]) -> None:
         """Raise InputError where the first rows are not pairs of any shape: it says what they are."""
-        if shape.name != "unknown" or not start:
+        if shape.known or not start:
             return
         if (
             isinstance(start[0], Mapping)

@@ -11,10 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..console import HtmlRepr, table
+from ..console import table
 from ..conversation import context_of, written
-from ..disk import write_atomic
+from ..disk import write_json_lines
 from ..errors import InputError
+from ..notebook import HtmlRepr
 from ..options.declaration import GIVEN_IN_PYTHON
 from ..resources import patterns
 from ..run import Run, out_dir
@@ -22,7 +23,7 @@ from ..stages import judge_groups
 from ..statistics import Z95, Share
 from ..store import Store
 from ..text import one_line, plural, visible
-from ..types import AnswerGroup, Judge, Message, Prompt, Skip
+from ..types import SIDES, AnswerGroup, Judge, Message, Prompt, Skip
 from .inputs import PairInput
 from .models import asking
 
@@ -154,7 +155,7 @@ def exam(judge: Judge, source: PairInput, output: str | None, quiet: bool, verdi
     lengths = [(len(group.answers[0]), len(group.answers[1])) for group in groups]
     longer = Share(sum((one > other) + (one >= other) for one, other in lengths) / 2, len(lengths))
     if verdicts:
-        write_atomic(verdicts, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        write_json_lines(verdicts, lines)
     made = JudgeExam(judge.name, right, ties, longer, unjudged, unread, lines)
     _keep(made, judge, out_dir(output), one_line(source.name or GIVEN_IN_PYTHON))
     return made
@@ -185,7 +186,7 @@ def _pair(row: Any) -> AnswerGroup | None:
     if isinstance(row, Skip):
         return None
     context = [Message(role=str(turn["role"]), content=written(turn)) for turn in context_of(row)]
-    texts = [written(row[side][-1]) for side in ("chosen", "rejected")]
+    texts = [written(row[side][-1]) for side in SIDES]
     columns = {name: row[name] for name in ("reference",) if name in row}
     return AnswerGroup(Prompt(tuple(context), columns), texts) if context and texts[0] != texts[1] else None
 

@@ -17,7 +17,7 @@ from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
 from ..errors import InputError
 from ..options.common import BudgetOptions, ContextOptions
-from ..options.declaration import part_of
+from ..options.declaration import as_tuple, part_of
 from ..options.sampling import BackendOptions, LocalModelOptions, SamplerOptions
 from ..run import Run
 from ..samplers.backends import pick_backend, sampler_class
@@ -131,11 +131,6 @@ def _check_combination(options: SamplerOptions) -> None:
     defaults = {one.name: one.default for one in fields(SamplerOptions)}
     if wrong := next((name for name in unused if getattr(options, name) != defaults[name]), None):
         raise InputError(f"--{wrong.replace('_', '-')} has no effect with {source}", fix="leave it out")
-
-
-def as_tuple(values: str | Sequence[str]) -> tuple[str, ...]:
-    """Return what may be given once or more often as a tuple: a lone text is one value."""
-    return (values,) if isinstance(values, str) else tuple(values)
 
 
 def _template_kwargs(given: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -28,7 +28,7 @@ from .models import contexts_of, open_sampler
 from .pipeline import BuildJob, build, prepare, source_name
 
 if TYPE_CHECKING:
-    from .hard_pairs import HardPairs
+    from .difficulty import HardPairs
 
 BUILT_IN = "reference"
 """The judge whose name may come from a file: the others are code, which is run only where a user names it."""
@@ -220,7 +220,7 @@ def open_hard_pairs(share: float, sampler: Sampler, model: str | None = None) ->
     if not share:
         return None
     from ..samplers.transformers import LocalModel
-    from .hard_pairs import HardPairs
+    from .difficulty import HardPairs
 
     local: LocalModel | None = None if model else getattr(sampler, "local", None)
     if local is None:

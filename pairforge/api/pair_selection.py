@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from operator import eq, ge, gt, itemgetter, le, lt, ne
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any
 
 import regex
 
 from ..errors import InputError
+from ..options.declaration import as_tuple
 from ..options.pairs import ShowOptions
 from ..pair_view import lengths_of, margin, sides_of
 from ..text import did_you_mean, one_line
-from .models import as_tuple
+from ..types import Row
 
-Row: TypeAlias = Mapping[str, Any]
 _COUNTED = 20_000
 """So many rows after the last one that is shown are read to count them."""
 _SECONDS = 2.0  # that a regular expression may take for one message

@@ -15,7 +15,7 @@ from ..console import note
 from ..errors import InputError
 from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
-from ..options.declaration import GIVEN_IN_PYTHON, words_of
+from ..options.declaration import GIVEN_IN_PYTHON, as_tuple, words_of
 from ..options.viewing import AnnotationOptions
 from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
@@ -26,17 +26,17 @@ from ..stages import Outcome, Scored, decided, judge_groups, score
 from ..stopping import Budget
 from ..store import Store
 from ..text import one_line, visible
-from ..types import Answer, AnswerGroup, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
+from ..types import Answer, AnswerGroup, Answers, Judge, Key, Pair, Pairer, Prompt, Sampler, Skip, digest_of_all
 from .build_result import BuildResult, TaskResult
 from .finishing import PairFinisher
 from .inputs import find_run
-from .models import NO_SYSTEM_ROLE, AnswerCount, answer, as_tuple, open_budget
-from .run_parts import Answers, Judged, fitted, without_hard
+from .models import NO_SYSTEM_ROLE, AnswerCount, answer, open_budget
+from .run_parts import RunPart, fitted, without_hard
 from .sharded import RunAnswers, ShardedAnswers, ToDo
 
 if TYPE_CHECKING:
     from ..correction.renaming import NameCounts
-    from .hard_pairs import HardPairs
+    from .difficulty import HardPairs
 
 
 Prompts: TypeAlias = "Sequence[Prompt | Skip] | RowSpool | KeptPrompts"
@@ -325,7 +325,7 @@ _OPEN = ("tie", "below_margin", "identical", "length_gap", "one_answer", "cut_of
 """The reasons of skips that more answers may resolve."""
 
 
-def _parts(builder: Builder) -> Iterator[Judged]:
+def _parts(builder: Builder) -> Iterator[RunPart]:
     """Yield the run part by part, so that no more of it is in memory."""
     for number, asked in enumerate(batched(builder.job.asked(), CHUNK)):
         ids = (prompt.id for prompt in asked if isinstance(prompt, Prompt))
@@ -333,7 +333,7 @@ def _parts(builder: Builder) -> Iterator[Judged]:
         yield _in_rounds(builder, asked, before)
 
 
-def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Container[str]) -> Judged:
+def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Container[str]) -> RunPart:
     """Return the answers, scores and pairs of some prompts.
 
     In each round of an adaptive run, only prompts that have no pair yet are asked for more answers.
@@ -344,7 +344,7 @@ def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Contain
     for n in job.rounds:
         answers |= builder.ask(open_, n, first=first)
         pairer = job.refine(real, answers, builder) if job.refine else job.pairer
-        judged = Judged(asked, before, answers, builder.scores(real, answers)).paired(
+        judged = RunPart(asked, before, answers, builder.scores(real, answers)).paired(
             job.judge, pairer, job.sampler.model
         )
         answered = {prompt.id for prompt in open_ if not isinstance(answers[prompt.id], Skip)}
@@ -356,7 +356,7 @@ def _in_rounds(builder: Builder, asked: Sequence[Prompt | Skip], before: Contain
     return replace(judged, saved=saved)
 
 
-def _decided_parts(builder: Builder) -> Iterator[Judged]:
+def _decided_parts(builder: Builder) -> Iterator[RunPart]:
     """Yield the parts of the run with the pairs that are kept."""
     job = builder.job
     parts = fitted(job.judge, job.pairer, job.sampler.model, _parts(builder))
@@ -449,7 +449,7 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
     run.conclude(counts | ({"unfinished": unfinished} if unfinished else {}))
 
 
-def _measured(builder: Builder, part: Judged, authors: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _measured(builder: Builder, part: RunPart, authors: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Return what a part of the run shows of the judges."""
     judges = judges_of(builder.job.judge)
     prompts = (prompt for prompt in part.asked if isinstance(prompt, Prompt) and prompt.id in part.answers)

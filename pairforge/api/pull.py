@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain, count, repeat
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from .. import formats, readers
-from ..console import HtmlRepr, outcome
+from ..console import outcome
 from ..disk import sha256_of, write_atomic
 from ..errors import InputError
 from ..formats.writers import fault
 from ..hub.dataset_upload import check_repo
 from ..hub.manifest import FILE, DataConfig, DataFile, DataSplit, Manifest, RowsDigest
 from ..hub.repository import Head, Repository, connected
+from ..notebook import HtmlRepr
 from ..options.declaration import keywords
 from ..options.hub import PullOptions
-from ..resources import resource
+from ..resources import validator
 from ..run import Run, out_dir
 from ..samplers.replay import answers_in_row
 from ..store import Store
@@ -235,8 +234,8 @@ def _run_of(found: Published, out: Path) -> Run:
         settings["model"] = ""
     command, name = config.command or "", config.run or ""
     command = command if re.fullmatch(r"[a-z][a-z_]{0,30}", command) else "pull"
-    value = {"command": command, "settings": settings, "counts": found.counts}
-    if wrong := next(_run_schema().iter_errors(value), None):
+    value: dict[str, Any] = {"command": command, "settings": settings, "counts": found.counts}
+    if wrong := next(validator("run").iter_errors(value), None):
         what = f"{repo} at {sha[:7]}: {FILE}: {wrong.json_path[:80]}: {one_line(wrong.message, 200)}"
         raise InputError(what, fix="pull another --revision")
     run = Run.of(out, command, settings, name if _RUN_NAME.fullmatch(name) else "")
@@ -323,10 +322,3 @@ def _fill_from_any(run: Run, rows: Iterator[Any]) -> None:
         counts["skips"] = dict(sorted(Counter(skip["reason"] for skip in skips).items()))
 
     run.finish(pairs(), skips, counts)
-
-
-@cache
-def _run_schema() -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(resource("schemas", "run.schema.json").read_text("utf-8")))

@@ -20,7 +20,7 @@ from uuid import uuid4
 from .. import formats
 from ..checks.gate import allowances
 from ..console import note, table
-from ..disk import git_id, sha256_of, write_atomic, write_errors
+from ..disk import git_id, json_object, sha256_of, write_atomic, write_errors
 from ..errors import InputError, OutsideError, PairforgeError
 from ..hub import croissant, manifest
 from ..hub.dataset_upload import (
@@ -239,10 +239,7 @@ def _build_and_upload(source: PairInput, license: str | None, options: PushOptio
 
 def _mark(base: Path) -> dict[str, Any]:
     """Return from what the data set beside it was built, as far as that is known."""
-    with suppress(OSError, ValueError):
-        found = json.loads((base / _MARK).read_bytes())
-        return found if isinstance(found, dict) else {}
-    return {}
+    return json_object(base / _MARK)
 
 
 def _built_before(base: Path, inputs: str, run: Run | None, license: str | None) -> BuiltDataset | None:

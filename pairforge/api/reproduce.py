@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import formats
-from ..console import HtmlRepr
 from ..errors import InputError
 from ..hub.data_files import public_row
 from ..hub.manifest import FILE, Manifest, RowsDigest
 from ..hub.repository import connected
 from ..markdown import without_places
+from ..notebook import HtmlRepr
 from ..options.common import BudgetOptions, PromptOptions
 from ..options.correction import CorrectOptions, ExtraPairOptions, NameOptions
-from ..options.declaration import flag_of, keywords, values_of, words_of
+from ..options.declaration import as_tuple, flag_of, keywords, values_of, words_of
 from ..options.hub import ReproduceOptions
 from ..options.judging import OnpolicyOptions, PickOptions
 from ..options.sampling import DecodingOptions, TemperatureOption
@@ -34,7 +34,6 @@ from .build_result import BuildResult
 from .correct import correct
 from .dataset_build import place_in_split
 from .inputs import find_run
-from .models import as_tuple
 from .onpolicy import BUILT_IN, onpolicy
 from .pull import Published, hub_name
 

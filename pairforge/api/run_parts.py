@@ -13,17 +13,14 @@ from ..jury import Ballots, Jury, scale, scores_in
 from ..pairers import BestWorstPairer
 from ..readers.spool import RowSpool
 from ..stages import Outcome, Scored, decided, pair
-from ..types import Answer, Judge, Pair, Pairer, Prompt, Skip
+from ..types import Answer, Answers, Judge, Pair, Pairer, Prompt, Skip
 
 if TYPE_CHECKING:
-    from .hard_pairs import HardPairs
-
-Answers = Mapping[str, list[Answer] | Skip]
-"""By prompt id."""
+    from .difficulty import HardPairs
 
 
 @dataclass(frozen=True)
-class Judged:
+class RunPart:
     """A part of a run: its prompts, their answers, the scores of each judge, and what became of each prompt.
 
     `before` holds the ids of prompts that occurred in an earlier part; `saved` answers were not needed.
@@ -43,7 +40,7 @@ class Judged:
 
     def paired(
         self, judge: Judge | Jury | None, pairer: Pairer, model: str, scales: Sequence[tuple[float, float]] = ()
-    ) -> Judged:
+    ) -> RunPart:
         """Return the part with the pairs; a jury's scores are combined by the `scales` of its judges."""
         if not isinstance(judge, Jury):
             results = self.of_judges[0] if self.of_judges else {}
@@ -93,7 +90,7 @@ def _of_edits(outcome: Outcome, edits: Mapping[str, str]) -> Outcome:
     ]
 
 
-def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterator[Judged]) -> Iterator[Judged]:
+def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterator[RunPart]) -> Iterator[RunPart]:
     """Yield the parts, paired again by what the scores of all of them show: the scale of each judge, and the margin."""
     start = [*islice(parts, 2)]
     if len(start) < 2 or not (isinstance(judge, Jury) or pairer.fitted([]) is not pairer):
@@ -101,7 +98,7 @@ def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterat
         return
     found: list[array[float]] = []
 
-    def scored() -> Iterator[Judged]:
+    def scored() -> Iterator[RunPart]:
         for part in chain(start, parts):
             found.extend(array("d") for _ in part.of_judges[len(found) :])
             for scores, results in zip(found, part.of_judges, strict=True):
@@ -120,7 +117,7 @@ def fitted(judge: Judge | Jury | None, pairer: Pairer, model: str, parts: Iterat
             yield part.paired(judge, pairer, model, scales)
 
 
-def without_hard(hard: HardPairs, parts: Iterator[Judged]) -> Iterator[Judged]:
+def without_hard(hard: HardPairs, parts: Iterator[RunPart]) -> Iterator[RunPart]:
     """Yield the parts without the hard pairs, which are known when all have been measured."""
     with RowSpool(parts) as kept:
         verdicts = iter(hard([item for part in kept for item in part.pairs]))

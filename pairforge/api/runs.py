@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from .. import diagnostics
-from ..console import HtmlRepr, outcome, table
+from ..console import outcome, table
 from ..disk import write_errors
 from ..errors import InputError
 from ..evaluation.training_facts import TrainingFacts
 from ..formats import read_rows
-from ..notebook import data_frame
-from ..options.declaration import keywords
+from ..notebook import HtmlRepr, data_frame
+from ..options.declaration import as_tuple, keywords
 from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..run import Run, TrainedModel, made, out_dir
 from ..shards import ShardState
-from ..text import plural, status_highlighter, visible
+from ..text import listed, plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
 from .judge_exam import exam_lines
 
@@ -228,7 +228,7 @@ def remove_runs(options: RemoveRunsOptions) -> Removal:
     `empty` and `older_than` leave only some of those that are named, or of all. Raises InputError for a run in use,
     and for a folder that is not a run.
     """
-    names = [options.runs] if isinstance(options.runs, str) else options.runs
+    names = as_tuple(options.runs)
     chosen = options.empty or options.older_than is not None
     if not names and not chosen:
         raise InputError("no run is named", fix="name runs, or use --empty or --older-than DAYS: pairforge runs list")
@@ -377,7 +377,7 @@ def _part(run: Run, name: str) -> Mapping[str, Any]:
 def _about(run: Run) -> str:
     """Return in one line what a run was made from: names or judge, prompts, model."""
     names = [f"{old} -> {new}" for old, new in _part(run, "rules").items()]
-    parts = [", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")]
+    parts = [listed(names, 3)]
     parts += [f"judge {judge}" if (judge := _part(run, "judge").get("judge")) else ""]
     parts += [f"prompts {source}" if (source := _part(run, "prompts").get("source")) else ""]
     parts += [f"model {model}" if (model := run.settings.get("model")) else ""]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -16,16 +15,15 @@ from ..checks.rule import BALANCE
 from ..checks.shortcuts import Report, audit
 from ..checks.shortcuts.rebalancing import beyond_balance
 from ..console import note
-from ..disk import write_atomic
+from ..disk import write_atomic, write_json_lines
 from ..errors import InputError
-from ..options.declaration import keywords
+from ..options.declaration import as_tuple, keywords
 from ..options.pairs import ShortcutsOptions
 from ..samplers.model_names import check_model
 from ..svg import require_matplotlib
 from .baseline import worse_than
 from .difficulty import difficulty
 from .inputs import PairInput, check_output
-from .models import as_tuple
 
 
 @keywords(ShortcutsOptions)
@@ -40,7 +38,7 @@ def shortcuts(options: ShortcutsOptions) -> Report:
         require_matplotlib("--svg")
     if options.tokenizer:
         check_model(options.tokenizer, None, "tokenizer")
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    source = PairInput.of(options)
     for name, path, suffix in (("svg", options.svg, ".svg"), ("easiness", options.easiness, ".jsonl")):
         if path:
             check_output(Path(path), (suffix,), source, overwrite=None, option=f"--{name} ")
@@ -68,7 +66,7 @@ def shortcuts(options: ShortcutsOptions) -> Report:
     if options.easiness:
         numbers = {one.row: asdict(one) for one in hard.pairs} if hard else {}
         lines = [{"row": row, "easiness": value} | numbers.get(row, {}) for row, value in report.easiness.items()]
-        write_atomic(Path(options.easiness), "".join(json.dumps(line) + "\n" for line in lines))
+        write_json_lines(Path(options.easiness), lines)
     return report
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from ..checks import RULES
 from ..checks.row import well_shaped
 from ..checks.shortcuts import audit
-from ..console import HtmlRepr
 from ..errors import InputError
+from ..notebook import HtmlRepr
 from ..options.declaration import keywords
 from ..options.pairs import ShowOptions
 from ..pair_view import PairView

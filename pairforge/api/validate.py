@@ -21,16 +21,14 @@ from ..checks.shortcuts.audit import ShortcutChecker
 from ..errors import InputError
 from ..formats import kto
 from ..options.common import PairData
-from ..options.declaration import keywords
+from ..options.declaration import as_tuple, keywords
 from ..options.pairs import ValidateOptions
 from ..types import Finding, Message, Prompt, Skip
 from .baseline import worse_than
 from .fix import fix_input
 from .inputs import PairInput
-from .models import as_tuple, open_tokenizer
+from .models import open_tokenizer
 from .validate_result import Explanation, Findings, near_codes
-
-FORMATS = ("table", "github")
 
 
 @keywords(ValidateOptions)
@@ -45,75 +43,49 @@ def validate(options: ValidateOptions) -> Findings:
     """
     if options.explain is not None:
         return Explanation(options.explain)
-    if options.format not in FORMATS:
-        wrong = f"--format {options.format!r:.40} is not one of {', '.join(FORMATS)}"
-        raise InputError(wrong, fix="e.g. --format github")
-    model, jobs, noted = options.model, options.jobs, set[str]()
+    model = options.model
     codes = _codes(as_tuple(options.select), as_tuple(options.ignore), model is not None)
-    source = PairInput(options.data, options.output, quiet=options.quiet, columns=options.columns)
+    source = PairInput.of(options)
     other = None if options.against is None else _against(options.against, options.output)
-    observers: list[Observer] = [RowChecker(codes, other)] if jobs == 1 else [_parallel_checker(codes, other, jobs)]
+    observers: list[Observer] = [_row_checker(codes, other, options.jobs)]
     if model is not None:
         reader = open_tokenizer(model, options.revision, options.quiet, options.chat_template)
         observers.append(reader.checker(options.max_length))
-    observers += [LineNotes(noted), *_on_request(codes, source)]
+    if any(checks.RULES[code].over in ON_REQUEST for code in codes):
+        # A run that made pairs says what is meant to differ in them.
+        observers.append(ShortcutChecker(source.new_names))
     findings = Findings(strict=options.strict, source=source.name, format=options.format)
     with ExitStack() as stack:
         if options.fix is not None:
             findings.fixed = fix_input(stack.enter_context(source), Path(options.fix))
-        _look(source, findings, observers, codes, options.max_row_bytes, noted)
+        _look(source, findings, observers, codes, options.max_row_bytes)
     if options.baseline is not None:
         findings.worse = worse_than(options.baseline, findings.as_json(), findings.source)
     return findings
 
 
 def _look(
-    source: PairInput,
-    findings: Findings,
-    observers: list[Observer],
-    codes: frozenset[str],
-    max_row_bytes: int,
-    noted: set[str],
+    source: PairInput, findings: Findings, observers: list[Observer], codes: frozenset[str], max_row_bytes: int
 ) -> None:
     """Show the rows to the observers as the shape of the source asks, and take what they find."""
+    noted = set[str]()
     shape, rows = source.recognised(max_row_bytes, noted)
     findings.shape = shape.name
     if shape.name == kto.NAME:
         rows = map(shape.names.view, rows)
-        observers = [LabelChecker(), SecretChecker(codes), *(one for one in observers if isinstance(one, LineNotes))]
-    elif shape.templated:
-        observers.append(ShapeNote("PF108", f"the rows hold {shape.what}: pairforge convert reads it back as messages"))
-    if shape.name in TEXTS_ONLY:
-        observers += [ShapeNote("PF216", message) for message, _ in checks.RULES["PF216"].see(shape.what)]
+        observers = [LabelChecker(), SecretChecker(codes)]
     rows = formats.presented(rows, shape)
-    if shape.name == "unknown":
-        rows = _noting_prompts(rows, findings)
-    _observed(rows, observers, codes, findings)
-
-
-def _noting_prompts(rows: Iterator[Any], findings: Findings) -> Iterator[Any]:
-    """Return the rows, which are not pairs; if they are prompts, that is what `findings` says to do with them."""
-    start = list(islice(rows, 1))
-    findings.fixable = False
-    findings.prompts = bool(start) and prompts.is_prompt(start[0])
-    return chain(start, rows)
-
-
-def _observed(
-    rows: Iterator[Any],
-    observers: list[Observer],
-    codes: frozenset[str],
-    findings: Findings,
-) -> None:
-    """Show all rows to the observers, and take what they find."""
+    start = list(islice(rows, formats.LOOKED_AT))
+    if not shape.known:
+        findings.fixable = False
+        findings.prompts = bool(start) and prompts.is_prompt(start[0])
+        if strange := unknown_shape(start):
+            findings.take([strange] if strange.code in codes else [])
+            observers = []
     with ExitStack() as stack:
         for observer in observers:
             if isinstance(observer, AbstractContextManager):
                 stack.enter_context(observer)
-        start = list(islice(rows, formats.LOOKED_AT))
-        if findings.shape == "unknown" and (strange := unknown_shape(start)):
-            findings.take([strange] if strange.code in codes else [])
-            observers = [one for one in observers if isinstance(one, LineNotes)]
         for index, row in enumerate(chain(start, rows)):
             findings.rows = index + 1
             if _is_tie(row):
@@ -125,55 +97,38 @@ def _observed(
         for observer in observers:
             found = (one for one in observer.findings() if one.code in codes)
             findings.take(one for one in found if one.code != "PF201" or not findings.ties)
+    findings.take(one for one in _of_the_set(shape, noted) if one.code in codes)
     findings.sort_by_row()
 
 
+def _of_the_set(shape: formats.Shape, noted: set[str]) -> Iterator[Finding]:
+    """Yield what is wrong with the lines of the file, and with the shape of all rows."""
+    for one in rules_over("lines"):
+        yield from one.findings(None, noted)
+    if shape.templated:
+        message = f"the rows hold {shape.what}: pairforge convert reads it back as messages"
+        yield checks.RULES["PF108"].finding(message)
+    if shape.name in TEXTS_ONLY:
+        yield from checks.RULES["PF216"].findings(None, shape.what)
+
+
 def _is_tie(row: Any) -> bool:
-    return type(row) is Skip and row.reason in ("tie", formats.JOINED)
+    return type(row) is Skip and row.reason in formats.NO_PAIR
 
 
-def _on_request(codes: frozenset[str], source: PairInput) -> Iterator[Observer]:
-    over = {checks.RULES[code].over for code in codes}
-    if over & {"cue", "classifier"}:
-        # A run that made pairs says what is meant to differ in them.
-        yield ShortcutChecker(source.new_names)
-
-
-def _parallel_checker(codes: frozenset[str], other: checks.Against | None, jobs: int) -> Observer:
-    from .parallel import ParallelRowChecker
-
-    if jobs < 0:
-        raise InputError(f"--jobs {jobs} is less than 0", fix="--jobs 0 uses every processor core")
+def _row_checker(codes: frozenset[str], other: checks.Against | None, jobs: int) -> Observer:
     # Other processes can't import a rule that the caller's script defines.
-    own = any(checks.RULES[code].see.__module__ == "__main__" for code in codes)
-    return RowChecker(codes, other) if own else ParallelRowChecker(codes, other, jobs or os.cpu_count() or 1)
+    if jobs == 1 or any(checks.RULES[code].see.__module__ == "__main__" for code in codes):
+        return RowChecker(codes, other)
+    from ..checks.parallel import ParallelRowChecker
 
-
-class ShapeNote(Observer):
-    """Reports what is wrong with the shape of a set as a whole."""
-
-    def __init__(self, code: str, message: str) -> None:
-        self._found = Finding(code, checks.RULES[code].severity, message)
-
-    def findings(self) -> list[Finding]:
-        return [self._found]
-
-
-class LineNotes(Observer):
-    """Reports what was noted about the lines of a file while it was read."""
-
-    def __init__(self, noted: set[str]) -> None:
-        self._noted = noted
-
-    def findings(self) -> list[Finding]:
-        return [finding for one in rules_over("lines") for finding in one.findings(None, self._noted)]
+    return ParallelRowChecker(codes, other, jobs or os.cpu_count() or 1)
 
 
 def _codes(select: Sequence[str], ignore: Sequence[str], model: bool) -> frozenset[str]:
     """Return the codes to look for: those that need nothing more than is given, and that are asked for."""
     wanted, left = (
-        {part.strip().upper() for name in as_tuple(names) for part in name.split(",")} - {""}
-        for names in (select, ignore)
+        {part.strip().upper() for name in names for part in name.split(",")} - {""} for names in (select, ignore)
     )
     families = {name[:3] for name in wanted}
     own = [
@@ -198,11 +153,12 @@ def _against(source: PairData, output: str | None) -> checks.Against:
     name = str(source)
     if name not in prompts.BUNDLED:
         given = PairInput(source, output)
-        if given.path is None:
-            return checks.Against(filter(None, map(_context, given.presented())), "the other rows")
         shape, rows = given.recognised()
-        if shape.name != "unknown":
-            return checks.Against(map(_context, formats.presented(rows, shape)), name)
+        contexts = map(_context, formats.presented(rows, shape))
+        if given.path is None:
+            return checks.Against(filter(None, contexts), "the other rows")
+        if shape.known:
+            return checks.Against(contexts, name)
     asked = [one.messages if isinstance(one, Prompt) else () for one in prompts.read_prompts(name, history="full")]
     return checks.Against(asked, name)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import checks
-from ..checks.rule import FIX
-from ..console import HtmlRepr, table
+from ..checks.rule import FIX, OF_ROWS
+from ..console import table
 from ..errors import InputError
-from ..notebook import data_frame
-from ..text import and_others, did_you_mean, plural, visible
+from ..notebook import HtmlRepr, data_frame
+from ..text import and_others, did_you_mean, first_few, plural, visible
 from ..types import Finding
 from .baseline import EXIT_CODE
 
@@ -25,7 +25,6 @@ KEPT = 10_000
 """How many findings of each code are kept; all are counted."""
 _ROWS_SHOWN = 5
 _COLUMNS = ("code", "severity", "rows", "which", "what")
-_OF_ROWS = ("value", "schema", "row")
 _GITHUB = {"error": "error", "warning": "warning", "info": "notice"}
 _ESCAPES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
@@ -169,12 +168,12 @@ class Findings(HtmlRepr, list[Finding]):
             ways = f"pairforge correct --from NAME --to NAME -p {source}, or pairforge onpolicy -p {source}"
             return f"these are prompts, not pairs; commands that make pairs of them: {ways}"
         known = (checks.RULES[code] for code in codes if code in checks.RULES)
-        fixable = any(one.fix == FIX or (one.severity == "error" and one.over in _OF_ROWS) for one in known)
+        fixable = any(one.fix == FIX or (one.severity == "error" and one.over in OF_ROWS) for one in known)
         return f"next: {FIX.format(data=source)}" if fixable and self.fixable else ""
 
     def _line(self, findings: list[Finding]) -> tuple[str, ...]:
         places = list(dict.fromkeys(str(finding.row) for finding in findings if finding.row is not None))
-        first = ", ".join(places[:_ROWS_SHOWN]) + (" ..." if len(places) > _ROWS_SHOWN else "")
+        first = first_few(places, _ROWS_SHOWN)
         count = self.counts[findings[0].code]
         rows = len(places) if count == len(findings) else count  # of very many not all are kept
         what = and_others([finding.message for finding in findings])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..text import json_value
 from .row import Sides
 from .rule import Seen, clip, rule
 
@@ -36,7 +36,7 @@ def _calls(sides: Sides) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def tool_names(row: Mapping[str, Any]) -> set[str]:
     """Return the names of the `tools` of a row, a list or a JSON text; none where one of them can't be read."""
     found, tools = set[str](), row.get("tools")
-    tools = _json(tools) if isinstance(tools, str) else tools
+    tools = json_value(tools) if isinstance(tools, str) else tools
     for tool in tools if isinstance(tools, list) else ():
         tool = tool.get("function", tool) if isinstance(tool, Mapping) else tool
         if not isinstance(tool, Mapping) or not isinstance(tool.get("name"), str):
@@ -52,17 +52,10 @@ def broken_call(sides: Sides) -> Iterator[Seen]:
     Chat templates and programs parse them: training stops there, or the model learns calls that nothing can run.
     """
     for path, function in _calls(sides):
-        if isinstance(text := function["arguments"], str) and not isinstance(_json(text or "{}"), Mapping):
+        if isinstance(text := function["arguments"], str) and not isinstance(json_value(text or "{}"), Mapping):
             yield f"the arguments of {clip(function['name'], 40)} are not a JSON object: {clip(text)}", path
-    if isinstance(tools := sides.row.get("tools"), str) and tools.strip() and _json(tools) is None:
+    if isinstance(tools := sides.row.get("tools"), str) and tools.strip() and json_value(tools) is None:
         yield f"`tools` is a text that is not JSON: {clip(tools)}", "/tools"
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 @rule("PF122", prefilter=attached)

@@ -11,10 +11,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..text import kind_of, plural
-from ..types import Finding, Message
-from .duplicates import Digests, Mask, Places, circles, earlier, earliest, first_with, key, mixed, repeated
-from .minhash import Bytes, Sketches, near_duplicates, sketch
-from .row import INSTRUCTS, NUMBERS, TEXTS, Sides
+from ..types import NUMBER_COLUMNS, SIDES, TEXT_COLUMNS, Finding, Message
+from .arrays import Bytes, Ints, Mask
+from .duplicates import Digests, circles, earlier, earliest, first_with, key, mixed, repeated
+from .minhash import Sketches, near_duplicates, sketch
+from .row import INSTRUCTS, Sides
 from .rule import FIX, Rule, Seen, SeenAt, clip, rule
 
 _LONG_ENOUGH = 24
@@ -71,7 +72,7 @@ class DatasetState:
             known = frozenset(self.found.get(one.unless, ()))
             for row, message in one.see(self, *([against] if one.against else [])):
                 if row not in known:
-                    yield Finding(one.code, one.severity, message, row)
+                    yield one.finding(message, row)
 
 
 class Against:
@@ -110,7 +111,7 @@ def leaked(sides: Sides, against: Against) -> Iterator[Seen]:
         yield f"asks the same as row {row} of {against.name}", sides.pointer("chosen", max(0, sides.shared - 1))
 
 
-_KNOWN = frozenset((*TEXTS, *NUMBERS, "chosen", "rejected"))
+_KNOWN = frozenset((*TEXT_COLUMNS, *NUMBER_COLUMNS, *SIDES))
 _NAMES, _ROWS = 1000, 10_000
 
 
@@ -167,7 +168,7 @@ def duplicate(dataset: DatasetState) -> Iterator[SeenAt]:
 def swapped(dataset: DatasetState) -> Iterator[SeenAt]:
     """An earlier row holds the same two answers the other way round: the two rows contradict each other."""
 
-    def turned(part: Digests) -> tuple[Mask, Places]:
+    def turned(part: Digests) -> tuple[Mask, Ints]:
         first = first_with(part.pair(), part.pair(swapped=True))
         return (first >= 0) & (first < np.arange(len(first))) & (part.chosen != part.rejected), first
 
@@ -252,7 +253,7 @@ def canned_answers(dataset: DatasetState) -> Iterator[SeenAt]:
     The model learns to say them whatever it is asked. Short answers, such as yes, no or a number, don't count.
     """
     digests = dataset[Digests]
-    for side in ("chosen", "rejected"):
+    for side in SIDES:
         texts = digests.texts(side)
         known, place, count = np.unique(texts, return_inverse=True, return_counts=True)
         if not len(texts) or np.sort(count)[-_FEW:].sum() < _HALF * len(texts):

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..resources import resource
 from . import RULES
+from .rule import OF_ROWS
 
 _FAMILIES = {
     "PF0": "PF0xx: is it a row of the right shape",
@@ -61,7 +62,7 @@ def _precision() -> str:
     """Return how often the findings are right that refuse a file (errors) or leave rows out."""
     measured: dict[str, Any] = json.loads(resource("data", "measured", "precision.json").read_text("utf-8"))
     rows, checks = measured["rows"], measured["checks"]
-    over = ("value", "schema", "row", "dataset", "secrets")
+    over = (*OF_ROWS, "dataset", "secrets")
     codes = [code for code, one in sorted(RULES.items()) if one.over in over]
     codes = [
         code for code in codes if code in _DELETES or (RULES[code].severity == "error" and not RULES[code].against)

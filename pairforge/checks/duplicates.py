@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from tempfile import TemporaryFile
-from typing import IO, TypeAlias
+from typing import IO
 from weakref import finalize
 
 import numpy as np
 import numpy.typing as npt
 
+from ..text import listed
 from ..types import Message
+from .arrays import Hashes, Ints, Mask
 from .row import Sides
 
-Keys: TypeAlias = npt.NDArray[np.uint64]
-Places: TypeAlias = npt.NDArray[np.int64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -103,24 +102,24 @@ class Digests:
         return whole[np.argsort(whole["row"])]
 
     @property
-    def rows(self) -> Places:
+    def rows(self) -> Ints:
         return self._table["row"].copy()
 
     @property
-    def prompt(self) -> Keys:
+    def prompt(self) -> Hashes:
         return self._table["prompt"].copy()
 
     @property
-    def chosen(self) -> Keys:
+    def chosen(self) -> Hashes:
         """Return a hash of each chosen answer to its prompt."""
         return mixed(self.prompt, self.texts("chosen"))
 
     @property
-    def rejected(self) -> Keys:
+    def rejected(self) -> Hashes:
         """Return a hash of each rejected answer to its prompt."""
         return mixed(self.prompt, self.texts("rejected"))
 
-    def texts(self, side: str) -> Keys:
+    def texts(self, side: str) -> Hashes:
         """Return a hash of each answer of a side, whatever the prompt."""
         return self._table[side].copy()
 
@@ -129,31 +128,31 @@ class Digests:
         bits: Mask = self._table["long"] & (1 + (side == "rejected")) > 0
         return bits
 
-    def pair(self, swapped: bool = False) -> Keys:
+    def pair(self, swapped: bool = False) -> Hashes:
         """Return one hash of both answers."""
         return mixed(*((self.rejected, self.chosen) if swapped else (self.chosen, self.rejected)))
 
 
-def mixed(one: Keys, other: Keys) -> Keys:
+def mixed(one: Hashes, other: Hashes) -> Hashes:
     """Return one hash of two, in their order."""
-    made: Keys = one * _MIX ^ (other + (one >> np.uint64(7)))
+    made: Hashes = one * _MIX ^ (other + (one >> np.uint64(7)))
     return made
 
 
-def earliest(keys: Keys) -> Places:
+def earliest(keys: Hashes) -> Ints:
     """Return for each place the first one that holds the same key."""
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    places: Places = first[inverse]
+    places: Ints = first[inverse]
     return places
 
 
-def first_with(keys: Keys, wanted: Keys) -> Places:
+def first_with(keys: Hashes, wanted: Hashes) -> Ints:
     """Return for each of the wanted keys the first place that holds it, or -1."""
     if not len(keys):
         return np.full(len(wanted), -1, np.int64)
     order = np.argsort(keys, kind="stable")
     at = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
-    found: Places = np.where(keys[order[at]] == wanted, order[at], -1)
+    found: Ints = np.where(keys[order[at]] == wanted, order[at], -1)
     return found
 
 
@@ -167,7 +166,7 @@ _SHOWN = 8
 _PEELS = 64
 
 
-def earlier(digests: Digests, found_in: Callable[[Digests], tuple[Mask, Places]]) -> Iterator[tuple[int, int]]:
+def earlier(digests: Digests, found_in: Callable[[Digests], tuple[Mask, Ints]]) -> Iterator[tuple[int, int]]:
     """Yield the numbers of two rows of one prompt, the later one's in order.
 
     `found_in` says of a part which places are found, and at which place the earlier row of each is.
@@ -183,7 +182,7 @@ def earlier(digests: Digests, found_in: Callable[[Digests], tuple[Mask, Places]]
 def repeated(digests: Digests) -> Iterator[tuple[int, str]]:
     """Yield the rows whose pair is in an earlier row, by number, and in which."""
 
-    def again(part: Digests) -> tuple[Mask, Places]:
+    def again(part: Digests) -> tuple[Mask, Ints]:
         first = earliest(part.pair())
         return first != np.arange(len(first)), first
 
@@ -199,9 +198,8 @@ def contradictions(digests: Digests) -> dict[int, str]:
     found = {}
     for circle in circles(digests, lambda part: part.chosen != part.rejected):
         for row in circle:
-            others = [str(one) for one in circle if one != row]
-            more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-            found[row] = f"contradicts {'row' if len(others) == 1 else 'rows'} {', '.join(others[:_SHOWN])}{more}"
+            others = [one for one in circle if one != row]
+            found[row] = f"contradicts {'row' if len(others) == 1 else 'rows'} {listed(others, _SHOWN)}"
     return found
 
 
@@ -213,7 +211,7 @@ def circles(digests: Digests, kept_in: Callable[[Digests], Mask]) -> list[list[i
     return sorted(circle for part in digests.parts() for circle in _circles_in(part, np.flatnonzero(kept_in(part))))
 
 
-def _circles_in(digests: Digests, keep: Places) -> Iterable[list[int]]:
+def _circles_in(digests: Digests, keep: Ints) -> Iterable[list[int]]:
     """Return the circles among the rows at the places to keep.
 
     Each is a strongly connected component of the graph of answers (Kosaraju): in it every answer leads to every other.

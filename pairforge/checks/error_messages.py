@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from ..resources import compiled, patterns
-from ..text import INVISIBLE, characters
+from ..text import INVISIBLE, characters, json_value
 
 _SHORT = 500
 """Longer texts are answers, unless they are a dump of some program's."""
@@ -93,9 +92,7 @@ def _is(text: str, section: str) -> bool:
 def _is_error_object(text: str) -> bool:
     """JSON (or a Python dict as it is printed) that only reports a failure."""
     text = text.strip("` \n").removeprefix("json").strip()
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+    if (value := json_value(text)) is None:
         return re.match(r"\[?\{\s*'(?:error|errors|exception)'\s*:", text) is not None
     if isinstance(value, list) and len(value) == 1:
         value = value[0]

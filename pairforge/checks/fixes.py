@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..text import LEFTOVER_TOKEN
+from ..types import SIDES
 from .preference import cut_off, empty_answer, error_sentinel, identical, nearly_identical
 from .row import Sides
 
-Texts: TypeAlias = tuple[str, str]
+BothTexts: TypeAlias = tuple[str, str]
 """The chosen and the rejected answer."""
 
 _FIRST, _LAST = re.compile(rf"\s*({LEFTOVER_TOKEN})\s*"), re.compile(rf"(?:{LEFTOVER_TOKEN})\Z")
@@ -19,7 +20,7 @@ _LONGEST = 48
 """Characters of the longest of these tokens."""
 
 
-def without_tokens(texts: Texts) -> Texts:
+def without_tokens(texts: BothTexts) -> BothTexts:
     """Take off control tokens of chat templates at the edges, where one answer has others than the other."""
     (one, *at_one), (other, *at_other) = map(_parted, texts)
     return texts if at_one == at_other else (one, other)
@@ -37,7 +38,7 @@ def _parted(text: str) -> tuple[str, list[str], list[str]]:
     return text, before, behind
 
 
-def without_edges(texts: Texts) -> Texts:
+def without_edges(texts: BothTexts) -> BothTexts:
     """Take off white space at the start, or at the end, where the answers differ in it and neither is blank."""
     one, other = texts
     if not one.strip() or not other.strip():
@@ -55,7 +56,7 @@ def cut_on_one_side(sides: Sides) -> list[str]:
     return [f"{path.split('/')[1]}: {message}" for message, path in found] if len(found) == 1 else []
 
 
-EDGES: dict[str, Callable[[Texts], Texts]] = {"tokens": without_tokens, "spaces": without_edges}
+EDGES: dict[str, Callable[[BothTexts], BothTexts]] = {"tokens": without_tokens, "spaces": without_edges}
 """What is taken off the edges, where it tells the sides apart; in this order."""
 
 DROPS: dict[str, Callable[[Sides], Iterable[str]]] = {
@@ -89,14 +90,14 @@ def fix_row(row: Mapping[str, Any], remedies: Collection[str]) -> FixedRow:
     if texts and used:
         made |= {
             side: [*made[side][:-1], {**made[side][-1], "content": text}]
-            for side, text in zip(("chosen", "rejected"), texts, strict=True)
+            for side, text in zip(SIDES, texts, strict=True)
         }
     sides = Sides.of(made)
     wrong = ((name, why) for name, look in DROPS.items() if name in remedies for why in look(sides))
     return FixedRow(made, tuple((name, _REASONS[name]) for name in used), next(wrong, None))
 
 
-def _last_texts(row: Mapping[str, Any]) -> Texts | None:
+def _last_texts(row: Mapping[str, Any]) -> BothTexts | None:
     """Return the two answers, where the sides differ in the assistant's last turn alone, and that is a text."""
     one, other = row["chosen"][-1], row["rejected"][-1]
     if one["role"] != "assistant" or other["role"] != "assistant" or row["chosen"][:-1] != row["rejected"][:-1]:

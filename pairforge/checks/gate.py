@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError
-from ..text import did_you_mean, one_line, plural
+from ..text import did_you_mean, first_few, one_line, plural
 from ..types import Finding, Severity
 from . import RULES
 
@@ -37,8 +37,7 @@ class CodeCount:
     def __str__(self) -> str:
         if not self.rows:
             return self.message
-        named = ", ".join(map(str, self.first[: min(self.rows, 4)])) + (" ..." if self.rows > 4 else "")
-        return f"{self.message} (in {plural(self.rows, 'row')}: {named})"
+        return f"{self.message} (in {plural(self.rows, 'row')}: {first_few(self.first, 4)})"
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ..formats import kto
@@ -11,7 +12,7 @@ from ..types import Finding, Skip
 from . import schema
 from .preference import empty_answer, error_sentinel
 from .row import Sides
-from .rule import RULES, Observer, Seen, clip, rule
+from .rule import RULES, Observer, Seen, any_fatal, clip, rule
 
 
 @rule("PF601", over="label", fatal=True)
@@ -42,7 +43,7 @@ def one_label_only(counts: Counter[bool]) -> Iterator[Seen]:
         yield f"all {sum(counts.values())} labels are {str(next(iter(counts))).lower()}", ""
 
 
-@rule("PF604", over="label twice")
+@rule("PF604", over="label_twice")
 def both_labels(first: int) -> Iterator[Seen]:
     """The same answer to the same prompt has both labels: one of them is wrong."""
     yield f"the same answer as in row {first}, with the other label", ""
@@ -59,10 +60,10 @@ class LabelChecker(Observer):
         """Return what is wrong with the next row."""
         found = list(schema.values(index, row))
         yield from found
-        if isinstance(row, Skip) or any(RULES[one.code].fatal for one in found):
+        if isinstance(row, Skip) or any_fatal(found):
             return
         if not isinstance(row, Mapping):
-            yield Finding("PF601", RULES["PF601"].severity, "the row is not an object", index)
+            yield RULES["PF601"].finding("the row is not an object", index)
             return
         for code in ("PF601", "PF602"):
             yield from RULES[code].findings(index, row)
@@ -72,9 +73,8 @@ class LabelChecker(Observer):
     def _of_answer(self, index: int, good: bool, context: list[Any], answer: list[Any]) -> Iterator[Finding]:
         self._counts[good] += 1
         sides = Sides.of({"chosen": [*context, *answer], "rejected": [*context, *answer]})
-        for see, code in ((empty_answer, "PF106"), (error_sentinel, "PF107")):
-            if message := next((message for message, path in see(sides)), None):
-                yield Finding(code, RULES[code].severity, message, index)
+        for code, see in (("PF106", empty_answer), ("PF107", error_sentinel)):
+            yield from (RULES[code].finding(message, index) for message, _ in islice(see(sides), 1))
         label, first = self._seen.setdefault(hash(sides.text), (good, index))
         if label != good:
             yield from RULES["PF604"].findings(index, first)

@@ -9,15 +9,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .duplicates import Keys, Mask, Places, key
+from .arrays import Bytes, Hashes, Ints, Mask
+from .duplicates import key
 from .row import INSTRUCTS, Sides
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 BINS = 32
 """Bytes in a sketch. The share of equal bytes of two sketches estimates the share of shingles that two texts share."""
 SHINGLE = 8
@@ -62,11 +61,11 @@ class Sketches:
         self._done += other._done
 
     @property
-    def rows(self) -> Places:
+    def rows(self) -> Ints:
         return np.array(self._rows, dtype=np.int64)
 
     @property
-    def systems(self) -> Keys:
+    def systems(self) -> Hashes:
         """Return a hash of each row's system message."""
         return np.array(self._systems, dtype=np.uint64)
 
@@ -105,11 +104,11 @@ def _least(texts: Sequence[bytes]) -> Bytes:
     inside: Mask = np.ones(len(data) - SHINGLE, np.bool_)
     for back in range(1, SHINGLE):
         inside[np.cumsum(size) - back] = False
-    shingles: Keys = np.ndarray((len(data) - SHINGLE,), "<u8", data, strides=(1,))[inside]
+    shingles: Hashes = np.ndarray((len(data) - SHINGLE,), "<u8", data, strides=(1,))[inside]
     hashed = shingles * np.uint64(0x9E3779B97F4A7C15)
     hashed ^= hashed >> np.uint64(32)
     hashed *= np.uint64(0xD6E8FEB86659FD93)
-    place: Places = np.repeat(np.arange(len(texts), dtype=np.int64) * BINS, size - (SHINGLE - 1))
+    place: Ints = np.repeat(np.arange(len(texts), dtype=np.int64) * BINS, size - (SHINGLE - 1))
     place += (hashed >> np.uint64(59)).astype(np.int64)
     flat: Any = np.full(len(texts) * BINS, _EMPTY, np.uint32)
     np.minimum.at(flat, place, (hashed >> np.uint64(16)).astype(np.uint32))
@@ -121,19 +120,19 @@ def _least(texts: Sequence[bytes]) -> Bytes:
     return low
 
 
-def near_duplicates(parts: Bytes, start: int = 0, within: Keys | None = None) -> Places:
+def near_duplicates(parts: Bytes, start: int = 0, within: Hashes | None = None) -> Ints:
     """Return for each row from `start` on an earlier one (with `start`: one before `start`) that is nearly the same in
     all of its parts, or -1. `parts` is (rows, parts, BINS); only rows with the same key `within` are compared.
     """
     count, width = len(parts), parts.shape[1]
-    found: Places = np.full(count, -1, np.int64)
+    found: Ints = np.full(count, -1, np.int64)
     each = 2 if width == _PARTS else 4
     if not count:
         return found
     for band in range(BINS // each):
         keys: Bytes = np.zeros((count, 8), np.uint8)
         keys[:, : width * each] = parts[:, :, band * each : (band + 1) * each].reshape(count, -1)
-        packed: Keys = keys.view(np.uint64)[:, 0] if within is None else keys.view(np.uint64)[:, 0] ^ within
+        packed: Hashes = keys.view(np.uint64)[:, 0] if within is None else keys.view(np.uint64)[:, 0] ^ within
         order = np.argsort(packed, kind="stable")
         new: Mask = np.ones(count, np.bool_)
         new[1:] = packed[order][1:] != packed[order][:-1]

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..refusals import refuses
 from ..resources import compiled, patterns
 from ..text import FILLERS, INVISIBLE, SPECIAL_TOKENS, common_prefix
 from ..thoughts import split
-from ..types import Message
+from ..types import SIDES, Message
 from .error_messages import is_error, is_surely_error
-from .row import INSTRUCTS, Sides, both
+from .row import INSTRUCTS, Sides
 from .rule import FIX, Seen, clip, rule
 
 _AFTER = {
@@ -41,9 +41,8 @@ _BLANK = re.compile(
 _UNFINISHED, _NEVER_LAST = (
     frozenset(" ".join(patterns("cut_off")[section]).split()) for section in ("unfinished", "never_last")
 )
-FINISH = {
-    side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated"))
-    for side in ("chosen", "rejected")
+_FINISH_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    side: tuple(f"{side}_{name}" for name in ("finish_reason", "finish", "stop_reason", "truncated")) for side in SIDES
 }
 _CUT = ("length", "max_tokens", "max_length", "token_limit", "MAX_TOKENS", True)
 _ENDS = frozenset(".!?…\"'”’)]}>`*。！？」』”|:;~")
@@ -54,7 +53,7 @@ _SHORT, _LONG = 25, 120
 """Characters from which on an answer may be seen to be cut off: by a word with which none ends, by one that few do."""
 _LEAST = 10
 """Bytes of a question with which no answer begins by chance."""
-_COLUMNS = frozenset(("prompt", *sum(FINISH.values(), ())))
+_COLUMNS = frozenset(("prompt", *sum(_FINISH_COLUMNS.values(), ())))
 _VISIBLE = frozenset("\"'*#-([`“‘「『《（【|_$1234567890")
 
 
@@ -86,20 +85,20 @@ def context_differs(sides: Sides) -> Iterator[Seen]:
     """
     if sides.regular:
         return
-    for name, turns in both(sides):
+    for name, turns in sides.both():
         for index in range(sides.shared, len(turns)):
             if (role := turns[index]["role"]) in ("user", *INSTRUCTS):
                 yield f"the sides differ before this {role} turn, or in it", sides.pointer(name, index)
                 return
     if sides.shared == min(len(sides.chosen), len(sides.rejected)) and len(sides.chosen) != len(sides.rejected):
-        short, long = sorted(("chosen", "rejected"), key=lambda name: len(getattr(sides, name)))
+        short, long = sorted(SIDES, key=lambda name: len(getattr(sides, name)))
         yield f"all of {short} is the beginning of {long}: nothing is left to compare", f"/{short}"
 
 
 @rule("PF102", prefilter=unusual)
 def not_answered(sides: Sides) -> Iterator[Seen]:
     """The last turn is not the assistant's: there is no answer to prefer or to avoid."""
-    for name, turns in both(sides):
+    for name, turns in sides.both():
         if (role := turns[-1]["role"]) != "assistant":
             yield f"{name} ends with a {role} turn", sides.pointer(name, len(turns) - 1)
 
@@ -110,7 +109,7 @@ def roles_out_of_order(sides: Sides) -> Iterator[Seen]:
 
     A system message comes first; then user and assistant take turns, the user first; tool turns follow the assistant's.
     """
-    for name, turns in both(sides):
+    for name, turns in sides.both():
         wrong = _out_of_order(turns)
         if wrong is not None and (name == "chosen" or wrong[0] >= sides.shared):
             yield wrong[1], sides.pointer(name, wrong[0])
@@ -224,7 +223,7 @@ def empty_answer(sides: Sides) -> Iterator[Seen]:
 
     As rejected it teaches nothing but to say something. An answer that is only a thinking block counts as empty.
     """
-    for name, turns in both(sides):
+    for name, turns in sides.both():
         for index in range(max(len(sides.prompt), sides.shared if name == "rejected" else 0), len(turns)):
             turn = turns[index]
             if turn["role"] == "assistant" and _is_blank(turn["content"], index == len(turns) - 1):
@@ -275,7 +274,7 @@ def cut_off(sides: Sides) -> Iterator[Seen]:
     """
     for name, index, text in sides.answers():
         said = breaks_off(text)
-        for column in FINISH[name]:
+        for column in _FINISH_COLUMNS[name]:
             if column in sides.row and sides.row[column] in _CUT:
                 said = f"{column} is {clip(sides.row[column])}"
         if said:
@@ -331,20 +330,16 @@ def prompt_repeated(sides: Sides) -> Iterator[Seen]:
     """
     if sides.regular and sides.shared:
         asked = sides.chosen[-2]["content"].strip()
-        found = [name for name, _, text in sides.answers() if _repeat(asked, text)]
+        found = [name for name, _, text in sides.answers() if _repeats(asked, text)]
         if found:
             who = "both answers begin" if len(found) == 2 else f"the {found[0]} answer begins"
             yield f"{who} with the question: {clip(asked)}", f"/{found[0]}"
 
 
-def _repeat(asked: str, *answers: str) -> bool:
-    """Return whether one of the answers begins with what is asked; a short question may be an answer's beginning."""
-    if len(asked.encode("utf-8", "surrogatepass")) < _LEAST:
-        return False
-    for text in answers:  # noqa: SIM110 (a generator would take twice as long)
-        if text.lstrip()[: len(asked)].lower() == asked.lower():
-            return True
-    return False
+def _repeats(asked: str, answer: str) -> bool:
+    """Return whether an answer begins with what is asked; a short question may be an answer's beginning."""
+    long = len(asked.encode("utf-8", "surrogatepass")) >= _LEAST
+    return long and answer.lstrip()[: len(asked)].lower() == asked.lower()
 
 
 @rule("PF115", "warning", prefilter=unusual)

@@ -14,19 +14,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..conversation import CHAT_ROLES
-from ..text import BIDI, CONTROL, FILLERS, IDEOGRAPHIC, JOINERS, TAGS, characters, common_prefix, lone_surrogate
+from ..text import (
+    BIDI,
+    CONTROL,
+    FILLERS,
+    IDEOGRAPHIC,
+    JOINERS,
+    MAX_DEPTH,
+    TAGS,
+    characters,
+    common_prefix,
+    lone_surrogate,
+)
 from ..thoughts import THOUGHT_KEYS
-from ..types import Message
+from ..types import NUMBER_COLUMNS, SIDES, TEXT_COLUMNS, Message
 
-MAX_DEPTH = 64
 INSTRUCTS = frozenset(("system", "developer"))
 """The roles of a message that says how to answer; newer models call it the developer's."""
-TEXTS = ("id", "prompt_id", "method", "model", "judge")
-NUMBERS = ("chosen_score", "rejected_score", "confidence")
 _PARTS = frozenset(("text", "image", "image_url", "audio", "input_audio", "video"))
 KEYS = frozenset(("role", "content", "tool_calls", "tool_call_id", "name", *THOUGHT_KEYS))
 """The keys of a message that chat templates read."""
-_SIDES = frozenset(("chosen", "rejected", "prompt"))
+_CONVERSATIONS = frozenset((*SIDES, "prompt"))
 _OPTIONAL = (str, type(None))
 
 
@@ -36,10 +44,10 @@ def well_shaped(row: Any) -> bool:
         return False
     if "prompt" in row and type(row["prompt"]) is not str and not _messages(row["prompt"]):
         return False
-    for name in TEXTS:
+    for name in TEXT_COLUMNS:
         if name in row and type(row[name]) is not str:
             return False
-    for name in NUMBERS:  # noqa: SIM110 (a generator would take twice as long)
+    for name in NUMBER_COLUMNS:  # a generator would take twice as long
         if name in row and type(row[name]) not in (int, float) and row[name] is not None:
             return False
     return True
@@ -60,7 +68,7 @@ def plain(value: Any, depth: int = 0) -> bool:
 def plain_beside(row: Mapping[str, Any]) -> bool:
     """Return what `plain` says of a row apart from its messages."""
     for name, value in row.items():
-        if name in _SIDES:
+        if name in _CONVERSATIONS:
             if type(value) is str and not plain(value):
                 return False
         elif not (type(value) is str and value.isprintable()) and not plain(value, 1):
@@ -176,6 +184,18 @@ class Sides:
         ahead = len(self.prompt)
         return f"/prompt/{index}" if index < ahead else f"/{side}/{index - ahead}"
 
+    def both(self) -> tuple[tuple[str, Sequence[Message]], ...]:
+        """Return the names of the sides with their conversations."""
+        return (("chosen", self.chosen), ("rejected", self.rejected))
+
+    def said(self) -> tuple[str, str]:
+        """Return what the assistant says on each side, chosen first, in its turns after the common context."""
+        one, other = (
+            "\n\n".join(turn["content"] for turn in turns[self.shared :] if turn["role"] == "assistant")
+            for _, turns in self.both()
+        )
+        return one, other
+
     def turns(self) -> Iterator[tuple[str, int, str, str]]:
         """Yield side, place, role and text of every message, shared ones once."""
         for side, turns, start in (("chosen", self.chosen, 0), ("rejected", self.rejected, self.shared)):
@@ -185,19 +205,9 @@ class Sides:
 
     def answers(self) -> Iterator[tuple[str, int, str]]:
         """Yield side, place and text of the last turn of each side that ends with the assistant's."""
-        for side, turns in both(self):
+        for side, turns in self.both():
             if turns[-1]["role"] == "assistant":
                 yield side, len(turns) - 1, turns[-1]["content"]
-
-
-def both(sides: Sides) -> tuple[tuple[str, Sequence[Message]], ...]:
-    """Return the names of the sides with their conversations."""
-    return (("chosen", sides.chosen), ("rejected", sides.rejected))
-
-
-def answer(turns: Sequence[Message]) -> str:
-    """Return the text of the assistant's turns among these."""
-    return "\n\n".join(turn["content"] for turn in turns if turn["role"] == "assistant")
 
 
 def _overlap(chosen: Sequence[Message], rejected: Sequence[Message]) -> tuple[int, str]:

@@ -22,7 +22,7 @@ Over: TypeAlias = Literal[
     "value", "schema", "row", "dataset", "lines",
     "secrets", "cue", "classifier",
     "unrendered", "tokenized", "tokenized_dataset",
-    "label", "labels", "label twice", "shape",
+    "label", "labels", "label_twice", "shape",
 ]  # fmt: skip
 """What a rule is called with:
 
@@ -30,8 +30,10 @@ value: any row as it was read (a `Skip` where it could not be read); schema: an 
 well-shaped row (`Sides`); dataset: what was collected of all rows (`DatasetState`); lines: what a file of JSON Lines
 holds beside rows; secrets: the `Texts` of any JSON value; cue, classifier: what the shortcut audit found; unrendered:
 the `Skip` of a row that the chat template refuses; tokenized: a `TokenizedPair`; tokenized_dataset: the counts of all
-of them; label, labels, label twice: answers with labels, see `labels`; shape: what the rows of a set hold, in words.
+of them; label, labels, label_twice: answers with labels, see `labels`; shape: what the rows of a set hold, in words.
 """
+OF_ROWS: tuple[Over, ...] = ("value", "schema", "row")
+"""Rules over these look at one row alone, and at nothing beside it."""
 ON_REQUEST = frozenset(("cue", "classifier"))
 """`validate` applies rules over these only where `--select` names their family, ..."""
 WITH_MODEL = frozenset(("unrendered", "tokenized", "tokenized_dataset"))
@@ -62,10 +64,14 @@ class Rule:
     kinds: Collection[str] = ()
     summary: bool = False
 
+    def finding(self, message: str, row: int | None = None, path: str = "") -> Finding:
+        """Return a finding of this rule in a row (None: in the dataset as a whole)."""
+        return Finding(self.code, self.severity, message, row, path)
+
     def findings(self, row: int | None, *subject: Any) -> Iterator[Finding]:
         """Return what the rule finds in a row (None: in the dataset as a whole)."""
         for message, path in self.see(*subject):
-            yield Finding(self.code, self.severity, message, row, path)
+            yield self.finding(message, row, path)
 
 
 class Observer:
@@ -125,6 +131,11 @@ def rule(code: str, severity: Severity = "error", *, over: Over = "row", **condi
 def rules_over(*over: Over) -> tuple[Rule, ...]:
     """Return the rules that are called with one of these, in the order of their codes."""
     return tuple(one for _, one in sorted(RULES.items()) if one.over in over)
+
+
+def any_fatal(found: Iterable[Finding]) -> bool:
+    """Return whether one of the findings is of a fatal rule, so that nothing more can be said about the row."""
+    return any(RULES[one.code].fatal for one in found)
 
 
 def clip(value: object, length: int = 60) -> str:

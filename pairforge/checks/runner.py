@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from ..types import Finding
 from . import answer_text, attachments, labels, preference, schema, scores, tokenized, transcripts  # noqa: F401 (rules)
 from .dataset import Against, DatasetState
 from .row import Sides, plain, plain_beside, well_shaped
-from .rule import RULES, Observer, Rule, rules_over
+from .rule import RULES, Observer, Rule, any_fatal, rules_over
 from .secrets import SecretChecker
 from .shortcuts import findings as _findings  # noqa: F401 (registers PF3xx)
 
@@ -58,9 +58,9 @@ class RowChecker(Observer):
                 found = list(islice(schema.values(index, row), _A_ROW))
         else:
             found = list(islice(schema.values(index, row), _A_ROW))
-            if not any(RULES[one.code].fatal for one in found):
+            if not any_fatal(found):
                 found += islice(schema.shape(index, row), _A_ROW)
-            if any(RULES[one.code].fatal for one in found):
+            if any_fatal(found):
                 return secrets + self._selected(found[:_A_ROW])
             sides = Sides.of(row)
         found = self._selected(found) if found else found
@@ -95,16 +95,10 @@ def check(
 ) -> Iterator[Finding]:
     """Return what is wrong with the rows, in one pass; memory grows by some 150 bytes a row.
 
-    A row is a mapping, or the `Skip` that says why it could not be read. Where none of the first rows is a pair,
-    one finding says so and the check ends.
+    A row is a mapping, or the `Skip` that says why it could not be read.
     """
-    stream = iter(data)
-    start = list(islice(stream, schema.ENOUGH))
-    if strange := schema.all_strange(start):
-        yield from [strange] if codes is None or strange.code in codes else []
-        return
     checker = RowChecker(codes, against)
-    for index, row in enumerate(chain(start, stream)):
+    for index, row in enumerate(data):
         yield from checker.see(index, row)
     yield from checker.findings()
 

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..conversation import ROLES
-from ..formats.source_formats import Misfit, refusal, shape_of
-from ..resources import resource
-from ..text import kind_of, lone_surrogate
-from ..types import Finding, Skip
-from .row import KEYS, MAX_DEPTH, TEXTS, Sides, well_shaped
-from .rule import FIX, RULES, Seen, clip, rule, rules_over
+from ..formats.source_formats import NO_PAIR, Misfit, refusal, shape_of
+from ..resources import validator
+from ..text import MAX_DEPTH, kind_of, lone_surrogate
+from ..types import SIDES, TEXT_COLUMNS, Finding, Skip
+from .row import KEYS, Sides, well_shaped
+from .rule import FIX, RULES, Seen, any_fatal, clip, rule, rules_over
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
-    from jsonschema.protocols import Validator
-
-
-@lru_cache
-def validator() -> Validator:
-    """Return the validator of schemas/pair.schema.json."""
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(resource("schemas", "pair.schema.json").read_text("utf-8")))
 
 
 def said(error: ValidationError) -> Seen:
@@ -69,15 +58,9 @@ def foreign(row: Any) -> str | None:
     if not isinstance(row, Mapping):
         return None
     shape = shape_of([row])
-    sides = [row.get(name) for name in _SIDES]
-    unread = shape.name == "unknown" and (None in sides or any(isinstance(side, list) for side in sides))
+    sides = [row.get(name) for name in SIDES]
+    unread = not shape.known and (None in sides or any(isinstance(side, list) for side in sides))
     return None if shape.native or unread else shape.what
-
-
-def strange(row: Any) -> str | None:
-    """Return what a row holds that is not a pair at all, by shape or by keys; None where a side is there."""
-    other = isinstance(row, Mapping) and "chosen" not in row and "rejected" not in row
-    return foreign(row) or (f"neither, but {keys(row)}" if other else None)
 
 
 def keys(row: Mapping[Any, Any]) -> str:
@@ -90,7 +73,6 @@ def token(key: object) -> str:
     return str(key)[:80].replace("~", "~0").replace("/", "~1")
 
 
-_SIDES = ("chosen", "rejected")
 _TOO_DEEP = object()
 
 
@@ -105,7 +87,7 @@ def not_json(row: Any) -> Iterator[Seen]:
 
     `load_dataset` then fails on the whole file, with an error that names no line.
     """
-    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", "tie", "joined"):
+    if isinstance(row, Skip) and row.reason not in ("encoding", "repeated_key", "limit", *NO_PAIR):
         yield _by_line(row), ""
 
 
@@ -177,7 +159,7 @@ def not_a_pair(error: ValidationError) -> Iterator[Seen]:
 @rule("PF011", over="schema", fatal=True, fix=FIX)
 def not_messages(error: ValidationError) -> Iterator[Seen]:
     """A side is not a list of messages, or an empty one: the trainer would see plain text without roles, or nothing."""
-    if len(error.absolute_path) == 1 and error.absolute_path[0] in ("chosen", "rejected", "prompt"):
+    if len(error.absolute_path) == 1 and error.absolute_path[0] in (*SIDES, "prompt"):
         yield said(error)
 
 
@@ -209,7 +191,7 @@ def column_type(error: ValidationError) -> Iterator[Seen]:
 
     Arrow holds one type a column: loading fails at the first row that differs.
     """
-    if len(error.absolute_path) == 1 and error.absolute_path[0] not in ("chosen", "rejected", "prompt"):
+    if len(error.absolute_path) == 1 and error.absolute_path[0] not in (*SIDES, "prompt"):
         yield said(error)
 
 
@@ -232,9 +214,8 @@ _PARTS = {"row": "PF010", "side": "PF011", "message": "PF012", "role": "PF013"}
 def values(index: int, row: Any) -> Iterator[Finding]:
     """Return findings on a row that could not be read, and on single texts and numbers anywhere in one."""
     if isinstance(row, Misfit):  # a row that does not fit the shape of its set
-        code = _PARTS[row.part]
         path = f"/{token(row.path)}" if row.path else ""
-        yield Finding(code, RULES[code].severity, row.detail.partition(": ")[2], index, path)
+        yield RULES[_PARTS[row.part]].finding(row.detail.partition(": ")[2], index, path)
         return
     for one in rules_over("value"):
         yield from one.findings(index, row)
@@ -244,14 +225,14 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
     """Return findings on the shape; if none is fatal, `Sides.of` can take the row."""
     if isinstance(row, Mapping) and not ("prompt_id" in row and "method" in row):
         # Without columns that only share a name with pairforge's own: elsewhere an `id` may be a number.
-        row = {name: value for name, value in row.items() if name not in TEXTS or isinstance(value, str)}
+        row = {name: value for name, value in row.items() if name not in TEXT_COLUMNS or isinstance(value, str)}
     if well_shaped(row):
         return
     reported = set()
     # Where a side is null, a text on the other side is not what is wrong.
-    empty = [side for side in _SIDES if isinstance(row, Mapping) and side in row and row[side] is None]
-    for error in validator().iter_errors(row):
-        if empty and len(error.absolute_path) == 1 and error.absolute_path[0] in {*_SIDES} - {*empty}:
+    empty = [side for side in SIDES if isinstance(row, Mapping) and side in row and row[side] is None]
+    for error in validator("pair").iter_errors(row):
+        if empty and len(error.absolute_path) == 1 and error.absolute_path[0] in {*SIDES} - {*empty}:
             continue
         for one in rules_over("schema"):
             for finding in one.findings(index, error):
@@ -262,20 +243,7 @@ def shape(index: int, row: Any) -> Iterator[Finding]:
 
 def is_pair(row: Any) -> bool:
     """Return whether `Sides.of` can take the row."""
-    return well_shaped(row) or not any(RULES[found.code].fatal for found in shape(0, row))
-
-
-ENOUGH = 20
-"""If none of so many first rows is a pair, the check ends there."""
-
-
-def all_strange(start: list[Any]) -> Finding | None:
-    """Return the one finding on a dataset of which none of the first rows is a pair."""
-    shapes = [strange(row) for row in start]
-    if len(start) < ENOUGH or not all(shapes):
-        return None
-    read = "`chosen` and `rejected` are read as lists of {role, content} messages"
-    return Finding("PF010", RULES["PF010"].severity, f"all rows looked at hold {shapes[0]}; {read}", 0)
+    return well_shaped(row) or not any_fatal(shape(0, row))
 
 
 def unknown_shape(start: list[Any]) -> Finding | None:
@@ -289,7 +257,7 @@ def unknown_shape(start: list[Any]) -> Finding | None:
     found = shape_of(rows)
     if any("chosen" in row and "rejected" in row for row in rows) and "without a prompt" not in found.what:
         return None
-    return Finding("PF010", RULES["PF010"].severity, str(refusal(found, rows)), 0)
+    return RULES["PF010"].finding(str(refusal(found, rows)), 0)
 
 
 def leaves(row: Any) -> Iterator[tuple[str, Any]]:

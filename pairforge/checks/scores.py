@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from .row import NUMBERS, Sides
+from ..types import NUMBER_COLUMNS
+from .row import Sides
 from .rule import Seen, clip, rule
 
 _WORDS = frozenset(
@@ -19,11 +20,11 @@ _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _MARGIN = re.compile(r"(?:score|reward|rating)?[_ -]?margin|(?:score|reward|rating)[_ -]?(?:diff|difference|gap)", re.I)
 
 
-Columns: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
+ScoreColumns: TypeAlias = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 
 
 @lru_cache(1024)
-def _columns(names: tuple[str, ...]) -> Columns:
+def _columns(names: tuple[str, ...]) -> ScoreColumns:
     """Return the columns that score the sides (`chosen_score` with `rejected_score`), and those of margins."""
     by_parts = {tuple(part.lower() for part in _PART.findall(str(name))): name for name in names}
     found = []
@@ -103,6 +104,6 @@ def score_as_text(sides: Sides) -> Iterator[Seen]:
     A filter or a sort by such a column, or a trainer's margin, is wrong, or fails.
     """
     for name in (name for pair in _columns(tuple(sides.row))[0] for name in pair):
-        if isinstance(sides.row[name], str) and name not in NUMBERS and _number(sides.row[name]) is not None:
+        if isinstance(sides.row[name], str) and name not in NUMBER_COLUMNS and _number(sides.row[name]) is not None:
             yield f"{name} is the text {clip(sides.row[name], 30)}, not a number", f"/{name}"
             return

@@ -205,7 +205,6 @@ class TokenizedChecker(Observer):
     Args:
         tokenizer: One of transformers', with the chat template that training will use.
         max_length: Tokens of a side that the trainer keeps (None: all).
-        batch_size: Pairs that the trainer takes in one step.
         ends: The ids at which the model stops, by its generation settings (none: any special token ends an answer).
         inserted: The system message that the template gives to a conversation without one.
     """
@@ -215,12 +214,11 @@ class TokenizedChecker(Observer):
         tokenizer: Any,
         *,
         max_length: int | None = MAX_LENGTH,
-        batch_size: int = 8,
         ends: Collection[int] = (),
         inserted: str | None = None,
     ) -> None:
         self.tokenizer = CheckedTokenizer(tokenizer, ends)
-        self.counts = TokenCounts(max_length, batch_size, inserted)
+        self.counts = TokenCounts(max_length, inserted)
         self._waiting: list[tuple[int, Mapping[str, Any]]] = []
 
     def see(self, index: int, row: Any) -> list[Finding]:

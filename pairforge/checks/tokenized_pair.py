@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from ..tokenization import MAX_LENGTH, SIDES, Rendered, Side
-from ..types import Skip
-from .row import Sides, answer
+from ..tokenization import MAX_LENGTH, Rendered
+from ..types import SIDES, Side, Skip
+from .row import Sides
 
 
 class CheckedTokenizer:
@@ -104,8 +104,7 @@ class TokenizedPair:
 
     def answer(self, side: Side) -> str:
         """Return what the assistant says on one side only."""
-        turns = self.sides.chosen if side == "chosen" else self.sides.rejected
-        return answer(turns[self.sides.shared :])
+        return self.sides.said()[SIDES.index(side)]
 
     def completions(self) -> Iterator[tuple[Side, Sequence[int]]]:
         """Yield each side with the tokens that are trained on, before any cut."""
@@ -121,8 +120,9 @@ class TokenCounts:
     """
 
     max_length: int | None = MAX_LENGTH
-    batch_size: int = 8
     inserted: str | None = None
+    batch_size: int = 8
+    """Pairs that TRL takes in one step by default."""
     rows: int = 0
     not_rendered: int = 0
     dropped: int = 0

@@ -20,7 +20,7 @@ from ..api.config_file import CONFIG_NAME, config_file
 from ..errors import InputError
 from ..options.sampling import SamplerOptions
 from ..text import did_you_mean, error_line
-from .usage import spelling, wrong_value
+from .usage import commands_of, spelling, wrong_value
 
 _NEVER = {
     "repo": "publishes",
@@ -108,7 +108,7 @@ def _defaults(table: Mapping[str, Any], main: click.Group, file: Path) -> dict[s
     if not isinstance(general, Mapping):
         raise InputError("pairforge must be a section", fix="write [pairforge]")
     general = {**shared, **general}
-    commands = dict(_commands(main))
+    commands = {words: command for words, command in commands_of(main) if command.params}
     found = {words: dict[str, Any]() for words in commands}
     for key, value in general.items():
         for words in _holders(key, commands):
@@ -117,14 +117,6 @@ def _defaults(table: Mapping[str, Any], main: click.Group, file: Path) -> dict[s
         for key, value in section.items():
             found[words] |= _checked(key, value, commands[words], words.replace(" ", "."), file)
     return _nested(found)
-
-
-def _commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            yield from _commands(command, f"{prefix}{name} ")
-        elif not command.hidden and command.params:
-            yield f"{prefix}{name}", command
 
 
 def _sections(own: Mapping[str, Any], group: click.Group, prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -42,15 +42,13 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def command_paths(group: click.Group) -> list[str]:
-    """Return the words of all commands under a group, the hidden ones left out: `runs list`."""
-    found = []
+def commands_of(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield the commands and groups under a group, each behind its words (`runs list`); hidden ones are left out."""
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            found += [f"{name} {words}" for words in command_paths(command)]
+            yield from commands_of(command, f"{before}{name} ")
         if not command.hidden:
-            found.append(name)
-    return found
+            yield f"{before}{name}", command
 
 
 def explained(error: click.ClickException, args: Sequence[str] = ()) -> InputError:
@@ -127,7 +125,7 @@ def _number_hint(given: str, param: click.Parameter) -> str:
 
 def _command_hint(word: str, ctx: click.Context | None) -> str:
     group = ctx.find_root().command if ctx else None
-    paths = command_paths(group) if isinstance(group, click.Group) else []
+    paths = [words for words, _ in commands_of(group)] if isinstance(group, click.Group) else []
     prefix = ctx.command_path.partition(" ")[2] if ctx else ""
     own = [path.removeprefix(f"{prefix} ") for path in paths if path.startswith(f"{prefix} ")] if prefix else paths
     same = [path for path in paths if path.split()[-1] == word.lower()]

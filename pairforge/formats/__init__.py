@@ -1,11 +1,12 @@
 """Pairs to and from every shape that trainers and people write them in.
 
-source_formats has the table of shapes and reads rows to pairs, with columns (their names), context (what is asked),
-candidates, trees and kto (answers with scores, ranks, verdicts or labels); target_formats: pairs to the shape of a
-trainer; writers: rows to a file.
+shapes has the table of shapes; source_formats recognises that of a set, and gives its rows as pairs. A row is read by
+shape_readers, with columns (their names), context (what is asked), candidates, verdicts, trees and kto (answers with
+scores, verdicts, ranks or labels); joined puts together sets of one answer a row. target_formats: pairs to the shape of
+a trainer; table_schema and writers: rows to a table or a file.
 
-A row that can't be read is a `Skip` with one of the reasons in `UNREADABLE`, and reading goes on behind it; a file that
-does not hold rows is an `InputError`.
+A row that can't be read is a `Skip`, mostly an `Unreadable`, and reading goes on behind it; a file that does not hold
+rows is an `InputError`.
 """
 
 from __future__ import annotations
@@ -19,20 +20,17 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from .. import readers as reader
 from ..errors import InputError
-from ..readers import UNREADABLE, Unreadable, Wanted
-from ..types import Skip
-from .candidates import PICKS
-from .columns import ANSWERS, QUESTIONS, SIDES, Names, by_hand, plain
+from ..readers import Unreadable, Wanted, read
+from ..types import NUMBER_COLUMNS, SIDES, Skip
+from .columns import ANSWERS, QUESTIONS, Names, by_hand, plain
 from .context import decoded
-from .joined import REASON as JOINED
 from .joined import joined
 from .shapes import SHAPES, Shape
-from .source_formats import LOOKED_AT, Misfit, as_pairs, pairs_in, presented, recognise, refusal, shape_of, tie
+from .source_formats import LOOKED_AT, NO_PAIR, Misfit, as_pairs, pairs_in, presented, recognise, refusal, shape_of, tie
 from .target_formats import TARGETS
 from .verdicts import sisters, two_answers
-from .writers import NUMBERS, features, to_dataset, write_parquet
+from .writers import to_dataset
 
 
 def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
@@ -42,7 +40,7 @@ def rows(source: str | Path, max_row_bytes: int | None = None, noted: set[str] |
     skipped. What is unusual about the lines of a file is added to `noted`.
     """
     wanted = replace(PAIRS, max_row_bytes=max_row_bytes, noted=set() if noted is None else noted)
-    return joined(map(itemgetter(1), reader.read(str(source), wanted)))
+    return joined(map(itemgetter(1), read(str(source), wanted)))
 
 
 @cache
@@ -58,11 +56,11 @@ def _of_cells(cells: dict[str, str], where: str) -> Any:
 
     In a column of texts only messages are read: an answer may be JSON.
     """
-    row: dict[str, Any] = {column: cell for column, cell in cells.items() if cell or column not in NUMBERS}
+    row: dict[str, Any] = {column: cell for column, cell in cells.items() if cell or column not in NUMBER_COLUMNS}
     for column, cell in row.items():
-        if column in NUMBERS or cell[:1] in ("[", "{"):
+        if column in NUMBER_COLUMNS or cell[:1] in ("[", "{"):
             try:
-                found = float(cell) if column in NUMBERS else json.loads(cell)
+                found = float(cell) if column in NUMBER_COLUMNS else json.loads(cell)
             except (ValueError, RecursionError):
                 if cell.startswith(("[{'", "{'")):
                     what = f"{where}: the cell of {column!r:.40} is the repr of a Python object, not JSON"
@@ -75,26 +73,15 @@ def _of_cells(cells: dict[str, str], where: str) -> Any:
 PAIRS = Wanted(
     "pairs",
     "give a file or a folder, org/name of the Hub, or - for standard input",
-    columns=("chosen", "rejected"),
+    columns=SIDES,
     cells=_of_cells,
 )
 
-NATIVE = tuple(shape.name for shape in SHAPES if shape.native)
-"""The shapes of rows that a check looks at as they are."""
 __all__ = [
-    "JOINED", "LOOKED_AT", "NATIVE", "PICKS", "SHAPES", "TARGETS", "UNREADABLE", "Misfit", "Names", "Shape", "as_pairs",
-    "by_hand", "features", "pairs_in", "pairs_of", "presented", "read", "read_rows", "recognise", "refusal", "rows",
-    "shape_of", "tie", "to_dataset", "write_parquet",
+    "LOOKED_AT", "NO_PAIR", "PAIRS", "SHAPES", "TARGETS", "Misfit", "Names", "Shape", "all_readable", "as_pairs",
+    "by_hand", "pairs_in", "pairs_of", "presented", "read_rows", "recognise", "refusal", "rows", "shape_of", "tie",
+    "to_dataset",
 ]  # fmt: skip
-
-
-def read(source: str | Path, max_row_bytes: int | None = None, noted: set[str] | None = None) -> Iterator[Any]:
-    """Return the rows of a file, folder, Hub data set or stdin (`-`), in order, a Skip where one can't be read.
-
-    Rows of a well-known foreign shape come as pairs of whole conversations; all others as they are, so that a check
-    sees what is in the file. Row n of what comes is row n of the file. The other arguments are those of `rows`.
-    """
-    return presented(rows(source, max_row_bytes, noted))
 
 
 def read_rows(source: str | Path, columns: Names | None = None) -> Iterator[Any]:
@@ -109,10 +96,10 @@ def pairs_of(rows: Iterable[Any], columns: Names | None = None) -> Iterator[Any]
     no counterpart, gives none. `columns` are those that the user named.
     """
     shape, rows = recognise(rows, columns)
-    if shape.native or shape.name == "unknown":
+    if shape.native or not shape.known:
         return rows
     made = as_pairs(rows, shape, Counter())
-    return (row for row in made if not isinstance(row, Skip) or row.reason not in ("tie", "unpaired", JOINED))
+    return (row for row in made if not isinstance(row, Skip) or row.reason not in (*NO_PAIR, "unpaired"))
 
 
 def all_readable(rows: Iterable[Any], source: str) -> Iterator[Any]:

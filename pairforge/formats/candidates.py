@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,19 +9,20 @@ from dataclasses import dataclass, field
 from itertools import combinations, pairwise
 from typing import Any
 
-from ..conversation import role_of
-from .columns import Row
+from ..conversation import objects_in, role_of
+from ..options.pairs import Pick
+from ..text import json_value
+from ..types import SIDES, Row
 from .context import Cells, MisfitError, decoded, holds_turns, text_in
 
-PICKS = ("all-pairs", "best-worst", "adjacent")
-"""Which of several answers become pairs: each and each worse one, the best and the worst, each and the next worse."""
 Score = float | None
 
 
-def picked(scores: Sequence[Score], pick: str) -> list[tuple[int, int]]:
+def picked(scores: Sequence[Score], pick: Pick) -> list[tuple[int, int]]:
     """Return the pairs of a better and a worse answer, by their places; higher is better, and a tie is not a pair.
 
-    An answer without a score is in none.
+    `pick`: each and each worse one, the best and the worst, or each and the next worse. An answer without a score is in
+    none.
     """
     order = sorted((at for at, score in enumerate(scores) if score is not None), key=lambda at: -_known(scores[at]))
     if pick == "best-worst":
@@ -45,7 +45,6 @@ class Candidates:
     answers: list[Any]
     scores: Sequence[Score]
     shown: dict[str, list[Any]] = field(default_factory=dict)
-    wholes: bool = False
 
 
 LISTS = (
@@ -96,12 +95,9 @@ def _aspect(held: Any) -> bool:
 def _list(value: Any) -> list[Any] | None:
     """Return a list, also one that is written as JSON."""
     if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return None
+        value = json_value(value)
     if isinstance(value, Mapping) and value and all(isinstance(cell, list) for cell in value.values()):  # of Arrow
-        value = [dict(zip(value, cells, strict=False)) for cells in zip(*value.values(), strict=False)]
+        value = objects_in(value)
     return value if isinstance(value, list) and value else None
 
 
@@ -205,7 +201,7 @@ def of_list(cells: Cells) -> Candidates:
 
 def of_two_lists(cells: Cells) -> Candidates:
     """Return the answers of two sides of which one or both are lists of answers."""
-    good, bad = (answers_in(cells.take(name)) for name in ("chosen", "rejected"))
+    good, bad = (answers_in(cells.take(name)) for name in SIDES)
     if good is None or bad is None:
         raise MisfitError(f"{cells.called('rejected' if good else 'chosen')} is not an answer or a list of answers")
     return Candidates([*good, *bad], [1.0] * len(good) + [0.0] * len(bad))
@@ -221,6 +217,6 @@ def answers_in(value: Any) -> list[Any] | None:
 
 def lists_on_a_side(row: Row) -> bool:
     """Return whether both sides hold answers, and one is a list of them, not of messages."""
-    sides = [row.get(name) for name in ("chosen", "rejected")]
+    sides = [row.get(name) for name in SIDES]
     many = any(isinstance(side, list) and side and not holds_turns(side) for side in sides)
     return many and all(answers_in(side) is not None for side in sides)

@@ -9,18 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..errors import InputError
 from ..text import did_you_mean, one_line
+from ..types import SIDES, Row
 
-Row: TypeAlias = Mapping[str, Any]
 PARTS = (
     "prompt", "chosen", "rejected", "system", "messages", "history", "input", "tools", "images", "completion", "label",
     "chosen_score", "rejected_score", "answers", "scores", "ranks", "answer_a", "answer_b", "winner",
 )  # fmt: skip
 """What `--columns` can name."""
-SIDES = ("chosen", "rejected")
 QUESTIONS = ("prompt", "question", "query", "instruction")
 SYSTEMS = ("system", "system_prompt", "system_message")
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat_text import bare_answer, form_of, transcript
-from ..conversation import CONTENT_KEYS, MESSAGE_ROLES, ConversationError, conversation, role_of, text_of
-from ..text import kind_of, one_line
-from ..types import Message
-from .columns import QUESTIONS, SYSTEMS, Names, Row
+from ..conversation import CONTENT_KEYS, MESSAGE_ROLES, ConversationError, conversation, objects_in, role_of, text_of
+from ..text import json_value, kind_of, one_line
+from ..types import Message, Row
+from .columns import QUESTIONS, SYSTEMS, Names
 
 BESIDE = ("input", "context", "passage", "document", "article", "paragraph", "schema", "initial_reason_steps")
 """Columns that hold a part of the question beside the prompt."""
@@ -62,10 +60,7 @@ class Cells:
 def decoded(value: Any) -> Any:
     """Return the messages that a text holds as JSON, a list or one object; every other value as it is."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            found = json.loads(value)
-        except (ValueError, RecursionError):
-            return value
+        found = json_value(value)
         return found if holds_turns(found) and all(map(_says, found if isinstance(found, list) else [found])) else value
     return value
 
@@ -192,8 +187,7 @@ def _history(cells: Cells, turns: list[Message]) -> list[Message]:
     """Return the turns of `history`: exchanges of two texts, objects with both, turns, or texts in turn."""
     value = decoded(cells.take("history"))
     if isinstance(value, str) and value.strip().startswith("["):
-        with suppress(ValueError, RecursionError):
-            value = json.loads(value)
+        value = value if (found := json_value(value)) is None else found
     if not value:
         return []
     if isinstance(value, str):
@@ -288,7 +282,7 @@ def unwrapped(value: Any) -> Any:
         system = value.get("system")
         return [{"role": "system", "content": system}, *turns] if isinstance(system, str) and system else turns
     if value and all(isinstance(cells, list) and cells for cells in value.values()):
-        turns = [dict(zip(value, cells, strict=False)) for cells in zip(*value.values(), strict=False)]
+        turns = objects_in(value)
         return turns if holds_turns(turns) else value
     return value
 

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice, pairwise
 from typing import Any
 
-from ..types import Skip
+from ..types import Row, Skip
 from .candidates import number
-from .columns import Row
 
-REASON = "joined"
+JOINED = "joined"
 _LOOKED_AT = 20
 _ANSWERS = ("response", "completion", "answer", "output")
 _ASKED = ("prompt", "instruction", "question", "query")
@@ -55,10 +54,10 @@ def _joined(rows: Iterable[Any], key: Callable[[Row], Any], made: Callable[[list
             yield from held
             continue
         if made is not _tree and len(held) == 1:
-            yield Skip(REASON, f"row {at - 1}: no other answer to the same prompt")
+            yield Skip(JOINED, f"row {at - 1}: no other answer to the same prompt")
             continue
         last = f"row {{}}: read together with row {at - 1}, which has the same prompt"
-        yield from (Skip(REASON, last.format(one)) for one in range(at - len(held), at - 1))
+        yield from (Skip(JOINED, last.format(one)) for one in range(at - len(held), at - 1))
         yield made(held)
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from ..chat_text import form_of
 from ..conversation import CHAT_ROLES, role_of
+from ..options.pairs import Pick
 from ..text import common_prefix, kind_of
+from ..types import SIDES, Row
 from . import kto, trees
 from .candidates import (
     Candidates,
@@ -22,9 +24,9 @@ from .candidates import (
     picked,
     ranked,
 )
-from .columns import QUESTIONS, SIDES, SYSTEMS, Names, Row
+from .columns import QUESTIONS, SYSTEMS, Names
 from .context import TALKS, Cells, MisfitError, context_of, has_talk, is_talk, is_whole, side, text_in
-from .reading import (
+from .shape_readers import (
     Read,
     begun_alike,
     is_templated,
@@ -133,6 +135,11 @@ class Shape:
     templated: bool = False
     names: Names = field(default_factory=Names)
 
+    @property
+    def known(self) -> bool:
+        """Return whether this is a shape of pairs, not `UNKNOWN`."""
+        return self.name != UNKNOWN.name
+
     def of(self, rows: Sequence[Row], names: Names) -> Shape:
         """Return the shape as it is in a set that begins with these rows."""
         read, native = self.read, self.native and not (names.parts or names.lifted)
@@ -141,7 +148,7 @@ class Shape:
             read = partial(two_and_verdict, verdict=found[0], spent=found[1])
         return replace(self, read=read, names=names, native=native)
 
-    def pairs(self, row: Any, lost: set[str], pick: str = "all-pairs") -> list[dict[str, Any]]:
+    def pairs(self, row: Any, lost: set[str], pick: Pick = "all-pairs") -> list[dict[str, Any]]:
         """Return the pairs in a row, with whole conversations as `chosen` and `rejected`; none where all is a tie.
 
         What such a pair can't hold is added to `lost`. Raises MisfitError, which says why, for a row that can't be
@@ -149,7 +156,7 @@ class Shape:
         """
         if not isinstance(row, Mapping):
             raise MisfitError(f"the row is {kind_of(row)}, not an object", "row")
-        if self.name == UNKNOWN.name:
+        if not self.known:
             raise MisfitError(self.what, "row")
         cells = Cells(self.names.view(row), self.names, lost)
         if self.name == trees.NAME:
@@ -183,7 +190,7 @@ def _with_scores(cells: Cells) -> dict[str, Any]:
     return rest
 
 
-def _of_candidates(cells: Cells, found: Candidates, pick: str) -> list[dict[str, Any]]:
+def _of_candidates(cells: Cells, found: Candidates, pick: Pick) -> list[dict[str, Any]]:
     context = [] if all(is_whole(answer) for answer in found.answers) else context_of(cells)
     templated = templated_prompt(cells.row)
     sides = [side(cells, answer, "an answer", context, templated) for answer in found.answers]

@@ -10,13 +10,17 @@ from itertools import chain, islice
 from typing import Any
 
 from ..errors import InputError
+from ..options.pairs import Pick
 from ..text import one_line
-from ..types import Skip
+from ..types import SIDES, Row, Skip
 from . import columns, kto
-from .columns import SIDES, Names, Row
+from .columns import Names
 from .context import MisfitError, has_talk
+from .joined import JOINED
 from .shapes import SHAPES, UNKNOWN, Shape, are_texts
 
+NO_PAIR = ("tie", JOINED)
+"""The reasons of rows that are sound and give no pair: no answer is better, or another row has the pair."""
 LOOKED_AT = 100
 """How many rows decide on the shape of a set."""
 
@@ -93,11 +97,7 @@ def recognise(rows: Iterable[Any], by_hand: Names | None = None) -> tuple[Shape,
     return shape_of(start, by_hand), chain(start, stream)
 
 
-def presented(
-    rows: Iterable[Any],
-    shape: Shape | None = None,
-    by_hand: Names | None = None,
-) -> Iterator[Any]:
+def presented(rows: Iterable[Any], shape: Shape | None = None) -> Iterator[Any]:
     """Return the rows as a check is to see them, one for one.
 
     Those of a foreign shape come as pairs of whole conversations, of several answers the best against the worst; one
@@ -105,8 +105,8 @@ def presented(
     better. Rows of a native or unknown shape, and answers with labels, come as they are.
     """
     if shape is None:
-        shape, rows = recognise(rows, by_hand)
-    if shape.native or shape.name in (UNKNOWN.name, kto.NAME):
+        shape, rows = recognise(rows)
+    if shape.native or not shape.known or shape.name == kto.NAME:
         return iter(rows)
     return _best_pairs(rows, shape)
 
@@ -129,7 +129,7 @@ def tie(number: int) -> Skip:
     return Skip("tie", f"row {number}: no answer is better than another")
 
 
-def pairs_in(row: Any, shape: Shape, lost: set[str], pick: str) -> list[dict[str, Any]]:
+def pairs_in(row: Any, shape: Shape, lost: set[str], pick: Pick) -> list[dict[str, Any]]:
     """Return the pairs in a row by the shape of its set, or by its own: what was put together from several is mixed.
 
     The arguments and errors are those of `Shape.pairs`; answers with labels are no pairs.
@@ -138,7 +138,7 @@ def pairs_in(row: Any, shape: Shape, lost: set[str], pick: str) -> list[dict[str
         return shape.pairs(row, lost, pick)
     except MisfitError:
         own = shape_of([row])
-        if own.name in (UNKNOWN.name, kto.NAME, shape.name):
+        if not own.known or own.name in (kto.NAME, shape.name):
             raise
         lost.clear()
         with suppress(MisfitError):
@@ -159,14 +159,14 @@ class Misfit(Skip):
 
 
 def as_pairs(
-    rows: Iterable[Any], shape: Shape, lost: Counter[str], pick: str = "all-pairs"
+    rows: Iterable[Any], shape: Shape, lost: Counter[str], pick: Pick = "all-pairs"
 ) -> Iterator[dict[str, Any] | Skip]:
     """Yield every row as pairs of whole conversations, or a Skip; `lost` counts, by name, what a pair can't hold.
 
     Of several answers those become pairs that `pick` says. Answers with labels are paired where a prompt has both
     labels. Raises InputError for `UNKNOWN`.
     """
-    if shape.name == UNKNOWN.name:
+    if not shape.known:
         rows = iter(rows)
         raise refusal(shape, rows)
     if shape.name == kto.NAME:

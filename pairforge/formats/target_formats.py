@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..text import common_prefix
-from ..types import Message, Skip
+from ..types import SIDES, Message, Skip
 
 
 def snippet(to: str, path: Path) -> str:
@@ -188,10 +188,11 @@ def _marked(content: Any, brought: dict[str, list[Any]]) -> str:
 class Target:
     """A shape that a trainer reads.
 
-    `shape` names the one to write, `snippet` configures the trainer. `columns` are its own: other columns of these
-    names can't be kept beside them.
+    `reader` is who reads it, `shape` names the one to write, `snippet` configures the trainer. `columns` are its own:
+    other columns of these names can't be kept beside them.
     """
 
+    reader: str
     shape: str
     snippet: str
     columns: tuple[str, ...] = ("prompt",)
@@ -201,7 +202,7 @@ class Target:
 
         Columns that can't be kept are added to `lost`.
         """
-        rest = {name: value for name, value in pair.items() if name not in ("chosen", "rejected")}
+        rest = {name: value for name, value in pair.items() if name not in SIDES}
         lost.update(name for name in self.columns if rest.pop(name, None) is not None)
         parts = Parts.of(pair)
         if self.shape in ("llamafactory", "sharegpt"):
@@ -242,16 +243,16 @@ class Target:
 
 
 _DPO = _TRL.format(trainer="dpo")
-_SIDES = ("messages", "rejected_messages", "rejected_response")
-_CONVERSATIONS = (*_SIDES, "conversations", "prompt", "system")
+_OF_SWIFT = ("messages", "rejected_messages", "rejected_response")
+_CONVERSATIONS = (*_OF_SWIFT, "conversations", "prompt", "system")
 _COMPLETIONS = ("prompt", "completion", "label", "kto_tag", "messages", "conversations")
 TARGETS: Mapping[str, Target] = {
-    "trl": Target("trl", _DPO + "# or: pairforge train dpo --dataset_name {shell}\n"),
-    "trl-explicit": Target("trl-explicit", _DPO),
-    "llamafactory": Target("llamafactory", _LLAMAFACTORY, _CONVERSATIONS),
-    "ms-swift": Target("ms-swift", _SWIFT, _SIDES),
-    "axolotl": Target("axolotl", _AXOLOTL, _CONVERSATIONS),
-    "openrlhf": Target("trl-explicit", _OPENRLHF),
-    "sharegpt": Target("sharegpt", _SHAREGPT, _CONVERSATIONS),
-    "kto": Target("kto", _TRL.format(trainer="kto"), _COMPLETIONS),
+    "trl": Target("TRL", "trl", _DPO + "# or: pairforge train dpo --dataset_name {shell}\n"),
+    "trl-explicit": Target("TRL, explicit prompt", "trl-explicit", _DPO),
+    "llamafactory": Target("LLaMA-Factory", "llamafactory", _LLAMAFACTORY, _CONVERSATIONS),
+    "ms-swift": Target("ms-swift", "ms-swift", _SWIFT, _OF_SWIFT),
+    "axolotl": Target("axolotl", "axolotl", _AXOLOTL, _CONVERSATIONS),
+    "openrlhf": Target("OpenRLHF", "trl-explicit", _OPENRLHF),
+    "sharegpt": Target("ShareGPT", "sharegpt", _SHAREGPT, _CONVERSATIONS),
+    "kto": Target("TRL, KTO", "kto", _TRL.format(trainer="kto"), _COMPLETIONS),
 }

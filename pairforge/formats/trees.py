@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..conversation import role_of
-from ..types import Message
+from ..options.pairs import Pick
+from ..types import Message, Row
 from .candidates import number, picked
-from .columns import Row
 from .context import Cells, MisfitError
 
 NAME = "trees"
@@ -20,7 +20,7 @@ def fits(row: Row) -> bool:
     return isinstance(root, Mapping) and isinstance(root.get("replies"), list) and any(True for _ in _ranked(root, []))
 
 
-def pairs(cells: Cells, pick: str) -> list[dict[str, Any]]:
+def pairs(cells: Cells, pick: Pick) -> list[dict[str, Any]]:
     """Return the pairs in a tree: of the ranked replies to each message of the user, those that `pick` says."""
     root = cells.take("prompt")
     if not isinstance(root, Mapping) or not isinstance(root.get("replies"), list):

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from ..types import Row
 from .candidates import number
-from .columns import Row, plain
+from .columns import plain
 from .context import decoded, holds_turns, text_in
 
 _BASES = (
@@ -76,9 +77,9 @@ def _end(name: str) -> str:
     return name
 
 
-Verdict: TypeAlias = Callable[[Row], "float | None"]
+VerdictReader: TypeAlias = Callable[[Row], "float | None"]
 """Says of a row which of two answers is better: above 0 the first, below 0 the second, 0 a tie, None for nothing."""
-Found: TypeAlias = "tuple[Verdict, tuple[str, ...]]"
+Found: TypeAlias = "tuple[VerdictReader, tuple[str, ...]]"
 """How the verdict is read, and the columns that hold it."""
 
 

@@ -1,4 +1,4 @@
-"""Rows as a table (a `datasets.Dataset`, a Parquet file) and as JSON Lines, a JSON array, CSV.
+"""Rows as a table (a `datasets.Dataset`) and as JSON Lines, a JSON array, CSV.
 
 The same rows give the same bytes.
 """
@@ -9,26 +9,13 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ..disk import atomic
 from ..types import Skip
-from .table import TableSchema, as_text, pair_schema
+from .table_schema import TableSchema, as_text
 
 if TYPE_CHECKING:
     import datasets
-
-
-NUMBERS = ("chosen_score", "rejected_score")
-"""The columns of `Pair` that hold numbers."""
-
-
-def features() -> datasets.Features:
-    """Return the columns of `Pair`, in order, as `datasets.Features`."""
-    import datasets
-
-    return datasets.Features.from_arrow_schema(pair_schema())
 
 
 def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
@@ -43,12 +30,6 @@ def to_dataset(rows: Iterable[Mapping[str, Any]]) -> datasets.Dataset:
     rows, columns = [*rows], TableSchema()
     columns.learn(rows)
     return datasets.Dataset(pyarrow.Table.from_batches([columns.batch(rows)]))
-
-
-def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write the rows as one Parquet file, whole or not at all; the same rows give the same bytes."""
-    with atomic(path) as file:
-        to_dataset(rows).to_parquet(file)
 
 
 def encoded(row: Mapping[str, Any]) -> bytes:

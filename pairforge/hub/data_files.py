@@ -8,21 +8,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from ..conversation import context_of, written
 from ..disk import sha256_of, write_errors
-from ..formats.table import TableSchema
+from ..formats.table_schema import TableSchema
 from ..markdown import public_name, shortened
+from ..readers.spool import batched
+from ..types import Row
 from .manifest import ConfigKind, DataConfig, DataFile, DataSplit, RowsDigest, canonical
 
 if TYPE_CHECKING:
     import pyarrow
 
-Row = Mapping[str, Any]
 _ROWS = 256  # that are a batch
 _ROW_GROUP = 32 << 20  # bytes of Arrow; less in the file
 _SHARD = 500 << 20  # bytes of the largest file
@@ -46,12 +47,9 @@ def write_config(
     table = TableSchema()
     while True:
         writer, changed = _ConfigWriter(folder, table), False
-        stream = iter(rows())
-        first = True
-        while batch := [*islice(stream, _ROWS)]:
-            batch = [*map(public_row, batch)]
-            changed |= table.learn(batch) and not first
-            first = False
+        for number, part in enumerate(batched(rows(), _ROWS)):
+            batch = [*map(public_row, part)]
+            changed |= table.learn(batch) and number > 0
             if not changed:
                 writer.write(batch, split_of)
         if not changed:

@@ -18,7 +18,7 @@ from ..console import note
 from ..disk import sha256_of
 from ..errors import InputError, OutsideError
 from ..formats.target_formats import dataset_info
-from ..text import byte_size, escaped, plural, visible
+from ..text import byte_size, escaped, first_few, plural, visible
 from . import croissant, dataset_card, manifest
 from .data_files import read_back
 from .manifest import DataConfig, DataFile, DataSplit, Manifest, canonical
@@ -282,12 +282,11 @@ class DatasetUpload:
             return (), ""
         found = [f"the config {name} of {self.repo} would be removed" for name in there.gone(self.built)]
         if foreign := there.foreign:
-            names = ", ".join(escaped(name) for name in foreign[:_SHOWN])
-            more = " ..." if len(foreign) > _SHOWN else ""
-            found.append(f"{self.repo} holds files that pairforge didn't make: {names}{more}")
+            names = first_few([*map(escaped, foreign)], _SHOWN)
+            found.append(f"{self.repo} holds files that pairforge didn't make: {names}")
         for ids, what in ((changes.removed, "would be removed"), (changes.changed, "would be changed")):
             if ids:
-                names = ", ".join(escaped(name[:40]) for name in ids[:3]) + (" ..." if len(ids) > 3 else "")
+                names = first_few([escaped(name[:40]) for name in ids], 3)
                 found.append(f"{plural(len(ids), 'row')} of {self.repo} {what}: {names}")
         return tuple(found), "choose another --repo, or add --yes to replace card and rows; no other file is deleted"
 

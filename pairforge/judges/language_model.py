@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from ..samplers import label_probabilities
-from ..types import Answer, AnswerGroup, Ask, Judge, Prompt, Sampler, Skip, Verdicts
+from ..types import AnswerGroup, Answers, Ask, Judge, Prompt, Sampler, Skip, Verdicts
 from .rubric import LETTERS, Rubric
 
 SCALE = tuple("123456789")
@@ -207,7 +207,7 @@ def _numbers(found: Sequence[float | Skip]) -> list[float]:
     return [] if _failed(found) else [one for one in found if not isinstance(one, Skip)]
 
 
-def reply_to(prompt: Prompt, replies: Mapping[str, list[Answer] | Skip]) -> str | Skip:
+def reply_to(prompt: Prompt, replies: Answers) -> str | Skip:
     """Return what the model said; a Skip where it said nothing, or was cut off."""
     found = replies.get(prompt.id, Skip("not_asked"))
     if isinstance(found, Skip):

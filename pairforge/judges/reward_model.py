@@ -23,7 +23,7 @@ from ..samplers.model_names import check_model
 from ..text import did_you_mean, error_line, one_line
 from ..types import AnswerGroup, Ask, Judge, Skip, Verdicts
 
-Row = tuple[tuple[int, int], list[int]]
+EncodedAnswer = tuple[tuple[int, int], list[int]]
 """The numbers of the group and the answer, and the tokens of the conversation."""
 
 
@@ -88,7 +88,7 @@ class RewardModelJudge(Judge):
 
     def judge(self, groups: Sequence[AnswerGroup], ask: Ask, done: Container[tuple[int, int]]) -> Iterator[Verdicts]:
         """Yield the scores of one batch after another."""
-        rows: list[Row] = []
+        rows: list[EncodedAnswer] = []
         most = getattr(self._config, "max_position_embeddings", None) or math.inf
         refused: dict[tuple[int, int], Skip] = {}
         for number, group in enumerate(groups):

@@ -178,6 +178,11 @@ def values_of(kind: type, words: Iterable[str]) -> dict[str, Any]:
     return found
 
 
+def as_tuple(values: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the values of an option that may be given repeatedly: a lone text is one value."""
+    return (values,) if isinstance(values, str) else tuple(values)
+
+
 def part_of(options: Any, group: type[O], **changes: Any) -> O:
     """Return the fields of `options` that are also of `group`, as an object of that class, with some changed."""
     names = {one.name for one in fields(group)}  # type: ignore[arg-type]

@@ -9,18 +9,18 @@ from .common import BudgetOptions, BuildOptions, ExecutorOptions, PairData, Prom
 from .declaration import option, options
 from .viewing import AnnotationOptions
 
-Rejected: TypeAlias = Literal["best-worst", "sigma", "best-random", "best-second", "matched", "all-pairs", "confident"]
+ScorePick: TypeAlias = Literal["best-worst", "sigma", "best-random", "best-second", "matched", "all-pairs", "confident"]
 
 
 @options
 class PickOptions:
     heading: ClassVar = "Pairs"
-    pick: Rejected = option(
+    pick: ScorePick = option(
         "Which worse answer is rejected, while chosen is the best one: best-worst (the worst), sigma (two standard "
         "deviations below the mean), best-random, best-second, matched (the nearest in length); all-pairs; or "
         "confident (of several judges, the two on which most of them agree).",
         default="best-worst",
-        choices=get_args(Rejected),
+        choices=get_args(ScorePick),
         metavar="PICK",
     )
     margin: float | str = option(

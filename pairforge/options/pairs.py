@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from .common import OutputOptions, PairColumns, PairData
 from .declaration import option, options
@@ -65,6 +65,12 @@ class AuditOptions:
 _OVERWRITE = "Replace OUT if it exists."
 
 
+def _baseline_option() -> Any:
+    return option(
+        "Compare with this earlier report (of --json): exit with 3 where a rate is worse.", default=None, metavar="FILE"
+    )
+
+
 @options
 class ValidateOptions(DataArgument, TokenizerOptions):
     """Check pairs for errors.
@@ -94,9 +100,7 @@ class ValidateOptions(DataArgument, TokenizerOptions):
     max_row_bytes: int = option("Report longer rows as errors.", default=2**24, at_least=1)
     jobs: int = option("Number of processes; 0: one for each core.", default=1, metavar="N", at_least=0)
     format: str = option("Format of the report.", default="table", choices=("table", "github"))
-    baseline: str | PathLike[str] | None = option(
-        "Compare with this earlier report (of --json): exit with 3 where a rate is worse.", default=None, metavar="FILE"
-    )
+    baseline: str | PathLike[str] | None = _baseline_option()
 
 
 @options
@@ -124,9 +128,7 @@ class ShortcutsOptions(DataArgument, AuditOptions):
     easiness: str | None = option(
         "Write how easily each pair is classified, in bits, as JSON Lines.", default=None, metavar="FILE"
     )
-    baseline: str | PathLike[str] | None = option(
-        "Compare with this earlier report (of --json): exit with 3 where a rate is worse.", default=None, metavar="FILE"
-    )
+    baseline: str | PathLike[str] | None = _baseline_option()
 
 
 @options

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from .in_memory import is_given, rows_given
 from .source import files_of, hub_id, near_file, read
-from .stream import UNREADABLE, Row, Unreadable, Wanted
+from .stream import PlacedRow, Unreadable, Wanted
 
-__all__ = [
-    "UNREADABLE", "Row", "Unreadable", "Wanted", "files_of", "hub_id", "is_given", "near_file", "read", "rows_given",
-]  # fmt: skip
+__all__ = ["PlacedRow", "Unreadable", "Wanted", "files_of", "hub_id", "is_given", "near_file", "read", "rows_given"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 LOOKED_AT = 64
 """How many bytes of a file are looked at."""
 
-_UNPACK = "unpack it, and give the file that was in it"
+UNPACK = "unpack it, and give the file that was in it"
 _PICKLE = ("a pickle, which could run code", "write it as JSON Lines")
 _SHEET = ("a spreadsheet", "save it as CSV, and give that file")
 _DOCUMENT = ("a document, not a file of rows", "write its text into a file: text lines, CSV or JSON Lines")
@@ -20,11 +20,11 @@ _DATABASE = ("a database", "export the table as CSV")
 _STRUCTURE = ("not a format that is read", "write it as JSON Lines or CSV")
 
 _STARTS = {
-    b"PK\x03\x04": ("a zip archive", _UNPACK),
-    b"PK\x05\x06": ("a zip archive", _UNPACK),
-    b"BZh": ("packed with bzip2", _UNPACK),
-    b"\xfd7zXZ\x00": ("packed with xz", _UNPACK),
-    b"7z\xbc\xaf": ("a 7z archive", _UNPACK),
+    b"PK\x03\x04": ("a zip archive", UNPACK),
+    b"PK\x05\x06": ("a zip archive", UNPACK),
+    b"BZh": ("packed with bzip2", UNPACK),
+    b"\xfd7zXZ\x00": ("packed with xz", UNPACK),
+    b"7z\xbc\xaf": ("a 7z archive", UNPACK),
     **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), _PICKLE),
     b"%PDF-": _DOCUMENT,
     b"{\\rtf": _DOCUMENT,

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import InputError
 from ..text import one_line
 from ..types import Skip
-from .stream import EncodingError, Row, Unreadable, Wanted, lines_of, read_rest, size, too_long, utf8
+from .stream import EncodingError, PlacedRow, Unreadable, Wanted, lines_of, read_rest, size, too_long, utf8
 
 _FIX = "correct or remove that line"
 _PYTHON = "write it with json.dumps: that is Python's way of writing, not JSON"
@@ -53,7 +53,7 @@ def lines(
     row: Callable[[bytes, str, int], Any],
     wanted: Wanted,
     document: bool | None = None,
-) -> Iterator[Row]:
+) -> Iterator[PlacedRow]:
     """Yield what `row` makes of each line that is not blank: `text_row`, or the `row` of a `Decoder`.
 
     `document`: whether objects over many lines, or several on one, are read, too; None where lines are not JSON.
@@ -137,7 +137,7 @@ class Decoder:
         return value if repeated is None else Unreadable("repeated_key", what, "keep one of them")
 
 
-def values(data: bytes, name: str, wanted: Wanted, line: int = 1, offset: int = 0) -> Iterator[Row]:
+def values(data: bytes, name: str, wanted: Wanted, line: int = 1, offset: int = 0) -> Iterator[PlacedRow]:
     """Yield JSON values one after another, or the elements of an array, from that line of the file on.
 
     Each is named by the line that it starts in. Reading ends at what is not valid JSON.

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import InputError, OutsideError
 from ..text import did_you_mean, escaped, one_line
 from . import json_lines, tables
-from .stream import BOM, PACKED, STDIN, UTF16, Row, Wanted, name_of, open_unpacked, read_rest, suffix_of
+from .stream import BOM, PACKED, STDIN, UTF16, PlacedRow, Wanted, name_of, open_unpacked, read_rest, suffix_of
 from .tables import rows_of
 
 _JSON = (".json", ".jsonl", ".ndjson")
@@ -38,7 +38,7 @@ def readable(text: bool) -> str:
     return f"lines of text, {kinds}" if text else kinds
 
 
-def read_file(path: Path, wanted: Wanted) -> Iterator[Row]:
+def read_file(path: Path, wanted: Wanted) -> Iterator[PlacedRow]:
     """Yield the rows of a file."""
     name, suffix = name_of(path), suffix_of(path)
     with open_unpacked(path) as stream:
@@ -48,7 +48,7 @@ def read_file(path: Path, wanted: Wanted) -> Iterator[Row]:
             yield from _unwrapped(_text(stream, name, suffix, wanted), wanted)
 
 
-def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> Iterator[Row]:
+def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> Iterator[PlacedRow]:
     start = stream.peek(8)
     if start.startswith(UTF16):
         return islice(json_lines.lines(stream, name, json_lines.text_row, wanted), 1)
@@ -66,7 +66,7 @@ def _text(stream: io.BufferedReader, name: str, suffix: str, wanted: Wanted) -> 
     return json_lines.lines(stream, name, json_lines.text_row, wanted)
 
 
-def _unwrapped(found: Iterator[Row], wanted: Wanted) -> Iterator[Row]:
+def _unwrapped(found: Iterator[PlacedRow], wanted: Wanted) -> Iterator[PlacedRow]:
     """Return the rows, or those in the list that the only row holds."""
     start = list(islice(found, 2))
     if len(start) != 1:
@@ -117,7 +117,7 @@ _NO_ROWS = frozenset(
 ) | {"skips.jsonl"}
 
 
-def read(source: str | Path, wanted: Wanted) -> Iterator[Row]:
+def read(source: str | Path, wanted: Wanted) -> Iterator[PlacedRow]:
     """Return the rows of a source as they are, in order. A `Path` is never a data set on the Hub.
 
     `-` is stdin; a folder may be a run, one of `save_to_disk`, or hold files of rows (`FOLDER:SPLIT` for one split of
@@ -220,7 +220,7 @@ def _chosen(where: str, splits: list[str], split: str | None) -> str:
     raise InputError(f"{where} {what}: {', '.join(splits) or 'none'}", fix=fix)
 
 
-def _hub(name: str, split: str | None) -> Iterator[Row]:
+def _hub(name: str, split: str | None) -> Iterator[PlacedRow]:
     """Yield the rows of a data set on the Hub; without a split those of `train`, or of the only one."""
     import datasets
     import pyarrow

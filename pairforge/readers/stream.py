@@ -19,19 +19,18 @@ from typing import Any, TypeAlias, cast
 from ..errors import InputError
 from ..text import escaped, one_line
 from ..types import Skip
-from .foreign_files import LOOKED_AT, code_file, foreign_file
+from .foreign_files import LOOKED_AT, UNPACK, code_file, foreign_file
 
-Row: TypeAlias = tuple[str, Any]
+PlacedRow: TypeAlias = tuple[str, Any]
 """Where a row is (file:line, or file:row i from 0), and its value: a `Skip` where it can't be read."""
-UNREADABLE = ("json", "encoding", "repeated_key", "limit")
-"""Why a row can't be read; the `detail` says where and what ("file:line: what")."""
 
 
 @dataclass(frozen=True)
 class Unreadable(Skip):
     """A row that is broken, what fixes it, and its line as it was, where rows are lines.
 
-    One that is merely too long is skipped: a plain `Skip`.
+    `reason` is json, encoding, repeated_key or limit, `detail` says where and what ("file:line: what"). One that is
+    merely too long is skipped: a plain `Skip`.
     """
 
     fix: str | None = None
@@ -73,7 +72,6 @@ MAX_ROW_BYTES = 16 * 2**20
 
 STDIN, BOM, UTF16, PACKED = "-", b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff"), (".gz", ".zst")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_UNPACK = "unpack it, and give the file that was in it"
 
 
 class EncodingError(InputError):
@@ -123,7 +121,7 @@ def open_unpacked(path: str | Path) -> io.BufferedReader:
     unpacked: io.BufferedReader = io.BufferedReader(_Stream(read, packed.close, name, source), 2**17)
     if _start(unpacked, name, path).startswith((_GZIP, _ZSTD)):
         unpacked.close()
-        raise InputError(f"{name} is packed twice", fix=_UNPACK)
+        raise InputError(f"{name} is packed twice", fix=UNPACK)
     return unpacked
 
 
@@ -213,11 +211,11 @@ def _encoding_of(data: bytes) -> str | None:
     """
     if data.startswith(UTF16) or b"\0" in data[:4]:
         return "utf-16"
-    if _CONTROL.search(data[:_LOOKED_AT]):
+    if _CONTROL.search(data[:_GUESSED_FROM]):
         return None
-    runs = _HIGH.findall(data[:_LOOKED_AT])
+    runs = _HIGH.findall(data[:_GUESSED_FROM])
     high = sum(map(len, runs))
-    if 4 * len(_KANA.findall(data[:_LOOKED_AT])) > high > 4:
+    if 4 * len(_KANA.findall(data[:_GUESSED_FROM])) > high > 4:
         return "shift_jis"
     chinese = [run.decode("gb18030", "replace") for run in runs if len(run) >= 4]
     if 2 * sum(len(_CHINESE.findall(text)) for text in chinese) > 0.8 * high:
@@ -225,7 +223,7 @@ def _encoding_of(data: bytes) -> str | None:
     return "cp1252" if re.search(rb"[\x80-\x9f]", data) else "latin1"
 
 
-_LOOKED_AT = 2**16
+_GUESSED_FROM = 2**16  # bytes
 
 
 def _start(stream: io.BufferedReader, name: str, path: str | Path) -> bytes:
@@ -264,7 +262,7 @@ class _Stream(io.RawIOBase):
         if self.packed:
             check_size(self.passed, self.packed.passed, self._name)
             if self.passed > MAX_BYTES:
-                raise InputError(f"{self._name} unpacks to more than {MAX_BYTES >> 30} GB", fix=_UNPACK)
+                raise InputError(f"{self._name} unpacks to more than {MAX_BYTES >> 30} GB", fix=UNPACK)
         buffer[: len(data)] = data
         return len(data)
 

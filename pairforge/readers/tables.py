@@ -13,7 +13,19 @@ from typing import Any
 from ..errors import InputError
 from ..text import one_line, plural
 from .json_lines import unreadable
-from .stream import Row, Unreadable, Wanted, check_size, is_file, lines_of, name_of, read_rest, size, too_long, utf8
+from .stream import (
+    PlacedRow,
+    Unreadable,
+    Wanted,
+    check_size,
+    is_file,
+    lines_of,
+    name_of,
+    read_rest,
+    size,
+    too_long,
+    utf8,
+)
 
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}
 KINDS = {".parquet": "Parquet", ".arrow": "Arrow"}
@@ -37,7 +49,7 @@ def separator_of(first: bytes, suffix: str, columns: Collection[str]) -> str | N
     return None
 
 
-def csv_rows(stream: io.BufferedReader, name: str, separator: str, wanted: Wanted) -> Iterator[Row]:
+def csv_rows(stream: io.BufferedReader, name: str, separator: str, wanted: Wanted) -> Iterator[PlacedRow]:
     """Yield what `wanted.cells` makes of each row, by the names that the first line gives; a missing cell is left out.
 
     A row is named by the line that it starts in. Reading ends at what is not valid CSV.
@@ -86,7 +98,7 @@ def kind_of(start: bytes, suffix: str) -> str | None:
     return next((kind for sign, kind in _STARTS.items() if start.startswith(sign)), named)
 
 
-def arrow_rows(stream: io.BufferedReader, path: Path, kind: str) -> Iterator[Row]:
+def arrow_rows(stream: io.BufferedReader, path: Path, kind: str) -> Iterator[PlacedRow]:
     """Yield the rows of a Parquet file, or of an Arrow file or stream, such as `datasets` writes."""
     import pyarrow
 

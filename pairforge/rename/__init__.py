@@ -6,13 +6,12 @@ the new one is kept.
 """
 
 from .boundaries import INSIDE, Occurrence, Replacement
-from .leftovers import LOOKS, Leftover, leftovers, leftovers_of
+from .leftovers import Leftover, leftovers, leftovers_of
 from .renamer import Options, Renamer, hits, mentions, rename
 from .rules_file import read_rules
 
 __all__ = [
     "INSIDE",
-    "LOOKS",
     "Leftover",
     "Occurrence",
     "Options",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from .renamer import Options
 
-LOOKS = ("case", "width", "look-alike", "zero-width")
-"""How what looks like an old name differs from it."""
 # Letters that common typefaces draw like a Latin one: Cyrillic, Greek, Armenian, Latin.
 _DRAWN = str.maketrans(
     "АВЕЅІЈКМНОРСТУХԚԜҮԌавгԁеһіјкмнопрстухԛѕԝѵӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαγικνορτυχՕՏՍօսզıɑɡ",
@@ -37,7 +35,10 @@ _WORD_AFTER = regex.compile(rf"(?:[\p{{L}}--{OPEN}]|[\p{{M}}\d_\-]|\.(?=\w)){{0,
 
 
 class Leftover(NamedTuple):
-    """A form in the text, and why it is kept: what it is part of (`INSIDE`), or how it differs (`LOOKS`)."""
+    """A form in the text, and why it is kept: what it is part of (`INSIDE`), or how it differs from an old name.
+
+    It differs in `case` or `width`, is a `look-alike`, or holds a `zero-width` character.
+    """
 
     form: str
     reason: str

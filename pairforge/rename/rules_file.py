@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import did_you_mean, plural
+from ..readers import near_file
+from ..text import plural
 
 _KEYS = (("from", "to"), ("old", "new"))
 _READ = (
@@ -30,9 +31,7 @@ def read_rules(path: str | Path) -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise InputError(f"--rules {path}: not UTF-8 at byte {error.start}", fix="save it as UTF-8") from error
     except FileNotFoundError:
-        near = [str(other) for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        fix = did_you_mean(str(path), near) or "check the path"
-        raise InputError(f"--rules {path}: no such file", fix=fix) from None
+        raise InputError(f"--rules {path}: no such file", fix=near_file(str(path)) or "check the path") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"--rules {path} can't be read: {why}", fix="give the path of a file") from error

@@ -99,7 +99,7 @@ def test_foreign_rows_come_as_pairs_from_a_file_and_from_a_list(tmp_path: Path) 
 def test_the_first_row_that_can_t_be_read_is_an_error_and_otherwise_a_skip(tmp_path: Path) -> None:
     file = tmp_path / "cut.jsonl"
     file.write_text(json.dumps(PAIR) + '\n{"chosen": [')
-    row, skip = PairInput(file).presented()
+    row, skip = PairInput(file).raw()
     assert row == PAIR and isinstance(skip, Skip)
     with pytest.raises(InputError, match=r"cut.jsonl:2: incomplete JSON"):
         list(PairInput(file))

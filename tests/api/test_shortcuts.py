@@ -21,7 +21,7 @@ def pairs() -> list[dict[str, Any]]:
 
 def test_rows_in_every_form(tmp_path: Path) -> None:
     made = pairs()
-    formats.write_parquet(made, tmp_path / "pairs.parquet")
+    formats.to_dataset(made).to_parquet(tmp_path / "pairs.parquet")
     reports = [
         shortcuts(data).as_json() for data in (made, iter(made), formats.to_dataset(made), tmp_path / "pairs.parquet")
     ]

@@ -29,7 +29,7 @@ def test_sound_rows_in_every_form(tmp_path: Path) -> None:
     sound = rows(5)
     path = tmp_path / "pairs.jsonl"
     write_jsonl(path, sound)
-    formats.write_parquet(sound, tmp_path / "pairs.parquet")
+    formats.to_dataset(sound).to_parquet(tmp_path / "pairs.parquet")
     for data in (sound, iter(sound), formats.to_dataset(sound), path, str(path), tmp_path / "pairs.parquet"):
         assert validate(data) == []
     assert validate([MappingProxyType(row) for row in sound]) == []

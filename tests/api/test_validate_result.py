@@ -8,17 +8,16 @@ import re
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 from rich.console import Console
 from support import pair, read_jsonl, write_jsonl
 
 from pairforge.api.validate import validate
 from pairforge.api.validate_result import KEPT, Findings
 from pairforge.errors import InputError
-from pairforge.resources import resource
+from pairforge.resources import validator
 from pairforge.types import Finding
 
-SCHEMA = Draft202012Validator(json.loads(resource("schemas", "findings.schema.json").read_text("utf-8")))
+SCHEMA = validator("findings")
 
 
 def printed(findings: Findings) -> str:

@@ -22,7 +22,7 @@ from pairforge.checks.tokenized_pair import TokenizedPair
 from pairforge.types import Finding
 
 CASES = Path(__file__).parents[1] / "cases"
-OF_SETS = {one.code for one in RULES.values() if one.over in ("dataset", "lines", "labels", "label twice", "shape")}
+OF_SETS = {one.code for one in RULES.values() if one.over in ("dataset", "lines", "labels", "label_twice", "shape")}
 OF_SETS = OF_SETS - {"PF211"} | {"PF601"}
 """What is found in some rows of a set, or in it as a whole; a set whose rows all lack a label is none of labels."""
 CODES = sorted(one.code for one in RULES.values() if one.over not in WITH_MODEL)

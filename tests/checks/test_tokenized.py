@@ -187,7 +187,7 @@ def test_a_set_is_summed_up() -> None:
         7,
         {"chosen": []},
     ]
-    last = found(rows, max_length=100, batch_size=4, inserted="You are Qwen.")[-2:]
+    last = found(rows, max_length=100, inserted="You are Qwen.")[-2:]
     assert [(finding.code, finding.row) for finding in last] == [("PF413", None), ("PF414", None)]
     assert last[0].message == "the template gives 3 of 4 rows the system message 'You are Qwen.'"
     assert last[1].message.startswith(
@@ -195,7 +195,7 @@ def test_a_set_is_summed_up() -> None:
     )
     expected = {"rows": 5, "signal": 2, "not_rendered": 1, "dropped": 1, "cut": 1, "alike": 1, "without_system": 3}
     assert {name: last[1].more[name] for name in expected} == expected
-    assert last[1].more["tokens_a_step"] == round(last[1].more["tokens"] / 3 * 4)
+    assert last[1].more["tokens_a_step"] == round(last[1].more["tokens"] / 3 * 8)
 
 
 JSON = st.recursive(

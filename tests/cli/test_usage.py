@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from pairforge.cli import main
-from pairforge.cli.usage import command_paths
+from pairforge.cli.usage import commands_of
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,6 @@ def test_a_text_from_outside_never_acts_as_a_control_code() -> None:
 
 
 def test_all_commands_have_their_words() -> None:
-    assert {"runs list", "train dpo", "correct"} <= {*command_paths(main)}
-    assert "version" not in command_paths(main), "hidden"
+    known = dict(commands_of(main))
+    assert {"runs list", "train dpo", "correct"} <= known.keys()
+    assert "version" not in known, "hidden"

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pairforge import formats
-from pairforge.formats.candidates import PICKS, number, picked
+from pairforge.formats.candidates import number, picked
+from pairforge.options.pairs import Pick
 from pairforge.types import Skip
 
 scores = st.lists(st.none() | st.integers(0, 3).map(float), max_size=6)
 
 
-@given(scores, st.sampled_from(PICKS))
-def test_the_first_of_a_pair_is_better(values: list[float | None], pick: str) -> None:
+@given(scores, st.sampled_from(get_args(Pick)))
+def test_the_first_of_a_pair_is_better(values: list[float | None], pick: Pick) -> None:
     pairs = picked(values, pick)
     for one, other in pairs:
         better, worse = values[one], values[other]

@@ -10,6 +10,7 @@ import pytest
 
 import pairforge
 from pairforge import formats
+from pairforge.formats.joined import JOINED
 
 Row = dict[str, Any]
 
@@ -66,7 +67,7 @@ def test_all_rows_are_counted(rows: list[Row], pairs: int, joined: int, tmp_path
     found = pairforge.validate(source, quiet=True)
     assert (found.rows, found.ok) == (len(rows), True)
     done = pairforge.convert(source, tmp_path / "pairs.jsonl", quiet=True)
-    assert (done.rows, done.written, done.skips[formats.JOINED]) == (len(rows), pairs, joined)
+    assert (done.rows, done.written, done.skips[JOINED]) == (len(rows), pairs, joined)
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_native_rows_stand_as_they_are_and_foreign_ones_come_as_pairs(tmp_path: 
     path = tmp_path / "pairs.json"
     path.write_text(json.dumps([row, row]), "utf-8")
     native = next(shape.native for shape in SHAPES if shape.name == name)
-    assert list(formats.read(path)) == [row if native else pair] * 2
+    assert list(formats.presented(formats.rows(path))) == [row if native else pair] * 2
 
 
 def test_alpaca_input_stands_below_the_instruction() -> None:
@@ -259,7 +259,7 @@ def test_row_numbers_are_those_of_the_file(tmp_path: Path) -> None:
     rows = [HH, HH, {"chosen": HH["chosen"], "rejected": None}, {**HH, "rejected": "\n\nHuman: q\n\nAssistant: "}]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"chosen": "', "utf-8")
-    found = {(finding.row, finding.code) for finding in checks.check(formats.read(path))}
+    found = {(finding.row, finding.code) for finding in checks.check(formats.presented(formats.rows(path)))}
     assert {(2, "PF011"), (3, "PF106"), (4, "PF001")} <= found
     assert {row for row, _ in found} <= {1, 2, 3, 4}
 

@@ -28,14 +28,15 @@ def write(folder: Path, data: str | bytes, name: str = "pairs.csv") -> Path:
 
 def test_cells_are_texts_and_json_is_what_it_says(tmp_path: Path) -> None:
     text = (
-        "\ufeffprompt,chosen,rejected,chosen_score,note\r\n"
-        '"1 + 1,\nwhat is it?","[{""role"": ""assistant"", ""content"": ""2""}]","[2] or 3",1.5,\r\n'
+        "\ufeffprompt,chosen,rejected,chosen_score,confidence,note\r\n"
+        '"1 + 1,\nwhat is it?","[{""role"": ""assistant"", ""content"": ""2""}]","[2] or 3",1.5,0.75,\r\n'
         "\r\n"
         "short,a,b\r\n"
     )
     first, second = formats.rows(write(tmp_path, text))
     assert first == {
-        "prompt": "1 + 1,\nwhat is it?", "chosen": ANSWERS, "rejected": "[2] or 3", "chosen_score": 1.5, "note": "",
+        "prompt": "1 + 1,\nwhat is it?", "chosen": ANSWERS, "rejected": "[2] or 3", "chosen_score": 1.5,
+        "confidence": 0.75, "note": "",
     }  # fmt: skip
     assert second == {"prompt": "short", "chosen": "a", "rejected": "b"}
 

@@ -16,18 +16,19 @@ from ...errors import InputError
 from ...readers.spool import RowSpool
 from ...statistics import Share, wilson
 from ...types import Finding
+from ..arrays import Floats, Ints, Mask
 from ..row import Sides, well_shaped
 from ..rule import Observer
 from .baseline_classifier import cross_validate
 from .counting import FeatureCounts, count, differs_in_term_only
 from .extraction import ExtractedFeatures, escape_surrogates, extract_features
 from .false_discovery_rate import control_families
-from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
+from .feature_matrix import FeatureMatrix
 from .features import Feature, Split, Words, as_written, occurrences, words
 from .findings import BALANCED, cue_finding, grade, predictability_finding, predictability_level, worst_level
 from .pair_sample import AnswerTable, AuditPair, PairSample, audit_pairs
 from .plot import points
-from .report import Cue, Report, RiskLevel, SampleSize
+from .report import KIND_NAMES, Cue, Report, RiskLevel, SampleSize
 from .selection import ForwardSelection, SelectedFeature, readability
 from .significance import score_test, sign_test, two_sided_p, win_probabilities
 
@@ -228,7 +229,6 @@ def _report(found: _SampleAnalysis, sample: PairSample, cues: list[Cue], prompts
         findings.insert(0, predictability_finding(unintended, level))
     tested = sum(found.significant.tests.values())
     low, median, high = np.quantile(found.extracted.similarity, (0.1, 0.5, 0.9)).round(4).tolist()
-    by = ("length", "style", "first")
     return Report(
         rows=sample.rows,
         prompts=prompts,
@@ -237,7 +237,7 @@ def _report(found: _SampleAnalysis, sample: PairSample, cues: list[Cue], prompts
         verdict=worst_level(level, (cue.grade for cue in cues if not cue.intended)),
         predictability=accuracy,
         unintended=unintended,
-        by={kind: cross_validate(matrix, prompt, matrix.is_kind(kind)).accuracy() for kind in by},
+        by={kind: cross_validate(matrix, prompt, matrix.is_kind(kind)).accuracy() for kind in KIND_NAMES},
         sampled=SampleSize(found.matrix.observations, matrix.observations, sample.whole),
         tested=tested,
         sensitivity=math.ceil(math.log2(2 * max(1, tested) / found.significant.level)),
@@ -266,9 +266,9 @@ class ShortcutChecker(Observer):
     `expect` names what is meant to differ; features are looked for and counted in at most `most` prompts.
     """
 
-    def __init__(self, expect: Sequence[str] = (), *, most: int = 20_000, seed: int = 0) -> None:
+    def __init__(self, expect: Sequence[str] = (), *, most: int = 20_000) -> None:
         self.expect = tuple(expect)
-        self._sample = PairSample(most, seed)
+        self._sample = PairSample(most)
 
     def see(self, index: int, row: Any) -> list[Finding]:
         """Take a row, and keep it if it is a pair. There is nothing to report before the end."""

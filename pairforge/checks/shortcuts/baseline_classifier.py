@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...statistics import Share
-from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
+from ..arrays import Floats, Ints, Mask
+from .feature_matrix import FeatureMatrix
 from .significance import win_probabilities
 
 FOLDS = 5
 _MAX_WEIGHT = 3.0
 
 
-def folds(prompts: int, seed: int = 0) -> Ints:
-    """Return one of five folds for each prompt."""
-    return np.random.default_rng(seed).permutation(prompts) % FOLDS
+def folds(prompts: int) -> Ints:
+    """Return one of five folds for each prompt, always the same."""
+    return np.random.default_rng(0).permutation(prompts) % FOLDS
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,7 @@ class BaselineScores:
         return np.asarray(1 + np.log2(np.maximum(win_probabilities(scaled[:, None]), 1e-6)))
 
 
-def cross_validate(
-    matrix: FeatureMatrix, prompt: Ints, features: Mask, seed: int = 0, pairs: Mask | None = None
-) -> BaselineScores:
+def cross_validate(matrix: FeatureMatrix, prompt: Ints, features: Mask, pairs: Mask | None = None) -> BaselineScores:
     """Return the scores of a paired naive Bayes classifier over some features, trained on the pairs of the other folds.
 
     The weight of a feature is log((wins + 1) / (losses + 1)), at most 3, and 0 below |z| = 1.
@@ -55,12 +54,11 @@ def cross_validate(
         matrix: One observation a pair.
         prompt: The prompt of each pair: all pairs of a prompt are in one fold.
         features: The features to use.
-        seed: Draws the folds.
         pairs: Train on these pairs only.
     """
     mask = features[matrix.feature] if pairs is None else features[matrix.feature] & pairs[matrix.observation]
     feature, pair, sign = matrix.feature[mask], matrix.observation[mask], matrix.sign[mask]
-    fold = folds(int(prompt.max(initial=-1)) + 1, seed)[prompt].astype(np.int8)[pair]
+    fold = folds(int(prompt.max(initial=-1)) + 1)[prompt].astype(np.int8)[pair]
     in_fold = [fold == one for one in range(FOLDS)]
     wins, losses = (
         np.array([np.bincount(feature[here & (sign == side)], minlength=matrix.size) for here in in_fold])

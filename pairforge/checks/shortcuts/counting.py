@@ -6,16 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, islice, product, tee
+from itertools import chain, product, tee
 from typing import TypeAlias
 
 import numpy as np
 
-from ..duplicates import Keys
+from ...readers.spool import batched
+from ..arrays import Floats, Hashes, Ids, Signs
 from .baseline_classifier import FOLDS, folds
 from .extraction import contains_term
-from .feature_hashing import Ids, Signs
-from .feature_matrix import Floats
 from .features import Feature, Split, contains, is_word, parts, tokenize, word_shapes
 from .pair_sample import AuditPair
 from .style import LENGTH, LEXICON, STYLE
@@ -158,7 +157,7 @@ def count(
     return counts, int(prompt.max(initial=-1)) + 1
 
 
-def _numbered(keys: Keys) -> Ids:
+def _numbered(keys: Hashes) -> Ids:
     """Return the number of each key, in the order in which they appear."""
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
     number: Ids = np.empty(len(first), np.int32)
@@ -180,7 +179,7 @@ def _measured(
 ) -> Iterator[tuple[list[AuditPair], Floats]]:
     """Yield the pairs in chunks, with what was measured in them."""
     stream = (pair for pair in pairs if pair.chosen != pair.rejected)
-    chunks, copies = tee(iter(lambda: list(islice(stream, _CHUNK)), []))
+    chunks, copies = tee(batched(stream, _CHUNK))
     texts = ([(pair.chosen, pair.rejected) for pair in chunk] for chunk in copies)
     if jobs < 2 or getattr(by, "__module__", "") == "__main__":  # other processes can't import that
         yield from zip(chunks, map(pair_measure(features, by), texts), strict=True)

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Hashes, Ids, Signs
 from .feature_hashing import (
     HASH_BITS,
-    Hashes,
-    Ids,
-    Signs,
     TokenIndex,
     TokenizedTexts,
     TokenTables,
@@ -21,7 +18,7 @@ from .feature_hashing import (
     discordant,
     lexicon_sums,
 )
-from .feature_matrix import FeatureMatrix, Floats
+from .feature_matrix import FeatureMatrix
 from .features import KINDS, Feature, Split, contains, join_words, tokenize_all, words
 from .pair_sample import AnswerTable
 from .style import LENGTH, LEXICON, STYLE
@@ -38,7 +35,7 @@ class ExtractedFeatures:
     """The feature matrix of the answers, by pair, with the sizes of the answers and how similar they are."""
 
     matrix: FeatureMatrix
-    sizes: npt.NDArray[np.float64]
+    sizes: Floats
     """(pairs, 2 sides, 2): characters, words."""
     similarity: Floats
     """Share of words that the two answers have in common, per pair."""
@@ -155,7 +152,7 @@ def _sparse(inputs: Sequence[TokenizedTexts]) -> _SparseEntries:
 def _dense(
     answers: AnswerTable,
     expect: Sequence[str],
-    sizes: npt.NDArray[np.float64],
+    sizes: Floats,
     tables: TokenTables,
     texts: Sequence[Ids],
 ) -> tuple[list[Feature], Signs]:

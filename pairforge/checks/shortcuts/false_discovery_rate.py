@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .feature_matrix import Floats, Ints, Mask
+from ..arrays import Floats, Ints, Mask
 
 
 def can_be_significant(total: Ints, level: float) -> Mask:

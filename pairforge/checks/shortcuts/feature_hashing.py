@@ -13,13 +13,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .feature_matrix import Floats, Ints, Mask
+from ..arrays import Floats, Hashes, Ids, Ints, Mask, Signs
 from .features import COLLAPSED, KINDS, LONGEST, Words, is_word, parts, word_shape
 from .style import LEXICON
-
-Hashes: TypeAlias = npt.NDArray[np.uint64]
-Ids: TypeAlias = npt.NDArray[np.int32]
-Signs: TypeAlias = npt.NDArray[np.int8]
 
 TEXTS = 1 << 11
 """How many texts are hashed at once; the number of the text takes the low 11 bits."""

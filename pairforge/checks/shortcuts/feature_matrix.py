@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Floats, Ints, Mask, Signs
 from .features import KINDS, Feature
-
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,7 @@ class FeatureMatrix:
     """Index into KINDS, per feature."""
     feature: Ints
     observation: Ints
-    sign: npt.NDArray[np.int8]
+    sign: Signs
     observations: int
 
     @property

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from ...errors import InputError
 from ...types import digest
 from .. import schema
-from ..row import INSTRUCTS, Sides, answer, well_shaped
-from ..rule import RULES
+from ..row import INSTRUCTS, Sides, well_shaped
+from ..rule import any_fatal
 from ..schema import foreign
 from .feature_hashing import numbering
 
@@ -33,11 +33,10 @@ class AuditPair(NamedTuple):
     @classmethod
     def of(cls, index: int, sides: Sides) -> AuditPair:
         """Return what the assistant says after the common context: the prompt itself is never a feature."""
-        chosen, rejected = (answer(turns[sides.shared :]) for turns in (sides.chosen, sides.rejected))
         question = [turn for turn in sides.context if turn["role"] not in INSTRUCTS]
         context = bytes.fromhex(digest(sides.context))
         prompt = context if len(question) == sides.shared else bytes.fromhex(digest(question))
-        return cls(index, prompt, context, chosen, rejected)
+        return cls(index, prompt, context, *sides.said())
 
 
 @dataclass
@@ -112,7 +111,7 @@ def audit_pairs(rows: Iterable[Mapping[str, Any]]) -> Iterator[AuditPair]:
     for index, row in enumerate(rows):
         if not well_shaped(row):
             finding = next(schema.shape(index, row), None)
-            if finding and RULES[finding.code].fatal:
+            if finding and any_fatal([finding]):
                 what = f"it holds {shape}" if (shape := foreign(row)) else finding.message
                 fix = "write the sound rows with: pairforge fix IN OUT"
                 raise InputError(f"row {index} is not a pair of message lists: {what}", fix=fix)

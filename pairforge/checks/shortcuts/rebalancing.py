@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from ...pairers import usable
+from ...text import listed
 from ...types import Answer, Key, Pair, Prompt, digest
-from ..row import Sides, answer
+from ..arrays import Floats
+from ..row import Sides
 from . import Cue
 from .counting import TokenizedText, feature_measure
-from .feature_matrix import Floats
 from .features import Feature
 
 MOST = 0.2
@@ -43,8 +44,7 @@ def beyond_balance(cues: Iterable[Cue]) -> list[str]:
     ]
     if not most:
         return []
-    named = ", ".join(map(repr, most[:_NAMED])) + (f" and {len(most) - _NAMED} more" if len(most) > _NAMED else "")
-    return [f"{named} can't be balanced away: too many pairs have it; make other pairs"]
+    return [f"{listed([*map(repr, most)], _NAMED)} can't be balanced away: too many pairs have it; make other pairs"]
 
 
 class CueMeasures:
@@ -61,8 +61,7 @@ class CueMeasures:
 
     def signs(self, row: Mapping[str, Any]) -> Floats:
         """Return for each cue 1 where chosen holds more of it, -1 where rejected does, else 0."""
-        sides = Sides.of(row)
-        one, other = (self.text(answer(turns[sides.shared :])) for turns in (sides.chosen, sides.rejected))
+        one, other = map(self.text, Sides.of(row).said())
         return np.sign(one - other)
 
 

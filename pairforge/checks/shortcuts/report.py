@@ -216,7 +216,7 @@ class Report(HtmlRepr):
 
     def _numbers(self) -> list[str]:
         (low, high), rest = self.predictability.interval, self.unintended
-        by = ", ".join(f"{share.value:.0%} by {KIND_NAMES.get(kind, kind)} alone" for kind, share in self.by.items())
+        by = ", ".join(f"{share.value:.0%} by {KIND_NAMES[kind]} alone" for kind, share in self.by.items())
         picks = f"a simple classifier picks the chosen answer in {self.separability:.1%} of pairs"
         lines = list[str]()
         if self.sampled.prompts >= _FEWEST:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ...statistics import wilson
+from ..arrays import Floats, Ints, Mask
 from .false_discovery_rate import Discoveries
-from .feature_matrix import FeatureMatrix, Floats, Ints, Mask
+from .feature_matrix import FeatureMatrix
 from .features import KINDS, LONGEST, Feature, Words, contains, ngrams
 from .significance import score_test, two_sided_p, win_probabilities
 from .style import DERIVED

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from .feature_matrix import FeatureMatrix, Floats, Ints
+from ..arrays import Floats, Ints
+from .feature_matrix import FeatureMatrix
 
 _EXACT = 4000
 _RIDGE = 0.5

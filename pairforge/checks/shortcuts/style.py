@@ -58,7 +58,10 @@ def _repeated_sentences(text: str) -> float:
     return len(found) - len(set(found))
 
 
-def _misspelt(shortest: int = 5) -> frozenset[str]:
+_SHORTEST = 5  # letters of a word that may be misspelt
+
+
+def _misspelt() -> frozenset[str]:
     """Return common words with two letters exchanged, one doubled or an inner one left out, and well-known errors.
 
     Those that are words themselves are left out.
@@ -67,10 +70,10 @@ def _misspelt(shortest: int = 5) -> frozenset[str]:
         set(" ".join(_SECTIONS[name]).split()) for name in ("common_words", "words_by_error", "well_known_errors")
     )
     for word in common:
-        for at in range(len(word) - 1 if len(word) >= shortest else 0):
+        for at in range(len(word) - 1 if len(word) >= _SHORTEST else 0):
             before, one, other, after = word[:at], word[at], word[at + 1], word[at + 2 :]
             swapped, doubled, dropped = before + other + one + after, before + one + word[at:], before + other + after
-            typos |= {swapped, doubled} | ({dropped} if at and len(dropped) >= shortest else set())
+            typos |= {swapped, doubled} | ({dropped} if at and len(dropped) >= _SHORTEST else set())
     return frozenset(typos - common - real)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support import pair
 
 from pairforge.errors import InputError
-from pairforge.formats.table import TableSchema, pair_schema
+from pairforge.formats.table_schema import TableSchema, pair_schema
 
 
 def table(*parts: list[dict[str, Any]]) -> TableSchema:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pairforge
-from pairforge.api.comparison import Comparison, find_comparison
+from pairforge.api.evaluation_inputs import Comparison, find_comparison
 from pairforge.options.asking import EvaluateOptions
 from pairforge.run import Run
 

@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..evaluation.training_facts import TrainingFacts
 from ..options.asking import EvaluateOptions
+from ..options.declaration import as_tuple
 from ..run import Run, TrainedModel, latest, out_dir
 from ..samplers.gguf_models import is_gguf
 from ..samplers.model_loading import POCKET
@@ -22,7 +23,7 @@ from ..samplers.model_names import HUB_ID
 from ..text import error_line, one_line, plural
 from .correct import rules_of
 from .inputs import find_run, run_folder
-from .models import HELPFUL_SYSTEM_MESSAGE, as_tuple, contexts_of
+from .models import HELPFUL_SYSTEM_MESSAGE, contexts_of
 
 _GIVE = "give --from, --to and --base, and it is not needed"
 

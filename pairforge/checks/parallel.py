@@ -8,11 +8,11 @@ from importlib import import_module
 from itertools import chain
 from typing import Any, TypeAlias
 
-from ..checks import RULES, Against, RowChecker
-from ..checks.dataset import DatasetState
-from ..checks.rule import Observer
 from ..processes import OrderedPool
 from ..types import Finding
+from .dataset import Against, DatasetState
+from .rule import RULES, Observer
+from .runner import RowChecker
 
 _BLOCK = 2**20
 """Bytes of rows that are handed over together."""

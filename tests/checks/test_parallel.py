@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from support import pair, write_jsonl
 
-from pairforge.api import parallel
 from pairforge.api.validate import validate
+from pairforge.checks import parallel
 from pairforge.errors import OutsideError
 from pairforge.types import Skip
 
@@ -98,7 +98,7 @@ def test_the_caller_s_script_is_run_once(tmp_path: Path) -> None:
     write_jsonl(path, [numbered(number) for number in range(60)])
     script.write_text(
         "print('run')\n"
-        "import pairforge, pairforge.api.parallel as parallel\n"
+        "import pairforge, pairforge.checks.parallel as parallel\n"
         "parallel._BLOCK = 4096\n"
         f"assert pairforge.validate({str(path)!r}, jobs=2).rows == 60\n"
         "from pairforge.checks.shortcuts import counting\n"

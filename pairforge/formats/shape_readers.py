@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..chat_text import form_of
-from ..text import common_prefix
-from ..types import Message
+from ..text import common_prefix, json_value
+from ..types import SIDES, Message, Row
 from .candidates import Candidates, answers_in
-from .columns import QUESTIONS, SIDES, SYSTEMS, Row
+from .columns import QUESTIONS, SYSTEMS
 from .context import (
     BESIDE,
     TALKS,
@@ -26,13 +25,13 @@ from .context import (
     turns_in,
     under_system,
 )  # fmt: skip
-from .verdicts import Verdict, two_answers
+from .verdicts import VerdictReader, two_answers
 
-Pair: TypeAlias = "tuple[list[Message], list[Message]]"
-Read: TypeAlias = Callable[[Cells], "Pair | Candidates"]
+TwoSides: TypeAlias = "tuple[list[Message], list[Message]]"
+Read: TypeAlias = Callable[[Cells], "TwoSides | Candidates"]
 
 
-def two_sides(cells: Cells, chosen: str = "chosen", rejected: str = "rejected") -> Pair:
+def two_sides(cells: Cells, chosen: str = "chosen", rejected: str = "rejected") -> TwoSides:
     """Read two sides: whole conversations, or answers behind the context that other columns hold."""
     if quick := _one_question(cells, chosen, rejected):
         return quick
@@ -51,7 +50,7 @@ _CONTEXT = frozenset((*TALKS, *BESIDE, *SYSTEMS, "history"))
 """The columns of which any may hold a part of what is asked."""
 
 
-def _one_question(cells: Cells, chosen: str, rejected: str) -> Pair | None:
+def _one_question(cells: Cells, chosen: str, rejected: str) -> TwoSides | None:
     """Read two texts beside one question, and perhaps a system message: nearly all rows of texts, ten times as fast.
 
     None for all others.
@@ -111,7 +110,7 @@ def _set_apart(cells: Cells, turns: Sequence[Mapping[str, Any]]) -> None:
         cells.lost.add(cells.names.name("prompt"))
 
 
-def last_of_messages(cells: Cells) -> Pair | Candidates:
+def last_of_messages(cells: Cells) -> TwoSides | Candidates:
     """Read `messages`, whose last turn is the chosen answer, beside a rejected one."""
     name = next((name for name in ("messages", "conversations") if cells.row.get(name) is not None), "messages")
     turns = turns_in(cells.take(name), cells, cells.called(name))
@@ -126,7 +125,7 @@ def last_of_messages(cells: Cells) -> Pair | Candidates:
     return turns, side(cells, cells.take("rejected_response"), "rejected_response", turns[:-1])
 
 
-def speakers(cells: Cells) -> Pair:
+def speakers(cells: Cells) -> TwoSides:
     """Read conversations in which speakers of the names `chosen...` and `rejected...` give the two answers."""
     name = next((name for name in ("conversations", "messages") if isinstance(cells.row.get(name), list)), "")
     turns, sides = list[Any](), dict[str, Any]()
@@ -165,7 +164,7 @@ def speaker(turn: Any) -> str:
     return str((isinstance(turn, Mapping) and (turn.get("from") or turn.get("role"))) or "").lower()
 
 
-def two_and_verdict(cells: Cells, verdict: Verdict, spent: Sequence[str]) -> Candidates:
+def two_and_verdict(cells: Cells, verdict: VerdictReader, spent: Sequence[str]) -> Candidates:
     pair = two_answers(cells.row)
     if pair is None:
         raise MisfitError("one of the two answers is missing")
@@ -188,14 +187,11 @@ def two_and_verdict(cells: Cells, verdict: Verdict, spent: Sequence[str]) -> Can
 
 def _text_list(value: Any) -> list[str] | None:
     """Return the list of texts that a text holds as JSON; None for anything else."""
-    try:
-        found = json.loads(value) if isinstance(value, str) and value.startswith("[") else None
-    except (ValueError, RecursionError):
-        return None
+    found = json_value(value) if isinstance(value, str) and value.startswith("[") else None
     return found if isinstance(found, list) and found and all(isinstance(text, str) for text in found) else None
 
 
-def begun_alike(cells: Cells) -> Pair:
+def begun_alike(cells: Cells) -> TwoSides:
     """Read texts that begin alike: what they share, up to a space, is the prompt (as TRL does)."""
     texts = [cells.take(name) for name in SIDES]
     for name, text in zip(SIDES, texts, strict=True):
