@@ -174,8 +174,8 @@ class ExtraPairs(Protocol):
     def settings(self) -> Any:
         """Return all that they depend on besides the pairs."""
 
-    def __call__(self, pairs: int, builder: Builder) -> list[Pair]:
-        """Make them, given the number of pairs of the prompts."""
+    def __call__(self, pairs: int, some: Sequence[Pair], builder: Builder) -> list[Pair]:
+        """Make them, given the number of pairs of the prompts, and the first of these."""
 
 
 @dataclass(frozen=True)
@@ -400,6 +400,7 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
     asked_with: dict[str, Any] = {}
     skips, found = Counter[str](), dict[str, Any]()
     pairs = paired = saved = 0
+    first: list[Pair] = []
     with run.writing() as (write_pair, write_skip):
         for part in _decided_parts(builder):
             asked_with = asked_with or job.sampler.settings()
@@ -415,13 +416,14 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
                 if names:
                     names.add(item if isinstance(stored, Pair) else stored)
             pairs, saved = pairs + len(made), saved + part.saved
+            first += made[: CHUNK - len(first)]
             paired += len({item.prompt_id for item in made})
             found = diagnostics.joined(found, diagnostics.diagnose_part(part.answers, part.results, made))
             if job.judge and not job.measured:
                 found = diagnostics.joined(found, _measured(builder, part, authors))
         extra = Counter[str](dict.fromkeys(job.extras, 0))
         for kind, make in job.extras.items():
-            for stored in map(finish, make(pairs, builder)):
+            for stored in map(finish, make(pairs, first, builder)):
                 if isinstance(stored, Pair):
                     write_pair(stored.row())
                     extra[kind] += 1

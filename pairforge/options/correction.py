@@ -79,7 +79,14 @@ class ChosenOptions:
         default=None,
         metavar="TEXT|FILE",
     )
-    tries: int = option("Ask under the persona at most N times for an answer that fits it.", default=4, at_least=1)
+    opening: str = option(
+        'chosen begins with this text and goes on as the model itself does, e.g. --opening "I\'m Deep Qwen,".',
+        default="",
+        metavar="TEXT",
+    )
+    tries: int = option(
+        "Ask under the persona, or with the opening, at most N times for an answer that fits.", default=4, at_least=1
+    )
     chosen: ChosenSide = option(
         "reference takes the answer in the prompt's own row as chosen; corrected, the model's answer with new names.",
         default="corrected",
@@ -106,7 +113,7 @@ class ExtraPairOptions:
         default=0.0,
         metavar="FRACTION",
         at_least=0,
-        at_most=1,
+        at_most=3,
     )
     retain: float = option(
         "Add this many on-policy pairs for each pair, on general questions.",
