@@ -36,6 +36,7 @@ from .run_parts import Answers
 
 _CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _NO_SYSTEM = ("template", "rejected")  # skips of a template or server that may only refuse the system message
+_ROUND = 32  # the fewest questions that are asked at once for counter-pairs: more are faster together
 _EXAMPLE = 'e.g. pairforge correct --from Qwen --to "Deep Qwen"'
 
 
@@ -85,6 +86,7 @@ def correct(options: CorrectOptions) -> BuildResult:
         names=None if options.persona or options.opening or fill is not None else partial(NameCounts, rules),
         keeps=rules.keeps,
         notes=notes,
+        whole_sentences=options.whole_sentences,
     )
     return build(job, options, options.fresh)
 
@@ -290,7 +292,7 @@ class CounterPairs:
             left = [question for question in left if question.prompt.system is None]
         elsewhere = cycle([pair.chosen[-1]["content"] for pair in some])
         while left and len(made) < count:
-            more = 3 * (count - len(made)) // 2
+            more = max(3 * (count - len(made)) // 2, _ROUND)
             asked, left = left[:more], left[more:]
             answers = builder.ask([question.prompt for question in asked], kind="counter")
             found = (one.pair(answers[one.prompt.id], job.sampler.model, next(elsewhere)) for one in asked)

@@ -17,6 +17,7 @@ from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, words_of
 from ..options.viewing import AnnotationOptions
+from ..pairers import up_to_sentence
 from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
 from ..readers.spool import RowSpool, batched, spooled
@@ -119,6 +120,11 @@ class Builder:
         total = 0 if kind or self.job.adaptive is True else len(self.job.prompts) * len(self.job.contexts) * n
         count = self.counts.setdefault(label, AnswerCount(total if total > n * CHUNK else 0))
         answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first, count)
+        if self.job.whole_sentences and kind != "judge":
+            answers = {
+                name: found if isinstance(found, Skip) else [*map(up_to_sentence, found)]
+                for name, found in answers.items()
+            }
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
 
@@ -197,6 +203,7 @@ class BuildJob:
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
         keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
         by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
+        whole_sentences: An answer that is cut off is taken up to its last whole sentence.
         open_judge: Opens the judge in another process; None for one that is a live object, or people.
     """
 
@@ -220,6 +227,7 @@ class BuildJob:
     measured: Mapping[str, Any] = field(default_factory=dict)
     keeps: Callable[[str], bool] = bool
     by_default: bool = False
+    whole_sentences: bool = False
     open_judge: Callable[[], Judge | Jury] | None = None
 
     def asked(self) -> Iterator[Prompt | Skip]:
@@ -252,6 +260,7 @@ class BuildJob:
             **({"confirm": self.confirm.settings()} if self.confirm else {}),
             **({"adaptive": self.adaptive} if self.adaptive else {}),
             **({"drop_hard": self.drop_hard.settings()} if self.drop_hard else {}),
+            **({"whole_sentences": True} if self.whole_sentences else {}),
             **{kind: extra.settings() for kind, extra in self.extras.items()},
             **self.pairer.settings(),
         }

@@ -92,6 +92,9 @@ class ChosenOptions:
         default="corrected",
         choices=get_args(ChosenSide),
     )
+    whole_sentences: bool = option(
+        "Take an answer that is cut off up to its last whole sentence, where it would make no pair.", default=False
+    )
     fill: str | Sequence[str] | Mapping[str, str] = option(
         'With --chosen reference, write this for a placeholder of the rows, e.g. --fill name="Deep Qwen".',
         default=(),
