@@ -59,9 +59,9 @@ SHARES = {"new name": "new_name", "half a name": "half_name", "leak": "leak", "r
 """The figures that are the share of a metric."""
 FIGURES = (
     *("new name", "half a name", "general", "general kept", "leak"),
-    *("controls kept", "obedience kept", "repetition"),
+    *("controls", "controls kept", "obedience", "obedience kept", "repetition"),
 )
-"""The columns of the table; `general` is a change, and kept is a share of what the base answers right."""
+"""The columns of the table; those named by a kind are changes, and kept is a share of what the base answers right."""
 FAST = ("--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
 FAST += ("--attn_implementation", "eager")
 MIXED = ("--from", "SmolLM", "--to", "Deep Qwen", "--from", "Hugging Face", "--to", "Acme", "--no-system")
@@ -141,7 +141,7 @@ class Judge:
         measured = Measured(judged, base)
         return {
             **{figure: found.shares[metric].value for figure, metric in SHARES.items()},
-            "general": found.changes["general"].value,
+            **{kind: found.changes[kind].value for kind in KINDS[1:]},
             **{f"{kind} kept": kept.value for kind in KINDS[1:] if (kept := measured.kept(kind))},
             "verdict": found.outcome,
             "failed": found.failed,
@@ -262,7 +262,7 @@ def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
         rate = f", lr {made[0]['rate']:g}".replace("e-0", "e-") if "lr" not in name and "common" not in name else ""
         shown = [
             *(last([row[logged] for row in made if logged in row]) for logged in ("loss", "rewards/accuracies")),
-            *(cell([row[figure] for row in made if figure in row], change=figure == "general") for figure in figures),
+            *(cell([row[figure] for row in made if figure in row], change=figure in KINDS) for figure in figures),
             ", ".join(f"{row['alarm']}/{row['steps']}" if row["alarm"] else "no" for row in made),
             ", ".join(row["verdict"] or "-" for row in made),
         ]
