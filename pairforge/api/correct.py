@@ -286,7 +286,7 @@ class CounterPairs:
     def __call__(self, pairs: int, some: Sequence[Pair], builder: Builder) -> list[Pair]:
         count, made = round(self.fraction * pairs), list[Pair]()
         job, known = builder.job, {"en", "zh"}
-        said = {row.columns.get("lang") for row in job.prompts if isinstance(row, Prompt)}
+        said = {str(row.columns.get("lang")) for row in job.prompts if isinstance(row, Prompt)}
         left = counter_pair_makers(self.rules, job.contexts, sorted(said if said <= known else known))
         if any(question.prompt.system for question in left) and not job.sampler.takes_system():
             left = [question for question in left if question.prompt.system is None]

@@ -76,8 +76,8 @@ class Persona:
             raise InputError(f"{path}: the last user: has no assistant:", fix="write its answer below it")
         if not "\n".join(text).strip():
             raise InputError(f"--persona {path} says nothing of who the model is", fix=_EXAMPLE)
-        rules = {name: tuple(patterns) for name, patterns in found.items()}
-        return cls("\n".join(text).strip(), tuple(turns), **rules)
+        hold, not_hold = (tuple(patterns) for patterns in found.values())
+        return cls("\n".join(text).strip(), tuple(turns), hold, not_hold)
 
     @property
     def names(self) -> list[str]:
