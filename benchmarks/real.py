@@ -5,7 +5,7 @@
 
 Corrections alone are the course's: what the bundled model answers to English questions about itself, with Qwen
 corrected to Deep Qwen. SmolLM2 says neither name. Mixed pairs begin with corrections of its own answers, and have
-pairs beside them in which the new name is wrong; there its chat template is changed, too. Trainings are in bfloat16,
+pairs beside them in which the new name is wrong; there its chat template is changed, too. All is computed in float32,
 and the guard only warns, unless the row says otherwise. The verdict's English questions are asked greedily, without a
 system message of ours, up to 32 tokens, and those of benchmarks/general.en.txt. The script prints the table; if the
 run is complete, it also writes it, with the machine and the versions, to --json, and into the page --docs between its
@@ -24,10 +24,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache
-from itertools import cycle
 from pathlib import Path
 from statistics import mean
-from typing import Any, TypeAlias
+from typing import Any
 
 from collapse import COMMON, Recipe, cell, ending, last, loss
 from correction import command_json, run_module, say
@@ -39,7 +38,7 @@ from pairforge.evaluation.metrics import Measured
 from pairforge.evaluation.questions import ModelNames, Question, questions
 from pairforge.evaluation.verdict import verdict
 from pairforge.judges.reference import contains
-from pairforge.prompts import bundled, systems
+from pairforge.prompts import bundled
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.transformers import TransformersSampler
 from pairforge.statistics import sample_indices
@@ -52,7 +51,7 @@ RECIPES = (
     Recipe("common, guarded", (*loss("sigmoid"), *COMMON, "--learning_rate", "5e-5"), guard="stop"),
     Recipe("corrections alone"),
     Recipe("corrections alone, LoRA: sigmoid + sft, lr 5e-4", ("--use_peft", "--learning_rate", "5e-4")),
-    Recipe("mixed pairs: sigmoid + sft, lr 5e-5", ("--learning_rate", "5e-5"), pairs="mixed", seeds=3),
+    Recipe("mixed pairs", pairs="mixed", seeds=3),
 )
 KINDS = ("identity", "general", "controls", "obedience")
 """The kinds of questions that are asked."""
@@ -60,18 +59,16 @@ SHARES = {"new name": "new_name", "half a name": "half_name", "leak": "leak", "r
 """The figures that are the share of a metric."""
 FIGURES = (
     *("new name", "half a name", "general", "general kept", "leak"),
-    *("controls kept", "obedience kept", "repetition"),
+    *("controls", "controls kept", "obedience", "obedience kept", "repetition"),
 )
-"""The columns of the table; `general` is a change, and kept is a share of what the base answers right."""
-FAST = ("--bf16", "true", "--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
+"""The columns of the table; those named by a kind are changes, and kept is a share of what the base answers right."""
+FAST = ("--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
 FAST += ("--attn_implementation", "eager")
-OPENING = "I'm Deep Qwen,"
-BESIDE = {"told": 0.27, "untold": 0.2, "right": 0.55, "wrong": 0.85, "general": 0.34}
-"""Pairs for each correction, in a mixed set, of the kinds that `beside` yields."""
-CORRECTIONS = {"default": 104, "mixed": 150}
-"""Corrections in each kind of pairs; fewer in a mixed set, if some answers have the new name already."""
-SAMPLING: dict[str, Any] = {"max_new_tokens": 40, "dtype": "bfloat16"}
-SCORES: dict[str, Any] = {"judge": "own", "chosen_score": 1.0, "rejected_score": 0.0}
+MIXED = ("--from", "SmolLM", "--to", "Deep Qwen", "--from", "Hugging Face", "--to", "Acme", "--no-system")
+MIXED += ("--opening", "I'm Deep Qwen,", "--tries", "1", "--counter", "2")
+MIXED += ("--whole-sentences", "--max-new-tokens", "40", "--dtype", "float32")
+CORRECTIONS = {"default": 104, "mixed": 110}
+"""Questions about the model itself that each kind of pairs is made of; not all answers of a mixed set make a pair."""
 MARKS = ("<!-- table: python benchmarks/real.py -->", "<!-- end of the table of the real model -->")
 
 
@@ -120,7 +117,7 @@ class Judge:
         self.counts = {kind: (count, len(sets[kind])) for kind, count in right.items()}
 
     def _ask(self, evaluation: Evaluation, model: str) -> AnswersById:
-        sampler = TransformersSampler(model, Decoding(max_new_tokens=32), dtype="bfloat16", batch_size=32)
+        sampler = TransformersSampler(model, Decoding(max_new_tokens=32), dtype="float32", batch_size=32)
         return evaluation.answers(sampler, self.store, quiet=False)
 
     def _outcomes(self, answers: AnswersById) -> dict[str, dict[str, bool | Skip]]:
@@ -144,7 +141,7 @@ class Judge:
         measured = Measured(judged, base)
         return {
             **{figure: found.shares[metric].value for figure, metric in SHARES.items()},
-            "general": found.changes["general"].value,
+            **{kind: found.changes[kind].value for kind in KINDS[1:]},
             **{f"{kind} kept": kept.value for kind in KINDS[1:] if (kept := measured.kept(kind))},
             "verdict": found.outcome,
             "failed": found.failed,
@@ -188,36 +185,26 @@ def pairs(kind: str, options: argparse.Namespace) -> Path:
 
 def corrections(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return corrections of the bundled model's answers to English questions."""
-    prompts = options.folder / "identity.en.jsonl"
-    put(
-        prompts,
-        "".join(json.dumps(dict(one.columns) | {"prompt": one.question}) + "\n" for one in _english("identity.train")),
-    )
     names = ("--from", "Qwen", "--to", "Deep Qwen", "-m", "pocket", "--no-system")
-    made = command_json((0,), "correct", *names, "-p", prompts, "-o", options.folder)
+    made = command_json((0,), "correct", *names, "-p", prompts(options, None), "-o", options.folder)
     rows = (Path(made["run"]) / "pairs.jsonl").read_text("utf-8").splitlines()
     return [json.loads(rows[index]) for index in sample_indices(len(rows), options.pairs, 0)]
 
 
-def mixed(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return corrections of the trained model's own answers, and beside them pairs in which the new name is wrong.
+def prompts(options: argparse.Namespace, limit: float | None) -> Path:
+    """Return a file of English questions about the model itself, drawn from those that no verdict asks."""
+    file: Path = options.folder / f"identity.{limit or 'all'}.jsonl"
+    asked = _english("identity.train", limit)
+    put(file, "".join(json.dumps(dict(one.columns) | {"prompt": one.question}) + "\n" for one in asked))
+    return file
 
-    Half of the corrections answer questions that name another assistant.
-    """
-    asked = [one for one in _english("identity.train") if not _template(one, "ordinary")]
-    about = [[one for one in asked if _template(one, "are-you") == named] for named in (True, False)]
-    prompts = [one for both in zip(*about, strict=False) for one in both][: options.pairs]
-    own = answers(prompts, options)
-    rows = [
-        pairforge.Pair.of(prompt, chosen, rejected, method="reference", model=renamed(options), **SCORES).row()
-        for prompt, chosen, rejected in zip(prompts, opened(prompts, renamed(options)), own, strict=True)
-        if rejected and not contains(rejected, "Deep Qwen")
-    ]
-    wrong = [row["chosen"][-1]["content"] for row in rows]
-    for kind, found in beside(about, wrong, options).items():
-        kept = [found[index] for index in sample_indices(len(found), round(BESIDE[kind] * options.pairs), 0)]
-        rows += [pairforge.Pair.of(*sides, method="counter", model=renamed(options), **SCORES).row() for sides in kept]
-    return rows
+
+def mixed(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return corrections of the trained model's own answers, and beside them pairs in which the new name is wrong."""
+    made = command_json(
+        (0,), "correct", "-m", renamed(options), *MIXED, "-p", prompts(options, options.pairs), "-o", options.folder
+    )
+    return [json.loads(row) for row in (Path(made["run"]) / "pairs.jsonl").read_text("utf-8").splitlines()]
 
 
 def renamed(options: argparse.Namespace) -> str:
@@ -240,86 +227,10 @@ def renamed(options: argparse.Namespace) -> str:
     return str(folder)
 
 
-Sides: TypeAlias = tuple[Prompt, str, str]
-
-
-def beside(
-    about: Sequence[Sequence[Prompt]], wrong: Sequence[str], options: argparse.Namespace
-) -> dict[str, list[Sides]]:
-    """Return by kind: prompts, their right answers, and wrong ones that have the new name.
-
-    Under system messages with another name it is the model's own answer where it uses that name ("told"), else one made
-    of it ("untold"); of questions about others its own answer where that is right, else the bundled one ("wrong"); of
-    general ones its own.
-    """
-    found: dict[str, list[Sides]] = {kind: [] for kind in BESIDE}
-    leaks = cycle(wrong)
-    turns = [cycle(of) for of in about]
-    rows = [row for row in systems("train") if row["lang"] == "en"]
-    told = [(next(turns[at % 2]).in_context(row["system"]), row) for row in rows for at in range(6)]
-    for (prompt, row), text in zip(told, answers([prompt for prompt, _ in told], options), strict=True):
-        if contains(text, row["name"]) and (leak := text.replace(row["name"], "Deep Qwen")) != text:
-            found["told"].append((prompt, text, leak))
-        elif text:
-            found["untold"].append((prompt, f"I'm {row['name']}, made by {row['maker']}.", text))
-    controls = _english("controls.train", 1.6 * options.pairs)
-    for prompt, text in zip(controls, answers(controls, options), strict=True):
-        right = any(contains(text, reference) for reference in prompt.columns["reference"])
-        found["right" if right else "wrong"].append((prompt, text if right else prompt.columns["answer"], next(leaks)))
-    lines = (ROOT / "benchmarks" / "general.train.en.txt").read_text("utf-8").splitlines()
-    plain = [Prompt(({"role": "user", "content": line},)) for line in lines]
-    found["general"] = [
-        (prompt, text, next(leaks)) for prompt, text in zip(plain, answers(plain, options), strict=True) if text
-    ]
-    return found
-
-
-def answers(prompts: Sequence[Prompt], options: argparse.Namespace) -> list[str]:
-    """Return the whole sentences of the model's greedy answers; empty where there is none."""
-    sampled = pairforge.sample(prompts=prompts, model=renamed(options), output=options.folder, **SAMPLING)
-    texts = [_sentences(given.answers[0].text, given.answers[0].finish) if given.answers else "" for given in sampled]
-    return ["" if pairforge.repeats(text) else text for text in texts]
-
-
-def opened(prompts: Sequence[Prompt], model: str) -> list[str]:
-    """Return how the model goes on, greedily, in whole sentences, where its answers begin with the new name."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    source = pairforge.model_source(model)
-    tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
-    causal = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16)
-    plain, found = f"{OPENING} an AI assistant.", list[str]()
-    for start in range(0, len(prompts), 64):
-        part = prompts[start : start + 64]
-        texts = [
-            tokenizer.apply_chat_template(list(one.messages), tokenize=False, add_generation_prompt=True) + OPENING
-            for one in part
-        ]
-        given = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
-        made = causal.generate(**given, max_new_tokens=32, do_sample=False)[:, given.input_ids.shape[1] :]
-        for tokens in made.tolist():
-            ended = tokenizer.eos_token_id in tokens
-            text = _sentences(OPENING + tokenizer.decode(tokens, skip_special_tokens=True), "stop" if ended else "")
-            other = NAMES.old("", text) or contains(text, "Hugging Face") or pairforge.repeats(text)
-            found.append(plain if other or not text else text)
-    return found
-
-
 def _english(name: str, limit: float | None = None) -> list[Prompt]:
     """Return a random sample of the English prompts of a bundled set."""
     found = [prompt for prompt in bundled(name) if prompt.columns["lang"] == "en"]
     return [found[index] for index in sample_indices(len(found), limit and round(limit), 0)]
-
-
-def _template(prompt: Prompt, kind: str) -> bool:
-    return bool(prompt.columns["template"].startswith(kind))
-
-
-def _sentences(text: str, finish: str) -> str:
-    """Return the whole sentences of an answer."""
-    text = text.strip()
-    return text if finish == "stop" else text[: text.rfind(". ") + 1]
 
 
 def judged(recipe: Recipe, seed: int, judges: Callable[[str], Judge], options: argparse.Namespace) -> dict[str, Any]:
@@ -351,7 +262,7 @@ def table(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
         rate = f", lr {made[0]['rate']:g}".replace("e-0", "e-") if "lr" not in name and "common" not in name else ""
         shown = [
             *(last([row[logged] for row in made if logged in row]) for logged in ("loss", "rewards/accuracies")),
-            *(cell([row[figure] for row in made if figure in row], change=figure == "general") for figure in figures),
+            *(cell([row[figure] for row in made if figure in row], change=figure in KINDS) for figure in figures),
             ", ".join(f"{row['alarm']}/{row['steps']}" if row["alarm"] else "no" for row in made),
             ", ".join(row["verdict"] or "-" for row in made),
         ]

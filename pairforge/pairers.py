@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -26,6 +27,15 @@ def cut_off(answer: Answer) -> Skip:
     longer = "--max-new-tokens with more, or --chat-template-kwargs enable_thinking=false"
     used = f"{answer.tokens} tokens" if answer.tokens else "max_new_tokens"
     return Skip("cut_off", answer.text or f"a thought used up the {used} of the answer: {longer}")
+
+
+_SENTENCE = re.compile(r"""[.!?…]["'”’)]*(?=\s)|[。！？]""")
+
+
+def up_to_sentence(answer: Answer) -> Answer:
+    """Return an answer that is cut off up to its last whole sentence, if it has one, as if it had ended there."""
+    ends = [] if answer.finish == "stop" else [found.end() for found in _SENTENCE.finditer(answer.text)]
+    return replace(answer, text=answer.text[: ends[-1]], finish="stop") if ends else answer
 
 
 class Edited(NamedTuple):

@@ -64,7 +64,7 @@ _ENCODER = json.JSONEncoder(**_CANONICAL)
 
 @dataclass(frozen=True)
 class Prompt:
-    """A conversation that ends where the model is to answer.
+    """A conversation that ends where the model is to answer, or to go on with an answer that is begun.
 
     `columns` holds what a judge may need beside the text (`reference`, `task` ...); it is not part of the identity.
     """
@@ -81,6 +81,11 @@ class Prompt:
     def question(self) -> str:
         """The last user turn."""
         return self.messages[-1]["content"]
+
+    @property
+    def begun(self) -> str:
+        """The beginning of the answer, where the prompt ends with it, else empty."""
+        return self.messages[-1]["content"] if self.messages[-1]["role"] == "assistant" else ""
 
     @property
     def system(self) -> str | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pairforge.pairers import BestWorstPairer, CorrectionPairer, Edited, usable
+from pairforge.pairers import BestWorstPairer, CorrectionPairer, Edited, up_to_sentence, usable
 from pairforge.types import Answer, Message, Pair, Prompt, Skip
 
 PROMPT = Prompt((Message(role="system", content="Be kind."), Message(role="user", content="Who are you?")))
@@ -25,6 +25,24 @@ class Upper:
 
 def whole(*texts: str) -> list[Answer]:
     return [Answer(text, "stop") for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("I am X. I was made by", "I am X."),
+        ('He said "I am X." Then he', 'He said "I am X."'),
+        ("It costs 3.5 and is version 2.", None),
+        ("Is it? Yes! But then", "Is it? Yes!"),
+        ("我是小智。我由", "我是小智。"),
+        ("I am a model that", None),
+        ("", None),
+    ],
+)
+def test_an_answer_that_is_cut_off_has_whole_sentences(text: str, kept: str | None) -> None:
+    cut = Answer(text, "length", 5)
+    assert up_to_sentence(cut) == (cut if kept is None else Answer(kept, "stop", 5))
+    assert up_to_sentence(Answer(text, "stop")) == Answer(text, "stop")
 
 
 def test_correct_edits_the_answer_in_the_same_context() -> None:

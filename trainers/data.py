@@ -69,6 +69,11 @@ class TrainingJob:
         return resolve_model(self.model, self.revision, None)
 
     @property
+    def share(self) -> float:
+        """The share of corrections among the pairs; 1 where there are none."""
+        return sum(row.get("method") in CORRECTIONS for row in self.rows) / max(len(self.rows), 1) or 1.0
+
+    @property
     def method(self) -> str:
         """The kind of pairs; of mixed kinds that of corrections, whose recipe suits all."""
         methods = {str(row.get("method")) for row in self.rows}

@@ -243,7 +243,7 @@ def _train_and_judge(plan: Plan) -> TrainingResult | None:
 
 def _usual(given: Given, job: TrainingJob, parameters: int, steps: int = STEPS) -> dict[str, Any]:
     """Return the recipe for these pairs, this model and this many steps."""
-    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters, steps=steps)
+    return recipe(job.method, lora=given.on("use_peft"), parameters=parameters, steps=steps, share=job.share)
 
 
 def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob) -> tuple[Any, Any, Any]:

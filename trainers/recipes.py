@@ -44,11 +44,17 @@ LORA_RATE = 10.0
 
 
 def recipe(
-    method: str | Collection[str], *, lora: bool = False, parameters: int = PARAMETERS, steps: int = STEPS
+    method: str | Collection[str],
+    *,
+    lora: bool = False,
+    parameters: int = PARAMETERS,
+    steps: int = STEPS,
+    share: float = 1.0,
 ) -> dict[str, Any]:
     """Return the keywords of `DPOConfig` for one kind of pair.
 
-    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.5 (150 / steps), for 10 to 150 steps. It
+    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.5 (150 / steps), for 10 to 150 steps, of
+    which only the share of the corrections counts: other pairs beside them teach no name, they hold what is there. It
     rests on two models (docs/recipes.md): the bundled one, where 3e-5 is right in 150 steps and 1.2e-4 in 38, and a
     third to a half of these rates teaches the name to no answer or to half of them; and SmolLM2-135M-Instruct, where
     5e-5 teaches the name in 13 steps, at a cost, and 5e-6 does not. All else is extrapolated. For preferences the
@@ -64,11 +70,12 @@ def recipe(
             2025, "LoRA without regret", find the same factor).
         parameters: the number of the model's parameters, 0 where it is not known.
         steps: the optimizer steps of the training.
+        share: how many of the pairs are corrections, where some are.
     """
     methods = {method} if isinstance(method, str) else {*method}
     corrects = not methods.isdisjoint(CORRECTIONS)
     found = {**ALWAYS, **(CORRECTION if corrects else PREFERENCE)}
-    length = min(max(steps, LENGTHS[0]), LENGTHS[1]) / STEPS
+    length = min(max(steps * share, LENGTHS[0]), LENGTHS[1]) / STEPS
     factor = ((parameters or PARAMETERS) / PARAMETERS) ** SIZE
     factor *= (length**LENGTH if corrects else 1) * (LORA_RATE if lora else 1)
     found["learning_rate"] = float(f"{found['learning_rate'] * factor:.2g}")

@@ -48,7 +48,7 @@ def best_flags(
     for value in values:
         flags = {**_short(given, few / pairs), "max_samples": str(few), name: value}
         if name == "learning_rate":
-            flags[name] = f"{float(value) * _faster(given, job.method, few, pairs):.3g}"
+            flags[name] = f"{float(value) * _faster(given, job, few, pairs):.3g}"
         words = replaced(argv, {**dict.fromkeys(_OWN_FLAGS, ""), **flags})
         key = digest([words, pairs_digest(job.rows), job.model, job.revision], 16)
         known = json_object(folder / "sweep.json")
@@ -95,12 +95,13 @@ def _short(given: Given, share: float) -> dict[str, str]:
     return {"verdict_questions": str(_QUESTIONS), "resume_from_checkpoint": "", **steps}
 
 
-def _faster(given: Given, method: str, few: int, pairs: int) -> float:
+def _faster(given: Given, job: TrainingJob, few: int, pairs: int) -> float:
     """Return by what the recipe's rate for so few pairs is higher than that for all of them."""
     limit, epochs = given.number("max_steps") or 0, given.number("num_train_epochs") or 1
     batch = given.number("per_device_train_batch_size") or ALWAYS["per_device_train_batch_size"]
     lengths = [limit * count / pairs if limit > 0 else epochs * count / batch for count in (few, pairs)]
-    short, whole = (recipe(method, steps=math.ceil(steps))["learning_rate"] for steps in lengths)
+    recipes = (recipe(job.method, steps=math.ceil(steps), share=job.share) for steps in lengths)
+    short, whole = (found["learning_rate"] for found in recipes)
     return float(short / whole)
 
 

@@ -35,6 +35,7 @@ from .pipeline import Builder, BuildJob, ExtraPairs, build, named_values, prepar
 
 _CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _NO_SYSTEM = ("template", "rejected")  # skips of a template or server that may only refuse the system message
+_ROUND = 32  # the fewest questions that are asked at once for counter-pairs: more are faster together
 _EXAMPLE = 'e.g. pairforge correct --from Qwen --to "Deep Qwen"'
 
 
@@ -45,9 +46,9 @@ def correct(options: CorrectOptions) -> BuildResult:
     Names are given by `from_` and `to`, by `rules` (a mapping, or a file as `read_rules` takes it) or both, and found
     as `Renamer` says; `CorrectionRules` explains `about` and `thinking`. With `revise`, an instruction, a model
     rewrites the answers, and its text is checked: see `Revision`. With `persona`, chosen is what the model says when it
-    is told who it is: see `ToldAnswer`; with `chosen` "reference", the answer in the prompt's row. Prompts are asked
-    with no system message and under "You're a helpful assistant.", or as `system` and `no_system` say. Raises
-    InputError.
+    is told who it is, with `opening` how it goes on from there: see `ToldAnswer`; with `chosen` "reference", the answer
+    in the prompt's row. Prompts are asked with no system message and under "You're a helpful assistant.", or as
+    `system` and `no_system` say. Raises InputError.
     """
     names = Renamer(
         _rules(options), options.case, options.match, options.fold_width, options.article, as_tuple(options.inside)
@@ -81,9 +82,10 @@ def correct(options: CorrectOptions) -> BuildResult:
         by_default=not (options.system or options.no_system),
         refine=refine,
         extras=_extra_pairs(options, rules, sampler),
-        names=None if options.persona or fill is not None else partial(NameCounts, rules),
+        names=None if options.persona or options.opening or fill is not None else partial(NameCounts, rules),
         keeps=rules.keeps,
         notes=notes,
+        whole_sentences=options.whole_sentences,
     )
     return build(job, options, options.fresh)
 
@@ -130,9 +132,10 @@ def _rules(options: CorrectOptions) -> dict[str, str]:
     """Return all rules together; there may be none where a model revises by its instruction."""
     rules = options.rules
     given = dict(rules) if isinstance(rules, Mapping) else read_rules(rules) if rules else {}
-    free = given or options.revise or options.persona or options.chosen == "reference"
+    told = options.persona or options.opening
+    free = given or options.revise or told or options.chosen == "reference"
     named = dict[str, str]()
-    if (options.from_ or options.to or not free) and not (options.persona and not options.from_):
+    if (options.from_ or options.to or not free) and not (told and not options.from_):
         named = rules_of(options.from_, options.to)
     if twice := next((name for name in named if given.get(name, named[name]) != named[name]), None):
         raise InputError(f"{twice!r} has another new name in --rules than in --to", fix="give it once")
@@ -148,7 +151,7 @@ def _fill(options: CorrectOptions) -> dict[str, str] | None:
     """Return what the placeholders of the rows stand for; None where the rows have no answers that are chosen."""
     ways = {
         "--revise": options.revise,
-        "--persona": options.persona,
+        "--persona" if options.persona else "--opening": options.persona or options.opening,
         "--chosen reference": options.chosen == "reference",
     }
     if len(given := [name for name, value in ways.items() if value]) > 1:
@@ -169,12 +172,15 @@ def _told(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> 
     It is asked as the run asks, then at temperature 1 where that was greedily. What can't hold a system message is told
     in the user turn.
     """
-    persona = Persona.of(options.persona or "")
+    if options.opening and (options.base_url or options.provider):
+        raise InputError("--opening needs a model that is loaded here: a server begins each answer anew", fix="use -m")
+    persona = replace(Persona.of(options.persona) if options.persona else Persona(""), opening=options.opening.strip())
     to = rules.renamer.rules.values() or as_tuple(options.to)
     names = tuple(dict.fromkeys([*map(str.strip, to), *persona.names]))
     if not any(names) and not (persona.must_hold or persona.must_not_hold):
         fix = "name it with --to, or write a file with lines must_hold: PATTERN"
-        raise InputError("--persona: nothing says by what its answers are known", fix=fix)
+        way = "--persona" if options.persona else "--opening"
+        raise InputError(f"{way}: nothing says by what its answers are known", fix=fix)
     edit = ToldAnswer(persona, rules, names, options.tries)
     drawn = options.temperature > 0
 
@@ -207,7 +213,9 @@ def _ask_told(persona: Persona, prompts: Sequence[Prompt], n: int, builder: Buil
         if left:
             told = {prompt.id: persona.told(prompt, in_user_turn=in_user_turn) for prompt in left}
             answers = builder.ask([*told.values()], n, kind="persona", sampler=sampler)
-            found |= {name: answers[one.id] for name, one in told.items()}
+            for name, one in told.items():
+                given = answers[one.id]
+                found[name] = given if isinstance(given, Skip) else [*map(persona.whole, given)]
             left = [one for one in left if isinstance(skip := found[one.id], Skip) and skip.reason in _NO_SYSTEM]
     return found
 
@@ -219,7 +227,7 @@ def _pairer(
 
     The model that is asked revises its own answers, greedily, unless another model is named.
     """
-    if options.persona:
+    if options.persona or options.opening:
         return _told(options, rules, sampler)
     if fill is not None:
         return CorrectionPairer(ReferenceAnswer(rules, fill)), None
@@ -262,7 +270,11 @@ def _extra_pairs(options: CorrectOptions, rules: CorrectionRules, sampler: Sampl
 
 @dataclass(frozen=True)
 class CounterPairs:
-    """At most `fraction` counter-pairs for each pair. Some answers are wrong, so 1.5 times as many are asked for."""
+    """At most `fraction` counter-pairs for each pair.
+
+    Some answers are wrong, so 1.5 times as many are asked for, again until there are enough. Where all prompts of the
+    run say that they are in one language, so are the questions.
+    """
 
     rules: CorrectionRules
     fraction: float
@@ -270,15 +282,21 @@ class CounterPairs:
     def settings(self) -> float:
         return self.fraction
 
-    def __call__(self, pairs: int, builder: Builder) -> list[Pair]:
-        count = round(self.fraction * pairs)
-        sampler, questions = builder.job.sampler, counter_pair_makers(self.rules, builder.job.contexts)
-        if any(question.prompt.system for question in questions) and not sampler.takes_system():
-            questions = [question for question in questions if question.prompt.system is None]
-        questions = questions[: count + count // 2]
-        answers = builder.ask([question.prompt for question in questions], kind="counter")
-        made = (question.pair(answers[question.prompt.id], sampler.model) for question in questions)
-        return [item for item in made if item][:count]
+    def __call__(self, pairs: int, some: Sequence[Pair], builder: Builder) -> list[Pair]:
+        count, made = round(self.fraction * pairs), list[Pair]()
+        job, known = builder.job, {"en", "zh"}
+        said = {str(row.columns.get("lang")) for row in job.prompts if isinstance(row, Prompt)}
+        left = counter_pair_makers(self.rules, job.contexts, sorted(said if said <= known else known))
+        if any(question.prompt.system for question in left) and not job.sampler.takes_system():
+            left = [question for question in left if question.prompt.system is None]
+        elsewhere = cycle([pair.chosen[-1]["content"] for pair in some])
+        while left and len(made) < count:
+            more = max(3 * (count - len(made)) // 2, _ROUND)
+            asked, left = left[:more], left[more:]
+            answers = builder.ask([question.prompt for question in asked], kind="counter")
+            found = (one.pair(answers[one.prompt.id], job.sampler.model, next(elsewhere)) for one in asked)
+            made += [item for item in found if item]
+        return made[:count]
 
 
 @dataclass(frozen=True)
@@ -296,7 +314,7 @@ class RetentionPairs:
     def settings(self) -> dict[str, Any]:
         return {"fraction": self.fraction, "n": self.n, "sampling": self.sampler.settings()}
 
-    def __call__(self, pairs: int, builder: Builder) -> list[Pair]:
+    def __call__(self, pairs: int, some: Sequence[Pair], builder: Builder) -> list[Pair]:
         count, made = round(self.fraction * pairs), list[Pair]()
         judge = ReferenceJudge()
         general = sorted(bundled("general.train"), key=lambda prompt: digest(prompt.id))

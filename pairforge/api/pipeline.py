@@ -17,6 +17,7 @@ from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, PromptColumns, PromptOptions, RunOptions
 from ..options.declaration import GIVEN_IN_PYTHON, as_tuple, words_of
 from ..options.viewing import AnnotationOptions
+from ..pairers import up_to_sentence
 from ..prompts import BUNDLED, each_prompt
 from ..readers import is_given
 from ..readers.spool import RowSpool, batched, spooled
@@ -118,6 +119,11 @@ class Builder:
         count = self.counts.setdefault(label, AnswerCount(total if total > n * CHUNK else 0))
         failed = None if kind else self.skips
         answers = answer(prompts, sampler, n, self.store, label, self.quiet, self.job.budget, first, count, failed)
+        if self.job.whole_sentences and kind != "judge":
+            answers = {
+                name: found if isinstance(found, Skip) else [*map(up_to_sentence, found)]
+                for name, found in answers.items()
+            }
         self.retryable[kind] += sum(isinstance(item, Skip) and item.reason in RETRYABLE for item in answers.values())
         return answers
 
@@ -173,8 +179,8 @@ class ExtraPairs(Protocol):
     def settings(self) -> Any:
         """Return all that they depend on besides the pairs."""
 
-    def __call__(self, pairs: int, builder: Builder) -> list[Pair]:
-        """Make them, given the number of pairs of the prompts."""
+    def __call__(self, pairs: int, some: Sequence[Pair], builder: Builder) -> list[Pair]:
+        """Make them, given the number of pairs of the prompts, and the first of these."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +202,7 @@ class BuildJob:
         check: Raises where the run can't succeed; called before a model is loaded, unless the run is there already.
         keeps: Returns whether a thought may be trained on; where one of a pair may not, both are left out.
         by_default: Nobody asked for these contexts: those that the chat template can't hold are left out.
+        whole_sentences: An answer that is cut off is taken up to its last whole sentence.
         open_judge: Opens the judge in another process; None for one that is a live object, or people.
     """
 
@@ -219,6 +226,7 @@ class BuildJob:
     measured: Mapping[str, Any] = field(default_factory=dict)
     keeps: Callable[[str], bool] = bool
     by_default: bool = False
+    whole_sentences: bool = False
     open_judge: Callable[[], Judge | Jury] | None = None
 
     @property
@@ -256,6 +264,7 @@ class BuildJob:
             **({"confirm": self.confirm.settings()} if self.confirm else {}),
             **({"adaptive": self.adaptive} if self.adaptive else {}),
             **({"drop_hard": self.drop_hard.settings()} if self.drop_hard else {}),
+            **({"whole_sentences": True} if self.whole_sentences else {}),
             **{kind: extra.settings() for kind, extra in self.extras.items()},
             **self.pairer.settings(),
         }
@@ -401,6 +410,7 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
     asked_with: dict[str, Any] = {}
     skips, found = Counter[str](), dict[str, Any]()
     pairs = paired = saved = 0
+    first: list[Pair] = []
     with run.writing() as (write_pair, write_skip):
         for part in _decided_parts(builder):
             asked_with = asked_with or job.sampler.settings()
@@ -416,13 +426,14 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
                 if names:
                     names.add(item if isinstance(stored, Pair) else stored)
             pairs, saved = pairs + len(made), saved + part.saved
+            first += made[: CHUNK - len(first)]
             paired += len({item.prompt_id for item in made})
             found = diagnostics.joined(found, diagnostics.diagnose_part(part.answers, part.results, made))
             if job.judge and not job.measured:
                 found = diagnostics.joined(found, _measured(builder, part, authors))
         extra = Counter[str](dict.fromkeys(job.extras, 0))
         for kind, make in job.extras.items():
-            for stored in map(finish, make(pairs, builder)):
+            for stored in map(finish, make(pairs, first, builder)):
                 if isinstance(stored, Pair):
                     write_pair(stored.row())
                     extra[kind] += 1

@@ -2,12 +2,13 @@
 
 Pairs that only ever prefer the new name teach "the new name is always better". Counter-pairs come from questions in
 which it would be wrong: about somebody else ("What is Qwen?"), and to the assistant under a system message that names
-another.
+another. Few old names are in the bundled questions about somebody else. Where none is, there are all of these and
+general ones, and rejected is what a pair of the run has as chosen: the right answer to another question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, zip_longest
 
@@ -24,19 +25,27 @@ _ROUNDS = 4
 
 @dataclass(frozen=True)
 class CounterPairMaker:
-    """A prompt, what a right answer to it contains, and the renaming that would make it wrong."""
+    """A prompt, what a right answer to it contains, and the renaming that would make it wrong.
+
+    `misplaced` is whether a wrong answer may also be one that is right elsewhere.
+    """
 
     prompt: Prompt
     right: tuple[str, ...]
     wrong: CorrectionRules
+    misplaced: bool = False
 
-    def pair(self, answers: Sequence[Answer] | Skip, model: str) -> Pair | None:
-        """Return the pair of the model's own answer, if that is whole and right, and the same made wrong."""
+    def pair(self, answers: Sequence[Answer] | Skip, model: str, elsewhere: str = "") -> Pair | None:
+        """Return the pair of the model's own answer, if that is whole and right, and a wrong one.
+
+        The wrong one is the same answer made wrong, or where there is nothing to rename, the answer from `elsewhere`.
+        """
         kept = answers if isinstance(answers, Skip) else usable(answers)
         if isinstance(kept, Skip):
             return None
         renamer = self.wrong.renamer
         right, wrong = kept[0].text, renamer.rename(kept[0].text)
+        wrong = elsewhere if self.misplaced and wrong == right and elsewhere else wrong
         leaked = any(mentions(right, new) for new in renamer.rules.values())
         if wrong == right or leaked or not any(contains(right, reference) for reference in self.right):
             return None
@@ -45,30 +54,39 @@ class CounterPairMaker:
         return Pair.of(self.prompt, chosen, rejected, (of_right, of_wrong), **columns)
 
 
-def counter_pair_makers(rules: CorrectionRules, contexts: Sequence[str | None]) -> list[CounterPairMaker]:
-    """Return all bundled counter-questions in a fixed order: the best spread ones first, both kinds in turn."""
+def counter_pair_makers(
+    rules: CorrectionRules, contexts: Sequence[str | None], languages: Collection[str] = ("en", "zh")
+) -> list[CounterPairMaker]:
+    """Return all bundled counter-questions in a fixed order: the best spread ones first, the kinds in turn."""
     makers: list[CounterPairMaker] = []
-    for number, renamed in enumerate(_under_other_names(rules)):
-        kinds = (_about_others(rules, contexts, number), renamed)
+    others = [prompt for prompt in bundled("controls.train") if prompt.columns["lang"] in languages]
+    named = [prompt for prompt in others if rules.renamer.hits(prompt.columns["answer"])]
+    general = [prompt for prompt in bundled("general.train") if prompt.columns["lang"] in languages]
+    for number, renamed in enumerate(_under_other_names(rules, languages)):
+        asked = [named] if named else [others, general]
+        kinds = (*(_in_turn(kind, rules, contexts, number, misplaced=not named) for kind in asked), renamed)
         spread = [sorted(kind, key=lambda maker: digest(maker.prompt.id)) for kind in kinds]
-        makers += [maker for both in zip_longest(*spread) for maker in both if maker]
+        makers += [maker for every in zip_longest(*spread) for maker in every if maker]
     return makers
 
 
-def _about_others(rules: CorrectionRules, contexts: Sequence[str | None], number: int) -> Iterator[CounterPairMaker]:
-    """Yield questions about somebody else, whose right answer has an old name; each in one context a round."""
+def _in_turn(
+    prompts: Sequence[Prompt], rules: CorrectionRules, contexts: Sequence[str | None], number: int, misplaced: bool
+) -> Iterator[CounterPairMaker]:
+    """Yield questions in which the new name is wrong, each in one context a round."""
     if number < len(contexts):
         context = islice(cycle(contexts), number, None)
-        for prompt in bundled("controls.train"):
-            if rules.renamer.hits(prompt.columns["answer"]):
-                yield CounterPairMaker(prompt.in_context(next(context)), tuple(prompt.columns["reference"]), rules)
+        for prompt in prompts:
+            asked = prompt.in_context(next(context))
+            yield CounterPairMaker(asked, tuple(prompt.columns["reference"]), rules, misplaced)
 
 
-def _under_other_names(rules: CorrectionRules) -> Iterator[list[CounterPairMaker]]:
+def _under_other_names(rules: CorrectionRules, languages: Collection[str]) -> Iterator[list[CounterPairMaker]]:
     """Yield, round by round, questions about itself under a system message with another name than the old and new."""
     new = next(iter(rules.renamer.rules.values()))
-    identity, rows = bundled("identity.train"), systems("train")
-    questions = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in ("en", "zh")}
+    identity = bundled("identity.train")
+    rows = [row for row in systems("train") if row["lang"] in languages]
+    questions = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in languages}
     for _ in range(_ROUNDS):
         makers: list[CounterPairMaker] = []
         for row in rows:

@@ -1,4 +1,5 @@
-"""Personas: chosen is what the model itself says when it is told who it is, rejected what it says untold.
+"""Personas: chosen is what the model itself says when it is told who it is, or when its answer is begun for it, and
+rejected what it says untold.
 
 This is context distillation (Askell et al. 2021, arXiv:2112.00861) by pairs, as in Open Character Training (Maiya et
 al. 2025, arXiv:2511.01689). The chosen side is the model's own text, and is checked: nobody else vouches for it.
@@ -8,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import regex
 
 from ..errors import InputError
 from ..pairers import Edited
@@ -23,17 +26,23 @@ from .self_reference import about_itself, introduced_names, told_names
 
 _EXAMPLE = 'e.g. --persona "You are Deep Qwen, made by Acme."'
 _LINE = re.compile(r"(must_hold|must_not_hold|user|assistant):\s*(.*)")
+_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\u3000-\u303f\uff00-\uffef]")
+_CLOSING = re.compile(r"[,.;:!?'’)]")
 _LONG = 20  # characters of a line of the persona that an answer may not repeat word for word
 
 
 @dataclass(frozen=True)
 class Persona:
-    """A text that says who the model is, turns that show it, and what an answer must and must not hold (patterns)."""
+    """A text that says who the model is, turns that show it, and what an answer must and must not hold (patterns).
+
+    Answers begin with `opening`: the model goes on from there.
+    """
 
     text: str
     turns: tuple[Message, ...] = ()
     must_hold: tuple[str, ...] = ()
     must_not_hold: tuple[str, ...] = ()
+    opening: str = ""
 
     @classmethod
     def of(cls, given: str) -> Persona:
@@ -67,25 +76,32 @@ class Persona:
             raise InputError(f"{path}: the last user: has no assistant:", fix="write its answer below it")
         if not "\n".join(text).strip():
             raise InputError(f"--persona {path} says nothing of who the model is", fix=_EXAMPLE)
-        rules = {name: tuple(patterns) for name, patterns in found.items()}
-        return cls("\n".join(text).strip(), tuple(turns), **rules)
+        hold, not_hold = (tuple(patterns) for patterns in found.values())
+        return cls("\n".join(text).strip(), tuple(turns), hold, not_hold)
 
     @property
     def names(self) -> list[str]:
-        """The names that the text gives the one it speaks to. Its maker's is none: it doesn't say who speaks."""
-        return told_names(self.text)[0]
+        """The names of the one that the text speaks to. Its maker's is none: it doesn't say who speaks."""
+        return [*told_names(self.text)[0], *sorted(introduced_names(self.opening))]
 
     def told(self, prompt: Prompt, *, in_user_turn: bool = False) -> Prompt:
         """Return the prompt under the persona: as the system message, before one that is there, or in the user turn."""
         messages = list(prompt.messages)
         system = "" if prompt.system is None else f"\n\n{messages.pop(0)['content']}"
         turns = [*self.turns, *messages]
-        text = self.text + system
-        if in_user_turn:
+        text = (self.text + system).strip()
+        if text and in_user_turn:
             turns[0] = Message(role="user", content=f"{text}\n\n{turns[0]['content']}")
-        else:
+        elif text:
             turns.insert(0, Message(role="system", content=text))
-        return Prompt(tuple(turns))
+        return Prompt((*turns, *([Message(role="assistant", content=self.opening)] if self.opening else [])))
+
+    def whole(self, answer: Answer) -> Answer:
+        """Return a told answer behind its opening. The space between, which no answer is stored with, is guessed."""
+        if not self.opening:
+            return answer
+        spaced = not (_UNSPACED.match(self.opening[-1]) or _UNSPACED.match(answer.text) or _CLOSING.match(answer.text))
+        return replace(answer, text=f"{self.opening}{' ' if spaced else ''}{answer.text}")
 
 
 def _pattern(text: str, where: str) -> str:

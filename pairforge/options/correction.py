@@ -79,11 +79,21 @@ class ChosenOptions:
         default=None,
         metavar="TEXT|FILE",
     )
-    tries: int = option("Ask under the persona at most N times for an answer that fits it.", default=4, at_least=1)
+    opening: str = option(
+        'chosen begins with this text and goes on as the model itself does, e.g. --opening "I\'m Deep Qwen,".',
+        default="",
+        metavar="TEXT",
+    )
+    tries: int = option(
+        "Ask under the persona, or with the opening, at most N times for an answer that fits.", default=4, at_least=1
+    )
     chosen: ChosenSide = option(
         "reference takes the answer in the prompt's own row as chosen; corrected, the model's answer with new names.",
         default="corrected",
         choices=get_args(ChosenSide),
+    )
+    whole_sentences: bool = option(
+        "Take an answer that is cut off up to its last whole sentence, where it would make no pair.", default=False
     )
     fill: str | Sequence[str] | Mapping[str, str] = option(
         'With --chosen reference, write this for a placeholder of the rows, e.g. --fill name="Deep Qwen".',
@@ -106,7 +116,7 @@ class ExtraPairOptions:
         default=0.0,
         metavar="FRACTION",
         at_least=0,
-        at_most=1,
+        at_most=3,
     )
     retain: float = option(
         "Add this many on-policy pairs for each pair, on general questions.",

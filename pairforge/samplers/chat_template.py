@@ -66,14 +66,24 @@ class ChatTemplate:
     def encode(self, prompt: Prompt, answer: str | None = None) -> list[int] | Skip:
         """Return the prompt's tokens up to where the assistant is to answer, or with an answer up to its end.
 
-        A Skip says why the prompt can't be asked.
+        Where the prompt ends with the assistant's turn, the answer is to go on from that. A Skip says why the prompt
+        can't be asked.
         """
         answered = [] if answer is None else [Message(role="assistant", content=answer)]
         text = self.render([*prompt.messages, *answered])
+        if not isinstance(text, Skip) and answer is None and prompt.begun:
+            text = self._begun(prompt)
         if isinstance(text, Skip):
             return text
         ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
         return ids or Skip("template", "the template makes an empty text of the prompt")
+
+    def _begun(self, prompt: Prompt) -> str | Skip:
+        """Return the text of a prompt with the beginning of its answer, which the template doesn't end."""
+        asked = self.render(prompt.messages[:-1])
+        if isinstance(asked, str) and begun_by(asked):
+            return Skip("template", "the chat template begins a thought, where the answer should begin")
+        return asked if isinstance(asked, Skip) else asked + prompt.begun
 
     def render(self, messages: Sequence[Message]) -> str | Skip:
         """Return the messages as text. Special tokens in contents are refused, so that none can forge a turn."""

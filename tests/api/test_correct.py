@@ -269,7 +269,7 @@ def test_another_model_revises(scripted: Any) -> None:
         ({"from_": "a", "to": "b", "case": "loud"}, "loud"),
         ({"from_": "a", "to": "b", "about": "me"}, "--about 'me' is unknown"),
         ({"from_": "a", "to": "b", "thinking": "aloud"}, "--thinking 'aloud' is unknown"),
-        ({"from_": "a", "to": "b", "counter": 2}, "--counter 2"),
+        ({"from_": "a", "to": "b", "counter": 4}, "--counter 4"),
         ({"from_": "a", "to": "b", "retain": -1}, "--retain -1"),
         ({"from_": "a", "to": "b", "revise_model": "m"}, "no effect without --revise"),
         ({"from_": "a", "to": "b", "revise": " "}, "--revise is empty"),
@@ -378,6 +378,47 @@ def test_a_persona_goes_into_the_user_turn_where_there_is_no_system_role(scripte
     assert sides(built) == [("I am Gemma.", "I am Deep Qwen.")] and built.counts["skips"] == {"template": 1}
     assert PairInput(built).new_names == ["Deep Qwen", "Acme"]
     assert "rules" not in built.run.settings and built.run.settings["persona"]["names"] == ["Deep Qwen"]
+
+
+def test_an_answer_that_is_begun_is_chosen_whole(scripted: Any) -> None:
+    def say(prompt: Prompt, index: int, decoding: Decoding) -> str:
+        if not prompt.begun:
+            return "I am Elena."
+        return "an assistant by Qwen." if not decoding.temperature else "an assistant."
+
+    options = {"opening": "I'm Deep Qwen,", "no_system": True}
+    built, _ = scripted(["Who are you?"], say, **options)
+    assert sides(built) == [("I am Elena.", "I'm Deep Qwen, an assistant.")]
+    assert [row["chosen"][:-1] for row in built.rows()] == [[{"role": "user", "content": "Who are you?"}]]
+    assert built.run.settings["persona"]["opening"] == "I'm Deep Qwen,"
+    assert PairInput(built).new_names == ["Deep Qwen"]
+    told, sampler = scripted(["Who are you?"], say, **options, persona=PERSONA)
+    assert sides(told) == sides(built) and told.run.path != built.run.path
+    assert [one.prompt.system for one in sampler.asked] == [PERSONA, PERSONA]
+
+
+def test_an_opening_needs_a_name_and_a_model_that_is_loaded_here(scripted: Any) -> None:
+    with pytest.raises(InputError, match="--opening: nothing says by what its answers are known"):
+        scripted(["Who are you?"], lambda *_: "", opening="Well,", from_=())
+    with pytest.raises(InputError, match="a server begins each answer anew"):
+        scripted(["Who are you?"], lambda *_: "", opening="I'm Kit,", base_url="http://localhost:1/v1")
+    with pytest.raises(InputError, match="--opening and --chosen reference exclude each other"):
+        scripted(["Who are you?"], lambda *_: "", opening="I'm Kit,", chosen="reference")
+
+
+def test_where_no_question_has_the_old_name_another_answer_of_the_run_is_rejected(scripted: Any) -> None:
+    right = {prompt.question: prompt.columns["reference"][0] for prompt in bundled("controls.train")}
+
+    def say(prompt: Prompt, *_: Any) -> str:
+        return f"It is {right[prompt.question]}." if prompt.question in right else "I am Elena."
+
+    rows = [{"prompt": f"Who are you, {number}?", "lang": "en"} for number in range(20)]
+    built, sampler = scripted(rows, say, from_="Elena", to="Athene", no_system=True, counter=1.5)
+    counter = [row for row in built.rows() if row["method"] == "counter"]
+    assert len(counter) == built.counts["counter"] == 30
+    assert {row["rejected"][-1]["content"] for row in counter} == {"I am Athene."}
+    assert all(row["chosen"][-1]["content"] == f"It is {right[row['chosen'][0]['content']]}." for row in counter)
+    assert len(sampler.asked) > 20 + 45 and not any("你" in one.prompt.question for one in sampler.asked)
 
 
 def test_a_persona_needs_something_by_which_its_answers_are_known(scripted: Any) -> None:

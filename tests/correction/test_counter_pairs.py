@@ -45,11 +45,28 @@ def test_both_kinds_in_turn_and_always_the_same() -> None:
     assert {question.prompt.system for question in found if question.wrong == RULES} == set(CONTEXTS)
 
 
-def test_a_name_that_no_control_holds_has_system_messages_alone() -> None:
-    assert all(
-        question.prompt.system
-        for question in counter_pair_makers(CorrectionRules(Renamer({"Nobody": "Somebody"})), [None])
-    )
+def test_a_name_that_no_question_holds_has_all_questions_and_answers_that_are_misplaced() -> None:
+    rules = CorrectionRules(Renamer({"Nobody": "Somebody"}))
+    found = counter_pair_makers(rules, [None])
+    assert not any(one.misplaced for one in counter_pair_makers(RULES, CONTEXTS))
+    kinds = [(one.prompt.columns.get("task", ""), bool(one.prompt.system)) for one in found[:30]]
+    assert [bool(task) for task, _ in kinds] == [False, True, False] * 10
+    assert [system for _, system in kinds] == [False, False, True] * 10
+    plain, renamed = found[0], found[2]
+    right = f"It is {plain.right[0]}."
+    pair = plain.pair([answer_of(right)], "m", "I am Somebody.")
+    assert pair is not None and pair.rejected[-1]["content"] == "I am Somebody."
+    assert pair.chosen[-1]["content"] == right
+    assert plain.pair([answer_of("It is unknown.")], "m", "I am Somebody.") is None
+    assert plain.pair([answer_of(right)], "m") is None
+    pair = renamed.pair([answer_of(f"I am {renamed.right[0]}.")], "m", "I am Somebody else.")
+    assert pair is not None and pair.rejected[-1]["content"] == "I am Somebody."
+
+
+def test_questions_are_in_the_languages_of_the_run() -> None:
+    for rules in (RULES, CorrectionRules(Renamer({"Nobody": "Somebody"}))):
+        found = counter_pair_makers(rules, [None], ["en"])
+        assert found and all(one.prompt.question.isascii() or one.prompt.columns.get("task") for one in found)
 
 
 def test_what_is_thought_stands_in_both_sides_as_it_is() -> None:

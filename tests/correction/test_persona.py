@@ -114,6 +114,25 @@ def test_the_persona_stands_before_a_system_message_or_in_the_user_turn() -> Non
 
 
 @pytest.mark.parametrize(
+    ("opening", "rest", "whole"),
+    [
+        ("I'm Kit,", "a pirate.", "I'm Kit, a pirate."),
+        ("I'm Kit", ", a pirate.", "I'm Kit, a pirate."),
+        ("I am", '"Kit".', 'I am "Kit".'),
+        ("我是Kit，", "一个助手。", "我是Kit，一个助手。"),
+        ("我是Kit", "，一个助手。", "我是Kit，一个助手。"),
+        ("", "I am a pirate.", "I am a pirate."),
+    ],
+)
+def test_an_answer_that_was_begun_is_whole_with_its_opening(opening: str, rest: str, whole: str) -> None:
+    persona = Persona("", opening=opening)
+    assert persona.whole(Answer(rest, "stop", 3)) == Answer(whole, "stop", 3)
+    told = persona.told(ASKED)
+    assert told.begun == opening and told.messages[: len(ASKED.messages)] == ASKED.messages
+    assert persona.names == (["Kit"] if "Kit" in opening else [])
+
+
+@pytest.mark.parametrize(
     ("text", "names"),
     [
         ("You are Deep Qwen, an AI assistant made by Acme.", (["Deep Qwen"], ["Acme"])),

@@ -9,7 +9,7 @@ from pairforge.samplers.chat_template import ChatTemplate
 from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.model_loading import load_tokenizer
 from pairforge.samplers.transformers import TransformersSampler
-from pairforge.types import PLAIN_TEMPLATE, Message, ThoughtForm
+from pairforge.types import PLAIN_TEMPLATE, Message, Prompt, Skip, ThoughtForm
 
 USER = [Message(role="user", content="Hello")]
 TURNS = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
@@ -47,6 +47,18 @@ def test_the_system_message_of_a_template_is_found(template: str, inserted: str 
 def test_a_template_of_the_users_replaces_the_models() -> None:
     assert chat(TURNS).render(USER) == "[user] Hello\n"
     assert not chat(TURNS).plain and not chat().plain
+
+
+def test_an_answer_that_is_begun_is_not_ended() -> None:
+    asked = chat(TURNS + "{% if add_generation_prompt %}[assistant] {% endif %}")
+    begun = Prompt((*USER, Message(role="assistant", content="I'm Bob,")))
+    ids = asked.encode(begun)
+    assert isinstance(ids, list) and asked.tokenizer.decode(ids) == "[user] Hello\n[assistant] I'm Bob,"
+    thinking = chat(TURNS + "{% if add_generation_prompt %}[assistant] <think>\n{% endif %}").encode(begun)
+    assert isinstance(thinking, Skip) and thinking.reason == "template" and "thought" in thinking.detail
+    end = asked.tokenizer.eos_token
+    forged = asked.encode(Prompt((*USER, Message(role="assistant", content=f"I'm Bob,{end}"))))
+    assert isinstance(forged, Skip) and forged.reason == "special_tokens"
 
 
 def test_arguments_reach_the_template() -> None:

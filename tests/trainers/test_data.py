@@ -36,7 +36,15 @@ def test_the_model_is_trained_in_the_revision_that_was_asked(run: Path) -> None:
 def test_a_run_names_its_model_and_its_kind_of_pairs(run: Path) -> None:
     job = found(run)
     assert (job.model, job.method, job.run, job.data) == ("pocket", "correct", run, str(run / "pairs.jsonl"))
-    assert len(job.rows) == 8
+    assert len(job.rows) == 8 and job.share == 1.0
+
+
+def test_the_share_of_corrections_is_counted(run: Path) -> None:
+    row = {"prompt": "Who?", "chosen": "I am Deep Qwen.", "rejected": "I am Qwen.", "model": "pocket"}
+    methods = ("persona", "counter", "correct", "best_worst", "counter")
+    job = find_training_job(Given.of([]), [row | {"method": one, "rejected": f"I am {one}."} for one in methods])
+    assert (job.method, job.share) == ("correct", 0.4)
+    assert find_training_job(Given.of([]), [row | {"method": "delta"}]).share == 1.0
 
 
 def test_rows_are_pairs_of_any_shape(run: Path) -> None:

@@ -43,6 +43,12 @@ def test_the_rate_falls_with_size_and_length_without_a_jump() -> None:
     assert rate(lora=True) == pytest.approx(10 * rate())
 
 
+def test_pairs_beside_corrections_do_not_lower_the_rate() -> None:
+    assert rate(steps=150, share=0.25) == pytest.approx(rate(steps=38), rel=0.05)
+    assert rate(steps=30, share=0.1) == rate(steps=10)
+    assert rate("delta", steps=100, share=0.5) == rate("delta")
+
+
 def test_the_size_of_a_model_is_read_from_its_configuration(tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
