@@ -26,7 +26,7 @@ from pairforge.options.judging import OnpolicyOptions
         ({"output": 5}, "output=5 must be a text"),
         ({"model": ["a"]}, r"model=\['a'\] must be a text"),
         ({"limit": 0}, "--limit 0 must be at least 1"),
-        ({"counter": 2}, "--counter 2 must be at most 1"),
+        ({"counter": 4}, "--counter 4 must be at most 3"),
         ({"max_edit": 0}, "--max-edit 0 must be more than 0"),
         ({"counter": float("nan")}, "--counter nan must be"),
         ({"case": "smrt"}, "--case 'smrt' is unknown .*did you mean 'smart'"),
