@@ -104,9 +104,13 @@ def test_a_block_within_another_leaves_the_signal_to_that_one(capfd: pytest.Capt
                 ended.append(inner())
             ended.append(outer())
 
-    with pytest.raises(KeyboardInterrupt):
-        both(interrupted=True)
-    both(interrupted=False)
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # that of the commands ends the process
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            both(interrupted=True)
+        both(interrupted=False)
+    finally:
+        signal.signal(signal.SIGINT, usual)
     assert ended == [True, True, False, False]
     assert capfd.readouterr().err.count("stopping after the current batch") == 1
 
