@@ -282,12 +282,13 @@ class TransformersSampler(Sampler):
         from .engine import generate
         from .rows import Row
 
-        local, stored = self.local, done if isinstance(done, Mapping) else {}
-        keys = [(name, index) for name in ids for index in indices]
+        local, keys = self.local, [(name, index) for name in ids for index in indices]
+        found = {key: done.get(key) for key in keys} if isinstance(done, Mapping) else {}
+        lengths = {key: one.tokens for key, one in found.items() if isinstance(one, Answer)}
         rows = [
-            Row(key, ids[key[0]], self._max_new_tokens(ids[key[0]]), stored[key].tokens if key in stored else None)
+            Row(key, ids[key[0]], self._max_new_tokens(ids[key[0]]), lengths.get(key))
             for key in keys
-            if key not in done or key in stored
+            if key not in done or key in lengths
         ]
         labels = partial(label_probabilities, labels=self._label_tokens) if self.labels else None
         generated = generate(local.model, rows, self.decoding, local.chat.tokenizer, local.memory_limit, labels)

@@ -64,6 +64,13 @@ def test_what_is_done_is_not_asked_and_the_rest_is_as_it_would_have_been() -> No
     assert list(pocket(max_new_tokens=8).sample(PROMPTS, 1, keys)) == []
 
 
+def test_what_is_known_to_have_failed_is_not_asked_beside_what_is() -> None:
+    sampler, asked = TransformersSampler("pocket"), [prompt("What is your name?"), prompt("Who made you?")]
+    failed = {(asked[0].id, 0): Skip("oom", "no room")}
+    made = [key for batch in sampler.sample(asked, 1, failed) for key in batch]
+    assert made == [(asked[1].id, 0)]
+
+
 def test_a_cut_answer_says_so() -> None:
     [answer] = answers(pocket(max_new_tokens=2), [prompt("Who are you?")]).values()
     assert isinstance(answer, Answer) and answer.finish == "length" and answer.tokens == 2
