@@ -85,6 +85,8 @@ class Store:
 
     def add_answers(self, settings: Mapping[str, Any], answers: Mapping[Key, Answer]) -> dict[Key, Answer]:
         """Commit answers in one transaction, and return those that are stored: an earlier one is kept."""
+        if not answers:
+            return {}
         with write_errors(self.path), self._db:
             name = self._name(settings)
             rows = [(name, *key, written(answer), answer.finish, answer.tokens) for key, answer in answers.items()]

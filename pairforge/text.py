@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 import traceback
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,11 @@ def json_value(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def mapping_of(value: Any) -> Mapping[str, Any]:
+    """Return a value of a JSON text that should be an object; an empty one where it is none."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def outside_json(text: str) -> Any:

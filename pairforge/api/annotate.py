@@ -21,7 +21,7 @@ from ..page.annotation import Annotation, AnnotationPlan
 from ..readers.spool import batched
 from ..run import out_dir
 from ..samplers.replay import StoredSampler
-from ..stages import answers_of, worth_judging
+from ..stages import sample, worth_judging
 from ..store import Store
 from ..text import plural, why_unreadable
 from ..types import AnswerGroup, Prompt, digest
@@ -105,10 +105,7 @@ def _stored(job: BuildJob, prompts: Iterable[Prompt], out: Path) -> Iterator[Ans
     """Yield the stored answers to each prompt, read over a connection of its own, while verdicts are written."""
     with closing(Store(out, read_only=True)) as store:
         for batch in batched(prompts, _BATCH):
-            known = store.answers(job.sampler.settings(), (prompt.id for prompt in batch))
-            [missing] = job.sampler.sample(batch, job.n, known)
-            found = {**missing, **known}
-            yield from worth_judging(batch, {one.id: answers_of(one.id, job.n, found) for one in batch})[1]
+            yield from worth_judging(batch, sample(batch, job.sampler, job.n, store))[1]
 
 
 def _session(

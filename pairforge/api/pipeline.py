@@ -426,7 +426,7 @@ def _fill(run: Run, builder: Builder, sharded: ShardedAnswers | None = None) -> 
                 if names:
                     names.add(item if isinstance(stored, Pair) else stored)
             pairs, saved = pairs + len(made), saved + part.saved
-            first += made[: CHUNK - len(first)]
+            first += made[: CHUNK - len(first)] if job.extras else []
             paired += len({item.prompt_id for item in made})
             found = diagnostics.joined(found, diagnostics.diagnose_part(part.answers, part.results, made))
             if job.judge and not job.measured:

@@ -27,7 +27,7 @@ from ..options.declaration import as_tuple, keywords
 from ..options.management import DiffRunsOptions, ListRunsOptions, RemoveRunsOptions, ShowRunOptions
 from ..run import Run, TrainedModel, made, out_dir
 from ..shards import ShardState
-from ..text import listed, plural, status_highlighter, visible
+from ..text import listed, mapping_of, plural, status_highlighter, visible
 from .inputs import latest_run, run_folder
 from .judge_exam import exam_lines
 
@@ -351,8 +351,7 @@ def _line(path: Path) -> dict[str, Any]:
 
 def _trained(model: TrainedModel) -> dict[str, Any]:
     """Return what tells a trained model from the others: its outcome, some shares, and how it was trained."""
-    metrics = model.verdict.get("metrics")
-    metrics = metrics if isinstance(metrics, Mapping) else {}
+    metrics = mapping_of(model.verdict.get("metrics"))
     shares = {name: metrics[name].get("share") for name in _COMPARED if isinstance(metrics.get(name), Mapping)}
     return {
         "path": str(model.path),
@@ -370,8 +369,7 @@ def _brief(model: Mapping[str, Any]) -> str:
 
 
 def _part(run: Run, name: str) -> Mapping[str, Any]:
-    part = run.settings.get(name)
-    return part if isinstance(part, Mapping) else {}
+    return mapping_of(run.settings.get(name))
 
 
 def _about(run: Run) -> str:

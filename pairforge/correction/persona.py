@@ -22,11 +22,12 @@ from ..rename import Renamer, mentions
 from ..text import one_line, why_unreadable
 from ..types import Answer, Message, Prompt, Skip
 from .renaming import CorrectionRules, unusable
+from .revision import UNSPACED
 from .self_reference import about_itself, introduced_names, told_names
 
 _EXAMPLE = 'e.g. --persona "You are Deep Qwen, made by Acme."'
 _LINE = re.compile(r"(must_hold|must_not_hold|user|assistant):\s*(.*)")
-_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\u3000-\u303f\uff00-\uffef]")
+_UNSPACED = regex.compile(rf"[{UNSPACED}\u3000-\u303f\uff00-\uffef]")
 _CLOSING = re.compile(r"[,.;:!?'’)]")
 _LONG = 20  # characters of a line of the persona that an answer may not repeat word for word
 

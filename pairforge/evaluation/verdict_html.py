@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ..html import element, joined, paragraphs, table
 from ..markdown import shortened
+from ..text import mapping_of
 from .metrics import BRIEF, METRICS, SAMPLED, base_name
 
 _NOTHING = Markup("")
@@ -26,7 +27,7 @@ class Estimate(NamedTuple):
     @classmethod
     def read(cls, said: Any, name: str) -> Estimate | None:
         """Read it from the JSON of a verdict, in which its value has this name; None where it is not there."""
-        found = [_number(_mapping(said).get(one)) for one in (name, "low", "high")]
+        found = [_number(mapping_of(said).get(one)) for one in (name, "low", "high")]
         return cls(*(one for one in found if one is not None)) if None not in found else None
 
 
@@ -70,9 +71,9 @@ class Measure:
 
 def measures(said: Mapping[str, Any]) -> Iterator[Measure]:
     """Yield the measures in the JSON of a verdict; what is not of the right type is left out."""
-    metrics, before, limits = (_mapping(said.get(name)) for name in ("metrics", "before", "thresholds"))
+    metrics, before, limits = (mapping_of(said.get(name)) for name in ("metrics", "before", "thresholds"))
     for name, metric in metrics.items():
-        limit, of = _mapping(limits.get(name)), _mapping(metric).get("of")
+        limit, of = mapping_of(limits.get(name)), mapping_of(metric).get("of")
         most, rule, ok = _number(limit.get("limit")), limit.get("rule"), limit.get("ok")
         if now := Estimate.read(metric, "share"):
             yield Measure(
@@ -80,7 +81,7 @@ def measures(said: Mapping[str, Any]) -> Iterator[Measure]:
                 now,
                 of if type(of) is int else None,
                 Estimate.read(before.get(name), "share"),
-                Estimate.read(_mapping(metric).get("change"), "value"),
+                Estimate.read(mapping_of(metric).get("change"), "value"),
                 f"{rule} {100 * most:g}%" if isinstance(rule, str) and most is not None else "",
                 ok if isinstance(ok, bool) else None,
             )
@@ -95,7 +96,7 @@ def verdict_html(said: Mapping[str, Any], figure: Markup = _NOTHING) -> Markup:
     parts = [element("p", element("strong", outcome or "No verdict", class_=outcome.lower() or "none"), words)]
     for hint in _list(said.get("why")):
         parts.append(
-            paragraphs([f"{name}: {_mapping(hint)[name]}" for name in ("why", "fix") if name in _mapping(hint)])
+            paragraphs([f"{name}: {mapping_of(hint)[name]}" for name in ("why", "fix") if name in mapping_of(hint)])
         )
     parts.append(figure)
     columns = ("measure", "what it says", "before", "now", "change, in points", "limit", "")
@@ -130,7 +131,7 @@ def failing_html(answers: Iterable[Any]) -> Markup:
 
 def _texts(rows: Iterable[Any], columns: Mapping[str, str], caption: str) -> Markup:
     """Return a table of texts, whose columns are the keys of the rows with their titles; nothing without rows."""
-    cells = [[shortened(str(row.get(name) or ""), _LONGEST) for name in columns] for row in map(_mapping, rows)]
+    cells = [[shortened(str(row.get(name) or ""), _LONGEST) for name in columns] for row in map(mapping_of, rows)]
     return table([*columns.values()], cells, caption) if cells else _NOTHING
 
 
@@ -138,10 +139,6 @@ def _cells(one: Measure) -> list[object]:
     outcome = "" if one.ok is None else "PASS" if one.ok else "FAIL"
     mark = element("strong", outcome, class_=outcome.lower()) if outcome else ""
     return [one.name, one.brief, *one.texts, one.limit, mark]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _list(value: Any) -> list[Any]:

@@ -30,6 +30,7 @@ from ..pair_view import PairView
 from ..run import Run, TrainedModel
 from ..statistics import Share
 from ..svg import CHOSEN
+from ..text import mapping_of
 from .charts import Bar, Charts
 from .html_page import Section
 from .pair_figures import ExamplePair, PairFigures, publishable
@@ -221,19 +222,15 @@ def _agreement(data: ReportData) -> Iterator[object]:
 
 def _judges_beside(counts: Mapping[str, Any]) -> Iterator[tuple[str, Share]]:
     """Yield how often each two judges of a jury agree, and each judge with the labels of its exam."""
-    agree = _mapping(_mapping(counts.get("diagnostics")).get("agree"))
-    found = [(name, _mapping(one), "alike") for name, one in agree.items()]
-    for judge, one in _mapping(counts.get("exams")).items():
-        name = f"{judge} and the labels of {_mapping(one).get('gold')}"
-        found.append((name, _mapping(_mapping(one).get("accuracy")), "hits"))
+    agree = mapping_of(mapping_of(counts.get("diagnostics")).get("agree"))
+    found = [(name, mapping_of(one), "alike") for name, one in agree.items()]
+    for judge, one in mapping_of(counts.get("exams")).items():
+        name = f"{judge} and the labels of {mapping_of(one).get('gold')}"
+        found.append((name, mapping_of(mapping_of(one).get("accuracy")), "hits"))
     for name, said, counted in found:
         hits, of = said.get(counted), said.get("of")
         if isinstance(hits, (int, float)) and isinstance(of, int) and 0 <= hits <= of > 0:
             yield " and ".join(map(public_name, name.split(" and "))), Share(hits, of)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _whole(scores: Any) -> list[float]:
