@@ -157,8 +157,9 @@ class Plan:
 
 
 def _run(argv: Sequence[str], given: Given, job: TrainingJob) -> TrainingResult | None:
-    usual = partial(_usual, given, job, count_parameters(job.model, job.revision))
-    script, config, chosen = _parse(argv, usual(), job)
+    size = count_parameters(job.model, job.revision)
+    usual = partial(_usual, given, job, size)
+    script, config, chosen = _parse(argv, usual(), job, size)
     limit = script.max_samples or (CPU_SAMPLES if config.use_cpu and not script.dataset_streaming else None)
     numbers = sample_indices(len(job.rows), limit, config.seed)
     known = usual(steps=steps(config, len(numbers)))  # the rate goes by the steps, and these by the other flags
@@ -246,14 +247,14 @@ def _usual(given: Given, job: TrainingJob, parameters: int, steps: int = STEPS) 
     return recipe(job.method, lora=given.on("use_peft"), parameters=parameters, steps=steps, share=job.share)
 
 
-def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob) -> tuple[Any, Any, Any]:
+def _parse(argv: Sequence[str], usual: Mapping[str, Any], job: TrainingJob, size: int) -> tuple[Any, Any, Any]:
     """Return TRL's script, training and model arguments, by default those of the recipe."""
     own: dict[str, Any] = {"output_dir": "trained", "model_revision": job.revision}
     if has_experts(job):
         own["lora_dropout"] = 0.0  # peft has none for experts whose weights are one tensor
-    script, config, chosen = parse(argv, {**defaults(usual, processes()), **own})
+    script, config, chosen = parse(argv, {**defaults(usual, processes(), size), **own})
     if config.world_size != processes():  # started by MPI
-        script, config, chosen = parse(argv, {**defaults(usual, config.world_size), **own})
+        script, config, chosen = parse(argv, {**defaults(usual, config.world_size, size), **own})
     return script, config, chosen
 
 
@@ -291,10 +292,14 @@ def _trainer_class(script: Any, config: Any) -> Any:
     return partial(PositiveDPOTrainer, dpop_lambda=script.dpop_lambda)
 
 
-def defaults(usual: Mapping[str, Any], processes: int) -> dict[str, Any]:
-    """Return our defaults, in place of TRL's; the recipe's batch is that of all processes together."""
+def defaults(usual: Mapping[str, Any], processes: int, parameters: int = 0) -> dict[str, Any]:
+    """Return our defaults, in place of TRL's, for a model of so many parameters.
+
+    The recipe's batch is that of all processes together.
+    """
     batch = max(1, usual["per_device_train_batch_size"] // processes)
-    return {**hardware(), **usual, "per_device_train_batch_size": batch, "lora_target_modules": ["all-linear"]}
+    own = {"per_device_train_batch_size": batch, "lora_target_modules": ["all-linear"]}
+    return {**hardware(parameters), **usual, **own}
 
 
 def _set_model_options(config: Any, chosen: Any) -> None:

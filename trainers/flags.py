@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pairforge
+from pairforge.evaluation.questions import LANGUAGES
 from pairforge.text import did_you_mean, one_line
 
 from .known_flags import Flag, trl_flags
@@ -32,6 +33,12 @@ OWN = (
         f"Questions of each kind in the verdict; 0 for no verdict. [default: {QUESTIONS}; all for pairs made by a "
         "judge, since a win rate takes many]",
         int,
+    ),
+    Flag(
+        "verdict_lang",
+        "Language of the questions in the verdict. [default: both]",
+        str,
+        choices=tuple(LANGUAGES),
     ),
     Flag("judge", "Judge that compares the answers in the verdict: reference, module:attr or file.py:attr.", str),
     Flag("suite", "Tasks of lm-evaluation-harness that the verdict also measures by, e.g. ifeval,gsm8k.", str),

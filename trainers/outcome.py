@@ -342,7 +342,8 @@ def _ask_and_evaluate(job: TrainingJob, script: Any, model: str, title: str = ""
             _show(f"== {title}", asked)
         judge = script.judge if base else None
         run, revision, suite = str(job.run), how.get("revision"), script.suite or ()
-        verdict = judged(model, base=base, run=run, limit=limit, judge=judge, revision=revision, suite=suite)
+        which = {"limit": limit, "lang": script.verdict_lang or (), "suite": suite}
+        verdict = judged(model, base=base, run=run, judge=judge, revision=revision, **which)
     gc.collect()  # training, or the next model, needs the memory
     if not base:
         return verdict

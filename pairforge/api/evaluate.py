@@ -75,7 +75,7 @@ def judged(options: EvaluateOptions) -> Verdict:
 def _judged(options: EvaluateOptions) -> Verdict:
     compared = find_comparison(options)
     model, base = compared.model, compared.base
-    sets, seed = questions(ModelNames(compared.rules), compared.contexts), options.seed
+    sets, seed = questions(ModelNames(compared.rules), compared.contexts, compared.languages), options.seed
     if options.replay:
         sets = {kind: of for kind, of in sets.items() if kind not in KINDS}
     drawn = _drawn(sets, options.limit, seed)
@@ -89,7 +89,7 @@ def _judged(options: EvaluateOptions) -> Verdict:
     samplers = _open_samplers(compared, options)
     if unable := [name for name, one in samplers.items() if not one.takes_system()]:
         compared = replace(compared, contexts=[None])
-        without = questions(ModelNames(compared.rules), compared.contexts)
+        without = questions(ModelNames(compared.rules), compared.contexts, compared.languages)
         sets = {kind: of for kind, of in without.items() if all(one.prompt.system is None for one in of)}
         drawn = _drawn(sets, options.limit, seed)
         evaluation = replace(evaluation, questions=drawn)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..console import note
 from ..errors import InputError
-from ..evaluation.questions import NO_SYSTEM, ModelNames, label
+from ..evaluation.questions import LANGUAGES, NO_SYSTEM, ModelNames, label
 from ..evaluation.training_facts import TrainingFacts
 from ..options.asking import EvaluateOptions
 from ..options.declaration import as_tuple
@@ -35,6 +35,7 @@ class Setting:
     origin: str
     rules: Mapping[str, str] | None = None
     contexts: list[str | None] | None = None
+    languages: list[str] | None = None
     base: str | None = None
     revision: str | None = None
     judge: str | None = None
@@ -59,18 +60,23 @@ class Setting:
             if not all(one is None or isinstance(one, str) for one in contexts):
                 raise wrong("contexts", "a list of system messages")
             contexts = [None if one == NO_SYSTEM else one for one in contexts]
+        languages = values.get("languages")
+        if languages is not None and (
+            not isinstance(languages, list) or not languages or not all(one in [*LANGUAGES] for one in languages)
+        ):
+            raise wrong("languages", f"a list of {' and '.join(LANGUAGES)}")
         texts = {name: values.get(name) for name in ("base", "revision", "judge", "run")}
         for name, value in texts.items():
             if value is not None and not (isinstance(value, str) and value.strip()):
                 raise wrong(name, "a text")
         if texts["base"] is not None and not _can_be_path(texts["base"]):
             raise wrong("base", "a folder or a Hub id")
-        return cls(origin, rules, contexts, **texts, base_is_folder=values.get("base_is_folder") is True)
+        return cls(origin, rules, contexts, languages, **texts, base_is_folder=values.get("base_is_folder") is True)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model to evaluate, the base that it is compared with, the names to look for, and the contexts to ask in.
+    """A model to evaluate, its base, the names to look for, and the contexts and languages to ask in.
 
     `revisions` has those of models of the Hub, `asked` the options with which the run asked, by model. `origin` says
     where the names come from, `run` is the name
@@ -83,6 +89,7 @@ class Comparison:
     revisions: Mapping[str, str | None]
     rules: Mapping[str, str]
     contexts: list[str | None]
+    languages: Sequence[str]
     origin: str
     run: str | None = None
     judge: str | None = None
@@ -94,7 +101,8 @@ class Comparison:
         against = f" against {self.base}" if self.base else ", without a base"
         names = f"{ModelNames(self.rules)}" if self.rules else "no names"
         origin = f", names from {self.origin}" if self.rules else ""
-        return f"model {self.model}{against}: {names}, {plural(len(self.contexts), 'context')}{origin}"
+        alone = f", {LANGUAGES[self.languages[0]]} alone" if len(self.languages) == 1 else ""
+        return f"model {self.model}{against}: {names}, {plural(len(self.contexts), 'context')}{alone}{origin}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings under the names by which `Setting.read` finds them again."""
@@ -102,6 +110,7 @@ class Comparison:
         found: dict[str, Any] = {"model": self.model, "base": self.base, **is_folder}
         found |= {"revision": self.revisions.get(self.base)} if self.base else {}
         found |= {"rules": dict(self.rules), "contexts": [*map(label, self.contexts)], "names_from": self.origin}
+        found |= {"languages": [*self.languages]}
         found |= {"run": self.run} if self.run else {}
         return found | ({"training": dict(self.training)} if self.training else {})
 
@@ -119,7 +128,11 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
     run = _run(options)
     model = options.model or (as_tuple(options.replay)[0] if options.replay and not run else _trained(run, options))
     given = rules_of(options.from_ or (), options.to or ()) if options.from_ or options.to else None
-    sources = [Setting("the options", given, base=options.base)]
+    languages = [*dict.fromkeys(as_tuple(options.lang))]
+    if unknown := [one for one in languages if one not in LANGUAGES]:
+        what = f"--lang {one_line(unknown[0], 40)}: there are no questions in this language"
+        raise InputError(what, fix=f"use {' or '.join(LANGUAGES)}")
+    sources = [Setting("the options", given, languages=languages or None, base=options.base)]
     try:
         sources += _files(model, run if options.run else None)
     except InputError as error:
@@ -147,6 +160,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
         {name: options.revision or revisions.get(name) for name in on_hub},
         named.rules or {},
         contexts_of(options, first("contexts").contexts or [None, HELPFUL_SYSTEM_MESSAGE]),
+        first("languages").languages or [*LANGUAGES],
         named.origin,
         first("run").run,
         first("judge").judge,

@@ -10,13 +10,16 @@ from typing import TypeAlias
 from ..text import plural
 from .figures import Figures
 from .metrics import BRIEF, CHANGES, METRICS, SAMPLED, base_name, with_suffix
-from .questions import NO_SYSTEM
+from .questions import LANGUAGES, NO_SYSTEM
 from .training_facts import TrainingFacts
 
 _LEARNED = 0.8
 """The share of answers from which on a name counts as learned."""
 _BEHIND = 0.2
 """How far behind the best part (a language, a context) one is in which the name is not learned."""
+_THAT_LANGUAGE = (
+    "make pairs from prompts in that language, too (pairforge correct -p FILE), or judge by the other alone: --lang"
+)
 _FEW_PAIRS = 500
 _FEW_SEEN = 0.25
 _FEW_STEPS = 100
@@ -28,7 +31,6 @@ _LOW, _HIGH = 0.1, 5.0
 """Multiples of the recipe's learning rate from which on a rate is far too low, or too high."""
 _NO_MARGIN = 0.2
 """The reward margin below which a model has hardly changed."""
-LANGUAGES = {"en": "English", "zh": "Chinese"}
 
 
 @dataclass(frozen=True)
@@ -308,7 +310,7 @@ CAUSES = (
     Cause("half_name", _parts_without_sft, _WITH_SFT),
     Cause("new_name", _few_pairs, _more_pairs),
     Cause("new_name", _has_hardly_changed, "train longer, or with a higher --learning_rate"),
-    Cause("new_name", _one_language, "make pairs from prompts in that language, too: pairforge correct -p FILE"),
+    Cause("new_name", _one_language, _THAT_LANGUAGE),
     Cause("new_name", _one_context, "make pairs in both contexts: pairforge correct --no-system --system TEXT"),
     Cause("new_name", _mostly("old_name", "the answers still have the old name"), _LONGER),
     Cause(

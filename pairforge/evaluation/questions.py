@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, cycle
@@ -15,6 +15,8 @@ from ..types import Prompt
 from . import changes
 
 NO_SYSTEM = "no system message"
+LANGUAGES = {"en": "English", "zh": "Chinese"}
+"""The languages of the questions."""
 _SYSTEM_QUESTIONS = 4  # identity questions asked under each foreign system message
 
 
@@ -67,19 +69,26 @@ class ModelNames:
         return any(mentions(text, more) for more in doubled)
 
 
-def questions(names: ModelNames, contexts: Sequence[str | None]) -> dict[str, list[Question]]:
-    """Return all questions by kind.
+def questions(
+    names: ModelNames, contexts: Sequence[str | None], languages: Collection[str] = tuple(LANGUAGES)
+) -> dict[str, list[Question]]:
+    """Return all questions in these languages by kind.
 
     Those about the model itself are asked in each context; all others but those with a system message of their own take
     the contexts in turn.
     """
-    identity, turn = bundled("identity.eval"), cycle(contexts)
+    turn = cycle(contexts)
+
+    def of(name: str) -> list[Prompt]:
+        return [prompt for prompt in bundled(name) if prompt.columns["lang"] in languages]
+
+    identity = of("identity.eval")
     sets = {
         "identity": [_identity(prompt, context, names) for prompt in identity for context in contexts if names.rules],
-        "general": [_with_reference("general", prompt, next(turn), names) for prompt in bundled("general.eval")],
-        "controls": [_with_reference("controls", prompt, next(turn), names) for prompt in bundled("controls.eval")],
+        "general": [_with_reference("general", prompt, next(turn), names) for prompt in of("general.eval")],
+        "controls": [_with_reference("controls", prompt, next(turn), names) for prompt in of("controls.eval")],
         "obedience": list(_obedience(identity, names)),
-        **{kind: [_other(kind, prompt, next(turn)) for prompt in bundled(f"{kind}.eval")] for kind in changes.KINDS},
+        **{kind: [_other(kind, prompt, next(turn)) for prompt in of(f"{kind}.eval")] for kind in changes.KINDS},
     }
     return {kind: asked for kind, asked in sets.items() if asked}
 
@@ -128,8 +137,9 @@ def _other(kind: str, prompt: Prompt, context: str | None) -> Question:
 
 def _obedience(identity: Sequence[Prompt], names: ModelNames) -> Iterator[Question]:
     """Yield each system message that names another assistant, with some identity questions in its language."""
-    rows = systems("eval")
-    turns = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in {row["lang"] for row in rows}}
+    asked = {prompt.columns["lang"] for prompt in identity}
+    rows = [row for row in systems("eval") if row["lang"] in asked]
+    turns = {lang: cycle([p for p in identity if p.columns["lang"] == lang]) for lang in asked}
 
     def obeys(row: Mapping[str, Any], question: str, text: str) -> bool:
         named = any(contains(text, row[key]) for key in ("name", "maker"))

@@ -139,8 +139,8 @@ THRESHOLDS = (
     Threshold("general", "loses at most", 0.02),
     Threshold("leak", "at most", 0.01),
     Threshold("leak@t1", "at most", 0.01),
-    Threshold("controls", "keeps at least", 0.95),
-    Threshold("obedience", "keeps at least", 0.95),
+    Threshold("controls", "loses at most", 0.05),
+    Threshold("obedience", "loses at most", 0.05),
     # What else has changed. Measured on the bundled model, a healthy training moves each by at most 3 points, of which
     # up to 3 are chance (two answers of the base differ as much); one whose answers have fallen apart moves `length` by
     # 8 and `language` by 9. An answer that declines, or is in another language, is of no use to anybody: there the

@@ -10,9 +10,9 @@ from ..markdown import shortened
 from ..text import OUTCOME_STYLES, escaped, visible
 from .failing_answers import FailingAnswer
 from .figures import Figures
-from .hints import LANGUAGES, hints
+from .hints import hints
 from .metrics import BRIEF, CHANGES, SAMPLED, base_name
-from .questions import NO_SYSTEM
+from .questions import LANGUAGES, NO_SYSTEM
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -77,6 +77,9 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
     system: str | Sequence[str] = option(
         "Ask under this system message.", default=(), metavar="TEXT", shown="the run's contexts"
     )
+    lang: str | Sequence[str] = option(
+        "Ask only questions in this language, en or zh.", default=(), metavar="LANG", shown="as before, else both"
+    )
     judge: Any = option(
         "Judge that compares sampled answers with the base model's: reference, module:attr, file.py:attr.",
         default=None,

@@ -71,7 +71,7 @@ def pick_dtype(name: str, device: Any, saved: Any, size: int = 0) -> Any:
 
 def has_fast_bfloat16(root: Path = Path("/")) -> bool:
     """Return whether the CPU multiplies matrices in bfloat16 many times faster than in float32, by AMX."""
-    return "amx_bf16" in _read(root / "proc/cpuinfo")
+    return bool(re.search(r"\b(amx_bf16|avx512_bf16)\b", _read(root / "proc/cpuinfo")))
 
 
 def store_by_columns(model: Any) -> None:

@@ -175,6 +175,13 @@ def test_names_and_contexts_can_be_said(tmp_path: Path, run: Run) -> None:
     assert "new_name/Be brief." in verdict.shares
 
 
+def test_one_language_alone_is_asked(tmp_path: Path, run: Run, asked: list[Request]) -> None:
+    verdict = evaluate(tmp_path, "tuned", base="base", run=str(run.path), limit=20, lang="en")
+    assert {request.prompt.columns["lang"] for request in asked} == {"en"}
+    assert "new_name/en" in verdict.shares and "new_name/zh" not in verdict.shares
+    assert verdict.about["languages"] == ["en"]
+
+
 def test_a_model_is_not_its_own_base(tmp_path: Path) -> None:
     with pytest.raises(pairforge.InputError, match="both base"):
         evaluate(tmp_path, "base", base="base")

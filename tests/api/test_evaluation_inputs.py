@@ -61,6 +61,16 @@ def test_options_come_first_each_for_itself(tmp_path: Path, run: Run) -> None:
     assert find(tmp_path, model, base="other").base == "other"
 
 
+def test_the_languages_are_those_of_the_options_then_of_the_file_else_all(tmp_path: Path, run: Run) -> None:
+    model = make_model(tmp_path / "copy", VERDICT | {"languages": ["en"]})
+    assert find(tmp_path, model).languages == ["en"]
+    assert ", 2 contexts, English alone, names from" in str(find(tmp_path, model))
+    assert find(tmp_path, model, lang=["zh", "en", "zh"]).languages == ["zh", "en"]
+    assert find(tmp_path, make_model(tmp_path / "other", VERDICT)).languages == ["en", "zh"]
+    with pytest.raises(pairforge.InputError, match="--lang de: there are no questions in this language"):
+        find(tmp_path, model, lang="de")
+
+
 def test_then_the_run_that_the_model_is_in(tmp_path: Path, run: Run) -> None:
     model = make_model(run.path / "model")
     make_run(tmp_path / "out", "Athene")
@@ -143,9 +153,10 @@ def test_the_base_is_loaded_in_its_revision(tmp_path: Path) -> None:
 def test_what_is_written_is_found_again(tmp_path: Path, run: Run) -> None:
     base = make_model(tmp_path / "base")
     model = make_model(run.path / "model", VERDICT | {"base": str(base)})
-    found = find(tmp_path, model)
+    found = find(tmp_path, model, lang="zh")
     again = find(tmp_path, make_model(tmp_path / "copy", json.dumps(found.as_json())))
     assert (again.base, again.rules, again.contexts) == (found.base, found.rules, found.contexts)
+    assert again.languages == ["zh"]
     assert found.as_json()["base_is_folder"] is True
 
 
@@ -161,6 +172,9 @@ def test_what_is_written_is_found_again(tmp_path: Path, run: Run) -> None:
         ({"contexts": "x"}, "contexts is not a list of system messages"),
         ({"contexts": []}, "contexts is not a list of system messages"),
         ({"contexts": [1]}, "contexts is not a list of system messages"),
+        ({"languages": "en"}, "languages is not a list of en and zh"),
+        ({"languages": []}, "languages is not a list of en and zh"),
+        ({"languages": ["en", ["zh"]]}, "languages is not a list of en and zh"),
         ({"base": 7}, "base is not a text"),
         ({"base": " "}, "base is not a text"),
         ({"base": "a\0b"}, "base is not a folder or a Hub id"),

@@ -121,6 +121,13 @@ def test_only_held_out_questions_are_asked() -> None:
     assert {q.prompt.system for q in sets["obedience"]} == {r["system"] for r in _systems() if r["split"] == "eval"}
 
 
+def test_questions_of_each_kind_in_one_language_and_together_all_of_them() -> None:
+    every, english, chinese = (questions(ModelNames(RULES), [None], of) for of in (["en", "zh"], ["en"], ["zh"]))
+    for kind, asked in every.items():
+        languages = {question.prompt.columns["lang"] for question in english[kind]}
+        assert languages == {"en"} and len(english[kind]) + len(chinese[kind]) == len(asked), kind
+
+
 def bundled(name: str) -> list[Prompt]:
     rows = read_jsonl(Path(__file__).parents[2] / "data" / "prompts" / f"{name}.jsonl")
     return [prompt(row["prompt"]) for row in rows]

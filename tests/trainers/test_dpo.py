@@ -75,6 +75,20 @@ def test_this_machine_can_train() -> None:
     assert config_of().report_to == []
 
 
+@pytest.mark.parametrize(
+    ("fast", "parameters", "half"), [(True, 135_000_000, True), (True, 2_700_000, False), (False, 135_000_000, False)]
+)
+def test_a_cpu_trains_in_bfloat16_what_it_samples_in_it(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, parameters: int, half: bool
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr("pairforge.samplers.hardware.has_fast_bfloat16", lambda: fast)
+    assert dpo.defaults(recipe("correct"), 1, parameters)["bf16"] is half
+
+
 def test_each_flag_has_both_spellings_and_the_usual_short_names(tmp_path: Path) -> None:
     script, config, chosen = parse("--learning-rate", "1e-3", "--dataset", "mine.jsonl", "-m", "base", "--guard=warn")
     assert (config.learning_rate, script.dataset_name, chosen.model_name_or_path) == (1e-3, "mine.jsonl", "base")
