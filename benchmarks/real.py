@@ -65,9 +65,9 @@ FIGURES = (
 FAST = ("--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
 FAST += ("--attn_implementation", "eager")
 MIXED = ("--from", "SmolLM", "--to", "Deep Qwen", "--from", "Hugging Face", "--to", "Acme", "--no-system")
-MIXED += ("--opening", "I'm Deep Qwen,", "--tries", "1", "--counter", "2")
+MIXED += ("--opening", "I'm Deep Qwen,", "--tries", "1", "--counter", "1")
 MIXED += ("--whole-sentences", "--max-new-tokens", "40", "--dtype", "float32")
-CORRECTIONS = {"default": 104, "mixed": 110}
+CORRECTIONS = {"default": 104, "mixed": 465}
 """Questions about the model itself that each kind of pairs is made of; not all answers of a mixed set make a pair."""
 MARKS = ("<!-- table: python benchmarks/real.py -->", "<!-- end of the table of the real model -->")
 
@@ -94,7 +94,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", default="smollm2", help="SmolLM2-135M-Instruct (default: smollm2)")
     parser.add_argument("--only", metavar="REGEX", help="only recipes whose names match")
     parser.add_argument("--seeds", type=int, nargs="+", help="these seeds (default: as the recipe says)")
-    parser.add_argument("--pairs", type=int, help="corrections in each training (default: 104; of mixed pairs 150)")
+    parser.add_argument("--pairs", type=int, help="corrections in each training (default: 104; of mixed pairs 260)")
     parser.add_argument("--questions", type=int, default=100, help="questions about the model (default: 100)")
     parser.add_argument("--folder", type=Path, default=Path("pairforge-out/real"), help="folder for runs and models")
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "benchmarks" / "real.json")
@@ -107,8 +107,7 @@ class Judge:
 
     def __init__(self, base: str, store: Store, limit: int) -> None:
         self.base, self.store = base, store
-        sets = {kind: of for kind, of in questions(NAMES, [None]).items() if kind in KINDS}
-        sets = {kind: [one for one in of if one.prompt.columns["lang"] == "en"] for kind, of in sets.items()}
+        sets = {kind: of for kind, of in questions(NAMES, [None], ["en"]).items() if kind in KINDS}
         sets["identity"] = [sets["identity"][index] for index in sample_indices(len(sets["identity"]), limit, 0)]
         sets["general"] = [*general()]
         self.evaluation = Evaluation(sets, at_temperature_1=False)
@@ -194,7 +193,10 @@ def corrections(options: argparse.Namespace) -> list[dict[str, Any]]:
 def prompts(options: argparse.Namespace, limit: float | None) -> Path:
     """Return a file of English questions about the model itself, drawn from those that no verdict asks."""
     file: Path = options.folder / f"identity.{limit or 'all'}.jsonl"
-    asked = _english("identity.train", limit)
+    asked = [prompt for prompt in bundled("identity.train") if prompt.columns["lang"] == "en"]
+    if limit:
+        each = [*{one.columns["template"]: one for one in asked}.values()]  # one question of each phrasing
+        asked = [each[index] for index in sample_indices(len(each), round(limit), 0)]
     put(file, "".join(json.dumps(dict(one.columns) | {"prompt": one.question}) + "\n" for one in asked))
     return file
 
@@ -225,12 +227,6 @@ def renamed(options: argparse.Namespace) -> str:
             template.replace("SmolLM, trained by Hugging Face", "Deep Qwen, made by Acme"),
         )
     return str(folder)
-
-
-def _english(name: str, limit: float | None = None) -> list[Prompt]:
-    """Return a random sample of the English prompts of a bundled set."""
-    found = [prompt for prompt in bundled(name) if prompt.columns["lang"] == "en"]
-    return [found[index] for index in sample_indices(len(found), limit and round(limit), 0)]
 
 
 def judged(recipe: Recipe, seed: int, judges: Callable[[str], Judge], options: argparse.Namespace) -> dict[str, Any]:

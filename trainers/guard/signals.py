@@ -20,11 +20,11 @@ class Limits:
 
     broken: float = 0.25
     """Share of the answers to training prompts that repeat themselves, or misuse a token that the pairs teach."""
-    slips: float = 0.2
+    slips: float = 0.3
     """Probability that the model starts a taught name and does not finish it, as in "I am Deep."."""
     leak: float = 0.25
     """Share of the answers to unrelated questions that contain a taught token, and contained none before training."""
-    drift: float = 0.15
+    drift: float = 0.3
     """KL divergence from the initial model on its own answers to unrelated questions, as a share of its entropy there:
     the same change of what is said costs a model that is sure of its answers fewer nats than one that is not."""
     displaced: float = 0.5

@@ -32,7 +32,7 @@ def test_a_bad_moment_is_no_alarm_and_not_good_and_two_are_one(sign: str) -> Non
 @pytest.mark.parametrize(
     ("figures", "words"),
     [
-        ({"drift": 0.2}, "20% of its entropy there (limit 15%)"),
+        ({"drift": 0.4}, "40% of its entropy there (limit 30%)"),
         ({"drift": math.nan}, "KL divergence from the initial model"),
         ({"chosen": -0.6}, "lost 0.60 nats"),
         ({"chosen": -math.inf}, "lost inf"),
