@@ -51,9 +51,10 @@ class ShardWorker:
 
     def _ask(self, shard: Shard) -> ShardReport:
         files = ShardFiles(self.storage, self.sampler.settings())
-        if files.final(shard, self.n) in files.of(shard):
+        names = files.of(shard)  # a listing costs on an object store: one a shard
+        if files.final(shard, self.n) in names:
             return ShardReport(shard.number)
-        answers, failed, budget = _ShardAnswers(self.storage, shard), dict[Key, Skip](), Budget()
+        answers, failed, budget = _ShardAnswers(files, shard, names), dict[Key, Skip](), Budget()
         try:
             sample(shard.prompts, self.sampler, self.n, answers, budget=budget, failed=failed)
         except BaseException:  # also of a signal: what is there is not asked for again
@@ -63,7 +64,7 @@ class ShardWorker:
         keys = ((prompt.id, index) for prompt in shard.prompts for index in range(self.n))
         unfinished = any(isinstance(one := found.get(key, _MISSING), Skip) and one.reason in RETRYABLE for key in keys)
         if not unfinished:
-            answers.files.commit(shard, self.n, encoded(found))
+            answers.files.commit(shard, self.n, encoded(found), answers.names)
         else:
             answers.put_aside(failed)
         return ShardReport(shard.number, answers.new, budget.tokens, budget.failures, unfinished)
@@ -77,8 +78,7 @@ class ShardWorker:
         sampled = {prompt.id: answers_of(prompt.id, self.n, found) for prompt in shard.prompts}
         _, groups = worth_judging(shard.prompts, sampled)
         budget, again, stopped = Budget(), list[Skip](), False
-        with TemporaryDirectory() as folder, closing(_ShardStore(Path(folder), files, shard)) as store:
-            store.take(names)
+        with TemporaryDirectory() as folder, closing(_ShardStore(Path(folder), files, shard, names)) as store:
 
             def ask(prompts: Sequence[Prompt], sampler: Sampler) -> Mapping[str, list[Answer] | Skip]:
                 replies = sample(prompts, sampler, 1, store, budget=budget)
@@ -95,21 +95,26 @@ class ShardWorker:
             if unfinished := stopped or bool(again):
                 store.put_aside()
             else:
-                files.commit(shard, self.n, store.packed())
+                files.commit(shard, self.n, store.packed(), store.names)
         tokens, failures = report.tokens + budget.tokens, report.failures + budget.failures
         return report._replace(tokens=tokens, failures=failures, unfinished=unfinished)
 
 
 class _ShardAnswers:
-    """The answers to a shard, which are put aside as they come; for `stages.sample`, as the store of them."""
+    """The answers to a shard, which are put aside as they come; for `stages.sample`, as the store of them.
 
-    def __init__(self, storage: Storage, shard: Shard) -> None:
-        self._storage, self._shard, self._last = storage, shard, time.monotonic()
+    `names` are the files that have something of the shard, under the sampler's settings: those of `files`.
+    """
+
+    def __init__(self, files: ShardFiles, shard: Shard, names: Sequence[str]) -> None:
+        self.files, self._shard, self.names, self._last = files, shard, [*names], time.monotonic()
         self.known, self._part, self.new = dict[Key, Answer](), dict[Key, Answer](), 0
 
     def answers(self, settings: Mapping[str, Any], prompts: Iterable[str]) -> dict[Key, Answer]:
-        self.files = ShardFiles(self._storage, settings)
-        found = self.files.read(self.files.of(self._shard))
+        if settings != self.files.settings:  # a server refused one of them
+            self.files = ShardFiles(self.files.storage, settings)
+            self.names = self.files.of(self._shard)
+        found = self.files.read(self.names)
         self.known, self._part = {key: one for key, one in found.items() if isinstance(one, Answer)}, {}
         return dict(self.known)
 
@@ -131,25 +136,25 @@ class _ShardAnswers:
         """Put aside what is new, and why some have failed."""
         part: dict[Key, Answer | Skip] = {**self._part, **(failed or {})}
         if part:
-            self.files.put_part(self._shard, encoded(part))
+            self.names.append(self.files.put_part(self._shard, encoded(part)))
         self._part, self._last = {}, time.monotonic()
 
 
 class _ShardStore(Store):
-    """The scores of a shard and what a judge's model said, which are put aside as they come."""
+    """The scores of a shard and what a judge's model said, which are put aside as they come.
 
-    def __init__(self, out: Path, files: ScoreFiles, shard: Shard) -> None:
+    `names` are the files that have something of it: parts, which are taken in.
+    """
+
+    def __init__(self, out: Path, files: ScoreFiles, shard: Shard, names: Sequence[str]) -> None:
         super().__init__(out)
-        self._files, self._shard, self._last = files, shard, time.monotonic()
-
-    def take(self, names: Sequence[str]) -> None:
-        """Take what is in parts."""
-        for name, packed in self._files.contents(names):
+        self._files, self._shard, self.names, self._last = files, shard, [*names], time.monotonic()
+        for name, packed in files.contents(names):
             self.merge(packed, name)
 
     def put_aside(self) -> None:
         """Put all aside that is here."""
-        self._files.put_part(self._shard, self.packed())
+        self.names.append(self._files.put_part(self._shard, self.packed()))
         self._last = time.monotonic()
 
     def add_scores(self, settings: Mapping[str, Any], scores: Mapping[tuple[str, str], float]) -> None:
