@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,6 +38,8 @@ class ShardWorker:
     n: int
     storage: Storage
     judges: Sequence[Judge] = ()
+    _listed: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False)
+    """What each folder held when it was listed last."""
 
     def __call__(self, shard: Shard) -> ShardReport:
         """Do what nobody has done of a shard yet. An error that ends a run ends the work on this shard alone."""
@@ -49,9 +51,17 @@ class ShardWorker:
         except PairforgeError as error:
             return ShardReport(shard.number, error=(error.message, error.fix or ""))
 
+    def _names(self, files: ShardFiles, shard: Shard) -> list[str]:
+        """Return the files of a shard. Listing costs on an object store: what was whole before is not listed again."""
+        names = files.of(shard, self._listed.get(files.folder, ()))
+        if files.final(shard, self.n) not in names:
+            self._listed[files.folder] = files.storage.list(files.folder)
+            names = files.of(shard, self._listed[files.folder])
+        return names
+
     def _ask(self, shard: Shard) -> ShardReport:
         files = ShardFiles(self.storage, self.sampler.settings())
-        names = files.of(shard)  # a listing costs on an object store: one a shard
+        names = self._names(files, shard)
         if files.final(shard, self.n) in names:
             return ShardReport(shard.number)
         answers, failed, budget = _ShardAnswers(files, shard, names), dict[Key, Skip](), Budget()
@@ -71,7 +81,7 @@ class ShardWorker:
 
     def _judge(self, shard: Shard, answers: ShardFiles, report: ShardReport) -> ShardReport:
         files = ScoreFiles.by(self.judges, answers)
-        names = files.of(shard)
+        names = self._names(files, shard)
         if files.final(shard, self.n) in names:
             return report
         found = answers.read([answers.final(shard, self.n)])  # those that stand, by whomever

@@ -213,10 +213,11 @@ class ShardFiles:
             found.setdefault(name.rpartition("/")[2].partition(".")[0], []).append(name)
         return found
 
-    def of(self, shard: Shard) -> list[str]:
-        """Return the files that have something of one shard."""
+    def of(self, shard: Shard, listed: Iterable[str] | None = None) -> list[str]:
+        """Return the files that have something of one shard, of those in the folder or of what was `listed` there."""
         begin = f"{self.folder}/{self.name(shard)}."
-        return [name for name in self.storage.list(self.folder) if name.startswith(begin)]
+        names = self.storage.list(self.folder) if listed is None else listed
+        return [name for name in names if name.startswith(begin)]
 
     def put_part(self, shard: Shard, data: bytes) -> str:
         """Keep what is there of a shard that is not finished, and return the name of the file."""

@@ -90,6 +90,15 @@ class Counted(Folder):
         return super().list(folder)
 
 
+def test_what_others_have_done_is_listed_once_for_all_shards(tmp_path: Path) -> None:
+    storage, shards = Counted(tmp_path), list(cut(prompts(40), 10))
+    for shard in shards[1:]:
+        ShardWorker(Echo(), 1, Folder(tmp_path), [Lengths()])(shard)
+    worker = ShardWorker(Echo(), 1, storage, [Lengths()])
+    assert [worker(shard).answers for shard in shards] == [len(shards[0].prompts), *[0] * (len(shards) - 1)]
+    assert storage.listed == 2 and len(shards) > 2
+
+
 def test_a_shard_lists_its_answers_once_and_its_scores_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pairforge.shard_worker.PART_SECONDS", 0.0)  # every answer and every score is put aside
     storage, shard, judge = Counted(tmp_path), Shard(0, prompts(4)), Lengths()
