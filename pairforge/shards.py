@@ -213,19 +213,26 @@ class ShardFiles:
             found.setdefault(name.rpartition("/")[2].partition(".")[0], []).append(name)
         return found
 
-    def of(self, shard: Shard) -> list[str]:
-        """Return the files that have something of one shard."""
-        return self.by_shard().get(self.name(shard), [])
+    def of(self, shard: Shard, listed: Iterable[str] | None = None) -> list[str]:
+        """Return the files that have something of one shard, of those in the folder or of what was `listed` there."""
+        begin = f"{self.folder}/{self.name(shard)}."
+        names = self.storage.list(self.folder) if listed is None else listed
+        return [name for name in names if name.startswith(begin)]
 
-    def put_part(self, shard: Shard, data: bytes) -> None:
-        """Keep what is there of a shard that is not finished."""
+    def put_part(self, shard: Shard, data: bytes) -> str:
+        """Keep what is there of a shard that is not finished, and return the name of the file."""
         maker = f"{time.time():.0f}-{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
-        self.storage.put_new(f"{self.folder}/{self.name(shard)}.part-{maker}.{self.kind}", data)
+        name = f"{self.folder}/{self.name(shard)}.part-{maker}.{self.kind}"
+        self.storage.put_new(name, data)
+        return name
 
-    def commit(self, shard: Shard, n: int, data: bytes) -> None:
-        """Commit a finished shard, unless somebody else did, and remove its parts."""
+    def commit(self, shard: Shard, n: int, data: bytes, known: Iterable[str]) -> None:
+        """Commit a finished shard, unless somebody else did, and remove the parts among the files that are known.
+
+        Another worker removes its own when it comes to its end; those of one that was killed are removed in the end.
+        """
         self.storage.put_new(self.final(shard, n), data)
-        self.remove_parts(self.of(shard))
+        self.remove_parts(known)
 
     def remove_parts(self, names: Iterable[str]) -> None:
         """Remove the parts of a shard that is committed, of these files of it."""

@@ -80,6 +80,40 @@ def test_a_worker_that_is_stopped_loses_nothing_and_leaves_no_part_behind(tmp_pa
     assert files.of(shard) == [files.final(shard, 1)]
 
 
+class Counted(Folder):
+    """A folder that counts how often it is listed: on an object store that costs time and money."""
+
+    listed = 0
+
+    def list(self, folder: str) -> list[str]:
+        self.listed += 1
+        return super().list(folder)
+
+
+def test_what_others_have_done_is_listed_once_for_all_shards(tmp_path: Path) -> None:
+    storage, shards = Counted(tmp_path), list(cut(prompts(40), 10))
+    for shard in shards[1:]:
+        ShardWorker(Echo(), 1, Folder(tmp_path), [Lengths()])(shard)
+    worker = ShardWorker(Echo(), 1, storage, [Lengths()])
+    assert [worker(shard).answers for shard in shards] == [len(shards[0].prompts), *[0] * (len(shards) - 1)]
+    assert storage.listed == 2 and len(shards) > 2
+
+
+def test_a_shard_lists_its_answers_once_and_its_scores_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairforge.shard_worker.PART_SECONDS", 0.0)  # every answer and every score is put aside
+    storage, shard, judge = Counted(tmp_path), Shard(0, prompts(4)), Lengths()
+    with pytest.raises(KeyboardInterrupt):
+        ShardWorker(Echo(dies_after=2), 2, storage)(shard)
+    storage.listed = 0
+    assert ShardWorker(Echo(), 2, storage, [judge])(shard).answers == 6
+    assert storage.listed == 2
+    ShardWorker(Echo(), 2, storage, [judge])(shard)
+    assert storage.listed == 4
+    answers = ShardFiles(storage, Echo().settings())
+    for files in (answers, ScoreFiles.by([judge], answers)):
+        assert files.of(shard) == [files.final(shard, 2)], "parts are left"
+
+
 def test_what_another_try_may_resolve_leaves_a_shard_open(tmp_path: Path) -> None:
     storage, shard = Folder(tmp_path), Shard(0, prompts(4))
     fails = {"question 1": Skip("failed", "timeout"), "question 2": Skip("rejected", "too long")}

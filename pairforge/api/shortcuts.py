@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -55,8 +55,9 @@ def shortcuts(options: ShortcutsOptions) -> Report:
             by=_ModelTokens(options.tokenizer) if options.tokenizer else None,
             fail_on=options.fail_on,
         )
-        report = audit_of(rows)
-        report = replace(report, kinds=_by_kind(rows, audit_of))
+        counted = _CountedRows(rows)
+        report = audit_of(counted)
+        report = replace(report, kinds=_by_kind(counted, audit_of))
         hard = difficulty(rows, options.model) if options.model else None
     report = replace(report, difficulty=hard, next_step=_next_step(report, rows))
     if options.baseline is not None:
@@ -70,16 +71,34 @@ def shortcuts(options: ShortcutsOptions) -> Report:
     return report
 
 
-def _by_kind(rows: PairInput, audit_of: Callable[[Iterator[Any]], Report]) -> dict[str, Report]:
+class _CountedRows:
+    """Rows, counted by their `method` when they are first read, so that they are not read once more for that."""
+
+    def __init__(self, rows: PairInput) -> None:
+        self._rows, self.methods = rows, Counter[str]()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows) if self.methods else self._counting()
+
+    def _counting(self) -> Iterator[Any]:
+        for row in self._rows:
+            yield row
+            self.methods[_method(row)] += 1  # what is no row has been refused
+
+
+def _method(row: Any) -> str:
+    return str(row.get("method") or "none")
+
+
+def _by_kind(rows: _CountedRows, audit_of: Callable[[Iterable[Any]], Report]) -> dict[str, Report]:
     """Return the report on the pairs of each `method`, where there are several: a mixture hides what one of them has.
 
     A kind whose pairs have the same answer on both sides has none.
     """
-    methods = Counter(str(row.get("method") or "none") for row in rows)
     reports = dict[str, Report]()
-    for kind in methods if len(methods) > 1 else ():
+    for kind in rows.methods if len(rows.methods) > 1 else ():
         with suppress(InputError):
-            reports[kind] = audit_of(row for row in rows if str(row.get("method") or "none") == kind)
+            reports[kind] = audit_of(row for row in rows if _method(row) == kind)
     return reports
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from typing import Any
 import pytest
 from support import write_jsonl
 
-from pairforge import correct
+from pairforge import correct, onpolicy
+from pairforge import judge as rescore
 from pairforge.errors import InputError, OutsideError
 from pairforge.executors.ray import DEFAULTS, RayExecutor
 from pairforge.run import Run
@@ -179,6 +181,48 @@ def test_a_worker_a_node_and_the_driver_are_killed_and_the_run_is_that_of_one_pr
     assert run.path.name == alone.path.name and run.counts == alone.counts
     assert run.pairs.read_bytes() == alone.pairs.read_bytes() and run.skips.read_bytes() == alone.skips.read_bytes()
     assert not [path for path in out.rglob("*") if ".part-" in path.name or path.suffix == ".tmp"]
+
+
+def test_a_run_is_judged_while_a_worker_is_killed_and_the_pairs_are_those_of_one_process(
+    tmp_path: Path, cluster: Any
+) -> None:
+    rows = [{"prompt": f"Question {n}?", "answers": [f"a{n}", f"bb{n}", "c"]} for n in range(120)]
+    file, notes, judge = write_jsonl(tmp_path / "answers.jsonl", rows), tmp_path / "notes", tmp_path / "judge.py"
+    notes.mkdir()
+    judge.write_text(
+        "import os, time\n"
+        "def score(completions, **columns):\n"
+        "    time.sleep(0.05)\n"
+        f"    with open(os.path.join({str(notes)!r}, str(os.getpid())), 'a') as notes:\n"
+        "        notes.writelines(one[-1]['content'] + chr(10) for one in completions)\n"
+        "    return [float(len(one[-1]['content'])) for one in completions]\n"
+    )
+    alone = tmp_path / "alone"
+    onpolicy(prompts=str(file), replay=str(file), n=3, judge="regex:b", output=str(alone), quiet=True)
+    given: dict[str, Any] = {"judge": f"{judge}:score", "quiet": True}
+    for name in ("local", "ray"):
+        shutil.copytree(alone, tmp_path / name)
+    expected = rescore(output=str(alone), **given).run
+    local = rescore(output=str(tmp_path / "local"), executor="local", shard_size=10, **given).run
+    for one in notes.iterdir():
+        one.unlink()
+    words = ["judge", "--judge", f"{judge}:score", "-o", str(tmp_path / "ray"), "-q"]
+    words += ["--executor", "ray", "--address", cluster.address, "--workers", "2", "--shard-size", "10"]
+    driver = subprocess.Popen([sys.executable, "-m", "pairforge", *words])
+    while sum(len(one.read_text().splitlines()) for one in notes.iterdir()) < 90:
+        assert driver.poll() is None, "the run ended before a worker was killed"
+        time.sleep(0.02)
+    os.kill(max(int(one.name) for one in notes.iterdir() if one.name != str(driver.pid)), signal.SIGKILL)
+    assert driver.wait() == 0
+    judged = [line for one in notes.iterdir() for line in one.read_text().splitlines()]
+    assert len({one.name for one in notes.iterdir()} - {str(driver.pid)}) >= 2, "nobody took the place of the dead"
+    assert 3 * 120 <= len(judged) <= 3 * (120 + 20 + 5), "more than a shard is judged again"
+    name = expected.path.name
+    for run in (local, Run.load(tmp_path / "ray" / name)):
+        assert run.path.name == name and run.counts == expected.counts
+        assert run.pairs.read_bytes() == expected.pairs.read_bytes()
+        assert run.skips.read_bytes() == expected.skips.read_bytes()
+    assert not [path for path in tmp_path.rglob("*") if ".part-" in path.name or path.suffix == ".tmp"]
 
 
 def test_without_ray_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,11 @@ from ...errors import InputError
 from ...readers.spool import RowSpool
 from ...statistics import Share, wilson
 from ...types import Finding
-from ..arrays import Floats, Ints, Mask
+from ..arrays import Floats, Hashes, Ids, Mask
 from ..row import Sides, well_shaped
 from ..rule import Observer
 from .baseline_classifier import cross_validate
-from .counting import FeatureCounts, count, differs_in_term_only
+from .counting import FeatureCounts, count, differs_in_term_only, numbered
 from .extraction import ExtractedFeatures, escape_surrogates, extract_features
 from .false_discovery_rate import control_families
 from .feature_matrix import FeatureMatrix
@@ -109,18 +109,19 @@ class _SampleAnalysis:
         self.answers, self.by = answers, by
         terms = list(dict.fromkeys(expect))
         self.extracted = extract_features(answers, terms, by)
-        self.prompt = np.array(answers.prompt, dtype=np.int64)
-        matrix, prompts = self.extracted.matrix, int(self.prompt.max(initial=-1)) + 1
+        self.hashes = np.array(answers.prompt, dtype=np.uint64)
+        prompt = numbered(self.hashes)
+        matrix, prompts = self.extracted.matrix, int(prompt.max(initial=-1)) + 1
         if terms:
             explained = np.array([differs_in_term_only(terms, *pair) for pair in answers.pairs()])
             matrix = matrix.mask_pairs_explained_by_terms(explained)
-        self.matrix = matrix.majority(self.prompt, prompts)
+        self.matrix = matrix.majority(prompt, prompts)
         wins, losses = self.matrix.count()
         total = wins + losses
         self.z = (wins - losses) / np.sqrt(np.maximum(total, 1))
         self.significant = control_families(sign_test(wins, losses), total, self.matrix.kind, level)
         similar = float(np.median(self.extracted.similarity)) > _SIMILAR
-        self.lengths = None if similar else _length_differences(self.extracted, self.prompt, prompts)
+        self.lengths = None if similar else _length_differences(self.extracted, prompt, prompts)
         intended = np.flatnonzero(self.matrix.is_kind("term"))
         self.selected = ForwardSelection(self.matrix, self.significant, intended, self.lengths).run()
 
@@ -204,7 +205,7 @@ def _with_context(run: Words, texts: Sequence[Sequence[str]]) -> Words:
     return run
 
 
-def _length_differences(extracted: ExtractedFeatures, prompt: Ints, prompts: int) -> Floats:
+def _length_differences(extracted: ExtractedFeatures, prompt: Ids, prompts: int) -> Floats:
     """Return signed differences of length, (prompts, 5): tanh and log ratio of characters and of words, sign."""
     columns = []
     for sizes in np.moveaxis(extracted.sizes, 2, 0):
@@ -219,7 +220,7 @@ def _length_differences(extracted: ExtractedFeatures, prompt: Ints, prompts: int
 
 
 def _report(found: _SampleAnalysis, sample: PairSample, cues: list[Cue], prompts: int, fail_on: RiskLevel) -> Report:
-    matrix, prompt = found.extracted.matrix, found.prompt
+    matrix, prompt = found.extracted.matrix, found.hashes
     scores = cross_validate(matrix, prompt, ~(matrix.is_kind("term") | matrix.is_kind("parts")))
     accuracy = scores.accuracy()
     unintended = _unintended(matrix, prompt) if any(cue.intended for cue in cues) else accuracy
@@ -250,7 +251,7 @@ def _report(found: _SampleAnalysis, sample: PairSample, cues: list[Cue], prompts
     )
 
 
-def _unintended(matrix: FeatureMatrix, prompt: Ints) -> Share | None:
+def _unintended(matrix: FeatureMatrix, prompt: Hashes) -> Share | None:
     """Return the accuracy of the baseline classifier over the pairs that no expected term tells apart."""
     term = matrix.is_kind("term")
     rest: Mask = np.ones(matrix.observations, bool)

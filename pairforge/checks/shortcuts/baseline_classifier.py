@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...statistics import Share
-from ..arrays import Floats, Ints, Mask
+from ..arrays import Floats, Hashes, Ints, Mask
 from .feature_matrix import FeatureMatrix
 from .significance import win_probabilities
 
@@ -15,9 +15,9 @@ FOLDS = 5
 _MAX_WEIGHT = 3.0
 
 
-def folds(prompts: int) -> Ints:
-    """Return one of five folds for each prompt, always the same."""
-    return np.random.default_rng(0).permutation(prompts) % FOLDS
+def folds(prompts: Hashes) -> Ints:
+    """Return one of five folds for each prompt, given by its hash: the same in whatever set, order or part it is."""
+    return (prompts % np.uint64(FOLDS)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class BaselineScores:
     """The score of each pair by a classifier that was not trained on its prompt: above 0 it picks chosen."""
 
     score: Floats
-    prompt: Ints
+    prompt: Hashes
 
     def accuracy(self, pairs: Mask | None = None) -> Share:
         """Return the share of (these) pairs in which it picks the chosen answer, with an interval over prompts.
@@ -45,20 +45,20 @@ class BaselineScores:
         return np.asarray(1 + np.log2(np.maximum(win_probabilities(scaled[:, None]), 1e-6)))
 
 
-def cross_validate(matrix: FeatureMatrix, prompt: Ints, features: Mask, pairs: Mask | None = None) -> BaselineScores:
+def cross_validate(matrix: FeatureMatrix, prompt: Hashes, features: Mask, pairs: Mask | None = None) -> BaselineScores:
     """Return the scores of a paired naive Bayes classifier over some features, trained on the pairs of the other folds.
 
     The weight of a feature is log((wins + 1) / (losses + 1)), at most 3, and 0 below |z| = 1.
 
     Args:
         matrix: One observation a pair.
-        prompt: The prompt of each pair: all pairs of a prompt are in one fold.
+        prompt: The hash of the prompt of each pair: all pairs of a prompt are in one fold.
         features: The features to use.
         pairs: Train on these pairs only.
     """
     mask = features[matrix.feature] if pairs is None else features[matrix.feature] & pairs[matrix.observation]
     feature, pair, sign = matrix.feature[mask], matrix.observation[mask], matrix.sign[mask]
-    fold = folds(int(prompt.max(initial=-1)) + 1)[prompt].astype(np.int8)[pair]
+    fold = folds(prompt).astype(np.int8)[pair]
     in_fold = [fold == one for one in range(FOLDS)]
     wins, losses = (
         np.array([np.bincount(feature[here & (sign == side)], minlength=matrix.size) for here in in_fold])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain, product, tee
-from typing import TypeAlias
+from tempfile import SpooledTemporaryFile
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ...readers.spool import batched
-from ..arrays import Floats, Hashes, Ids, Signs
+from ..arrays import Floats, Hashes, Ids, Ints
 from .baseline_classifier import FOLDS, folds
 from .extraction import contains_term
 from .features import Feature, Split, contains, is_word, parts, tokenize, word_shapes
@@ -21,6 +24,14 @@ from .style import LENGTH, LEXICON, STYLE
 
 _CHUNK = 1000
 _EXAMPLES = 3
+_LONGEST = 64
+"""Characters of the text that may stand in place of a term."""
+_PARTS = 16
+"""What the pairs say of the features is counted in so many parts, by the hash of the prompt: one is held at a time."""
+_IN_MEMORY = 1 << 20
+"""Bytes of a part that are not written to disk."""
+Votes: TypeAlias = npt.NDArray[np.void]
+"""For each pair the hashes of its prompt and of its context, and its `signs`: on which side each feature is."""
 
 
 class TokenizedText:
@@ -71,21 +82,30 @@ def differs_in_term_only(terms: Sequence[str], one: str, other: str) -> bool:
     The word before and the word after may belong to the term, where it is the same everywhere in the text.
     """
     for term, (text, changed) in product(terms, ((one, other), (other, one))):
-        patterns = (rf"{re.escape(term)}\s?\w+", rf"\w+\s?{re.escape(term)}")
-        around = (set(re.findall(pattern, text)) for pattern in patterns)
-        longer = (found.pop() for found in around if len(found) == 1)
-        if term in text and any(_is_replaced(words, text, changed) for words in chain([term], longer)):
+        if term in text and any(_is_replaced(words, text, changed) for words in chain([term], _longer(term, text))):
             return True
     return False
 
 
+def _longer(term: str, text: str) -> Iterator[str]:
+    """Yield the term with the word after it, and with the word before it, where that is the same everywhere."""
+    for pattern in _with_neighbour(term):
+        if len(found := set(pattern.findall(text))) == 1:
+            yield found.pop()
+
+
+@cache
+def _with_neighbour(term: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    return re.compile(rf"{re.escape(term)}\s?\w+"), re.compile(rf"\w+\s?{re.escape(term)}")
+
+
 def _is_replaced(term: str, one: str, other: str) -> bool:
     """Return whether the other text is this one with some short text in place of every `term`."""
-    first, *rest = one.split(term)
+    first, *rest = kept = one.split(term)
     if not rest or not other.startswith(first):
         return False
-    pattern = re.escape(first) + "(.{1,64}?)" + r"\1".join(map(re.escape, rest))
-    return re.fullmatch(pattern, other, re.DOTALL) is not None
+    size, left = divmod(len(other) - sum(map(len, kept)), len(rest))
+    return not left and 1 <= size <= _LONGEST and other == other[len(first) : len(first) + size].join(kept)
 
 
 @dataclass
@@ -96,10 +116,20 @@ class FeatureCounts:
     losses: int
     prompts: int
     win_rate: float
-    """Share of the signs that agree with the majority in the other four fifths of the prompts."""
+    """Share of the signs that agree with the majority in the other folds of the prompts; a tie there is a half."""
     chosen_rate: float
     rejected_rate: float
     examples: tuple[int, ...]
+
+    @classmethod
+    def of(cls, signs: Ints, chosen: float, rejected: float, examples: Sequence[int]) -> FeatureCounts:
+        """Return the counts, given how many prompts of each fold have which sign: see `count_votes`."""
+        losses, _, wins = signs.T
+        lead = (wins - losses).sum() - (wins - losses)  # in the other folds
+        hits = np.where(lead > 0, wins, np.where(lead < 0, losses, (wins + losses) / 2)).sum()
+        apart = int((wins + losses).sum())
+        rate = float(hits) / apart if apart else 0.5
+        return cls(int(wins.sum()), int(losses.sum()), int(signs.sum()), rate, chosen, rejected, tuple(examples))
 
 
 def pair_measure(features: Sequence[Feature], by: Split | None = None) -> Callable[[Sequence[tuple[str, str]]], Floats]:
@@ -137,41 +167,67 @@ def count(
         jobs: How many processes measure the answers.
         by: Splits texts into other tokens than words.
     """
-    keys, signs = bytearray(), bytearray()  # row, prompt and context of each pair; on which side each feature is
-    held, present = np.zeros((2, len(features))), [bool(one.tokens) or one.kind == "term" for one in features]
-    for chunk, found in _measured(pairs, features, jobs, by):
-        keys += b"".join([pair.row.to_bytes(8, "little") + pair.prompt + pair.context for pair in chunk])
-        signs += np.nan_to_num(np.sign(found[:, 0] - found[:, 1])).astype(np.int8).tobytes()
-        held += np.where(present, found > 0, found > found[:, ::-1]).sum(0)
-    row, *asked = np.frombuffer(keys, np.uint64).reshape(-1, 3).T
-    prompt, context = map(_numbered, asked)
-    sign, counts = np.frombuffer(signs, np.int8).reshape(len(row), len(features)), list[FeatureCounts]()
-    for index, feature in enumerate(features):
-        group = context if feature.kind == "term" else prompt
-        column = np.sign(np.bincount(group, sign[:, index])).astype(np.int8)  # by prompt: what most of its pairs say
-        wins, losses = int((column > 0).sum()), int((column < 0).sum())
-        chosen, rejected = (held[:, index] / max(1, len(row))).tolist()
-        examples = tuple(row[sign[:, index] == favours[index]][:_EXAMPLES].tolist())
-        win_rate = _cross_validated_win_rate(column)
-        counts.append(FeatureCounts(wins, losses, len(column), win_rate, chosen, rejected, examples))
-    return counts, int(prompt.max(initial=-1)) + 1
+    rows, held, examples = 0, np.zeros((2, len(features))), [list[int]() for _ in features]
+    present = [bool(one.tokens) or one.kind == "term" for one in features]
+    with ExitStack() as stack:
+        parts = [stack.enter_context(SpooledTemporaryFile(_IN_MEMORY)) for _ in range(_PARTS)]
+        for chunk, found in _measured(pairs, features, jobs, by):
+            votes = _votes(chunk, found)
+            part = votes["prompt"] % np.uint64(_PARTS)
+            for number, file in enumerate(parts):
+                file.write(votes[part == number].tobytes())
+            rows += len(chunk)
+            held += np.where(present, found > 0, found > found[:, ::-1]).sum(0)
+            for few, of_feature, side in zip(examples, votes["signs"].T, favours, strict=True):
+                if room := _EXAMPLES - len(few):
+                    few += [chunk[at].row for at in np.flatnonzero(of_feature == side)[:room]]
+        signs: Ints = np.zeros((len(features), FOLDS, 3), np.int64)
+        prompts, is_term = 0, [one.kind == "term" for one in features]
+        for file in parts:
+            file.seek(0)
+            of_part, in_part = count_votes(np.frombuffer(file.read(), _vote_type(len(features))), is_term)
+            signs, prompts = signs + of_part, prompts + in_part
+    chosen, rejected = (held / max(1, rows)).tolist()
+    counts = zip(signs, chosen, rejected, examples, strict=True)
+    return [FeatureCounts.of(*of_feature) for of_feature in counts], prompts
 
 
-def _numbered(keys: Hashes) -> Ids:
+def _vote_type(features: int) -> np.dtype[np.void]:
+    columns: Any = [("prompt", "<u8"), ("context", "<u8"), ("signs", "i1", (features,))]
+    made: np.dtype[np.void] = np.dtype(columns)
+    return made
+
+
+def _votes(pairs: Sequence[AuditPair], found: Floats) -> Votes:
+    votes: Votes = np.empty(len(pairs), _vote_type(found.shape[2]))
+    votes["prompt"] = np.frombuffer(b"".join([pair.prompt for pair in pairs]), "<u8")
+    votes["context"] = np.frombuffer(b"".join([pair.context for pair in pairs]), "<u8")
+    votes["signs"] = np.nan_to_num(np.sign(found[:, 0] - found[:, 1]))
+    return votes
+
+
+def count_votes(votes: Votes, by_context: Sequence[bool]) -> tuple[Ints, int]:
+    """Return how many prompts of each fold have which sign, (features, folds, signs -1, 0, +1), and how many there are.
+
+    The sign of a prompt is that of most of its pairs. What parts return adds up, where no prompt is in two of them.
+    """
+    counts: Ints = np.zeros((len(by_context), FOLDS, 3), np.int64)
+    _, *prompts = np.unique(votes["prompt"], return_index=True, return_inverse=True)
+    _, *contexts = np.unique(votes["context"], return_index=True, return_inverse=True)
+    for index, own in enumerate(by_context):
+        first, group = contexts if own else prompts
+        sign = np.sign(np.bincount(group, votes["signs"][:, index], len(first))).astype(np.int64)
+        cell = 3 * folds(votes["prompt"][first]) + sign + 1
+        counts[index] = np.bincount(cell, minlength=3 * FOLDS).reshape(FOLDS, 3)
+    return counts, len(prompts[0])
+
+
+def numbered(keys: Hashes) -> Ids:
     """Return the number of each key, in the order in which they appear."""
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
     number: Ids = np.empty(len(first), np.int32)
     number[np.argsort(first)] = np.arange(len(first))
     return number[place]
-
-
-def _cross_validated_win_rate(signs: Signs) -> float:
-    fold, hits = folds(len(signs)), 0.0
-    for one in range(FOLDS):
-        here = signs[fold == one]
-        majority = np.sign(signs.sum() - here.sum())
-        hits += float(np.sum(here == majority) if majority else np.sum(here != 0) / 2)
-    return hits / int(np.count_nonzero(signs)) if signs.any() else 0.5
 
 
 def _measured(

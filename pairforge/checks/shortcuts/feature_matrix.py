@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import Floats, Ints, Mask, Signs
+from ..arrays import Floats, Ids, Ints, Mask, Signs
 from .features import KINDS, Feature
 
 
@@ -54,7 +54,7 @@ class FeatureMatrix:
         """Return the matrix without the entries of features other than expected terms in these observations."""
         return self._masked(~explained[self.observation] | self.is_kind("term")[self.feature])
 
-    def majority(self, group: Ints, groups: int) -> FeatureMatrix:
+    def majority(self, group: Ints | Ids, groups: int) -> FeatureMatrix:
         """Return one sign a feature and group of observations (a prompt): that of the majority; a tie has no entry."""
         if groups == self.observations:
             return self

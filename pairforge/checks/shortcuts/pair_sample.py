@@ -15,7 +15,6 @@ from .. import schema
 from ..row import INSTRUCTS, Sides, well_shaped
 from ..rule import any_fatal
 from ..schema import foreign
-from .feature_hashing import numbering
 
 _MOST_OF_A_PROMPT = 25
 
@@ -46,15 +45,15 @@ class AnswerTable:
     chosen: list[str]
     rejected: list[str]
     prompt: list[int]
-    """The number of the prompt of each pair."""
+    """The hash of the prompt of each pair."""
     row: list[int]
 
     @classmethod
     def of(cls, pairs: Sequence[AuditPair]) -> AnswerTable:
-        """Return the columns of pairs; prompts are numbered in order of appearance."""
-        prompts = numbering()
+        """Return the columns of pairs."""
         sides = [pair.chosen for pair in pairs], [pair.rejected for pair in pairs]
-        return cls(*sides, [prompts[pair.prompt] for pair in pairs], [pair.row for pair in pairs])
+        prompts = [int.from_bytes(pair.prompt, "little") for pair in pairs]
+        return cls(*sides, prompts, [pair.row for pair in pairs])
 
     def pairs(self) -> Iterable[tuple[str, str]]:
         """Return the two answers of each pair."""
