@@ -70,8 +70,13 @@ def pick_dtype(name: str, device: Any, saved: Any, size: int = 0) -> Any:
 
 
 def has_fast_bfloat16(root: Path = Path("/")) -> bool:
-    """Return whether the CPU multiplies matrices in bfloat16 many times faster than in float32, by AMX."""
-    return bool(re.search(r"\b(amx_bf16|avx512_bf16)\b", _read(root / "proc/cpuinfo")))
+    """Return whether the CPU multiplies matrices in bfloat16 twice as fast as in float32, or more.
+
+    So it is with AMX (Intel's Xeon since Sapphire Rapids) and with the bfloat16 instructions of AVX-512 (AMD since Zen
+    4, Intel's Cooper Lake). Without them oneDNN emulates it, more slowly. Only Linux on x86 tells.
+    """
+    flags = _read(root / "proc/cpuinfo")
+    return any(flag in flags for flag in ("amx_bf16", "avx512_bf16"))
 
 
 def store_by_columns(model: Any) -> None:

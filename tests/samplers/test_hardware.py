@@ -61,10 +61,12 @@ def test_a_model_is_loaded_as_told() -> None:
 
 def test_a_cpu_is_fast_in_bfloat16_by_its_flags(tmp_path: Path) -> None:
     assert not hardware.has_fast_bfloat16(tmp_path)
-    write(tmp_path, {"proc/cpuinfo": "processor: 0\nflags: fpu avx512_bf16\n"})
-    assert not hardware.has_fast_bfloat16(tmp_path)
-    write(tmp_path, {"proc/cpuinfo": "processor: 0\nflags: fpu avx512_bf16 amx_bf16 amx_tile\n"})
-    assert hardware.has_fast_bfloat16(tmp_path)
+    for others in ("flags: fpu avx2 avx512f avx512_vnni", "Features: asimd bf16 i8mm"):
+        write(tmp_path, {"proc/cpuinfo": f"processor: 0\n{others}\n"})
+        assert not hardware.has_fast_bfloat16(tmp_path)
+    for its in ("avx512_vnni avx512_bf16", "avx512_bf16 amx_bf16 amx_tile", "amx_bf16 amx_tile"):
+        write(tmp_path, {"proc/cpuinfo": f"processor: 0\nflags: fpu avx512f {its}\n"})
+        assert hardware.has_fast_bfloat16(tmp_path)
 
 
 def test_the_size_of_a_model_follows_from_its_config() -> None:
