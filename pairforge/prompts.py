@@ -39,7 +39,7 @@ READ = f"supported: text lines, or rows with a column named {', '.join(ASKED[:6]
 
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 _SPENT = {"prompt", *_TALKS, "instruction", "input", "output", *_SYSTEMS, "history", *_PAIRS, *_PAIRS.values()}
-_PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}|<(NAME|AUTHOR)>")
+_PLACEHOLDER = re.compile(r"[{｛]{2}\s*(\w+)\s*[}｝]{2}|[<＜](NAME|AUTHOR)[>＞]")
 _ANSWERS = ("output", "response", "completion", "answer", "reference")
 """The columns in which a row has an answer of its own: the first that holds a text."""
 
