@@ -79,7 +79,8 @@ _HOLES: Patterns = {
     "【": compiled("placeholders", "lenticular"),
 }
 _WIDE = str.maketrans("｛｝＜＞［］＄％＿", "{}<>[]$%_")
-_HOLE_MARKS = _HOLES | {"{": re.compile(_HOLES["{"].pattern + r"|\{\{")} | {mark: re.compile(mark) for mark in "｛＜［＄％＿"}
+_WIDE_MARKS = {mark: re.compile(mark) for mark in "｛＜［＄％＿"}
+_HOLE_MARKS = _HOLES | {"{": re.compile(_HOLES["{"].pattern + r"|\{\{")} | _WIDE_MARKS
 _FIELD = re.compile(r"(?<![0-9A-Za-z}\\^_])\{\{\s*\$?[^\W\d_][\w. -]{0,40}\}\}")
 _MARKUP = re.compile(r"</|/>|\{%|\(\)|=>|;\n")
 _TEMPLATES = re.compile(
