@@ -39,7 +39,8 @@ READ = f"supported: text lines, or rows with a column named {', '.join(ASKED[:6]
 
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
 _SPENT = {"prompt", *_TALKS, "instruction", "input", "output", *_SYSTEMS, "history", *_PAIRS, *_PAIRS.values()}
-_PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}|<(NAME|AUTHOR)>")
+PLACEHOLDER = re.compile(r"[{｛]{2}\s*(\w+)\s*[}｝]{2}|[<＜](NAME|AUTHOR)[>＞]")
+"""What stands for a name in the rows of identity sets."""
 _ANSWERS = ("output", "response", "completion", "answer", "reference")
 """The columns in which a row has an answer of its own: the first that holds a text."""
 
@@ -58,7 +59,7 @@ def prompt_of(row: Any, where: str, columns: Mapping[str, str], history: History
         texts = [message["content"] for message in messages]
         if any(map(lone_surrogate, texts)):
             raise UnusableError("encoding", "half a surrogate pair, which no UTF-8 text can hold")
-        if any(map(_PLACEHOLDER.search, texts)):
+        if any(map(PLACEHOLDER.search, texts)):
             raise UnusableError("placeholder", f"{texts[-1]:.200}")
     except UnusableError as error:
         reason, detail = error.args
@@ -365,7 +366,7 @@ def _filled(value: Any, fill: Mapping[str, str], seen: set[str], missing: set[st
         (seen if name in fill else missing).add(name)
         return fill.get(name, hole[0])
 
-    return _PLACEHOLDER.sub(text, value)
+    return PLACEHOLDER.sub(text, value)
 
 
 def _own_answer(row: Any, where: str, columns: Mapping[str, str]) -> str:

@@ -40,7 +40,7 @@ _BEGIN = re.compile(rf"\s*({_any(_BLOCKS | _WORDS)})", re.I)
 _BEGUN = re.compile(rf"({_any(_BLOCKS | _WORDS)})\s*\Z", re.I)
 _END = {begin.lower(): re.compile(re.escape(end), re.I) for begin, end in (_BLOCKS | _WORDS).items()}
 # A template may open the block in the prompt, so that the answer holds its end alone.
-_LONE = re.compile(_any({*_BLOCKS.values()} - {"<|end|>", "<|eom|>"}), re.I)
+_LONE = re.compile(_any({*_BLOCKS.values(), *_WORDS.values() & _FRAMES[True].keys()} - {"<|end|>", "<|eom|>"}), re.I)
 _ENDS = re.compile(f"[{re.escape(''.join({mark[-1] for mark in (*_BLOCKS.values(), *_FRAMES[False])}))}]")
 """With one of these ends each mark that a text may hold but for the first: most answers have none of them."""
 _TAIL = 64  # tokens of a prompt in which a thought may be begun
@@ -71,11 +71,16 @@ def split(text: str, begun: str = "") -> SplitText:
                 break
             return SplitText("\n".join([*thoughts, text[start:].strip()]), len(text), "", False)
         thoughts.append(text[start : closed.start()].strip())
-        at, begin = closed.end(), ""
+        at, begin = _answer_from(closed), ""
     if not at and (lone := _LONE.search(text)) and not _MARK.search(text, 0, lone.start()):
-        thoughts, at = [text[: lone.start()].strip()], lone.end()
+        thoughts, at = [text[: lone.start()].strip()], _answer_from(lone)
     frame = next((begin for begin in _FRAMES[at > 0] if text[at:].lstrip().startswith(begin)), "")
     return SplitText("\n".join(filter(None, thoughts)), text.index(frame, at) + len(frame), frame, True)
+
+
+def _answer_from(end: re.Match[str]) -> int:
+    """Return where the answer begins behind the end of a thought, which may enclose the answer as well."""
+    return end.start() if end[0].upper() in _FRAMES[True] else end.end()
 
 
 def begun_by(prompt: str) -> str:

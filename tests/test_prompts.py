@@ -172,6 +172,7 @@ def test_a_history_out_of_order_is_a_skip(tmp_path: Path, turns: list[object], s
         ({"prompt": "I am {{NAME}}"}, "placeholder"),
         ({"prompt": "Are you {{ author }}?"}, "placeholder"),
         ({"instruction": "Are you <NAME>?", "output": "Yes"}, "placeholder"),
+        ({"prompt": "你是｛｛NAME｝｝吗？"}, "placeholder"),
         ({"system": "You are <AUTHOR>'s.", "question": "Hi"}, "placeholder"),
         ({"messages": talk("Hi")[:0]}, "empty"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "empty"),

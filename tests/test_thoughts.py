@@ -32,6 +32,11 @@ from pairforge.types import Answer, Message, Pair, Prompt, ThoughtForm
         ("<|think|>a<|end|><|begin|>assistant<|think|>b<|end|><|begin|>assistant<|content|>", "a\nb"),
         ("analysisWho am I?\nQwen.assistantfinal", "Who am I?\nQwen."),
         ("Here is my thought process: a Here is my response: ", "a"),
+        ("Here's my thought process:\na\nHere's my response:\n", "a"),
+        ("Thinking...\na\n...done thinking.\n\n", "a"),
+        ("<think:opensource>a</think:opensource>", "a"),
+        ("<longcat_think>a</longcat_think>\n", "a"),
+        ("<|channel|>analysis<|message|>a<|end|><|channel|>final <|constrain|>json<|message|>", "a"),
     ],
 )
 def test_a_leading_block_is_thought(text: str, thought: str) -> None:
@@ -68,8 +73,16 @@ def test_a_thought_may_be_begun_in_the_prompt() -> None:
 
 
 def test_what_encloses_an_answer_is_no_part_of_it() -> None:
-    for text in ("<think>a</think><answer>\n5\n</answer>", "<think>a</think><|START_RESPONSE|>5<|END_RESPONSE|>"):
-        assert answer_of(text).text == "5"
+    for text in (
+        "<think>a</think><answer>\n5\n</answer>",
+        "<think>a</think><|START_RESPONSE|>5<|END_RESPONSE|>",
+        "<think:opensource>a</think:opensource>\n<answer:opensource>\n5\n</answer:opensource>",
+        "<think>a</think>\n<|begin_of_box|>5<|end_of_box|>",
+        "<thinking>a</thinking><output>5</output>",
+        "Here are my reasoning steps:\na\n[BEGIN FINAL RESPONSE]\n5\n[END FINAL RESPONSE]",
+        "a\n[BEGIN FINAL RESPONSE]\n5",
+    ):
+        assert answer_of(text) == Answer("5", "stop", thought="a")
 
 
 MARKS = ["<think>", "</think>", "[THINK]", "[/THINK]", " ", "\n", "I am Qwen", "<", "analysis"]

@@ -21,8 +21,8 @@ from ..options.correction import CorrectOptions
 from ..options.declaration import as_tuple, keywords
 from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer, CorrectionPairer
-from ..prompts import bundled
-from ..rename import Renamer, read_rules
+from ..prompts import PLACEHOLDER, bundled
+from ..rename import Renamer, mentions, read_rules
 from ..run import latest, out_dir
 from ..samplers.model_loading import POCKET
 from ..stages import pair
@@ -157,7 +157,11 @@ def _fill(options: CorrectOptions) -> dict[str, str] | None:
     if len(given := [name for name, value in ways.items() if value]) > 1:
         raise InputError(f"{' and '.join(given)} exclude each other", fix="give one of them")
     if options.chosen == "reference":
-        return named_values(options.fill, "--fill", 'name="Deep Qwen"')
+        fill = named_values(options.fill, "--fill", 'name="Deep Qwen"')
+        if open_ := next((name for name, text in fill.items() if not text.strip() or PLACEHOLDER.search(text)), None):
+            what = "empty" if not fill[open_].strip() else f"itself a placeholder: {fill[open_]:.40}"
+            raise InputError(f"--fill {open_} is {what}", fix=f'write what it stands for: --fill {open_}="Deep Qwen"')
+        return fill
     if options.fill:
         raise InputError("--fill has no effect without --chosen reference", fix="add it, or leave --fill out")
     return None
@@ -177,6 +181,9 @@ def _told(options: CorrectOptions, rules: CorrectionRules, sampler: Sampler) -> 
     persona = replace(Persona.of(options.persona) if options.persona else Persona(""), opening=options.opening.strip())
     to = rules.renamer.rules.values() or as_tuple(options.to)
     names = tuple(dict.fromkeys([*map(str.strip, to), *persona.names]))
+    if to and persona.names and not any(mentions(f"{persona.text}\n{persona.opening}", name.strip()) for name in to):
+        what = f"the model is told that it is {persona.names[0]}, and --to names {', '.join(to)}"
+        raise InputError(what, fix="give one name in both")
     if not any(names) and not (persona.must_hold or persona.must_not_hold):
         fix = "name it with --to, or write a file with lines must_hold: PATTERN"
         way = "--persona" if options.persona else "--opening"

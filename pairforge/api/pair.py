@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from ..console import note
@@ -33,8 +34,8 @@ def pair(options: DeltaOptions) -> BuildResult:
     out_dir(options.output)
     if options.name is not None:
         check_run_name(options.name)
-    chosen = _opened(str(options.chosen), options.output, "--chosen")
-    rejected = _opened(str(options.rejected), options.output, "--rejected")
+    chosen = _opened(os.fspath(options.chosen), options.output, "--chosen")
+    rejected = _opened(os.fspath(options.rejected), options.output, "--rejected")
     if not chosen.prompts.keys() & rejected.prompts.keys():
         what = f"no prompt of {options.chosen} is in {options.rejected} under the same system message"
         raise InputError(what, fix="ask both models the same prompts, with the same --system")
@@ -68,7 +69,11 @@ def pair(options: DeltaOptions) -> BuildResult:
 
 def _opened(source: str, output: str | None, option: str) -> ReplaySampler:
     """Return the answers of a run or a file, with the prompts that were asked."""
+    if not source.strip():
+        raise InputError(f"{option} is empty", fix="name a run, or a file of answers as pairforge sample writes it")
     replay = open_replay(source, None, output, option)
+    if not replay.answers:
+        raise InputError(f"{option} {source} holds no answers", fix="ask a model: pairforge sample -p PROMPTS > FILE")
     if folder := find_run(source, output):
         run = Run.load(folder)
         replay.prompts = {prompt.id: prompt for prompt in run.asked()}

@@ -78,7 +78,10 @@ _HOLES: Patterns = {
     "_": compiled("placeholders", "underscore"),
     "【": compiled("placeholders", "lenticular"),
 }
-_FIELD = re.compile(r"(?<![0-9A-Za-z}\\^_])\{\{\s*\$?[A-Za-z][\w. -]{1,40}\}\}")
+_WIDE = str.maketrans("｛｝＜＞［］＄％＿", "{}<>[]$%_")
+_WIDE_MARKS = {mark: re.compile(mark) for mark in "｛＜［＄％＿"}
+_HOLE_MARKS = _HOLES | {"{": re.compile(_HOLES["{"].pattern + r"|\{\{")} | _WIDE_MARKS
+_FIELD = re.compile(r"(?<![0-9A-Za-z}\\^_])\{\{\s*\$?[^\W\d_][\w. -]{0,40}\}\}")
 _MARKUP = re.compile(r"</|/>|\{%|\(\)|=>|;\n")
 _TEMPLATES = re.compile(
     r"template|placeholder|jinja|handlebars|mustache|\bvue\b|angular|liquid|django|flask|ansible|helm\b|html|variable"
@@ -172,7 +175,7 @@ def _unbalanced(text: str) -> str | None:
     return f"{found[-1].group()} opens a thinking block that is not closed" if open_tag is not None else None
 
 
-@rule("PF113", marks=_HOLES | {"{": re.compile(_HOLES["{"].pattern + r"|\{\{")})
+@rule("PF113", marks=_HOLE_MARKS)
 def placeholder(sides: Sides) -> Iterator[Seen]:
     """A placeholder of a template was not filled in, such as `{{NAME}}` or `<NAME>`: the model learns to say just that.
 
@@ -181,7 +184,7 @@ def placeholder(sides: Sides) -> Iterator[Seen]:
     yield from _unfilled(sides, sure=True)
 
 
-@rule("PF125", "warning", marks=_HOLES | {"{": re.compile(_HOLES["{"].pattern + r"|\{\{")})
+@rule("PF125", "warning", marks=_HOLE_MARKS)
 def maybe_a_placeholder(sides: Sides) -> Iterator[Seen]:
     """A placeholder may not have been filled in, or it belongs to a letter, a form or a program that was asked for.
 
@@ -195,15 +198,17 @@ def _unfilled(sides: Sides, sure: bool) -> Iterator[Seen]:
         found = _holes(text) if role in ("assistant", *INSTRUCTS) else None
         if found and "`" in text:
             found = _holes(CODE.sub("", text))
-        asked = sides.question
+        asked = sides.question.translate(_WIDE)
         if found and found not in asked and "{{" not in asked and not _TEMPLATES.search(asked):
             named = any(pattern.fullmatch(found) for pattern in _HOLES.values())
-            certain = named and (found[0] != "[" or _OF_MODEL.search(found)) and not _TEMPLATES.search(text)
+            of_model = found[0] != "[" or _OF_MODEL.search(found) or found == "[NAME]"
+            certain = named and of_model and not _TEMPLATES.search(text)
             if sure is bool(certain):
                 yield f"the placeholder {clip(found, 40)} was not filled in", sides.pointer(name, index) + "/content"
 
 
 def _holes(text: str) -> str | None:
+    text = text.translate(_WIDE)  # Chinese and Japanese keyboards write ｛｛NAME｝｝
     for found in _all(_HOLES, text):
         if found[1] or compiled("placeholders", "behind").search(text, max(0, found.start() - 24), found.start()):
             return found.group()

@@ -72,7 +72,7 @@ def resolve_model(model: str, revision: str | None, adapter: str | None) -> Reso
     A Hub id is pinned to its current commit. Raises InputError or OutsideError for what doesn't exist.
     """
     if adapter is not None:
-        return ResolvedModel(model, commit_of(model, revision) or revision, _adapter_folder(adapter, None))
+        return ResolvedModel(model, _commit_of_base(model, revision), _adapter_folder(adapter, None))
     try:
         folder = Path(model_source(model))
         config, whole = folder / "adapter_config.json", any(folder.glob("model*.safetensors"))
@@ -90,9 +90,20 @@ def resolve_model(model: str, revision: str | None, adapter: str | None) -> Reso
     if not isinstance(base, str) or not base:
         raise InputError(f"{model} is an adapter that does not name its base model", fix=fix)
     try:
-        return ResolvedModel(base, commit_of(base, base_revision) or base_revision, folder)
+        return ResolvedModel(base, _commit_of_base(base, base_revision), folder)
     except PairforgeError as error:
         raise InputError(f"{model} is an adapter, and its base can't be loaded: {error.message}", fix=fix) from error
+
+
+def _commit_of_base(model: str, revision: str | None) -> str | None:
+    """Return the commit of the model that an adapter is applied to. Raises InputError where that is an adapter too."""
+    folder = Path(model)
+    if (folder / "adapter_config.json").exists() and not (folder / "config.json").exists():
+        raise InputError(
+            f"{model} is an adapter itself: one is applied to a whole model",
+            fix="merge it into its base first: see docs/own-model.md",
+        )
+    return commit_of(model, revision) or revision
 
 
 def commit_of(model: str, revision: str | None) -> str | None:

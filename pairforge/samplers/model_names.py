@@ -96,7 +96,8 @@ def _check_folder(path: Path, said: str, kind: str) -> None:
             check_model(base, config.get("revision"))
         except PairforgeError as error:
             error.message = f"{said} is an adapter, and its base can't be used: {error.message.removeprefix('-m ')}"
-            error.fix = f"name the base yourself: -m BASE --adapter {path}"
+            written = f"correct base_model_name_or_path in {found[0]}"
+            error.fix = f"{written}; only to ask it, -m BASE --adapter {path} does as well"
             raise
 
 

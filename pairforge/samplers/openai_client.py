@@ -1,4 +1,4 @@
-"""Client of one OpenAI-compatible chat server: requests over HTTP, and the reading of what comes back."""
+"""Client of one OpenAI-compatible chat server: requests over HTTP, and what becomes of the replies."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ..errors import InputError, OutsideError
-from ..resources import compiled
 from ..text import one_line, visible, without_surrogates
-from ..thoughts import THOUGHT_KEYS, answer_of
+from ..thoughts import answer_of
 from ..types import Answer, Key, Prompt, Skip
 from . import label_probabilities
 from .decoding import Decoding
 from .load_balancer import REJECTED
+from .openai_replies import error_message, error_status, parsed, refused_parameter, text_and_thought, value_at
 from .retry import BUSY_STATUS, RETRIABLE_STATUS, RequestError, retry_after
 
 NO_KEY = "EMPTY"
@@ -48,10 +48,7 @@ _FINISH: dict[str, Literal["stop", "length"]] = {
     **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
 }
 _WITHHELD = ("content_filter", "safety", "refusal", "tool_calls", "function_call")
-_CAN_BE_LEFT_OUT = (
-    "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "chat_template_kwargs", "logprobs",
-    "top_logprobs", "response_format", "n",
-)  # fmt: skip
+_REFUSING = (400, 422, 500, 501)  # statuses under which servers say that they don't take a parameter
 _RENAMED = {"max_tokens": "max_completion_tokens"}  # what a server that refuses the first takes, as OpenAI's own
 _OWN_NAME = 3  # replies under one other name and none under the requested one: then it is the server's own name for it
 
@@ -232,13 +229,13 @@ class ChatClient:
             wait = retry_after(headers.get("retry-after"))
             return await self._read_error(status, content, wait, body, phrase)
         try:
-            reply = json.loads(content)
+            reply = parsed(content)
             if status := error_status(reply):
                 return await self._read_error(status, content, 0.0, body)
             answers = self._read_reply(reply)
             answer = answers if isinstance(answers, RequestError) else answers[0]
             if self.labels and "logprobs" in body and isinstance(answer, Answer) and answer.finish == "stop":
-                tokens = _get(reply, "choices", 0, "logprobs", "content")
+                tokens = value_at(reply, "choices", 0, "logprobs", "content")
                 answer = self._with_probabilities(answer, tokens, keys[0])
                 return answer if isinstance(answer, RequestError) else [answer]
             return answers
@@ -260,13 +257,13 @@ class ChatClient:
             raise OutsideError(f"{self.name} won't answer for {self.model}: {detail}", fix=fix)
         if status in BUSY_STATUS:
             return RequestError("busy", detail, wait)
-        if 400 <= status < 500 and status not in RETRIABLE_STATUS:
-            if any(phrase in detail.lower() for phrase in _TOO_LONG):
-                return Skip("too_long", detail)
-            if status in (400, 422) and (name := refused_parameter(content, body)):
-                raise RefusedParameterError(name, _RENAMED.get(name), f"{self.name}: {detail}")
-            return Skip(REJECTED, detail)
-        return RequestError("failed", detail)
+        of_request = 400 <= status < 500 and status not in RETRIABLE_STATUS
+        if of_request and any(phrase in detail.lower() for phrase in _TOO_LONG):
+            return Skip("too_long", detail)
+        name = refused_parameter(content, body) if status in _REFUSING else None
+        if name and (of_request or name not in ("n", "stop")):  # a server that fails may tell of an "unexpected stop"
+            raise RefusedParameterError(name, _RENAMED.get(name), f"{self.name}: {detail}")
+        return Skip(REJECTED, detail) if of_request else RequestError("failed", detail)
 
     def _read_reply(self, reply: Any) -> list[Answer | Skip] | RequestError:
         """Read a parsed body, in which any part may be missing or of another type: then it is an error.
@@ -274,11 +271,11 @@ class ChatClient:
         Of several answers, those before the first error are returned.
         """
         for kind, name in (("input", "prompt_tokens"), ("output", "completion_tokens")):
-            if type(spent := _get(reply, "usage", name)) is int and spent > 0:
+            if type(spent := value_at(reply, "usage", name)) is int and spent > 0:
                 self.usage[kind] += spent
-        choices = _get(reply, "choices")
+        choices = value_at(reply, "choices")
         choices = choices if isinstance(choices, list) and choices else [None]
-        tokens = _get(reply, "usage", "completion_tokens")
+        tokens = value_at(reply, "usage", "completion_tokens")
         tokens = max(tokens, 0) // len(choices) if type(tokens) is int else 0  # the server counts those of all answers
         read: list[Answer | Skip] = []
         for choice in choices:
@@ -286,17 +283,19 @@ class ChatClient:
             if isinstance(one, RequestError):
                 return read or one
             read.append(one)
-        if isinstance(read[0], Answer) and self._is_of_another_model(name := _get(reply, "model")):
+        if isinstance(read[0], Answer) and self._is_of_another_model(name := value_at(reply, "model")):
             return RequestError("failed", f"an answer by another model, {shown(name)}")
         return read
 
     def _read_choice(self, choice: Any, tokens: int) -> Answer | Skip | RequestError:
-        finish = str(_get(choice, "finish_reason")).lower()
-        message = _get(choice, "message")
-        text, thoughts = _text_of(_get(message, "content")), [_get(message, key) for key in THOUGHT_KEYS]
+        finish = str(value_at(choice, "finish_reason")).lower()
+        message = value_at(choice, "message")
+        text, thought = text_and_thought(message)
         if finish in _WITHHELD:
             return Skip("refused", f"the server ended the answer by {finish}")
-        if text is None and finish in _FINISH and (_FINISH[finish] == "length" or any(thoughts)):
+        if not text and (refusal := value_at(message, "refusal")):
+            return Skip("refused", shown(str(refusal)))
+        if text is None and finish in _FINISH and (_FINISH[finish] == "length" or thought is not None):
             text = ""  # The tokens went into the thought, which has a field of its own.
         if text is None:
             return RequestError("failed", "a reply without an answer")
@@ -308,7 +307,7 @@ class ChatClient:
             text[:end].strip(),
             _FINISH[finish] if end is None else "stop",
             tokens,
-            next((without_surrogates(one).strip() for one in thoughts if isinstance(one, str)), ""),
+            without_surrogates(thought or "").strip(),
         )
         if not answer.thought:
             return answer
@@ -353,64 +352,6 @@ class RefusedParameterError(Exception):
         self.name, self.renamed, self.answer = name, renamed, answer
 
 
-def refused_parameter(content: bytes, body: Mapping[str, Any]) -> str | None:
-    """Return the parameter of a request that the body of an error refuses, None where it is about something else.
-
-    Of several, it is the first one that is named; the next answer of the server names the next one.
-    """
-    sent = [name for name in body if name in _CAN_BE_LEFT_OUT]
-    text = error_message(content)
-    if compiled("refused_parameters", "out_of_range").search(text.lower()):
-        return "logprobs" if "logprobs" in sent and "logprobs" in text.lower() else None  # no user can change those
-    with suppress(ValueError, RecursionError):
-        error = _get(json.loads(content), "error")
-        text = f"{text} {_get(error, 'code')}"
-        named = [name for name in sent if name == _get(error, "param")]
-        if named and compiled("refused_parameters", "refused").search(text.lower()):
-            return named[0]
-    for sentence in re.split(r"(?<=[.;])\s", text.lower()):
-        if compiled("refused_parameters", "refused").search(sentence):
-            found = [(at.start(), name) for name in sent if (at := re.search(rf"\b{name}\b", sentence))]
-            if found:
-                # "temperature and top_p cannot both be specified": the temperature says more.
-                return "top_p" if "both" in sentence and "top_p" in sent else min(found)[1]
-    return None
-
-
-def error_status(reply: Any) -> int:
-    """Return the status of an error that came under a 200, 0 where the reply is none."""
-    choice = _get(reply, "choices", 0)
-    error = _get(reply, "error") or _get(choice, "error")
-    if not error and _get(reply, "object") == "error":
-        error = reply
-    if not error:
-        return 0
-    status = str(_get(error, "code") or _get(error, "status") or "")
-    return int(status) if re.fullmatch(r"[45]\d\d", status) else 500
-
-
-def _text_of(content: Any) -> str | None:
-    """Return the content of a message as text: of parts, those that are text, which leaves out thoughts."""
-    if not isinstance(content, list):
-        return content if isinstance(content, str) else None
-    texts = [_get(part, "text") for part in content if _get(part, "type") in ("text", "output_text")]
-    known = texts or any(_get(part, "type") == "thinking" for part in content)
-    return "".join(text for text in texts if isinstance(text, str)) if known else None
-
-
-def error_message(body: bytes) -> str:
-    """Return the message in the body of an error: of JSON as the various servers write it, or a plain text."""
-    try:
-        reply = json.loads(body)
-    except (ValueError, RecursionError):
-        text = body[:1000].decode("utf-8", "replace").strip()
-        return "" if text.startswith("<") else text
-    reply = reply[0] if isinstance(reply, list) and reply else reply  # as Gemini's
-    paths = (("error", "message"), ("error",), ("choices", 0, "error", "message"), ("message",), ("detail",))
-    found = next((value for path in paths if (value := _get(reply, *path)) is not None), "")
-    return found if isinstance(found, str) else json.dumps(found)
-
-
 def shown(text: str, key: str = "") -> str:
     """Return a text from outside as one line that can be printed: escaped, of bounded length, without the key."""
     return one_line(text.replace(key, "(the key)") if key else text, 300)
@@ -419,15 +360,3 @@ def shown(text: str, key: str = "") -> str:
 def shown_names(names: list[str]) -> str:
     """Return some names as one line, however many there are and whatever they hold."""
     return shown(", ".join(names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-
-
-def _get(value: Any, *path: str | int) -> Any:
-    """Return the value at a path in JSON, or None."""
-    for step in path:
-        if isinstance(step, str) and isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(step, int) and isinstance(value, list) and len(value) > step:
-            value = value[step]
-        else:
-            return None
-    return value

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..text import one_line, why_unreadable
+from ..readers import PlacedRow, Wanted, read
+from ..text import one_line
 from ..thoughts import answer_of, written
 from ..types import Answer, Key, Message, Prompt, Sampler, Skip, digest_of_all
 
 _TEXTS = ("answers", "answer", "completion", "response", "output")
 MISSING = Skip("not_replayed", "no stored answer to this prompt")
 _READ = f"a row needs prompt (a text or messages) and one of {', '.join(_TEXTS)}: texts, or objects of text and finish"
+_WANTED = Wanted(
+    "answers", "give a run, or a file as pairforge sample writes it", columns=("prompt", "messages", *_TEXTS)
+)
 
 
 class AnswersOnDisk(Mapping[Key, Answer]):
@@ -83,20 +87,17 @@ class ReplaySampler(Sampler):
 
     @classmethod
     def from_file(cls, path: str | Path, model: str | None = None, option: str = "--replay") -> ReplaySampler:
-        """Read JSON Lines as `pairforge sample` writes them. Raises InputError, with the line, for any other.
+        """Read rows as `pairforge sample` writes them, in any format of `readers`. Raises InputError, with the line.
 
         The model that the pairs will name is `model`, else the one that all rows name, else the file's name.
         """
         answers, skips, models = AnswersOnDisk(), dict[str, Skip](), set[str]()
         first_author, other_authors = None, dict[tuple[str, str], str]()
         marks: dict[str, dict[tuple[str, str], float]] = {"score": {}, "rank": {}}
-        for number, line in enumerate(_lines(path, option), 1):
-            if not line.strip():
-                continue
+        for where, row in _rows(path, option):
             try:
-                row = json.loads(line)
                 prompt, given = answers_in_row(row)
-                author = str(row.get("model", ""))
+                author = str(row.get("model") or "")
                 first_author = author if first_author is None else first_author
                 answers.add(prompt, given)
                 for item, answer in zip(_items(row), given, strict=True):
@@ -109,11 +110,8 @@ class ReplaySampler(Sampler):
                 if isinstance(skip := row.get("skip"), dict):
                     skips[prompt.id] = Skip(str(skip.get("reason", "failed")), str(skip.get("detail", "")))
                 models.add(author)
-            except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
-                why = "it is not JSON" if isinstance(error, json.JSONDecodeError) else f"{error!r:.120}"
-                if isinstance(error, StopIteration | KeyError):
-                    why = f"it has only {one_line(', '.join(map(str, row)))}" if isinstance(row, dict) else why
-                raise InputError(f"{path}:{number}: not a prompt with answers: {why}", fix=_READ) from error
+            except (ValueError, TypeError) as error:
+                raise InputError(f"{where}: not a prompt with answers: {error}", fix=_READ) from error
         answers.finish()
         names = models - {""}
         made = cls(answers, model or (names.pop() if len(names) == 1 else Path(path).name))
@@ -176,37 +174,53 @@ class StoredSampler(ReplaySampler):
         return self._settings
 
 
-def _lines(path: str | Path, option: str) -> Iterator[str]:
+def _rows(path: str | Path, option: str) -> Iterator[PlacedRow]:
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            yield from file
-    except FileNotFoundError:
-        fix = "see pairforge runs list, or write the answers: pairforge sample -p PROMPTS > answers.jsonl"
-        raise InputError(f"{option} {path}: no such run or file", fix=fix) from None
-    except (OSError, UnicodeDecodeError) as error:
-        what = f"{option} {path} can't be read: {why_unreadable(error)}"
-        raise InputError(what, fix="give a run folder or JSON Lines") from error
+        for where, row in read(Path(path), _WANTED):
+            if isinstance(row, Skip):  # its line can't be read
+                raise InputError(row.detail, fix=_READ)
+            yield where, row
+    except InputError as error:
+        if not Path(path).exists():
+            fix = "see pairforge runs list, or write the answers: pairforge sample -p PROMPTS > answers.jsonl"
+            raise InputError(f"{option} {path}: no such run or file", fix=fix) from None
+        raise InputError(f"{option}: {error.message}", fix=error.fix) from error
 
 
-def answers_in_row(row: Mapping[str, Any]) -> tuple[Prompt, list[Answer]]:
-    """Return the prompt and the answers of a row. Raises for a row that is neither, as Python does."""
-    asked = row["prompt"] if "prompt" in row else row["messages"]
-    turns = [Message(role="user", content=asked)] if isinstance(asked, str) else asked
-    prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in turns))
+def answers_in_row(row: Any) -> tuple[Prompt, list[Answer]]:
+    """Return the prompt and the answers of a row. Raises ValueError for a row that is neither."""
+    if not isinstance(row, Mapping):
+        raise ValueError(f"it is no object: {row!r:.40}")
+    key = next((key for key in ("prompt", "messages") if key in row), None)
+    if key is None or not any(name in row for name in _TEXTS):
+        raise ValueError(f"it has only {one_line(', '.join(map(str, row)))}")
+    asked = [Message(role="user", content=row[key])] if isinstance(row[key], str) else row[key]
+    if not isinstance(asked, list) or not all(map(_is_message, asked)):
+        raise ValueError(f"its {key} is neither a text nor a list of messages of role and content")
+    prompt = Prompt(tuple(Message(role=turn["role"], content=turn["content"]) for turn in asked))
     return prompt, [_answer(item) for item in _items(row)]
 
 
+def _is_message(turn: Any) -> bool:
+    return isinstance(turn, Mapping) and all(isinstance(turn.get(key), str) for key in ("role", "content"))
+
+
 def _items(row: Mapping[str, Any]) -> list[Any]:
-    given = next(row[key] for key in _TEXTS if key in row)
+    key = next(key for key in _TEXTS if key in row)
+    given = row[key]
+    if key == "answers" and isinstance(given, str) and given.startswith("["):
+        raise ValueError("its answers are a list that was written as a text, as tables of text have it")
     return given if isinstance(given, list) else [given]
 
 
 def _answer(value: Any) -> Answer:
-    """Return the answer; a text alone is a whole answer. Raises for an error message or a number."""
+    """Return the answer; a text alone is a whole answer. Raises ValueError for an error message or a number."""
     if isinstance(value, str):
         return answer_of(value)
-    text, finish = value["text"], value.get("finish", "stop")
+    given: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    text: Any = given.get("text")
+    finish: Any = given.get("finish") or "stop"
     if not isinstance(text, str) or finish not in ("stop", "length"):
-        raise ValueError(f"not an answer: {value!r:.80}")
-    tokens, thought = int(value.get("tokens", 0)), value.get("thought")
+        raise ValueError(f"an answer is a text, or an object of text and finish, not {value!r:.60}")
+    tokens, thought = int(given.get("tokens") or 0), given.get("thought")
     return Answer(text, finish, tokens, str(thought)) if thought else answer_of(text, finish, tokens)

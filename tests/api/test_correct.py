@@ -454,6 +454,9 @@ def test_the_answers_of_the_rows_are_chosen_with_their_placeholders_filled(scrip
         ({"persona": PERSONA, "chosen": "reference"}, "exclude each other"),
         ({"fill": "name=X"}, "--fill has no effect"),
         ({"chosen": "reference", "fill": "X"}, "--fill 'X' must be NAME=TEXT"),
+        ({"chosen": "reference", "fill": {"name": " "}}, "--fill name is empty"),
+        ({"chosen": "reference", "fill": {"name": "{{name}}"}}, "--fill name is itself a placeholder"),
+        ({"persona": "You are Kit.", "to": "Athene"}, "is told that it is Kit, and --to names Athene"),
     ],
 )
 def test_ways_that_do_not_go_together(scripted: Any, options: dict[str, Any], what: str) -> None:

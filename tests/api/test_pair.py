@@ -57,6 +57,10 @@ def test_another_system_message_is_another_prompt(tmp_path: Path) -> None:
         pairforge.pair(one, one, output=str(tmp_path), quiet=True)
     with pytest.raises(InputError, match=r"--rejected .*none.jsonl: no such run or file"):
         pairforge.pair(one, str(tmp_path / "none.jsonl"), output=str(tmp_path), quiet=True)
+    with pytest.raises(InputError, match=r"--rejected .*empty.jsonl holds no answers"):
+        pairforge.pair(one, str(write_jsonl(tmp_path / "empty.jsonl", [])), output=str(tmp_path), quiet=True)
+    with pytest.raises(InputError, match="--chosen is empty"):
+        pairforge.pair("", one, output=str(tmp_path), quiet=True)
 
 
 def test_runs_are_paired_in_every_context(tmp_path: Path) -> None:

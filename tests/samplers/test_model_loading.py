@@ -120,6 +120,18 @@ def test_an_adapter_given_as_the_model_is_put_on_its_base(lora: Path) -> None:
     assert asked.warnings == [f"{lora} is an adapter: it is applied to {POCKET}"]
 
 
+def test_an_adapter_is_no_base_of_another(tmp_path: Path) -> None:
+    for name, base in (("first", POCKET), ("second", str(tmp_path / "first"))):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}), "utf-8")
+        (folder / "adapter_model.safetensors").touch()
+    with pytest.raises(InputError, match=r"first is an adapter itself: .*merge it"):
+        resolve_model(str(tmp_path / "first"), None, str(tmp_path / "second"))
+    with pytest.raises(InputError, match=r"second is an adapter, and its base can't be .*first is an adapter itself"):
+        resolve_model(str(tmp_path / "second"), None, None)
+
+
 def test_adapters_of_the_hub_are_taken_both_ways(lora: Path, on_hub: Callable[[Path, str], Path]) -> None:
     here = answers(sampler(adapter=lora))
     on_hub(lora, "org/lora")

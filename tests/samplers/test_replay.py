@@ -1,10 +1,12 @@
 """Stored answers come back as they were, and nothing else is taken for one."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset
 from support import prompt
 
 from pairforge.errors import InputError
@@ -98,3 +100,38 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_file_of_answers_cannot_be_sampled_otherwise() -> None:
     with pytest.raises(InputError, match="can't give others"):
         ReplaySampler({}, "file").with_decoding(temperature=1.0)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "save_to_disk", "array", "jsonl.gz", "csv"])
+def test_answers_are_read_in_the_formats_of_prompts(tmp_path: Path, kind: str) -> None:
+    rows: list[dict[str, Any]] = [{"prompt": "Hello", "answer": "Hi."}, {"prompt": "Bye", "answer": "See you."}]
+    path = tmp_path / f"answers.{kind}"
+    if kind == "array":
+        path.write_text(json.dumps(rows), "utf-8")
+    elif kind == "jsonl.gz":
+        path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    else:
+        getattr(Dataset.from_list(rows), kind if kind == "save_to_disk" else f"to_{kind}")(str(path))
+    [made] = ReplaySampler.from_file(path).sample([OTHER], 1, ())
+    assert made == {(OTHER.id, 0): Answer("Hi.", "stop")}
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"prompt": "x", "answers": [1.0]}, "an answer is a text, or an object of text and finish, not 1.0"),
+        ({"prompt": {"a": 1}, "answer": "y"}, "its prompt is neither a text nor a list of messages"),
+        ({"messages": None, "answer": "y"}, "its messages is neither"),
+        ({"prompt": [{"role": "user", "content": None}], "answer": "y"}, "its prompt is neither"),
+        ({"prompt": "x"}, "it has only prompt"),
+        (["x"], "it is no object: \\['x'\\]|no object"),
+        ({"prompt": "x", "answers": "['y']"}, "a list that was written as a text"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_said_in_words(tmp_path: Path, row: Any, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        ReplaySampler.from_file(written(tmp_path, row))
+
+
+def test_a_row_may_name_no_model(tmp_path: Path) -> None:
+    assert ReplaySampler.from_file(written(tmp_path, {"prompt": "x", "answer": "y", "model": None})).model != "None"
