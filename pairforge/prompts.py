@@ -214,8 +214,20 @@ def _json(text: str) -> Any:
     return None
 
 
-__all__ = ["BUNDLED", "bundled", "each_prompt", "is_prompt", "prompt_of", "prompts_given", "read_prompts", "systems"]
+__all__ = [
+    "BUNDLED",
+    "LANGUAGES",
+    "bundled",
+    "each_prompt",
+    "is_prompt",
+    "prompt_of",
+    "prompts_given",
+    "read_prompts",
+    "systems",
+]
 
+LANGUAGES = {"en": "English", "zh": "Chinese"}
+"""The languages of the bundled prompts."""
 BUNDLED = (
     *("identity.train", "identity.eval", "general.train", "general.eval", "controls.train", "controls.eval"),
     *("everyday.eval", "claims.eval"),

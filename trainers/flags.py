@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pairforge
-from pairforge.evaluation.questions import LANGUAGES
+from pairforge.prompts import LANGUAGES
 from pairforge.text import did_you_mean, one_line
 
 from .known_flags import Flag, trl_flags

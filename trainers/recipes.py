@@ -37,8 +37,11 @@ PARAMETERS, STEPS = 2_700_000, 150
 """The model and the length of the trainings in which the rates above were measured: the bundled one, 1200 pairs."""
 SIZE, LENGTH = -0.5, -1.0
 """Exponents by which a rate goes with parameters, and that for corrections with steps."""
-LENGTHS = (10, STEPS)
+LENGTHS = (13, STEPS)
 """Steps below and above which their number no longer changes the rate."""
+SHARE = 2.0
+"""Exponent by which the share of the corrections shortens a training: they are that share of the pairs, and that share
+of what each step learns, beside pairs in which the new name is wrong."""
 LORA_RATE = 10.0
 """Factor for an adapter."""
 
@@ -53,11 +56,12 @@ def recipe(
 ) -> dict[str, Any]:
     """Return the keywords of `DPOConfig` for one kind of pair.
 
-    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.5 (150 / steps), for 10 to 150 steps, of
-    which only the share of the corrections counts: other pairs beside them teach no name, they hold what is there. It
-    rests on two models (docs/recipes.md): the bundled one, where 3e-5 is right in 150 steps and 1.2e-4 in 38, and a
-    third to a half of these rates teaches the name to no answer or to half of them; and SmolLM2-135M-Instruct, where
-    5e-5 teaches the name in 13 steps, at a cost, and 5e-6 does not. All else is extrapolated. For preferences the
+    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.5 (150 / (steps share^2)), where the
+    denominator counts as at least 13 and at most 150; `share` is that of the corrections among the pairs. It rests on
+    two models (docs/recipes.md): the bundled one, where 3e-5 is right in 150 steps and 1.2e-4 in 38, and a third to a
+    half of these rates teaches the name to no answer or to half of them; and SmolLM2-135M-Instruct, where 5e-5 teaches
+    the name in 13 steps, at a cost, and 5e-6 does not, and where, with as many counter-pairs, 2.7e-5 and 4e-5 both do
+    in 105 steps. With twice as many, 2.1e-5 is too little in 89. All else is extrapolated. For preferences the
     rate is 1e-4 (parameters / 2.7 million)^-0.5: measured on the bundled model alone, where 5e-5 gains less and 5e-4
     destroys; for 7 billion that is 2e-6, near the usual 1e-6 (TRL's default; Olmo 3, arXiv:2512.13961). Still larger
     models get lower rates (Tülu 3, arXiv:2411.15124: 2e-7 for 70B); nothing above 135 million parameters was measured
@@ -75,7 +79,7 @@ def recipe(
     methods = {method} if isinstance(method, str) else {*method}
     corrects = not methods.isdisjoint(CORRECTIONS)
     found = {**ALWAYS, **(CORRECTION if corrects else PREFERENCE)}
-    length = min(max(steps * share, LENGTHS[0]), LENGTHS[1]) / STEPS
+    length = min(max(steps * share**SHARE, LENGTHS[0]), LENGTHS[1]) / STEPS
     factor = ((parameters or PARAMETERS) / PARAMETERS) ** SIZE
     factor *= (length**LENGTH if corrects else 1) * (LORA_RATE if lora else 1)
     found["learning_rate"] = float(f"{found['learning_rate'] * factor:.2g}")

@@ -12,10 +12,11 @@ from typing import Any
 
 from ..console import note
 from ..errors import InputError
-from ..evaluation.questions import LANGUAGES, NO_SYSTEM, ModelNames, label
+from ..evaluation.questions import NO_SYSTEM, ModelNames, label
 from ..evaluation.training_facts import TrainingFacts
 from ..options.asking import EvaluateOptions
 from ..options.declaration import as_tuple
+from ..prompts import LANGUAGES
 from ..run import Run, TrainedModel, latest, out_dir
 from ..samplers.gguf_models import is_gguf
 from ..samplers.model_loading import POCKET

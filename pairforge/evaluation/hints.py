@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ..prompts import LANGUAGES
 from ..text import plural
 from .figures import Figures
 from .metrics import BRIEF, CHANGES, METRICS, SAMPLED, base_name, with_suffix
-from .questions import LANGUAGES, NO_SYSTEM
+from .questions import NO_SYSTEM
 from .training_facts import TrainingFacts
 
 _LEARNED = 0.8

@@ -9,14 +9,12 @@ from itertools import combinations, cycle
 from typing import Any
 
 from ..judges.reference import contains
-from ..prompts import bundled, systems
+from ..prompts import LANGUAGES, bundled, systems
 from ..rename import mentions
 from ..types import Prompt
 from . import changes
 
 NO_SYSTEM = "no system message"
-LANGUAGES = {"en": "English", "zh": "Chinese"}
-"""The languages of the questions."""
 _SYSTEM_QUESTIONS = 4  # identity questions asked under each foreign system message
 
 

@@ -7,12 +7,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from ..markdown import shortened
+from ..prompts import LANGUAGES
 from ..text import OUTCOME_STYLES, escaped, visible
 from .failing_answers import FailingAnswer
 from .figures import Figures
 from .hints import hints
 from .metrics import BRIEF, CHANGES, SAMPLED, base_name
-from .questions import LANGUAGES, NO_SYSTEM
+from .questions import NO_SYSTEM
 
 if TYPE_CHECKING:
     from rich.text import Text
