@@ -20,7 +20,7 @@ class Limits:
 
     broken: float = 0.25
     """Share of the answers to training prompts that repeat themselves, or misuse a token that the pairs teach."""
-    slips: float = 0.3
+    slips: float = 0.2
     """Probability that the model starts a taught name and does not finish it, as in "I am Deep."."""
     leak: float = 0.25
     """Share of the answers to unrelated questions that contain a taught token, and contained none before training."""
