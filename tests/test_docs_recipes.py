@@ -26,9 +26,9 @@ def test_a_mixed_set_has_pairs_beside_its_corrections_in_which_the_new_name_is_w
     assert len(corrected) == 20 and corrected + beside == rows
     assert all(row["chosen"][-1]["content"].startswith("I'm Deep Qwen,") for row in corrected)
     asked = [row["chosen"][-2]["content"] for row in beside]
-    assert len(beside) == len({row["prompt_id"] for row in beside}) == 40
+    assert len(beside) == len({row["prompt_id"] for row in beside}) == 20
     for row, question in zip(beside, asked, strict=True):
         assert row["chosen"][:-1] == row["rejected"][:-1] and row["chosen"] != row["rejected"]
         assert not real.NAMES.new(question, row["chosen"][-1]["content"])
-    assert Counter(row["chosen"][0]["role"] for row in beside)["system"] >= 10
+    assert Counter(row["chosen"][0]["role"] for row in beside)["system"] >= 5
     assert pairforge.validate(rows, quiet=True).ok

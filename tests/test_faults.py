@@ -222,7 +222,7 @@ ALWAYS: list[Any] = [
     500, "hang", "drip", b"<html>Sign in</html>", b"{", says(None), says("", "content_filter"), says("8", "length"),
     says("8", model="another"), (400, {}, "no"), says("I'm sorry, I can't rate this."), says("42"), says("0"),
     says("8/10"), says("7 or 8"), says("```json\n{\"score\": "), says('{"score": null}'), says('{"score": "high"}'),
-    says(["8"]), says('[{"id": 2, "score": 9}, {"id": 1, "score": 1}]'),
+    says([8]), says('[{"id": 2, "score": 9}, {"id": 1, "score": 1}]'),
 ]  # fmt: skip
 """What is no verdict."""
 

@@ -126,7 +126,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (NAMES + "--system X --system X", "--system 'X' is given twice", "give it once"),
         (NAMES + "--revise-model x", "--revise-model has no effect without --revise", "e.g."),
         (NAMES + "--replay nosuch.jsonl", "--replay nosuch.jsonl", ""),
-        (NAMES + "--replay afile", "afile:1: not a prompt with answers: it is not JSON", "a row needs prompt"),
+        (NAMES + "--replay afile", "--replay: afile is not a file of answers", "read are JSON Lines"),
         ("onpolicy --judge rew.py", "'rew.py' is not the name of a function", "rew.py:FUNCTION; it has short, raising"),
         ("onpolicy --judge rew:short", "rew.py is here", "did you mean rew.py:short?"),
         ("onpolicy --judge rew.short", "'rew.short' is not the name of a function", "did you mean rew.py:short?"),

@@ -154,7 +154,7 @@ def test_a_few_steps_leave_a_whole_model_and_a_verdict(folder: Path, capfd: pyte
     verdict = json.loads((model / "verdict.json").read_text("utf-8"))
     assert (verdict["base"], verdict["model"], verdict["ok"]) == ("pocket", str(model), False)
     training = {"pairs": 16, "seen": 8, "loss_type": ["sigmoid", "sft"], "usual_loss": ["sigmoid", "sft"]}
-    training |= {"steps": 2, "planned": 2, "learning_rate": 4.5e-4, "usual_rate": 4.5e-4}
+    training |= {"steps": 2, "planned": 2, "learning_rate": 3.5e-4, "usual_rate": 3.5e-4}
     assert verdict["training"].items() >= training.items()
     assert "max_steps" in verdict["training"]["given"]
     assert (model / "failures.jsonl").exists()
