@@ -181,7 +181,8 @@ def judged(recipe: Recipe, seed: int, kinds: Mapping[str, Path], options: argpar
         run_module("trainers.dpo", *flags, *recipe.flags, *few, "--verdict_questions", 0, passes=(0, 1))
         took = time.monotonic() - begun
         by = ("-m", model, "--base", options.model, "--run", kinds[evaluated_on(recipe)])
-        verdict = command_json((0, 1), "evaluate", *by, *asked(options))
+        kept = [word for kind in ("controls", "obedience") for word in ("--threshold", f"{kind} keeps at least 95%")]
+        verdict = command_json((0, 1), "evaluate", *by, *kept, *asked(options))
         result = {**figures(verdict, recipe), "ok": verdict["ok"], "seconds": round(took)}
         put(file, json.dumps(result, ensure_ascii=False))
     history = json.loads((model / "history.json").read_text("utf-8"))
