@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..evaluation.changes import COMPARED, KINDS, length_ratio
 from ..evaluation.failing_answers import BY_JUDGE, failing_answers
 from ..evaluation.metrics import CHANGES, MORE_IS_BETTER, NEED_NAMES, SAMPLED, Judged, Measured, base_name, with_suffix
-from ..evaluation.questions import ModelNames, Question, questions
+from ..evaluation.questions import Question
 from ..evaluation.suites import check_suites, suite_outcomes
 from ..evaluation.thresholds import MINIMUM, ON_POLICY, SUITES, THRESHOLDS, Condition, Threshold
 from ..evaluation.verdict import Verdict, verdict
@@ -75,7 +75,7 @@ def judged(options: EvaluateOptions) -> Verdict:
 def _judged(options: EvaluateOptions) -> Verdict:
     compared = find_comparison(options)
     model, base = compared.model, compared.base
-    sets, seed = questions(ModelNames(compared.rules), compared.contexts, compared.languages), options.seed
+    sets, seed = compared.questions(), options.seed
     if options.replay:
         sets = {kind: of for kind, of in sets.items() if kind not in KINDS}
     drawn = _drawn(sets, options.limit, seed)
@@ -89,8 +89,7 @@ def _judged(options: EvaluateOptions) -> Verdict:
     samplers = _open_samplers(compared, options)
     if unable := [name for name, one in samplers.items() if not one.takes_system()]:
         compared = replace(compared, contexts=[None])
-        without = questions(ModelNames(compared.rules), compared.contexts, compared.languages)
-        sets = {kind: of for kind, of in without.items() if all(one.prompt.system is None for one in of)}
+        sets = {kind: of for kind, of in compared.questions().items() if all(one.prompt.system is None for one in of)}
         drawn = _drawn(sets, options.limit, seed)
         evaluation = replace(evaluation, questions=drawn)
         said = NO_SYSTEM_ROLE.format(escaped(unable[0]))

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..console import note
 from ..errors import InputError
-from ..evaluation.questions import NO_SYSTEM, ModelNames, label
+from ..evaluation.questions import NO_SYSTEM, ModelNames, Question, label, questions
 from ..evaluation.training_facts import TrainingFacts
 from ..options.asking import EvaluateOptions
 from ..options.declaration import as_tuple
@@ -104,6 +104,10 @@ class Comparison:
         origin = f", names from {self.origin}" if self.rules else ""
         alone = f", {LANGUAGES[self.languages[0]]} alone" if len(self.languages) == 1 else ""
         return f"model {self.model}{against}: {names}, {plural(len(self.contexts), 'context')}{alone}{origin}"
+
+    def questions(self) -> dict[str, list[Question]]:
+        """Return all questions by kind, about these names, in these contexts and languages."""
+        return questions(ModelNames(self.rules), self.contexts, self.languages)
 
     def as_json(self) -> dict[str, Any]:
         """Return the settings under the names by which `Setting.read` finds them again."""
