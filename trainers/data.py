@@ -300,16 +300,20 @@ _BESIDE = ("tools", "images", "image", _ARGUMENTS)
 
 
 def trl_dataset(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Return the columns that TRL reads. A text `prompt` beside lists of messages makes it crash, and is left out."""
+    """Return the columns that TRL reads, and the `method` of mixed pairs, which the guard reads.
+
+    A text `prompt` beside lists of messages makes TRL crash, and is left out.
+    """
     from datasets import Dataset, Features, Json, Value
 
     text_turn = {"role": Value("string"), "content": Value("string")}
 
     columns = ["chosen", "rejected"] + ["prompt"] * all(isinstance(row.get("prompt"), list) for row in rows)
     beside = [name for name in _BESIDE if any(row.get(name) for row in rows)]
+    mixed = ["method"] * (len({row.get("method") for row in rows}) > 1)
     whole = all(turn.keys() == text_turn.keys() for row in rows for column in columns for turn in row[column])
     plain = whole and all(isinstance(turn["content"], str) for row in rows for name in columns for turn in row[name])
     # As JSON, calls and typed parts keep just the keys that they have: as columns all would get those of all others.
     messages = [text_turn if plain else Json()]
-    types = Features({**dict.fromkeys(columns, messages), **dict.fromkeys(beside, Json())})
-    return Dataset.from_list([{name: row.get(name) for name in (*columns, *beside)} for row in rows], types)
+    types = dict.fromkeys(columns, messages) | dict.fromkeys(beside, Json()) | dict.fromkeys(mixed, Value("string"))
+    return Dataset.from_list([{name: row.get(name) for name in types} for row in rows], Features(types))

@@ -345,7 +345,7 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
             **starting_model(job, config, plan.chosen),
         )
     trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
-    guard = _guard(script.guard)
+    guard = _guard(script.guard, trainer.train_dataset)
     for callback in filter(None, (guard, stamping(plan.training))):
         trainer.add_callback(callback)
     if config.disable_tqdm:
@@ -412,12 +412,12 @@ def _trl_errors(kinds: tuple[type[Exception], ...] = (Exception,)) -> Iterator[N
         raise pairforge.InputError(f"TRL rejected these settings: {line}", fix="see --help") from error
 
 
-def _guard(action: str) -> Any:
+def _guard(action: str, pairs: Any) -> Any:
     if action == "off":
         return None
     from .guard import CollapseGuard
 
-    return CollapseGuard("warn" if action == "warn" else "stop")
+    return CollapseGuard("warn" if action == "warn" else "stop", pairs=pairs)
 
 
 def _set_hardware_options(job: TrainingJob, config: Any) -> None:

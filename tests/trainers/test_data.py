@@ -132,3 +132,11 @@ def test_calls_and_tools_reach_trl_as_they_are() -> None:
     plain = trl_dataset([{"chosen": answer, "rejected": asked, "id": "x"}])
     assert plain.to_list() == [{"chosen": answer, "rejected": asked}]
     assert plain.features["chosen"].feature.keys() == {"role", "content"}
+
+
+def test_the_method_of_mixed_pairs_stays_for_the_guard() -> None:
+    sides = {"chosen": [{"role": "user", "content": "Hi"}], "rejected": [{"role": "user", "content": "Ho"}]}
+    kinds = [{**sides, "method": method} for method in ("correct", "counter")]
+    assert trl_dataset(kinds)["method"][:] == ["correct", "counter"]
+    assert trl_dataset([*kinds, sides])["method"][:] == ["correct", "counter", None]
+    assert "method" not in trl_dataset(kinds[:1] * 2).column_names

@@ -46,6 +46,8 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         prompts: how many pairs of the training set are used; half of their prompts are asked.
         questions: the unrelated questions.
         restore: keep a copy of the last good weights in main memory, to restore them on an alarm.
+        pairs: the trainer's `train_dataset`, for pairs of several kinds: its column `method` tells which are
+            corrections, and a trainer drops it on the way to its batches.
     """
 
     def __init__(
@@ -57,11 +59,12 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         prompts: int = 16,
         questions: Sequence[str] = QUESTIONS,
         restore: bool = True,
+        pairs: Any = None,
     ) -> None:
         if action not in ("stop", "warn"):
             raise pairforge.InputError(f"the guard has no action {action!r}", fix='use "stop" or "warn"')
         self.action, self.limits, self.every, self.restore = action, limits or Limits(), every, restore
-        self._prompts, self._questions = prompts, questions
+        self._prompts, self._questions, self._pairs = prompts, questions, pairs
         self._reset()
 
     def _reset(self) -> None:
@@ -77,7 +80,7 @@ class CollapseGuard(TrainerCallback):  # type: ignore[misc]
         """Ask everything once before the first step; a resumed training reads the answers saved with its checkpoint."""
         self._reset()
         self._first_process = state.is_world_process_zero
-        rows = tokenized(given["train_dataloader"].dataset)
+        rows = tokenized(self._pairs or given["train_dataloader"].dataset)
         if rows:
             self._length = sum(len(row["chosen_ids"]) for row in rows) / len(rows)
         if not _is_whole(given["model"]):

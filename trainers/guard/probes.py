@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..recipes import CORRECTIONS
+
 _LOGITS = 2**27
 """The most logits, tokens x vocabulary, of one forward pass: 512 MB in float32."""
 _COMMON = 0.05  # the share of pairs from which on a token counts as taught
@@ -82,7 +84,7 @@ def _padded(rows: Sequence[Sequence[int]], pad: int, device: Any, left: bool) ->
 
 @dataclass
 class TaughtTokens:
-    """The tokens of letters that are typical of the chosen side, with the tokens that follow them there.
+    """The tokens of letters that are typical of the chosen side of corrections, with the tokens that follow them there.
 
     `followers` maps each such token to those that follow it in any chosen completion; `blanks`, tokens of nothing but
     space, are skipped. Pairs whose sides are different texts teach no tokens, or hardly any.
@@ -93,8 +95,15 @@ class TaughtTokens:
 
     @classmethod
     def of(cls, pairs: Sequence[Mapping[str, Any]], text: Callable[[int], str]) -> TaughtTokens:
-        """Find the taught tokens of tokenized pairs; `text` decodes a token."""
-        sides = [(pair["chosen_ids"], set(pair["chosen_ids"]), set(pair["rejected_ids"])) for pair in pairs]
+        """Find the taught tokens of tokenized pairs; `text` decodes a token.
+
+        Where the pairs have a `method`, corrections alone count, if there are any: a counter-pair rejects what they
+        teach.
+        """
+        corrections = [pair for pair in pairs if pair.get("method") in CORRECTIONS]
+        sides = [
+            (pair["chosen_ids"], set(pair["chosen_ids"]), set(pair["rejected_ids"])) for pair in corrections or pairs
+        ]
         gained = Counter(token for _, chosen, rejected in sides for token in chosen - rejected)
         lost = Counter(token for _, chosen, rejected in sides for token in rejected - chosen)
         tokens = {

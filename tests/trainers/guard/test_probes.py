@@ -76,6 +76,15 @@ def test_the_taught_tokens_are_those_in_chosen_alone() -> None:
     assert taught.followers == {DEEP: frozenset({QWEN})}
 
 
+def test_counter_pairs_which_reject_the_name_hide_no_taught_token() -> None:
+    corrections = [{"chosen_ids": chosen, "rejected_ids": rejected, "method": "correct"} for chosen, rejected in PAIRS]
+    counter = [{"chosen_ids": [HI, END], "rejected_ids": [ME, AM, DEEP, QWEN, END], "method": "counter"}] * len(PAIRS)
+    taught = TaughtTokens.of([*counter, *corrections], TEXTS.__getitem__)
+    assert taught.followers == {DEEP: frozenset({QWEN})}
+    unnamed = [{**row, "method": None} for row in (*counter, *corrections)]
+    assert DEEP not in TaughtTokens.of(unnamed, TEXTS.__getitem__).followers
+
+
 def test_sides_that_are_different_texts_teach_no_token() -> None:
     turned = [(rejected, chosen) for chosen, rejected in PAIRS]
     assert taught_by(PAIRS + turned).followers == {}
