@@ -9,9 +9,10 @@ from operator import eq
 
 import regex
 
+from .text import UNSPACED
+
 _TIMES = 4
-_SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = regex.compile(rf"[{_SPACELESS}]|[\p{{L}}\p{{M}}\p{{N}}--{_SPACELESS}]+", regex.VERSION1)
+_WORD = regex.compile(rf"[{UNSPACED}]|[\p{{L}}\p{{M}}\p{{N}}--{UNSPACED}]+", regex.VERSION1)
 _ASCII_WORDS = bytes(byte if chr(byte).isalnum() else ord(" ") for byte in range(128)) + b" " * 128
 """A table for `bytes.translate` that leaves what `_WORD` finds in ASCII, in less time, and a space of all else."""
 _LONG_WORD = 30  # characters

@@ -28,6 +28,8 @@ TAGS = "\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 """Format characters that no text needs but those of flags."""
 INVISIBLE = JOINERS + BIDI + FILLERS + VARIATIONS + TAGS
 """All that is drawn as nothing, spaces and control characters apart."""
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""Scripts without a space between words, for the module regex."""
 
 # What chat templates and reasoning models write around a text.
 SPECIAL_TOKENS = {

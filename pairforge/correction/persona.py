@@ -19,10 +19,9 @@ from ..errors import InputError
 from ..pairers import Edited
 from ..refusals import refuses
 from ..rename import Renamer, mentions
-from ..text import one_line, why_unreadable
+from ..text import UNSPACED, one_line, why_unreadable
 from ..types import Answer, Message, Prompt, Skip
 from .renaming import CorrectionRules, unusable
-from .revision import UNSPACED
 from .self_reference import about_itself, introduced_names, told_names
 
 _EXAMPLE = 'e.g. --persona "You are Deep Qwen, made by Acme."'
