@@ -132,7 +132,7 @@ def find_comparison(options: EvaluateOptions) -> Comparison:
             raise InputError(what, fix=f"e.g. --{name} {'latest' if name == 'run' else 'pocket'}")
     run = _run(options)
     model = options.model or (as_tuple(options.replay)[0] if options.replay and not run else _trained(run, options))
-    given = rules_of(options.from_ or (), options.to or ()) if options.from_ or options.to else None
+    given = rules_of(options.from_, options.to) if options.from_ or options.to else None
     languages = [*dict.fromkeys(as_tuple(options.lang))]
     if unknown := [one for one in languages if one not in LANGUAGES]:
         what = f"--lang {one_line(unknown[0], 40)}: there are no questions in this language"

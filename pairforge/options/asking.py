@@ -70,10 +70,8 @@ class EvaluateOptions(ContextOptions, SourceOptions, OutputOptions):
         metavar="RUN",
         shown="the one that the model was trained on",
     )
-    from_: str | Sequence[str] | None = option(
-        "Old name.", default=None, flags=("--from",), metavar="NAME", shown="the run's"
-    )
-    to: str | Sequence[str] | None = option("New name.", default=None, metavar="NAME", shown="the run's")
+    from_: str | Sequence[str] = option("Old name.", default=(), flags=("--from",), metavar="NAME", shown="the run's")
+    to: str | Sequence[str] = option("New name, one for each --from.", default=(), metavar="NAME", shown="the run's")
     system: str | Sequence[str] = option(
         "Ask under this system message.", default=(), metavar="TEXT", shown="the run's contexts"
     )

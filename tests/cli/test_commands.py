@@ -44,6 +44,12 @@ def test_an_option_that_may_be_repeated_says_so() -> None:
     assert "The name to replace, e.g. --from Qwen (repeatable)." in " ".join(shown("correct").split())
 
 
+def test_of_two_names_none_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "-m", "pocket", "--from", "Qwen", "--from", "Alibaba", "--to", "Nova"])
+    assert "2 --from but 1 --to" in capsys.readouterr().err
+
+
 def test_a_wrong_call_names_the_function() -> None:
     unknown: Any = {"colour": "red"}
     with pytest.raises(TypeError, match=r"^correct\(\): .*'colour'"):
