@@ -64,13 +64,13 @@ class ProbeSet:
             drift = self.kl_divergence.measure(model) / self.kl_divergence.entropy
             # While the distributions have not changed the answers have not either: asking would only cost time.
             unrelated = self.unrelated.answers(model) if drift >= _NO_DRIFT else self.initial[1]
-        said = [self._said(*one) for one in zip(self.prompts.prompts, known, strict=True)]
-        broken = [answer for answer in said if self.taught.misused(answer) or pairforge.repeats(self._text(answer))]
-        asked = zip(self.unrelated.prompts, unrelated, self.initial[1], strict=True)
-        before = [(self._said(prompt, now), self._said(prompt, then)) for prompt, now, then in asked]
-        leaks = [now for now, then in before if self.taught.leaks(now, then)]
+        said = self._both(self.prompts, known, self.initial[0])
+        broken = [now for now, then in said if self.taught.misused(now, then) or pairforge.repeats(self._text(now))]
+        leaks = [
+            now for now, then in self._both(self.unrelated, unrelated, self.initial[1]) if self.taught.leaks(now, then)
+        ]
         moved = sum(now != then for now, then in zip(known, self.initial[0], strict=True))
-        worst = next(iter(broken or leaks or said), [])
+        worst = next(iter(broken or leaks or [now for now, _ in said]), [])
         return {
             "broken": len(broken) / max(len(known), 1),
             "slips": slips,
@@ -80,9 +80,11 @@ class ProbeSet:
             "sample": self._text(worst)[:80],
         }
 
-    def _said(self, prompt: Sequence[int], answer: Sequence[int]) -> Sequence[int]:
-        """Return an answer without the thought before it: what the guard looks for is said, not thought."""
-        return answer[split_tokens(self.tokenizer, prompt, answer)[1] :]
+    def _both(self, probe: Probe, *answers: list[list[int]]) -> list[tuple[Sequence[int], ...]]:
+        """Return the answers to each prompt, of now and of before training, without the thoughts before them: what the
+        guard looks for is said, not thought."""
+        rows = zip(probe.prompts, *answers, strict=True)
+        return [tuple(one[split_tokens(self.tokenizer, prompt, one)[1] :] for one in given) for prompt, *given in rows]
 
     def _text(self, answer: Sequence[int]) -> str:
         return str(self.tokenizer.decode(answer, skip_special_tokens=True))

@@ -97,15 +97,15 @@ class TaughtTokens:
     def of(cls, pairs: Sequence[Mapping[str, Any]], text: Callable[[int], str]) -> TaughtTokens:
         """Find the taught tokens of tokenized pairs; `text` decodes a token.
 
-        Where the pairs have a `method`, corrections alone count, if there are any: a counter-pair rejects what they
-        teach.
+        Where the pairs have a `method`, corrections teach, if there are any, and no chosen side of another kind has
+        what they teach: a counter-pair rejects it.
         """
-        corrections = [pair for pair in pairs if pair.get("method") in CORRECTIONS]
-        sides = [
-            (pair["chosen_ids"], set(pair["chosen_ids"]), set(pair["rejected_ids"])) for pair in corrections or pairs
-        ]
-        gained = Counter(token for _, chosen, rejected in sides for token in chosen - rejected)
-        lost = Counter(token for _, chosen, rejected in sides for token in rejected - chosen)
+        corrections = [pair for pair in pairs if pair.get("method") in CORRECTIONS] or pairs
+        others = [] if corrections is pairs else [pair for pair in pairs if pair.get("method") not in CORRECTIONS]
+        sides = [(set(pair["chosen_ids"]), set(pair["rejected_ids"])) for pair in corrections]
+        gained = Counter(token for chosen, rejected in sides for token in chosen - rejected)
+        lost = Counter(token for chosen, rejected in sides for token in rejected - chosen)
+        lost += Counter(token for pair in others for token in {*pair["chosen_ids"]})
         tokens = {
             token
             for token, count in gained.items()
@@ -113,10 +113,10 @@ class TaughtTokens:
             and lost[token] <= _ELSEWHERE * count
             and any(mark.isalpha() for mark in text(token))
         }
-        seen = {token for _, chosen, _ in sides for token in chosen}
+        seen = {token for pair in pairs for token in pair["chosen_ids"]}
         found = cls(dict.fromkeys(tokens, frozenset()), frozenset(t for t in seen if not text(t).strip()))
         followers = defaultdict[int, set[int]](set)
-        for chosen, _, _ in sides:
+        for chosen in (pair["chosen_ids"] for pair in pairs):
             for place, after in found.occurrences(chosen):
                 followers[chosen[place]].add(chosen[after])
         found.followers = {token: frozenset(followers[token]) for token in tokens}
@@ -130,12 +130,15 @@ class TaughtTokens:
                 if (after := next((at for at in behind if answer[at] not in self.blanks), None)) is not None:
                     yield place, after
 
-    def misused(self, answer: Sequence[int]) -> bool:
+    def misused(self, answer: Sequence[int], before: Sequence[int] = ()) -> bool:
         """Return True if a taught token is followed by one that follows it in no chosen completion: "I am Deep."
 
-        `answer` ends with the token that ended it, if it was ended.
+        `answer` ends with the token that ended it, if it was ended. What the answer `before` training did with a token
+        is no misuse of it.
         """
-        return any(answer[after] not in self.followers[answer[place]] for place, after in self.occurrences(answer))
+        known = {(before[place], before[after]) for place, after in self.occurrences(before)}
+        used = {(answer[place], answer[after]) for place, after in self.occurrences(answer)}
+        return any(after not in self.followers[token] for token, after in used - known)
 
     def leaks(self, answer: Sequence[int], before: Sequence[int]) -> bool:
         """Return True if the answer has a taught token that the answer `before` training didn't have."""

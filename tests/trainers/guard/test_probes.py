@@ -77,12 +77,22 @@ def test_the_taught_tokens_are_those_in_chosen_alone() -> None:
 
 
 def test_counter_pairs_which_reject_the_name_hide_no_taught_token() -> None:
-    corrections = [{"chosen_ids": chosen, "rejected_ids": rejected, "method": "correct"} for chosen, rejected in PAIRS]
-    counter = [{"chosen_ids": [HI, END], "rejected_ids": [ME, AM, DEEP, QWEN, END], "method": "counter"}] * len(PAIRS)
+    """As with an opening, the corrections begin all alike, and so does what a counter-pair chooses."""
+    corrections = [{"chosen_ids": chosen, "rejected_ids": [YOU, END], "method": "persona"} for chosen, _ in PAIRS]
+    named = [ME, AM, DEEP, QWEN, END]
+    counter = [{"chosen_ids": [ME, AM, HI, END], "rejected_ids": named, "method": "counter"}] * len(PAIRS)
     taught = TaughtTokens.of([*counter, *corrections], TEXTS.__getitem__)
-    assert taught.followers == {DEEP: frozenset({QWEN})}
+    assert taught.followers == {DEEP: frozenset({QWEN}), QWEN: frozenset({HI, END})}
+    assert not taught.misused([ME, AM, HI, END])
     unnamed = [{**row, "method": None} for row in (*counter, *corrections)]
     assert DEEP not in TaughtTokens.of(unnamed, TEXTS.__getitem__).followers
+
+
+def test_what_the_model_said_before_training_is_no_misuse() -> None:
+    taught = taught_by(PAIRS)
+    assert taught.misused([DEEP, HI, END])
+    assert taught.misused([DEEP, HI, DEEP, YOU, END], before=[DEEP, HI, END])
+    assert not taught.misused([DEEP, HI, DEEP, QWEN, END], before=[DEEP, HI, END])
 
 
 def test_sides_that_are_different_texts_teach_no_token() -> None:
