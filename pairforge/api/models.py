@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
@@ -15,7 +16,7 @@ from typing import Any
 
 from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
-from ..errors import InputError
+from ..errors import InputError, PairforgeError
 from ..options.common import BudgetOptions, ContextOptions
 from ..options.declaration import as_tuple, part_of
 from ..options.sampling import BackendOptions, LocalModelOptions, SamplerOptions
@@ -92,6 +93,19 @@ def as_asked(options: SamplerOptions, known: Mapping[str, Any]) -> SamplerOption
     server = options.base_url or options.provider
     missing = {name: value for name, value in known.items() if not (getattr(options, name) or options.replay)}
     return replace(options, **{name: value for name, value in missing.items() if not (server and name in _LOCAL_ONLY)})
+
+
+@contextmanager
+def named_by(option: str) -> Iterator[None]:
+    """Within the block, an error about a model names this option (`--base `, `--judge rm:`) in place of -m."""
+    try:
+        yield
+    except PairforgeError as error:
+        error.message = re.sub(r"^-m ", option, error.message)
+        word = option.partition(" ")[0]
+        fix = re.sub(r"^-m (?=takes )|(?<=given with )-m$", lambda found: found[0].replace("-m", word), error.fix or "")
+        error.fix = re.sub(r"^-m ", option, fix) or None
+        raise
 
 
 _shared: ContextVar[dict[str, Sampler]] = ContextVar("_shared")
