@@ -55,6 +55,8 @@ def correct(options: CorrectOptions) -> BuildResult:
         _rules(options), options.case, options.match, options.fold_width, options.article, as_tuple(options.inside)
     )
     rules = CorrectionRules(names, options.about, options.thinking)
+    if options.persona is not None and not options.persona.strip():
+        raise InputError("--persona is empty", fix='e.g. --persona "You are Deep Qwen, made by Acme."')
     if not options.revise:
         refuse_idle(options, _OF_REVISION, "--revise", 'e.g. --revise "say that you are X"')
     if not (options.persona or options.opening):
