@@ -1,4 +1,4 @@
-"""Wrong command lines of correct, onpolicy and sample: the true cause in few lines, before a model is loaded."""
+"""Wrong command lines of correct, onpolicy, sample and evaluate: the true cause in few lines, before a model loads."""
 
 from __future__ import annotations
 
@@ -112,6 +112,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (NAMES + "--provider together", "--provider needs --model", "-m ORG/MODEL"),
         (NAMES + "--concurrency 4", "--concurrency has no effect with a local model", "leave it out"),
         (NAMES + "--chat-template no.jinja", "--chat-template no.jinja: no such file", "Jinja"),
+        (NAMES + "--chat-template empty.jsonl", "--chat-template empty.jsonl is empty", "leave it out"),
         (NAMES + "--chat-template other", "--chat-template other can't be read: Is a directory", "Jinja"),
         (NAMES + "--chat-template-kwargs thinking", "is not a JSON object", "enable_thinking=false"),
         ("correct --match regex --from '(' --to B", "missing ) at position", "--match literal"),
@@ -125,6 +126,13 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (NAMES + "--system ''", "--system is empty", "--no-system"),
         (NAMES + "--system X --system X", "--system 'X' is given twice", "give it once"),
         (NAMES + "--revise-model x", "--revise-model has no effect without --revise", "e.g."),
+        (NAMES + "--revise-base-url http://localhost:1", "--revise-base-url has no effect without --revise", "e.g."),
+        (NAMES + "--max-edit 0.2", "--max-edit has no effect without --revise", "e.g."),
+        (NAMES + "--persona ''", "--persona is empty", "e.g. --persona"),
+        (NAMES + "--tries 3", "--tries has no effect without --persona or --opening", "leave it out"),
+        (NAMES + "--workers 4", "--workers has no effect without --executor ray", "use --executor ray"),
+        (NAMES + "--executor local --gpus 1", "--gpus has no effect without --executor ray", "use --executor ray"),
+        (NAMES + "--shards here", "--shards has no effect without --executor NAME", "use --executor NAME"),
         (NAMES + "--replay nosuch.jsonl", "--replay nosuch.jsonl", ""),
         (NAMES + "--replay afile", "--replay: afile is not a file of answers", "read are JSON Lines"),
         ("onpolicy --judge rew.py", "'rew.py' is not the name of a function", "rew.py:FUNCTION; it has short, raising"),
@@ -170,12 +178,29 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("onpolicy --judge reference:exakt", "reference:exakt is unknown", "exact"),
         ("onpolicy --judge rm:pocket", "pocket has 2 labels", "rm:pocket:"),
         ("onpolicy --judge llm:pocket --rubric helpfull", "no such rubric or file", "helpfulness"),
+        ("onpolicy --judge rm:./nosuch", "no model folder ./nosuch", "check the path given with --judge"),
+        ("onpolicy --judge llm:q.csv", "--judge llm:q.csv is a file", "--judge takes a folder"),
+        (
+            "onpolicy --judge length --rubric correctness",
+            "--rubric has no effect without a language model",
+            "llm:MODEL",
+        ),
+        ("onpolicy --judge length --judge-base-url http://localhost:1", "--judge-base-url has no effect", "llm:MODEL"),
+        ("onpolicy --judge llm:pocket --judge-timeout 5", "has no effect without --judge-base-url", "add --judge-base"),
+        ("onpolicy --judge length --vote", "--vote has no effect without several judges", "add another --judge"),
+        ("onpolicy --judge reference=0", "--judge reference=0: the weight 0 must be a number above 0", "reference=2"),
         ("onpolicy --judge length --confirm reference", "is not a language model", "llm:MODEL"),
         ("onpolicy --pick worst", "worst", "best-worst"),
         ("onpolicy --n 1", "best and worst need at least two answers", "--n 4"),
         ("onpolicy --margin -1", "--margin -1 must be 0 or more", "e.g."),
         ("onpolicy --margin nan", "--margin nan must be 0 or more", "e.g."),
         ("onpolicy --temperature 0", "n times the same answer", "--temperature 1"),
+        (
+            "evaluate -m pocket --base ./zzzz --from Qwen --to X",
+            "no model folder ./zzzz",
+            "check the path given with --base",
+        ),
+        ("evaluate -m pocket --from Qwen", "--to is missing", 'e.g. --from Qwen --to "Deep Qwen"'),
         ("sample -p nosuch.csv", "-p nosuch.csv: no such file", ""),
         ("sample --system ''", "--system is empty", "--no-system"),
     ],

@@ -52,6 +52,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("line", "says", "fix"),
     [
         ("show godo.jsonl", "godo.jsonl does not exist", "did you mean 'good.jsonl'?"),
+        ("show ''", "the name of the pairs is empty", "name a run or a file"),
+        ("push ' '", "the name of the pairs is empty", "name a run or a file"),
         ("show nothing-like-it.jsonl", "does not exist", "give a file or a folder"),
         ("show https://example.com/pairs.jsonl", "https://example.com/pairs.jsonl is a URL", "download the file"),
         ("show https://huggingface.co/datasets/me/pairs", "is a URL", "give its id: me/pairs"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,19 +50,37 @@ def check_flags(given: Given, job: TrainingJob) -> None:
     """Refuse flags that can't work, together or on this machine. Raises InputError."""
     check_model(job.model, job.revision, ask_hub=True)
     check_output_folder(given, job)
-    _check_numbers(given)
-    _check_losses(given, job.method)
-    _check_lora(given)
-    _check_files(given)
-    _check_trackers(given)
+    check_values(given, job.method)
+    _check_verdict(given, job)
     _check_judge(given.text("judge"), job)
     _check_rows(job)
     asked = resumed(given.text("resume_from_checkpoint"))
     if isinstance(asked, Path) and not (asked / "trainer_state.json").is_file():
         why = "it is not a checkpoint, which holds trainer_state.json" if asked.is_dir() else "no such folder"
         raise pairforge.InputError(f"can't resume from {asked}: {why}", fix="--resume_from_checkpoint auto")
-    if given.on("push_to_hub") and not given.text("hub_model_id"):
-        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+    if given.on("push_to_hub"):
+        _check_repository(given.text("hub_model_id"))
+
+
+def check_values(given: Given, method: str) -> None:
+    """Refuse values that flags can't have, whatever the pairs and the model. Raises InputError."""
+    _check_numbers(given)
+    _check_losses(given, method)
+    _check_lora(given)
+    _check_files(given)
+    _check_trackers(given)
+
+
+def _check_verdict(given: Given, job: TrainingJob) -> None:
+    """Refuse flags of a verdict that is not made, or that can't be made here."""
+    if given.on("sweep_only") and not given.text("sweep"):
+        raise pairforge.InputError("--sweep_only has no effect without --sweep", fix="e.g. --sweep beta=0.1,0.3")
+    for name in ("suite", "verdict_lang"):
+        if given.text(name) and (not job.run or given.number("verdict_questions") == 0):
+            what = f"--{name} has no effect: only pairs of a run get a verdict, and not with --verdict_questions 0"
+            raise pairforge.InputError(what, fix="leave it out, and ask afterwards: pairforge evaluate")
+    if given.text("suite"):
+        _need("suite", "lm-eval[hf]", "lm_eval")
 
 
 def _check_rows(job: TrainingJob) -> None:
@@ -106,6 +125,10 @@ def _check_losses(given: Given, method: str) -> None:
         )
     if wrong := next((one for one in weights if Flag("loss_weights", kind=float).wrong(one)), None):
         raise pairforge.InputError(f"--loss_weights {one_line(wrong)} is not a number", fix="e.g. --loss_weights 1 0.2")
+    if given.text("dpop_lambda") and "dpop" not in losses:
+        raise pairforge.InputError(
+            "--dpop_lambda has no effect without --loss_type dpop", fix="add dpop, or leave it out"
+        )
     if weights and len(weights) != len(losses):
         what = f"--loss_weights has {len(weights)}, and --loss_type {len(losses)}: {' '.join(losses)}"
         raise pairforge.InputError(what, fix="give each loss one weight, in the same order")
@@ -121,6 +144,19 @@ def _check_lora(given: Given) -> None:
             raise pairforge.InputError(f"--{name} has no effect without --use_peft", fix="add --use_peft")
     if quantized:
         _need(quantized, "bitsandbytes")
+
+
+def _check_repository(name: str | None) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    if not name:
+        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        what = f"--hub_model_id {one_line(name)} can't be a model's id"
+        raise pairforge.InputError(what, fix="--hub_model_id OWNER/NAME") from error
 
 
 def _check_files(given: Given) -> None:
@@ -147,4 +183,4 @@ def _need(flag: str, package: str, *modules: str) -> None:
     """Raise InputError where none of the modules of a package is there; most packages have one, of their own name."""
     if not any(map(find_spec, modules or [package])):
         what = f"--{flag} needs {package}, which is not installed"
-        raise pairforge.InputError(what, fix=f"pip install {package}")
+        raise pairforge.InputError(what, fix=f"pip install {shlex.quote(package)}")

@@ -16,6 +16,7 @@ from pairforge.text import did_you_mean, one_line, plural
 from pairforge.types import digest
 
 from .data import TrainingJob, pairs_digest
+from .early_checks import check_values
 from .flags import CPU_SAMPLES, OWN, Given
 from .known_flags import trl_flags
 from .messages import say
@@ -45,11 +46,14 @@ def best_flags(
     few = min(pairs, max(_LEAST, math.ceil(_SHARE * pairs)))
     say(f"sweep: {plural(len(values), 'training')} on {few} of {plural(pairs, 'pair')} each, by {name}")
     folder, found = job.run / "sweep", dict[str, dict[str, Any]]()
+    tried = dict[str, tuple[dict[str, str], list[str]]]()
     for value in values:
         flags = {**_short(given, few / pairs), "max_samples": str(few), name: value}
         if name == "learning_rate":
             flags[name] = f"{float(value) * _faster(given, job, few, pairs):.3g}"
-        words = replaced(argv, {**dict.fromkeys(_OWN_FLAGS, ""), **flags})
+        tried[value] = flags, replaced(argv, {**dict.fromkeys(_OWN_FLAGS, ""), **flags})
+        check_values(Given.of(tried[value][1]), job.method)  # of all, before the first is trained with
+    for value, (flags, words) in tried.items():
         key = digest([words, pairs_digest(job.rows), job.model, job.revision], 16)
         known = json_object(folder / "sweep.json")
         if key not in known:

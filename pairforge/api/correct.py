@@ -18,7 +18,7 @@ from ..correction.revision import Revision
 from ..errors import InputError
 from ..judges.reference import ReferenceJudge
 from ..options.correction import CorrectOptions
-from ..options.declaration import as_tuple, keywords
+from ..options.declaration import as_tuple, keywords, refuse_idle
 from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer, CorrectionPairer
 from ..prompts import PLACEHOLDER, bundled
@@ -35,8 +35,9 @@ from .pipeline import Builder, BuildJob, ExtraPairs, build, named_values, prepar
 
 _CURLY = "\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb"
 _NO_SYSTEM = ("template", "rejected")  # skips of a template or server that may only refuse the system message
+_OF_REVISION = ("revise_model", "revise_base_url", "revise_api_key_env", "max_edit")
 _ROUND = 32  # the fewest questions that are asked at once for counter-pairs: more are faster together
-_EXAMPLE = 'e.g. pairforge correct --from Qwen --to "Deep Qwen"'
+_EXAMPLE = 'e.g. --from Qwen --to "Deep Qwen"'
 
 
 @keywords(CorrectOptions)
@@ -54,8 +55,12 @@ def correct(options: CorrectOptions) -> BuildResult:
         _rules(options), options.case, options.match, options.fold_width, options.article, as_tuple(options.inside)
     )
     rules = CorrectionRules(names, options.about, options.thinking)
-    if not options.revise and (options.revise_model or options.revise_base_url or options.revise_api_key_env):
-        raise InputError("--revise-model has no effect without --revise", fix='e.g. --revise "say that you are X"')
+    if options.persona is not None and not options.persona.strip():
+        raise InputError("--persona is empty", fix='e.g. --persona "You are Deep Qwen, made by Acme."')
+    if not options.revise:
+        refuse_idle(options, _OF_REVISION, "--revise", 'e.g. --revise "say that you are X"')
+    if not (options.persona or options.opening):
+        refuse_idle(options, ["tries"], "--persona or --opening", "leave it out")
     fill = _fill(options)
     contexts = contexts_of(options, [None, HELPFUL_SYSTEM_MESSAGE])
     prompts, budget = prepare(options, options.prompts, fill)

@@ -34,7 +34,7 @@ from ..text import did_you_mean, escaped, plural
 from ..types import Answer, AnswerGroup, Ask, Judge, Sampler, Skip
 from .evaluation_inputs import Comparison, find_comparison
 from .inputs import check_output
-from .models import NO_SYSTEM_ROLE, answer, as_asked, asking, shared_sampler
+from .models import NO_SYSTEM_ROLE, answer, as_asked, asking, named_by, shared_sampler
 from .onpolicy import BUILT_IN, open_judge, try_judge
 
 FAILURES = "failures.jsonl"
@@ -279,17 +279,15 @@ def _second(question: Question, suffix: str, base: AnswersById) -> list[Answer] 
 
 def _open_samplers(compared: Comparison, options: EvaluateOptions) -> dict[str, Sampler]:
     """Return the base's sampler, without the model's adapter, and the model's, by name; nothing is loaded yet."""
-    return {
-        name: shared_sampler(
-            as_asked(
-                part_of(options, SamplerOptions, model=name, revision=compared.revisions.get(name), adapter=adapter),
-                {option: value for option, value in compared.asked.get(name, {}).items() if option != "revision"},
-            ),
-            options.quiet,
-        )
-        for name, adapter in ((compared.base, None), (compared.model, options.adapter))
-        if name
-    }
+    opened = dict[str, Sampler]()
+    for flag, name, adapter in (("--base ", compared.base, None), ("-m ", compared.model, options.adapter)):
+        if name is None:
+            continue
+        asked = {option: value for option, value in compared.asked.get(name, {}).items() if option != "revision"}
+        given = part_of(options, SamplerOptions, model=name, revision=compared.revisions.get(name), adapter=adapter)
+        with named_by(flag):
+            opened[name] = shared_sampler(as_asked(given, asked), options.quiet)
+    return opened
 
 
 def _each_ready(samplers: dict[str, Sampler]) -> Iterator[tuple[str, Sampler]]:

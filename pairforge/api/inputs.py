@@ -96,8 +96,11 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
 
     For a run (named as in `find_run`), and for the latest run where nothing is named, that is its `pairs.jsonl`. A
     file, a folder of files, a Hub id and `-` are returned as they are. Raises InputError where there is no run, for
-    one that stopped before it had pairs, and for what is only nearly the name of a run.
+    one that stopped before it had pairs, for what is only nearly the name of a run, and for an empty name, which an
+    unset variable of a script leaves: the latest run may be another one.
     """
+    if data is not None and not str(data).strip():
+        raise InputError("the name of the pairs is empty", fix="name a run or a file; for the latest run, name nothing")
     run = find_run(data, output) if data else latest_run(output, quiet=quiet)
     path = Path(str(data))
     if run is None and os.path.exists(path / "pairs.jsonl"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
@@ -15,7 +16,7 @@ from typing import Any
 
 from ..checks.tokenized import TokenizedChecker
 from ..console import note, progress
-from ..errors import InputError
+from ..errors import InputError, PairforgeError
 from ..options.common import BudgetOptions, ContextOptions
 from ..options.declaration import as_tuple, part_of
 from ..options.sampling import BackendOptions, LocalModelOptions, SamplerOptions
@@ -64,6 +65,7 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
     kwargs = _template_kwargs(options.chat_template_kwargs)
     if not (options.base_url or options.provider):
         local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
+        _read_whole_template(options.chat_template)
         model = POCKET if options.model is None else options.model
         if options.model is None and options.revision:
             raise InputError("--revision has no effect without --model", fix="add -m ORG/MODEL, or leave it out")
@@ -92,6 +94,19 @@ def as_asked(options: SamplerOptions, known: Mapping[str, Any]) -> SamplerOption
     server = options.base_url or options.provider
     missing = {name: value for name, value in known.items() if not (getattr(options, name) or options.replay)}
     return replace(options, **{name: value for name, value in missing.items() if not (server and name in _LOCAL_ONLY)})
+
+
+@contextmanager
+def named_by(option: str) -> Iterator[None]:
+    """Within the block, an error about a model names this option (`--base `, `--judge rm:`) in place of -m."""
+    try:
+        yield
+    except PairforgeError as error:
+        error.message = re.sub(r"^-m ", option, error.message)
+        word = option.partition(" ")[0]
+        fix = re.sub(r"^-m (?=takes )|(?<=given with )-m$", lambda found: found[0].replace("-m", word), error.fix or "")
+        error.fix = re.sub(r"^-m ", option, fix) or None
+        raise
 
 
 _shared: ContextVar[dict[str, Sampler]] = ContextVar("_shared")
@@ -131,6 +146,14 @@ def _check_combination(options: SamplerOptions) -> None:
     defaults = {one.name: one.default for one in fields(SamplerOptions)}
     if wrong := next((name for name in unused if getattr(options, name) != defaults[name]), None):
         raise InputError(f"--{wrong.replace('_', '-')} has no effect with {source}", fix="leave it out")
+
+
+def _read_whole_template(path: str | None) -> str | None:
+    """Read a chat template, if one is named; an empty one, in whose place the model's own would be used, is refused."""
+    template = None if path is None else read_template(path)
+    if template is not None and not template.strip():
+        raise InputError(f"--chat-template {path} is empty", fix="give a Jinja file, or leave it out")
+    return template
 
 
 def _template_kwargs(given: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -297,7 +320,7 @@ def open_tokenizer(
     """
     check_model(model, revision, "tokenizer")
     resolved = resolve_model(model, revision, None)
-    template = None if chat_template is None else read_template(chat_template)
+    template = _read_whole_template(chat_template)
     chat = ChatTemplate(load_tokenizer(*resolved.tokenizer), template)
     if chat.plain and not quiet:
         note(f"{model} has no chat template: a plain one (User: / Assistant:) is used")

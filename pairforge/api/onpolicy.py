@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..judges.human import HumanJudge
 from ..jury import Jury, judges_of
-from ..options.declaration import keywords, part_of
+from ..options.declaration import keywords, part_of, refuse_idle
 from ..options.judging import JudgeModelOptions, OnpolicyOptions, PickOptions
 from ..options.sampling import SamplerOptions
 from ..pairers import BestWorstPairer
@@ -24,7 +24,7 @@ from ..text import did_you_mean, one_line
 from ..types import Judge, Prompt, Sampler, Skip
 from .annotate import ask_people, people_of
 from .build_result import BuildResult
-from .models import contexts_of, open_sampler
+from .models import contexts_of, named_by, open_sampler
 from .pipeline import BuildJob, build, prepare, source_name
 
 if TYPE_CHECKING:
@@ -35,8 +35,12 @@ BUILT_IN = "reference"
 
 PEOPLE = ("human", "terminal")
 """Judges who are asked on a page, or in the terminal."""
-MODELS = ("rm", "llm", "pairwise", "checklist")
+LANGUAGE_MODELS = ("llm", "pairwise", "checklist")
+MODELS = ("rm", *LANGUAGE_MODELS)
 """The judges that are models: the name of the model follows behind a colon."""
+_OF_SERVERS = ("judge_api_key_env", "judge_concurrency", "judge_timeout", "judge_price")
+_OF_MODELS = ("rubric", "judge_base_url", *_OF_SERVERS)
+"""The options that only a judge on a server uses, and those that only a language model uses."""
 THINKING_TOKENS = 2048
 """Of a judge's answer: it may think before its verdict."""
 
@@ -99,6 +103,13 @@ def open_pairer(options: PickOptions, judge: str) -> BestWorstPairer:
 def open_judges(given: Any, options: JudgeModelOptions) -> Judge | Jury:
     """Return the judge, or the jury of several, each with a weight: `NAME=2`."""
     opened = [_weighted(one) for one in _listed(given)]
+    names = [options.confirm, *(one for one, _ in opened)]
+    if not any(isinstance(one, str) and one.partition(":")[0] in LANGUAGE_MODELS for one in names):
+        refuse_idle(options, _OF_MODELS, "a language model as judge", "e.g. --judge llm:MODEL, or leave it out")
+    if not options.judge_base_url:
+        refuse_idle(options, _OF_SERVERS, "--judge-base-url", "add --judge-base-url URL, or leave it out")
+    if len(opened) < 2:
+        refuse_idle(options, ["vote"], "several judges", "add another --judge, or leave it out")
     if len(opened) == 1 and opened[0][1] == 1:
         return open_judge(opened[0][0], options)
     return Jury(
@@ -153,10 +164,15 @@ def open_judge(judge: Any, options: JudgeModelOptions | None = None) -> Judge:
         from ..judges.reward_model import RewardModelJudge
 
         model, _, label = model.partition(":")
-        return RewardModelJudge(model, label or None)
+        with named_by("--judge rm:"):
+            return RewardModelJudge(model, label or None)
     if kind in MODELS:
-        return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
+        with named_by(f"--judge {kind}:"):
+            return _language_model_judge(judge, kind, model, options or JudgeModelOptions())
     built_in = (BUILT_IN, "length", "regex", *MODELS, *PEOPLE)
+    if isinstance(judge, str) and ":" not in judge and (found := re.fullmatch(r"\w+=(\S*)", judge)):
+        what = f"--judge {one_line(judge)}: the weight {found[1] or 'is empty, and'} must be a number above 0"
+        raise InputError(what, fix="e.g. --judge reference=2")
     if isinstance(judge, str) and ":" not in judge and (meant := did_you_mean(judge, built_in)):
         raise InputError(f"no judge is called '{one_line(judge)}'", fix=meant)
     name, given = (judge, load(judge)) if isinstance(judge, str) else (None, judge)

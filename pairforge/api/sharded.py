@@ -17,7 +17,7 @@ from ..errors import InputError, OutsideError
 from ..executors.local import ArrayExecutor, LocalExecutor
 from ..jury import Jury, judges_of
 from ..options.common import BuildOptions, ExecutorOptions, RunOptions
-from ..options.declaration import part_of
+from ..options.declaration import part_of, refuse_idle
 from ..plugins import load
 from ..readers.spool import RowSpool
 from ..run import Run, out_dir, without_refused
@@ -32,6 +32,8 @@ from ..types import Answer, Judge, Key, Prompt, Sampler, Skip
 from .models import open_sampler
 
 EXECUTORS = ("local", "array", "ray")
+_USED_BY = {"array": ("part",), "ray": ("workers", "gpus", "address"), "NAME": ("shards", "shard_size")}
+"""Executors with the options that only they use; NAME is any of them."""
 
 
 class ToDo(NamedTuple):
@@ -88,9 +90,10 @@ def _settings(worker: ShardWorker) -> dict[str, Any]:
 def open_executor(options: ExecutorOptions) -> Executor | None:
     """Return the executor that the options name, if they name one. Code that is named is run. Raises InputError."""
     name = options.executor
+    for used_by, names in _USED_BY.items():
+        if name != used_by and (used_by != "NAME" or name is None):
+            refuse_idle(options, names, f"--executor {used_by}", f"use --executor {used_by}, or leave it out")
     if name is None or name == "local":
-        if options.part is not None:
-            raise InputError("--part has no effect without --executor array", fix="add --executor array")
         return LocalExecutor() if name else None
     if name == "array":
         return ArrayExecutor.of(options.part) or LocalExecutor()

@@ -32,6 +32,9 @@ _NEVER = {
     "fresh": "asks everything again",
     "name": "belongs to one run",
     "judge": "can run code",
+    "executor": "can run code",
+    "address": "can run code",
+    "suite": "can run code",
     "allow_pickle": "can run code",
 }
 """The options that a file can't set: it may have come with a folder that somebody else made."""

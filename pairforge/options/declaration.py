@@ -183,6 +183,13 @@ def as_tuple(values: str | Sequence[str]) -> tuple[str, ...]:
     return (values,) if isinstance(values, str) else tuple(values)
 
 
+def refuse_idle(options: object, names: Iterable[str], needed: str, fix: str) -> None:
+    """Refuse options that were given although nothing uses them without what is `needed`. Raises InputError."""
+    for name in names:
+        if getattr(options, name) != getattr(type(options), name):
+            raise InputError(f"--{name.replace('_', '-')} has no effect without {needed}", fix=fix)
+
+
 def part_of(options: Any, group: type[O], **changes: Any) -> O:
     """Return the fields of `options` that are also of `group`, as an object of that class, with some changed."""
     names = {one.name for one in fields(group)}  # type: ignore[arg-type]

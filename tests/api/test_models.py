@@ -12,7 +12,7 @@ import pytest
 from support import Scripted
 
 import pairforge
-from pairforge.api.models import answer, open_sampler, open_tokenizer, share_samplers, shared_sampler
+from pairforge.api.models import answer, named_by, open_sampler, open_tokenizer, share_samplers, shared_sampler
 from pairforge.errors import InputError
 from pairforge.options.correction import CorrectOptions
 from pairforge.options.declaration import part_of
@@ -48,6 +48,27 @@ def test_the_kind_follows_from_where() -> None:
 def test_what_does_not_go_together_is_one_line(given: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         open_sampler(SamplerOptions(**given))
+
+
+@pytest.mark.parametrize(
+    ("model", "option", "says", "fix"),
+    [
+        ("./zzzz", "--base ", "no model folder ./zzzz", "check the path given with --base"),
+        ("model/config.json", "--base ", "--base model/config.json is a file", "--base model"),
+        ("model/config.json", "--judge rm:", "--judge rm:model/config.json is a file", "--judge rm:model"),
+        ("a.txt", "--judge rm:", "--judge rm:a.txt is a file", "--judge takes a folder or a Hub id"),
+    ],
+)
+def test_an_error_about_a_model_names_the_option_that_named_it(
+    model: str, option: str, says: str, fix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model").mkdir()
+    for file in ("model/config.json", "a.txt"):
+        Path(file).write_text("{}")
+    with pytest.raises(InputError) as told, named_by(option):
+        open_sampler(SamplerOptions(model=model))
+    assert says in told.value.message and fix in str(told.value.fix)
 
 
 @pytest.mark.parametrize(

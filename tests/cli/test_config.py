@@ -121,6 +121,9 @@ def test_what_can_t_be_used_is_one_line_with_the_file(config: str, says: str, fi
         ("correct", "name", "mine"),
         ("onpolicy", "judge", "evil.py:run"),
         ("pairforge", "judge", "evil.py:run"),
+        ("correct", "executor", "evil.py:Executor"),
+        ("judge", "address", "ray://evil:10001"),
+        ("evaluate", "suite", "evil.yaml"),
         ("pairforge", "yes", True),
     ],
 )

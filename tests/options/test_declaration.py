@@ -12,7 +12,7 @@ import pairforge
 from pairforge.errors import InputError
 from pairforge.options.asking import SampleOptions
 from pairforge.options.correction import CorrectOptions
-from pairforge.options.declaration import GIVEN_IN_PYTHON, check_values, values_of, words_of
+from pairforge.options.declaration import GIVEN_IN_PYTHON, check_values, refuse_idle, values_of, words_of
 from pairforge.options.judging import OnpolicyOptions
 
 
@@ -79,3 +79,9 @@ NO_OPTIONS = [["Qwen"], ["--limit"], ["--limit", "x"], ["--article=1"], ["--arti
 def test_words_that_are_no_options(words: list[str]) -> None:
     with pytest.raises(InputError):
         values_of(CorrectOptions, words)
+
+
+def test_an_option_that_nothing_uses_is_refused_where_it_is_not_the_default() -> None:
+    refuse_idle(CorrectOptions("a", "b", tries=4, persona="x"), ["tries", "max_edit"], "--revise", "leave it out")
+    with pytest.raises(InputError, match=r"--max-edit has no effect without --revise \(leave it out\)"):
+        refuse_idle(CorrectOptions("a", "b", max_edit=0.2), ["tries", "max_edit"], "--revise", "leave it out")

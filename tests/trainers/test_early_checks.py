@@ -34,6 +34,7 @@ def check(*words: str) -> None:
         ("--fsdp_config nothing.json", "--fsdp_config nothing.json: there is no such file"),
         ("--resume_from_checkpoint nothing", "can't resume from nothing: no such folder"),
         ("--push_to_hub", "--push_to_hub needs the name of a repository (--hub_model_id OWNER/NAME)"),
+        ("--push_to_hub --hub_model_id me/mine/x", "--hub_model_id me/mine/x can't be a model's id"),
         ("--num_train_epochs 0", "--num_train_epochs 0 must be above 0"),
         ("--max_steps 0", "--max_steps 0 must be above 0"),
         ("--max_steps -5", "--max_steps -5 must be above 0"),
@@ -44,6 +45,10 @@ def check(*words: str) -> None:
         ("--learning_rate inf", "--learning_rate inf must be above 0"),
         ("--max_length 0", "--max_length 0 must be at least 1"),
         ("--beta -0.1", "--beta -0.1 must be above 0"),
+        ("--dpop_lambda 5", "--dpop_lambda has no effect without --loss_type dpop"),
+        ("--sweep_only", "--sweep_only has no effect without --sweep"),
+        ("--suite ifeval", "--suite has no effect: only pairs of a run get a verdict"),
+        ("--verdict_lang en", "--verdict_lang has no effect: only pairs of a run"),
         ("--report_to wandbb", "--report_to wandbb is not a tracker (did you mean 'wandb'"),
     ],
 )
@@ -69,7 +74,7 @@ def test_a_package_that_is_missing_is_named(words: str, module: str, monkeypatch
     "words",
     [
         "",
-        "--loss_type dpop sft --loss_weights 1 0.5",
+        "--loss_type dpop sft --loss_weights 1 0.5 --dpop_lambda 5",
         "--loss_weights 1 0.2",
         "--use_peft --lora_r 8",
         "--max_steps 5 --num_train_epochs 0",
@@ -86,6 +91,12 @@ def test_what_works_is_not_refused(
     monkeypatch.chdir(tmp_path)
     check(*words.split())
     assert capfd.readouterr().err == ""
+
+
+def test_a_harness_that_is_missing_is_said_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainers.early_checks.find_spec", lambda name: None)
+    with pytest.raises(pairforge.InputError, match=r"--suite needs lm-eval\[hf\], .* \(pip install 'lm-eval\[hf\]'"):
+        check_flags(Given.of(["--suite", "ifeval"]), TrainingJob(ROWS, [], tmp_path, "pocket", "mine.jsonl"))
 
 
 def test_a_model_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

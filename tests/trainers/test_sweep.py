@@ -84,6 +84,9 @@ def test_a_sweep_that_was_stopped_goes_on(tmp_path: Path) -> None:
         ("output_dir=a,b", "can't vary 'output_dir'"),
         ("beta=0.1,much", "--beta much is not a number"),
         ("beta=0.1,0.2 --verdict_questions 0", "compares verdicts"),
+        ("learning_rate=1e-5,0", "--learning_rate 0 must be above 0"),
+        ("loss_type=sigmoid,sigmod", "there is no --loss_type sigmod"),
+        ("lora_r=8,16", "--lora_r has no effect without --use_peft"),
     ],
 )
 def test_a_sweep_that_can_not_be_made_is_refused(words: str, said: str, tmp_path: Path) -> None:
