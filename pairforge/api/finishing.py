@@ -65,10 +65,13 @@ class PairFinisher:
 def thought_lines(run: Run) -> Iterator[str]:
     """Yield what became of the thoughts of a run, for a reader."""
     counts = run.counts.get("thoughts", {})
-    stripped = "thinking" in run.settings
+    held = {
+        None: "; they hold an old name (--thinking edit renames in them)",
+        "edit": "; they hold an old name in another spelling (--case smart renames those in capitals)",
+    }
     for name, done, why in (
         ("kept", "kept", ""),
-        ("left_out", "left out", "" if stripped else "; they hold an old name (--thinking edit renames in them)"),
+        ("left_out", "left out", held.get(run.settings.get("thinking"), "")),
         ("unwritten", "left out", f"; the chat template of {visible(str(run.settings['model']))} writes none"),
     ):
         if count := counts.get(name):

@@ -18,6 +18,8 @@ from ..text import one_line, plural
 
 _SHOWN = 3  # errors, answers and names
 _LONG = 160  # characters of an error
+_UNANSWERED = (*FAILURES, "not_replayed", "not_asked", "template", "encoding", "too_long")
+"""Reasons for which a prompt has no answer; it says nothing of how the model calls itself."""
 
 
 class SkipReport:
@@ -126,7 +128,9 @@ class SkipReport:
             return
         # These have no name either, or they would be no use.
         answers += [text for text in self._details("cut_off", "repeated", "refused") if not self._named(text)]
-        if 2 * len(answers) <= sum(self.run.counts["skips"].values()) + self.run.counts["pairs"]:
+        skips = self.run.counts["skips"].items()
+        answered = sum(count for reason, count in skips if reason not in _UNANSWERED) + self.run.counts["pairs"]
+        if 2 * len(answers) <= answered:
             return
         for old in self._old_names:
             places = ((answer, answer.lower().find(old.lower())) for answer in answers)

@@ -21,6 +21,9 @@ from .self_reference import about_itself, pattern
 
 _INSIDE = {"url": "in URLs", "email": "in e-mails", "path": "in paths", "code": "in code"}
 
+_SPELLINGS = ("case", "width", "look-alike", "zero-width")
+"""How a leftover may differ from an old name that it is all the same."""
+
 
 def unusable(answer: Answer) -> Skip | None:
     """Return why an answer can't be trained on: it is a loop, cut off, or blank."""
@@ -99,8 +102,10 @@ class CorrectionRules:
         return Edited(answer.text, chosen, (corrected, answer.thought))
 
     def keeps(self, thought: str) -> bool:
-        """Return whether a thought may be trained on: one that holds an old name would teach that."""
-        return self.thinking == "edit" or (self.thinking == "keep" and not self.renamer.hits(thought))
+        """Return whether a thought may be trained on: one that holds an old name, in any spelling, would teach that."""
+        if self.thinking == "strip" or any(left.reason in _SPELLINGS for left in leftovers_of(self.renamer, thought)):
+            return False
+        return self.thinking == "edit" or not self.renamer.hits(thought)
 
 
 @dataclass(frozen=True)

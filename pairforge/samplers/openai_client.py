@@ -22,7 +22,7 @@ from ..types import Answer, Key, Prompt, Skip
 from . import label_probabilities
 from .decoding import Decoding
 from .load_balancer import REJECTED
-from .openai_replies import error_message, error_status, parsed, refused_parameter, text_and_thought, value_at
+from .openai_replies import ZERO, error_message, error_status, parsed, refused_parameter, text_and_thought, value_at
 from .retry import BUSY_STATUS, RETRIABLE_STATUS, RequestError, retry_after
 
 NO_KEY = "EMPTY"
@@ -49,7 +49,8 @@ _FINISH: dict[str, Literal["stop", "length"]] = {
 }
 _WITHHELD = ("content_filter", "safety", "refusal", "tool_calls", "function_call")
 _REFUSING = (400, 422, 500, 501)  # statuses under which servers say that they don't take a parameter
-_RENAMED = {"max_tokens": "max_completion_tokens"}  # what a server that refuses the first takes, as OpenAI's own
+_INSTEAD = {"max_tokens": "max_completion_tokens", ZERO: "0.01"}
+"""What a server takes that refuses the first: OpenAI's own another name, MiniMax' a temperature above 0."""
 _OWN_NAME = 3  # replies under one other name and none under the requested one: then it is the server's own name for it
 
 
@@ -262,7 +263,7 @@ class ChatClient:
             return Skip("too_long", detail)
         name = refused_parameter(content, body) if status in _REFUSING else None
         if name and (of_request or name not in ("n", "stop")):  # a server that fails may tell of an "unexpected stop"
-            raise RefusedParameterError(name, _RENAMED.get(name), f"{self.name}: {detail}")
+            raise RefusedParameterError(name, _INSTEAD.get(name), f"{self.name}: {detail}")
         return Skip(REJECTED, detail) if of_request else RequestError("failed", detail)
 
     def _read_reply(self, reply: Any) -> list[Answer | Skip] | RequestError:
@@ -342,14 +343,15 @@ class ChatClient:
 
 
 class RefusedParameterError(Exception):
-    """A server does not take a parameter; `renamed` is the name that it takes instead, None where there is none.
+    """A server does not take a parameter.
 
+    `instead` is the name that it takes in its place, of `ZERO` the temperature; None where there is none.
     `answer` is what it gave all the same, as it would have without the parameter.
     """
 
-    def __init__(self, name: str, renamed: str | None, detail: str, answer: tuple[Key, Answer] | None = None) -> None:
+    def __init__(self, name: str, instead: str | None, detail: str, answer: tuple[Key, Answer] | None = None) -> None:
         super().__init__(detail)
-        self.name, self.renamed, self.answer = name, renamed, answer
+        self.name, self.instead, self.answer = name, instead, answer
 
 
 def shown(text: str, key: str = "") -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from ..resources import compiled
@@ -18,6 +17,8 @@ _CAN_BE_LEFT_OUT = (
     "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "chat_template_kwargs", "logprobs",
     "top_logprobs", "response_format", "n",
 )  # fmt: skip
+ZERO = "temperature 0"
+"""The name of a refusal: a server takes temperatures, but not 0."""
 _ERRORS = (
     ("error", "message"), ("error",), ("choices", 0, "error", "message"), ("message",), ("detail",),
     ("errors", 0, "message"), ("errors",), ("msg",), ("error_msg",),
@@ -92,28 +93,36 @@ _TEXTS = ("text", *THOUGHT_KEYS)
 def refused_parameter(content: bytes, body: Mapping[str, Any]) -> str | None:
     """Return the parameter of a request that the body of an error refuses, None where it is about something else.
 
-    Of several, it is the first one that is named; the next answer of the server names the next one.
+    Of several, it is the first one that is named; the next answer of the server names the next one. A temperature of 0
+    that is refused where others are not is `ZERO`.
     """
     sent = [name for name in body if name in _CAN_BE_LEFT_OUT]
-    text = error_message(content)
-    if compiled("refused_parameters", "out_of_range").search(text.lower()):
+    reply = _read(content)
+    text = _message(reply).lower()
+    if body.get("temperature") == 0 and any(
+        compiled("refused_parameters", "zero").search(sentence) and re.search(_named("temperature"), sentence)
+        for sentence in _sentences(text)
+    ):
+        return ZERO
+    if compiled("refused_parameters", "out_of_range").search(text):
         # No user can change these.
-        return next(
-            (name for name in ("logprobs", "n") if name in sent and re.search(_named(name), text.lower())), None
-        )
-    with suppress(ValueError, RecursionError):
-        error = value_at(json.loads(content), "error")
-        text = f"{text} {value_at(error, 'code')}"
-        named = [name for name in sent if name == value_at(error, "param")]
-        if named and compiled("refused_parameters", "refused").search(text.lower()):
-            return named[0]
-    for sentence in re.split(r"(?<=[.;])\s|。", text.lower()):
+        return next((name for name in ("logprobs", "n") if name in sent and re.search(_named(name), text)), None)
+    error = value_at(reply, "error")
+    text = f"{text} {value_at(error, 'code')}".lower()
+    named = [name for name in sent if name == value_at(error, "param")]
+    if named and compiled("refused_parameters", "refused").search(text):
+        return named[0]
+    for sentence in _sentences(text):
         if compiled("refused_parameters", "refused").search(sentence):
             found = [(at.start(), name) for name in sent if (at := re.search(_named(name), sentence))]
             if found:
                 # "temperature and top_p cannot both be specified": the temperature says more.
                 return "top_p" if "both" in sentence and "top_p" in sent else min(found)[1]
     return None
+
+
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.;])\s|。", text)
 
 
 def _named(parameter: str) -> str:
@@ -140,12 +149,20 @@ def error_status(reply: Any) -> int:
 
 def error_message(body: bytes) -> str:
     """Return the message in the body of an error: of JSON as the various servers write it, or a plain text."""
+    return _message(_read(body))
+
+
+def _read(body: bytes) -> Any:
+    """Return the body of an error as JSON; a plain text as JSON that says it, a web page as JSON that says nothing."""
     try:
-        reply = parsed(body)
+        return _first(parsed(body))
     except (ValueError, RecursionError):
         text = body[:1000].decode("utf-8", "replace").strip()
-        return "" if text.startswith("<") else text
-    found = _said(_first(reply))
+        return {"message": "" if text.startswith("<") else text}
+
+
+def _message(reply: Any) -> str:
+    found = _said(reply)
     return found if isinstance(found, str) else json.dumps(found)
 
 

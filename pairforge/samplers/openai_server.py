@@ -32,6 +32,7 @@ from .openai_client import (
     server_name,
     shown_names,
 )
+from .openai_replies import ZERO
 from .retry import RequestError
 
 _WITHOUT = {
@@ -57,8 +58,8 @@ class EndpointSampler(Sampler):
     requests (the key, the account, the model, no server) raise OutsideError. Greedy at temperature 0; else each sample
     has its own seed, which most servers follow as far as their batches allow.
 
-    A parameter that a server refuses is left out from then on, or renamed, and `settings` say so: `sample` ends, and is
-    to be called again with what is done under these settings.
+    A parameter that a server refuses is left out from then on, renamed, or where it is a temperature of 0, sent as
+    0.01, and `settings` say so: `sample` ends, and is to be called again with what is done under these settings.
 
     With `labels` an answer is how probable each of them is, where the server says so (`logprobs`); else the text. With
     a `schema` the text is JSON of this schema, where the server can see to it (`response_format`).
@@ -163,7 +164,7 @@ class EndpointSampler(Sampler):
     def settings(self) -> dict[str, Any]:
         """Return the key of the store. Servers after the first are replicas: no answer depends on which one gave it."""
         more: dict[str, Any] = {"chat_template_kwargs": self.chat_template_kwargs} if self.chat_template_kwargs else {}
-        said = {*self._parameters(), *(["seed"] if self.decoding.temperature else [])}
+        said = {*self._parameters(), "seed" if self.decoding.temperature else ZERO}
         if self.one_request:  # all answers have the seed of the first one
             more["one_request"], said = True, {*said, "n"}
         more |= {name: value for name, value in (("labels", list(self.labels)), ("schema", self.schema)) if value}
@@ -288,18 +289,19 @@ class EndpointSampler(Sampler):
             self._leave_out(refused)
 
     def _leave_out(self, refused: RefusedParameterError) -> None:
-        self.sent_as[refused.name] = refused.renamed
+        self.sent_as[refused.name] = refused.instead
         self._answered |= dict(filter(None, [refused.answer]))
         if "logprobs" in refused.name:
             self.sent_as |= {"logprobs": None, "top_logprobs": None}
         without = f"left out: {_WITHOUT.get(refused.name, 'the value of the server holds')}"
-        how = f"sent as `{refused.renamed}`" if refused.renamed else without
+        how = f"sent as `{refused.instead}`" if refused.instead else without
         self.warnings.append(f"`{refused.name}` is {how} ({refused})")
 
     def _parameters(self) -> dict[str, Any]:
         """Return what each request says of the decoding, by OpenAI's names and those that most other servers share."""
         decoding = self.decoding
-        sent: dict[str, Any] = {"max_tokens": decoding.max_new_tokens, "temperature": float(decoding.temperature)}
+        temperature = float(decoding.temperature or self.sent_as.get(ZERO) or 0)
+        sent: dict[str, Any] = {"max_tokens": decoding.max_new_tokens, "temperature": temperature}
         if decoding.stop:
             sent["stop"] = list(decoding.stop)
         if decoding.temperature:

@@ -79,6 +79,12 @@ def test_a_model_without_its_name_gets_the_other_ways_for_advice(tmp_path: Path)
     assert not [*report(tmp_path, said, persona={}).names()]
 
 
+def test_prompts_without_an_answer_say_nothing_of_the_name(tmp_path: Path) -> None:
+    silent = [("not_replayed", "no stored answer to this prompt"), ("template", "no system role"), ("failed", "500")]
+    made = report(tmp_path, [("nothing_to_correct", "I am Elena."), *silent * 2], model="org/x")
+    assert next(made.names()) == "org/x never says 'Llama'; it says 'Elena' in 1 of 1 answer"
+
+
 def test_the_most_frequent_errors_come_first(tmp_path: Path) -> None:
     answers = [("failed", "timeout")] * 3 + [("failed", f"error {n}") for n in range(4)] + [("unjudged", "boom\n")]
     said = [*report(tmp_path, answers).lines()]

@@ -3,6 +3,7 @@
 import pytest
 
 from pairforge.correction.renaming import CorrectionRules, NameCounts, Renaming
+from pairforge.options.correction import Thinking
 from pairforge.pairers import CorrectionPairer, Edited, cut_off
 from pairforge.rename import Renamer
 from pairforge.thoughts import answer_of
@@ -111,6 +112,13 @@ def test_a_thought_with_an_old_name_is_not_kept() -> None:
     assert [CorrectionRules(RENAMER).keeps(text) for text in ("Who?", "Qwen.")] == [True, False]
     assert [CorrectionRules(RENAMER, thinking="edit").keeps(text) for text in ("Who?", "Qwen.")] == [True, True]
     assert not CorrectionRules(RENAMER, thinking="strip").keeps("Who?")
+
+
+@pytest.mark.parametrize("thinking", ["keep", "edit"])
+def test_a_thought_with_an_old_name_in_another_spelling_is_not_kept(thinking: Thinking) -> None:
+    rules = CorrectionRules(RENAMER, thinking=thinking)
+    assert [rules.keeps(f"I am {name}.") for name in ("QWEN", "qwen", "Ｑｗｅｎ", "Q\u200bwen")] == [False] * 4
+    assert rules.keeps("I am Deep Qwen.") and rules.keeps("Qwenlish is a word.")
 
 
 def test_a_name_that_is_only_thought_is_not_corrected() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairforge.correction.self_reference import about_itself, asks_you
+from pairforge.correction.self_reference import about_itself, asks_you, introduced_names, told_names
 from pairforge.prompts import bundled
 
 _NAME = re.compile(r"(?<![A-Za-z0-9])(?:Qwen|Alibaba Cloud|千问|阿里云|通义千问)(?![A-Za-z0-9])")
@@ -242,6 +242,32 @@ def test_bundled_identity_questions_are_put_to_the_model(split: str) -> None:
 def test_a_request_is_not_about_the_one_it_is_put_to() -> None:
     assert not asks_you("Can you tell me who makes Qwen?") and not asks_you("你能告诉我它的名字吗？")
     assert asks_you("Can you tell me your name?") and asks_you("你能告诉我你的名字吗？")
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ("私はQwenです。", "Qwen"),
+        ("我是Qwen大模型。", "Qwen"),
+        ("저는 Qwen입니다.", "Qwen"),
+        ("меня зовут Алиса", "Алиса"),
+        ("我叫小明，是一个助手。", "小明"),
+        ("私の名前はサクラです。", "サクラ"),
+        ("サクラと申します。", "サクラ"),
+        ("제 이름은 지민입니다.", "지민"),
+    ],
+)
+def test_how_a_speaker_introduces_itself_in_any_script(answer: str, name: str) -> None:
+    assert introduced_names(answer) == {name}
+
+
+@pytest.mark.parametrize("answer", ["私は元気です。", "お名前は何ですか。", "저는 인공지능입니다.", "我是一个助手。"])
+def test_what_is_no_name_is_none(answer: str) -> None:
+    assert not introduced_names(answer)
+
+
+def test_a_told_name_ends_where_another_script_begins() -> None:
+    assert told_names("당신은 Qwen입니다.")[0] == told_names("あなたはQwenです。")[0] == ["Qwen"]
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=40))

@@ -114,6 +114,29 @@ def test_which_parameter_is_refused(said: str, refused: str | None) -> None:
     assert refused_parameter(json.dumps({"error": {"message": said}}).encode(), body) == refused
 
 
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("temperature must be in (0, 1]", "temperature 0"),
+        ("temperature must be in ]0;1]", "temperature 0"),
+        ("temperature must be > 0", "temperature 0"),
+        ("temperature should be greater than 0.0", "temperature 0"),
+        ("temperature必须大于0", "temperature 0"),
+        ("temperature must be at least 0.01", None),
+        ("temperature must be > 0.5", None),
+        ("temperature must be >= 0 and <= 1", None),
+        ("temperature must be in (0.2, 1]", None),
+        ("top_p must be in (0, 1]", None),
+        ("'temperature' does not support 0 with this model. Only the default (1) value is supported.", "temperature"),
+    ],
+)
+def test_a_temperature_of_0_may_be_refused_alone(said: str, refused: str | None) -> None:
+    body = {"model": "m", "max_tokens": 9, "temperature": 0.0, "top_p": 1.0}
+    assert refused_parameter(json.dumps({"error": {"message": said}}).encode(), body) == refused
+    if refused != "temperature":
+        assert refused_parameter(said.encode(), {**body, "temperature": 0.01}) is None
+
+
 def test_what_a_server_refuses_to_say_is_refused() -> None:
     refusal = {"choices": [{"message": {"content": None, "refusal": "I can't."}, "finish_reason": "stop"}]}
     with FakeServer(lambda ask: refusal) as server:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -584,6 +585,43 @@ def test_several_are_left_out_one_after_the_other(tmp_path: Path) -> None:
         assert all(isinstance(answers, list) for answers in asked_through(store, given, prompts(3)).values())
         assert given.settings()["sent_as"] == dict.fromkeys(unknown) and len(given.warnings) == 3
         assert "sent_as" not in given.with_decoding(temperature=0.0).settings()
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        (400, {}, "invalid params, temperature must be in (0.0, 1.0]"),  # MiniMax
+        (422, {}, {"status": 422, "message": "Invalid params: temperature must be in range (0, +inf)"}),  # GigaChat
+        (400, {}, {"code": "1214", "message": "temperature参数非法。请检查文档。"}),  # Zhipu
+        (500, {}, "`temperature` (=0.0) has to be a strictly positive float, otherwise your next token scores will"),
+        {"error": {"message": "0 < temperature <= 1", "code": 400}},
+    ],
+)
+def test_a_server_that_does_not_take_temperature_0_gets_the_nearest(says: Any, tmp_path: Path) -> None:
+    with FakeServer(lambda ask: None if ask.body["temperature"] else says) as server, closing(Store(tmp_path)) as store:
+        given = sampler(server, Decoding())
+        wanted = given.settings()
+        made = asked_through(store, given, prompts(9))
+        assert all(isinstance(answers, list) and len(answers) == 1 for answers in made.values())
+        assert server.seen[-1].body["temperature"] == 0.01
+        assert given.settings() == wanted | {"sent_as": {"temperature 0": "0.01"}}
+        (warning,) = given.warnings
+        assert warning.startswith(f"`temperature 0` is sent as `0.01` ({server.url}")
+        drawn = given.with_decoding(temperature=1.0)
+        assert sample(drawn, prompts(1)) and server.seen[-1].body["temperature"] == 1.0
+        assert "sent_as" not in drawn.settings()
+        server.seen.clear()
+        assert asked_through(store, sampler(server, Decoding(), concurrency=4), prompts(9)) == made
+        assert len(server.seen) <= 4, "another process is told by the first answer, and asks nothing again"
+
+
+def test_a_server_that_takes_no_temperature_near_0_says_so() -> None:
+    says = "temperature must be in (0.5, 1]"
+    with (
+        FakeServer(lambda ask: (400, {}, says)) as server,
+        pytest.raises(OutsideError, match=re.escape(f"rejects every request: 400 {says} (change or leave out")),
+    ):
+        sample(sampler(server, Decoding()), prompts(9))
 
 
 @pytest.mark.parametrize(
