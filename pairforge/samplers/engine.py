@@ -29,7 +29,7 @@ from .prefill import Computed, Prefill
 from .rows import Ending, Labels, Row, SeededSampling
 from .whole_batches import WholeBatches
 
-_LEFT = 0.75  # share of the rows below which the window is made smaller at the end: that copies it
+_LEFT = 0.95  # share of the rows below which the window is made smaller at the end: that copies it
 
 
 def generate(
