@@ -18,6 +18,7 @@ import click
 
 from ..api.config_file import CONFIG_NAME, config_file
 from ..errors import InputError
+from ..options.common import ExecutorOptions
 from ..options.sampling import SamplerOptions
 from ..text import did_you_mean, error_line
 from .usage import commands_of, spelling, wrong_value
@@ -68,12 +69,17 @@ def announcement(ctx: click.Context) -> str | None:
 
 
 def yield_to_options(ctx: click.Context) -> None:
-    """Put back the defaults of what the file says of a server, where the user names another source of answers."""
-    given = [name for name in _SOURCES if name in ctx.params and _source(ctx, name) == "COMMANDLINE"]
-    if not given:
-        return
+    """Put back the defaults of what the file says of a server, where the user names another source of answers.
+
+    So it is with what the file says of an executor, where the user names none.
+    """
+    idle = set[str | None]()
+    if any(name in ctx.params and _source(ctx, name) == "COMMANDLINE" for name in _SOURCES):
+        idle |= {*_SOURCES, "api_key_env", "concurrency", "timeout"}
+    if ctx.params.get("executor") is None:
+        idle |= {one.name for one in fields(ExecutorOptions)}
     for param in ctx.command.params:
-        if param.name in (*_SOURCES, "api_key_env", "concurrency", "timeout") and _is_default(ctx, param):
+        if param.name in idle and _is_default(ctx, param):
             ctx.params[param.name] = () if getattr(param, "multiple", False) else param.default
             ctx.set_parameter_source(param.name, click.core.ParameterSource.DEFAULT)
 

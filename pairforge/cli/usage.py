@@ -72,6 +72,8 @@ def explained(error: click.ClickException, args: Sequence[str] = ()) -> InputErr
         option = isinstance(error.param, click.Option) and spelling(error.param)
         missing = option or error.param.metavar or error.param.human_readable_name
         what, fix = f"{name}: {missing} is missing", f"add {option} {error.param.metavar}" if option else _usage(ctx)
+        if name == "pair" and len(args) == 3 and not any(word.startswith("-") for word in args):
+            fix = f"write {path} --chosen {shlex.quote(args[1])} --rejected {shlex.quote(args[2])}"
     elif isinstance(error, click.BadParameter) and error.param:
         what = f"{spelling(error.param)}: {wrong_value(error, error.param)}"
         choices = getattr(error.param.type, "choices", ())

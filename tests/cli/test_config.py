@@ -75,6 +75,14 @@ def test_another_source_of_answers_takes_the_place_of_the_server_in_the_file() -
     assert run(f"{BUILD} -q", server).exit_code == 0
 
 
+def test_what_the_file_says_of_shards_waits_for_an_executor() -> None:
+    shards = '[pairforge]\nshards = "here"\nworkers = 2\n'
+    done = run(BUILD, shards)
+    assert done.exit_code == 0 and "--shards" not in done.stderr and not Path("here").exists(), done.stderr
+    done = run(f"{BUILD} --executor local -o other", '[pairforge]\nshards = "here"\n')
+    assert done.exit_code == 0 and "--shards" in done.stderr and Path("here").exists(), done.stderr
+
+
 @pytest.mark.parametrize(
     ("config", "says", "fix"),
     [

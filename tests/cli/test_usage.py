@@ -50,6 +50,8 @@ from pairforge.cli.usage import commands_of
         ("correct --max-edit 0", "--max-edit: 0.0 must be more than 0 and at most 1", "pairforge correct --help"),
         ("correct --from", "--from needs a value", "write --from VALUE, or --from=VALUE"),
         ("convert", "IN is missing", "write: pairforge convert [OPTIONS] IN OUT"),
+        ("pair a.jsonl b.jsonl", "pair: --chosen is missing", "pair --chosen a.jsonl --rejected b.jsonl"),
+        ("pair a.jsonl --rejected b.jsonl", "pair: --chosen is missing", "add --chosen RUN|FILE"),
         ("show a b c", "can't use c", "write: pairforge show"),
         ("validate a b --fix out.jsonl", "--fix names one file, and there are 2 sources", "run it for each source"),
     ],
