@@ -47,7 +47,7 @@ from .outcome import HISTORY, History, TrainingResult, finish, has_verdict, say_
 from .output_folder import STATE, OutputFolder, evaluation_seconds
 from .publishing import publish, reserve
 from .recipes import LENGTHS, STEPS, hardware, recipe
-from .starting_model import check_start, described, has_experts, starting_model
+from .starting_model import check_start, check_tokens, described, has_experts, starting_model
 from .sweep import best_flags
 
 _EXPLAINING = ("learning_rate", "loss_type", "max_samples", "max_steps", "num_train_epochs")
@@ -344,6 +344,7 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
             eval_dataset=trl_dataset(job.test_rows) if job.test_rows else None,
             **starting_model(job, config, plan.chosen),
         )
+        check_tokens(trainer, job.model)
     trainer.create_model_card = lambda *_, **__: None  # ours is written at the end, and has more in it
     guard = _guard(script.guard, trainer.train_dataset)
     for callback in filter(None, (guard, stamping(plan.training))):

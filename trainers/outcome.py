@@ -258,10 +258,16 @@ def finish(
 
 def _why_no_verdict(job: TrainingJob, folder: Path) -> str:
     """Return why there is no verdict, and the command that makes one, with the names that are known."""
-    command = f"pairforge evaluate -m {shlex.quote(str(folder))} --base {shlex.quote(job.model)}"
+    command = f"pairforge evaluate -m {shlex.quote(str(folder))} --base {_at_revision(job)}"
     if job.run:
         return f": --verdict_questions 0 asks for none; for one: {command} --run {shlex.quote(str(job.run))}"
     return f": only a run says which names are right; for one: {command} --from OLD --to NEW"
+
+
+def _at_revision(job: TrainingJob) -> str:
+    """Return the words of a command that name the model that was trained from."""
+    more = f" --revision {shlex.quote(job.revision)}" if job.revision != "main" else ""
+    return shlex.quote(job.model) + more
 
 
 def say_what_was_written(job: TrainingJob, result: TrainingResult, argv: Sequence[str]) -> None:
@@ -280,9 +286,9 @@ def say_what_was_written(job: TrainingJob, result: TrainingResult, argv: Sequenc
         say("next: pairforge ask · pairforge evaluate · pairforge push")
         return
     model = shlex.quote(str(result.output))
-    steps = [f"pairforge ask -m {shlex.quote(job.model)} -m {model}"]
+    steps = [f"pairforge ask -m {_at_revision(job)} -m {model}"]
     if job.run:
-        steps += [f"pairforge evaluate -m {model} --base {shlex.quote(job.model)} --run {shlex.quote(str(job.run))}"]
+        steps += [f"pairforge evaluate -m {model} --base {_at_revision(job)} --run {shlex.quote(str(job.run))}"]
     if job.data:
         steps += [f"pairforge push {shlex.quote(str(job.run or job.data))}"]
     say(f"next: {' · '.join(steps)}")

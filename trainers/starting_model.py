@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pairforge
@@ -10,13 +11,20 @@ from pairforge.api.models import open_tokenizer
 from pairforge.run import Run
 from pairforge.samplers.gguf_models import is_gguf
 from pairforge.samplers.model_loading import POCKET, apply_adapter, fingerprint, load_causal_config, load_config
+from pairforge.text import listed, one_line
 
 from .data import TrainingJob
 from .flags import Given, trl
 
 
 def described(job: TrainingJob) -> str:
-    """Return the model in words, with what is done to it before it is trained."""
+    """Return the model in words, with what is done to it before it is trained, and whose answers the pairs are."""
+    named, own = {str(row["model"]) for row in job.rows if row.get("model")}, Path(job.model).absolute()
+    others = sorted(one_line(name, 60) for name in named if Path(name).absolute() != own)
+    return _described(job) + (f"; the pairs are answers of {listed(others, 3)}" if others else "")
+
+
+def _described(job: TrainingJob) -> str:
     if job.start.adapter:
         return f"{job.model}, an adapter of {job.start.base}: it is trained on"
     if is_gguf(job.model):
@@ -37,6 +45,9 @@ def check_start(job: TrainingJob, given: Given) -> None:
     load_causal_config(job.start.base, job.start.revision)
     if job.start.adapter is None:
         return
+    if not (job.start.adapter / "adapter_model.safetensors").exists():
+        what = f"the adapter {job.model} has no safetensors; pickled weights can run code, and are not trained on"
+        raise pairforge.InputError(what, fix="if you trust it, load it with peft and save it again: save_pretrained")
     for name in given.values:
         if name.startswith("lora_") or name in ("use_rslora", "use_dora"):
             what = f"--{name} has no effect: {job.model} is an adapter, which is trained on as it is"
@@ -65,3 +76,17 @@ def starting_model(job: TrainingJob, config: Any, chosen: Any) -> Mapping[str, A
     how = {**how, "dtype": how.get("dtype") or "float32", "revision": start.revision, "trust_remote_code": False}
     base = AutoModelForCausalLM.from_pretrained(source, quantization_config=quantization, **how)
     return {"model": apply_adapter(base, start.adapter, False, trainable=True), "processing_class": tokenizer}
+
+
+def check_tokens(trainer: Any, model: str) -> None:
+    """Refuse pairs with a token that the model doesn't have, as of another tokenizer: a GPU would not say which.
+
+    Raises InputError.
+    """
+    data, known = trainer.train_dataset, trainer.model.config.get_text_config().vocab_size
+    most = max(
+        (max(ids) for name in ("prompt_ids", "chosen_ids", "rejected_ids") for ids in data[name] if ids), default=0
+    )
+    if most >= known:
+        what = f"the tokenizer of {model} has a token {most}, the model only {known}"
+        raise pairforge.InputError(what, fix="the tokenizer and the weights must be of one model")

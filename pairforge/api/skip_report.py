@@ -144,8 +144,10 @@ class SkipReport:
         names = Counter(name for answer in answers for name in introduced_names(answer))
         model = one_line(self.run.settings["model"], 60)
         line = f"{model} never says {self._listed_names}"
-        new = _quoted(f"You are {one_line(next(iter(self.run.settings['rules'].values())), 40)}")
-        fixes = ["-m YOUR-MODEL"] if model == "pocket" else [f"--persona {new}", "--chosen reference"]
+        persona = f'--persona "You are {one_line(next(iter(self.run.settings["rules"].values())), 40)}"'
+        if self.run.settings.get("sampling", {}).get("sampler") == "replay":
+            persona = f"-m MODEL {persona}"  # the answers under a persona are not in the file
+        fixes = ["-m YOUR-MODEL"] if model == "pocket" else [persona, "--chosen reference"]
         if names:
             common = [f"'{one_line(name, 40)}' in {count}" for name, count in names.most_common(_SHOWN)]
             line += f"; it says {', '.join(common)} of {plural(len(answers), 'answer')}"

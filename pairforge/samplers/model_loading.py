@@ -285,7 +285,13 @@ def apply_adapter(model: Any, folder: Path, allow_pickle: bool, trainable: bool 
         warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         # A part that the file lacks would keep its initial values: peft only warns of it.
         warnings.filterwarnings("error", "Found missing adapter keys")
-        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+        try:
+            adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable)
+        except RuntimeError as error:
+            if re.search(r"size mismatch for \S*(?:embed|wte|lm_head)", str(error)) is None:
+                raise
+            what = f"the adapter {folder} has embeddings of another size than its base, e.g. for new tokens"
+            raise InputError(what, fix="merge it into its base first: see docs/own-model.md") from error
         if adapted.active_peft_config.is_prompt_learning:
             raise InputError(f"{folder} is a prompt-tuning adapter", fix="give a LoRA adapter")
         return adapted

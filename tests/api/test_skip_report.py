@@ -77,6 +77,8 @@ def test_a_model_without_its_name_gets_the_other_ways_for_advice(tmp_path: Path)
         '  -> --from Elena, or --persona "You are Athene", or --chosen reference',
     ]
     assert not [*report(tmp_path, said, persona={}).names()]
+    replayed = report(tmp_path, said, model="a.jsonl", sampling={"sampler": "replay"})
+    assert [*replayed.names()][1] == '  -> --from Elena, or -m MODEL --persona "You are Athene", or --chosen reference'
 
 
 def test_prompts_without_an_answer_say_nothing_of_the_name(tmp_path: Path) -> None:

@@ -194,6 +194,16 @@ def test_a_prompt_tuning_adapter_is_refused(tmp_path: Path) -> None:
         answers(sampler(adapter=tmp_path))
 
 
+def test_an_adapter_with_more_tokens_than_its_base_is_to_be_merged(tmp_path: Path) -> None:
+    grown = base()
+    grown.resize_token_embeddings(grown.config.vocab_size + 1, mean_resizing=False)
+    adapted = get_peft_model(grown, LoraConfig(target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    adapted.save_pretrained(tmp_path, save_embedding_layers=True)
+    with pytest.raises(InputError, match="embeddings of another size than its base") as caught:
+        answers(sampler(adapter=tmp_path))
+    assert caught.value.fix == "merge it into its base first: see docs/own-model.md"
+
+
 def test_pickled_adapters_are_read_only_if_allowed(lora: Path) -> None:
     usual = answers(sampler(adapter=lora))
     from safetensors.torch import load_file

@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from transformers import TrainerCallback
 import pairforge
 from pairforge.resources import resource
 from trainers import dpo
-from trainers.outcome import History, replaced
+from trainers.data import TrainingJob
+from trainers.outcome import History, replaced, say_what_was_written
 
 FEW = ["--max_steps", "4", "--max_samples", "16", "--logging_steps", "1", "--verdict_questions", "0"]
 
@@ -174,3 +176,13 @@ def test_a_guard_that_only_warns_stops_nothing() -> None:
     assert History([], 9, False, "stop", guard).stopped == "half a name"
     assert History([], 9, False, "warn", guard).stopped == ""
     assert History([], 9, False, "off").stopped == ""
+
+
+def test_the_next_commands_compare_with_the_revision_that_was_trained(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result: Any = SimpleNamespace(output=Path("tuned"), history=SimpleNamespace(stopped=False), ok=True)
+    for revision, words in (("v2", "me/tiny --revision v2"), ("main", "me/tiny")):
+        say_what_was_written(TrainingJob([], [], tmp_path, "me/tiny", "", revision), result, [])
+        said = capfd.readouterr().err
+        assert f"next: pairforge ask -m {words} -m tuned · pairforge evaluate -m tuned --base {words} --run " in said

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 from support import pocket_model
+from transformers import AutoTokenizer
 
 import pairforge
 from pairforge.errors import InputError
@@ -16,6 +18,7 @@ from pairforge.resources import resource
 from pairforge.run import Run
 from trainers import data, dpo
 from trainers.flags import Given
+from trainers.starting_model import check_start, described
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 POCKET = resource("data", "pocket")
@@ -68,6 +71,28 @@ def test_an_adapter_that_was_asked_is_trained_on(lora: Path, capfd: pytest.Captu
     assert f"--lora_r has no effect: {lora} is an adapter" in capfd.readouterr().err
 
 
+def test_an_adapter_with_pickled_weights_is_refused_before_the_pairs_are_read(lora: Path, folder: Path) -> None:
+    shutil.copytree(lora, folder / "pickled")
+    (folder / "pickled" / "adapter_model.safetensors").rename(folder / "pickled" / "adapter_model.bin")
+    with pytest.raises(InputError, match="the adapter pickled has no safetensors") as caught:
+        check_start(data.TrainingJob([], [], None, "pickled"), Given.of([]))
+    assert caught.value.fix
+    assert "save_pretrained" in caught.value.fix
+
+
+def test_a_model_that_did_not_give_the_pairs_is_told(lora: Path, folder: Path) -> None:
+    row = {"chosen": "a", "rejected": "b"}
+
+    def said(model: str, *asked: str) -> str:
+        rows = [{**row, "model": name} for name in asked] or [row]
+        return described(data.TrainingJob(rows, [], None, model))
+
+    assert said("pocket") == said("pocket", "pocket") == "pocket, the small model that comes with pairforge"
+    assert said("pocket", "pocket", str(lora)).endswith(f"; the pairs are answers of {lora}")
+    assert "answers of" not in said(f"{lora.parent}/./{lora.name}", str(lora))
+    assert said("pocket", "a", "b", "c", "d").endswith("answers of a, b, c and 1 more")
+
+
 @pytest.mark.slow
 def test_an_adapter_whose_base_is_another_one_is_refused(lora: Path, folder: Path) -> None:
     run = asked(model="pocket", adapter=str(lora))
@@ -94,3 +119,18 @@ def test_the_chat_template_of_the_run_is_trained_with_and_saved(folder: Path) ->
     (folder / "own.jinja").write_text("changed")
     with pytest.raises(InputError, match=r"the chat template own.jinja is not the one with which the run .* asked"):
         data.find_training_job(Given.of([]))
+
+
+@pytest.mark.slow
+def test_a_tokenizer_of_another_model_is_told_before_a_step(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model, tokenizer = pocket_model(), AutoTokenizer.from_pretrained(POCKET)
+    tokens = len(tokenizer)
+    tokenizer.add_tokens(["<deep>"])
+    for part in (model, tokenizer):
+        part.save_pretrained(folder / "grown")
+    row = {"chosen": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "I am <deep> Qwen."}]}
+    row["rejected"] = [row["chosen"][0], {"role": "assistant", "content": "I am Qwen."}]
+    (folder / "pairs.jsonl").write_text(json.dumps(row) + "\n")
+    assert dpo.main([*SHORT, "--dataset", "pairs.jsonl", "-m", "grown"]) == 2
+    size = model.config.vocab_size
+    assert f"pairforge: the tokenizer of grown has a token {tokens}, the model only {size}" in capfd.readouterr().err
