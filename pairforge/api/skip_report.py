@@ -18,6 +18,7 @@ from ..text import one_line, plural
 
 _SHOWN = 3  # errors, answers and names
 _LONG = 160  # characters of an error
+_FREQUENT = 0.02  # of the answers: a rarer name is hardly what the model calls itself
 _UNANSWERED = (*FAILURES, "not_replayed", "not_asked", "template", "encoding", "too_long")
 """Reasons for which a prompt has no answer; it says nothing of how the model calls itself."""
 
@@ -141,7 +142,8 @@ class SkipReport:
                 yield f"the model writes '{other}', not '{one_line(old, 40)}'"
                 yield f"  -> --from {_quoted(other)}, or --case smart"
                 return
-        names = Counter(name for answer in answers for name in introduced_names(answer))
+        found = Counter(name for answer in answers for name in introduced_names(answer))
+        names = Counter({name: count for name, count in found.items() if count >= _FREQUENT * len(answers)})
         model = one_line(self.run.settings["model"], 60)
         line = f"{model} never says {self._listed_names}"
         persona = f'--persona "You are {one_line(next(iter(self.run.settings["rules"].values())), 40)}"'

@@ -38,6 +38,14 @@ def test_the_name_that_the_model_says_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_in_one_of_a_hundred_answers_is_not_the_model_s(tmp_path: Path) -> None:
+    said = [("nothing_to_correct", "Yes.")] * 100 + [("nothing_to_correct", "I am Bob.")]
+    assert [*report(tmp_path, said, model="org/x").names()] == [
+        "org/x never says 'Llama'",
+        '  -> --persona "You are Athene", or --chosen reference',
+    ]
+
+
 def test_a_persona_that_no_answer_fits_gets_advice(tmp_path: Path) -> None:
     *_, advice = report(
         tmp_path, [("persona_failed", "it refuses: No.")] * 3, persona={"text": "You are X."}
