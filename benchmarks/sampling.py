@@ -237,10 +237,10 @@ def by_continuous(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[i
 
 def by_engine(model: Any, asked: Sequence[Sequence[int]], wanted: Sequence[int], n: int, decoding: Any) -> None:
     from pairforge.samplers.engine import generate
-    from pairforge.samplers.hardware import BatchSizer, store_by_columns
+    from pairforge.samplers.hardware import BatchSizer, lay_out_weights
     from pairforge.samplers.rows import Row
 
-    store_by_columns(model)  # as where a model is loaded
+    lay_out_weights(model)  # as where a model is loaded
     rows = [
         Row((str(i), index), ids, length)
         for i, (ids, length) in enumerate(zip(asked, wanted, strict=True))

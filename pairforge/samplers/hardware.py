@@ -23,6 +23,7 @@ _KEPT = 24 * 3600  # seconds
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla", "mtia", "maia", "musa", "meta")
 _DTYPES = ("float32", "bfloat16", "float16")
 _ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
+_PACKED = 0.25  # of the memory, that packed copies of the weights may take
 _SMALL_CACHE = 32_768  # bytes a token; up to this, twice the rows on the CPU gain a third and won't fill the memory
 
 
@@ -79,20 +80,54 @@ def has_fast_bfloat16(root: Path = Path("/")) -> bool:
     return any(flag in flags for flag in ("amx_bf16", "avx512_bf16"))
 
 
-def store_by_columns(model: Any) -> None:
-    """Store the weights of linear layers by columns where that makes their products with few rows faster.
+def lay_out_weights(model: Any) -> None:
+    """Store the weights of linear layers as the CPU multiplies them fastest; the products stay the same.
 
-    So it is in float32 with MKL, which else copies them for each product: 1.1 times with 128 rows, 2.2 with 8. A matrix
-    that is an embedding, too, stays as it is, since its rows are looked up.
+    MKL, in float32, and oneDNN, in bfloat16, else copy them for each product. In float32 they are stored by columns:
+    1.1 times as fast with 128 rows, 2.2 with 8. A matrix that is an embedding, too, stays as it is, since its rows are
+    looked up. In bfloat16 a packed copy is held beside them: 1.1 times with 128 rows, 1.6 with 8.
     """
     import torch
 
-    if model.device.type != "cpu" or not torch.backends.mkl.is_available():
+    if model.device.type != "cpu":
         return
-    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
-    for weight in (module.weight for module in model.modules() if isinstance(module, torch.nn.Linear)):
-        if weight.dtype is torch.float32 and id(weight) not in embeddings:
-            weight.data = weight.data.t().contiguous().t()
+    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    if torch.backends.mkl.is_available():
+        embeddings = {id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)}
+        for weight in (module.weight for module in linear):
+            if weight.dtype is torch.float32 and id(weight) not in embeddings:
+                weight.data = weight.data.t().contiguous().t()
+    halves = [module for module in linear if type(module) is torch.nn.Linear and module.weight.dtype is torch.bfloat16]
+    if halves and has_fast_bfloat16() and sum(one.weight.nbytes for one in halves) <= _PACKED * _memory():
+        # An older torch has no such operators; then the layers stay as they are.
+        with suppress(AttributeError, RuntimeError):
+            for module, packed in [(one, _PackedLinear(one)) for one in halves]:
+                module.forward = packed
+
+
+class _PackedLinear:
+    """The forward pass of a linear layer, with a copy of its weights in the layout that oneDNN multiplies."""
+
+    def __init__(self, layer: Any) -> None:
+        import torch
+
+        self.layer, self.multiply = layer, torch.ops.mkldnn._linear_pointwise
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), _ROWS_ON_CPU)
+
+    def __call__(self, input: Any) -> Any:
+        import torch
+
+        if torch.is_grad_enabled() or input.dtype is not torch.bfloat16:
+            return torch.nn.functional.linear(input, self.layer.weight, self.layer.bias)
+        return self.multiply(input, self.packed, self.layer.bias, "none", [], "")
+
+
+def _memory() -> int:
+    """Return the bytes of this machine's memory; 0 where that is not known."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows
+        return 0
 
 
 def parameters(config: Any) -> int:

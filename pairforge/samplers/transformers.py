@@ -21,10 +21,10 @@ from .hardware import (
     BatchSizer,
     check_hardware,
     has_fast_bfloat16,
+    lay_out_weights,
     parameters,
     pick_device,
     pick_dtype,
-    store_by_columns,
     thread_note,
     threads,
 )
@@ -177,7 +177,7 @@ class LocalModel(LocalModelOptions):
             model = apply_adapter(model, resolved.adapter, self.allow_pickle).get_base_model()
         with load_errors(self.name):
             model = model.to(pick_device(self.device)).eval()
-        store_by_columns(model)
+        lay_out_weights(model)
         self.warnings += filter(None, [thread_note(model)])
         if self.in_bfloat16:
             self.warnings.append("computed in bfloat16, which this CPU does faster (--dtype float32: more exactly)")

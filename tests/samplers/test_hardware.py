@@ -17,6 +17,7 @@ from pairforge.samplers.decoding import Decoding
 from pairforge.samplers.hardware import (
     BatchSizer,
     cores,
+    has_fast_bfloat16,
     pick_device,
     pick_dtype,
     thread_note,
@@ -258,6 +259,20 @@ def test_linear_weights_are_stored_by_columns_in_float32_and_the_logits_stay() -
         torch.testing.assert_close(model(ids).logits, plain.eval()(ids).logits, atol=1e-4, rtol=1e-4)
 
 
-def test_weights_in_bfloat16_are_stored_as_they_are() -> None:
+@pytest.mark.skipif(not has_fast_bfloat16(), reason="this CPU has neither AMX nor avx512_bf16")
+def test_in_bfloat16_packed_weights_give_the_same_products() -> None:
     model = TransformersSampler("pocket", dtype="bfloat16").local.model
+    plain = load_model("pocket", None, torch.bfloat16).eval()
+    linear = [module for module in model.modules() if isinstance(module, torch.nn.Linear)]
+    assert all(module.packed.is_mkldnn for module in (one.forward for one in linear)) and len(linear) > 8
     assert all(weight.is_contiguous() for weight in model.parameters())
+    for ids in (torch.arange(24).view(2, 12), torch.arange(64)[:, None], torch.tensor([[7]])):
+        with torch.inference_mode():
+            assert torch.equal(model(ids).logits, plain(ids).logits)
+        assert torch.equal(model(ids).logits, plain(ids).logits), "with gradients the layers are as they were"
+
+
+def test_weights_in_bfloat16_stay_as_they_are_where_nothing_is_gained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_memory", lambda: 0)
+    model = TransformersSampler("pocket", dtype="bfloat16").local.model
+    assert all("forward" not in vars(module) for module in model.modules())
