@@ -60,7 +60,7 @@ def test_a_training_that_the_guard_stopped_ends_with_1_and_what_it_restored(
     from safetensors.torch import load_file
 
     asked = []
-    monkeypatch.setattr(dpo, "_guard", lambda action: asked.append(action) or Guard())
+    monkeypatch.setattr(dpo, "_guard", lambda action, pairs: asked.append(action) or Guard())
     assert dpo.main([*FEW, "--guard", action]) == code
     assert asked == [action]
     history = json.loads((folder / "model" / "history.json").read_text("utf-8"))
