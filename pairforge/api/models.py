@@ -65,7 +65,6 @@ def open_sampler(options: SamplerOptions, quiet: bool = False) -> Sampler:
     kwargs = _template_kwargs(options.chat_template_kwargs)
     if not (options.base_url or options.provider):
         local = part_of(options, LocalModelOptions, chat_template_kwargs=kwargs)
-        _read_whole_template(options.chat_template)
         model = POCKET if options.model is None else options.model
         if options.model is None and options.revision:
             raise InputError("--revision has no effect without --model", fix="add -m ORG/MODEL, or leave it out")
@@ -146,14 +145,6 @@ def _check_combination(options: SamplerOptions) -> None:
     defaults = {one.name: one.default for one in fields(SamplerOptions)}
     if wrong := next((name for name in unused if getattr(options, name) != defaults[name]), None):
         raise InputError(f"--{wrong.replace('_', '-')} has no effect with {source}", fix="leave it out")
-
-
-def _read_whole_template(path: str | None) -> str | None:
-    """Read a chat template, if one is named; an empty one, in whose place the model's own would be used, is refused."""
-    template = None if path is None else read_template(path)
-    if template is not None and not template.strip():
-        raise InputError(f"--chat-template {path} is empty", fix="give a Jinja file, or leave it out")
-    return template
 
 
 def _template_kwargs(given: str | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -320,7 +311,7 @@ def open_tokenizer(
     """
     check_model(model, revision, "tokenizer")
     resolved = resolve_model(model, revision, None)
-    template = _read_whole_template(chat_template)
+    template = None if chat_template is None else read_template(chat_template)
     chat = ChatTemplate(load_tokenizer(*resolved.tokenizer), template)
     if chat.plain and not quiet:
         note(f"{model} has no chat template: a plain one (User: / Assistant:) is used")

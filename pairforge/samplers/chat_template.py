@@ -17,17 +17,23 @@ _USER, _SYSTEM, _THOUGHT, _ANSWER = "a1b2user", "c3d4system", "e5f6thought", "g7
 
 
 def read_template(path: str) -> str:
-    """Return the Jinja template of a file. Raises InputError where it can't be read."""
+    """Return the Jinja template of a file.
+
+    Raises InputError where it can't be read, and where it is empty: the model's own would be used in its place.
+    """
     file = Path(path)
     try:
         if file.exists() and not file.is_dir() and not file.is_file():
             raise InputError(f"--chat-template {path} is a device or a pipe", fix="give a Jinja file in UTF-8")
-        return file.read_text("utf-8")
+        template = file.read_text("utf-8")
     except FileNotFoundError:
         raise InputError(f"--chat-template {path}: no such file", fix="give the path of a Jinja file") from None
     except (OSError, UnicodeDecodeError) as error:
         what = f"--chat-template {path} can't be read: {why_unreadable(error)}"
         raise InputError(what, fix="give a Jinja file in UTF-8") from error
+    if not template.strip():
+        raise InputError(f"--chat-template {path} is empty", fix="give a Jinja file, or leave it out")
+    return template
 
 
 def not_in_utf8(messages: Sequence[Message]) -> Skip | None:
