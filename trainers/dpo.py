@@ -30,7 +30,7 @@ import pairforge
 from pairforge.api.models import open_tokenizer
 from pairforge.errors import is_disk_full
 from pairforge.run import TrainedModel
-from pairforge.samplers.hardware import thread_count, thread_note
+from pairforge.samplers.hardware import keep_freed_memory, thread_count, thread_note
 from pairforge.samplers.model_loading import out_of_memory
 from pairforge.statistics import sample_indices
 from pairforge.text import plural
@@ -425,8 +425,10 @@ def _set_hardware_options(job: TrainingJob, config: Any) -> None:
     import torch
 
     sizes = [file.stat().st_size for file in Path(pairforge.model_source(job.start.base)).glob("*.safetensors")]
-    if config.use_cpu and sizes and sum(sizes) < _SMALL:
-        torch.set_num_threads(1)
+    if config.use_cpu:
+        keep_freed_memory()
+        if sizes and sum(sizes) < _SMALL:
+            torch.set_num_threads(1)
     # On several processes torch would look for unused parameters in each step, and warn. Only experts can be unused;
     # with gradient checkpointing transformers decides.
     if config.world_size > 1 and config.ddp_find_unused_parameters is None:
