@@ -1,6 +1,7 @@
 """Measure the cost of our trainer: TRL's plain `DPOTrainer` against ours without and with the guard, on the same data.
 
     python benchmarks/training.py [--pairs FILE] [--steps 40] [--repeats 3] [--output docs/benchmarks/training.json]
+    python benchmarks/training.py --model smollm2 --steps 8 --output docs/benchmarks/training.smollm2.json
 
 Each training runs in a separate process, the kinds alternate, and only `trainer.train()` is timed. The ratios
 compare CPU time, because other processes on the machine disturb it less than wall time; the output has both. For
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("trl", "guard off", "guard stop")
 
 
-def child(kind: str, pairs: str, steps: int, folder: str) -> None:
+def child(kind: str, model: str, pairs: str, steps: int, folder: str) -> None:
     """Run one training and print the seconds of `trainer.train()` as JSON."""
     from transformers import Trainer
 
@@ -45,12 +46,12 @@ def child(kind: str, pairs: str, steps: int, folder: str) -> None:
         spent["guard"] = 0.0
         clocked(spent)
     if kind == "trl":
-        plain(pairs, steps, folder)
+        plain(model, pairs, steps, folder)
     else:
         from trainers import dpo
 
-        flags = ["--dataset", pairs, "--max_steps", str(steps), "--output_dir", folder, "--verdict_questions", "0"]
-        dpo.main([*flags, "--guard", kind.split()[1], "--max_samples", "100000"])
+        flags = ["--dataset", pairs, "-m", model, "--max_steps", str(steps), "--output_dir", folder]
+        dpo.main([*flags, "--guard", kind.split()[1], "--max_samples", "100000", "--verdict_questions", "0"])
     print(json.dumps(spent))
 
 
@@ -70,20 +71,22 @@ def clocked(spent: dict[str, float]) -> None:
         setattr(CollapseGuard, event, timing(getattr(CollapseGuard, event)))
 
 
-def plain(pairs: str, steps: int, folder: str) -> None:
+def plain(model: str, pairs: str, steps: int, folder: str) -> None:
     """Train as TRL's own script does, with the settings of our recipe."""
     from datasets import load_dataset
     from trl import DPOConfig, DPOTrainer
 
     from pairforge import model_source
+    from trainers.data import count_parameters
     from trainers.recipes import hardware, recipe
 
     rows = load_dataset("json", data_files=pairs, split="train").select_columns(["chosen", "rejected"])
-    config = DPOConfig(output_dir=folder, max_steps=steps, **recipe("correct"), **hardware())
-    DPOTrainer(model_source("pocket"), args=config, train_dataset=rows).train()
+    settings = {**recipe("correct"), **hardware(count_parameters(model, None))}
+    config = DPOConfig(output_dir=folder, max_steps=steps, **settings)
+    DPOTrainer(model_source(model), args=config, train_dataset=rows).train()
 
 
-def measure(pairs: str, steps: int, repeats: int) -> dict[str, list[dict[str, float]]]:
+def measure(model: str, pairs: str, steps: int, repeats: int) -> dict[str, list[dict[str, float]]]:
     """Return the seconds of each training, by kind."""
     spent: dict[str, list[dict[str, float]]] = {kind: [] for kind in KINDS}
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -91,8 +94,9 @@ def measure(pairs: str, steps: int, repeats: int) -> dict[str, list[dict[str, fl
     for _ in range(repeats):
         for kind in KINDS:
             with tempfile.TemporaryDirectory() as folder:
-                command = [sys.executable, __file__, "--child", kind, "--pairs", pairs, "--steps", str(steps)]
-                done = subprocess.run([*command, "--output", folder], capture_output=True, text=True, env=environment)
+                command = [sys.executable, __file__, "--child", kind, "--model", model, "--pairs", pairs]
+                more = ["--steps", str(steps), "--output", folder]
+                done = subprocess.run([*command, *more], capture_output=True, text=True, env=environment)
             if not done.stdout.strip():
                 sys.exit(done.stderr)
             spent[kind].append(json.loads(done.stdout.strip().splitlines()[-1]))
@@ -110,6 +114,7 @@ def made(folder: str) -> str:
 def main() -> None:
     """Run the command line of this script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="pocket", help="model that is trained (default: pocket)")
     parser.add_argument("--pairs", help="JSON Lines file of pairs (default: the pairs of a default correction run)")
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
@@ -117,12 +122,13 @@ def main() -> None:
     parser.add_argument("--child", choices=KINDS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child, given.pairs, given.steps, given.output)
+        child(given.child, given.model, given.pairs, given.steps, given.output)
         return
     with tempfile.TemporaryDirectory() as folder:
-        spent = measure(given.pairs or made(folder), given.steps, given.repeats)
+        spent = measure(given.model, given.pairs or made(folder), given.steps, given.repeats)
     middle = {kind: statistics.median(one["cpu"] for one in times) for kind, times in spent.items()}
     result = {
+        "model": given.model,
         "steps": given.steps,
         "cpu_ratio_to_trl": {kind: round(middle[kind] / middle["trl"], 3) for kind in KINDS},
         "seconds": {kind: [{name: round(s, 2) for name, s in one.items()} for one in spent[kind]] for kind in KINDS},

@@ -30,13 +30,14 @@ import pairforge
 from pairforge.api.models import open_tokenizer
 from pairforge.errors import is_disk_full
 from pairforge.run import TrainedModel
-from pairforge.samplers.hardware import keep_freed_memory, thread_count, thread_note
+from pairforge.samplers.hardware import thread_count, thread_note
 from pairforge.samplers.model_loading import out_of_memory
 from pairforge.statistics import sample_indices
 from pairforge.text import plural
 from pairforge.types import digest
 
 from .checkpoints import save, stamping, step_of, to_resume
+from .cpu import speed_up
 from .data import TrainingJob, check_pairs, count_parameters, find_training_job, processes, training_digest, trl_dataset
 from .early_checks import check_flags
 from .estimates import report, steps
@@ -426,7 +427,7 @@ def _set_hardware_options(job: TrainingJob, config: Any) -> None:
 
     sizes = [file.stat().st_size for file in Path(pairforge.model_source(job.start.base)).glob("*.safetensors")]
     if config.use_cpu:
-        keep_freed_memory()
+        speed_up()
         if sizes and sum(sizes) < _SMALL:
             torch.set_num_threads(1)
     # On several processes torch would look for unused parameters in each step, and warn. Only experts can be unused;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
@@ -24,7 +23,6 @@ _KEPT = 24 * 3600  # seconds
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "xla", "mtia", "maia", "musa", "meta")
 _DTYPES = ("float32", "bfloat16", "float16")
 _ROWS_ON_CPU, _ROWS = 64, 256  # at most in a batch; more gain little
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
 _PACKED = 0.25  # of the memory, that packed copies of the weights may take
 _SMALL_CACHE = 32_768  # bytes a token; up to this, twice the rows on the CPU gain a third and won't fill the memory
 
@@ -172,19 +170,6 @@ def thread_count(model: Any) -> int:
     if os.environ.get("OMP_NUM_THREADS") or found < most:
         return int(found)
     return 1 if most == 1 or model.num_parameters() < _TINY else _measured(model, most)
-
-
-def keep_freed_memory() -> None:
-    """Let this process reuse the memory that it frees; call this before a model is trained on the CPU.
-
-    A training step makes and frees tensors of hundreds of megabytes. glibc gives each back to the kernel, which clears
-    every page of the next one: a third of the CPU time of a step of SmolLM2-135M-Instruct. Without glibc nothing is
-    changed.
-    """
-    with suppress(AttributeError, OSError, TypeError):  # TypeError: on Windows, where there is no such library
-        set_option = ctypes.CDLL(None).mallopt
-        set_option(_M_MMAP_MAX, 0)
-        set_option(_M_TRIM_THRESHOLD, -1)  # never
 
 
 def thread_note(model: Any) -> str | None:
