@@ -61,6 +61,7 @@ FOR_TRAINERS = {
     "run",
     "hub.model_upload",
     "evaluation.hints",
+    "evaluation.suites",
     "evaluation.training_facts",
     "api.evaluate",
     "api.inputs",

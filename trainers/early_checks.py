@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pairforge
 from pairforge.api.onpolicy import BUILT_IN, open_judge, try_judge
+from pairforge.evaluation.suites import check_suites
 from pairforge.prompts import bundled
 from pairforge.run import Run
 from pairforge.samplers.model_names import check_model
@@ -79,8 +80,7 @@ def _check_verdict(given: Given, job: TrainingJob) -> None:
         if given.text(name) and (not job.run or given.number("verdict_questions") == 0):
             what = f"--{name} has no effect: only pairs of a run get a verdict, and not with --verdict_questions 0"
             raise pairforge.InputError(what, fix="leave it out, and ask afterwards: pairforge evaluate")
-    if given.text("suite"):
-        _need("suite", "lm-eval[hf]", "lm_eval")
+    check_suites(given.text("suite") or ())
 
 
 def _check_rows(job: TrainingJob) -> None:
