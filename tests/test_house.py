@@ -60,6 +60,7 @@ FOR_TRAINERS = {
     "repetition",
     "run",
     "hub.model_upload",
+    "hub.repository",
     "evaluation.hints",
     "evaluation.suites",
     "evaluation.training_facts",

@@ -36,7 +36,7 @@ def check(*words: str) -> None:
         ("--fsdp_config nothing.json", "--fsdp_config nothing.json: there is no such file"),
         ("--resume_from_checkpoint nothing", "can't resume from nothing: no such folder"),
         ("--push_to_hub", "--push_to_hub needs the name of a repository (--hub_model_id OWNER/NAME)"),
-        ("--push_to_hub --hub_model_id me/mine/x", "--hub_model_id me/mine/x can't be a model's id"),
+        ("--push_to_hub --hub_model_id me/mine/x", "--hub_model_id 'me/mine/x' can't be the id of a repository"),
         ("--num_train_epochs 0", "--num_train_epochs 0 must be above 0"),
         ("--max_steps 0", "--max_steps 0 must be above 0"),
         ("--max_steps -5", "--max_steps -5 must be above 0"),
