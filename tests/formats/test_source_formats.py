@@ -289,7 +289,7 @@ def test_where_no_row_makes_a_pair_it_is_said_why() -> None:
     (told,) = formats.pairs_of([liked, {**liked, "completion": "b"}])
     assert told.detail == (
         "no pairs: the rows are answers with labels (prompt, completion, label: KTO); "
-        "row 0: no answer with the other label to the same prompt"
+        "row 0: a pair also needs an answer to the same prompt with the label false"
     )
     (pair,) = formats.pairs_of([liked, liked, {**liked, "label": False, "completion": "b"}])
     assert pair["rejected"][-1]["content"] == "b"
