@@ -6,10 +6,11 @@ import difflib
 import json
 import re
 import traceback
+import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 # Character classes: what is written between the brackets of a pattern.
 CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
@@ -53,6 +54,11 @@ MAX_DEPTH = 64
 def same_words(a: str, b: str) -> bool:
     """Return True if two texts differ at most in spaces and case."""
     return "".join(a.split()).casefold() == "".join(b.split()).casefold()
+
+
+def folded(text: str, form: Literal["NFC", "NFKC"] = "NFKC") -> str:
+    """Return a text in one case and one normal form of Unicode, NFKC also in one width, with single spaces."""
+    return " ".join(unicodedata.normalize(form, text).casefold().split())
 
 
 def characters(ranges: str) -> str:

@@ -25,6 +25,7 @@ from pairforge.text import (
     error_line,
     escaped,
     first_few,
+    folded,
     json_value,
     listed,
     lone_surrogate,
@@ -100,6 +101,12 @@ def test_texts_in_a_cell() -> None:
 
 def test_sizes_for_a_reader() -> None:
     assert [byte_size(count) for count in (0, 999, 1500, 2.5e6, 3e9)] == ["0 B", "999 B", "1.5 kB", "2.5 MB", "3.0 GB"]
+
+
+def test_a_text_in_one_case_width_and_form() -> None:
+    assert folded(" Ｑｗｅｎ\u3000Straße\n") == "qwen strasse" == folded("QWEN STRASSE")
+    assert folded("e\u0301", "NFC") == "é" == folded("É", "NFC")
+    assert folded("Ｑ", "NFC") == "ｑ"
 
 
 def test_common_prefix() -> None:

@@ -83,9 +83,9 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("shortcuts good.jsonl --tokenizer ./none", "no tokenizer folder ./none", "check the path"),
         ("show good.jsonl --where 'length => 3'", "is not a condition", ">= or >"),
         ("validate good.jsonl --select PF1 --ignore PF1", "no check is left: --ignore PF1", "ignore fewer checks"),
-        ("push good.jsonl --repo https://huggingface.co/datasets/me/x", "can't be a dataset's id", "use me/x"),
-        ("push good.jsonl --repo datasets/me/x", "can't be a dataset's id", "use me/x"),
-        ("push good.jsonl --repo 'me/my x'", "can't be a dataset's id", "use OWNER/NAME"),
+        ("push good.jsonl --repo https://huggingface.co/datasets/me/x", "can't be the id of a repository", "use me/x"),
+        ("push good.jsonl --repo datasets/me/x", "can't be the id of a repository", "use me/x"),
+        ("push good.jsonl --repo 'me/my x'", "can't be the id of a repository", "use OWNER/NAME"),
         ("train --dataset good.jsonl", "train has no option --dataset", "train dpo --dataset?"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pairforge
 from pairforge.api.onpolicy import BUILT_IN, open_judge, try_judge
+from pairforge.evaluation.suites import check_suites
 from pairforge.prompts import bundled
 from pairforge.run import Run
 from pairforge.samplers.model_names import check_model
@@ -20,6 +21,7 @@ from .flags import Given
 from .known_flags import Flag, loss_types
 from .messages import say
 from .output_folder import check_output_folder
+from .publishing import repository_of
 from .recipes import recipe
 
 _AT_LEAST = {
@@ -59,7 +61,7 @@ def check_flags(given: Given, job: TrainingJob) -> None:
         why = "it is not a checkpoint, which holds trainer_state.json" if asked.is_dir() else "no such folder"
         raise pairforge.InputError(f"can't resume from {asked}: {why}", fix="--resume_from_checkpoint auto")
     if given.on("push_to_hub"):
-        _check_repository(given.text("hub_model_id"))
+        repository_of(given.text("hub_model_id"))
 
 
 def check_values(given: Given, method: str) -> None:
@@ -79,8 +81,7 @@ def _check_verdict(given: Given, job: TrainingJob) -> None:
         if given.text(name) and (not job.run or given.number("verdict_questions") == 0):
             what = f"--{name} has no effect: only pairs of a run get a verdict, and not with --verdict_questions 0"
             raise pairforge.InputError(what, fix="leave it out, and ask afterwards: pairforge evaluate")
-    if given.text("suite"):
-        _need("suite", "lm-eval[hf]", "lm_eval")
+    check_suites(given.text("suite") or ())
 
 
 def _check_rows(job: TrainingJob) -> None:
@@ -144,19 +145,6 @@ def _check_lora(given: Given) -> None:
             raise pairforge.InputError(f"--{name} has no effect without --use_peft", fix="add --use_peft")
     if quantized:
         _need(quantized, "bitsandbytes")
-
-
-def _check_repository(name: str | None) -> None:
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    if not name:
-        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
-    try:
-        validate_repo_id(name)
-    except HFValidationError as error:
-        what = f"--hub_model_id {one_line(name)} can't be a model's id"
-        raise pairforge.InputError(what, fix="--hub_model_id OWNER/NAME") from error
 
 
 def _check_files(given: Given) -> None:

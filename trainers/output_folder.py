@@ -45,7 +45,7 @@ def check_output_folder(given: Given, job: TrainingJob) -> None:
         raise pairforge.InputError("--output_dir is empty", fix="name a folder")
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
-        raise pairforge.InputError(f"{folder}: {existing} is a file", fix="choose another --output_dir")
+        raise pairforge.InputError(f"{existing} is a file, not a folder", fix="choose another --output_dir")
     if not os.access(existing, os.W_OK):
         raise pairforge.InputError(f"{folder} can't be written to", fix="choose another --output_dir")
     if Path(job.model).resolve() == folder.resolve():

@@ -8,8 +8,17 @@ from typing import Any
 
 import pairforge
 from pairforge.hub.model_upload import ModelUpload, why_not
+from pairforge.hub.repository import check_repo
 
 from .messages import say
+
+
+def repository_of(hub_model_id: str | None) -> str:
+    """Return the name of the repository to push to, with or without an owner. Raises InputError where it is none."""
+    if not hub_model_id:
+        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
+    check_repo(hub_model_id, "--hub_model_id", owner=False)
+    return hub_model_id
 
 
 def reserve(config: Any) -> str:
@@ -17,9 +26,7 @@ def reserve(config: Any) -> str:
 
     A new repository is private unless `--hub_private_repo false` says otherwise. Raises InputError and OutsideError.
     """
-    if not config.hub_model_id:
-        raise pairforge.InputError("--push_to_hub needs the name of a repository", fix="--hub_model_id OWNER/NAME")
-    return _upload(Path(), config.hub_model_id, config).reserve()
+    return _upload(Path(), repository_of(config.hub_model_id), config).reserve()
 
 
 def publish(folder: Path, repo: str, config: Any) -> None:

@@ -326,12 +326,10 @@ def _scorer(options: EvaluateOptions, compared: Comparison, compares: bool) -> J
 
 def _suites(options: EvaluateOptions) -> list[str]:
     """Return the outside suites that are asked for. Raises InputError where they can't be asked."""
-    suites = [name.strip() for text in as_tuple(options.suite) for name in text.split(",") if name.strip()]
-    if suites and (options.base_url or options.provider or options.replay):
+    if options.suite and (options.base_url or options.provider or options.replay):
         fix = "leave --suite out; for a server: lm-eval run --model local-chat-completions"
         raise InputError("--suite needs a model that is loaded here", fix=fix)
-    check_suites(suites)
-    return suites
+    return check_suites(options.suite)
 
 
 def _rules(found: Verdict, every: bool) -> dict[str, Condition]:

@@ -53,8 +53,6 @@ def onpolicy(options: OnpolicyOptions) -> BuildResult:
     `module:attr` or `file.py:attr`), or any object with the methods of `Judge`. It is tried on two short texts before
     a model is asked. Ties are skipped. Raises InputError as `correct` does, and OutsideError for a judge that fails.
     """
-    if options.n < 2:
-        raise InputError(f"--n {options.n}: best and worst need at least two answers", fix="use --n 4")
     if options.temperature <= 0:
         raise InputError("--temperature 0 gives n times the same answer", fix="use --temperature 1")
     given = options.judge or BUILT_IN

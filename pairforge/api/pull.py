@@ -17,9 +17,8 @@ from ..console import outcome
 from ..disk import sha256_of, write_atomic
 from ..errors import InputError
 from ..formats.writers import fault
-from ..hub.dataset_upload import check_repo
 from ..hub.manifest import FILE, DataConfig, DataFile, DataSplit, Manifest, RowsDigest
-from ..hub.repository import Head, Repository, connected
+from ..hub.repository import Head, Repository, check_repo, connected
 from ..notebook import HtmlRepr
 from ..options.declaration import keywords
 from ..options.hub import PullOptions

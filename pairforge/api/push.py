@@ -29,12 +29,11 @@ from ..hub.dataset_upload import (
     BuiltDataset,
     DatasetUpload,
     RowChanges,
-    check_repo,
     check_right,
 )
 from ..hub.manifest import DataConfig, Manifest
 from ..hub.model_upload import ModelUpload, why_not
-from ..hub.repository import Commit, connected, logged_in, login_advice, status_of
+from ..hub.repository import Commit, check_repo, connected, logged_in, login_advice, status_of
 from ..options.declaration import keywords
 from ..options.hub import PushOptions
 from ..resources import patterns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -10,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..text import kind_of, plural
+from ..text import folded, kind_of, plural
 from ..types import NUMBER_COLUMNS, SIDES, TEXT_COLUMNS, Finding, Message
 from .arrays import Bytes, Ints, Mask
 from .duplicates import Digests, circles, earlier, earliest, first_with, key, mixed, repeated
@@ -95,7 +94,7 @@ class Against:
 
 def _keys(messages: Sequence[Message]) -> Iterator[int]:
     turns = [turn for turn in messages if turn["role"] not in INSTRUCTS]
-    texts = [" ".join(unicodedata.normalize("NFKC", turn["content"]).casefold().split()) for turn in turns]
+    texts = [folded(turn["content"]) for turn in turns]
     if any(texts):
         yield key("\x1e".join(texts))
         asked = (text for turn, text in zip(turns, texts, strict=True) if turn["role"] == "user")

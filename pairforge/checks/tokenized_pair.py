@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from ..text import folded
 from ..tokenization import MAX_LENGTH, Rendered
 from ..types import SIDES, Side, Skip
 from .row import Sides
@@ -75,13 +76,9 @@ class CheckedTokenizer:
         if tried:
             encoded = self.tokenizer(tried, add_special_tokens=False, verbose=False)["input_ids"]
             there = zip(tried, map(self.text, encoded), strict=True)
-            self._lost |= {sign for sign, back in there if _folded(sign) not in _folded(back)}
+            self._lost |= {sign for sign, back in there if folded(sign) not in folded(back)}
         self._known.update(text)
         return 0.0 if self._lost.isdisjoint(text) else sum(sign in self._lost for sign in text) / len(text)
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OutsideError
+from ..options.declaration import as_tuple
 from ..resources import installed_versions
 from ..store import Store
 from ..text import did_you_mean, one_line
@@ -19,13 +20,15 @@ from .metrics import Judged
 _PACKAGE = "lm-eval"
 
 
-def check_suites(names: Sequence[str]) -> None:
-    """Raise InputError where the harness isn't installed, or has no such task: a name, or the path of a YAML file.
+def check_suites(given: str | Sequence[str]) -> list[str]:
+    """Return the tasks that are given as `ifeval,gsm8k`: names, or paths of YAML files.
 
-    Raises OutsideError where the data of a task can't be loaded.
+    Raises InputError where the harness isn't installed, or has no such task, and OutsideError where the data of a task
+    can't be loaded.
     """
+    names = [name.strip() for text in as_tuple(given) for name in text.split(",") if name.strip()]
     if not names:
-        return
+        return names
     if find_spec("lm_eval") is None:
         what = f"--suite {names[0]} is asked by lm-evaluation-harness, which is not installed"
         raise InputError(what, fix=f'pip install "{_PACKAGE}[hf]", and what the task needs, e.g. "{_PACKAGE}[ifeval]"')
@@ -41,6 +44,7 @@ def check_suites(names: Sequence[str]) -> None:
     with _harness(names):
         load = getattr(manager, "load", None) or manager.load_task_or_group  # of earlier versions
         load([*names])
+    return names
 
 
 def suite_outcomes(sampler: Sampler, names: Sequence[str], limit: int | None, store: Store) -> Judged:

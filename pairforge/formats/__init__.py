@@ -93,13 +93,22 @@ def pairs_of(rows: Iterable[Any], columns: Names | None = None) -> Iterator[Any]
     """Return the rows as pairs, where they are of any known shape; others as they are, a Skip where one can't be read.
 
     A row of several answers gives all of its pairs; one without a preference, a tie or an answer with a label that has
-    no counterpart, gives none. `columns` are those that the user named.
+    no counterpart, gives none. Where no row gives any, a Skip says why. `columns` are those that the user named.
     """
     shape, rows = recognise(rows, columns)
-    if shape.native or not shape.known:
-        return rows
-    made = as_pairs(rows, shape, Counter())
-    return (row for row in made if not isinstance(row, Skip) or row.reason not in (*NO_PAIR, "unpaired"))
+    return rows if shape.native or not shape.known else _with_pairs(rows, shape)
+
+
+def _with_pairs(rows: Iterable[Any], shape: Shape) -> Iterator[Any]:
+    without, found = list[Skip](), False
+    for row in as_pairs(rows, shape, Counter()):
+        if isinstance(row, Skip) and row.reason in (*NO_PAIR, "unpaired"):
+            without = without or [row]
+        else:
+            found = True
+            yield row
+    if without and not found:
+        yield Skip("shape", f"no pairs: the rows are {shape.what}; {without[0].detail}")
 
 
 def all_readable(rows: Iterable[Any], source: str) -> Iterator[Any]:

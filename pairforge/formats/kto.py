@@ -55,8 +55,9 @@ def paired(rows: Iterable[Any], lost: Counter[str]) -> Iterator[dict[str, Any] |
             yield _pair(*((answer, other) if answer.label else (other, answer)), lost)
         else:
             queue.append(answer)
-    for number in sorted(answer.number for answer in chain.from_iterable(waiting.values())):
-        yield Skip("unpaired", f"row {number}: no answer with the other label to the same prompt")
+    for one in sorted(chain.from_iterable(waiting.values())):
+        what = f"a pair also needs an answer to the same prompt with the label {str(not one.label).lower()}"
+        yield Skip("unpaired", f"row {one.number}: {what}")
 
 
 def label_of(row: Mapping[str, Any]) -> Any:

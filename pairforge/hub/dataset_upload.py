@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from ..console import note
 from ..disk import sha256_of
 from ..errors import InputError, OutsideError
 from ..formats.target_formats import dataset_info
-from ..text import byte_size, escaped, first_few, plural, visible
+from ..text import byte_size, escaped, first_few, plural
 from . import croissant, dataset_card, manifest
 from .data_files import read_back
 from .manifest import DataConfig, DataFile, DataSplit, Manifest, canonical
@@ -82,21 +81,6 @@ class BuiltDataset:
         """Return the manifest with the files of the configs in these folders of the repository."""
         moved = {name: _moved(config, directories[name]) for name, config in self.manifest.configs.items()}
         return replace(self.manifest, configs=moved)
-
-
-def check_repo(repo: str, option: str = "--repo") -> None:
-    """Check that a name can be the id of a dataset: OWNER/NAME in the Hub's alphabet. Raises InputError."""
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
-
-    try:
-        validate_repo_id(repo)
-    except HFValidationError as error:
-        inside = re.fullmatch(r"(?:https?://[^/]+/)?(?:datasets/)?([\w.-]+/[\w.-]+)/?", repo)
-        fix = f"use {inside[1]}" if inside and inside[1] != repo else "use OWNER/NAME"
-        raise InputError(f"{option} {visible(repr(repo))} can't be a dataset's id", fix=fix) from error
-    if "/" not in repo:
-        raise InputError(f"{option} {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
 
 
 def check_right(repo: str) -> None:

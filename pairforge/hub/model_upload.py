@@ -103,28 +103,25 @@ class ModelUpload:
 
         Raises InputError and OutsideError.
         """
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+        from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
         name = self.repo
-        try:
-            with connected(name, "model", token=self.token, quiet=self.quiet) as target:
+        with connected(name, "model", token=self.token, quiet=self.quiet) as target:
+            try:
+                return target.create(self.private)
+            except HfHubHTTPError as error:
+                # 409: it is there; 403: it may be, for a token that may write to this one and make none.
+                if status_of(error) not in (403, 409):
+                    raise
+                if "/" not in name:
+                    name = f"{target.api.whoami()['name']}/{name}"
+                    target = Repository(target.api, name, "model", self.quiet)
                 try:
-                    return target.create(self.private)
-                except HfHubHTTPError as error:
-                    # 409: it is there; 403: it may be, for a token that may write to this one and make none.
-                    if status_of(error) not in (403, 409):
-                        raise
-                    if "/" not in name:
-                        name = f"{target.api.whoami()['name']}/{name}"
-                        target = Repository(target.api, name, "model", self.quiet)
-                    try:
-                        target.check_write()
-                    except RepositoryNotFoundError:  # it is not there, and the token may not make it
-                        raise error from None
-                self._check_target(target, target.head())
-                return name
-        except HFValidationError as error:
-            raise InputError(f"{name} can't be a model's id", fix=f"{self.to_other} OWNER/NAME") from error
+                    target.check_write()
+                except RepositoryNotFoundError:  # it is not there, and the token may not make it
+                    raise error from None
+            self._check_target(target, target.head())
+            return name
 
     def run(self) -> Commit:
         """Upload in one commit, unless the head holds the files already, and name on stderr what was left out.

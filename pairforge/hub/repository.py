@@ -290,6 +290,24 @@ class Repository:
         time.sleep(seconds)
 
 
+def check_repo(repo: str, option: str = "--repo", *, owner: bool = True) -> None:
+    """Check that a name can be the id of a repository: OWNER/NAME in the Hub's alphabet. Raises InputError.
+
+    Without `owner`, NAME alone is one, too: the Hub takes the user as its owner.
+    """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        inside = re.fullmatch(r"(?:https?://[^/]+/)?(?:datasets/)?([\w.-]+/[\w.-]+)/?", repo)
+        fix = f"use {inside[1]}" if inside and inside[1] != repo else "use OWNER/NAME"
+        raise InputError(f"{option} {visible(repr(repo))} can't be the id of a repository", fix=fix) from error
+    if owner and "/" not in repo:
+        raise InputError(f"{option} {repo} has no owner", fix=f"use YOUR-NAME/{repo}")
+
+
 @contextmanager
 def connected(
     name: str,

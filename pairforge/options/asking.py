@@ -20,7 +20,7 @@ class SampleOptions(PromptOptions, SamplerOptions, BudgetOptions, OutputOptions)
 
     heading: ClassVar = "Answers"
     prompts: PromptSource = prompts_option("identity.eval", kw_only=False)
-    n: int = option("The model gives this many answers to each prompt.", default=1, at_least=1)
+    n: int = option("The model gives this many answers to each prompt.", default=1, at_least=1, at_most=10000)
 
 
 @options

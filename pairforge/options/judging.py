@@ -97,7 +97,12 @@ class OnpolicyOptions(PickOptions, JudgeModelOptions, AnnotationOptions, BuildOp
 
     heading: ClassVar = "Pairs"
     prompts: PromptSource = prompts_option("general.train")
-    n: int = option("The model gives this many answers to each prompt.", default=4)
+    n: int = option(
+        "The model gives this many answers to each prompt, of which the best and the worst are taken.",
+        default=4,
+        at_least=2,
+        at_most=1000,  # all are listed before the first one is asked for
+    )
     adaptive: bool = option(
         "Ask for two answers first, and for more, up to --n, only where these make no pair.", default=False
     )

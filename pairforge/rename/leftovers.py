@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import regex
 
-from ..text import INVISIBLE, characters
+from ..text import INVISIBLE, characters, folded
 from .boundaries import OPEN, NonProseSpans, left_boundary, right_boundary
 from .renamer import Renamer, renamer
 
@@ -119,10 +119,6 @@ def _drawn(char: str) -> str:
 def _look(form: str, source: str) -> str:
     if not _UNSEEN.isdisjoint(form):
         return "zero-width"
-    if _folded("NFC", form) == _folded("NFC", source):
+    if folded(form, "NFC") == folded(source, "NFC"):
         return "case"
-    return "width" if _folded("NFKC", form) == _folded("NFKC", source) else "look-alike"
-
-
-def _folded(form: Literal["NFC", "NFKC"], text: str) -> str:
-    return " ".join(unicodedata.normalize(form, text).casefold().split())
+    return "width" if folded(form) == folded(source) else "look-alike"

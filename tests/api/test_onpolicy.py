@@ -175,7 +175,7 @@ def test_a_column_may_be_named_as_the_reference(asked: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"n": 1}, "at least two answers"),
+        ({"n": 1}, "--n 1 must be at least 2"),
         ({"n": 2.5}, "n=2.5 must be a whole number"),
         ({"n": True}, "must be a whole number"),
         ({"temperature": 0}, "n times the same answer"),

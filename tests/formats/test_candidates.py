@@ -84,7 +84,8 @@ def test_scores_models_and_other_columns_are_kept() -> None:
 def test_a_tie_is_counted_and_never_a_pair(row: dict[str, Any]) -> None:
     (skip,) = pairs({"prompt": "q", **row})
     assert (skip.reason, skip.detail) == ("tie", "row 0: no answer is better than another")
-    assert list(formats.pairs_of([{"prompt": "q", **row}])) == []
+    other = {"prompt": "q", "responses": ["a", "b"], "scores": [1, 2]}
+    assert len(list(formats.pairs_of([{"prompt": "q", **row}, other]))) == 1
 
 
 def test_a_row_of_several_answers_is_shown_to_a_check_as_one_pair() -> None:

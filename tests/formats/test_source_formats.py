@@ -284,6 +284,17 @@ def test_what_are_no_pairs_is_named(row: Any, what: str) -> None:
         list(formats.as_pairs([row], shape, Counter()))
 
 
+def test_where_no_row_makes_a_pair_it_is_said_why() -> None:
+    liked = {"prompt": "q", "completion": "a", "label": True}
+    (told,) = formats.pairs_of([liked, {**liked, "completion": "b"}])
+    assert told.detail == (
+        "no pairs: the rows are answers with labels (prompt, completion, label: KTO); "
+        "row 0: a pair also needs an answer to the same prompt with the label false"
+    )
+    (pair,) = formats.pairs_of([liked, liked, {**liked, "label": False, "completion": "b"}])
+    assert pair["rejected"][-1]["content"] == "b"
+
+
 @pytest.mark.parametrize(
     ("row", "what", "option"),
     [

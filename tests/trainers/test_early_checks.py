@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support import pair
@@ -34,7 +36,7 @@ def check(*words: str) -> None:
         ("--fsdp_config nothing.json", "--fsdp_config nothing.json: there is no such file"),
         ("--resume_from_checkpoint nothing", "can't resume from nothing: no such folder"),
         ("--push_to_hub", "--push_to_hub needs the name of a repository (--hub_model_id OWNER/NAME)"),
-        ("--push_to_hub --hub_model_id me/mine/x", "--hub_model_id me/mine/x can't be a model's id"),
+        ("--push_to_hub --hub_model_id me/mine/x", "--hub_model_id 'me/mine/x' can't be the id of a repository"),
         ("--num_train_epochs 0", "--num_train_epochs 0 must be above 0"),
         ("--max_steps 0", "--max_steps 0 must be above 0"),
         ("--max_steps -5", "--max_steps -5 must be above 0"),
@@ -93,10 +95,19 @@ def test_what_works_is_not_refused(
     assert capfd.readouterr().err == ""
 
 
-def test_a_harness_that_is_missing_is_said_before_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainers.early_checks.find_spec", lambda name: None)
-    with pytest.raises(pairforge.InputError, match=r"--suite needs lm-eval\[hf\], .* \(pip install 'lm-eval\[hf\]'"):
-        check_flags(Given.of(["--suite", "ifeval"]), TrainingJob(ROWS, [], tmp_path, "pocket", "mine.jsonl"))
+def test_a_suite_that_can_not_be_asked_is_said_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, asked = TrainingJob(ROWS, [], tmp_path, "pocket", "mine.jsonl"), Given.of(["--suite", "gsm8k,ifevla"])
+    monkeypatch.setattr("pairforge.evaluation.suites.find_spec", lambda name: None)
+    with pytest.raises(pairforge.InputError, match=r'--suite gsm8k .* not installed \(pip install "lm-eval\[hf\]"'):
+        check_flags(asked, job)
+    monkeypatch.setattr("pairforge.evaluation.suites.find_spec", lambda name: "here")
+    tasks = SimpleNamespace(TaskManager=lambda: SimpleNamespace(all_tasks=["gsm8k", "ifeval"]))
+    monkeypatch.setitem(sys.modules, "lm_eval", SimpleNamespace(tasks=tasks))
+    monkeypatch.setitem(sys.modules, "lm_eval.tasks", tasks)
+    with pytest.raises(pairforge.InputError, match=r"--suite ifevla: .* no such task \(did you mean 'ifeval'"):
+        check_flags(asked, job)
 
 
 def test_a_model_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
