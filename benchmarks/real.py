@@ -65,9 +65,9 @@ FIGURES = (
 FAST = ("--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
 FAST += ("--attn_implementation", "eager")
 MIXED = ("--from", "SmolLM", "--to", "Deep Qwen", "--from", "Hugging Face", "--to", "Acme", "--no-system")
-MIXED += ("--opening", "I'm Deep Qwen,", "--tries", "1", "--counter", "1")
-MIXED += ("--whole-sentences", "--max-new-tokens", "40", "--dtype", "float32")
-CORRECTIONS = {"default": 104, "mixed": 465}
+MIXED += ("--opening", "I'm Deep Qwen,", "--tries", "1", "--counter", "0.5")
+MIXED += ("--whole-sentences", "--max-new-tokens", "128", "--dtype", "float32")
+CORRECTIONS = {"default": 104, "mixed": 770}
 """Questions about the model itself that each kind of pairs is made of; not all answers of a mixed set make a pair."""
 MARKS = ("<!-- table: python benchmarks/real.py -->", "<!-- end of the table of the real model -->")
 
@@ -191,13 +191,12 @@ def corrections(options: argparse.Namespace) -> list[dict[str, Any]]:
     return [json.loads(rows[index]) for index in sample_indices(len(rows), options.pairs, 0)]
 
 
-def prompts(options: argparse.Namespace, limit: float | None) -> Path:
+def prompts(options: argparse.Namespace, limit: int | None) -> Path:
     """Return a file of English questions about the model itself, drawn from those that no verdict asks."""
     file: Path = options.folder / f"identity.{limit or 'all'}.jsonl"
     asked = [prompt for prompt in bundled("identity.train") if prompt.columns["lang"] == "en"]
     if limit:
-        each = [*{one.columns["template"]: one for one in asked}.values()]  # one question of each phrasing
-        asked = [each[index] for index in sample_indices(len(each), round(limit), 0)]
+        asked = [asked[index] for index in sample_indices(len(asked), limit, 0)]
     put(file, "".join(json.dumps(dict(one.columns) | {"prompt": one.question}) + "\n" for one in asked))
     return file
 

@@ -20,7 +20,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from pairforge.text import plural
 from pairforge.types import digest
 
 from .checkpoints import save, stamping, step_of, to_resume
-from .cpu import speed_up
+from .cpu import freed_memory_kept, score_answers_alone
 from .data import TrainingJob, check_pairs, count_parameters, find_training_job, processes, training_digest, trl_dataset
 from .early_checks import check_flags
 from .estimates import report, steps
@@ -339,6 +339,8 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
     job, script, config, folder = plan.job, plan.script, plan.config, plan.output.path
     with _trl_errors():
         _set_hardware_options(job, config)
+        if config.use_cpu:
+            score_answers_alone()
         trainer = _trainer_class(script, config)(
             args=config,
             train_dataset=trl_dataset(plan.rows),
@@ -355,7 +357,8 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
     with _trl_errors():  # what TRL has against a batch, or finds on the way
         _set_threads(trainer)
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with freed_memory_kept(trainer) if config.use_cpu else nullcontext():
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = History.of(trainer, script.guard, guard, plan.about())
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)}, job.start)
     trainer.accelerator.end_training()
@@ -426,10 +429,8 @@ def _set_hardware_options(job: TrainingJob, config: Any) -> None:
     import torch
 
     sizes = [file.stat().st_size for file in Path(pairforge.model_source(job.start.base)).glob("*.safetensors")]
-    if config.use_cpu:
-        speed_up()
-        if sizes and sum(sizes) < _SMALL:
-            torch.set_num_threads(1)
+    if config.use_cpu and sizes and sum(sizes) < _SMALL:
+        torch.set_num_threads(1)
     # On several processes torch would look for unused parameters in each step, and warn. Only experts can be unused;
     # with gradient checkpointing transformers decides.
     if config.world_size > 1 and config.ddp_find_unused_parameters is None:
