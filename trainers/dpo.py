@@ -20,7 +20,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from pairforge.text import plural
 from pairforge.types import digest
 
 from .checkpoints import save, stamping, step_of, to_resume
-from .cpu import freed_memory_kept, score_answers_alone
+from .cpu import score_answers_alone
 from .data import TrainingJob, check_pairs, count_parameters, find_training_job, processes, training_digest, trl_dataset
 from .early_checks import check_flags
 from .estimates import report, steps
@@ -357,8 +357,7 @@ def _train(plan: Plan, checkpoint: Path | None, evaluation: float) -> History:
     with _trl_errors():  # what TRL has against a batch, or finds on the way
         _set_threads(trainer)
         report(trainer, max(step_of(checkpoint), 0) if checkpoint else 0, evaluation)
-        with freed_memory_kept(trainer) if config.use_cpu else nullcontext():
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     history = History.of(trainer, script.guard, guard, plan.about())
     save(trainer, folder, {HISTORY: history.text(), STATE: plan.output.text(finished=False)}, job.start)
     trainer.accelerator.end_training()
