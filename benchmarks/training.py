@@ -1,7 +1,7 @@
 """Measure the cost of our trainer: TRL's plain `DPOTrainer` against ours without and with the guard, on the same data.
 
     python benchmarks/training.py [--pairs FILE] [--steps 40] [--repeats 3] [--output docs/benchmarks/training.json]
-    python benchmarks/training.py --model smollm2 --steps 8 --output docs/benchmarks/training.smollm2.json
+    python benchmarks/training.py --model smollm2 --steps 5 --repeats 1 --output docs/benchmarks/training.smollm2.json
 
 Each training runs in a separate process, the kinds alternate, and only `trainer.train()` is timed. The ratios
 compare CPU time, because other processes on the machine disturb it less than wall time; the output has both. For

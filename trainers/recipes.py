@@ -91,7 +91,7 @@ def hardware(parameters: int = 0) -> dict[str, Any]:
 
     On a GPU that is gradient checkpointing, and bfloat16 where it has it. Without one the weights are float32, and the
     products bfloat16 (autocast) where a model of this size is sampled in it: a step of SmolLM2-135M-Instruct on a CPU
-    with AVX512-BF16 takes 11.7 CPU seconds instead of 17.3.
+    with AVX512-BF16 took 11.7 CPU seconds instead of 17.3.
     """
     import torch
 
