@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from trl import DPOConfig, DPOTrainer
+from trl.kernels import chunked_logprob
 from trl.trainer import utils
 
 import pairforge
@@ -19,7 +20,7 @@ from trainers.recipes import hardware
 
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing. is deprecated:FutureWarning")
 def test_prompts_and_padding_are_not_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(utils, "_use_triton", utils._use_triton)  # so that it is restored
+    monkeypatch.setattr(utils, "_use_triton", chunked_logprob._use_triton)  # a training of another test has changed it
     made = pairforge.correct("Qwen", "Deep Qwen", limit=4, output=str(tmp_path), quiet=True)
     config = DPOConfig(output_dir=str(tmp_path), **hardware(), report_to="none", disable_tqdm=True, beta=0.3)
     rows = trl_dataset(pairforge.read_pairs(made.run.path / "pairs.jsonl"))
