@@ -13,5 +13,6 @@ def score_answers_alone() -> None:
     """
     from trl.trainer import utils
 
-    if inspect.getsource(utils).count("compact = _use_triton(") == inspect.getsource(utils).count("_use_triton(") == 1:
+    source = inspect.getsource(utils)
+    if source.count("compact = _use_triton(") == source.count("_use_triton(") == 1:
         utils._use_triton = lambda device: True
