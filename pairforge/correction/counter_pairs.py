@@ -4,6 +4,9 @@ Pairs that only ever prefer the new name teach "the new name is always better". 
 which it would be wrong: about somebody else ("What is Qwen?"), and to the assistant under a system message that names
 another. Few old names are in the bundled questions about somebody else. Where none is, there are all of these and
 general ones, and rejected is what a pair of the run has as chosen: the right answer to another question.
+
+Chosen is the model's own answer if that is right, and else the bundled one: a model says the new name out of place
+above all where it never knew the answer.
 """
 
 from __future__ import annotations
@@ -27,31 +30,41 @@ _ROUNDS = 4
 class CounterPairMaker:
     """A prompt, what a right answer to it contains, and the renaming that would make it wrong.
 
-    `misplaced` is whether a wrong answer may also be one that is right elsewhere.
+    `misplaced` is whether a wrong answer may also be one that is right elsewhere. `answer` is a right answer, if one is
+    bundled.
     """
 
     prompt: Prompt
     right: tuple[str, ...]
     wrong: CorrectionRules
     misplaced: bool = False
+    answer: str = ""
 
     def pair(self, answers: Sequence[Answer] | Skip, model: str, elsewhere: str = "") -> Pair | None:
-        """Return the pair of the model's own answer, if that is whole and right, and a wrong one.
+        """Return the pair of a right answer and a wrong one, or None.
 
-        The wrong one is the same answer made wrong, or where there is nothing to rename, the answer from `elsewhere`.
+        The right one is the model's own, if that is right, and else the bundled one, unless the model thought first:
+        none is bundled with a thought. There is no pair where the model gave no whole answer. The wrong one is the
+        right one made wrong, or where there is nothing to rename, the answer from `elsewhere`.
         """
         kept = answers if isinstance(answers, Skip) else usable(answers)
         if isinstance(kept, Skip):
             return None
-        renamer = self.wrong.renamer
-        right, wrong = kept[0].text, renamer.rename(kept[0].text)
-        wrong = elsewhere if self.misplaced and wrong == right and elsewhere else wrong
-        leaked = any(mentions(right, new) for new in renamer.rules.values())
-        if wrong == right or leaked or not any(contains(right, reference) for reference in self.right):
+        own = self._is_right(kept[0].text)
+        right = kept[0] if own or kept[0].thought else Answer(self.answer, "stop")
+        wrong = self.wrong.renamer.rename(right.text)
+        wrong = elsewhere if self.misplaced and wrong == right.text and elsewhere else wrong
+        if wrong == right.text or not self._is_right(right.text):
             return None
-        chosen, rejected, (of_wrong, of_right) = self.wrong.sides(kept[0], wrong)
-        columns = {"method": "counter", "model": model, "judge": "rename", "chosen_score": 1.0, "rejected_score": 0.0}
-        return Pair.of(self.prompt, chosen, rejected, (of_right, of_wrong), **columns)
+        chosen, rejected, (of_wrong, of_right) = self.wrong.sides(right, wrong)
+        columns = {"method": "counter", "model": model, "judge": "rename" if own else "reference"}
+        return Pair.of(
+            self.prompt, chosen, rejected, (of_right, of_wrong), **columns, chosen_score=1.0, rejected_score=0.0
+        )
+
+    def _is_right(self, text: str) -> bool:
+        leaked = any(mentions(text, new) for new in self.wrong.renamer.rules.values())
+        return not leaked and any(contains(text, reference) for reference in self.right)
 
 
 def counter_pair_makers(
@@ -78,7 +91,8 @@ def _in_turn(
         context = islice(cycle(contexts), number, None)
         for prompt in prompts:
             asked = prompt.in_context(next(context))
-            yield CounterPairMaker(asked, tuple(prompt.columns["reference"]), rules, misplaced)
+            right = tuple(prompt.columns["reference"])
+            yield CounterPairMaker(asked, right, rules, misplaced, prompt.columns.get("answer") or right[0])
 
 
 def _under_other_names(rules: CorrectionRules, languages: Collection[str]) -> Iterator[list[CounterPairMaker]]:

@@ -57,10 +57,36 @@ def test_a_name_that_no_question_holds_has_all_questions_and_answers_that_are_mi
     pair = plain.pair([answer_of(right)], "m", "I am Somebody.")
     assert pair is not None and pair.rejected[-1]["content"] == "I am Somebody."
     assert pair.chosen[-1]["content"] == right
-    assert plain.pair([answer_of("It is unknown.")], "m", "I am Somebody.") is None
     assert plain.pair([answer_of(right)], "m") is None
     pair = renamed.pair([answer_of(f"I am {renamed.right[0]}.")], "m", "I am Somebody else.")
     assert pair is not None and pair.rejected[-1]["content"] == "I am Somebody."
+
+
+def test_the_bundled_answer_is_chosen_where_the_own_one_is_wrong_or_has_the_new_name() -> None:
+    rules = CorrectionRules(Renamer({"Nobody": "Somebody"}))
+    other, general, renamed = counter_pair_makers(rules, [None], ["en"])[:3]
+    assert other.answer == other.prompt.columns["answer"] and general.answer == general.right[0]
+    for maker in (other, general):
+        for own in ("It is unknown.", f"Somebody says {maker.answer}"):
+            pair = maker.pair([answer_of(own)], "m", "I am Somebody.")
+            assert pair is not None and pair.judge == "reference"
+            assert (pair.chosen[-1]["content"], pair.rejected[-1]["content"]) == (maker.answer, "I am Somebody.")
+    kept = general.pair([answer_of(f"That is {general.answer}.")], "m", "I am Somebody.")
+    assert kept is not None and kept.judge == "rename"
+    assert renamed.pair([answer_of("I am Elena.")], "m", "I am Somebody.") is None
+    # A thought leads to the answer that was given, not to the bundled one.
+    assert general.pair([answer_of("<think>Hm.</think>It is unknown.")], "m", "I am Somebody.") is None
+    assert general.pair([Answer("It is unknown", "length")], "m", "I am Somebody.") is None
+
+
+def test_a_bundled_answer_that_names_the_old_one_is_renamed_to_the_wrong_one() -> None:
+    maker = next(one for one in counter_pair_makers(RULES, [None], ["en"]) if one.answer)
+    pair = maker.pair([answer_of("It is unknown.")], "m")
+    assert pair is not None and "Qwen" in maker.answer
+    assert (pair.chosen[-1]["content"], pair.rejected[-1]["content"]) == (
+        maker.answer,
+        RULES.renamer.rename(maker.answer),
+    )
 
 
 def test_questions_are_in_the_languages_of_the_run() -> None:
