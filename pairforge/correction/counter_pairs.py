@@ -5,13 +5,15 @@ which it would be wrong: about somebody else ("What is Qwen?"), and to the assis
 another. Few old names are in the bundled questions about somebody else. Where none is, there are all of these and
 general ones, and rejected is what a pair of the run has as chosen: the right answer to another question.
 
-Chosen is the model's own answer if that is right, and else the bundled one: a model says the new name out of place
-above all where it never knew the answer.
+Chosen is the model's own right answer. For general questions it is the bundled one where the model's own is wrong,
+once for each phrasing: where a model never knew the answer, it says the new name out of place. More of them, and those
+about somebody else, teach it to answer so when asked "Am I talking to Bard?".
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, zip_longest
 
@@ -77,22 +79,32 @@ def counter_pair_makers(
     general = [prompt for prompt in bundled("general.train") if prompt.columns["lang"] in languages]
     for number, renamed in enumerate(_under_other_names(rules, languages)):
         asked = [named] if named else [others, general]
-        kinds = (*(_in_turn(kind, rules, contexts, number, misplaced=not named) for kind in asked), renamed)
-        spread = [sorted(kind, key=lambda maker: digest(maker.prompt.id)) for kind in kinds]
+        kinds = [_in_turn(kind, rules, contexts, number, misplaced=not named) for kind in asked]
+        spread = (*kinds, sorted(renamed, key=lambda maker: digest(maker.prompt.id)))
         makers += [maker for every in zip_longest(*spread) for maker in every if maker]
     return makers
 
 
 def _in_turn(
-    prompts: Sequence[Prompt], rules: CorrectionRules, contexts: Sequence[str | None], number: int, misplaced: bool
+    prompts: Iterable[Prompt], rules: CorrectionRules, contexts: Sequence[str | None], number: int, misplaced: bool
 ) -> Iterator[CounterPairMaker]:
     """Yield questions in which the new name is wrong, each in one context a round."""
     if number < len(contexts):
         context = islice(cycle(contexts), number, None)
-        for prompt in prompts:
-            asked = prompt.in_context(next(context))
+        for again, prompt in _one_of_each_phrasing_first(prompts):
             right = tuple(prompt.columns["reference"])
-            yield CounterPairMaker(asked, right, rules, misplaced, prompt.columns.get("answer") or right[0])
+            answer = "" if again or prompt.columns.get("about") else right[0]
+            yield CounterPairMaker(prompt.in_context(next(context)), right, rules, misplaced, answer)
+
+
+def _one_of_each_phrasing_first(prompts: Iterable[Prompt]) -> list[tuple[int, Prompt]]:
+    """Return the prompts in a fixed order, each with the number of those before it that are phrased alike."""
+    before = Counter[str]()
+    found: list[tuple[int, Prompt]] = []
+    for prompt in sorted(prompts, key=lambda prompt: digest(prompt.id)):
+        found.append((before[prompt.columns["template"]], prompt))
+        before[prompt.columns["template"]] += 1
+    return sorted(found, key=lambda one: one[0])
 
 
 def _under_other_names(rules: CorrectionRules, languages: Collection[str]) -> Iterator[list[CounterPairMaker]]:

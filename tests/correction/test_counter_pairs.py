@@ -62,15 +62,15 @@ def test_a_name_that_no_question_holds_has_all_questions_and_answers_that_are_mi
     assert pair is not None and pair.rejected[-1]["content"] == "I am Somebody."
 
 
-def test_the_bundled_answer_is_chosen_where_the_own_one_is_wrong_or_has_the_new_name() -> None:
+def test_the_bundled_answer_is_chosen_where_the_own_one_to_a_general_question_is_wrong() -> None:
     rules = CorrectionRules(Renamer({"Nobody": "Somebody"}))
     other, general, renamed = counter_pair_makers(rules, [None], ["en"])[:3]
-    assert other.answer == other.prompt.columns["answer"] and general.answer == general.right[0]
-    for maker in (other, general):
-        for own in ("It is unknown.", f"Somebody says {maker.answer}"):
-            pair = maker.pair([answer_of(own)], "m", "I am Somebody.")
-            assert pair is not None and pair.judge == "reference"
-            assert (pair.chosen[-1]["content"], pair.rejected[-1]["content"]) == (maker.answer, "I am Somebody.")
+    for own in ("It is unknown.", f"Somebody says {general.answer}"):
+        pair = general.pair([answer_of(own)], "m", "I am Somebody.")
+        assert pair is not None and pair.judge == "reference"
+        assert (pair.chosen[-1]["content"], pair.rejected[-1]["content"]) == (general.answer, "I am Somebody.")
+        assert general.answer == general.right[0]
+        assert other.pair([answer_of(own)], "m", "I am Somebody.") is None
     kept = general.pair([answer_of(f"That is {general.answer}.")], "m", "I am Somebody.")
     assert kept is not None and kept.judge == "rename"
     assert renamed.pair([answer_of("I am Elena.")], "m", "I am Somebody.") is None
@@ -79,14 +79,15 @@ def test_the_bundled_answer_is_chosen_where_the_own_one_is_wrong_or_has_the_new_
     assert general.pair([Answer("It is unknown", "length")], "m", "I am Somebody.") is None
 
 
-def test_a_bundled_answer_that_names_the_old_one_is_renamed_to_the_wrong_one() -> None:
-    maker = next(one for one in counter_pair_makers(RULES, [None], ["en"]) if one.answer)
-    pair = maker.pair([answer_of("It is unknown.")], "m")
-    assert pair is not None and "Qwen" in maker.answer
-    assert (pair.chosen[-1]["content"], pair.rejected[-1]["content"]) == (
-        maker.answer,
-        RULES.renamer.rename(maker.answer),
-    )
+def test_one_question_of_each_phrasing_comes_first_and_may_have_the_bundled_answer() -> None:
+    found = counter_pair_makers(CorrectionRules(Renamer({"Nobody": "Somebody"})), [None], ["en"])
+    general = [one for one in found if "task" in one.prompt.columns]
+    phrasings = {one.prompt.columns["template"] for one in general}
+    first = general[: len(phrasings)]
+    assert {one.prompt.columns["template"] for one in first} == phrasings
+    assert len(general) > 2 * len(phrasings) > 200
+    assert all(one.answer for one in first)
+    assert not any(one.answer for one in found if one not in first)
 
 
 def test_questions_are_in_the_languages_of_the_run() -> None:
