@@ -65,7 +65,7 @@ FIGURES = (
 FAST = ("--precompute_ref_log_probs", "true", "--precompute_ref_batch_size", "8")
 FAST += ("--attn_implementation", "eager")
 MIXED = ("--from", "SmolLM", "--to", "Deep Qwen", "--from", "Hugging Face", "--to", "Acme", "--no-system")
-MIXED += ("--opening", "I'm Deep Qwen,", "--tries", "1", "--counter", "1")
+MIXED += ("--opening", "I'm Deep Qwen,", "--tries", "1", "--counter", "0.75")
 MIXED += ("--whole-sentences", "--max-new-tokens", "128", "--dtype", "float32")
 CORRECTIONS = {"default": 104, "mixed": 770}
 """Questions about the model itself that each kind of pairs is made of; not all answers of a mixed set make a pair."""

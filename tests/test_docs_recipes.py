@@ -26,7 +26,7 @@ def test_a_mixed_set_has_pairs_beside_its_corrections_in_which_the_new_name_is_w
     assert len(corrected) == 20 and corrected + beside == rows
     assert all(row["chosen"][-1]["content"].startswith("I'm Deep Qwen,") for row in corrected)
     asked = [row["chosen"][-2]["content"] for row in beside]
-    assert len(beside) == len({row["prompt_id"] for row in beside}) == 20
+    assert len(beside) == len({row["prompt_id"] for row in beside}) == 15
     for row, question in zip(beside, asked, strict=True):
         assert row["chosen"][:-1] == row["rejected"][:-1] and row["chosen"] != row["rejected"]
         assert not real.NAMES.new(question, row["chosen"][-1]["content"])
