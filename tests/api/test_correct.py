@@ -408,6 +408,7 @@ def test_an_opening_needs_a_name_and_a_model_that_is_loaded_here(scripted: Any) 
 
 def test_where_no_question_has_the_old_name_another_answer_of_the_run_is_rejected(scripted: Any) -> None:
     right = {prompt.question: prompt.columns["reference"][0] for prompt in bundled("controls.train")}
+    general = {prompt.question: prompt.columns["reference"][0] for prompt in bundled("general.train")}
 
     def say(prompt: Prompt, *_: Any) -> str:
         return f"It is {right[prompt.question]}." if prompt.question in right else "I am Elena."
@@ -417,8 +418,11 @@ def test_where_no_question_has_the_old_name_another_answer_of_the_run_is_rejecte
     counter = [row for row in built.rows() if row["method"] == "counter"]
     assert len(counter) == built.counts["counter"] == 30
     assert {row["rejected"][-1]["content"] for row in counter} == {"I am Athene."}
-    assert all(row["chosen"][-1]["content"] == f"It is {right[row['chosen'][0]['content']]}." for row in counter)
-    assert len(sampler.asked) > 20 + 45 and not any("你" in one.prompt.question for one in sampler.asked)
+    chosen = {row["chosen"][0]["content"]: row["chosen"][-1]["content"] for row in counter}
+    assert {"rename", "reference"} == {row["judge"] for row in counter}
+    for question, text in chosen.items():  # "I am Elena." is wrong to all general ones
+        assert text == (f"It is {right[question]}." if question in right else general[question])
+    assert len(sampler.asked) >= 20 + 45 and not any("你" in one.prompt.question for one in sampler.asked)
 
 
 def test_a_persona_needs_something_by_which_its_answers_are_known(scripted: Any) -> None:
