@@ -52,17 +52,19 @@ class CounterPairMaker:
         kept = answers if isinstance(answers, Skip) else usable(answers)
         if isinstance(kept, Skip):
             return None
-        own = self._is_right(kept[0].text)
-        right = kept[0] if own or kept[0].thought else Answer(self.answer, "stop")
+        own = kept[0]
+        offered = [own] if own.thought else [own, Answer(self.answer, "stop")]
+        right = next((one for one in offered if self._is_right(one.text)), None)
+        if right is None:
+            return None
         wrong = self.wrong.renamer.rename(right.text)
         wrong = elsewhere if self.misplaced and wrong == right.text and elsewhere else wrong
-        if wrong == right.text or not self._is_right(right.text):
+        if wrong == right.text:
             return None
         chosen, rejected, (of_wrong, of_right) = self.wrong.sides(right, wrong)
-        columns = {"method": "counter", "model": model, "judge": "rename" if own else "reference"}
-        return Pair.of(
-            self.prompt, chosen, rejected, (of_right, of_wrong), **columns, chosen_score=1.0, rejected_score=0.0
-        )
+        judge = "rename" if right is own else "reference"
+        columns = {"method": "counter", "judge": judge, "chosen_score": 1.0, "rejected_score": 0.0}
+        return Pair.of(self.prompt, chosen, rejected, (of_right, of_wrong), model=model, **columns)
 
     def _is_right(self, text: str) -> bool:
         leaked = any(mentions(text, new) for new in self.wrong.renamer.rules.values())
@@ -77,8 +79,8 @@ def counter_pair_makers(
     others = [prompt for prompt in bundled("controls.train") if prompt.columns["lang"] in languages]
     named = [prompt for prompt in others if rules.renamer.hits(prompt.columns["answer"])]
     general = [prompt for prompt in bundled("general.train") if prompt.columns["lang"] in languages]
+    asked = [_one_of_each_phrasing_first(kind) for kind in ([named] if named else [others, general])]
     for number, renamed in enumerate(_under_other_names(rules, languages)):
-        asked = [named] if named else [others, general]
         kinds = [_in_turn(kind, rules, contexts, number, misplaced=not named) for kind in asked]
         spread = (*kinds, sorted(renamed, key=lambda maker: digest(maker.prompt.id)))
         makers += [maker for every in zip_longest(*spread) for maker in every if maker]
@@ -86,14 +88,18 @@ def counter_pair_makers(
 
 
 def _in_turn(
-    prompts: Iterable[Prompt], rules: CorrectionRules, contexts: Sequence[str | None], number: int, misplaced: bool
+    prompts: Iterable[tuple[int, Prompt]],
+    rules: CorrectionRules,
+    contexts: Sequence[str | None],
+    number: int,
+    misplaced: bool,
 ) -> Iterator[CounterPairMaker]:
     """Yield questions in which the new name is wrong, each in one context a round."""
     if number < len(contexts):
         context = islice(cycle(contexts), number, None)
-        for again, prompt in _one_of_each_phrasing_first(prompts):
+        for again, prompt in prompts:
             right = tuple(prompt.columns["reference"])
-            answer = "" if again or prompt.columns.get("about") else right[0]
+            answer = right[0] if "task" in prompt.columns and not again else ""
             yield CounterPairMaker(prompt.in_context(next(context)), right, rules, misplaced, answer)
 
 

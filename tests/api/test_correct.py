@@ -407,7 +407,7 @@ def test_an_opening_needs_a_name_and_a_model_that_is_loaded_here(scripted: Any) 
 
 
 def test_where_no_question_has_the_old_name_another_answer_of_the_run_is_rejected(scripted: Any) -> None:
-    right = {prompt.question: prompt.columns["reference"][0] for prompt in bundled("controls.train")}
+    right = {prompt.question: prompt.columns["reference"][0] for prompt in bundled("controls.train")[::2]}
     general = {prompt.question: prompt.columns["reference"][0] for prompt in bundled("general.train")}
 
     def say(prompt: Prompt, *_: Any) -> str:
@@ -422,7 +422,7 @@ def test_where_no_question_has_the_old_name_another_answer_of_the_run_is_rejecte
     assert {"rename", "reference"} == {row["judge"] for row in counter}
     for question, text in chosen.items():  # "I am Elena." is wrong to all general ones
         assert text == (f"It is {right[question]}." if question in right else general[question])
-    assert len(sampler.asked) >= 20 + 45 and not any("你" in one.prompt.question for one in sampler.asked)
+    assert len(sampler.asked) > 20 + 45 and not any("你" in one.prompt.question for one in sampler.asked)
 
 
 def test_a_persona_needs_something_by_which_its_answers_are_known(scripted: Any) -> None:

@@ -57,6 +57,7 @@ def test_a_name_that_no_question_holds_has_all_questions_and_answers_that_are_mi
     pair = plain.pair([answer_of(right)], "m", "I am Somebody.")
     assert pair is not None and pair.rejected[-1]["content"] == "I am Somebody."
     assert pair.chosen[-1]["content"] == right
+    assert plain.pair([answer_of("It is unknown.")], "m", "I am Somebody.") is None
     assert plain.pair([answer_of(right)], "m") is None
     pair = renamed.pair([answer_of(f"I am {renamed.right[0]}.")], "m", "I am Somebody else.")
     assert pair is not None and pair.rejected[-1]["content"] == "I am Somebody."
