@@ -6,8 +6,8 @@ another. Few old names are in the bundled questions about somebody else. Where n
 general ones, and rejected is what a pair of the run has as chosen: the right answer to another question.
 
 Chosen is the model's own right answer. For general questions it is the bundled one where the model's own is wrong,
-once for each phrasing: where a model never knew the answer, it says the new name out of place. More of them, and those
-about somebody else, teach it to answer so when asked "Am I talking to Bard?".
+once for each phrasing and context: where a model never knew the answer, it says the new name out of place. More of
+them, and those about somebody else, teach it to answer so when asked "Am I talking to Bard?".
 """
 
 from __future__ import annotations
