@@ -96,8 +96,9 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
 
     For a run (named as in `find_run`), and for the latest run where nothing is named, that is its `pairs.jsonl`. A
     file, a folder of files, a Hub id and `-` are returned as they are. Raises InputError where there is no run, for
-    one that stopped before it had pairs, for what is only nearly the name of a run, and for an empty name, which an
-    unset variable of a script leaves: the latest run may be another one.
+    one that stopped before it had pairs, for what is only nearly the name of a run, for a folder that holds runs and no
+    pairs of its own, and for an empty name, which an unset variable of a script leaves: the latest run may be another
+    one.
     """
     if data is not None and not str(data).strip():
         raise InputError("the name of the pairs is empty", fix="name a run or a file; for the latest run, name nothing")
@@ -111,6 +112,11 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
         if url := _URL.match(str(data)):
             fix = f"give its id: {url[1]}" if url[1] else "download the file, and give its path"
             raise InputError(f"{data} is a URL", fix=fix)
+        if inner := latest(path):
+            try:
+                files_of(path, formats.PAIRS)
+            except InputError as error:
+                raise InputError(error.message, fix=f"it holds runs: give {inner.path}, the latest") from error
         return path
     if Run.is_closed(run):
         raise InputError(f"{run} can't be read: it belongs to another user", fix="ask them, or name another run")

@@ -191,10 +191,8 @@ def _folder(path: Path, split: str | None, wanted: Wanted) -> list[Path]:
         return _folder(path / _chosen(name_of(path), splits, split), None, wanted)
     found = _data(path, wanted) or _data(path / "data", wanted)
     if not found:
-        runs = sorted(path.glob("*/pairs.jsonl"), key=os.path.getmtime)
-        fix = f"it holds runs: give {name_of(runs[-1].parent)}, the latest" if runs else ""
         what = f"is a folder without files of {wanted.what}"
-        raise InputError(f"{name_of(path)} {what}", fix=fix or f"read are {readable(wanted.text)}")
+        raise InputError(f"{name_of(path)} {what}", fix=f"read are {readable(wanted.text)}")
     by_split: dict[str, list[Path]] = {}
     for file in found:
         if named := _SPLIT.search(file.name):

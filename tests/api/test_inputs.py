@@ -160,6 +160,10 @@ def test_the_note_on_the_latest_run_says_where_a_later_one_has_no_pairs(
     assert said == (
         f"using the latest run with pairs: {tmp_path}/correct-full (correct-empty was made later and has 0 pairs)\n"
     )
+    with pytest.raises(InputError, match=f"without files of pairs .*give {tmp_path}/correct-full, the latest"):
+        pairforge.pairs_file(tmp_path)
+    (tmp_path / "more.jsonl").write_text(json.dumps(PAIR) + "\n")
+    assert pairforge.pairs_file(tmp_path) == tmp_path
     shutil.rmtree(tmp_path / "correct-full")
     with pytest.raises(InputError, match=r"has pairs: correct-empty, the latest, has 0.*runs show correct-empty"):
         pairforge.latest_run(str(tmp_path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +49,6 @@ def test_a_run_folder_is_its_pairs(tmp_path: Path) -> None:
     lines(tmp_path / "pairs.jsonl", ROWS)
     lines(tmp_path / "skips.jsonl", ROWS)
     assert list(formats.rows(tmp_path)) == ROWS
-
-
-def test_a_folder_of_runs_says_which_is_the_latest(tmp_path: Path) -> None:
-    for age, run in enumerate(("correct-b", "correct-a")):
-        lines(tmp_path / run / "pairs.jsonl", ROWS)
-        os.utime(tmp_path / run / "pairs.jsonl", (age, age))
-    with pytest.raises(InputError, match="without files of pairs") as raised:
-        list(formats.rows(tmp_path))
-    assert raised.value.fix == f"it holds runs: give {tmp_path / 'correct-a'}, the latest"
 
 
 def test_splits_are_never_mixed_in_silence(tmp_path: Path) -> None:
