@@ -39,7 +39,7 @@ SIZE, LENGTH = -0.5, -1.0
 """Exponents by which a rate goes with parameters, and that for corrections with steps."""
 LENGTHS = (13, STEPS)
 """Steps below and above which their number no longer changes the rate."""
-SHARE = 3.25
+SHARE = 3.6
 """Exponent by which the share of the corrections shortens a training: they are that share of the pairs, and pairs
 beside them in which the new name is wrong pull the other way."""
 LORA_RATE = 10.0
@@ -56,17 +56,17 @@ def recipe(
 ) -> dict[str, Any]:
     """Return the keywords of `DPOConfig` for one kind of pair.
 
-    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.5 (150 / (steps share^3.25)), where the
+    The learning rate for corrections is 3e-5 (parameters / 2.7 million)^-0.5 (150 / (steps share^3.6)), where the
     denominator counts as at least 13 and at most 150; `share` is that of the corrections among the pairs. It rests on
     two models (docs/recipes.md). On the bundled one 3e-5 is right in 150 steps and 1.2e-4 in 38, and a third to a half
     of these rates teaches the name to no answer or to half of them; with three counter-pairs for ten corrections,
     5.8e-5 to 7.9e-5 are right in 150. On SmolLM2-135M-Instruct 5e-5 teaches the name in 13 steps, at a cost, and 5e-6
-    does not; with three counter-pairs for four corrections, 3e-5 is right in 132 and 2e-5 a little too low, and with
-    as many, 2.4e-5 to 4e-5 are right in 105. All else is extrapolated. For preferences the rate is 1e-4 (parameters /
-    2.7 million)^-0.5: measured on the bundled model alone, where 5e-5 gains less and 5e-4 destroys; for 7 billion that
-    is 2e-6, near the usual 1e-6 (TRL's default; Olmo 3, arXiv:2512.13961). Still larger models get lower rates (Tülu
-    3, arXiv:2411.15124: 2e-7 for 70B); nothing above 135 million parameters was measured here. Warm-up is a share of
-    the steps, so that a short training has a middle, too.
+    does not; with three counter-pairs for four corrections, 3e-5 and 3.6e-5 are right in 132 and 2e-5 is a little too
+    low, and with as many, 2.4e-5 to 4e-5 are right in 105. All else is extrapolated. For preferences the rate is 1e-4
+    (parameters / 2.7 million)^-0.5: measured on the bundled model alone, where 5e-5 gains less and 5e-4 destroys; for
+    7 billion that is 2e-6, near the usual 1e-6 (TRL's default; Olmo 3, arXiv:2512.13961). Still larger models get
+    lower rates (Tülu 3, arXiv:2411.15124: 2e-7 for 70B); nothing above 135 million parameters was measured here.
+    Warm-up is a share of the steps, so that a short training has a middle, too.
 
     Args:
         method: as in the pairs' column `method`, or all that are there; with corrections among them the recipe is that
