@@ -94,6 +94,16 @@ def test_a_verdict_names_the_answers_whatever_their_order(store: Store) -> None:
         assert sorted(event["order"]) == sorted(map(digest, group.answers)) and event["at"]
 
 
+def test_the_time_of_an_event_is_one_look_at_the_clock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    annotation = opened(store)
+    items = queue(annotation)
+    for item, now in zip(items, (1_999_999_999, 2_000_000_001), strict=False):
+        monkeypatch.setattr(annotation_module.time, "time_ns", lambda now=now: now)
+        annotation.add(verdict(item))
+    found = sorted(event["at"] for event in store.events())
+    assert found == ["1970-01-01T00:00:01.999999999Z", "1970-01-01T00:00:02.000000001Z"]
+
+
 def test_what_is_sent_twice_is_stored_once_and_a_second_tab_makes_no_double(store: Store) -> None:
     annotation = opened(store)
     [item] = queue(annotation, limit=1)
