@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..options.common import PairColumns, PairData
 from ..options.pairs import DataArgument
 from ..prompts import is_prompt
-from ..readers import files_of, hub_id, is_given, rows_given
+from ..readers import NoFilesError, files_of, hub_id, is_given, rows_given
 from ..readers.spool import RowSpool
 from ..run import LATEST, Run, latest, out_dir, run_names
 from ..text import did_you_mean, one_line
@@ -112,11 +112,12 @@ def pairs_file(data: str | PathLike[str] | None = None, output: str | None = Non
         if url := _URL.match(str(data)):
             fix = f"give its id: {url[1]}" if url[1] else "download the file, and give its path"
             raise InputError(f"{data} is a URL", fix=fix)
-        if inner := latest(path):
+        if os.path.isdir(path) and (inner := latest(path)):
             try:
                 files_of(path, formats.PAIRS)
-            except InputError as error:
-                raise InputError(error.message, fix=f"it holds runs: give {inner.path}, the latest") from error
+            except NoFilesError as error:
+                error.fix = f"it holds runs: give {inner.path}, the latest"
+                raise
         return path
     if Run.is_closed(run):
         raise InputError(f"{run} can't be read: it belongs to another user", fix="ask them, or name another run")

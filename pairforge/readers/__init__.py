@@ -11,7 +11,10 @@ it where that can be found; a file that does not hold rows is an `InputError`.
 from __future__ import annotations
 
 from .in_memory import is_given, rows_given
-from .source import files_of, hub_id, near_file, read
+from .source import NoFilesError, files_of, hub_id, near_file, read
 from .stream import PlacedRow, Unreadable, Wanted
 
-__all__ = ["PlacedRow", "Unreadable", "Wanted", "files_of", "hub_id", "is_given", "near_file", "read", "rows_given"]
+__all__ = [
+    "NoFilesError", "PlacedRow", "Unreadable", "Wanted", "files_of", "hub_id", "is_given", "near_file", "read",
+    "rows_given",
+]  # fmt: skip

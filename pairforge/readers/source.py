@@ -27,6 +27,10 @@ _WRAPPERS = (
 )  # fmt: skip
 
 
+class NoFilesError(InputError):
+    """A folder holds no files of rows."""
+
+
 def suffixes(text: bool) -> tuple[str, ...]:
     """Return how the names of files of rows end, before a `PACKED` ending."""
     return (*_JSON, *tables.SEPARATORS, *tables.KINDS, *([".txt"] if text else []))
@@ -143,7 +147,7 @@ def hub_id(source: str) -> tuple[str, str | None] | None:
 def files_of(source: str | Path, wanted: Wanted) -> list[Path]:
     """Return the files behind a source on this disk, in order.
 
-    Raises InputError where there are none, or a folder holds several splits of which none is named.
+    Raises NoFilesError for a folder without any, InputError where it holds several splits of which none is named.
     """
     folder, _, split = str(source).rpartition(":")
     if os.path.isdir(source):
@@ -192,7 +196,7 @@ def _folder(path: Path, split: str | None, wanted: Wanted) -> list[Path]:
     found = _data(path, wanted) or _data(path / "data", wanted)
     if not found:
         what = f"is a folder without files of {wanted.what}"
-        raise InputError(f"{name_of(path)} {what}", fix=f"read are {readable(wanted.text)}")
+        raise NoFilesError(f"{name_of(path)} {what}", fix=f"read are {readable(wanted.text)}")
     by_split: dict[str, list[Path]] = {}
     for file in found:
         if named := _SPLIT.search(file.name):

@@ -164,6 +164,11 @@ def test_the_note_on_the_latest_run_says_where_a_later_one_has_no_pairs(
         pairforge.pairs_file(tmp_path)
     (tmp_path / "more.jsonl").write_text(json.dumps(PAIR) + "\n")
     assert pairforge.pairs_file(tmp_path) == tmp_path
+    for split in ("train", "test"):
+        shutil.copy(tmp_path / "more.jsonl", tmp_path / f"{split}.jsonl")
+    with pytest.raises(InputError, match=rf"several splits.*name one: {tmp_path}:test"):
+        pairforge.read_pairs(tmp_path)
+    assert pairforge.pairs_file("x" * 5000) == Path("x" * 5000), "no file has so long a name, and none is looked into"
     shutil.rmtree(tmp_path / "correct-full")
     with pytest.raises(InputError, match=r"has pairs: correct-empty, the latest, has 0.*runs show correct-empty"):
         pairforge.latest_run(str(tmp_path))
